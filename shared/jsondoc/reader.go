@@ -1,0 +1,192 @@
+package jsondoc
+
+import (
+	"strconv"
+	"strings"
+
+	"pricing/shared/fault"
+)
+
+// Reader takes values out of a tree and gathers every fault on the way.
+//
+// Take all that is wanted first, then ask Err once: that is how a client hears of all its mistakes in one answer.
+// A value that is absent or wrong comes back as its zero value.
+type Reader struct {
+	Fields []fault.Field
+}
+
+// Err returns all faults so far as one, or nil.
+func (r *Reader) Err() error { return fault.Fields(r.Fields) }
+
+// Add records a broken rule.
+func (r *Reader) Add(pointer, code, detail string) {
+	r.Fields = append(r.Fields, fault.Field{Pointer: pointer, Code: code, Detail: detail})
+}
+
+// Value is a node and where it stands. Its zero value is "absent".
+type Value struct {
+	r       *Reader
+	node    *Node
+	Pointer string // RFC 6901
+}
+
+// At returns the value of a node whose JSON pointer is given ("" for the whole document).
+func (r *Reader) At(n *Node, pointer string) Value { return Value{r: r, node: n, Pointer: pointer} }
+
+// Absent reports whether nothing was sent. An explicit null is present.
+func (v Value) Absent() bool { return v.node == nil }
+
+// Null reports whether nothing or an explicit null was sent.
+func (v Value) Null() bool { return v.node == nil || v.node.Kind == Null }
+
+// NotNull returns v, or absent when it is null: an optional member may be either.
+func (v Value) NotNull() Value {
+	if v.Null() {
+		v.node = nil
+	}
+	return v
+}
+
+// With returns v reporting to another reader, so that the faults of one item stay apart from those of its neighbours.
+func (v Value) With(r *Reader) Value {
+	v.r = r
+	return v
+}
+
+// Child names a member of v for a fault, whether or not it is there.
+func (v Value) Child(name string) Value { return v.child(name, nil) }
+
+// Members returns v as an object without judging it; absent or another type has no members.
+func (v Value) Members() Members {
+	if v.node == nil || v.node.Kind != Object {
+		v.node = nil
+	}
+	return Members{v}
+}
+
+// Fault records a broken rule of this value.
+func (v Value) Fault(code, detail string) { v.r.Add(v.Pointer, code, detail) }
+
+// Members is an object being read.
+type Members struct {
+	Value
+}
+
+// Object reads v as an object that may hold the given names only. A repeated name is reported once, an unknown one
+// with the known name it resembles, if any. ok is false when v is absent, null or of another type.
+func (v Value) Object(names ...string) (m Members, ok bool) {
+	if !v.is(Object) {
+		return Members{Value{r: v.r, Pointer: v.Pointer}}, false
+	}
+	seen := make(map[string]int, len(v.node.Members))
+	for _, member := range v.node.Members {
+		seen[member.Name]++
+		switch {
+		case seen[member.Name] == 2:
+			v.child(member.Name, nil).Fault(fault.CodeDuplicateField, quote(member.Name)+" stands more than once.")
+		case seen[member.Name] == 1 && !contains(names, member.Name):
+			detail := quote(member.Name) + " is not a known field."
+			for _, name := range names {
+				if strings.EqualFold(name, member.Name) {
+					detail = quote(member.Name) + " is not a known field; names are case-sensitive, did you mean " + quote(name) + "?"
+				}
+			}
+			v.child(member.Name, nil).Fault(fault.CodeUnknownField, detail)
+		}
+	}
+	return Members{v}, true
+}
+
+// Optional returns a member, absent when it was not sent.
+func (m Members) Optional(name string) Value {
+	if m.node == nil {
+		return m.child(name, nil)
+	}
+	for i := range m.node.Members {
+		if m.node.Members[i].Name == name {
+			return m.child(name, &m.node.Members[i].Value)
+		}
+	}
+	return m.child(name, nil)
+}
+
+// Required returns a member and records missing-field when it was not sent (an explicit null was sent).
+func (m Members) Required(name string) Value {
+	v := m.Optional(name)
+	if v.Absent() && m.node != nil {
+		v.Fault(fault.CodeMissingField, quote(name)+" is required.")
+	}
+	return v
+}
+
+// String returns the text of v. ok is false when v is absent or, which is recorded, of another type.
+func (v Value) String() (text string, ok bool) {
+	if !v.is(String) {
+		return "", false
+	}
+	return v.node.Text, true
+}
+
+// Bool returns the truth value of v; ok as for String.
+func (v Value) Bool() (value, ok bool) {
+	if !v.is(Bool) {
+		return false, false
+	}
+	return v.node.Text == "true", true
+}
+
+// Number returns the number exactly as written; ok as for String.
+func (v Value) Number() (text string, ok bool) {
+	if !v.is(Number) {
+		return "", false
+	}
+	return v.node.Text, true
+}
+
+// Array returns the elements of v; ok as for String.
+func (v Value) Array() (elems []Value, ok bool) {
+	if !v.is(Array) {
+		return nil, false
+	}
+	elems = make([]Value, len(v.node.Elems))
+	for i := range v.node.Elems {
+		elems[i] = Value{r: v.r, node: &v.node.Elems[i], Pointer: v.Pointer + "/" + strconv.Itoa(i)}
+	}
+	return elems, true
+}
+
+// is records wrong-type unless v is absent or of the kind.
+func (v Value) is(k Kind) bool {
+	if v.node == nil {
+		return false
+	}
+	if v.node.Kind != k {
+		v.Fault(fault.CodeWrongType, "Must be of type "+k.String()+", not "+v.node.Kind.String()+".")
+		return false
+	}
+	return true
+}
+
+func (v Value) child(name string, n *Node) Value {
+	return Value{r: v.r, node: n, Pointer: v.Pointer + "/" + pointerEscape.Replace(name)}
+}
+
+var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// quote shows a client's text inside a sentence, cut to a sane length and with everything unprintable escaped.
+func quote(s string) string {
+	const most = 64
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return strconv.Quote(s)
+}
