@@ -1,0 +1,103 @@
+package price
+
+import (
+	"encoding/json"
+	"time"
+
+	"pricing/shared/fault"
+	"pricing/shared/jsondoc"
+)
+
+// Competitor is a retailer or marketplace that is watched.
+type Competitor struct {
+	ID              string
+	Name            string
+	Kind            CompetitorKind
+	Domain          string // empty: none
+	Country         string // ISO 3166 alpha-2; empty: none
+	DefaultCurrency string // empty: none
+	FreshFor        time.Duration
+	Active          bool
+}
+
+// DefaultFreshFor is how long an offer stays fresh unless its competitor says otherwise.
+const DefaultFreshFor = 26 * time.Hour
+
+// MarshalJSON writes the API's form, competitorId first, null for what is absent.
+func (c Competitor) MarshalJSON() ([]byte, error) {
+	status := "active"
+	if !c.Active {
+		status = "inactive"
+	}
+	optional := func(s string) *string {
+		if s == "" {
+			return nil
+		}
+		return &s
+	}
+	return json.Marshal(struct {
+		ID              string         `json:"competitorId"`
+		Name            string         `json:"name"`
+		Kind            CompetitorKind `json:"kind"`
+		Domain          *string        `json:"domain"`
+		Country         *string        `json:"country"`
+		DefaultCurrency *string        `json:"defaultCurrency"`
+		FreshFor        string         `json:"freshFor"`
+		Status          string         `json:"status"`
+	}{c.ID, c.Name, c.Kind, optional(c.Domain), optional(c.Country), optional(c.DefaultCurrency), FormatDuration(c.FreshFor), status})
+}
+
+// ReadCompetitor reads the body of a PUT and adds every broken rule to the value's reader.
+func ReadCompetitor(competitorID string, v jsondoc.Value) Competitor {
+	c := Competitor{ID: competitorID, FreshFor: DefaultFreshFor, Active: true}
+	m, ok := v.Object("name", "kind", "domain", "country", "defaultCurrency", "freshFor", "status")
+	if !ok {
+		return c
+	}
+	c.Name = freeText(m.Required("name"), 1, 128)
+	c.Kind = word[CompetitorKind](m.Required("kind"), competitorKinds)
+	c.Domain = id(m.Optional("domain").NotNull(), checkDomain, "a lower-case host name of at most 253 bytes")
+	c.Country = id(m.Optional("country").NotNull(), checkCountry, "two capital letters (ISO 3166)")
+	currency := m.Optional("defaultCurrency").NotNull()
+	c.DefaultCurrency, ok = currency.String()
+	if _, known := MinorDigits(c.DefaultCurrency); ok && !known {
+		currency.Fault(fault.CodeCurrencyUnknown, show(c.DefaultCurrency)+" is not an active ISO 4217 currency code.")
+	}
+	freshFor := m.Optional("freshFor").NotNull()
+	if text, ok := freshFor.String(); ok {
+		d, err := ParseDuration(text)
+		if err != nil {
+			freshFor.Fault(fault.CodeInvalidField, show(text)+" "+err.Error()+".")
+		}
+		c.FreshFor = d
+	}
+	c.Active = word[status](m.Optional("status").NotNull(), []string{"active", "inactive"}) == 0
+	return c
+}
+
+type status uint8
+
+func checkCountry(s string) bool {
+	return len(s) == 2 && every(s, func(c byte) bool { return c >= 'A' && c <= 'Z' })
+}
+
+// checkDomain accepts dot-separated labels of a-z, 0-9 and inner hyphens.
+func checkDomain(s string) bool {
+	label := 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '.':
+			if label == 0 || s[i-1] == '-' {
+				return false
+			}
+			label = 0
+			continue
+		case c == '-' && label == 0, c != '-' && !digit(c) && (c < 'a' || c > 'z'):
+			return false
+		}
+		if label++; label > 63 {
+			return false
+		}
+	}
+	return label > 0 && len(s) <= 253 && s[len(s)-1] != '-'
+}

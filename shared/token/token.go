@@ -1,0 +1,113 @@
+// Package token is the form of an API token: how one is minted, recognised and compared, without ever storing it.
+//
+// A token reads cpi_<environment>_<key id>_<secret>_<checksum>. The fixed prefix lets secret scanners find a leaked
+// one, the checksum refuses a mistyped one without asking the store, and the key id finds its record, which holds the
+// SHA-256 of the whole token: a 256-bit random secret needs no slow hash. Parts are cut by length from the right, since
+// base64url may itself contain an underscore.
+package token
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"hash/crc32"
+	"strings"
+	"time"
+)
+
+// The scopes of the API.
+const (
+	ScopeIngest  = "ingest"
+	ScopeRead    = "read"
+	ScopeCatalog = "catalog"
+)
+
+// Scopes lists them all.
+var Scopes = []string{ScopeIngest, ScopeRead, ScopeCatalog}
+
+// The lengths of a token's parts.
+const (
+	keyIDLen    = 16
+	secretLen   = 43 // 32 bytes in base64url
+	checksumLen = 8
+)
+
+// Record is what the store keeps of a token.
+type Record struct {
+	KeyID     string
+	Digest    []byte // SHA-256 of the token's text
+	Client    string
+	Scopes    []string
+	NotBefore time.Time
+	Expires   time.Time
+	Active    bool
+	LastUsed  time.Time // to the minute; zero when never
+}
+
+// Valid reports whether the record, found by the token's key id, belongs to the token and may be used now.
+func (r Record) Valid(t Token, now time.Time) bool {
+	same := subtle.ConstantTimeCompare(r.Digest, t.Digest()) == 1
+	return same && r.Active && !now.Before(r.NotBefore) && now.Before(r.Expires)
+}
+
+// Token is a well-formed token.
+type Token struct {
+	Environment string
+	KeyID       string
+	text        string
+}
+
+// Mint makes a token for an environment (DeployEnv) from random bytes.
+func Mint(environment string) Token {
+	const letters = "0123456789abcdefghijklmnopqrstuvwxyz"
+	random := make([]byte, keyIDLen+32)
+	_, _ = rand.Read(random) // never fails (crypto/rand)
+	keyID := make([]byte, keyIDLen)
+	for i := range keyID {
+		keyID[i] = letters[int(random[i])%len(letters)] // an identifier, not a secret: a slight bias is harmless
+	}
+	head := "cpi_" + environment + "_" + string(keyID) + "_" + base64.RawURLEncoding.EncodeToString(random[keyIDLen:]) + "_"
+	return Token{Environment: environment, KeyID: string(keyID), text: head + checksum(head)}
+}
+
+// Parse recognises a token's form. It does not say whether the token is valid.
+func Parse(text string) (t Token, ok bool) {
+	const tail = 1 + keyIDLen + 1 + secretLen + 1 + checksumLen
+	if len(text) > 128 || len(text) <= len("cpi_")+tail || !strings.HasPrefix(text, "cpi_") {
+		return Token{}, false
+	}
+	at := len(text) - tail
+	environment, rest := text[len("cpi_"):at], text[at:]
+	keyID, secret, sum := rest[1:1+keyIDLen], rest[2+keyIDLen:2+keyIDLen+secretLen], rest[len(rest)-checksumLen:]
+	switch {
+	case rest[0] != '_' || rest[1+keyIDLen] != '_' || rest[2+keyIDLen+secretLen] != '_',
+		!ValidEnvironment(environment),
+		!only(keyID, "0123456789abcdefghijklmnopqrstuvwxyz"),
+		!only(secret, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+		sum != checksum(text[:len(text)-checksumLen]):
+		return Token{}, false
+	}
+	return Token{Environment: environment, KeyID: keyID, text: text}, true
+}
+
+// String returns the token's text, the secret itself: print it once, to whoever it is for, and never log it.
+func (t Token) String() string { return t.text }
+
+// Digest returns what the store keeps of the token.
+func (t Token) Digest() []byte {
+	d := sha256.Sum256([]byte(t.text))
+	return d[:]
+}
+
+// ValidEnvironment reports whether the name can stand in a token: [a-z][a-z0-9-]{0,15}.
+func ValidEnvironment(name string) bool {
+	return name != "" && len(name) <= 16 && name[0] >= 'a' && name[0] <= 'z' && only(name, "abcdefghijklmnopqrstuvwxyz0123456789-")
+}
+
+func only(s, allowed string) bool {
+	return strings.Trim(s, allowed) == "" // Trim stops at the first other byte from either side
+}
+
+func checksum(head string) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(head))) }
