@@ -1,0 +1,421 @@
+package board
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"pricing/shared/price"
+)
+
+// Outcome is what became of one observation (api.md, Outcomes; rejected and throttled are decided elsewhere).
+type Outcome uint8
+
+// The outcomes that a board decides.
+const (
+	Created Outcome = iota
+	Changed
+	Unchanged
+	Late
+	Duplicate
+	Conflict
+)
+
+// String returns the word of the API.
+func (o Outcome) String() string {
+	return [...]string{"created", "changed", "unchanged", "late", "duplicate", "conflict"}[o]
+}
+
+// Incoming is an observation about to be stored. The order of a slice of them is the order of the request.
+type Incoming struct {
+	Key   price.OfferKey
+	Entry Entry
+}
+
+// Result is what became of one Incoming.
+type Result struct {
+	Outcome Outcome
+	Current bool     // it is the offer's current observation now
+	Differs []string // Conflict: pointers of the content fields that differ from the stored one
+	Stored  Entry    // the observation as stored; for Duplicate and Conflict the earlier one
+	Offer   Offer    // the offer after the whole request, without its tail
+}
+
+// Clock is when a request was received and how long observations are kept.
+type Clock struct {
+	Now       price.Timestamp
+	Retention time.Duration
+}
+
+// Change is the outcome of Apply.
+type Change struct {
+	Next     Board
+	Write    bool      // Next holds something new and must be stored
+	Segments []Segment // to be put before Next is written
+	Results  []Result  // one for each Incoming, same order
+}
+
+// Apply folds observations of one product into its board.
+//
+// It returns the months it needs (and no change) until history holds all it has to know: the months of late
+// observations at or before b.Flushed, to tell a duplicate from news, and the months in which the current run's start
+// may have to be found again. The mark is written for the new version. b is not changed.
+func Apply(b Board, in []Incoming, clock Clock, mark Mark, history *History) (Change, []Month) {
+	f := fold{board: b, clock: clock, history: history, offers: make(map[string]*working, len(b.Offers)), need: map[Month]bool{}}
+	f.open()
+	results := make([]Result, len(in))
+	for _, text := range f.group(in) {
+		f.apply(text, in, results)
+	}
+	if len(f.need) > 0 {
+		return Change{}, slices.Sorted(maps.Keys(f.need))
+	}
+	for i, r := range results {
+		w := f.offers[KeyText(in[i].Key)]
+		results[i].Offer = w.Offer
+		results[i].Offer.Tail = nil
+		results[i].Current = w.Current.identity() == r.Stored.identity() && r.Outcome != Conflict
+	}
+	c := Change{Results: results, Next: b}
+	if f.added == 0 {
+		return c, nil
+	}
+	c.Write = true
+	flush := b.FlushDue()
+	if flush {
+		c.Segments = b.segments()
+	}
+	c.Next = f.close(flush, mark)
+	return c, nil
+}
+
+// working is an offer while observations are applied to it.
+type working struct {
+	Offer
+	fresh []Entry // accepted now
+	items []int   // indexes of the request that concern it
+}
+
+type fold struct {
+	board   Board
+	clock   Clock
+	history *History
+	offers  map[string]*working // by key text
+	need    map[Month]bool
+	added   int
+}
+
+// open takes the board's offers over, without those nobody has seen within the retention.
+func (f *fold) open() {
+	for _, o := range f.board.Live(f.clock.Now, f.clock.Retention) {
+		f.offers[KeyText(o.Key)] = &working{Offer: o}
+	}
+}
+
+// group notes for each offer which items concern it and returns the key texts in order.
+func (f *fold) group(in []Incoming) []string {
+	var texts []string
+	for i := range in {
+		text := KeyText(in[i].Key)
+		w := f.offers[text]
+		if w == nil {
+			w = &working{Offer: Offer{Key: in[i].Key, Previous: none, Current: Entry{ObservedAt: price.NoTime}}}
+			f.offers[text] = w
+		}
+		if len(w.items) == 0 {
+			texts = append(texts, text)
+		}
+		w.items = append(w.items, i)
+	}
+	return texts
+}
+
+// apply decides the items of one offer, least first, so that each is judged against everything before it. Of several
+// items with one identity the first of the request is decided, the others are compared with what is stored then.
+func (f *fold) apply(text string, in []Incoming, results []Result) {
+	w := f.offers[text]
+	first := make(map[identity]int, len(w.items))
+	var order, repeats []int
+	for _, i := range w.items {
+		id := in[i].Entry.identity()
+		if _, ok := first[id]; ok {
+			repeats = append(repeats, i)
+			continue
+		}
+		first[id] = i
+		order = append(order, i)
+	}
+	slices.SortFunc(order, func(a, b int) int { return Compare(w.Key, in[a].Entry, in[b].Entry) })
+	for _, i := range order {
+		results[i] = f.one(w, in[i].Entry)
+	}
+	for _, i := range repeats {
+		results[i] = repeated(results[first[in[i].Entry.identity()]].Stored, in[i].Entry)
+	}
+}
+
+// repeated is the result of an observation whose identity is stored already.
+func repeated(stored, e Entry) Result {
+	if differs := stored.Differs(e); len(differs) > 0 {
+		return Result{Outcome: Conflict, Stored: stored, Differs: differs}
+	}
+	return Result{Outcome: Duplicate, Stored: stored}
+}
+
+// one applies a single observation to its offer.
+func (f *fold) one(w *working, e Entry) Result {
+	if stored, ok := w.find(e.identity()); ok {
+		return repeated(stored, e)
+	}
+	if e.ObservedAt <= w.Current.ObservedAt && e.ObservedAt <= f.board.Flushed {
+		entries, loaded := f.look(MonthOf(e.ObservedAt), w.Key)
+		if !loaded {
+			return Result{}
+		}
+		for _, stored := range entries {
+			if stored.identity() == e.identity() {
+				return repeated(stored, e)
+			}
+		}
+	}
+	outcome := f.accept(w, e)
+	w.fresh = append(w.fresh, e)
+	f.added++
+	return Result{Outcome: outcome, Stored: e}
+}
+
+// find looks for an observation on the board and among those accepted now.
+func (w *working) find(id identity) (Entry, bool) {
+	if w.Current.identity() == id {
+		return w.Current, true
+	}
+	for _, entries := range [2][]Entry{w.fresh, w.Tail} {
+		for _, e := range entries {
+			if e.identity() == id {
+				return e, true
+			}
+		}
+	}
+	return Entry{}, false
+}
+
+// look returns the flushed observations of an offer in a month; loaded is false, and the month is asked for, when
+// the history does not hold it yet.
+func (f *fold) look(m Month, key price.OfferKey) (entries []Entry, loaded bool) {
+	entries, loaded = f.history.find(m, key)
+	if !loaded {
+		f.need[m] = true
+	}
+	return entries, loaded
+}
+
+// accept repairs the offer's derived fields for an observation that is new to it.
+func (f *fold) accept(w *working, e Entry) Outcome {
+	switch {
+	case w.Current.ObservedAt == price.NoTime:
+		w.Current, w.FirstSeen, w.RunStart = e, e.ObservedAt, e.ObservedAt
+		return Created
+	case Compare(w.Key, e, w.Current) > 0:
+		outcome := Unchanged
+		if e.Terms != w.Current.Terms {
+			outcome = Changed
+			w.Previous = Previous{At: w.Current.ObservedAt, Price: w.Current.Terms.Price}
+			w.RunStart = e.ObservedAt
+		}
+		w.Current = e
+		return outcome
+	}
+	f.late(w, e)
+	return Late
+}
+
+// late repairs first seen, run start and previous price for an observation below the current one.
+func (f *fold) late(w *working, e Entry) {
+	w.FirstSeen = min(w.FirstSeen, e.ObservedAt)
+	same := e.Terms == w.Current.Terms
+	switch beforeRun, afterStart := f.place(w, e); {
+	case beforeRun: // something between it and the run differs: nothing of the run changes
+	case afterStart && same: // inside the run
+	case afterStart: // it breaks the run, which now begins with the observation after it
+		next, ok := f.after(w, e)
+		if !ok {
+			return
+		}
+		w.Previous = Previous{At: e.ObservedAt, Price: e.Terms.Price}
+		w.RunStart = next
+	case same: // directly before the run: the run begins earlier
+		w.RunStart = e.ObservedAt
+	default: // directly before the run, with other terms
+		w.Previous = Previous{At: e.ObservedAt, Price: e.Terms.Price}
+	}
+}
+
+// place tells where e stands: before the observation just before the run (beforeRun), after the run's first
+// observation (afterStart), or between the two (neither).
+//
+// The board keeps those two by their millisecond only. When e has the very millisecond of one of them, the stored
+// observations of that millisecond decide: of those, the one before the run is the greatest whose terms are not the
+// run's (all later ones belong to the run), and the run's first is the least above it.
+func (f *fold) place(w *working, e Entry) (beforeRun, afterStart bool) {
+	p, r := w.Previous.At, w.RunStart
+	if e.ObservedAt != p && e.ObservedAt != r {
+		return p != price.NoTime && e.ObservedAt < p, e.ObservedAt > r
+	}
+	at := f.at(w, e.ObservedAt)
+	var before *Entry
+	if p == e.ObservedAt {
+		for i := range at {
+			if p != r || at[i].Terms != w.Current.Terms {
+				before = &at[i]
+			}
+		}
+		if before != nil && Compare(w.Key, e, *before) < 0 {
+			return true, false
+		}
+	}
+	if r != e.ObservedAt {
+		return false, e.ObservedAt > r
+	}
+	for _, first := range at {
+		if before == nil || Compare(w.Key, first, *before) > 0 {
+			return false, Compare(w.Key, e, first) > 0
+		}
+	}
+	return false, false
+}
+
+// at returns the stored observations of an offer in one millisecond, least first. Flushed ones are known: a late
+// observation of a flushed time has had its month loaded to look for a duplicate.
+func (f *fold) at(w *working, t price.Timestamp) []Entry {
+	var found []Entry
+	add := func(entries ...Entry) {
+		for _, e := range entries {
+			known := slices.ContainsFunc(found, func(o Entry) bool { return o.identity() == e.identity() })
+			if e.ObservedAt == t && !known {
+				found = append(found, e)
+			}
+		}
+	}
+	add(w.Current)
+	add(w.fresh...)
+	add(w.Tail...)
+	if t <= f.board.Flushed {
+		entries, _ := f.look(MonthOf(t), w.Key)
+		add(entries...)
+	}
+	slices.SortFunc(found, func(a, b Entry) int { return Compare(w.Key, a, b) })
+	return found
+}
+
+// after returns the time of the first stored observation of the offer above e. On the board it is the least of those
+// above; a flushed one may come before it, so months are read from e's own on until one has such an observation.
+func (f *fold) after(w *working, e Entry) (t price.Timestamp, ok bool) {
+	next := w.Current
+	consider := func(entries []Entry) (found bool) {
+		for _, o := range entries {
+			if Compare(w.Key, o, e) > 0 {
+				found = true
+				if Compare(w.Key, o, next) < 0 {
+					next = o
+				}
+			}
+		}
+		return found
+	}
+	consider(w.fresh)
+	consider(w.Tail)
+	if e.ObservedAt > f.board.Flushed {
+		return next.ObservedAt, true
+	}
+	last := MonthOf(min(f.board.Flushed, next.ObservedAt))
+	for m := MonthOf(e.ObservedAt); m <= last; m = m.next() {
+		entries, loaded := f.look(m, w.Key)
+		if !loaded {
+			return 0, false
+		}
+		if consider(entries) {
+			break
+		}
+	}
+	return next.ObservedAt, true
+}
+
+// close builds the next board.
+func (f *fold) close(flush bool, mark Mark) Board {
+	next := f.board
+	next.Version++
+	next.Marks[next.Version%int64(len(next.Marks))] = mark
+	next.Offers = make([]Offer, 0, len(f.offers))
+	if flush {
+		for _, o := range f.board.Offers {
+			if len(o.Tail) > 0 {
+				next.Flushed = max(next.Flushed, o.Tail[0].ObservedAt)
+			}
+		}
+	}
+	for _, w := range f.offers {
+		o := w.Offer
+		if flush {
+			o.Tail = nil
+		}
+		o.Tail = append(slices.Clone(o.Tail), w.fresh...)
+		slices.SortFunc(o.Tail, func(a, b Entry) int { return -Compare(o.Key, a, b) })
+		next.Offers = append(next.Offers, o)
+	}
+	slices.SortFunc(next.Offers, func(a, b Offer) int { return strings.Compare(KeyText(a.Key), KeyText(b.Key)) })
+	next.Grown = next.grown(f.added)
+	return next
+}
+
+// History holds flushed observations by month. The zero value is empty; a month counts as known once added, even
+// with no segments.
+type History struct {
+	months map[Month]map[string][]Entry
+}
+
+// Add makes a month known and adds the observations of its segments. Segments of different releases may hold the
+// same observation; it counts once.
+func (h *History) Add(m Month, segments ...[]SegmentOffer) {
+	if h.months == nil {
+		h.months = map[Month]map[string][]Entry{}
+	}
+	if h.months[m] == nil {
+		h.months[m] = map[string][]Entry{}
+	}
+	for _, offers := range segments {
+		for _, o := range offers {
+			text := KeyText(o.Key)
+			h.months[m][text] = append(h.months[m][text], o.Entries...)
+		}
+	}
+}
+
+func (h *History) find(m Month, key price.OfferKey) (entries []Entry, loaded bool) {
+	if h == nil {
+		return nil, false
+	}
+	offers, loaded := h.months[m]
+	return offers[KeyText(key)], loaded
+}
+
+// Row is one observation of a product's history.
+type Row struct {
+	Key   price.OfferKey
+	Entry Entry
+}
+
+// CompareRows orders history: by observedAt, then offer key, then observationId.
+func CompareRows(a, b Row) int {
+	if c := cmp.Compare(a.Entry.ObservedAt, b.Entry.ObservedAt); c != 0 {
+		return c
+	}
+	if c := strings.Compare(KeyText(a.Key), KeyText(b.Key)); c != 0 {
+		return c
+	}
+	if a.Entry.Source.ID == b.Entry.Source.ID {
+		return 0
+	}
+	return strings.Compare(a.Entry.ID(a.Key), b.Entry.ID(b.Key))
+}

@@ -1,0 +1,189 @@
+// Package board is the state of one product, its competitors' offers and their recent observations, as a pure fold.
+//
+// A board is one DynamoDB item, so an offer and its history change in one atomic write. Apply takes a board and new
+// observations and gives the next board and one result each; it does no I/O and reads no clock. What it cannot know
+// from the board alone (older observations, which stand in immutable segments) it asks for by month: the caller loads
+// those months into a History and calls again. Since only the board's version decides who may write, two writers may
+// run Apply at once; one of them will have to run it again.
+//
+// What surprises:
+//   - An observation's identity inside an offer is (observedAt, source id): the observationId is a hash of just that
+//     and the offer key, so nothing is hashed to find a duplicate.
+//   - Flushing the tail into segments is decided from the old board alone, never from the new observations, so every
+//     writer of one version writes the same segments, byte for byte, and a crash between segment and board is harmless.
+package board
+
+import (
+	"crypto/sha256"
+	"slices"
+	"strings"
+	"time"
+
+	"pricing/shared/price"
+)
+
+// URLHash stands for a listing's url: the first 6 bytes of its SHA-256. The zero value means none.
+type URLHash [6]byte
+
+// Entry is one stored observation of an offer.
+type Entry struct {
+	Terms      price.Terms
+	Source     price.Source
+	URL        URLHash
+	ObservedAt price.Timestamp
+	ReceivedAt price.Timestamp
+}
+
+// identity tells an offer's observations apart; see the package comment.
+type identity struct {
+	observedAt price.Timestamp
+	source     string
+}
+
+func (e Entry) identity() identity { return identity{e.ObservedAt, e.Source.ID} }
+
+// ID returns the entry's observationId as an observation of key.
+func (e Entry) ID(key price.OfferKey) string { return price.ID(key, e.ObservedAt, e.Source.ID) }
+
+// Differs names, as JSON pointers, the content fields in which two entries of one identity differ.
+func (e Entry) Differs(other Entry) []string {
+	var fields []string
+	add := func(pointer string, differs bool) {
+		if differs {
+			fields = append(fields, pointer)
+		}
+	}
+	add("/availability", e.Terms.Availability != other.Terms.Availability)
+	add("/price", e.Terms.Price != other.Terms.Price)
+	add("/shipping", e.Terms.Shipping != other.Terms.Shipping)
+	add("/listPrice", e.Terms.ListPrice != other.Terms.ListPrice)
+	add("/priceType", e.Terms.PriceType != other.Terms.PriceType)
+	add("/promotion", e.Terms.Promotion != other.Terms.Promotion)
+	add("/url", e.URL != other.URL)
+	add("/source/kind", e.Source.Kind != other.Source.Kind)
+	add("/source/confidence", e.Source.Confidence != other.Source.Confidence)
+	return fields
+}
+
+// Compare orders two observations of one offer: by observedAt, then source confidence (absent lowest), then
+// observationId (api.md, rule 2). Arrival plays no part.
+func Compare(key price.OfferKey, a, b Entry) int {
+	switch {
+	case a.ObservedAt != b.ObservedAt:
+		if a.ObservedAt < b.ObservedAt {
+			return -1
+		}
+		return 1
+	case a.Source.Confidence != b.Source.Confidence:
+		return int(a.Source.Confidence) - int(b.Source.Confidence)
+	case a.Source.ID == b.Source.ID:
+		return 0
+	}
+	return strings.Compare(a.ID(key), b.ID(key))
+}
+
+// Offer is the current state of one offer key.
+type Offer struct {
+	Key       price.OfferKey
+	Current   Entry           // the greatest observation by Compare
+	FirstSeen price.Timestamp // the earliest observedAt ever
+	RunStart  price.Timestamp // observedAt of the first observation of the current run of equal terms (lastChangedAt)
+	Previous  Previous        // the observation just before that run
+	Tail      []Entry         // observations not yet in a segment, greatest first; Current is among them until flushed
+}
+
+// Previous is what remains of the observation just before the current run of equal terms.
+type Previous struct {
+	At    price.Timestamp // NoTime when there was none
+	Price price.Money     // previousPrice; absent when that observation had no price
+}
+
+// none is the Previous of an offer whose terms never changed.
+var none = Previous{At: price.NoTime}
+
+// Board is the state of one product.
+type Board struct {
+	ProductID  string
+	Version    int64           // 0: never written
+	Flushed    price.Timestamp // newest observedAt ever flushed into a segment; NoTime when none was
+	Offers     []Offer         // by key text
+	Grown      int             // bytes the last write added to the packed tail
+	Marks      Marks           // who wrote the last versions
+	Catalogued bool            // the product is in the catalogue (an `own` attribute stands beside the board)
+}
+
+// New returns the board of a product nobody has observed yet.
+func New(productID string) Board {
+	return Board{ProductID: productID, Flushed: price.NoTime}
+}
+
+// Mark is a random value that one request puts on every version it writes.
+type Mark [4]byte
+
+// Marks keeps the marks of the last 8 versions: version v stands at v mod 8. It is how a writer whose answer was
+// lost finds out that its write landed.
+type Marks [8]Mark
+
+// WroteBy reports whether version v of the board, one of its last 8, was written with the mark.
+func (b Board) WroteBy(v int64, m Mark) bool {
+	return v > 0 && v <= b.Version && b.Version-v < int64(len(b.Marks)) && b.Marks[v%int64(len(b.Marks))] == m
+}
+
+// Find returns the offer of a key.
+func (b Board) Find(key price.OfferKey) (Offer, bool) {
+	text := KeyText(key)
+	i, ok := slices.BinarySearchFunc(b.Offers, text, func(o Offer, t string) int { return strings.Compare(KeyText(o.Key), t) })
+	if !ok {
+		return Offer{}, false
+	}
+	return b.Offers[i], true
+}
+
+// Live returns the offers seen within the retention, in key order (api.md, rule 7: the others are gone).
+func (b Board) Live(now price.Timestamp, retention time.Duration) []Offer {
+	var live []Offer
+	for _, o := range b.Offers {
+		if o.Current.ObservedAt >= now.Add(-retention) {
+			live = append(live, o)
+		}
+	}
+	return live
+}
+
+// Month is the calendar month (UTC) that an observation's segment belongs to, as yyyy-mm.
+type Month string
+
+// MonthOf returns the month of t.
+func MonthOf(t price.Timestamp) Month { return Month(t.Time().Format("2006-01")) }
+
+// next returns the month after m.
+func (m Month) next() Month {
+	t, err := time.Parse("2006-01", string(m))
+	if err != nil {
+		return m
+	}
+	return Month(t.AddDate(0, 1, 0).Format("2006-01"))
+}
+
+// NewEntry returns an observation as it is stored.
+func NewEntry(o price.Observation, received price.Timestamp) Entry {
+	return Entry{Terms: o.Terms, Source: o.Source, URL: HashURL(o.URL), ObservedAt: o.ObservedAt, ReceivedAt: received}
+}
+
+// HashURL returns what the board keeps of a url; none of no url.
+func HashURL(url string) (h URLHash) {
+	if url != "" {
+		sum := sha256.Sum256([]byte(url))
+		copy(h[:], sum[:])
+	}
+	return h
+}
+
+// Bounds returns the first and the last millisecond of the month.
+func (m Month) Bounds() (start, end price.Timestamp) {
+	t, err := time.Parse("2006-01", string(m))
+	if err != nil {
+		return minTime, maxTime
+	}
+	return price.At(t), price.At(t.AddDate(0, 1, 0)) - 1
+}

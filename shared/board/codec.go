@@ -1,0 +1,402 @@
+package board
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"pricing/shared/price"
+)
+
+// format1 is the first byte of every packed form this release writes. A form keeps its decoder for ever and is
+// readable one release before it is written; a byte nobody knows is an error, never an empty board.
+const format1 = 1
+
+// ErrFormat is what a packed form that this release cannot read is reported as. It must never be overwritten.
+var ErrFormat = errors.New("unknown or damaged packed form")
+
+// Packed is a board as its item's attributes.
+type Packed struct {
+	V int64
+	F price.Timestamp   // NoTime: attribute absent
+	O map[string]string // key text -> offer text
+	H []byte
+	W []byte
+}
+
+// Pack encodes the board. The same board always gives the same bytes.
+func (b Board) Pack() Packed {
+	p := Packed{V: b.Version, F: b.Flushed, O: make(map[string]string, len(b.Offers)), W: make([]byte, 0, len(b.Marks)*len(Mark{}))}
+	for _, o := range b.Offers {
+		p.O[KeyText(o.Key)] = offerText(o.Current)
+	}
+	for _, m := range b.Marks {
+		p.W = append(p.W, m[:]...)
+	}
+	p.H, _ = b.pack()
+	return p
+}
+
+// Unpack decodes a board's attributes; errors wrap ErrFormat.
+func Unpack(productID string, p Packed) (Board, error) {
+	b := New(productID)
+	b.Version, b.Flushed = p.V, p.F
+	if len(p.W) != len(b.Marks)*len(Mark{}) {
+		return Board{}, fmt.Errorf("unpack board: %w: %d bytes of marks", ErrFormat, len(p.W))
+	}
+	for i := range b.Marks {
+		copy(b.Marks[i][:], p.W[i*len(Mark{}):])
+	}
+	texts := slices.Sorted(maps.Keys(p.O))
+	b.Offers = make([]Offer, len(texts))
+	for i, text := range texts {
+		key, err := ParseKey(productID, text)
+		if err != nil {
+			return Board{}, fmt.Errorf("unpack board: %w: %w", ErrFormat, err)
+		}
+		current, err := parseOfferText(p.O[text])
+		if err != nil {
+			return Board{}, fmt.Errorf("unpack board: %w: %w", ErrFormat, err)
+		}
+		b.Offers[i] = Offer{Key: key, Current: current}
+	}
+	d := decoder{b: p.H}
+	b.unpack(&d)
+	if err := d.done(); err != nil {
+		return Board{}, fmt.Errorf("unpack board: %w", err)
+	}
+	return b, nil
+}
+
+// pack encodes what the offers' texts leave out, then the tails:
+//
+//	format, grown, base lag, dictionary,
+//	per offer in key order: current (against its text), current-run start, observation before the run, first seen
+//	per offer in key order: number of tail entries and whether the current one is among them, the others as deltas
+//
+// tail is how many bytes of h the tails take.
+func (b Board) pack() (h []byte, tail int) {
+	var d dictionary
+	for _, o := range b.Offers {
+		d.add(o.Current)
+		d.addMoney(o.Previous.Price)
+		d.add(o.Tail...)
+	}
+	d.sort()
+	baseLag := int64(0)
+	if len(b.Offers) > 0 {
+		baseLag = lag(b.Offers[0].Current)
+	}
+	h = append(h, format1)
+	h = binary.AppendUvarint(h, uint64(b.Grown))
+	h = binary.AppendVarint(h, baseLag)
+	h = d.append(h)
+	for _, o := range b.Offers {
+		h = d.appendEntry(h, o.Current, textRef(o.Current, baseLag))
+		h = binary.AppendUvarint(h, uint64(o.Current.ObservedAt-o.RunStart))
+		if o.Previous.At == price.NoTime {
+			h = binary.AppendUvarint(h, 0)
+			continue
+		}
+		h = binary.AppendUvarint(h, uint64(o.RunStart-o.Previous.At)+1)
+		h = d.appendMoney(h, o.Previous.Price)
+		h = binary.AppendUvarint(h, uint64(o.Previous.At-o.FirstSeen))
+	}
+	offers := len(h)
+	for _, o := range b.Offers {
+		rest := o.Tail
+		current := uint64(0)
+		if len(rest) > 0 && rest[0] == o.Current {
+			current, rest = 1, rest[1:]
+		}
+		h = binary.AppendUvarint(h, uint64(len(rest))<<1|current)
+		h = d.appendEntries(h, rest, o.Current)
+	}
+	return h, len(h) - offers
+}
+
+func (b *Board) unpack(d *decoder) {
+	if d.byte() != format1 {
+		d.fail("format byte")
+		return
+	}
+	b.Grown = int(min(d.uvarint(), 1<<20))
+	baseLag := d.varint()
+	d.dictionary()
+	for i := range b.Offers {
+		o := &b.Offers[i]
+		o.Current = d.entry(textRef(o.Current, baseLag))
+		o.RunStart = o.Current.ObservedAt - price.Timestamp(d.span())
+		o.FirstSeen, o.Previous = o.RunStart, none
+		if n := d.span(); n > 0 {
+			o.Previous = Previous{At: o.RunStart - price.Timestamp(n-1), Price: d.money()}
+			o.FirstSeen = o.Previous.At - price.Timestamp(d.span())
+		}
+	}
+	for i := range b.Offers {
+		o := &b.Offers[i]
+		n := d.uvarint()
+		if n&1 == 1 {
+			o.Tail = append(o.Tail, o.Current)
+		}
+		o.Tail = d.entries(o.Tail, n>>1, o.Current)
+	}
+}
+
+// textRef is what an offer's text and the board's base lag already tell of its current observation.
+func textRef(e Entry, baseLag int64) Entry {
+	return Entry{
+		Terms:      price.Terms{Price: e.Terms.Price, Shipping: e.Terms.Shipping, Availability: e.Terms.Availability},
+		Source:     price.Source{Confidence: price.NoConfidence},
+		ObservedAt: e.ObservedAt,
+		ReceivedAt: e.ObservedAt + price.Timestamp(baseLag),
+	}
+}
+
+// SegmentOffer is the part of a segment that belongs to one offer.
+type SegmentOffer struct {
+	Key     price.OfferKey
+	Entries []Entry // greatest first
+}
+
+// packSegment encodes observations so that nothing else is needed to read them:
+//
+//	format, newest observedAt, base lag, dictionary, number of offers,
+//	per offer in key order: key text, number of entries, entries as deltas
+func packSegment(offers []SegmentOffer) []byte {
+	var d dictionary
+	newest := price.NoTime
+	for _, o := range offers {
+		d.add(o.Entries...)
+		newest = max(newest, o.Entries[0].ObservedAt)
+	}
+	d.sort()
+	baseLag := lag(offers[0].Entries[0])
+	h := []byte{format1}
+	h = binary.AppendVarint(h, int64(newest))
+	h = binary.AppendVarint(h, baseLag)
+	h = d.append(h)
+	h = binary.AppendUvarint(h, uint64(len(offers)))
+	for _, o := range offers {
+		h = appendText(h, KeyText(o.Key))
+		h = binary.AppendUvarint(h, uint64(len(o.Entries)))
+		h = d.appendEntries(h, o.Entries, textRef(Entry{ObservedAt: newest}, baseLag))
+	}
+	return h
+}
+
+// UnpackSegment decodes a segment's bytes; errors wrap ErrFormat.
+func UnpackSegment(productID string, h []byte) ([]SegmentOffer, error) {
+	d := decoder{b: h}
+	if d.byte() != format1 {
+		d.fail("format byte")
+	}
+	newest := price.Timestamp(d.varint())
+	if newest < minTime || newest > maxTime {
+		d.fail("time")
+	}
+	baseLag := d.varint()
+	d.dictionary()
+	var offers []SegmentOffer
+	for n := d.uvarint(); n > 0 && d.err == nil; n-- {
+		key, err := ParseKey(productID, d.text())
+		if err != nil {
+			d.fail(err.Error())
+			break
+		}
+		offers = append(offers, SegmentOffer{Key: key, Entries: d.entries(nil, d.uvarint(), textRef(Entry{ObservedAt: newest}, baseLag))})
+	}
+	if err := d.done(); err != nil {
+		return nil, fmt.Errorf("unpack segment: %w", err)
+	}
+	return offers, nil
+}
+
+func lag(e Entry) int64 { return int64(e.ReceivedAt - e.ObservedAt) }
+
+// dictionary holds the sources and currencies of a packed form once; entries name them by their place.
+type dictionary struct {
+	sources    []source
+	currencies []string
+}
+
+type source struct {
+	id   string
+	kind price.SourceKind
+}
+
+func (d *dictionary) add(entries ...Entry) {
+	for _, e := range entries {
+		s := source{e.Source.ID, e.Source.Kind}
+		if !slices.Contains(d.sources, s) {
+			d.sources = append(d.sources, s)
+		}
+		d.addMoney(e.Terms.Price, e.Terms.Shipping, e.Terms.ListPrice)
+	}
+}
+
+func (d *dictionary) addMoney(amounts ...price.Money) {
+	for _, m := range amounts {
+		if m.Present() && !slices.Contains(d.currencies, m.Currency) {
+			d.currencies = append(d.currencies, m.Currency)
+		}
+	}
+}
+
+func (d *dictionary) sort() {
+	slices.SortFunc(d.sources, func(a, b source) int {
+		return cmp.Or(strings.Compare(a.id, b.id), int(a.kind)-int(b.kind))
+	})
+	slices.Sort(d.currencies)
+}
+
+func (d *dictionary) append(h []byte) []byte {
+	h = binary.AppendUvarint(h, uint64(len(d.sources)))
+	for _, s := range d.sources {
+		h = append(h, byte(s.kind))
+		h = appendText(h, s.id)
+	}
+	h = binary.AppendUvarint(h, uint64(len(d.currencies)))
+	for _, c := range d.currencies {
+		h = append(h, c...)
+	}
+	return h
+}
+
+func appendText(h []byte, s string) []byte {
+	h = binary.AppendUvarint(h, uint64(len(s)))
+	return append(h, s...)
+}
+
+// What an entry's flag byte says: the parts that differ from the reference entry follow in this order.
+const (
+	hasTerms = 1 << iota
+	hasSource
+	hasConfidence
+	hasURL     // differs and is set: 6 bytes
+	hasNoURL   // differs and is none
+	hasState   // reserved: a review state; no release writes it yet
+	knownFlags = hasTerms | hasSource | hasConfidence | hasURL | hasNoURL
+)
+
+// What the byte after hasTerms says: the terms that differ, in this order.
+const (
+	hasPrice = 1 << iota
+	hasShipping
+	hasListPrice
+	hasAvailability
+	hasPriceType
+	hasPromotion
+	knownTerms = 1<<iota - 1
+)
+
+// What a promotion's byte says.
+const (
+	isPromoted = 1 << iota
+	hasLabel
+	hasValidThrough
+	hasMinQuantity
+	knownPromotion = 1<<iota - 1
+)
+
+// appendEntries encodes entries, greatest first, each against the one before it.
+func (d *dictionary) appendEntries(h []byte, entries []Entry, ref Entry) []byte {
+	for _, e := range entries {
+		h = d.appendEntry(h, e, ref)
+		ref = e
+	}
+	return h
+}
+
+// appendEntry encodes e against ref: 6 to 9 bytes when only the times differ.
+func (d *dictionary) appendEntry(h []byte, e, ref Entry) []byte {
+	at := len(h)
+	h = append(h, 0)
+	if e.Terms != ref.Terms {
+		h[at] |= hasTerms
+		h = d.appendTerms(h, e.Terms, ref.Terms)
+	}
+	if e.Source.ID != ref.Source.ID || e.Source.Kind != ref.Source.Kind {
+		h[at] |= hasSource
+		h = binary.AppendUvarint(h, uint64(slices.Index(d.sources, source{e.Source.ID, e.Source.Kind})))
+	}
+	if e.Source.Confidence != ref.Source.Confidence {
+		h[at] |= hasConfidence
+		h = binary.AppendUvarint(h, uint64(e.Source.Confidence-price.NoConfidence))
+	}
+	switch {
+	case e.URL == ref.URL:
+	case e.URL == URLHash{}:
+		h[at] |= hasNoURL
+	default:
+		h[at] |= hasURL
+		h = append(h, e.URL[:]...)
+	}
+	h = binary.AppendUvarint(h, uint64(ref.ObservedAt-e.ObservedAt))
+	return binary.AppendVarint(h, lag(e)-lag(ref))
+}
+
+func (d *dictionary) appendTerms(h []byte, t, ref price.Terms) []byte {
+	at := len(h)
+	h = append(h, 0)
+	if t.Price != ref.Price {
+		h[at] |= hasPrice
+		h = d.appendMoney(h, t.Price)
+	}
+	if t.Shipping != ref.Shipping {
+		h[at] |= hasShipping
+		h = d.appendMoney(h, t.Shipping)
+	}
+	if t.ListPrice != ref.ListPrice {
+		h[at] |= hasListPrice
+		h = d.appendMoney(h, t.ListPrice)
+	}
+	if t.Availability != ref.Availability {
+		h[at] |= hasAvailability
+		h = append(h, byte(t.Availability))
+	}
+	if t.PriceType != ref.PriceType {
+		h[at] |= hasPriceType
+		h = append(h, byte(t.PriceType))
+	}
+	if t.Promotion != ref.Promotion {
+		h[at] |= hasPromotion
+		h = appendPromotion(h, t.Promotion)
+	}
+	return h
+}
+
+// appendMoney encodes the currency's place plus one, 0 for no amount, then the minor units.
+func (d *dictionary) appendMoney(h []byte, m price.Money) []byte {
+	if !m.Present() {
+		return append(h, 0)
+	}
+	h = binary.AppendUvarint(h, uint64(slices.Index(d.currencies, m.Currency))+1)
+	return binary.AppendUvarint(h, uint64(m.Minor))
+}
+
+func appendPromotion(h []byte, p price.Promotion) []byte {
+	at := len(h)
+	h = append(h, 0)
+	if !p.Present {
+		return h
+	}
+	h[at] |= isPromoted
+	if p.Label != "" {
+		h[at] |= hasLabel
+		h = appendText(h, p.Label)
+	}
+	if p.ValidThrough != price.NoTime {
+		h[at] |= hasValidThrough
+		h = binary.AppendVarint(h, int64(p.ValidThrough))
+	}
+	if p.MinQuantity != 0 {
+		h[at] |= hasMinQuantity
+		h = binary.AppendUvarint(h, uint64(p.MinQuantity))
+	}
+	return h
+}

@@ -1,0 +1,222 @@
+package board
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"pricing/shared/price"
+)
+
+// The times a stored form may hold: years 1 to 9999. Anything else is damage.
+const (
+	minTime price.Timestamp = -62135596800000
+	maxTime price.Timestamp = 253402300799999
+)
+
+// decoder reads a packed form. After the first fault every read gives zero values, so that reading code has no error
+// paths; done tells.
+type decoder struct {
+	b   []byte
+	d   dictionary
+	err error
+}
+
+func (d *decoder) fail(what string) {
+	if d.err == nil {
+		d.err = fmt.Errorf("%w: %s", ErrFormat, what)
+	}
+	d.b = nil
+}
+
+// done returns the first fault; bytes left over are one.
+func (d *decoder) done() error {
+	if d.err == nil && len(d.b) > 0 {
+		d.fail(fmt.Sprintf("%d bytes left over", len(d.b)))
+	}
+	return d.err
+}
+
+func (d *decoder) bytes(n uint64) []byte {
+	if n > uint64(len(d.b)) {
+		d.fail("too short")
+		return nil
+	}
+	b := d.b[:n]
+	d.b = d.b[n:]
+	return b
+}
+
+func (d *decoder) byte() byte {
+	if b := d.bytes(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.fail("number")
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.b)
+	if n <= 0 {
+		d.fail("number")
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+// span reads a distance between two times in milliseconds.
+func (d *decoder) span() uint64 {
+	v := d.uvarint()
+	if v > uint64(maxTime-minTime)+1 {
+		d.fail("time span")
+		return 0
+	}
+	return v
+}
+
+func (d *decoder) text() string { return string(d.bytes(d.uvarint())) }
+
+func (d *decoder) dictionary() {
+	for n := d.uvarint(); n > 0 && d.err == nil; n-- {
+		kind := price.SourceKind(d.byte())
+		if kind > price.SourceVendor {
+			d.fail("source kind")
+		}
+		d.d.sources = append(d.d.sources, source{d.text(), kind})
+	}
+	for n := d.uvarint(); n > 0 && d.err == nil; n-- {
+		d.d.currencies = append(d.d.currencies, string(d.bytes(3)))
+	}
+}
+
+func (d *decoder) entries(to []Entry, n uint64, ref Entry) []Entry {
+	for ; n > 0 && d.err == nil; n-- {
+		ref = d.entry(ref)
+		to = append(to, ref)
+	}
+	return to
+}
+
+func (d *decoder) entry(ref Entry) Entry {
+	e := ref
+	flags := d.byte()
+	if flags&^knownFlags != 0 {
+		d.fail("entry flags")
+		return e
+	}
+	if flags&hasTerms != 0 {
+		d.terms(&e.Terms)
+	}
+	if flags&hasSource != 0 || ref.Source.ID == "" && d.err == nil {
+		d.source(&e, flags)
+	}
+	if flags&hasConfidence != 0 {
+		c := d.uvarint()
+		if c > 10001 {
+			d.fail("confidence")
+		}
+		e.Source.Confidence = price.Confidence(c) + price.NoConfidence
+	}
+	if flags&hasNoURL != 0 {
+		e.URL = URLHash{}
+	}
+	if flags&hasURL != 0 {
+		copy(e.URL[:], d.bytes(uint64(len(e.URL))))
+	}
+	e.ObservedAt = ref.ObservedAt - price.Timestamp(d.span())
+	if e.ObservedAt < minTime {
+		d.fail("time")
+	}
+	e.ReceivedAt = e.ObservedAt + price.Timestamp(lag(ref)+d.varint())
+	return e
+}
+
+func (d *decoder) source(e *Entry, flags byte) {
+	if flags&hasSource == 0 {
+		d.fail("entry without a source")
+		return
+	}
+	i := d.uvarint()
+	if i >= uint64(len(d.d.sources)) {
+		d.fail("source")
+		return
+	}
+	e.Source.ID, e.Source.Kind = d.d.sources[i].id, d.d.sources[i].kind
+}
+
+func (d *decoder) terms(t *price.Terms) {
+	has := d.byte()
+	if has&^knownTerms != 0 {
+		d.fail("terms")
+		return
+	}
+	if has&hasPrice != 0 {
+		t.Price = d.money()
+	}
+	if has&hasShipping != 0 {
+		t.Shipping = d.money()
+	}
+	if has&hasListPrice != 0 {
+		t.ListPrice = d.money()
+	}
+	if has&hasAvailability != 0 {
+		if t.Availability = price.Availability(d.byte()); t.Availability > price.AvailabilityDiscontinued {
+			d.fail("availability")
+		}
+	}
+	if has&hasPriceType != 0 {
+		if t.PriceType = price.PriceType(d.byte()); t.PriceType > price.PriceTypeClearance {
+			d.fail("price type")
+		}
+	}
+	if has&hasPromotion != 0 {
+		t.Promotion = d.promotion()
+	}
+}
+
+func (d *decoder) money() price.Money {
+	i := d.uvarint()
+	if i == 0 {
+		return price.Money{}
+	}
+	if i > uint64(len(d.d.currencies)) {
+		d.fail("currency")
+		return price.Money{}
+	}
+	minor := d.uvarint()
+	if minor >= 1<<62 {
+		d.fail("amount")
+		return price.Money{}
+	}
+	return price.Money{Minor: int64(minor), Currency: d.d.currencies[i-1]}
+}
+
+func (d *decoder) promotion() price.Promotion {
+	has := d.byte()
+	if has&^knownPromotion != 0 {
+		d.fail("promotion")
+	}
+	if has&isPromoted == 0 {
+		return price.Promotion{}
+	}
+	p := price.Promotion{Present: true, ValidThrough: price.NoTime}
+	if has&hasLabel != 0 {
+		p.Label = d.text()
+	}
+	if has&hasValidThrough != 0 {
+		p.ValidThrough = price.Timestamp(d.varint())
+	}
+	if has&hasMinQuantity != 0 {
+		p.MinQuantity = int64(min(d.uvarint(), 1<<62))
+	}
+	return p
+}

@@ -1,0 +1,128 @@
+package board
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"pricing/shared/price"
+)
+
+// A write bills every started KB of the whole item, so a board's tail may fill the last KB and no more: when the next
+// write would start another one, the tail moves into segments.
+const (
+	kilobyte = 1024
+	reserve  = 96 // least room for a tail, in bytes: about ten observations a segment
+)
+
+// Segment is a part of the history, never changed once written. Its key is its month and the version of the board it
+// was flushed from, so every writer of that version makes the same item.
+type Segment struct {
+	Month   Month
+	Version int64
+	H       []byte
+	N       int // observations
+	Low     price.Timestamp
+	High    price.Timestamp
+}
+
+// FlushDue reports whether the next write has to move the tail into segments first. It depends on the stored board
+// alone, of which Grown says what the last write needed.
+func (b Board) FlushDue() bool {
+	h, tail := b.pack()
+	if b.tailLength() == 0 {
+		return false
+	}
+	size := b.size(len(h))
+	limit := roundUp(size-tail+max(reserve, b.Grown), kilobyte)
+	return size+b.Grown > limit
+}
+
+func roundUp(n, to int) int { return (n + to - 1) / to * to }
+
+func (b Board) tailLength() int {
+	n := 0
+	for _, o := range b.Offers {
+		n += len(o.Tail)
+	}
+	return n
+}
+
+// size is the item's size as DynamoDB bills it: names and values in UTF-8 bytes, a number one byte per two digits
+// and one more, a map 3 bytes and 1 per element. The attributes beside the board (own prices) are not counted.
+func (b Board) size(h int) int {
+	n := len("pk") + len("p#") + len(b.ProductID) + len("sk") + len("board")
+	n += len("v") + numberSize(b.Version) + len("w") + len(b.Marks)*len(Mark{}) + len("h") + h + len("o") + 3
+	if b.Flushed != price.NoTime {
+		n += len("f") + numberSize(int64(b.Flushed))
+	}
+	for _, o := range b.Offers {
+		n += len(KeyText(o.Key)) + len(offerText(o.Current)) + 1
+	}
+	return n
+}
+
+func numberSize(v int64) int { return (len(strconv.FormatInt(v, 10))+1)/2 + 1 }
+
+// grown is the share of the packed tail that the newest n entries take.
+func (b Board) grown(n int) int {
+	_, tail := b.pack()
+	return tail * n / max(b.tailLength(), 1)
+}
+
+// segments packs the whole tail by month, oldest month first.
+func (b Board) segments() []Segment {
+	months := map[Month][]SegmentOffer{}
+	for _, o := range b.Offers {
+		for _, e := range o.Tail {
+			m := MonthOf(e.ObservedAt)
+			if n := len(months[m]); n == 0 || months[m][n-1].Key != o.Key {
+				months[m] = append(months[m], SegmentOffer{Key: o.Key})
+			}
+			last := &months[m][len(months[m])-1]
+			last.Entries = append(last.Entries, e)
+		}
+	}
+	segments := make([]Segment, 0, len(months))
+	for m, offers := range months {
+		s := Segment{Month: m, Version: b.Version, H: packSegment(offers), Low: maxTime, High: minTime}
+		for _, o := range offers {
+			s.N += len(o.Entries)
+			s.High = max(s.High, o.Entries[0].ObservedAt)
+			s.Low = min(s.Low, o.Entries[len(o.Entries)-1].ObservedAt)
+		}
+		segments = append(segments, s)
+	}
+	slices.SortFunc(segments, func(a, b Segment) int { return cmp.Compare(a.Month, b.Month) })
+	return segments
+}
+
+// Rows returns the observations of segments and a board's tail within [from, to], each once, oldest first.
+func Rows(b Board, segments [][]SegmentOffer, from, to price.Timestamp) []Row {
+	var rows []Row
+	add := func(key price.OfferKey, entries []Entry) {
+		for _, e := range entries {
+			if e.ObservedAt >= from && e.ObservedAt <= to {
+				rows = append(rows, Row{key, e})
+			}
+		}
+	}
+	for _, o := range b.Offers {
+		add(o.Key, o.Tail)
+	}
+	for _, s := range segments {
+		for _, o := range s {
+			add(o.Key, o.Entries)
+		}
+	}
+	slices.SortFunc(rows, CompareRows)
+	return slices.CompactFunc(rows, func(a, b Row) bool {
+		return a.Key == b.Key && a.Entry.identity() == b.Entry.identity()
+	})
+}
+
+// Size returns the item's size in bytes as DynamoDB bills it, without attributes beside the board.
+func (b Board) Size() int {
+	h, _ := b.pack()
+	return b.size(len(h))
+}

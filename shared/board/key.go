@@ -1,0 +1,61 @@
+package board
+
+import (
+	"fmt"
+	"strings"
+
+	"pricing/shared/price"
+)
+
+// KeyText is an offer key's name within its product: competitor|seller|condition|audience|region, with New, public
+// and no region left out and trailing separators cut, so that a retailer's plain offer is just its competitorId.
+// A person on call reads it; nothing may be renamed in it, since it is a stored attribute name.
+func KeyText(k price.OfferKey) string {
+	if k.SellerID == "" && k.Condition == price.ConditionNew && k.Audience == price.AudiencePublic && k.Region == "" {
+		return k.CompetitorID
+	}
+	text := k.CompetitorID + "|" + sellerEscape.Replace(k.SellerID) + "|" + conditionLetters[k.Condition] + "|" + audienceLetters[k.Audience] + "|" + k.Region
+	return strings.TrimRight(text, "|")
+}
+
+var (
+	sellerEscape   = strings.NewReplacer("%", "%25", "|", "%7C")
+	sellerUnescape = strings.NewReplacer("%25", "%", "%7C", "|")
+)
+
+// The letters are stored: their order follows price's constants and none may change.
+var (
+	conditionLetters    = []string{"", "U", "R", "D"}
+	audienceLetters     = []string{"", "m", "s", "a"}
+	availabilityLetters = []string{"I", "O", "L", "P", "B", "R", "N", "T", "S", "D"}
+)
+
+// ParseKey reads what KeyText wrote about an offer of the product.
+func ParseKey(productID, text string) (price.OfferKey, error) {
+	parts := strings.Split(text, "|")
+	if len(parts) > 5 || parts[0] == "" {
+		return price.OfferKey{}, fmt.Errorf("offer key %q is not of a known form", text)
+	}
+	parts = append(parts, "", "", "", "")
+	condition, audience := letter(conditionLetters, parts[2]), letter(audienceLetters, parts[3])
+	if condition < 0 || audience < 0 {
+		return price.OfferKey{}, fmt.Errorf("offer key %q has an unknown letter", text)
+	}
+	k := price.OfferKey{
+		ProductID: productID, CompetitorID: parts[0], SellerID: sellerUnescape.Replace(parts[1]), Region: parts[4],
+		Condition: price.Condition(condition), Audience: price.Audience(audience),
+	}
+	if KeyText(k) != text {
+		return price.OfferKey{}, fmt.Errorf("offer key %q is not in its shortest form", text)
+	}
+	return k, nil
+}
+
+func letter(letters []string, l string) int {
+	for i := range letters {
+		if letters[i] == l {
+			return i
+		}
+	}
+	return -1
+}

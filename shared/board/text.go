@@ -1,0 +1,75 @@
+package board
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"pricing/shared/price"
+)
+
+// offerText is the readable half of an offer on the board: price|shipping|availability letter|observedAt, for example
+// "19.95 USD|2.99|I|260706T091403.123". Shipping names its currency only where the price does not give it; "-" is none.
+// The year has two digits within 2000-2099 and four outside.
+func offerText(e Entry) string {
+	shipping := e.Terms.Shipping.String()
+	if e.Terms.Price.Present() && e.Terms.Shipping.Present() {
+		shipping = e.Terms.Shipping.Amount()
+	}
+	t := e.ObservedAt.Time()
+	layout := "060102T150405.000"
+	if t.Year() < 2000 || t.Year() > 2099 {
+		layout = "20060102T150405.000"
+	}
+	return e.Terms.Price.String() + "|" + shipping + "|" + availabilityLetters[e.Terms.Availability] + "|" + t.Format(layout)
+}
+
+// parseOfferText reads what offerText wrote into the fields of an entry it holds.
+func parseOfferText(text string) (Entry, error) {
+	fail := func(what string) (Entry, error) { return Entry{}, fmt.Errorf("offer %q: %s", text, what) }
+	parts := strings.Split(text, "|")
+	if len(parts) != 4 {
+		return fail("must have four parts")
+	}
+	e := Entry{Source: price.Source{Confidence: price.NoConfidence}}
+	var err error
+	if e.Terms.Price, err = parseMoneyText(parts[0], ""); err != nil {
+		return fail(err.Error())
+	}
+	if e.Terms.Shipping, err = parseMoneyText(parts[1], e.Terms.Price.Currency); err != nil {
+		return fail(err.Error())
+	}
+	a := letter(availabilityLetters, parts[2])
+	if a < 0 {
+		return fail("unknown availability letter")
+	}
+	e.Terms.Availability = price.Availability(a)
+	layout := "20060102T150405.000"
+	if len(parts[3]) == len("060102T150405.000") {
+		layout, parts[3] = "20060102T150405.000", "20"+parts[3]
+	}
+	t, err := time.Parse(layout, parts[3])
+	if err != nil {
+		return fail("unreadable time")
+	}
+	e.ObservedAt = price.At(t)
+	return e, nil
+}
+
+// parseMoneyText reads an amount as stored. The currency's digits are those that were written: a stored price stays
+// readable should the standard's list ever change.
+func parseMoneyText(s, currency string) (price.Money, error) {
+	if s == "-" {
+		return price.Money{}, nil
+	}
+	if amount, named, ok := strings.Cut(s, " "); ok {
+		s, currency = amount, named
+	}
+	whole, fraction, _ := strings.Cut(s, ".")
+	minor, err := strconv.ParseUint(whole+fraction, 10, 62)
+	if err != nil || len(currency) != 3 {
+		return price.Money{}, fmt.Errorf("unreadable amount %q", s)
+	}
+	return price.Money{Minor: int64(minor), Currency: currency}, nil
+}
