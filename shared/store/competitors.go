@@ -1,0 +1,227 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"pricing/shared/fault"
+	"pricing/shared/meter"
+	"pricing/shared/price"
+)
+
+// Competitor is a registered competitor and when its feed was last heard.
+type Competitor struct {
+	price.Competitor
+	LastReceivedAt price.Timestamp // to the minute; NoTime when never
+	LastObservedAt price.Timestamp // to the minute; NoTime when never
+}
+
+const (
+	healthSuffix  = "#health"
+	competitorAge = time.Minute // how old the cached list may be
+	recheckAge    = time.Second // how old it may be when something is to be rejected for it
+	selfCheck     = "self-check"
+)
+
+// competitorCache holds the list between requests of a warm process.
+type competitorCache struct {
+	mu        sync.Mutex
+	list      map[string]Competitor
+	readAt    time.Time
+	rechecked time.Time // when it was last read strongly consistent
+}
+
+// Competitors returns all registered competitors by id, at most a minute old.
+func (s *Store) Competitors(ctx context.Context) (map[string]Competitor, error) {
+	return s.cachedCompetitors(ctx, false)
+}
+
+// cachedCompetitors returns the cached list; certain asks for one read strongly consistent within the last second.
+func (s *Store) cachedCompetitors(ctx context.Context, certain bool) (map[string]Competitor, error) {
+	c := &s.competitors
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := s.now()
+	fresh := c.list != nil && now.Sub(c.readAt) < competitorAge
+	if certain {
+		fresh = c.list != nil && now.Sub(c.rechecked) < recheckAge
+	}
+	if fresh {
+		return c.list, nil
+	}
+	list := map[string]Competitor{}
+	err := s.query(ctx, competitorsKey, " ", "~", false, certain, func(it item) (bool, error) {
+		id, isHealth := strings.CutSuffix(text(it, "sk"), healthSuffix)
+		one, known := list[id]
+		if !known {
+			one.LastReceivedAt, one.LastObservedAt = price.NoTime, price.NoTime
+		}
+		var err error
+		if isHealth {
+			one.LastReceivedAt, one.LastObservedAt, err = decodeHealth(it)
+		} else {
+			one.Competitor, err = decodeCompetitor(id, it)
+		}
+		list[id] = one
+		return true, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list competitors: %w", err)
+	}
+	maps.DeleteFunc(list, func(_ string, one Competitor) bool { return one.ID == "" }) // health without a competitor
+	c.list, c.readAt = list, now
+	if certain {
+		c.rechecked = now
+	}
+	return list, nil
+}
+
+// PutCompetitor stores a competitor and says whether it is new.
+func (s *Store) PutCompetitor(ctx context.Context, c price.Competitor) (isNew bool, err error) {
+	status := "active"
+	if !c.Active {
+		status = "inactive"
+	}
+	it := key(competitorsKey, c.ID)
+	for name, value := range map[string]string{
+		"name": c.Name, "kind": c.Kind.String(), "domain": c.Domain, "country": c.Country,
+		"currency": c.DefaultCurrency, "freshFor": price.FormatDuration(c.FreshFor), "status": status,
+	} {
+		if value != "" {
+			it[name] = str(value)
+		}
+	}
+	old, err := s.put(ctx, it)
+	if err != nil {
+		return false, fmt.Errorf("put competitor: %w", err)
+	}
+	s.competitors.mu.Lock()
+	s.competitors.list = nil // this process at least sees its own write at once
+	s.competitors.mu.Unlock()
+	return old == nil, nil
+}
+
+func decodeCompetitor(id string, it item) (price.Competitor, error) {
+	kind, ok := price.ParseCompetitorKind(text(it, "kind"))
+	if !ok {
+		return price.Competitor{}, fmt.Errorf("competitor %s: unknown kind %q", id, text(it, "kind"))
+	}
+	freshFor, err := price.ParseDuration(text(it, "freshFor"))
+	if err != nil {
+		return price.Competitor{}, fmt.Errorf("competitor %s: %w", id, err)
+	}
+	return price.Competitor{
+		ID: id, Name: text(it, "name"), Kind: kind, Domain: text(it, "domain"), Country: text(it, "country"),
+		DefaultCurrency: text(it, "currency"), FreshFor: freshFor, Active: text(it, "status") == "active",
+	}, nil
+}
+
+func decodeHealth(it item) (received, observed price.Timestamp, err error) {
+	r, err := integer(it, "r")
+	if err != nil {
+		return 0, 0, fmt.Errorf("health %s: %w", text(it, "sk"), err)
+	}
+	o, err := integer(it, "o")
+	if err != nil {
+		return 0, 0, fmt.Errorf("health %s: %w", text(it, "sk"), err)
+	}
+	return price.Timestamp(r), price.Timestamp(o), nil
+}
+
+// admitCompetitors refuses submissions of competitors that are not registered and active; none for a list older than
+// a second.
+func (s *Store) admitCompetitors(ctx context.Context, submissions []price.Submission, verdicts []Verdict) error {
+	for _, certain := range []bool{false, true} {
+		list, err := s.cachedCompetitors(ctx, certain)
+		if err != nil && !fault.Is(err, fault.Unavailable) {
+			return err
+		}
+		refused := false
+		for i, sub := range submissions {
+			id := sub.Observation.Key.CompetitorID
+			switch {
+			case verdicts[i].Err != nil || id == selfCheck || list[id].Active:
+			case err != nil:
+				verdicts[i].Err = err
+			case !certain:
+				refused = true
+			case list[id].ID != "":
+				verdicts[i].Err = unknownCompetitor("The competitor " + id + " is inactive.")
+			default:
+				verdicts[i].Err = unknownCompetitor("No competitor " + id + " is registered; PUT /v1/competitors/" + id + " does that.")
+			}
+		}
+		if !refused {
+			return nil
+		}
+	}
+	return nil
+}
+
+func unknownCompetitor(detail string) error {
+	return fault.Fields([]fault.Field{{Pointer: "/competitorId", Code: fault.CodeUnknownCompetitor, Detail: detail}})
+}
+
+// noteHealth records, to the minute, that competitors' feeds were heard: at most one attempt a minute, process and
+// competitor, and none when the list already shows this minute. It is a hint for people; its failure costs no answer.
+func (s *Store) noteHealth(ctx context.Context, submissions []price.Submission, verdicts []Verdict, received price.Timestamp) {
+	minute := func(t price.Timestamp) price.Timestamp { return t - t%60_000 }
+	heard := map[string]price.Timestamp{}
+	for i, sub := range submissions {
+		if verdicts[i].Err == nil && verdicts[i].Result.Stored.ReceivedAt == received {
+			o := sub.Observation
+			heard[o.Key.CompetitorID] = max(heard[o.Key.CompetitorID], minute(o.ObservedAt))
+		}
+	}
+	delete(heard, selfCheck)
+	now := minute(received)
+	c := &s.competitors
+	c.mu.Lock()
+	for id, observed := range heard {
+		one, ok := c.list[id]
+		if !ok || one.LastReceivedAt >= now {
+			delete(heard, id)
+			continue
+		}
+		one.LastReceivedAt, one.LastObservedAt = now, max(one.LastObservedAt, observed)
+		heard[id] = one.LastObservedAt
+		c.list = maps.Clone(c.list) // readers hold the old one
+		c.list[id] = one
+	}
+	c.mu.Unlock()
+	ids := slices.Sorted(maps.Keys(heard))
+	eachOf(len(ids), s.width, func(i int) {
+		out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName:                 s.table,
+			Key:                       key(competitorsKey, ids[i]+healthSuffix),
+			UpdateExpression:          aws.String("SET r = :r, o = :o"),
+			ConditionExpression:       aws.String("attribute_not_exists(r) OR r < :r"),
+			ExpressionAttributeValues: item{":r": number(int64(now)), ":o": number(int64(heard[ids[i]]))},
+			ReturnConsumedCapacity:    types.ReturnConsumedCapacityTotal,
+		})
+		var later *types.ConditionalCheckFailedException
+		switch {
+		case err == nil:
+			wrote(ctx, out.ConsumedCapacity)
+		case errors.As(err, &later): // another process noted this minute
+			meter.Add(ctx, meter.Counts{Calls: 1})
+		default:
+			_ = s.failed(ctx, "note health", err) // counts the call
+		}
+	})
+}
+
+// ListCompetitors reads all registered competitors by id, past the cache, for whoever looks after them.
+func (s *Store) ListCompetitors(ctx context.Context) (map[string]Competitor, error) {
+	return s.cachedCompetitors(ctx, true)
+}

@@ -1,0 +1,223 @@
+// Package store keeps boards, their history, competitors and tokens in one DynamoDB table.
+//
+// The rule of every write stands in its condition; nothing is read and then written without one. Keys:
+//
+//	p#<productId>     board                       the product's board (package board)
+//	p#<productId>     seg#<yyyy-mm>#1#<version>   flushed history of one month, never changed
+//	competitors       <competitorId>              a competitor, and <competitorId>#health beside it
+//	g#<GTIN-14>       product                     the product that has the gtin
+//	t#<key id>        token                       an API token's record
+//
+// What surprises: an outcome that cannot be established is always a fault of kind Unavailable, and repeating is always
+// safe. A write whose answer was lost is recognised by the request's random mark on the board, so its results are what
+// they were. Faults other than Unavailable and NotFound mean that the table or its permissions are wrong.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+
+	"pricing/shared/fault"
+	"pricing/shared/meter"
+)
+
+// Options says which table a store works on and how.
+type Options struct {
+	Table     string
+	Retention time.Duration    // older observations are dropped (HistoryDays)
+	Width     int              // boards written at once
+	Now       func() time.Time // for cache ages only; nil = time.Now
+}
+
+// Store is safe for concurrent use. Make one per process: it keeps the list of competitors for a minute.
+type Store struct {
+	db          *dynamodb.Client
+	table       *string
+	retention   time.Duration
+	width       int
+	now         func() time.Time
+	competitors competitorCache
+}
+
+// New returns a store on a client's table.
+func New(client *dynamodb.Client, o Options) *Store {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Store{db: client, table: aws.String(o.Table), retention: o.Retention, width: max(o.Width, 1), now: o.Now}
+}
+
+// Retention returns how long observations are kept.
+func (s *Store) Retention() time.Duration { return s.retention }
+
+// Ping does one cheap read; nil means that the table answers.
+func (s *Store) Ping(ctx context.Context) error {
+	_, err := s.find(ctx, competitorsKey, "self-check", false)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return fmt.Errorf("read the table: %w", err)
+	}
+	return nil
+}
+
+type item = map[string]types.AttributeValue
+
+func str(s string) types.AttributeValue   { return &types.AttributeValueMemberS{Value: s} }
+func bin(b []byte) types.AttributeValue   { return &types.AttributeValueMemberB{Value: b} }
+func key(pk, sk string) item              { return item{"pk": str(pk), "sk": str(sk)} }
+func number(v int64) types.AttributeValue { return &types.AttributeValueMemberN{Value: fmt.Sprint(v)} }
+
+// errMissing is what find wraps into its NotFound fault.
+var errMissing = errors.New("no such item")
+
+// find reads one item; a missing one is a NotFound fault.
+func (s *Store) find(ctx context.Context, pk, sk string, consistent bool) (item, error) {
+	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: s.table, Key: key(pk, sk), ConsistentRead: &consistent, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+	})
+	if err != nil {
+		return nil, s.failed(ctx, "get item", err)
+	}
+	read(ctx, out.ConsumedCapacity)
+	if out.Item == nil {
+		return nil, fault.New(fault.NotFound, fault.CodeInternal, "There is no such item.").Because(errMissing)
+	}
+	return out.Item, nil
+}
+
+// query pages through the items of a partition whose sort keys lie within [from, to] and gives each to visit until
+// that returns false.
+func (s *Store) query(ctx context.Context, pk, from, to string, descending, consistent bool, visit func(item) (more bool, err error)) error {
+	in := &dynamodb.QueryInput{
+		TableName:                 s.table,
+		KeyConditionExpression:    aws.String("pk = :pk AND sk BETWEEN :from AND :to"),
+		ExpressionAttributeValues: item{":pk": str(pk), ":from": str(from), ":to": str(to)},
+		ConsistentRead:            &consistent,
+		ScanIndexForward:          aws.Bool(!descending),
+		ReturnConsumedCapacity:    types.ReturnConsumedCapacityTotal,
+	}
+	for {
+		out, err := s.db.Query(ctx, in)
+		if err != nil {
+			return s.failed(ctx, "query", err)
+		}
+		read(ctx, out.ConsumedCapacity)
+		for _, it := range out.Items {
+			more, err := visit(it)
+			if err != nil || !more {
+				return err
+			}
+		}
+		if len(out.LastEvaluatedKey) == 0 {
+			return nil
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}
+
+// batchGet reads items by key, in any order, without those that do not exist. What DynamoDB leaves unprocessed, in an
+// answer that reports success, is asked for again until the deadline.
+func (s *Store) batchGet(ctx context.Context, keys []item, consistent bool) ([]item, error) {
+	const most = 100
+	var items []item
+	for len(keys) > 0 {
+		n := min(most, len(keys))
+		pending := keys[:n]
+		keys = keys[n:]
+		for try := 0; len(pending) > 0; try++ {
+			if try > 0 {
+				if err := pause(ctx, try); err != nil {
+					return nil, s.failed(ctx, "batch get", err)
+				}
+			}
+			out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+				RequestItems:           map[string]types.KeysAndAttributes{*s.table: {Keys: pending, ConsistentRead: &consistent}},
+				ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+			})
+			if err != nil {
+				return nil, s.failed(ctx, "batch get", err)
+			}
+			meter.Add(ctx, meter.Counts{Calls: 1})
+			for _, c := range out.ConsumedCapacity {
+				meter.Add(ctx, meter.Counts{ReadUnits: aws.ToFloat64(c.CapacityUnits)})
+			}
+			items = append(items, out.Responses[*s.table]...)
+			pending = out.UnprocessedKeys[*s.table].Keys
+		}
+	}
+	return items, nil
+}
+
+// put writes one item, replacing an older one, and returns that.
+func (s *Store) put(ctx context.Context, it item) (old item, err error) {
+	out, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: s.table, Item: it, ReturnValues: types.ReturnValueAllOld, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+	})
+	if err != nil {
+		return nil, s.failed(ctx, "put item", err)
+	}
+	wrote(ctx, out.ConsumedCapacity)
+	return out.Attributes, nil
+}
+
+func read(ctx context.Context, c *types.ConsumedCapacity) {
+	count(ctx, c, func(m *meter.Counts) *float64 { return &m.ReadUnits })
+}
+
+func wrote(ctx context.Context, c *types.ConsumedCapacity) {
+	count(ctx, c, func(m *meter.Counts) *float64 { return &m.WriteUnits })
+}
+
+func count(ctx context.Context, c *types.ConsumedCapacity, units func(*meter.Counts) *float64) {
+	counts := meter.Counts{Calls: 1}
+	if c != nil {
+		*units(&counts) = aws.ToFloat64(c.CapacityUnits)
+	}
+	meter.Add(ctx, counts)
+}
+
+// failed counts a call that gave no result and turns its error into a fault. What DynamoDB refused for good (a missing
+// table or permission, a request it finds invalid) is our mistake and stays without a kind; everything else, a timeout
+// or an unreadable answer included, leaves the outcome unknown.
+func (s *Store) failed(ctx context.Context, what string, err error) error {
+	meter.Add(ctx, meter.Counts{Calls: 1})
+	var api smithy.APIError
+	var answer interface{ HTTPStatusCode() int }
+	if errors.As(err, &api) && errors.As(err, &answer) && answer.HTTPStatusCode() < http.StatusInternalServerError && !busy(api.ErrorCode()) {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return fault.New(fault.Unavailable, fault.CodeThrottled, "The store is busy or did not answer; the outcome is unknown. Repeat the request.").
+		Because(fmt.Errorf("%s: %w", what, err))
+}
+
+// busy tells DynamoDB's refusals that pass.
+func busy(code string) bool {
+	switch code {
+	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "LimitExceededException",
+		"TransactionInProgressException", "TransactionConflictException", "RequestTimeout", "RequestTimeoutException":
+		return true
+	}
+	return false
+}
+
+// eachOf runs do for 0..n-1, at most width at once.
+func eachOf(n, width int, do func(int)) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, width)
+	for i := range n {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			do(i)
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,399 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/board"
+	"pricing/shared/fault"
+	"pricing/shared/meter"
+	"pricing/shared/price"
+	"pricing/shared/store"
+	"pricing/shared/storetest"
+)
+
+func TestMain(m *testing.M) {
+	_ = os.Setenv("AWS_NEW_RETRIES_2026", "true") // as the template sets it
+	os.Exit(m.Run())
+}
+
+var start = price.At(time.Date(2026, 7, 6, 9, 0, 0, 0, time.UTC))
+
+func at(minutes int) price.Timestamp { return start.Add(time.Duration(minutes) * time.Minute) }
+
+func seen(product, competitor string, at price.Timestamp, minor int64) price.Submission {
+	return price.Submission{Observation: price.Observation{
+		Key:        price.OfferKey{ProductID: product, CompetitorID: competitor},
+		Terms:      price.Terms{Price: price.Money{Minor: minor, Currency: "USD"}},
+		URL:        "https://bigmart.example/p/77",
+		Source:     price.Source{ID: "crawler-a", Confidence: 9700},
+		ObservedAt: at,
+	}}
+}
+
+// register makes the competitors that tests use known.
+func register(tb testing.TB, s *store.Store, ids ...string) {
+	tb.Helper()
+	for _, id := range ids {
+		_, err := s.PutCompetitor(tb.Context(), price.Competitor{ID: id, Name: id, FreshFor: price.DefaultFreshFor, Active: true})
+		require.NoError(tb, err)
+	}
+}
+
+func record(tb testing.TB, s *store.Store, received price.Timestamp, in ...price.Submission) []store.Verdict {
+	tb.Helper()
+	verdicts, err := s.Record(tb.Context(), in, received, false)
+	require.NoError(tb, err)
+	return verdicts
+}
+
+func outcomes(verdicts []store.Verdict) []string {
+	out := make([]string, len(verdicts))
+	for i, v := range verdicts {
+		out[i] = v.Outcome()
+	}
+	return out
+}
+
+func history(tb testing.TB, s *store.Store, product string) []board.Row {
+	tb.Helper()
+	rows, more, err := s.History(tb.Context(), product, store.Window{From: start.Add(-48 * time.Hour), To: start.Add(400 * 24 * time.Hour), Limit: 100_000})
+	require.NoError(tb, err)
+	require.False(tb, more)
+	return rows
+}
+
+func TestStore_Record(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	register(t, s, "bigmart", "shopx")
+
+	verdicts := record(t, s, at(100), seen("P1", "bigmart", at(0), 1995), seen("P2", "bigmart", at(0), 500), seen("P1", "shopx", at(0), 1900), seen("P1", "nobody", at(0), 1))
+	assert.Equal(t, []string{"created", "created", "created", "rejected"}, outcomes(verdicts))
+	assert.Equal(t, fault.CodeUnknownCompetitor, fault.Of(verdicts[3].Err).Code)
+
+	assert.Equal(t, []string{"duplicate", "unchanged", "changed", "changed", "conflict"}, outcomes(record(t, s, at(101),
+		seen("P1", "bigmart", at(0), 1995), seen("P1", "bigmart", at(1), 1995), seen("P2", "bigmart", at(2), 400), seen("P2", "bigmart", at(1), 450), seen("P1", "shopx", at(0), 1))))
+
+	b, err := s.Board(t.Context(), "P2")
+	require.NoError(t, err)
+	o, ok := b.Find(price.OfferKey{ProductID: "P2", CompetitorID: "bigmart"})
+	require.True(t, ok)
+	assert.Equal(t, "4.50 USD", o.Previous.Price.String(), "a batch is applied in the order of observedAt")
+	assert.Len(t, history(t, s, "P2"), 3)
+
+	_, err = s.Board(t.Context(), "NOPE")
+	assert.Equal(t, fault.CodeUnknownProduct, fault.Of(err).Code)
+	assert.True(t, fault.Is(err, fault.NotFound))
+}
+
+func TestStore_Record_DryRunWritesNothing(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	register(t, s, "bigmart")
+	verdicts, err := s.Record(t.Context(), []price.Submission{seen("P1", "bigmart", at(0), 1995)}, at(1), true)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"created"}, outcomes(verdicts))
+	_, err = s.Board(t.Context(), "P1")
+	assert.True(t, fault.Is(err, fault.NotFound))
+}
+
+func TestStore_Record_LateDataFindsItsDuplicateInASegment(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	s := store.New(client, store.Options{Table: table, Retention: storetest.Retention, Width: 4})
+	register(t, s, "bigmart")
+	const n = 400 // over more than two months, so that the tail is flushed several times
+	for i := range n {
+		got := record(t, s, at(i*300+1), seen("P1", "bigmart", at(i*300), int64(i%7)))
+		require.NotEqual(t, "throttled", got[0].Outcome())
+	}
+	segments := items(t, client, table, "p#P1", "seg#")
+	require.Greater(t, len(segments), 1)
+
+	for _, i := range []int{0, 1, 57, 200, n - 1} {
+		v := record(t, s, at(n*300), seen("P1", "bigmart", at(i*300), int64(i%7)))[0]
+		assert.Equal(t, "duplicate", v.Outcome())
+		assert.Equal(t, at(i*300+1), v.Result.Stored.ReceivedAt, "the time it was first received")
+		assert.Equal(t, "conflict", record(t, s, at(n*300), seen("P1", "bigmart", at(i*300), 99))[0].Outcome())
+	}
+	assert.Equal(t, "late", record(t, s, at(n*300), seen("P1", "bigmart", at(5*300+1), 5))[0].Outcome())
+	rows := history(t, s, "P1")
+	require.Len(t, rows, n+1)
+	for i := 1; i < len(rows); i++ {
+		assert.Less(t, rows[i-1].Entry.ObservedAt, rows[i].Entry.ObservedAt)
+	}
+	assert.NotNil(t, segments[0]["expires"])
+}
+
+func TestStore_History_Pages(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	register(t, s, "bigmart", "shopx")
+	const n = 150
+	for i := range n {
+		record(t, s, at(i*900+1), seen("P1", "bigmart", at(i*900), int64(i)), seen("P1", "shopx", at(i*900), int64(i)))
+	}
+	for _, descending := range []bool{false, true} {
+		t.Run(fmt.Sprintf("descending=%v", descending), func(t *testing.T) {
+			var all []board.Row
+			w := store.Window{From: at(10 * 900), To: at((n - 11) * 900), Limit: 7, Descending: descending,
+				Match: func(k price.OfferKey, _ board.Entry) bool { return k.CompetitorID == "shopx" }}
+			for {
+				rows, more, err := s.History(t.Context(), "P1", w)
+				require.NoError(t, err)
+				all = append(all, rows...)
+				if !more {
+					break
+				}
+				require.Len(t, rows, 7)
+				w.After = &rows[6]
+			}
+			require.Len(t, all, n-20)
+			for i, row := range all {
+				want := 10 + i
+				if descending {
+					want = n - 11 - i
+				}
+				require.Equal(t, at(want*900), row.Entry.ObservedAt)
+			}
+		})
+	}
+}
+
+func TestStore_Record_ManyWritersOfOneProduct(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	register(t, store.New(client, store.Options{Table: table, Retention: storetest.Retention}), "bigmart")
+	const writers, each = 8, 12
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			s := store.New(client, store.Options{Table: table, Retention: storetest.Retention, Width: 2})
+			for i := range each {
+				sub := seen("HOT", "bigmart", at(i*writers+w), int64(i))
+				for { // a throttled client repeats
+					verdicts, err := s.Record(context.WithoutCancel(t.Context()), []price.Submission{sub}, at(100_000), false)
+					if !assert.NoError(t, err) || verdicts[0].Outcome() != "throttled" {
+						break
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	rows := history(t, storetestStore(client, table), "HOT")
+	assert.Len(t, rows, writers*each, "nothing lost, nothing doubled")
+	b, err := storetestStore(client, table).Board(t.Context(), "HOT")
+	require.NoError(t, err)
+	assert.Equal(t, at(each*writers-1), b.Offers[0].Current.ObservedAt)
+}
+
+func storetestStore(client *dynamodb.Client, table string) *store.Store {
+	return store.New(client, store.Options{Table: table, Retention: storetest.Retention, Width: 4})
+}
+
+// behind returns a store whose calls pass a proxy, on a table in which bigmart is registered, and one that has no proxy.
+func behind(t *testing.T, decide func(plain *store.Store, operation string, before int) storetest.Action) (proxied, plain *store.Store) {
+	t.Helper()
+	client, table := storetest.Table(t)
+	plain = storetestStore(client, table)
+	register(t, plain, "bigmart")
+	url := storetest.Proxy(t, func(operation string, before int) storetest.Action { return decide(plain, operation, before) })
+	return storetestStore(storetest.Client(url), table), plain
+}
+
+func TestStore_Record_UnderFaults(t *testing.T) {
+	t.Parallel()
+	first := func(action storetest.Action, operation string) func(*store.Store, string, int) storetest.Action {
+		return func(_ *store.Store, op string, before int) storetest.Action {
+			if op == operation && before == 0 {
+				return action
+			}
+			return storetest.Pass
+		}
+	}
+	always := func(action storetest.Action, operation string) func(*store.Store, string, int) storetest.Action {
+		return func(_ *store.Store, op string, _ int) storetest.Action {
+			if op == operation {
+				return action
+			}
+			return storetest.Pass
+		}
+	}
+	tests := map[string]struct {
+		decide      func(*store.Store, string, int) storetest.Action
+		wantOutcome string
+		wantStored  bool
+	}{
+		"the write's answer is lost: the write is recognised as our own": {first(storetest.DropAnswer, "UpdateItem"), "created", true},
+		"the write never arrives: it is sent again":                      {first(storetest.Drop, "UpdateItem"), "created", true},
+		"a passing throttle":                     {first(storetest.Throttle, "UpdateItem"), "created", true},
+		"a passing 500":                          {first(storetest.Fail, "BatchGetItem"), "created", true},
+		"throttled for good":                     {always(storetest.Throttle, "UpdateItem"), "throttled", false},
+		"boards cannot be read":                  {always(storetest.Fail, "BatchGetItem"), "throttled", false},
+		"competitors cannot be read":             {always(storetest.Throttle, "Query"), "throttled", false},
+		"half an answer: the outcome is unknown": {first(storetest.Truncate, "UpdateItem"), "throttled", true},
+		"another writer comes first": {func(plain *store.Store, op string, before int) storetest.Action {
+			if op == "UpdateItem" && before == 0 {
+				record(t, plain, at(50), seen("P1", "bigmart", at(7), 700))
+			}
+			return storetest.Pass
+		}, "late", true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, plain := behind(t, tt.decide)
+			verdicts := record(t, s, at(60), seen("P1", "bigmart", at(0), 100))
+			assert.Equal(t, tt.wantOutcome, verdicts[0].Outcome())
+			if tt.wantOutcome == "throttled" {
+				assert.True(t, fault.Is(verdicts[0].Err, fault.Unavailable))
+			}
+			again := record(t, plain, at(70), seen("P1", "bigmart", at(0), 100))
+			want := "created"
+			if tt.wantStored {
+				want = "duplicate"
+			}
+			assert.Equal(t, want, again[0].Outcome(), "repeating is always safe")
+		})
+	}
+}
+
+func TestStore_Record_ADeniedCallIsOurMistake(t *testing.T) {
+	t.Parallel()
+	s, _ := behind(t, func(_ *store.Store, op string, _ int) storetest.Action {
+		if op == "BatchGetItem" {
+			return storetest.Deny
+		}
+		return storetest.Pass
+	})
+	_, err := s.Record(t.Context(), []price.Submission{seen("P1", "bigmart", at(0), 100)}, at(1), false)
+	require.Error(t, err)
+	assert.True(t, fault.Is(err, fault.Internal))
+}
+
+func TestStore_Record_StopsAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	s, _ := behind(t, func(_ *store.Store, op string, _ int) storetest.Action {
+		if op == "UpdateItem" {
+			return storetest.Hang
+		}
+		return storetest.Pass
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	verdicts, err := s.Record(ctx, []price.Submission{seen("P1", "bigmart", at(0), 100)}, at(1), false)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"throttled"}, outcomes(verdicts))
+}
+
+func TestStore_Record_NeverTakesAnUnknownBoardForEmpty(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
+	register(t, s, "bigmart")
+	record(t, s, at(1), seen("P1", "bigmart", at(0), 100))
+	_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{TableName: &table, Key: itemKey("p#P1", "board"),
+		UpdateExpression: aws.String("SET h = :h"), ExpressionAttributeValues: map[string]types.AttributeValue{":h": &types.AttributeValueMemberB{Value: []byte{99, 1, 2}}}})
+	require.NoError(t, err)
+	before := items(t, client, table, "p#P1", "board")
+	verdicts := record(t, s, at(2), seen("P1", "bigmart", at(1), 100))
+	assert.Equal(t, "throttled", verdicts[0].Outcome())
+	require.ErrorIs(t, verdicts[0].Err, board.ErrFormat)
+	_, err = s.Board(t.Context(), "P1")
+	require.ErrorIs(t, err, board.ErrFormat)
+	assert.Equal(t, before, items(t, client, table, "p#P1", "board"), "not overwritten")
+}
+
+func TestStore_Competitors(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	now := time.Date(2026, 7, 6, 9, 0, 0, 0, time.UTC)
+	s := store.New(client, store.Options{Table: table, Retention: storetest.Retention, Now: func() time.Time { return now }})
+	other := storetestStore(client, table)
+
+	_, err := s.Competitors(t.Context()) // an empty list is cached
+	require.NoError(t, err)
+	isNew, err := other.PutCompetitor(t.Context(), price.Competitor{ID: "bigmart", Name: "BigMart", Kind: price.Marketplace, Domain: "bigmart.example", Country: "US", DefaultCurrency: "USD", FreshFor: time.Hour, Active: true})
+	require.NoError(t, err)
+	assert.True(t, isNew)
+
+	t.Run("none is refused for a list older than a second", func(t *testing.T) {
+		assert.Equal(t, []string{"created"}, outcomes(record(t, s, at(1), seen("P1", "bigmart", at(0), 100))))
+	})
+	t.Run("what was put comes back, with its health to the minute", func(t *testing.T) {
+		now = now.Add(2 * time.Minute)
+		list, err := s.Competitors(t.Context())
+		require.NoError(t, err)
+		got := list["bigmart"]
+		assert.Equal(t, price.Competitor{ID: "bigmart", Name: "BigMart", Kind: price.Marketplace, Domain: "bigmart.example", Country: "US", DefaultCurrency: "USD", FreshFor: time.Hour, Active: true}, got.Competitor)
+		assert.Equal(t, at(1), got.LastReceivedAt)
+		assert.Equal(t, at(0), got.LastObservedAt)
+	})
+	t.Run("inactive ones are refused", func(t *testing.T) {
+		isNew, err := other.PutCompetitor(t.Context(), price.Competitor{ID: "bigmart", Name: "BigMart", FreshFor: time.Hour})
+		require.NoError(t, err)
+		assert.False(t, isNew)
+		now = now.Add(2 * time.Minute)
+		assert.Equal(t, []string{"rejected"}, outcomes(record(t, s, at(4), seen("P1", "bigmart", at(3), 100))))
+	})
+	t.Run("self-check counts as registered and is listed nowhere", func(t *testing.T) {
+		assert.Equal(t, []string{"created"}, outcomes(record(t, s, at(4), seen("self-check-1", "self-check", at(3), 100))))
+		list, err := s.ListCompetitors(t.Context())
+		require.NoError(t, err)
+		assert.Len(t, list, 1)
+	})
+}
+
+func TestStore_Record_UnknownGTIN(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
+	register(t, s, "bigmart")
+	sub := seen("", "bigmart", at(0), 100)
+	sub.GTIN = "06291041500213"
+	verdicts := record(t, s, at(1), sub)
+	assert.Equal(t, fault.CodeUnknownGTIN, fault.Of(verdicts[0].Err).Code)
+
+	_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
+		"pk": &types.AttributeValueMemberS{Value: "g#06291041500213"}, "sk": &types.AttributeValueMemberS{Value: "product"}, "productId": &types.AttributeValueMemberS{Value: "ZU-1042"}}})
+	require.NoError(t, err)
+	verdicts = record(t, s, at(1), sub)
+	assert.Equal(t, "created", verdicts[0].Outcome())
+	assert.Equal(t, "ZU-1042", verdicts[0].ProductID)
+}
+
+func TestStore_MetersCallsAndUnits(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	register(t, s, "bigmart")
+	_, err := s.Competitors(t.Context())
+	require.NoError(t, err)
+	ctx, m := meter.With(t.Context())
+	_, err = s.Record(ctx, []price.Submission{seen("P1", "bigmart", at(0), 100)}, at(1), false)
+	require.NoError(t, err)
+	assert.Equal(t, meter.Counts{Calls: 3, Attempts: 3, ReadUnits: 0.5, WriteUnits: 2}, m.Counts(), "a read, the board, the competitor's health")
+}
+
+func itemKey(pk, sk string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: pk}, "sk": &types.AttributeValueMemberS{Value: sk}}
+}
+
+func items(tb testing.TB, client *dynamodb.Client, table, pk, prefix string) []map[string]types.AttributeValue {
+	tb.Helper()
+	out, err := client.Query(tb.Context(), &dynamodb.QueryInput{TableName: &table, KeyConditionExpression: aws.String("pk = :pk AND begins_with(sk, :sk)"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":pk": &types.AttributeValueMemberS{Value: pk}, ":sk": &types.AttributeValueMemberS{Value: prefix}}})
+	require.NoError(tb, err)
+	return out.Items
+}

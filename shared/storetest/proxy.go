@@ -1,0 +1,121 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Action is what a Proxy does with a call.
+type Action int
+
+// The actions.
+const (
+	Pass       Action = iota
+	Drop              // close the connection, the call never arrives
+	DropAnswer        // the call takes effect, its answer is lost
+	Throttle          // refuse with ProvisionedThroughputExceededException
+	Fail              // refuse with a 500
+	Deny              // refuse with AccessDeniedException
+	Hang              // never answer
+	Truncate          // the call takes effect, half of the answer arrives
+)
+
+// Proxy starts a server between a store and the engine and returns its URL. decide is asked for every attempt, one at
+// a time, with the operation's name ("UpdateItem") and how many attempts of that operation came before; it may act on
+// the table itself to let another writer come first.
+func Proxy(tb testing.TB, decide func(operation string, before int) Action) string {
+	tb.Helper()
+	var mu sync.Mutex
+	seen := map[string]int{}
+	closing, stop := context.WithCancel(context.Background())
+	engine := Endpoint(tb)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the client gave up
+		}
+		operation := r.Header.Get("X-Amz-Target")
+		operation = operation[strings.LastIndexByte(operation, '.')+1:]
+		mu.Lock()
+		action := decide(operation, seen[operation])
+		seen[operation]++
+		mu.Unlock()
+		forward := func() (*http.Response, []byte) {
+			out, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, engine+r.URL.Path, bytes.NewReader(body))
+			if !assert.NoError(tb, err) {
+				return nil, nil
+			}
+			out.Header, out.Host = r.Header.Clone(), r.Host
+			resp, err := http.DefaultClient.Do(out)
+			if !assert.NoError(tb, err) {
+				return nil, nil
+			}
+			defer resp.Body.Close() //nolint:errcheck // read to its end
+			answer, err := io.ReadAll(resp.Body)
+			assert.NoError(tb, err)
+			return resp, answer
+		}
+		switch action {
+		case Drop:
+			reset(tb, w)
+		case DropAnswer:
+			forward()
+			reset(tb, w)
+		case Throttle:
+			refuse(w, http.StatusBadRequest, "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException")
+		case Fail:
+			refuse(w, http.StatusInternalServerError, "com.amazonaws.dynamodb.v20120810#InternalServerError")
+		case Deny:
+			refuse(w, http.StatusBadRequest, "com.amazon.coral.service#AccessDeniedException")
+		case Hang:
+			select {
+			case <-r.Context().Done():
+			case <-closing.Done():
+			}
+		case Pass, Truncate:
+			resp, answer := forward()
+			if resp == nil {
+				return
+			}
+			for name, values := range resp.Header {
+				w.Header()[name] = values
+			}
+			w.WriteHeader(resp.StatusCode)
+			if action == Truncate {
+				answer = answer[:len(answer)/2] // Content-Length promised more
+			}
+			_, _ = w.Write(answer) // the client may have gone
+		}
+	}))
+	tb.Cleanup(func() {
+		stop()
+		server.Close()
+	})
+	return server.URL
+}
+
+func refuse(w http.ResponseWriter, status int, code string) {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, `{"__type":"`+code+`","message":"injected"}`) // the client may have gone
+}
+
+// reset closes the client's connection with RST.
+func reset(tb testing.TB, w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	require.NoError(tb, err)
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		assert.NoError(tb, tcp.SetLinger(0))
+	}
+	assert.NoError(tb, conn.Close())
+}
