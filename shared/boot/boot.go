@@ -1,0 +1,106 @@
+// Package boot is a function's cold start: settings, DynamoDB client, store, logger, then Lambda's loop. It is the only
+// place that exits.
+//
+// What is here is here because it was measured at cold start (docs/decisions/0003): the client has static options, and
+// it trusts five embedded Amazon roots, since Go would otherwise parse every certificate of the machine, twice over,
+// in the first invocation. TRUST_STORE=system switches back without a build. One cheap read during init, which Lambda
+// runs at full CPU whatever the memory, opens the connection; its failure is no reason not to start.
+package boot
+
+import (
+	"context"
+	"crypto/x509"
+	_ "embed" // roots.pem
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"pricing/shared/config"
+	"pricing/shared/gateway"
+	"pricing/shared/store"
+)
+
+//go:embed roots.pem
+var amazonRoots []byte
+
+// Function is what a handler is built from.
+type Function struct {
+	Settings config.Settings
+	Store    *store.Store
+}
+
+// Start serves an endpoint until Lambda ends the process. It does not return.
+func Start(endpoint func(Function) gateway.Endpoint) {
+	StartFunc(func(f Function) func(context.Context, []byte) ([]byte, error) {
+		e := endpoint(f)
+		return func(ctx context.Context, event []byte) ([]byte, error) {
+			return json.Marshal(gateway.Serve(ctx, e, event))
+		}
+	})
+}
+
+// StartFunc serves a function that is no endpoint: event in, answer out, both JSON. It does not return.
+func StartFunc(function func(Function) func(context.Context, []byte) ([]byte, error)) {
+	signal.Ignore(syscall.SIGPIPE) // a closed log sink must not end the process (reliability: F32)
+	slog.SetDefault(lambdacontext.NewLogger())
+	f, err := build(os.Getenv)
+	if err != nil {
+		slog.Error("start", "error", err)
+		os.Exit(1)
+	}
+	warmUp(f.Store)
+	lambda.Start(handler(function(f)))
+}
+
+// handler makes a function a lambda.Handler, which gets and gives bytes as they are.
+type handler func(context.Context, []byte) ([]byte, error)
+
+// Invoke calls the function.
+func (h handler) Invoke(ctx context.Context, event []byte) ([]byte, error) { return h(ctx, event) }
+
+func build(getenv func(string) string) (Function, error) {
+	settings, err := config.Read(getenv)
+	if err != nil {
+		return Function{}, err
+	}
+	var roots *x509.CertPool
+	if !settings.SystemTrust {
+		roots = x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(amazonRoots) {
+			return Function{}, errors.New("the embedded roots cannot be read")
+		}
+	}
+	width := 4 // measured: best up to 512 MB; more with a whole vCPU (1,769 MB)
+	if settings.MemoryMB >= 1769 {
+		width = 8
+	}
+	client := store.NewClient(store.ClientOptions{
+		Region: settings.Region, Endpoint: settings.StoreEndpoint, Credentials: credentials(getenv), Roots: roots, Width: width,
+	})
+	return Function{settings, store.New(client, store.Options{Table: settings.Table, Retention: settings.Retention, Width: width})}, nil
+}
+
+// credentials reads the role's keys, which Lambda puts into the environment and never changes in a running process.
+func credentials(getenv func(string) string) aws.CredentialsProvider {
+	keys := aws.Credentials{
+		AccessKeyID: getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: getenv("AWS_SESSION_TOKEN"),
+		Source: "environment",
+	}
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return keys, nil })
+}
+
+func warmUp(s *store.Store) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := s.Ping(ctx); err != nil {
+		slog.Debug("warm up", "error", err)
+	}
+}

@@ -1,0 +1,104 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unicode"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"pricing/shared/meter"
+)
+
+// warm is false until the process has served its first request. It is the package's only state, about the process and
+// not about any request.
+var warm atomic.Bool
+
+// entry is what becomes the request's log line.
+type entry struct {
+	start   time.Time
+	meter   *meter.Meter
+	route   string
+	request *Request
+	bytesIn int
+	code    string // of the fault, if any
+}
+
+// write logs the line: at ERROR when the fault is ours, WARN when the client may try again, else INFO.
+func (l entry) write(ctx context.Context, e Endpoint, answer Answer, err error, out Response) {
+	level, outcome := slog.LevelInfo, "ok"
+	switch {
+	case out.StatusCode == http.StatusInternalServerError:
+		level = slog.LevelError
+	case out.StatusCode == http.StatusServiceUnavailable || answer.Retry:
+		level = slog.LevelWarn
+	}
+	if l.code != "" {
+		outcome = l.code
+	}
+	if len(answer.Outcomes) == 1 {
+		outcome = slices.Collect(maps.Keys(answer.Outcomes))[0]
+	}
+	method, _, _ := strings.Cut(l.route, " ")
+	cost := l.meter.Counts()
+	attrs := []slog.Attr{
+		slog.String("route", l.route), slog.String("method", method), slog.Int("status", out.StatusCode), slog.String("outcome", outcome),
+		slog.Float64("durationMs", milliseconds(e.Now().Sub(l.start))), slog.Bool("coldStart", !warm.Swap(true)),
+		slog.String("functionVersion", lambdacontext.FunctionVersion),
+		slog.Int("storeCalls", cost.Calls), slog.Float64("readUnits", cost.ReadUnits), slog.Float64("writeUnits", cost.WriteUnits),
+		slog.Int("sdkAttempts", cost.Attempts), slog.Int("bytesIn", l.bytesIn), slog.Int("bytesOut", len(out.Body)),
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		attrs = append(attrs, slog.Float64("deadlineLeftMs", milliseconds(time.Until(deadline))))
+	}
+	if r := l.request; r != nil {
+		attrs = append(attrs, slog.String("gatewayRequestId", printable(r.id())), slog.String("extendedRequestId", printable(r.event.Context.ExtendedRequestID)),
+			slog.String("correlationId", r.correlationID()), slog.String("clientId", printable(r.client)))
+	}
+	if trace, ok := ctx.Value("x-amzn-trace-id").(string); ok { // where aws-lambda-go puts it
+		attrs = append(attrs, slog.String("traceId", printable(trace)))
+	}
+	items := 0
+	for _, name := range slices.Sorted(maps.Keys(answer.Outcomes)) {
+		items += answer.Outcomes[name]
+		attrs = append(attrs, slog.Int(name, answer.Outcomes[name]))
+	}
+	if items > 0 {
+		attrs = append(attrs, slog.Int("items", items))
+	}
+	if l.code != "" {
+		attrs = append(attrs, slog.String("errorCode", l.code))
+	}
+	if err != nil && level != slog.LevelInfo {
+		attrs = append(attrs, slog.String("error", printable(err.Error())))
+	}
+	e.Log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+func milliseconds(d time.Duration) float64 { return math.Round(float64(d.Microseconds())/10) / 100 }
+
+// printable escapes what slog's JSON lets through although it changes how a line is shown: bidirectional controls,
+// zero-width and other non-graphic runes. Newlines are left to slog, which escapes them.
+func printable(s string) string {
+	var out strings.Builder
+	for _, r := range s {
+		if unicode.IsGraphic(r) || r == '\n' || r == '\t' {
+			out.WriteRune(r)
+			continue
+		}
+		out.WriteString(`\u{`)
+		const hex = "0123456789abcdef"
+		for shift := 20; shift >= 0; shift -= 4 {
+			out.WriteByte(hex[r>>shift&15])
+		}
+		out.WriteByte('}')
+	}
+	return out.String()
+}

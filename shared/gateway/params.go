@@ -1,0 +1,136 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pricing/shared/fault"
+	"pricing/shared/jsondoc"
+)
+
+// Params reads query parameters and gathers every fault; ask Err once all are read.
+type Params struct {
+	jsondoc.Reader
+	r *Request
+}
+
+// Params returns a reader of the request's query parameters.
+func (r *Request) Params() *Params { return &Params{r: r} }
+
+// Text returns a parameter as sent; ok is false when it was not. Percent-encoding is gone already.
+func (p *Params) Text(name string) (value string, ok bool) {
+	values := p.r.event.Query[name]
+	if len(values) == 0 {
+		return "", false
+	}
+	return values[len(values)-1], true
+}
+
+// Fault records a broken rule of a parameter.
+func (p *Params) Fault(name, code, detail string) { p.Add("/query/"+name, code, detail) }
+
+// Checked returns a parameter that must satisfy a rule, which is told to whoever broke it.
+func (p *Params) Checked(name string, valid func(string) bool, rule string) (value string, ok bool) {
+	value, ok = p.Text(name)
+	if ok && !valid(value) {
+		p.Fault(name, fault.CodeInvalidField, "Must be "+rule+".")
+		return "", false
+	}
+	return value, ok
+}
+
+// Word returns one of a list of words, the first when the parameter was not sent.
+func (p *Params) Word(name string, words ...string) string {
+	value, ok := p.Checked(name, func(s string) bool { return slices.Contains(words, s) }, "one of "+strings.Join(words, ", "))
+	if !ok {
+		return words[0]
+	}
+	return value
+}
+
+// Bool returns true or false.
+func (p *Params) Bool(name string, otherwise bool) bool {
+	return p.Word(name, strconv.FormatBool(otherwise), strconv.FormatBool(!otherwise)) == "true"
+}
+
+// Int returns a whole number from 1 to most.
+func (p *Params) Int(name string, otherwise, most int) int {
+	text, ok := p.Text(name)
+	if !ok {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	switch {
+	case err != nil:
+		p.Fault(name, fault.CodeWrongType, "Must be a whole number.")
+	case n < 1 || n > most:
+		p.Fault(name, fault.CodeInvalidField, "Must be from 1 to "+strconv.Itoa(most)+".")
+	default:
+		return n
+	}
+	return otherwise
+}
+
+// Cursor returns the position that a cursor of this very query stands for; empty when none was sent.
+func (p *Params) Cursor() (position string) {
+	text, ok := p.Text("cursor")
+	if !ok {
+		return ""
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil && len(raw) > checkLen {
+		check, position := string(raw[:checkLen]), string(raw[checkLen:])
+		if check == p.check(position) {
+			return position
+		}
+	}
+	p.Fault("cursor", fault.CodeCursorInvalid, "Not a cursor of this query: send it back unchanged, with the same parameters.")
+	return ""
+}
+
+// NextCursor returns the cursor of a position, bound to the request's path and parameters (but limit). It is no
+// secret and grants nothing: it can only name a place in what the client may read anyway.
+func (p *Params) NextCursor(position string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(p.check(position) + position))
+}
+
+const checkLen = 8
+
+func (p *Params) check(position string) string {
+	h := sha256.New()
+	write := func(parts ...string) {
+		for _, s := range parts {
+			h.Write([]byte(strconv.Itoa(len(s)) + ":" + s))
+		}
+	}
+	write("cursor1", p.r.Method, position)
+	for _, m := range []map[string][]string{single(p.r.event.PathParameters), p.r.event.Query} {
+		for _, name := range sortedKeys(m) {
+			if name != "cursor" && name != "limit" {
+				write(append([]string{name}, m[name]...)...)
+			}
+		}
+		write("")
+	}
+	return string(h.Sum(nil)[:checkLen])
+}
+
+func single(m map[string]string) map[string][]string {
+	out := make(map[string][]string, len(m))
+	for k, v := range m {
+		out[k] = []string{v}
+	}
+	return out
+}
+
+func sortedKeys(m map[string][]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

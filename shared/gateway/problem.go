@@ -1,0 +1,105 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+
+	"pricing/shared/fault"
+)
+
+// Problem is an RFC 9457 problem document.
+type Problem struct {
+	Type     string        `json:"type"`
+	Title    string        `json:"title"`
+	Status   int           `json:"status"`
+	Detail   string        `json:"detail,omitempty"`
+	Instance string        `json:"instance,omitempty"` // the request id
+	Errors   []fault.Field `json:"errors"`
+}
+
+// errDeadline is why a request's context ends.
+var errDeadline = errors.New("the request's deadline came near")
+
+// statuses is the one table from kinds of fault to HTTP statuses. What is not here is 500.
+var statuses = map[fault.Kind]int{
+	fault.Malformed:    http.StatusBadRequest,
+	fault.Unauthorized: http.StatusUnauthorized,
+	fault.Forbidden:    http.StatusForbidden,
+	fault.NotFound:     http.StatusNotFound,
+	fault.Conflict:     http.StatusConflict,
+	fault.Precondition: http.StatusPreconditionFailed,
+	fault.TooLarge:     http.StatusRequestEntityTooLarge,
+	fault.MediaType:    http.StatusUnsupportedMediaType,
+	fault.Invalid:      http.StatusUnprocessableEntity,
+	fault.Unavailable:  http.StatusServiceUnavailable,
+}
+
+// titles names each code for people.
+var titles = map[string]string{
+	fault.CodeMalformedJSON:     "Malformed JSON",
+	fault.CodeDuplicateField:    "Field given twice",
+	fault.CodeUnknownField:      "Unknown field",
+	fault.CodeMissingField:      "Missing field",
+	fault.CodeWrongType:         "Wrong JSON type",
+	fault.CodeCursorInvalid:     "Invalid cursor",
+	fault.CodeUnauthorized:      "Unauthorized",
+	fault.CodeForbidden:         "Forbidden",
+	fault.CodeUnknownProduct:    "Unknown product",
+	fault.CodeUnknownGTIN:       "Unknown GTIN",
+	fault.CodeConflict:          "Conflicting observation",
+	fault.CodeGTINInUse:         "GTIN in use",
+	fault.CodeVersionConflict:   "Version conflict",
+	fault.CodeTooLarge:          "Too large",
+	fault.CodeMediaType:         "Unsupported media type",
+	fault.CodeInvalidField:      "Invalid field",
+	fault.CodeAmountPrecision:   "Too many decimals",
+	fault.CodeAmountRange:       "Amount out of range",
+	fault.CodeCurrencyUnknown:   "Unknown currency",
+	fault.CodeCurrencyMismatch:  "Currencies differ",
+	fault.CodeGTINCheckDigit:    "Wrong check digit",
+	fault.CodeTimestampInvalid:  "Invalid timestamp",
+	fault.CodeObservedInFuture:  "Observed in the future",
+	fault.CodeObservedTooOld:    "Observed too long ago",
+	fault.CodePriceRequired:     "Price required",
+	fault.CodeUnknownCompetitor: "Unknown competitor",
+	fault.CodeTooManyItems:      "Too many items",
+	fault.CodeThrottled:         "Try again",
+	fault.CodeInternal:          "Internal error",
+}
+
+// internalDetail is all a client ever hears of our own mistakes; the cause is in the log.
+const internalDetail = "Something went wrong on our side. The request id finds it in our logs."
+
+// ProblemOf returns the problem document of an error, without its instance.
+func ProblemOf(err error) Problem {
+	f := fault.Of(err)
+	status, ok := statuses[f.Kind]
+	if !ok {
+		f = fault.New(fault.Internal, fault.CodeInternal, internalDetail)
+		status = http.StatusInternalServerError
+	}
+	p := Problem{Type: "urn:problem-type:pricing:" + f.Code, Title: titles[f.Code], Status: status, Detail: f.Detail, Errors: f.Fields}
+	if p.Errors == nil {
+		p.Errors = []fault.Field{}
+	}
+	return p
+}
+
+func etag(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `"` + hex.EncodeToString(sum[:12]) + `"`
+}
+
+// matches reports whether an If-None-Match header names the tag.
+func matches(header, tag string) bool {
+	for _, candidate := range strings.Split(header, ",") {
+		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
+		if candidate == tag || candidate == "*" {
+			return true
+		}
+	}
+	return false
+}

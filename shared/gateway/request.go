@@ -1,0 +1,136 @@
+package gateway
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"pricing/shared/fault"
+	"pricing/shared/jsondoc"
+)
+
+// event is the part of a proxy event (payload version 1) that is used. Absent maps and bodies are null there.
+type event struct {
+	HTTPMethod     string              `json:"httpMethod"`
+	Headers        map[string]string   `json:"headers"`
+	Query          map[string][]string `json:"multiValueQueryStringParameters"`
+	PathParameters map[string]string   `json:"pathParameters"`
+	Body           *string             `json:"body"`
+	Base64         bool                `json:"isBase64Encoded"`
+	Context        struct {
+		RequestID         string         `json:"requestId"`
+		ExtendedRequestID string         `json:"extendedRequestId"`
+		Authorizer        map[string]any `json:"authorizer"`
+	} `json:"requestContext"`
+}
+
+// Request is what a handler is asked.
+type Request struct {
+	Method   string
+	Received time.Time // the request's "now"
+	Body     []byte    // within the endpoint's limit
+
+	event       event
+	client      string
+	scopes      string
+	correlation string
+}
+
+func newRequest(raw []byte, now time.Time) (*Request, error) {
+	r := &Request{Received: now}
+	if err := json.Unmarshal(raw, &r.event); err != nil {
+		return r, fmt.Errorf("decode the proxy event: %w", err)
+	}
+	r.Method = r.event.HTTPMethod
+	r.client, _ = r.event.Context.Authorizer["clientId"].(string)
+	r.scopes, _ = r.event.Context.Authorizer["scopes"].(string)
+	r.correlation = r.Header("X-Correlation-Id")
+	if !correlates(r.correlation) {
+		r.correlation = rand.Text()
+	}
+	return r, nil
+}
+
+func (r *Request) id() string            { return r.event.Context.RequestID }
+func (r *Request) correlationID() string { return r.correlation }
+
+// correlates reports whether a client's correlation id may be used: [A-Za-z0-9._-]{1,64}.
+func correlates(id string) bool {
+	if id == "" || len(id) > 64 {
+		return false
+	}
+	return strings.Trim(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == ""
+}
+
+// Header returns a header's last value; names are compared without regard to case, as clients spell them freely.
+func (r *Request) Header(name string) string {
+	for k, v := range r.event.Headers {
+		if strings.EqualFold(k, name) {
+			return v
+		}
+	}
+	return ""
+}
+
+// Path returns a path parameter, percent-decoded once: API Gateway passes it exactly as sent.
+func (r *Request) Path(name string) (string, error) {
+	value, err := url.PathUnescape(r.event.PathParameters[name])
+	if err != nil {
+		return "", fault.Fields([]fault.Field{{Pointer: "/path/" + name, Code: fault.CodeInvalidField, Detail: "The percent-encoding is broken."}})
+	}
+	return value, nil
+}
+
+// checkQuery refuses parameters that the endpoint does not know (a misspelt filter must not silently answer with
+// everything) and repeated ones.
+func (r *Request) checkQuery(known []string) error {
+	var reader jsondoc.Reader
+	for _, name := range slices.Sorted(maps.Keys(r.event.Query)) {
+		at := reader.At(nil, "/query").Child(name)
+		switch {
+		case !slices.Contains(known, name) && len(known) == 0:
+			at.Fault(fault.CodeUnknownField, "This endpoint has no query parameters.")
+		case !slices.Contains(known, name):
+			at.Fault(fault.CodeUnknownField, "Not a parameter of this endpoint; those are "+strings.Join(known, ", ")+".")
+		case len(r.event.Query[name]) > 1:
+			at.Fault(fault.CodeDuplicateField, "The parameter stands more than once.")
+		}
+	}
+	return reader.Err()
+}
+
+// checkBody reads the body within its limit. A body in another media type or with any Content-Encoding is not read.
+func (r *Request) checkBody(limit int) error {
+	if limit == 0 {
+		return nil
+	}
+	media, parameters, _ := strings.Cut(r.Header("Content-Type"), ";")
+	media, parameters = strings.ToLower(strings.TrimSpace(media)), strings.ToLower(strings.ReplaceAll(parameters, " ", ""))
+	if media != "" && media != "application/json" || strings.Contains(parameters, "charset=") && !strings.Contains(strings.ReplaceAll(parameters, `"`, ""), "charset=utf-8") {
+		return fault.New(fault.MediaType, fault.CodeMediaType, "The body must be application/json in UTF-8.")
+	}
+	if r.Header("Content-Encoding") != "" {
+		return fault.New(fault.MediaType, fault.CodeMediaType, "Bodies are not compressed: send none of Content-Encoding.")
+	}
+	if r.event.Body != nil {
+		r.Body = []byte(*r.event.Body)
+	}
+	if r.event.Base64 {
+		body, err := base64.StdEncoding.DecodeString(string(r.Body))
+		if err != nil {
+			return fmt.Errorf("decode the proxy event's body: %w", err)
+		}
+		r.Body = body
+	}
+	r.event.Body = nil
+	if len(r.Body) > limit {
+		return fault.New(fault.TooLarge, fault.CodeTooLarge, fmt.Sprintf("The body has %d bytes; at most %d are taken.", len(r.Body), limit))
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+// Package gateway stands between API Gateway's proxy event and a handler: it decodes, limits, answers and logs.
+//
+// A handler gets a Request and returns an Answer or an error; it builds no response and knows no status for a fault.
+// Serve does for every function alike what is easily forgotten in one: the scope is checked again although the
+// authorizer did (its answer is cached), the body is read strictly and within its limit, the deadline ends the work
+// 1.5 s before Lambda would kill the process, a panic becomes a 500 instead of a dead process, faults become
+// problem+json by one table, and exactly one log line says what happened. No body, token or header is ever logged.
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"pricing/shared/fault"
+	"pricing/shared/meter"
+)
+
+// Endpoint is one route and what serves it.
+type Endpoint struct {
+	Route   string   // method and path as in the template, for example "GET /v1/products/{productId}/offers"
+	Scope   string   // what the token must allow; empty: no token needed
+	Query   []string // the query parameters it knows; any other is refused
+	MaxBody int      // most bytes of body; 0: the body is not read
+	Handle  func(context.Context, *Request) (Answer, error)
+
+	Now func() time.Time // nil: time.Now
+	Log *slog.Logger     // nil: slog.Default
+}
+
+// Answer is what a handler found.
+type Answer struct {
+	Status   int            // 0: 200
+	Body     any            // encoded as JSON
+	Outcomes map[string]int // items per outcome of api.md, for the log
+	Retry    bool           // something may be repeated: Retry-After is sent
+	Cause    error          // what went wrong behind an answer that is no error itself, for the log
+}
+
+// Response is API Gateway's proxy response.
+type Response struct {
+	StatusCode int               `json:"statusCode"`
+	Headers    map[string]string `json:"headers"`
+	Body       string            `json:"body"`
+}
+
+// The work of a request ends this long before Lambda's deadline, and at the latest after maxWork, well within the
+// gateway's 29 s.
+const (
+	deadlineReserve = 1500 * time.Millisecond
+	maxWork         = 25 * time.Second
+)
+
+// retryAfter is the seconds that a client is asked to wait after a 503.
+const retryAfter = "1"
+
+// Serve answers one proxy event. It never fails: whatever goes wrong is an answer.
+func Serve(ctx context.Context, e Endpoint, event []byte) Response {
+	if e.Now == nil {
+		e.Now = time.Now
+	}
+	if e.Log == nil {
+		e.Log = slog.Default()
+	}
+	ctx, m := meter.With(ctx)
+	line := entry{start: e.Now(), meter: m, route: e.Route, bytesIn: len(event)}
+	r, err := newRequest(event, line.start)
+	var answer Answer
+	if err == nil {
+		line.request = r
+		answer, err = e.run(ctx, r)
+	}
+	response := respond(r, answer, err, &line)
+	if err == nil {
+		err = answer.Cause
+	}
+	line.write(ctx, e, answer, err, response)
+	return response
+}
+
+// run checks the request against the endpoint and calls its handler within the deadline.
+func (e Endpoint) run(ctx context.Context, r *Request) (answer Answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			answer, err = Answer{}, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	if e.Scope != "" && !slices.Contains(strings.Fields(r.scopes), e.Scope) {
+		return Answer{}, fault.New(fault.Forbidden, fault.CodeForbidden, "The token does not have the scope "+e.Scope+".")
+	}
+	if err := r.checkQuery(e.Query); err != nil {
+		return Answer{}, err
+	}
+	if err := r.checkBody(e.MaxBody); err != nil {
+		return Answer{}, err
+	}
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	return e.Handle(ctx, r)
+}
+
+func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	end := time.Now().Add(maxWork)
+	if lambda, ok := ctx.Deadline(); ok && lambda.Add(-deadlineReserve).Before(end) {
+		end = lambda.Add(-deadlineReserve)
+	}
+	return context.WithDeadlineCause(ctx, end, errDeadline)
+}
+
+// respond makes the response of an answer or an error.
+func respond(r *Request, answer Answer, err error, line *entry) Response {
+	out := Response{StatusCode: answer.Status, Headers: map[string]string{
+		"Content-Type": "application/json", "x-request-id": r.id(), "x-correlation-id": r.correlationID(),
+	}}
+	if out.StatusCode == 0 {
+		out.StatusCode = http.StatusOK
+	}
+	var body []byte
+	if err == nil {
+		body, err = json.Marshal(answer.Body)
+	}
+	if err != nil {
+		problem := ProblemOf(err)
+		problem.Instance = r.id()
+		line.code = fault.Of(err).Code
+		out.StatusCode = problem.Status
+		out.Headers["Content-Type"] = "application/problem+json"
+		answer.Retry = problem.Status == http.StatusServiceUnavailable
+		body, _ = json.Marshal(problem) // texts only
+	}
+	if answer.Retry {
+		out.Headers["Retry-After"] = retryAfter
+	}
+	if err == nil && r.Method == http.MethodGet && out.StatusCode == http.StatusOK {
+		out.Headers["ETag"] = etag(body)
+		if matches(r.Header("If-None-Match"), out.Headers["ETag"]) {
+			delete(out.Headers, "Content-Type")
+			out.StatusCode, body = http.StatusNotModified, nil
+		}
+	}
+	out.Body = string(body)
+	return out
+}
