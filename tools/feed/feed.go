@@ -1,0 +1,250 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+)
+
+const (
+	batchItems = 500
+	batchBytes = 1 << 20
+	batchHead  = `{"observations":[`
+	batchTail  = `]}`
+
+	maxHeld     = 1 << 30 // bytes of one file's lines that are held, for they have to be sorted
+	maxBadLines = 10_000  // bad lines one after the other, after which the rest of a file is not read
+)
+
+var (
+	errTooLarge = fmt.Errorf("more than %d MiB of rows: split the file", maxHeld>>20)
+	errNotRows  = fmt.Errorf("%d lines one after the other are not rows; the rest was not read", maxBadLines)
+)
+
+// row is a line of a file that can be sent. Only its text is held: the observation is made of it twice, once to learn
+// its time and once to send it, which costs less than to keep both forms of a large file.
+type row struct {
+	line int
+	time int64
+	text []byte
+}
+
+// item is a row and its observation, on the way to the API.
+type item struct {
+	row
+	body []byte
+}
+
+// feed is one run of the command.
+type feed struct {
+	settings settings
+	program
+	observe     observer
+	competitors Competitors
+	client      *client // nil when printing
+	report      *report
+	stop        context.CancelCauseFunc
+}
+
+// file feeds one file. Refused and failed rows are in the report; the error is what ends the run.
+func (f *feed) file(ctx context.Context, name string) error {
+	if err := f.report.begin(name, f.settings.rejectedPath(name)); err != nil {
+		return err
+	}
+	rows, competitors, err := f.load(ctx, name)
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(a.time, b.time) })
+	f.report.expect(len(rows))
+	if f.settings.print {
+		return f.printAll(rows)
+	}
+	if f.settings.register {
+		if err := f.client.register(ctx, competitors, f.competitors); err != nil {
+			f.report.unsent(len(rows))
+			return fmt.Errorf("register competitors: %w", err)
+		}
+	}
+	f.send(ctx, rows)
+	return f.report.end()
+}
+
+// load reads the rows of a file and the names of their competitors by id. What cannot be sent is refused here; a file
+// that breaks off gives the rows before the break, and the break itself counts as a refused row.
+func (f *feed) load(ctx context.Context, name string) ([]row, map[string]string, error) {
+	source := f.stdin
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer func() { _ = file.Close() }() // it was only read
+		source = file
+	}
+	var rows []row
+	competitors := map[string]string{}
+	last, held, bad := 0, 0, 0
+	err := func() error {
+		unpacked, err := plain(source)
+		if err != nil {
+			return err
+		}
+		return readLines(unpacked, func(line int, text []byte, err error) error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			last = line
+			var o observation
+			if err != nil {
+				err = refusal{"line-too-long", err.Error()}
+			} else {
+				o, err = f.observe(text)
+			}
+			f.report.read()
+			if err != nil {
+				f.report.refuse(line, text, localProblem(err))
+				if bad++; bad == maxBadLines {
+					return errNotRows
+				}
+				return nil
+			}
+			bad = 0
+			if held += len(text); held > maxHeld {
+				return errTooLarge
+			}
+			rows = append(rows, row{line: line, time: o.time, text: slices.Clone(text)})
+			if o.competitorID != "" {
+				competitors[o.competitorID] = o.competitorName
+			}
+			return nil
+		})
+	}()
+	switch {
+	case ctx.Err() != nil:
+		f.report.unsent(len(rows))
+		return nil, nil, context.Cause(ctx)
+	case errors.Is(err, errTooLarge):
+		f.report.unsent(len(rows) + 1)
+		return nil, nil, err
+	case err != nil:
+		f.report.read()
+		f.report.refuse(last+1, nil, localProblem(refusal{"unreadable", err.Error()}))
+		f.report.say("%s: %v", name, err)
+	}
+	return rows, competitors, nil
+}
+
+// items makes the observations of rows, in order, until yield returns false.
+func (f *feed) items(rows []row, yield func(item) bool) {
+	for _, r := range rows {
+		o, err := f.observe(r.text)
+		if err != nil { // it was fit when it was read, and what makes an observation does not change
+			f.report.refuse(r.line, r.text, localProblem(err))
+			continue
+		}
+		if !yield(item{r, o.text}) {
+			return
+		}
+	}
+}
+
+func (f *feed) printAll(rows []row) error {
+	out := bufio.NewWriter(f.stdout)
+	f.items(rows, func(i item) bool {
+		_, err := fmt.Fprintf(out, "%s\n", i.body)
+		f.report.count("printed", 1)
+		return err == nil // the first error stays and Flush returns it
+	})
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return f.report.end()
+}
+
+// send sends the rows in batches. When ctx ends, batches on the way are still waited for: they may be stored already.
+func (f *feed) send(ctx context.Context, rows []row) {
+	batches := make(chan []item)
+	var workers sync.WaitGroup
+	for range f.settings.inFlight {
+		workers.Go(func() {
+			for batch := range batches {
+				if err := f.client.send(ctx, batch); err != nil {
+					f.stop(err)
+				}
+			}
+		})
+	}
+	f.batches(rows, func(batch []item) {
+		if ctx.Err() == nil {
+			select {
+			case batches <- batch:
+				return
+			case <-ctx.Done():
+			}
+		}
+		f.report.unsent(len(batch))
+	})
+	close(batches)
+	workers.Wait()
+}
+
+// batches cuts rows into batches within the API's limits. An item longer than a batch goes alone, to be refused.
+func (f *feed) batches(rows []row, yield func([]item)) {
+	var batch []item
+	size := len(batchHead) + len(batchTail)
+	f.items(rows, func(i item) bool {
+		if len(batch) == batchItems || len(batch) > 0 && size+len(",")+len(i.body) > batchBytes {
+			yield(batch)
+			batch, size = nil, len(batchHead)+len(batchTail)
+		}
+		if len(batch) > 0 {
+			size += len(",")
+		}
+		batch = append(batch, i)
+		size += len(i.body)
+		return true
+	})
+	if len(batch) > 0 {
+		yield(batch)
+	}
+}
+
+// body is the request for a batch.
+func body(batch []item) []byte {
+	b := []byte(batchHead)
+	for i, item := range batch {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, item.body...)
+	}
+	return append(b, batchTail...)
+}
+
+// localProblem is the problem of a row that was not sent, in the form the API gives its own; the type tells them apart.
+func localProblem(err error) json.RawMessage {
+	r := refusal{"mapping", err.Error()}
+	errors.As(err, &r)
+	return problem("urn:problem-type:feed:"+r.code, "The row was not sent", 0, r.detail)
+}
+
+// problem makes an RFC 9457 document where the API gave none.
+func problem(kind, title string, status int, detail string) json.RawMessage {
+	text, err := json.Marshal(struct {
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status,omitempty"`
+		Detail string `json:"detail,omitempty"`
+	}{kind, title, status, detail})
+	if err != nil {
+		return json.RawMessage(`{}`) // cannot be: these are texts and a number
+	}
+	return text
+}

@@ -1,0 +1,719 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// api is an HTTP server that answers batches as a test wants and remembers what it was sent.
+type api struct {
+	*httptest.Server
+	t      *testing.T
+	mu     sync.Mutex
+	bodies [][]byte
+	paths  []string
+	// answer is called under the lock, with the number of the batch from 1.
+	answer func(n int, items []json.RawMessage) response
+	// other answers everything that is no batch.
+	other func(r *http.Request, body []byte) response
+}
+
+type response struct {
+	status     int
+	retryAfter string
+	body       string
+}
+
+func newAPI(t *testing.T, answer func(n int, items []json.RawMessage) response) *api {
+	a := &api{t: t, answer: answer}
+	a.Server = httptest.NewServer(http.HandlerFunc(a.serve))
+	t.Cleanup(a.Close)
+	return a
+}
+
+func (a *api) serve(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	assert.NoError(a.t, err)
+	assert.Equal(a.t, "Bearer secret", r.Header.Get("Authorization"))
+	a.paths = append(a.paths, r.Method+" "+r.URL.String())
+	var resp response
+	if r.URL.Path == "/v1/observations/batch" {
+		assert.Equal(a.t, "application/json", r.Header.Get("Content-Type"))
+		assert.LessOrEqual(a.t, len(body), 1048576)
+		var batch struct{ Observations []json.RawMessage }
+		assert.NoError(a.t, json.Unmarshal(body, &batch))
+		assert.LessOrEqual(a.t, len(batch.Observations), 500)
+		a.bodies = append(a.bodies, body)
+		resp = a.answer(len(a.bodies), batch.Observations)
+	} else {
+		resp = a.other(r, body)
+	}
+	if resp.retryAfter != "" {
+		w.Header().Set("Retry-After", resp.retryAfter)
+	}
+	w.WriteHeader(resp.status)
+	_, err = io.WriteString(w, resp.body)
+	assert.NoError(a.t, err)
+}
+
+// sizes is the number of items of each batch received.
+func (a *api) sizes() []int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var sizes []int
+	for _, b := range a.bodies {
+		var batch struct{ Observations []json.RawMessage }
+		require.NoError(a.t, json.Unmarshal(b, &batch))
+		sizes = append(sizes, len(batch.Observations))
+	}
+	return sizes
+}
+
+// outcomes answers a batch with one outcome per item, as the API does with results=failed.
+func outcomes(list ...string) response {
+	counts := map[string]int{"received": len(list), "created": 0, "conflict": 0, "rejected": 0, "throttled": 0}
+	results := []any{}
+	stored, throttled := 0, 0
+	for i, outcome := range list {
+		counts[outcome]++
+		r := map[string]any{"index": i, "outcome": outcome, "retryable": outcome == "throttled", "warnings": []string{}}
+		switch outcome {
+		case "throttled":
+			throttled++
+			r["status"] = 503
+		case "conflict":
+			r["status"], r["problem"] = 409, map[string]any{"type": "urn:problem-type:pricing:observation-conflict", "status": 409}
+		case "rejected":
+			r["status"], r["problem"] = 422, map[string]any{"type": "urn:problem-type:pricing:amount-precision", "status": 422}
+		default:
+			stored++
+			continue
+		}
+		results = append(results, r)
+	}
+	resp := response{status: 207}
+	switch {
+	case stored == len(list):
+		resp.status = 200
+	case stored == 0 && throttled == 0:
+		resp.status = 422
+	case stored == 0:
+		resp.status = 503
+	}
+	if throttled > 0 {
+		resp.retryAfter = "2"
+	}
+	text, _ := json.Marshal(map[string]any{"counts": counts, "results": results})
+	resp.body = string(text)
+	return resp
+}
+
+func allCreated(_ int, items []json.RawMessage) response {
+	return outcomes(slices.Repeat([]string{"created"}, len(items))...)
+}
+
+// outcome is what a run of the command left behind.
+type outcome struct {
+	exit    int
+	stdout  string
+	stderr  string
+	waited  []time.Duration
+	summary Summary
+}
+
+// run runs the command with a clock that only waiting moves.
+func run(ctx context.Context, t *testing.T, a *api, stdin io.Reader, args ...string) outcome {
+	t.Helper()
+	var o outcome
+	var stdout, stderr bytes.Buffer
+	var mu sync.Mutex
+	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	p := program{
+		stdin: stdin, stdout: &stdout, console: console{w: &stderr},
+		now: func() time.Time { mu.Lock(); defer mu.Unlock(); return clock },
+		wait: func(ctx context.Context, d time.Duration) error {
+			mu.Lock()
+			defer mu.Unlock()
+			o.waited = append(o.waited, d)
+			clock = clock.Add(d)
+			return ctx.Err()
+		},
+		jitter: func(most time.Duration) time.Duration { return most }, // the longest it could be
+	}
+	summary := filepath.Join(t.TempDir(), "summary.json")
+	args = append([]string{"-token-file", write(t, "token", "secret\n"), "-summary", summary}, args...)
+	if a != nil {
+		args = append([]string{"-url", a.URL + "/"}, args...)
+	}
+	o.exit = p.run(ctx, args)
+	o.stdout, o.stderr = stdout.String(), stderr.String()
+	if o.exit != exitUsage {
+		text, err := os.ReadFile(summary)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(text, &o.summary))
+		s := o.summary
+		total := s.Conflict + s.Rejected + s.Unsendable + s.Failed + s.NotSent
+		for _, n := range s.Outcomes {
+			total += n
+		}
+		assert.Equal(t, s.Rows, total, "every row is accounted for once")
+	}
+	return o
+}
+
+// observations is a file of n lines whose times fall when descending is set.
+func observations(n int, descending bool) string {
+	var b strings.Builder
+	for i := range n {
+		second := i
+		if descending {
+			second = n - i
+		}
+		fmt.Fprintf(&b, `{"productId":"P%d","competitorId":"shop","observedAt":%q}`+"\n", i, time.Unix(int64(second), 0).UTC().Format(time.RFC3339))
+	}
+	return b.String()
+}
+
+func zipped(t *testing.T, content string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, err := io.WriteString(z, content)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	return b.String()
+}
+
+// refusedRow is a line of a file of refused rows.
+type refusedRow struct {
+	Line    int
+	Problem struct {
+		Type, Title, Detail string
+		Status              int
+	}
+	Row json.RawMessage
+}
+
+func refused(t *testing.T, path string) (rows []refusedRow) {
+	t.Helper()
+	text, err := os.ReadFile(path + ".rejected.ndjson")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		var r refusedRow
+		require.NoError(t, json.Unmarshal([]byte(line), &r))
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+func TestFeed_batches(t *testing.T) {
+	t.Run("500 items", func(t *testing.T) {
+		a := newAPI(t, allCreated)
+		o := run(t.Context(), t, a, strings.NewReader(observations(1001, false)), "-in-flight", "1")
+		assert.Equal(t, exitStored, o.exit, o.stderr)
+		assert.Equal(t, []int{500, 500, 1}, a.sizes())
+		assert.Equal(t, map[string]int{"created": 1001}, o.summary.Outcomes)
+		assert.Equal(t, "POST /v1/observations/batch?results=failed", a.paths[0])
+	})
+	// 33 lines fill a batch to its last byte: 32 of the longest and one of what is left for it.
+	line := func(length, second int) string {
+		head := fmt.Sprintf(`{"observedAt":"2026-01-01T00:00:%02dZ","url":"`, second)
+		return head + strings.Repeat("x", length-len(head)-2) + "\"}"
+	}
+	longest := 32768 - 400
+	rest := 1048576 - len(batchHead) - len(batchTail) - 32*(longest+1)
+	for name, tt := range map[string]struct {
+		last  int
+		sizes []int
+		size  int
+	}{
+		"exactly 1 MiB": {rest, []int{33}, 1048576},
+		"one byte more": {rest + 1, []int{32, 1}, 1048576 - rest - 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t, allCreated)
+			var b strings.Builder
+			for i := range 32 {
+				b.WriteString(line(longest, i) + "\n")
+			}
+			b.WriteString(line(tt.last, 32))
+			o := run(t.Context(), t, a, strings.NewReader(b.String()), "-in-flight", "1")
+			assert.Equal(t, exitStored, o.exit, o.stderr)
+			assert.Equal(t, tt.sizes, a.sizes())
+			assert.Len(t, a.bodies[0], tt.size)
+		})
+	}
+	t.Run("several in flight", func(t *testing.T) {
+		var arrived sync.WaitGroup
+		arrived.Add(3)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			arrived.Done()
+			arrived.Wait() // answers only when three are here at once
+			var batch struct{ Observations []json.RawMessage }
+			assert.NoError(t, json.NewDecoder(r.Body).Decode(&batch))
+			_, _ = io.WriteString(w, allCreated(0, batch.Observations).body)
+		}))
+		defer server.Close()
+		o := run(t.Context(), t, &api{Server: server}, strings.NewReader(observations(1500, false)), "-in-flight", "3")
+		assert.Equal(t, exitStored, o.exit, o.stderr)
+		assert.Equal(t, 3, o.summary.Requests)
+	})
+}
+
+func TestFeed_order(t *testing.T) {
+	a := newAPI(t, allCreated)
+	lines := []string{
+		`{"productId":"third","observedAt":"2026-01-01T02:00:00+01:00"}`,
+		`{"productId":"second","observedAt":"2026-01-01T00:00:00.000001Z"}`,
+		`{"productId":"fourth","observedAt":"2026-01-01T01:00:00Z"}`, // the instant of third, after it in the file
+		`{"productId":"first","observedAt":"2026-01-01T00:00:00Z"}`,
+	}
+	file := write(t, "a.ndjson", "\ufeff"+strings.Join(lines, "\r\n")+"\n\n")
+	o := run(t.Context(), t, a, nil, file)
+	assert.Equal(t, exitStored, o.exit, o.stderr)
+	want := []string{lines[3], lines[1], lines[0], lines[2]}
+	assert.Equal(t, batchHead+strings.Join(want, ",")+batchTail, string(a.bodies[0]), "in time order, byte for byte")
+
+	o = run(t.Context(), t, nil, nil, "-print", file)
+	assert.Equal(t, exitStored, o.exit, o.stderr)
+	assert.Equal(t, strings.Join(want, "\n")+"\n", o.stdout)
+	assert.Equal(t, map[string]int{"printed": 4}, o.summary.Outcomes)
+}
+
+func TestFeed_repeats(t *testing.T) {
+	problem := `{"type":"urn:problem-type:pricing:throttled","title":"Busy","status":503}`
+	tests := map[string]struct {
+		answers     []response
+		items       int
+		args        []string
+		wantSizes   []int
+		wantWaited  []time.Duration
+		wantOutcome map[string]int
+		wantFailed  int
+		wantExit    int
+	}{
+		"only the throttled items of a 207": {
+			items: 4, answers: []response{outcomes("created", "throttled", "unchanged", "throttled"), outcomes("throttled", "created"), outcomes("duplicate")},
+			wantSizes: []int{4, 2, 1}, wantWaited: []time.Duration{2250 * time.Millisecond, 2500 * time.Millisecond},
+			wantOutcome: map[string]int{"created": 2, "unchanged": 1, "duplicate": 1},
+		},
+		"a batch answer of 503": {
+			items: 2, answers: []response{outcomes("throttled", "throttled"), outcomes("created", "late")},
+			wantSizes: []int{2, 2}, wantWaited: []time.Duration{2250 * time.Millisecond}, wantOutcome: map[string]int{"created": 1, "late": 1},
+		},
+		"503, 429, 500, 502 without a batch answer": {
+			items: 1, answers: []response{{503, "7", problem}, {429, "", problem}, {500, "nonsense", ""}, {502, "", "<html>"}, outcomes("created")},
+			wantSizes: []int{1, 1, 1, 1, 1}, wantOutcome: map[string]int{"created": 1},
+			wantWaited: []time.Duration{7250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second},
+		},
+		"Retry-After as a date, and too far away": {
+			items: 1, answers: []response{{503, "Thu, 01 Jan 2026 00:00:30 GMT", ""}, {503, "86400", ""}, outcomes("created")},
+			wantSizes: []int{1, 1, 1}, wantOutcome: map[string]int{"created": 1},
+			wantWaited: []time.Duration{30*time.Second + 250*time.Millisecond, 5*time.Minute + 500*time.Millisecond},
+		},
+		"backoff has a limit": {
+			items: 1, answers: slices.Repeat([]response{{503, "", ""}}, 9), args: []string{"-attempts", "9"}, wantExit: exitRefused, wantFailed: 1,
+			wantSizes: []int{1, 1, 1, 1, 1, 1, 1, 1, 1}, wantOutcome: map[string]int{},
+			wantWaited: []time.Duration{250e6, 500e6, 1e9, 2e9, 4e9, 8e9, 16e9, 20e9},
+		},
+		"attempts used up": {
+			items: 3, answers: []response{outcomes("created", "throttled", "created"), outcomes("throttled")}, args: []string{"-attempts", "2"},
+			wantSizes: []int{3, 1}, wantWaited: []time.Duration{2250 * time.Millisecond}, wantOutcome: map[string]int{"created": 2}, wantFailed: 1, wantExit: exitRefused,
+		},
+		"an answer that does not add up is no answer": {
+			items: 2, answers: []response{
+				outcomes("created"),
+				{200, "", `{"counts":{"received":2,"created":1,"throttled":1},"results":[]}`},
+				{200, "", `{"counts":{"received":2,"created":1,"rejected":1},"results":[{"index":2,"status":422,"outcome":"rejected"}]}`},
+				{200, "", `ok`},
+				outcomes("created", "created"),
+			},
+			wantSizes: []int{2, 2, 2, 2, 2}, wantOutcome: map[string]int{"created": 2},
+			wantWaited: []time.Duration{250e6, 500e6, 1e9, 2e9},
+		},
+		"an outcome we have not heard of": {
+			items: 1, answers: []response{outcomes("quarantined")}, wantSizes: []int{1}, wantOutcome: map[string]int{"quarantined": 1},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t, func(n int, _ []json.RawMessage) response { return tt.answers[n-1] })
+			o := run(t.Context(), t, a, strings.NewReader(observations(tt.items, false)), tt.args...)
+			assert.Equal(t, tt.wantExit, o.exit, o.stderr)
+			assert.Equal(t, tt.wantSizes, a.sizes())
+			assert.Equal(t, tt.wantWaited, o.waited)
+			assert.Equal(t, tt.wantOutcome, o.summary.Outcomes)
+			assert.Equal(t, tt.wantFailed, o.summary.Failed)
+			assert.Equal(t, len(tt.wantSizes)-1, o.summary.Repeated)
+		})
+	}
+	t.Run("the right ones", func(t *testing.T) {
+		a := newAPI(t, func(n int, items []json.RawMessage) response {
+			if n == 1 {
+				return outcomes("created", "throttled", "created", "throttled")
+			}
+			return allCreated(n, items)
+		})
+		run(t.Context(), t, a, strings.NewReader(observations(4, false)))
+		assert.Contains(t, string(a.bodies[1]), `"P1"`)
+		assert.Contains(t, string(a.bodies[1]), `"P3"`)
+	})
+	t.Run("connection lost", func(t *testing.T) {
+		n := 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if n++; n == 1 {
+				panic(http.ErrAbortHandler)
+			}
+			_, _ = io.WriteString(w, outcomes("duplicate").body)
+		}))
+		defer server.Close()
+		o := run(t.Context(), t, &api{Server: server}, strings.NewReader(observations(1, false)))
+		assert.Equal(t, exitStored, o.exit, o.stderr)
+		assert.Equal(t, map[string]int{"duplicate": 1}, o.summary.Outcomes)
+	})
+}
+
+func TestFeed_refused(t *testing.T) {
+	t.Run("items", func(t *testing.T) {
+		a := newAPI(t, func(int, []json.RawMessage) response { return outcomes("created", "rejected", "conflict") })
+		file := write(t, "a.ndjson", observations(3, true))
+		o := run(t.Context(), t, a, nil, file)
+		assert.Equal(t, exitRefused, o.exit)
+		assert.Equal(t, 1, o.summary.Rejected)
+		assert.Equal(t, 1, o.summary.Conflict)
+		assert.Equal(t, map[string]int{"amount-precision": 1, "observation-conflict": 1}, o.summary.Reasons)
+		rows := refused(t, file)
+		require.Len(t, rows, 2)
+		assert.Equal(t, 2, rows[0].Line)
+		assert.Equal(t, "urn:problem-type:pricing:amount-precision", rows[0].Problem.Type)
+		assert.JSONEq(t, `{"productId":"P1","competitorId":"shop","observedAt":"1970-01-01T00:00:02Z"}`, string(rows[0].Row))
+		assert.Equal(t, 1, rows[1].Line, "sent in time order, reported by its place in the file")
+	})
+	t.Run("all items, 422", func(t *testing.T) {
+		a := newAPI(t, func(int, []json.RawMessage) response { return outcomes("rejected", "rejected") })
+		o := run(t.Context(), t, a, nil, write(t, "a.ndjson", observations(2, false)))
+		assert.Equal(t, exitRefused, o.exit)
+		assert.Equal(t, 2, o.summary.Rejected)
+		assert.Equal(t, 1, o.summary.Requests)
+	})
+	for status, code := range map[int]string{400: "malformed-json", 413: "too-large", 422: "too-many-items"} {
+		t.Run(fmt.Sprint("the whole batch, ", status), func(t *testing.T) {
+			a := newAPI(t, func(n int, items []json.RawMessage) response {
+				if n == 1 {
+					return response{status, "", fmt.Sprintf(`{"type":"urn:problem-type:pricing:%s","title":"T.","status":%d,"detail":"D."}`, code, status)}
+				}
+				return allCreated(n, items)
+			})
+			file := write(t, "a.ndjson", observations(501, false))
+			o := run(t.Context(), t, a, nil, "-in-flight", "1", file)
+			assert.Equal(t, exitRefused, o.exit)
+			assert.Equal(t, 500, o.summary.Rejected)
+			assert.Equal(t, map[string]int{"created": 1}, o.summary.Outcomes)
+			assert.Contains(t, o.stderr, "a batch of 500 rows (first line 1) was refused: "+fmt.Sprint(status))
+			assert.Contains(t, o.stderr, code+": T. D.")
+			assert.Len(t, refused(t, file), 500)
+		})
+	}
+	t.Run("413 of the gateway, which is no problem document", func(t *testing.T) {
+		a := newAPI(t, func(int, []json.RawMessage) response { return response{413, "", `{"message":"Request Too Long"}`} })
+		file := write(t, "a.ndjson", observations(1, false))
+		run(t.Context(), t, a, nil, file)
+		assert.Equal(t, 413, refused(t, file)[0].Problem.Status)
+		assert.Contains(t, refused(t, file)[0].Problem.Detail, "Request Too Long")
+	})
+	t.Run("a wrong token ends the run", func(t *testing.T) {
+		a := newAPI(t, func(int, []json.RawMessage) response {
+			return response{401, "", `{"type":"urn:problem-type:pricing:unauthorized","title":"No valid token","status":401}`}
+		})
+		o := run(t.Context(), t, a, strings.NewReader(observations(5000, false)), "-in-flight", "1")
+		assert.Equal(t, exitRefused, o.exit)
+		assert.LessOrEqual(t, o.summary.Requests, 2)
+		assert.Equal(t, 5000, o.summary.NotSent)
+		assert.Contains(t, o.stderr, "feed: stopped: 401 Unauthorized: unauthorized: No valid token")
+	})
+	t.Run("an API that is away ends the run", func(t *testing.T) {
+		a := newAPI(t, func(int, []json.RawMessage) response { return response{status: 503} })
+		o := run(t.Context(), t, a, strings.NewReader(observations(20*500, false)), "-in-flight", "1", "-attempts", "2")
+		assert.Equal(t, exitRefused, o.exit)
+		assert.Contains(t, o.stderr, "the API does not answer")
+		assert.GreaterOrEqual(t, o.summary.Failed, hopeless*500)
+		assert.Positive(t, o.summary.NotSent)
+	})
+	t.Run("an old file of refused rows goes", func(t *testing.T) {
+		a := newAPI(t, allCreated)
+		file := write(t, "a.ndjson", observations(1, false))
+		require.NoError(t, os.WriteFile(file+".rejected.ndjson", []byte("old"), 0o600))
+		assert.Equal(t, exitStored, run(t.Context(), t, a, nil, file).exit)
+		assert.NoFileExists(t, file+".rejected.ndjson")
+	})
+}
+
+func TestFeed_badLines(t *testing.T) {
+	good := strings.TrimSpace(observations(1, false))
+	deep := func(levels int) string {
+		return `{"observedAt":"2026-01-01T00:00:00Z","x":` + strings.Repeat("[", levels) + strings.Repeat("]", levels) + "}"
+	}
+	tests := map[string]struct{ line, wantCode, wantRow string }{
+		"not JSON":            {`hello "you"`, "malformed-json", `"hello \"you\""`},
+		"cut off":             {`{"a":`, "malformed-json", `"{\"a\":"`},
+		"two values":          {`{},{}`, "malformed-json", `"{},{}"`},
+		"out of the envelope": {`{}],"observations":[{}`, "malformed-json", `"{}],\"observations\":[{}"`},
+		"an array":            {`[1]`, "wrong-type", `[1]`},
+		"null":                {`null`, "wrong-type", `null`},
+		"not UTF-8":           {"{\"a\":\"\xff\"}", "malformed-json", `"{\"a\":\"\ufffd\"}"`},
+		"a lone surrogate":    {`{"a":"\ud800"}`, "malformed-json", `{"a":"\ud800"}`},
+		"too deep":            {deep(18), "malformed-json", deep(18)},
+		"too long":            {`{"a":"` + strings.Repeat("x", maxLine) + `"}`, "line-too-long", ""},
+		"very long":           {strings.Repeat("y", 20*maxLine), "line-too-long", ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t, allCreated)
+			file := write(t, "a", good+"\n"+tt.line+"\n"+good)
+			o := run(t.Context(), t, a, nil, file)
+			assert.Equal(t, exitRefused, o.exit)
+			assert.Equal(t, map[string]int{"created": 2}, o.summary.Outcomes, "the neighbours are sent")
+			assert.Equal(t, 1, o.summary.Unsendable)
+			rows := refused(t, file)
+			require.Len(t, rows, 1)
+			assert.Equal(t, 2, rows[0].Line)
+			assert.Equal(t, "urn:problem-type:feed:"+tt.wantCode, rows[0].Problem.Type)
+			assert.NotEmpty(t, rows[0].Problem.Detail)
+			if tt.wantRow != "" {
+				assert.JSONEq(t, tt.wantRow, string(rows[0].Row))
+			} else {
+				assert.Less(t, len(rows[0].Row), 2*shownText)
+			}
+		})
+	}
+	t.Run("as deep as may be", func(t *testing.T) {
+		a := newAPI(t, allCreated)
+		assert.Equal(t, exitStored, run(t.Context(), t, a, strings.NewReader(deep(17))).exit)
+	})
+	t.Run("not a file of rows", func(t *testing.T) {
+		file := write(t, "a", strings.Repeat("x\n", 3*maxBadLines))
+		o := run(t.Context(), t, newAPI(t, allCreated), nil, file)
+		assert.Equal(t, exitRefused, o.exit)
+		assert.Equal(t, maxBadLines+1, o.summary.Unsendable, "and one for the rest of the file")
+	})
+	t.Run("standard input", func(t *testing.T) {
+		dir := t.TempDir()
+		o := run(t.Context(), t, newAPI(t, allCreated), strings.NewReader("x"), "-rejected-dir", dir, "-")
+		assert.Equal(t, exitRefused, o.exit)
+		assert.Equal(t, 1, refused(t, filepath.Join(dir, "stdin"))[0].Line)
+	})
+}
+
+func TestFeed_gzip(t *testing.T) {
+	t.Run("by its first bytes", func(t *testing.T) {
+		a := newAPI(t, allCreated)
+		content := zipped(t, observations(2, false))
+		assert.Equal(t, exitStored, run(t.Context(), t, a, nil, write(t, "a.ndjson", content)).exit)
+		assert.Equal(t, exitStored, run(t.Context(), t, a, strings.NewReader(content)).exit)
+		assert.Equal(t, exitStored, run(t.Context(), t, a, nil, write(t, "plain.gz", observations(2, false))).exit)
+		assert.Equal(t, []int{2, 2, 2}, a.sizes())
+	})
+	for name, cut := range map[string]int{"broken off": 40, "wrong checksum": -1, "only a header": 0} {
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t, allCreated)
+			content := []byte(zipped(t, observations(3000, false)))
+			switch cut {
+			case -1:
+				content[len(content)-6] ^= 0xff
+			case 0:
+				content = content[:3]
+			default:
+				content = content[:len(content)-cut]
+			}
+			file := write(t, "a.gz", string(content))
+			o := run(t.Context(), t, a, nil, file)
+			assert.Equal(t, exitRefused, o.exit)
+			if cut != 0 {
+				assert.Greater(t, o.summary.Outcomes["created"], 1000, "what came before is sent")
+			}
+			rows := refused(t, file)
+			last := rows[len(rows)-1]
+			assert.Equal(t, "urn:problem-type:feed:unreadable", last.Problem.Type)
+			assert.Equal(t, "null", string(last.Row))
+		})
+	}
+	t.Run("bomb", func(t *testing.T) {
+		// A gigabyte of zeros in a megabyte: the parts of a gzip file follow each other.
+		bomb := strings.Repeat(zipped(t, strings.Repeat("\x00", 1<<20)), 1<<10)
+		packed := &counter{r: strings.NewReader(bomb)}
+		o := run(t.Context(), t, newAPI(t, allCreated), packed, "-rejected-dir", t.TempDir())
+		assert.Equal(t, exitRefused, o.exit)
+		assert.Equal(t, map[string]int{"line-too-long": 1, "unreadable": 1}, o.summary.Reasons)
+		assert.Contains(t, o.stderr, "no end of line")
+		assert.Less(t, packed.n, 32<<10, "of a megabyte little was read")
+	})
+}
+
+// counter counts the bytes read.
+type counter struct {
+	r io.Reader
+	n int
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p[:min(len(p), 4096)])
+	c.n += n
+	return n, err
+}
+
+func TestFeed_register(t *testing.T) {
+	var put []string
+	a := newAPI(t, allCreated)
+	a.other = func(r *http.Request, body []byte) response {
+		switch {
+		case r.Method == http.MethodGet && r.URL.Query().Get("cursor") == "":
+			return response{200, "", `{"competitors":[{"competitorId":"bp"}],"next":"a/b"}`}
+		case r.Method == http.MethodGet && r.URL.Query().Get("cursor") == "a/b":
+			return response{200, "", `{"competitors":[{"competitorId":"shell"}],"next":null}`}
+		case r.Method == http.MethodPut:
+			put = append(put, r.URL.Path+" "+string(body))
+			if len(put) == 1 {
+				return response{503, "1", ""}
+			}
+			return response{201, "", `{}`}
+		}
+		return response{status: 404}
+	}
+	row := `{"product":"Diesel","competitor":%q,"seller":"s","price":"1","currency":"AUD","observedAt":"2026-01-01T00:00:00Z"}` + "\n"
+	file := write(t, "a", fmt.Sprintf(row, "BP")+fmt.Sprintf(row, "7 Eleven")+fmt.Sprintf(row, "Shell")+fmt.Sprintf(row, "7 Eleven")+fmt.Sprintf(row, "A & B"))
+	o := run(t.Context(), t, a, nil, "-map", "mappings/fuel.yaml", "-register-competitors", file)
+	assert.Equal(t, exitStored, o.exit, o.stderr)
+	seven := `/v1/competitors/7-eleven {"name":"7 Eleven","kind":"marketplace","country":"AU","defaultCurrency":"AUD","freshFor":"PT36H"}`
+	assert.Equal(t, []string{seven, seven, `/v1/competitors/a-b {"name":"A & B","kind":"marketplace","country":"AU","defaultCurrency":"AUD","freshFor":"PT36H"}`}, put)
+	assert.Contains(t, o.stderr, "2 competitors registered, 2 known already")
+	assert.Equal(t, []int{5}, a.sizes())
+
+	t.Run("without the scope nothing is sent", func(t *testing.T) {
+		a := newAPI(t, allCreated)
+		a.other = func(*http.Request, []byte) response {
+			return response{403, "", `{"type":"urn:problem-type:pricing:forbidden","title":"Scope catalog is missing","status":403}`}
+		}
+		o := run(t.Context(), t, a, strings.NewReader(observations(2, false)), "-register-competitors")
+		assert.Equal(t, exitRefused, o.exit)
+		assert.Contains(t, o.stderr, "register competitors: list: 403 Forbidden: forbidden: Scope catalog is missing")
+		assert.Empty(t, a.bodies)
+		assert.Equal(t, 2, o.summary.NotSent)
+	})
+}
+
+func TestFeed_interrupted(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	a := newAPI(t, func(n int, items []json.RawMessage) response {
+		if n == 2 {
+			interrupt() // while this batch is on its way
+		}
+		return allCreated(n, items)
+	})
+	o := run(ctx, t, a, strings.NewReader(observations(5000, false)), "-in-flight", "1")
+	assert.Equal(t, exitRefused, o.exit)
+	assert.GreaterOrEqual(t, o.summary.Outcomes["created"], 1000, "the answer of a batch on its way is waited for")
+	assert.LessOrEqual(t, o.summary.Outcomes["created"], 1500)
+	assert.Positive(t, o.summary.NotSent)
+	assert.Contains(t, o.stderr, "feed: stopped: context canceled")
+	assert.Contains(t, o.stderr, "5000 rows")
+}
+
+func TestFeed_usage(t *testing.T) {
+	token := write(t, "token", "secret")
+	tests := map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown flag":      {[]string{"-nonsense"}, "flag provided but not defined"},
+		"no token":          {nil, "-token-file is missing"},
+		"token not there":   {[]string{"-token-file", "nowhere"}, "read the token"},
+		"file not there":    {[]string{"-token-file", token, "nowhere"}, "nowhere"},
+		"a directory":       {[]string{"-token-file", token, "mappings"}, "mappings is a directory"},
+		"mapping not there": {[]string{"-token-file", token, "-map", "nowhere"}, "read the mapping"},
+		"no address":        {[]string{"-token-file", token, "-url", "localhost"}, "-url"},
+		"none in flight":    {[]string{"-token-file", token, "-in-flight", "0"}, "at least 1"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var stderr bytes.Buffer
+			p := program{stdin: strings.NewReader(""), stdout: io.Discard, console: console{w: &stderr}, now: time.Now}
+			assert.Equal(t, exitUsage, p.run(t.Context(), tt.args))
+			assert.Contains(t, stderr.String(), tt.want)
+		})
+	}
+}
+
+func TestReport_progress(t *testing.T) {
+	var b bytes.Buffer
+	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	now := func() time.Time { return clock }
+	show := func(width int) string {
+		b.Reset()
+		r := newReport(console{w: &b, width: width}, now)
+		require.NoError(t, r.begin("a.ndjson", filepath.Join(t.TempDir(), "rejected")))
+		r.expect(1000)
+		r.count("created", 250)
+		clock = clock.Add(5 * time.Second)
+		r.count("created", 250)
+		require.NoError(t, r.end())
+		return b.String()
+	}
+	assert.Equal(t, "a.ndjson: 500 of 1000 rows, 100/s\n", show(0))
+	assert.Equal(t, "\r\x1b[K[##########..........] 500 of 1000 rows, 100/s, 5 s left \r\x1b[K", show(59))
+}
+
+// TestFeed_sample sends the carried sample through its mapping.
+func TestFeed_sample(t *testing.T) {
+	a := newAPI(t, allCreated)
+	o := run(t.Context(), t, a, nil, "-map", "mappings/gpu-rental.yaml", "-rejected-dir", t.TempDir(), "../../testdata/gpu-rental-sample.ndjson.gz")
+	assert.Equal(t, exitStored, o.exit, o.stderr)
+	assert.Equal(t, 2950, o.summary.Rows)
+	assert.Equal(t, 6, o.summary.Requests)
+}
+
+func FuzzReadLines(f *testing.F) {
+	f.Add([]byte("a\n\nb\r\nc"))
+	f.Add([]byte(strings.Repeat("x", maxLine) + "\n" + strings.Repeat("y", maxLine+1) + "\nz"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		var want []string // by the standard library, of what is not too long
+		for line := range bytes.Lines(bytes.TrimPrefix(content, []byte("\xef\xbb\xbf"))) {
+			if text := bytes.TrimSpace(line); len(text) > 0 && len(line) <= maxLine {
+				want = append(want, string(text))
+			}
+		}
+		var got []string
+		last := 0
+		err := readLines(bytes.NewReader(content), func(number int, text []byte, err error) error {
+			assert.Greater(t, number, last)
+			last = number
+			assert.LessOrEqual(t, len(text), maxLine+2)
+			if err == nil && len(text) > 0 {
+				got = append(got, string(text))
+			}
+			return nil
+		})
+		if err != nil {
+			require.ErrorIs(t, err, errNoLines)
+			return
+		}
+		assert.Subset(t, append(got, ""), append(want, ""))
+	})
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+)
+
+const (
+	maxLine = 32 << 10 // the API takes no longer observation
+	maxSkip = 1 << 20  // how much of a longer line is read in search of its end
+)
+
+var (
+	errLineTooLong = fmt.Errorf("the line is longer than %d bytes", maxLine)
+	errNoLines     = fmt.Errorf("no end of line within %d bytes: this is no file of lines, and the rest of it was not read", maxSkip)
+)
+
+// plain returns r, unpacked when it begins like gzip: the content decides, not the file's name.
+func plain(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReader(r)
+	if magic, _ := b.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		return b, nil
+	}
+	unpacked, err := gzip.NewReader(b)
+	if err != nil {
+		return nil, fmt.Errorf("open gzip: %w", err)
+	}
+	return unpacked, nil
+}
+
+// readLines calls each for every line that is not blank, with its number (from 1) and its text without surrounding
+// white space; the text is valid only during the call. A line that is too long comes as errLineTooLong with its
+// beginning. The error returned is that of r, or of each, or errNoLines; what was read before it has been handed out.
+//
+// Memory is bounded by one line whatever r holds, and a line without end is given up after maxSkip: one megabyte of
+// gzip can hold a gigabyte of zeros.
+func readLines(r io.Reader, each func(number int, text []byte, err error) error) error {
+	b := bufio.NewReaderSize(r, maxLine+len("\r\n"))
+	for number := 1; ; number++ {
+		text, err := b.ReadSlice('\n')
+		if number == 1 {
+			text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // a byte order mark
+		}
+		tooLong := errors.Is(err, bufio.ErrBufferFull)
+		if line := bytes.TrimSpace(text); tooLong || len(line) > maxLine {
+			if e := each(number, bytes.Clone(text), errLineTooLong); e != nil {
+				return e
+			}
+		} else if len(line) > 0 {
+			if e := each(number, line, nil); e != nil {
+				return e
+			}
+		}
+		for skipped := len(text); errors.Is(err, bufio.ErrBufferFull); {
+			if skipped > maxSkip {
+				return errNoLines
+			}
+			text, err = b.ReadSlice('\n')
+			skipped += len(text)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("line %d: %w", number, err)
+		}
+	}
+}

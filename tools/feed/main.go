@@ -1,0 +1,217 @@
+// Command feed sends files of price observations to the API and says what became of every row.
+//
+//	feed -url http://127.0.0.1:3000 -token-file .local/token FILE...
+//
+// A file is NDJSON, one observation a line as POST /v1/observations takes it, gzip or not; "-" or no file is the
+// standard input. With -map a scraper's own rows are turned into observations first (type Mapping).
+//
+// Rows go out in the order of their observedAt, in batches, several at a time, so batches may overtake each other on
+// the way. That is harmless: the API's answer does not depend on the order of arrival, and for the same reason every
+// repetition is harmless, be it of a batch whose answer was lost or of the whole file.
+//
+// Rows that were refused stand afterwards in FILE.rejected.ndjson with their line number and the reason.
+// The exit status is 0 when every row is stored, 1 when any was refused or not sent, 2 for a mistake in the command.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+const (
+	exitStored = iota
+	exitRefused
+	exitUsage
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	p := program{
+		stdin: os.Stdin, stdout: os.Stdout, console: console{w: os.Stderr}, now: time.Now, wait: wait,
+		jitter: func(most time.Duration) time.Duration { return rand.N(most + 1) },
+	}
+	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) {
+		p.console.width = 80
+		if width, _, err := term.GetSize(fd); err == nil && width > 0 {
+			p.console.width = width
+		}
+	}
+	os.Exit(p.run(ctx, os.Args[1:]))
+}
+
+// wait sleeps for d, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// program is everything the command takes from outside: a test gives its own clock, waiting and standard streams.
+type program struct {
+	stdin   io.Reader
+	stdout  io.Writer
+	console console
+	now     func() time.Time
+	wait    func(context.Context, time.Duration) error
+	jitter  func(most time.Duration) time.Duration
+}
+
+// settings are the command's flags.
+type settings struct {
+	url, tokenFile, mapFile, summaryFile, rejectedDir string
+	inFlight, attempts                                int
+	print, register                                   bool
+	files                                             []string
+}
+
+func (p program) run(ctx context.Context, args []string) int {
+	var s settings
+	flags := flag.NewFlagSet("feed", flag.ContinueOnError)
+	flags.SetOutput(p.console.w)
+	flags.Usage = func() {
+		_, _ = fmt.Fprintln(p.console.w, "usage: feed [flags] [FILE...]     sends files of observations to the API; - is the standard input")
+		flags.PrintDefaults()
+	}
+	flags.StringVar(&s.url, "url", "http://127.0.0.1:3000", "the API's `address`, without /v1")
+	flags.StringVar(&s.tokenFile, "token-file", "", "`file` with the API token (scope ingest; with -register-competitors also read and catalog)")
+	flags.StringVar(&s.mapFile, "map", "", "mapping `file` that turns a scraper's rows into observations")
+	flags.BoolVar(&s.register, "register-competitors", false, "register unknown competitors first")
+	flags.BoolVar(&s.print, "print", false, "write the observations to the standard output and send nothing")
+	flags.IntVar(&s.inFlight, "in-flight", 4, "batches on the way at the same time")
+	flags.IntVar(&s.attempts, "attempts", 8, "how often a batch is tried before its rows count as failed")
+	flags.StringVar(&s.summaryFile, "summary", "", "also write the summary to this `file`, as JSON")
+	flags.StringVar(&s.rejectedDir, "rejected-dir", "", "`directory` for FILE.rejected.ndjson (default: beside FILE)")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return exitStored
+		}
+		return exitUsage
+	}
+	s.files = flags.Args()
+	if len(s.files) == 0 {
+		s.files = []string{"-"}
+	}
+	f, err := p.prepare(s)
+	if err != nil {
+		p.console.say("feed: %v", err)
+		return exitUsage
+	}
+	return f.runAll(ctx)
+}
+
+// prepare checks all that can be checked before the first row is read.
+func (p program) prepare(s settings) (*feed, error) {
+	f := &feed{settings: s, program: p, observe: asSent, report: newReport(p.console, p.now)}
+	if s.inFlight < 1 || s.attempts < 1 {
+		return nil, errors.New("-in-flight and -attempts must be at least 1")
+	}
+	for _, name := range s.files {
+		if name == "-" {
+			continue
+		}
+		if info, err := os.Stat(name); err != nil {
+			return nil, err
+		} else if info.IsDir() {
+			return nil, fmt.Errorf("%s is a directory", name)
+		}
+	}
+	if s.mapFile != "" {
+		mapping, err := loadMapping(s.mapFile)
+		if err != nil {
+			return nil, err
+		}
+		f.competitors = mapping.Competitors
+		f.observe = newMapper(mapping).observe
+	}
+	if s.print {
+		return f, nil
+	}
+	base, err := url.Parse(s.url)
+	if err != nil || base.Host == "" {
+		return nil, fmt.Errorf("-url %q is not an address like http://127.0.0.1:3000", s.url)
+	}
+	if s.tokenFile == "" {
+		return nil, errors.New("-token-file is missing")
+	}
+	token, err := os.ReadFile(s.tokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("read the token: %w", err)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = s.inFlight
+	f.client = &client{
+		http: &http.Client{Transport: transport, Timeout: attemptTimeout},
+		base: strings.TrimRight(s.url, "/"), token: strings.TrimSpace(string(token)),
+		attempts: s.attempts, wait: p.wait, jitter: p.jitter, now: p.now, report: f.report,
+	}
+	return f, nil
+}
+
+// runAll feeds the files one after the other and returns the exit status.
+func (f *feed) runAll(ctx context.Context) int {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	f.stop = cancel
+	for _, name := range f.settings.files {
+		if ctx.Err() != nil {
+			break
+		}
+		if err := f.file(ctx, name); err != nil {
+			cancel(fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	sum := f.report.finish()
+	stored := sum.AllStored()
+	if ctx.Err() != nil {
+		stored = false
+		f.report.say("feed: stopped: %v", context.Cause(ctx))
+	}
+	f.report.say("%s", sum)
+	if f.settings.summaryFile != "" {
+		text, err := json.MarshalIndent(sum, "", "  ")
+		if err == nil {
+			err = os.WriteFile(f.settings.summaryFile, append(text, '\n'), 0o644)
+		}
+		if err != nil {
+			f.report.say("feed: write the summary: %v", err)
+			stored = false
+		}
+	}
+	if !stored {
+		return exitRefused
+	}
+	return exitStored
+}
+
+// rejectedPath is where the refused rows of a file go.
+func (s settings) rejectedPath(name string) string {
+	if name == "-" {
+		name = "stdin"
+	}
+	name += ".rejected.ndjson"
+	if s.rejectedDir != "" {
+		return filepath.Join(s.rejectedDir, filepath.Base(name))
+	}
+	return name
+}

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"math/big"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestMapper(t *testing.T) {
+	const source = `,"source":{"id":"s","kind":"crawler"}`
+	base := `
+productId: {from: product, slug: true}
+competitorId: {from: shop, slug: true}
+sellerId: {from: [seller, kind], join: "/"}
+itemCondition: {from: condition, values: {second hand: Used}}
+availability: {from: stock, default: InStock}
+price: {from: price, scale: 0.01}
+shipping: {from: shipping}
+currency: {from: currency, default: EUR}
+observedAt: {from: at}
+source: {id: s, kind: crawler}
+`
+	tests := map[string]struct {
+		row, want, wantErr string
+	}{
+		"all fields": {
+			row: `{"product":"Ä 1","shop":"Ö & Co","seller":"A","kind":"x","condition":"second hand","stock":"SoldOut","price":"1990","shipping":"2.50","currency":"USD","at":"2026-01-01T00:00:00Z","other":[1]}`,
+			want: `{"productId":"A-1","competitorId":"o-co","sellerId":"A/x","itemCondition":"Used","availability":"SoldOut","price":{"amount":"19.9","currency":"USD"},"shipping":{"amount":"2.5","currency":"USD"}` +
+				source + `,"observedAt":"2026-01-01T00:00:00Z"}`,
+		},
+		"nulls": {
+			row:  `{"product":"A","shop":"bb","seller":null,"kind":"x","condition":null,"stock":null,"price":null,"currency":null,"at":"2026-01-01T00:00:00.123456+10:00"}`,
+			want: `{"productId":"A","competitorId":"bb","sellerId":"x","availability":"InStock","price":null` + source + `,"observedAt":"2026-01-01T00:00:00.123456+10:00"}`,
+		},
+		"number as written": {
+			row:  `{"product":7,"shop":"bb","price":1990.50,"at":"x"}`,
+			want: `{"productId":"7","competitorId":"bb","availability":"InStock","price":{"amount":"19.905","currency":"EUR"}` + source + `,"observedAt":"x"}`,
+		},
+		"decomposed text": {
+			row:  `{"product":"A","shop":"bb","seller":"Cafe\u0301 <b>","price":1,"at":"x"}`,
+			want: `{"productId":"A","competitorId":"bb","sellerId":"Café <b>","availability":"InStock","price":{"amount":"0.01","currency":"EUR"}` + source + `,"observedAt":"x"}`,
+		},
+		"exponent":          {row: `{"product":"A","shop":"bb","price":1e3,"at":"x"}`, wantErr: `mapping: "1e3" is not a decimal number like 19.95.`},
+		"negative":          {row: `{"product":"A","shop":"bb","price":"-1","at":"x"}`, wantErr: `mapping: "-1" is not a decimal number like 19.95.`},
+		"object":            {row: `{"product":{"a":1},"shop":"bb","price":"1","at":"x"}`, wantErr: `mapping: "product" is a JSON object; a text or number is wanted.`},
+		"field twice":       {row: `{"product":"A","product":"B","shop":"bb","price":"1","at":"x"}`, wantErr: `mapping: The row has "product" twice.`},
+		"array":             {row: `[]`, wantErr: `wrong-type: The line is a JSON array, not an object.`},
+		"cut in the middle": {row: `{"product":`, wantErr: `malformed-json`},
+	}
+	m, err := loadMapping(write(t, "m.yaml", base))
+	require.NoError(t, err)
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := newMapper(m).observe([]byte(tt.row))
+			if tt.wantErr != "" {
+				require.ErrorContains(t, err, tt.wantErr)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, string(got.text))
+		})
+	}
+}
+
+func TestMapper_collision(t *testing.T) {
+	m, err := loadMapping("mappings/fuel.yaml")
+	require.NoError(t, err)
+	mapper := newMapper(m)
+	row := func(product, competitor string) []byte {
+		return []byte(`{"product":"` + product + `","competitor":"` + competitor + `","price":"1","currency":"AUD","observedAt":"2026-01-01T00:00:00Z"}`)
+	}
+	first, err := mapper.observe(row("Diesel", "Caltex/Woolworths"))
+	require.NoError(t, err)
+	assert.Equal(t, "caltex-woolworths", first.competitorID)
+	assert.Equal(t, "Caltex/Woolworths", first.competitorName)
+	_, err = mapper.observe(row("Diesel", "Caltex Woolworths"))
+	require.EqualError(t, err, `slug-collision: "Caltex/Woolworths" and "Caltex Woolworths" would both have the id "caltex-woolworths".`)
+	_, err = mapper.observe(row("Diesel", "Caltex/Woolworths"))
+	require.NoError(t, err, "the first name keeps its id")
+	_, err = mapper.observe(row("diesel", "CALTEX/WOOLWORTHS"))
+	require.ErrorContains(t, err, "slug-collision")
+}
+
+func TestLoadMapping(t *testing.T) {
+	const good = "productId: {from: p}\ncompetitorId: {from: c}\navailability: {default: InStock}\nprice: {from: x}\ncurrency: {default: USD}\nobservedAt: {from: t}\nsource: {id: s, kind: feed}\n"
+	tests := map[string]struct{ change, to, want string }{
+		"good":            {"", "", ""},
+		"unknown field":   {"productId", "product", "field product not found"},
+		"unknown key":     {"{from: p}", "{form: p}", "field form not found"},
+		"slug of a price": {"{from: x}", "{from: x, slug: true}", "price: slug is for productId and competitorId"},
+		"scale of an id":  {"{from: p}", "{from: p, scale: 10}", "productId: scale is for amounts"},
+		"scale 2":         {"{from: x}", "{from: x, scale: 2}", `price: scale "2" is not a power of ten`},
+		"scale 0.02":      {"{from: x}", "{from: x, scale: 0.02}", `price: scale "0.02" is not a power of ten`},
+		"no currency":     {"currency: {default: USD}\n", "", "price: there is no rule for currency"},
+		"no time":         {"observedAt: {from: t}\n", "", "there is no rule for observedAt"},
+		"no product":      {"productId: {from: p}\n", "", "there is no rule for productId or gtin"},
+		"no source":       {"source: {id: s, kind: feed}\n", "", "source needs id and kind"},
+		"empty name":      {"{from: p}", `{from: [p, ""]}`, "productId: from has an empty name"},
+		"no YAML":         {"productId:", "\t", "yaml"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := loadMapping(write(t, "m.yaml", strings.Replace(good, tt.change, tt.to, 1)))
+			if tt.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+	_, err := loadMapping(filepath.Join(t.TempDir(), "absent"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestSlug(t *testing.T) {
+	long := strings.Repeat("long name ", 10)
+	tests := map[string]struct{ product, competitor string }{
+		"7 Eleven":                   {"7-Eleven", "7-eleven"},
+		"A100_80GB PCIe 1x per hour": {"A100_80GB-PCIe-1x-per-hour", "a100-80gb-pcie-1x-per-hour"},
+		"dc_roan":                    {"dc_roan", "dc-roan"},
+		"Caltex/Woolworths":          {"Caltex-Woolworths", "caltex-woolworths"},
+		"  Müller & Söhne GmbH. ":    {"Muller-Sohne-GmbH.", "muller-sohne-gmbh"},
+		"Straße Łódź Ærø":            {"Strasse-Lodz-AEro", "strasse-lodz-aero"},
+		"ＡＢＣ ﬁne":                    {"ABC-fine", "abc-fine"},
+		"X":                          {"X", "x-4b68ab38"},
+		"京都":                         {"58d07b8a", "58d07b8a"},
+		long:                         {"long-name-long-name-long-name-long-name-long-name-long-" + "d1f923f4", "long-name-long-name-long-name-l-" + "d1f923f4"},
+		"a--b -- c":                  {"a-b-c", "a-b-c"},
+	}
+	for name, want := range tests {
+		assert.Equal(t, want.product, productID.slug(name), name)
+		assert.Equal(t, want.competitor, competitorID.slug(name), name)
+	}
+	assert.NotEqual(t, productID.slug(long+"a"), productID.slug(long+"b"), "what is cut off still counts")
+}
+
+var (
+	productPattern    = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	competitorPattern = regexp.MustCompile(`^[a-z0-9-]{2,40}$`)
+)
+
+func FuzzSlug(f *testing.F) {
+	for _, s := range []string{"7 Eleven", "Caltex/Woolworths", "", "京都", "\xff", "ſt", "K", strings.Repeat("ß", 40)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		assert.Regexp(t, productPattern, productID.slug(name))
+		assert.Regexp(t, competitorPattern, competitorID.slug(name))
+	})
+}
+
+func TestShift(t *testing.T) {
+	tests := []struct {
+		number, scale, want string
+	}{
+		{"118.9", "1", "118.9"}, {"1.0", "1", "1"}, {"2.70", "", "2.7"}, {"0.10", "1", "0.1"}, {"007", "1", "7"}, {"0", "1", "0"}, {"0.00", "1", "0"},
+		{"118.9", "0.01", "1.189"}, {"130", "0.01", "1.3"}, {"5", "0.01", "0.05"}, {"100", "0.01", "1"}, {"0.5", "0.001", "0.0005"},
+		{"1.5", "100", "150"}, {"1.2345", "100", "123.45"}, {"0.001", "1000", "1"}, {"0", "1000", "0"},
+		{"12345678901234567890.12", "0.1", "1234567890123456789.012"},
+	}
+	for _, tt := range tests {
+		places, err := powerOfTen(tt.scale)
+		require.NoError(t, err)
+		got, err := shift(tt.number, places)
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, got, "%s by %s", tt.number, tt.scale)
+	}
+	for _, wrong := range []string{"", ".5", "5.", "+1", "-1", "1e2", "1,5", "0x1", "1.2.3", " 1", "NaN", "١"} {
+		_, err := shift(wrong, 0)
+		assert.Error(t, err, "%q", wrong)
+	}
+}
+
+// FuzzShift holds that the value is exactly the number times the power of ten, and that shifting is never undone by rounding.
+func FuzzShift(f *testing.F) {
+	f.Add("118.9", int8(-2))
+	f.Add("0.001", int8(3))
+	f.Fuzz(func(t *testing.T, number string, by int8) {
+		places := int(by) % 20
+		got, err := shift(number, places)
+		if err != nil {
+			return
+		}
+		want, ok := new(big.Rat).SetString(number)
+		require.True(t, ok, number)
+		ten := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(places, -places))), nil))
+		if places < 0 {
+			ten.Inv(ten)
+		}
+		value, ok := new(big.Rat).SetString(got)
+		require.True(t, ok, got)
+		assert.Zero(t, want.Mul(want, ten).Cmp(value), "%s by 10^%d is not %s", number, places, got)
+		assert.Regexp(t, `^(0|[1-9][0-9]*)(\.[0-9]*[1-9])?$`, got)
+	})
+}
+
+func TestShippedMappings(t *testing.T) {
+	files, err := filepath.Glob("mappings/*.yaml")
+	require.NoError(t, err)
+	assert.Len(t, files, 2)
+	for _, file := range files {
+		_, err := loadMapping(file)
+		assert.NoError(t, err)
+	}
+}
+
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"time"
+
+	"pricing/shared/jsondoc"
+)
+
+// observation is a line in the API's form and what the client itself needs to know of it.
+type observation struct {
+	text           []byte // JSON, at most a little over maxLine bytes
+	time           int64  // observedAt in Unix nanoseconds; 0 when absent or unreadable, which the API will say
+	competitorID   string
+	competitorName string
+}
+
+// refusal says why a row cannot be sent. Whatever can be sent is left to the judgement of the API.
+type refusal struct {
+	code   string
+	detail string
+}
+
+func (r refusal) Error() string { return r.code + ": " + r.detail }
+
+// observer turns a line into an observation, or into a refusal.
+type observer func(line []byte) (observation, error)
+
+// batchDepth is how many levels of a batch enclose an observation.
+const batchDepth = 2
+
+// asSent is the observer of files that are in the API's form already.
+//
+// It lets through only what cannot spoil its batch: bad syntax, encoding or depth in one item would make the API
+// refuse the whole document, and a line like "{},{}" would even be taken for two items.
+func asSent(line []byte) (observation, error) {
+	doc, err := object(line)
+	if err != nil {
+		return observation{}, err
+	}
+	if depth(doc)+batchDepth > jsondoc.MaxDepth {
+		return observation{}, refusal{"malformed-json", "The line is nested too deep."}
+	}
+	o := observation{text: line, competitorID: text(doc, "competitorId")}
+	o.competitorName = o.competitorID
+	o.time = unixNano(text(doc, "observedAt"))
+	return o, nil
+}
+
+// object parses a line that must be one JSON object.
+func object(line []byte) (*jsondoc.Node, error) {
+	doc, err := jsondoc.Parse(line)
+	if err != nil {
+		return nil, refusal{"malformed-json", err.Error()}
+	}
+	if doc.Kind != jsondoc.Object {
+		return nil, refusal{"wrong-type", "The line is a JSON " + doc.Kind.String() + ", not an object."}
+	}
+	return doc, nil
+}
+
+func depth(n *jsondoc.Node) int {
+	deepest := 0
+	for i := range n.Elems {
+		deepest = max(deepest, depth(&n.Elems[i]))
+	}
+	for i := range n.Members {
+		deepest = max(deepest, depth(&n.Members[i].Value))
+	}
+	return deepest + 1
+}
+
+// text returns a member that is a string, else "".
+func text(doc *jsondoc.Node, name string) string {
+	for _, m := range doc.Members {
+		if m.Name == name && m.Value.Kind == jsondoc.String {
+			return m.Value.Text
+		}
+	}
+	return ""
+}
+
+func unixNano(timestamp string) int64 {
+	t, err := time.Parse(time.RFC3339Nano, timestamp)
+	if err != nil {
+		return 0
+	}
+	return t.UnixNano()
+}

@@ -1,0 +1,332 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+// console is where the command speaks to a person.
+type console struct {
+	w     io.Writer
+	width int // columns of the terminal, 0 when it is none
+}
+
+func (c console) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(c.w, format+"\n", args...) // there is nowhere to say that this failed
+}
+
+// Summary is what became of the rows of all files. Every row is in exactly one of Outcomes, Rejected, Conflict,
+// Unsendable, Failed and NotSent.
+type Summary struct {
+	Files      []string       `json:"files"`
+	Rows       int            `json:"rows"`
+	Outcomes   map[string]int `json:"outcomes"`   // the API's successes, or "printed"
+	Conflict   int            `json:"conflict"`   // refused by the API: other content is stored under the same id
+	Rejected   int            `json:"rejected"`   // refused by the API
+	Unsendable int            `json:"unsendable"` // refused here: no JSON, too long, no way to map it
+	Failed     int            `json:"failed"`     // attempts used up; may be stored
+	NotSent    int            `json:"notSent"`
+	Reasons    map[string]int `json:"reasons"` // refused rows by the code of their problem
+	Requests   int            `json:"requests"`
+	Repeated   int            `json:"repeated"` // requests that repeated one, whole or in part
+	Seconds    float64        `json:"seconds"`
+	PerSecond  float64        `json:"observationsPerSecond"` // stored now or before
+	BadReports int            `json:"-"`                     // refused rows that could not be written down
+}
+
+// AllStored reports whether no row was refused, failed or left out.
+func (s Summary) AllStored() bool {
+	return s.Conflict+s.Rejected+s.Unsendable+s.Failed+s.NotSent+s.BadReports == 0
+}
+
+// String is the summary for a person.
+func (s Summary) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d rows in %.1f s, %.0f observations/s, %d requests (%d of them repeats)\n", s.Rows, s.Seconds, s.PerSecond, s.Requests, s.Repeated)
+	fmt.Fprintf(&b, "  %s\n", counts(s.Outcomes))
+	fmt.Fprintf(&b, "  refused %d (conflict %d, rejected %d, unsendable %d), failed %d, not sent %d",
+		s.Conflict+s.Rejected+s.Unsendable, s.Conflict, s.Rejected, s.Unsendable, s.Failed, s.NotSent)
+	if len(s.Reasons) > 0 {
+		fmt.Fprintf(&b, "\n  reasons: %s", counts(s.Reasons))
+	}
+	return b.String()
+}
+
+func counts(m map[string]int) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, fmt.Sprintf("%s %d", name, m[name]))
+	}
+	if len(parts) == 0 {
+		return "nothing stored"
+	}
+	return strings.Join(parts, ", ")
+}
+
+const (
+	barEvery  = 100 * time.Millisecond
+	lineEvery = 5 * time.Second
+)
+
+// report counts what becomes of every row, writes down the refused ones and shows progress. It may be used by all
+// batches at the same time.
+type report struct {
+	mu      sync.Mutex
+	console console
+	now     func() time.Time
+	start   time.Time
+	sum     Summary
+
+	file      string // what is being fed, its rows and how many of them are settled
+	total     int
+	done      int
+	fileStart time.Time
+	shown     time.Time
+	barShown  bool
+	rejected  string // path for the refused rows of the file; made when there is one
+	out       *os.File
+	buffer    *bufio.Writer
+	warned    map[string]bool
+}
+
+func newReport(c console, now func() time.Time) *report {
+	return &report{console: c, now: now, start: now(), warned: map[string]bool{},
+		sum: Summary{Files: []string{}, Outcomes: map[string]int{}, Reasons: map[string]int{}}}
+}
+
+// begin starts a file. Refused rows of an earlier run are removed, so that what stands there is always of the last one.
+func (r *report) begin(name, rejected string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.file, r.rejected = name, rejected
+	if name == "-" {
+		r.file = "stdin"
+	}
+	r.total, r.done = 0, 0
+	r.sum.Files = append(r.sum.Files, r.file)
+	if err := os.Remove(rejected); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the refused rows of an earlier run: %w", err)
+	}
+	return nil
+}
+
+// expect says how many rows of the file are going to be settled.
+func (r *report) expect(rows int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.total, r.fileStart, r.shown = rows, r.now(), r.now()
+}
+
+// end finishes the file.
+func (r *report) end() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clearBar()
+	return r.closeRejected()
+}
+
+func (r *report) closeRejected() error {
+	if r.out == nil {
+		return nil
+	}
+	err := errors.Join(r.buffer.Flush(), r.out.Close())
+	r.out = nil
+	if err != nil {
+		return fmt.Errorf("write refused rows: %w", err)
+	}
+	r.line("refused rows are in %s", r.rejected)
+	return nil
+}
+
+// finish ends the run and returns the summary.
+func (r *report) finish() Summary {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clearBar()
+	if err := r.closeRejected(); err != nil {
+		r.sum.BadReports++
+		r.line("feed: %v", err)
+	}
+	r.sum.Seconds = r.now().Sub(r.start).Seconds()
+	stored := 0
+	for _, n := range r.sum.Outcomes {
+		stored += n
+	}
+	if r.sum.Seconds > 0 {
+		r.sum.PerSecond = float64(stored) / r.sum.Seconds
+	}
+	return r.sum
+}
+
+// say writes a line above the progress bar.
+func (r *report) say(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.line(format, args...)
+}
+
+func (r *report) line(format string, args ...any) {
+	r.clearBar()
+	r.console.say(format, args...)
+}
+
+func (r *report) read() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Rows++
+}
+
+func (r *report) request() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Requests++
+}
+
+// repeat counts a repetition; a long wait that the server asked for is told, once per length.
+func (r *report) repeat(asked time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Repeated++
+	if asked >= lineEvery {
+		r.once(fmt.Sprintf("the API asks to wait for %v", asked))
+	}
+}
+
+// once says a thing the first time only.
+func (r *report) once(text string) {
+	if !r.warned[text] {
+		r.warned[text] = true
+		r.line("%s", text)
+	}
+}
+
+// count adds rows that are stored (or printed).
+func (r *report) count(outcome string, rows int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if rows > 0 {
+		r.sum.Outcomes[outcome] += rows
+	}
+	r.settled(rows)
+}
+
+// fail adds rows that have no outcome after the last attempt.
+func (r *report) fail(items []item, why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Failed += len(items)
+	r.once("rows without an outcome: " + why)
+	r.settled(len(items))
+}
+
+func (r *report) unsent(rows int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.NotSent += rows
+}
+
+// refuse adds a row that was not sent, reject one that the API refused.
+func (r *report) refuse(line int, text []byte, problem json.RawMessage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Unsendable++
+	r.writeDown(line, text, problem)
+}
+
+func (r *report) reject(outcome string, one row, problem json.RawMessage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if outcome == "conflict" {
+		r.sum.Conflict++
+	} else {
+		r.sum.Rejected++
+	}
+	r.writeDown(one.line, one.text, problem)
+	r.settled(1)
+}
+
+// shownText is how much of a line that is no JSON is written down.
+const shownText = 512
+
+// writeDown adds a row to the file of the refused: as it was when it is JSON, else its beginning as a string.
+func (r *report) writeDown(line int, text []byte, problem json.RawMessage) {
+	r.sum.Reasons[problemCode(problem)]++
+	var original any
+	switch {
+	case text == nil: // the line itself could not be read
+	case utf8.Valid(text) && json.Valid(text):
+		original = json.RawMessage(text)
+	default:
+		original = strings.ToValidUTF8(string(text[:min(len(text), shownText)]), "\uFFFD")
+	}
+	entry, err := marshal(struct {
+		Line    int             `json:"line"`
+		Problem json.RawMessage `json:"problem"`
+		Row     any             `json:"row"`
+	}{line, problem, original})
+	if err == nil && r.out == nil {
+		if r.out, err = os.Create(r.rejected); err == nil {
+			r.buffer = bufio.NewWriter(r.out)
+		} else {
+			r.out = nil
+		}
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(r.buffer, "%s\n", entry)
+	}
+	if err != nil {
+		r.sum.BadReports++
+		r.once(fmt.Sprintf("feed: write refused rows: %v", err))
+	}
+}
+
+// problemCode is the last part of a problem's type.
+func problemCode(problem json.RawMessage) string {
+	var p struct{ Type string }
+	if json.Unmarshal(problem, &p) != nil {
+		return ""
+	}
+	return p.Type[strings.LastIndexByte(p.Type, ':')+1:]
+}
+
+// settled moves the progress on: a bar that is drawn over on a terminal, a line now and then elsewhere.
+func (r *report) settled(rows int) {
+	r.done += rows
+	now := r.now()
+	every := lineEvery
+	if r.console.width > 0 {
+		every = barEvery
+	}
+	if r.total == 0 || now.Sub(r.shown) < every {
+		return
+	}
+	r.shown = now
+	elapsed := now.Sub(r.fileStart).Seconds()
+	text := fmt.Sprintf(" %d of %d rows, %.0f/s", r.done, r.total, float64(r.done)/elapsed)
+	if r.console.width == 0 {
+		r.console.say("%s:%s", r.file, text)
+		return
+	}
+	text += fmt.Sprintf(", %.0f s left ", elapsed/float64(max(r.done, 1))*float64(r.total-r.done))
+	length := max(r.console.width-utf8.RuneCountInString(text)-4, 10)
+	full := min(length*r.done/r.total, length)
+	_, _ = fmt.Fprintf(r.console.w, "\r\x1b[K[%s%s]%s", strings.Repeat("#", full), strings.Repeat(".", length-full), text)
+	r.barShown = true
+}
+
+func (r *report) clearBar() {
+	if r.barShown {
+		_, _ = fmt.Fprint(r.console.w, "\r\x1b[K")
+		r.barShown = false
+	}
+}

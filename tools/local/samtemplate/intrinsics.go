@@ -1,0 +1,370 @@
+package samtemplate
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// parse turns YAML into maps, lists and scalars with every intrinsic function in its long spelling.
+func parse(n *yaml.Node) (any, error) {
+	v, err := parseValue(n)
+	if err != nil {
+		return nil, err
+	}
+	tag := n.Tag
+	if n.Kind == yaml.DocumentNode || !strings.HasPrefix(tag, "!") || strings.HasPrefix(tag, "!!") {
+		return v, nil
+	}
+	switch name := tag[1:]; name {
+	case "Ref", "Condition":
+		return map[string]any{name: v}, nil
+	case "GetAtt":
+		if s, ok := v.(string); ok {
+			resource, attribute, _ := strings.Cut(s, ".")
+			v = []any{resource, attribute}
+		}
+		return map[string]any{"Fn::GetAtt": v}, nil
+	default:
+		return map[string]any{"Fn::" + name: v}, nil
+	}
+}
+
+func parseValue(n *yaml.Node) (any, error) {
+	switch n.Kind {
+	case yaml.DocumentNode:
+		return parse(n.Content[0])
+	case yaml.AliasNode:
+		return parse(n.Alias)
+	case yaml.MappingNode:
+		m := make(map[string]any, len(n.Content)/2)
+		for i := 0; i < len(n.Content); i += 2 {
+			v, err := parse(n.Content[i+1])
+			if err != nil {
+				return nil, err
+			}
+			m[n.Content[i].Value] = v
+		}
+		return m, nil
+	case yaml.SequenceNode:
+		list := make([]any, len(n.Content))
+		for i, c := range n.Content {
+			v, err := parse(c)
+			if err != nil {
+				return nil, err
+			}
+			list[i] = v
+		}
+		return list, nil
+	}
+	if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") || n.Tag == "!!timestamp" {
+		return n.Value, nil
+	}
+	var v any
+	if err := n.Decode(&v); err != nil {
+		return nil, fmt.Errorf("line %d: %w", n.Line, err)
+	}
+	return v, nil
+}
+
+// noValue is what AWS::NoValue resolves to: whatever holds it leaves it out.
+type noValue struct{}
+
+// resolver evaluates intrinsic functions. Resources are not created, so a Ref or GetAtt of one gives the name or ARN
+// that it would have in this account and region.
+type resolver struct {
+	template   map[string]any
+	parameters map[string]any
+	pseudo     map[string]any
+	conditions map[string]bool // evaluated so far
+}
+
+// resolve returns v with every intrinsic function evaluated; path is where v stands, for errors.
+func (r *resolver) resolve(v any, path string) (any, error) {
+	switch v := v.(type) {
+	case map[string]any:
+		if len(v) == 1 {
+			for name, argument := range v {
+				if name == "Ref" || name == "Condition" || strings.HasPrefix(name, "Fn::") {
+					if name == "Ref" && strings.HasPrefix(fmt.Sprint(argument), "#/") {
+						break
+					}
+					return r.call(name, argument, path)
+				}
+			}
+		}
+		out := make(map[string]any, len(v))
+		for key, value := range v {
+			resolved, err := r.resolve(value, path+"."+key)
+			if err != nil {
+				return nil, err
+			}
+			if _, gone := resolved.(noValue); !gone {
+				out[key] = resolved
+			}
+		}
+		return out, nil
+	case []any:
+		out := make([]any, 0, len(v))
+		for i, value := range v {
+			resolved, err := r.resolve(value, path+"["+strconv.Itoa(i)+"]")
+			if err != nil {
+				return nil, err
+			}
+			if _, gone := resolved.(noValue); !gone {
+				out = append(out, resolved)
+			}
+		}
+		return out, nil
+	}
+	return v, nil
+}
+
+func (r *resolver) call(name string, argument any, path string) (any, error) {
+	path += "." + name
+	switch name {
+	case "Ref":
+		return r.ref(fmt.Sprint(argument), path)
+	case "Condition":
+		return r.condition(fmt.Sprint(argument), path)
+	case "Fn::If":
+		list, ok := argument.([]any)
+		if !ok || len(list) != 3 {
+			return nil, fmt.Errorf("%s: needs a condition and two values", path)
+		}
+		yes, err := r.condition(fmt.Sprint(list[0]), path)
+		if err != nil {
+			return nil, err
+		}
+		if yes {
+			return r.resolve(list[1], path+"[1]")
+		}
+		return r.resolve(list[2], path+"[2]")
+	case "Fn::Sub":
+		return r.sub(argument, path)
+	}
+	resolved, err := r.resolve(argument, path)
+	if err != nil {
+		return nil, err
+	}
+	list, _ := resolved.([]any)
+	switch name {
+	case "Fn::GetAtt":
+		if len(list) != 2 {
+			return nil, fmt.Errorf("%s: needs a resource and an attribute", path)
+		}
+		return r.attribute(fmt.Sprint(list[0]), fmt.Sprint(list[1]), path)
+	case "Fn::Join":
+		if len(list) == 2 {
+			if parts, ok := list[1].([]any); ok {
+				texts := make([]string, len(parts))
+				for i, p := range parts {
+					texts[i] = fmt.Sprint(p)
+				}
+				return strings.Join(texts, fmt.Sprint(list[0])), nil
+			}
+		}
+	case "Fn::Split":
+		if len(list) == 2 {
+			var parts []any
+			for _, p := range strings.Split(fmt.Sprint(list[1]), fmt.Sprint(list[0])) {
+				parts = append(parts, p)
+			}
+			return parts, nil
+		}
+	case "Fn::Select":
+		if len(list) == 2 {
+			index, err := strconv.Atoi(fmt.Sprint(list[0]))
+			if from, ok := list[1].([]any); ok && err == nil && index >= 0 && index < len(from) {
+				return from[index], nil
+			}
+		}
+	case "Fn::FindInMap":
+		if len(list) == 3 {
+			mappings, _ := r.template["Mappings"].(map[string]any)
+			top, _ := mappings[fmt.Sprint(list[0])].(map[string]any)
+			second, _ := top[fmt.Sprint(list[1])].(map[string]any)
+			if v, ok := second[fmt.Sprint(list[2])]; ok {
+				return v, nil
+			}
+		}
+		return nil, fmt.Errorf("%s: no such entry %v", path, resolved)
+	case "Fn::Equals":
+		if len(list) == 2 {
+			return fmt.Sprint(list[0]) == fmt.Sprint(list[1]), nil
+		}
+	case "Fn::Not":
+		if len(list) == 1 {
+			return list[0] != true, nil
+		}
+	case "Fn::And", "Fn::Or":
+		want := name == "Fn::Or"
+		for _, v := range list {
+			if (v == true) == want {
+				return want, nil
+			}
+		}
+		return !want, nil
+	default:
+		return nil, fmt.Errorf("%s: this intrinsic function is not supported", path)
+	}
+	return nil, fmt.Errorf("%s: wrong arguments %v", path, resolved)
+}
+
+func (r *resolver) condition(name, path string) (bool, error) {
+	if v, ok := r.conditions[name]; ok {
+		return v, nil
+	}
+	conditions, _ := r.template["Conditions"].(map[string]any)
+	definition, ok := conditions[name]
+	if !ok {
+		return false, fmt.Errorf("%s: there is no condition %s", path, name)
+	}
+	v, err := r.resolve(definition, "Conditions."+name)
+	if err != nil {
+		return false, err
+	}
+	r.conditions[name] = v == true
+	return v == true, nil
+}
+
+func (r *resolver) ref(name, path string) (any, error) {
+	if name == "AWS::NoValue" {
+		return noValue{}, nil
+	}
+	if v, ok := r.pseudo[name]; ok {
+		return v, nil
+	}
+	if v, ok := r.parameters[name]; ok {
+		return v, nil
+	}
+	if id, property, ok := strings.Cut(name, "."); ok && property == "Alias" {
+		arn, err := r.attribute(id, "Arn", path)
+		if err != nil {
+			return nil, err
+		}
+		alias, err := r.property(id, "AutoPublishAlias")
+		return fmt.Sprintf("%v:%v", arn, alias), err
+	}
+	resource, ok := r.resource(name)
+	if !ok {
+		return nil, fmt.Errorf("%s: there is no parameter or resource %s", path, name)
+	}
+	if property, ok := nameProperties[fmt.Sprint(resource["Type"])]; ok {
+		if v, err := r.property(name, property); err != nil || v != nil {
+			return v, err
+		}
+	}
+	return name, nil
+}
+
+// nameProperties says which property a Ref of a resource gives, where it is set.
+var nameProperties = map[string]string{
+	"AWS::DynamoDB::Table":      "TableName",
+	"AWS::Serverless::Function": "FunctionName",
+	"AWS::Lambda::Function":     "FunctionName",
+	"AWS::Logs::LogGroup":       "LogGroupName",
+	"AWS::IAM::Role":            "RoleName",
+}
+
+// arns gives the resource part of an ARN by type; %s is what Ref gives.
+var arns = map[string]string{
+	"AWS::DynamoDB::Table":      "dynamodb:%s:table/",
+	"AWS::Serverless::Function": "lambda:%s:function:",
+	"AWS::Lambda::Function":     "lambda:%s:function:",
+	"AWS::Logs::LogGroup":       "logs:%s:log-group:",
+	"AWS::SNS::Topic":           "sns:%s:",
+	"AWS::SQS::Queue":           "sqs:%s:",
+}
+
+func (r *resolver) attribute(id, attribute, path string) (any, error) {
+	resource, ok := r.resource(id)
+	if !ok {
+		return nil, fmt.Errorf("%s: there is no resource %s", path, id)
+	}
+	if attribute != "Arn" {
+		return nil, fmt.Errorf("%s: the attribute %s of %s is not supported", path, attribute, id)
+	}
+	name, err := r.ref(id, path)
+	if err != nil {
+		return nil, err
+	}
+	kind := fmt.Sprint(resource["Type"])
+	if kind == "AWS::IAM::Role" {
+		return fmt.Sprintf("arn:aws:iam::%v:role/%v", r.pseudo["AWS::AccountId"], name), nil
+	}
+	format, ok := arns[kind]
+	if !ok {
+		return nil, fmt.Errorf("%s: the ARN of a %s is not supported", path, kind)
+	}
+	place := fmt.Sprintf("%v:%v", r.pseudo["AWS::Region"], r.pseudo["AWS::AccountId"])
+	return "arn:aws:" + fmt.Sprintf(format, place) + fmt.Sprint(name), nil
+}
+
+func (r *resolver) resource(id string) (map[string]any, bool) {
+	resources, _ := r.template["Resources"].(map[string]any)
+	resource, ok := resources[id].(map[string]any)
+	return resource, ok
+}
+
+// property resolves one property of a resource, Globals included; nil when it is not set.
+func (r *resolver) property(id, name string) (any, error) {
+	resource, _ := r.resource(id)
+	properties, _ := resource["Properties"].(map[string]any)
+	v, ok := properties[name]
+	if !ok {
+		v, ok = r.globals(fmt.Sprint(resource["Type"]))[name]
+	}
+	if !ok {
+		return nil, nil
+	}
+	return r.resolve(v, "Resources."+id+".Properties."+name)
+}
+
+// globals returns the Globals section of a resource type.
+func (r *resolver) globals(kind string) map[string]any {
+	globals, _ := r.template["Globals"].(map[string]any)
+	section, _ := globals[strings.TrimPrefix(kind, "AWS::Serverless::")].(map[string]any)
+	return section
+}
+
+var placeholder = regexp.MustCompile(`\$\{([^}]*)\}`)
+
+// sub fills ${...}; ${!x} is a literal ${x}.
+func (r *resolver) sub(argument any, path string) (any, error) {
+	text, ok := argument.(string)
+	own := map[string]any{}
+	if list, isList := argument.([]any); isList && len(list) == 2 {
+		text, ok = list[0].(string)
+		resolved, err := r.resolve(list[1], path+"[1]")
+		if err != nil {
+			return nil, err
+		}
+		own, _ = resolved.(map[string]any)
+	}
+	if !ok {
+		return nil, fmt.Errorf("%s: needs a text", path)
+	}
+	var failed error
+	out := placeholder.ReplaceAllStringFunc(text, func(match string) string {
+		name := match[2 : len(match)-1]
+		if literal, ok := strings.CutPrefix(name, "!"); ok {
+			return "${" + literal + "}"
+		}
+		if v, ok := own[name]; ok {
+			return fmt.Sprint(v)
+		}
+		v, err := r.ref(name, path)
+		if id, attribute, ok := strings.Cut(name, "."); ok && attribute != "Alias" && err != nil {
+			v, err = r.attribute(id, attribute, path)
+		}
+		if err != nil && failed == nil {
+			failed = err
+		}
+		return fmt.Sprint(v)
+	})
+	return out, failed
+}

@@ -1,0 +1,216 @@
+// Package samtemplate reads a SAM template for running it on a laptop: its functions, its REST API and its tables.
+//
+// It does the part of the SAM transform and of CloudFormation that this needs: parameters, conditions, mappings,
+// Globals and intrinsic functions in both spellings. It knows nothing of any particular template. What it does not
+// support is an error that names the place in the template, never silence.
+package samtemplate
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The account and region that a template is resolved for.
+const (
+	AccountID = "123456789012"
+	Region    = "eu-west-1"
+)
+
+// Template is what can be run of a template.
+type Template struct {
+	Functions  map[string]Function // by logical id
+	API        *API                // nil: there is none
+	Tables     map[string]string   // table names by logical id
+	Parameters map[string]string
+}
+
+// Function is an AWS::Serverless::Function.
+type Function struct {
+	LogicalID   string
+	Name        string
+	ARN         string // without an alias
+	Alias       string
+	CodeURI     string
+	Handler     string
+	MemoryMB    int
+	Timeout     time.Duration
+	Concurrency int // reserved; 0: none
+	Environment map[string]string
+}
+
+// Load reads a template with parameter values; those not given take their defaults.
+func Load(path string, parameters map[string]string) (*Template, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read template: %w", err)
+	}
+	t, err := Parse(text, parameters)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return t, nil
+}
+
+// Parse is Load of a text.
+func Parse(text []byte, parameters map[string]string) (*Template, error) {
+	var node yaml.Node
+	if err := yaml.Unmarshal(text, &node); err != nil {
+		return nil, err
+	}
+	if node.Kind == 0 {
+		return nil, fmt.Errorf("the template is empty")
+	}
+	parsed, err := parse(&node)
+	if err != nil {
+		return nil, err
+	}
+	root, ok := parsed.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("the template is no object")
+	}
+	r := &resolver{template: root, conditions: map[string]bool{}, parameters: map[string]any{}, pseudo: map[string]any{
+		"AWS::Region": Region, "AWS::AccountId": AccountID, "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com",
+		"AWS::StackName": "local", "AWS::StackId": "arn:aws:cloudformation:" + Region + ":" + AccountID + ":stack/local/0",
+	}}
+	t := &Template{Functions: map[string]Function{}, Tables: map[string]string{}, Parameters: map[string]string{}}
+	if err := t.readParameters(r, parameters); err != nil {
+		return nil, err
+	}
+	resources, _ := root["Resources"].(map[string]any)
+	var apis []string
+	for _, id := range slices.Sorted(maps.Keys(resources)) {
+		resource, _ := resources[id].(map[string]any)
+		if condition, ok := resource["Condition"].(string); ok {
+			wanted, err := r.condition(condition, "Resources."+id)
+			if err != nil {
+				return nil, err
+			}
+			if !wanted {
+				continue
+			}
+		}
+		switch resource["Type"] {
+		case "AWS::Serverless::Function":
+			f, err := readFunction(r, id)
+			if err != nil {
+				return nil, err
+			}
+			t.Functions[id] = f
+		case "AWS::Serverless::Api":
+			apis = append(apis, id)
+		case "AWS::DynamoDB::Table":
+			name, err := r.ref(id, "Resources."+id)
+			if err != nil {
+				return nil, err
+			}
+			t.Tables[id] = fmt.Sprint(name)
+		}
+	}
+	if len(apis) > 1 {
+		return nil, fmt.Errorf("Resources: more than one AWS::Serverless::Api is not supported: %s", strings.Join(apis, ", "))
+	}
+	if len(apis) == 1 {
+		if t.API, err = readAPI(r, apis[0], t.Functions); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+func (t *Template) readParameters(r *resolver, given map[string]string) error {
+	declared, _ := r.template["Parameters"].(map[string]any)
+	for name := range given {
+		if _, ok := declared[name]; !ok {
+			return fmt.Errorf("there is no parameter %s", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(declared)) {
+		p, _ := declared[name].(map[string]any)
+		value, ok := any(given[name]), false
+		if _, ok = given[name]; !ok {
+			value, ok = p["Default"]
+		}
+		if !ok {
+			return fmt.Errorf("Parameters.%s: has no default; give it with -param %s=...", name, name)
+		}
+		if allowed, ok := p["AllowedValues"].([]any); ok && !slices.ContainsFunc(allowed, func(v any) bool { return fmt.Sprint(v) == fmt.Sprint(value) }) {
+			return fmt.Errorf("Parameters.%s: %v is not one of %v", name, value, allowed)
+		}
+		r.parameters[name] = value
+		t.Parameters[name] = fmt.Sprint(value)
+	}
+	return nil
+}
+
+func readFunction(r *resolver, id string) (Function, error) {
+	f := Function{LogicalID: id, Environment: map[string]string{}}
+	fail := func(property string, err error) (Function, error) {
+		return Function{}, fmt.Errorf("Resources.%s.Properties.%s: %w", id, property, err)
+	}
+	name, err := r.ref(id, "Resources."+id)
+	if err != nil {
+		return Function{}, err
+	}
+	f.Name = fmt.Sprint(name)
+	f.ARN = "arn:aws:lambda:" + Region + ":" + AccountID + ":function:" + f.Name
+	for property, to := range map[string]*string{"CodeUri": &f.CodeURI, "Handler": &f.Handler, "AutoPublishAlias": &f.Alias} {
+		v, err := r.property(id, property)
+		if err != nil {
+			return Function{}, err
+		}
+		if v != nil {
+			*to = fmt.Sprint(v)
+		}
+	}
+	if f.CodeURI == "" || strings.HasPrefix(f.CodeURI, "s3:") {
+		return fail("CodeUri", fmt.Errorf("a folder is needed, not %q", f.CodeURI))
+	}
+	timeout := 3 // Lambda's defaults
+	f.MemoryMB = 128
+	for property, to := range map[string]*int{"Timeout": &timeout, "MemorySize": &f.MemoryMB, "ReservedConcurrentExecutions": &f.Concurrency} {
+		v, err := r.property(id, property)
+		if err != nil {
+			return Function{}, err
+		}
+		if v != nil {
+			if *to, err = strconv.Atoi(fmt.Sprint(v)); err != nil {
+				return fail(property, fmt.Errorf("%v is no whole number", v))
+			}
+		}
+	}
+	f.Timeout = time.Duration(timeout) * time.Second
+	resource, _ := r.resource(id)
+	properties, _ := resource["Properties"].(map[string]any)
+	for _, source := range []map[string]any{r.globals("AWS::Serverless::Function"), properties} { // a function's own variables win
+		environment, err := r.resolve(source["Environment"], "Resources."+id+".Properties.Environment")
+		if err != nil {
+			return Function{}, err
+		}
+		section, _ := environment.(map[string]any)
+		variables, _ := section["Variables"].(map[string]any)
+		for name, value := range variables {
+			f.Environment[name] = fmt.Sprint(value)
+		}
+	}
+	return f, nil
+}
+
+// decode turns resolved maps into a struct by its json tags.
+func decode(v, to any, path string) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := json.Unmarshal(text, to); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,614 @@
+// Command oracle compares what the API answers with what it should answer, computed anew from the files it was fed.
+//
+//	oracle -url http://127.0.0.1:3000 -token-file .local/token FILE...
+//
+// A file holds observations as the API takes them, one JSON object a line, gzip or not; several files count as one.
+// For every product in them the offers and the raw history are read to the last page and compared field by field.
+// The computation is written from the API's description alone and shares no code with the service, so that a mistake
+// would have to be made twice to go unseen. It expects nobody to write meanwhile.
+//
+// Left out are receivedAt, which no file knows, and a url where the API has null. Where files have two contents under
+// one observation id, the API kept whichever came first: either is right, but history and offer must agree on it.
+// The exit status is 0 when all is equal, 1 when there is a difference, 2 when it could not be found out.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	equal = iota
+	different
+	unknown
+)
+
+const (
+	parallel        = 4
+	historyPage     = 1000
+	offersPage      = 200
+	defaultFreshFor = 26 * time.Hour
+	// An offer that becomes stale within this time of now may be found either way.
+	staleTolerance = 10 * time.Minute
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("oracle", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	base := flags.String("url", "http://127.0.0.1:3000", "the API's `address`, without /v1")
+	tokenFile := flags.String("token-file", "", "`file` with a token that may read")
+	nowText := flags.String("now", "", "RFC 3339 `time` to take for now (default: the clock)")
+	days := flags.Int("retention-days", 0, "leave out observations older than so many `days` (default: what the API publishes)")
+	show := flags.Int("show", 20, "print at most so many differences")
+	if err := flags.Parse(args); err != nil {
+		return unknown
+	}
+	if err := compareAll(*base, *tokenFile, *nowText, *days, *show, flags.Args(), stdout); err != nil {
+		if errors.Is(err, errDifferent) {
+			return different
+		}
+		_, _ = fmt.Fprintln(stderr, "oracle:", err)
+		return unknown
+	}
+	return equal
+}
+
+var errDifferent = errors.New("there are differences")
+
+func compareAll(base, tokenFile, nowText string, days, show int, files []string, out io.Writer) error {
+	if len(files) == 0 {
+		return errors.New("no file given")
+	}
+	now := time.Now()
+	if nowText != "" {
+		var err error
+		if now, err = time.Parse(time.RFC3339, nowText); err != nil {
+			return fmt.Errorf("-now: %w", err)
+		}
+	}
+	token, err := os.ReadFile(tokenFile)
+	if err != nil {
+		return fmt.Errorf("read the token: %w", err)
+	}
+	api := &api{base: strings.TrimRight(base, "/"), token: strings.TrimSpace(string(token)), http: &http.Client{Timeout: time.Minute}}
+	if days == 0 {
+		if days, err = api.historyDays(); err != nil {
+			return err
+		}
+	}
+	freshFor, err := api.freshFor()
+	if err != nil {
+		return err
+	}
+	in, err := readFiles(files, now, time.Duration(days)*24*time.Hour)
+	if err != nil {
+		return err
+	}
+	c := comparison{now: now, freshFor: freshFor, sum: in.summary}
+	if err := c.products(api, in.products); err != nil {
+		return err
+	}
+	c.print(out, show)
+	if len(c.differences) > 0 {
+		return errDifferent
+	}
+	return nil
+}
+
+// summary is what was compared.
+type summary struct {
+	lines, repeated, conflicts     int
+	leftOut                        map[string]int
+	products, offers, rows, noURLs int
+}
+
+// input is the observations of all files by product.
+type input struct {
+	products map[string]history
+	summary  summary
+}
+
+func readFiles(files []string, now time.Time, retention time.Duration) (*input, error) {
+	in := &input{products: map[string]history{}, summary: summary{leftOut: map[string]int{}}}
+	for _, name := range files {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		err = in.read(file, now, retention)
+		_ = file.Close() // it was only read
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+	}
+	for _, h := range in.products {
+		for _, contents := range h {
+			if len(contents) > 1 {
+				in.summary.conflicts++
+			}
+		}
+	}
+	return in, nil
+}
+
+func (in *input) read(r io.Reader, now time.Time, retention time.Duration) error {
+	buffered := bufio.NewReader(r)
+	r = buffered
+	if magic, _ := buffered.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		unpacked, err := gzip.NewReader(buffered)
+		if err != nil {
+			return err
+		}
+		r = unpacked
+	}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		text := bytes.TrimSpace(lines.Bytes())
+		if len(text) == 0 {
+			continue
+		}
+		in.summary.lines++
+		o, err := observe(text, now, retention)
+		if err != nil {
+			in.summary.leftOut[err.Error()]++
+			continue
+		}
+		if in.products[o.product] == nil {
+			in.products[o.product] = history{}
+		}
+		if in.products[o.product].add(o) {
+			in.summary.repeated++
+		}
+	}
+	return lines.Err()
+}
+
+// comparison gathers differences; products are compared several at a time.
+type comparison struct {
+	now      time.Time
+	freshFor map[string]time.Duration
+
+	mu          sync.Mutex
+	sum         summary
+	differences []difference
+}
+
+// difference is one field that is not as it should be.
+type difference struct {
+	product, where, field string
+	want, got             any
+}
+
+func (c *comparison) products(api *api, products map[string]history) error {
+	jobs := make(chan string)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	var workers sync.WaitGroup
+	for range parallel {
+		workers.Go(func() {
+			for product := range jobs {
+				if err := c.product(api, product, products[product]); err != nil {
+					cancel(fmt.Errorf("product %s: %w", product, err))
+				}
+			}
+		})
+	}
+	for _, product := range slices.Sorted(maps.Keys(products)) {
+		if ctx.Err() != nil {
+			break
+		}
+		jobs <- product
+	}
+	close(jobs)
+	workers.Wait()
+	return context.Cause(ctx)
+}
+
+func (c *comparison) product(api *api, product string, h history) error {
+	rows, err := api.history(product, h)
+	if err != nil {
+		return err
+	}
+	list, err := api.offers(product)
+	if err != nil {
+		return err
+	}
+	d := &diff{product: product}
+	stored := d.history(h, rows)
+	d.offers(offers(stored), list, c)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.differences = append(c.differences, d.found...)
+	c.sum.products++
+	c.sum.rows += len(rows)
+	c.sum.offers += len(list)
+	c.sum.noURLs += d.noURLs
+	return nil
+}
+
+// diff compares one product.
+type diff struct {
+	product string
+	found   []difference
+	noURLs  int
+}
+
+func (d *diff) add(where, field string, want, got any) {
+	d.found = append(d.found, difference{d.product, where, field, want, got})
+}
+
+// history compares the raw history and returns what should be stored: of two contents under one id the one that the
+// API shows, if it is one of them.
+func (d *diff) history(h history, rows []map[string]any) []observation {
+	var stored []observation
+	byID := map[string]map[string]any{}
+	for _, row := range rows {
+		id, _ := row["observationId"].(string)
+		if byID[id] != nil {
+			d.add("history "+id, "observationId", "once", "again")
+		}
+		byID[id] = row
+	}
+	for id, contents := range h {
+		chosen := contents[0]
+		row, found := byID[id]
+		if !found {
+			d.add("history "+id, "row", chosen.row(), "missing")
+			stored = append(stored, chosen)
+			continue
+		}
+		for _, other := range contents[1:] {
+			var trial diff
+			if trial.fields("", other.row(), row); len(trial.found) == 0 {
+				chosen = other
+			}
+		}
+		d.fields("history "+id, chosen.row(), row)
+		stored = append(stored, chosen)
+	}
+	for id, row := range byID {
+		if _, known := h[id]; !known {
+			d.add("history "+id, "row", "none", row)
+		}
+	}
+	slices.SortFunc(stored, byHistory)
+	var want, got []string
+	for _, o := range stored {
+		want = append(want, o.id)
+	}
+	for _, row := range rows {
+		id, _ := row["observationId"].(string)
+		got = append(got, id)
+	}
+	d.order("history", want, got)
+	return stored
+}
+
+// offers compares the list of offers.
+func (d *diff) offers(want []offer, rows []map[string]any, c *comparison) {
+	byKey := map[string]map[string]any{}
+	var wantOrder, gotOrder []string
+	for _, row := range rows {
+		k := keyOf(row)
+		if byKey[k] != nil {
+			d.add("offer "+k, "key", "once", "again")
+		}
+		byKey[k] = row
+		gotOrder = append(gotOrder, k)
+	}
+	for _, o := range want {
+		k := o.current.String()
+		wantOrder = append(wantOrder, k)
+		freshFor := cmp.Or(c.freshFor[o.current.competitor], defaultFreshFor)
+		expected := o.row(freshFor, c.now)
+		row, found := byKey[k]
+		if !found {
+			d.add("offer "+k, "row", expected, "missing")
+			continue
+		}
+		delete(byKey, k)
+		if untilStale := o.current.at.Add(freshFor).Sub(c.now); untilStale.Abs() < staleTolerance {
+			expected["stale"] = row["stale"]
+		}
+		if row["url"] == nil && expected["url"] != nil {
+			expected["url"] = nil
+			d.noURLs++
+		}
+		d.fields("offer "+k, expected, row)
+	}
+	for k, row := range byKey {
+		d.add("offer "+k, "row", "none", row)
+	}
+	d.order("offers", wantOrder, gotOrder)
+}
+
+func keyOf(row map[string]any) string {
+	text := func(name string) string {
+		s, _ := row[name].(string)
+		return s
+	}
+	return key{"", text("competitorId"), text("sellerId"), text("itemCondition"), text("region"), text("audience")}.String()
+}
+
+// order compares the order of what both sides have, and names the first place where they part.
+func (d *diff) order(where string, want, got []string) {
+	if len(want) != len(got) {
+		return // said already, row by row
+	}
+	for i := range want {
+		if want[i] != got[i] {
+			d.add(where, fmt.Sprintf("order, row %d", i), want[i], got[i])
+			return
+		}
+	}
+}
+
+// fields compares every field of two rows. Of the source the API may show more than a file's reader needs.
+func (d *diff) fields(where string, want, got map[string]any) {
+	names := slices.Sorted(maps.Keys(want))
+	for name := range got {
+		if _, ok := want[name]; !ok && name != "receivedAt" {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		w, wanted := want[name]
+		g, there := got[name]
+		switch {
+		case !wanted:
+			d.add(where, name, "no such field", g)
+		case !there:
+			d.add(where, name, w, "no such field")
+		case name == "source":
+			if !sameSource(w, g) {
+				d.add(where, name, w, g)
+			}
+		case !reflect.DeepEqual(w, g):
+			d.add(where, name, w, g)
+		}
+	}
+	if received, there := got["receivedAt"]; there {
+		text, _ := received.(string)
+		if _, err := instant(text); err != nil {
+			d.add(where, "receivedAt", "a timestamp", received)
+		}
+	}
+}
+
+func sameSource(want, got any) bool {
+	w, _ := want.(map[string]any)
+	g, _ := got.(map[string]any)
+	confidence := func(m map[string]any) int {
+		s, _ := m["confidence"].(string)
+		return rank(s)
+	}
+	return w["id"] == g["id"] && confidence(w) == confidence(g)
+}
+
+func (c *comparison) print(w io.Writer, show int) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "files:    %d observations, %d of them repetitions, %d ids with more than one content", c.sum.lines, c.sum.repeated, c.sum.conflicts)
+	for _, reason := range slices.Sorted(maps.Keys(c.sum.leftOut)) {
+		fmt.Fprintf(&b, ", %d left out: %s", c.sum.leftOut[reason], reason)
+	}
+	fmt.Fprintf(&b, "\ncompared: %d products, %d offers (%d without the url they were sent with), %d history rows\n", c.sum.products, c.sum.offers, c.sum.noURLs, c.sum.rows)
+	slices.SortStableFunc(c.differences, func(x, y difference) int {
+		return cmp.Or(cmp.Compare(x.product, y.product), cmp.Compare(x.where, y.where), cmp.Compare(x.field, y.field))
+	})
+	byField := map[string]int{}
+	for i, d := range c.differences {
+		kind, _, _ := strings.Cut(d.where, " ")
+		field, _, _ := strings.Cut(d.field, ",")
+		byField[kind+" "+field]++
+		if i < show {
+			fmt.Fprintf(&b, "%s: %s: %s: want %s, got %s\n", d.product, d.where, d.field, text(d.want), text(d.got))
+		}
+	}
+	for _, field := range slices.Sorted(maps.Keys(byField)) {
+		fmt.Fprintf(&b, "          %d in %s\n", byField[field], field)
+	}
+	fmt.Fprintf(&b, "differences: %d\n", len(c.differences))
+	_, _ = io.WriteString(w, b.String()) // the exit status says it too
+}
+
+func text(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(b)
+}
+
+// api reads from the running service.
+type api struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+// get reads one answer into to, and repeats a few times what the service could not do just then.
+func (a *api) get(path string, to any) error {
+	var err error
+	for attempt := range 5 {
+		time.Sleep(time.Duration(attempt*attempt) * 200 * time.Millisecond)
+		var again bool
+		if again, err = a.try(path, to); !again {
+			return err
+		}
+	}
+	return err
+}
+
+func (a *api) try(path string, to any) (again bool, err error) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, a.base+path, nil)
+	if err != nil {
+		return false, err
+	}
+	req.Header.Set("Authorization", "Bearer "+a.token)
+	resp, err := a.http.Do(req)
+	if err != nil {
+		return true, err
+	}
+	defer func() { _ = resp.Body.Close() }() // read to its end or given up
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return true, fmt.Errorf("GET %s: %w", path, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		again = resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500
+		return again, fmt.Errorf("GET %s: %w: %s", path, statusError(resp.StatusCode), body[:min(len(body), 500)])
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if err := decoder.Decode(to); err != nil {
+		return false, fmt.Errorf("GET %s: %w", path, err)
+	}
+	return false, nil
+}
+
+// statusError is an answer that is not 200.
+type statusError int
+
+func (s statusError) Error() string { return "status " + strconv.Itoa(int(s)) }
+
+// pages reads a list to its end. An unknown product has none.
+func (a *api) pages(path, list string, query url.Values) ([]map[string]any, error) {
+	var all []map[string]any
+	for {
+		var page map[string]json.RawMessage
+		err := a.get(path+"?"+query.Encode(), &page)
+		if status := statusError(0); errors.As(err, &status) && status == http.StatusNotFound {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var rows []map[string]any
+		decoder := json.NewDecoder(bytes.NewReader(page[list]))
+		decoder.UseNumber()
+		if err := decoder.Decode(&rows); err != nil {
+			return nil, fmt.Errorf("GET %s: %s: %w", path, list, err)
+		}
+		all = append(all, rows...)
+		var next string
+		if err := json.Unmarshal(page["next"], &next); err != nil {
+			return nil, fmt.Errorf("GET %s: next: %w", path, err)
+		}
+		if next == "" {
+			return all, nil
+		}
+		query.Set("cursor", next)
+	}
+}
+
+func (a *api) history(product string, h history) ([]map[string]any, error) {
+	var from, to time.Time
+	for _, contents := range h {
+		at := contents[0].at
+		if from.IsZero() || at.Before(from) {
+			from = at
+		}
+		if at.After(to) {
+			to = at
+		}
+	}
+	return a.pages("/v1/products/"+url.PathEscape(product)+"/history", "observations", url.Values{
+		"view": {"raw"}, "order": {"asc"}, "limit": {strconv.Itoa(historyPage)},
+		"from": {stamp(from)}, "to": {stamp(to.Add(time.Millisecond))},
+	})
+}
+
+func (a *api) offers(product string) ([]map[string]any, error) {
+	return a.pages("/v1/products/"+url.PathEscape(product)+"/offers", "offers", url.Values{
+		"includeStale": {"true"}, "sort": {"landed"}, "limit": {strconv.Itoa(offersPage)},
+	})
+}
+
+// historyDays is how long the service keeps observations.
+func (a *api) historyDays() (int, error) {
+	var health struct {
+		Limits struct {
+			HistoryDays int `json:"historyDays"`
+		} `json:"limits"`
+	}
+	if err := a.get("/v1/health", &health); err != nil {
+		return 0, err
+	}
+	if health.Limits.HistoryDays < 1 {
+		return 0, errors.New("GET /v1/health: no limits.historyDays; give -retention-days")
+	}
+	return health.Limits.HistoryDays, nil
+}
+
+// freshFor is each registered competitor's.
+func (a *api) freshFor() (map[string]time.Duration, error) {
+	rows, err := a.pages("/v1/competitors", "competitors", url.Values{})
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]time.Duration{}
+	for _, row := range rows {
+		id, _ := row["competitorId"].(string)
+		text, _ := row["freshFor"].(string)
+		if text == "" {
+			continue
+		}
+		if all[id], err = duration(text); err != nil {
+			return nil, fmt.Errorf("competitor %s: %w", id, err)
+		}
+	}
+	return all, nil
+}
+
+// duration reads an ISO 8601 duration of weeks, days, hours, minutes and seconds.
+func duration(text string) (time.Duration, error) {
+	wrong := fmt.Errorf("%q is not a duration like PT26H", text)
+	rest, ok := strings.CutPrefix(text, "P")
+	days, clock, _ := strings.Cut(rest, "T")
+	if !ok || rest == "" {
+		return 0, wrong
+	}
+	var sum time.Duration
+	for part, units := range map[string]map[byte]time.Duration{
+		days:  {'W': 7 * 24 * time.Hour, 'D': 24 * time.Hour},
+		clock: {'H': time.Hour, 'M': time.Minute, 'S': time.Second},
+	} {
+		for part != "" {
+			end := strings.IndexFunc(part, func(r rune) bool { return r < '0' || r > '9' })
+			if end < 1 || units[part[end]] == 0 {
+				return 0, wrong
+			}
+			n, err := strconv.Atoi(part[:end])
+			if err != nil {
+				return 0, wrong
+			}
+			sum += time.Duration(n) * units[part[end]]
+			part = part[end+1:]
+		}
+	}
+	return sum, nil
+}

@@ -1,0 +1,362 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var now = time.Date(2026, 7, 7, 12, 0, 0, 0, time.UTC)
+
+// made is an observation of one offer, written short: time of the day, source and confidence, price in USD.
+func made(t *testing.T, at, source, confidence, price string) observation {
+	t.Helper()
+	text := fmt.Sprintf(`{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":%q,"currency":"USD"},"source":{"id":%q,"kind":"crawler","confidence":%q},"observedAt":"2026-07-06T%s"}`,
+		price, source, confidence, at)
+	if confidence == "" {
+		text = strings.Replace(text, `,"confidence":""`, "", 1)
+	}
+	o, err := observe([]byte(text), now, 400*24*time.Hour)
+	require.NoError(t, err)
+	return o
+}
+
+// TestIdentity has the ids from another implementation of SHA-256 and base32 (Python's).
+func TestIdentity(t *testing.T) {
+	o := observation{key: key{"ZU-1042", "bigmart", "", "New", "", "public"}, at: time.Date(2026, 7, 6, 9, 14, 3, 0, time.UTC), source: "crawler-a"}
+	assert.Equal(t, "S00QHBD2S1ZM830832P5XWKM8Z", identity(o))
+	o.seller, o.region = "Marano’s Fuel", "AU-QLD"
+	assert.Equal(t, "QCP8RQXEF2VJK2B5P88AYFEMKP", identity(o))
+}
+
+func TestFold(t *testing.T) {
+	id := func(at, source string) string { return made(t, at, source, "", "1").id }
+	smaller, greater := "a", "b" // which of two sources has the greater id at 10:00
+	if id("10:00:00Z", smaller) > id("10:00:00Z", greater) {
+		smaller, greater = greater, smaller
+	}
+	type seen struct{ at, source, confidence, price string }
+	tests := map[string]struct {
+		seen                                                 []seen // in order of arrival, which must not matter
+		price, previous, current, firstSeen, changed, source string
+	}{
+		"one": {
+			seen:  []seen{{"09:00:00Z", "a", "", "5"}},
+			price: "5.00", current: "09:00", firstSeen: "09:00", changed: "09:00", source: "a",
+		},
+		"unchanged, then changed, then unchanged": {
+			seen:  []seen{{"09:00:00Z", "a", "", "5"}, {"10:00:00Z", "a", "", "5.0"}, {"11:00:00Z", "a", "", "6"}, {"12:00:00Z", "a", "", "6.00"}},
+			price: "6.00", previous: "5.00", current: "12:00", firstSeen: "09:00", changed: "11:00", source: "a",
+		},
+		"back to an earlier price": {
+			seen:  []seen{{"09:00:00Z", "a", "", "5"}, {"10:00:00Z", "a", "", "6"}, {"11:00:00Z", "a", "", "5"}},
+			price: "5.00", previous: "6.00", current: "11:00", firstSeen: "09:00", changed: "11:00", source: "a",
+		},
+		"late, splits the current run": {
+			seen:  []seen{{"09:00:00Z", "a", "", "5"}, {"11:00:00Z", "a", "", "5"}, {"10:00:00Z", "a", "", "4"}},
+			price: "5.00", previous: "4.00", current: "11:00", firstSeen: "09:00", changed: "11:00", source: "a",
+		},
+		"late, lengthens the current run": {
+			seen:  []seen{{"09:00:00Z", "a", "", "5"}, {"11:00:00Z", "a", "", "6"}, {"10:00:00Z", "a", "", "6"}},
+			price: "6.00", previous: "5.00", current: "11:00", firstSeen: "09:00", changed: "10:00", source: "a",
+		},
+		"late, before all": {
+			seen:  []seen{{"09:00:00Z", "a", "", "5"}, {"08:00:00+02:00", "a", "", "7"}},
+			price: "5.00", previous: "7.00", current: "09:00", firstSeen: "06:00", changed: "09:00", source: "a",
+		},
+		"same time, the higher confidence is newer": {
+			seen:  []seen{{"10:00:00Z", "a", "0.9", "5"}, {"10:00:00Z", "b", "0.35", "6"}},
+			price: "5.00", previous: "6.00", current: "10:00", firstSeen: "10:00", changed: "10:00", source: "a",
+		},
+		"same time, none is the lowest confidence": {
+			seen:  []seen{{"10:00:00Z", greater, "", "6"}, {"10:00:00Z", smaller, "0", "5"}},
+			price: "5.00", previous: "6.00", current: "10:00", firstSeen: "10:00", changed: "10:00", source: smaller,
+		},
+		"same time and confidence, the greater id is newer": {
+			seen:  []seen{{"10:00:00Z", greater, "0.50", "5"}, {"10:00:00Z", smaller, "0.5", "6"}},
+			price: "5.00", previous: "6.00", current: "10:00", firstSeen: "10:00", changed: "10:00", source: greater,
+		},
+		"same millisecond": {
+			seen:  []seen{{"10:00:00.0009Z", smaller, "", "6"}, {"10:00:00.0001Z", greater, "", "5"}},
+			price: "5.00", previous: "6.00", current: "10:00", firstSeen: "10:00", changed: "10:00", source: greater,
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var all []observation
+			for _, s := range tt.seen {
+				all = append(all, made(t, s.at, s.source, s.confidence, s.price))
+			}
+			for range len(all) {
+				all = append(all[1:], all[0])
+				row := fold(all).row(defaultFreshFor, now)
+				stamped := func(clock string) string { return "2026-07-06T" + clock + ":00.000Z" }
+				assert.Equal(t, map[string]any{"amount": tt.price, "currency": "USD"}, row["price"])
+				if tt.previous == "" {
+					assert.Nil(t, row["previousPrice"])
+				} else {
+					assert.Equal(t, map[string]any{"amount": tt.previous, "currency": "USD"}, row["previousPrice"])
+				}
+				assert.Equal(t, stamped(tt.current), row["observedAt"])
+				assert.Equal(t, stamped(tt.current), row["lastSeenAt"])
+				assert.Equal(t, stamped(tt.firstSeen), row["firstSeenAt"])
+				assert.Equal(t, stamped(tt.changed), row["lastChangedAt"])
+				assert.Equal(t, tt.source, row["source"].(map[string]any)["id"])
+			}
+		})
+	}
+}
+
+func TestFold_terms(t *testing.T) {
+	first := made(t, "09:00:00Z", "a", "", "5")
+	price := *first.price
+	for name, change := range map[string]func(*observation){
+		"price":        func(o *observation) { o.price = &money{501, "USD"} },
+		"no price":     func(o *observation) { o.price = nil },
+		"currency":     func(o *observation) { o.price = &money{500, "EUR"} },
+		"shipping":     func(o *observation) { o.shipping = &money{0, "USD"} },
+		"listPrice":    func(o *observation) { o.listPrice = &price },
+		"availability": func(o *observation) { o.availability = "SoldOut" },
+		"priceType":    func(o *observation) { o.priceType = "clearance" },
+		"promotion":    func(o *observation) { o.promotion = &promotion{} },
+	} {
+		second := made(t, "10:00:00Z", "a", "", "5")
+		change(&second)
+		assert.Equal(t, second.at, fold([]observation{first, second}).lastChanged, name)
+	}
+	for name, change := range map[string]func(*observation){
+		"url":        func(o *observation) { o.url = "https://shop.example" },
+		"source":     func(o *observation) { o.source = "b" },
+		"confidence": func(o *observation) { o.confidence = "1" },
+	} {
+		second := made(t, "10:00:00Z", "a", "", "5")
+		change(&second)
+		assert.Equal(t, first.at, fold([]observation{first, second}).lastChanged, name+" is not of the terms")
+	}
+}
+
+func TestObserve_leftOut(t *testing.T) {
+	good := `{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"1.00","currency":"USD"},"source":{"id":"s","kind":"feed"},"observedAt":"2026-07-06T09:00:00Z"}`
+	for name, tt := range map[string]struct {
+		from, to string
+		want     error
+	}{
+		"good":          {"", "", nil},
+		"precision":     {"1.00", "1.000", errPrecision},
+		"yen":           {"USD", "JPY", errPrecision},
+		"dinar":         {`1.00","currency":"USD"`, `1.000","currency":"KWD"`, nil},
+		"range":         {"1.00", "10000000000.00", errAmount},
+		"no offset":     {"00Z", "00", errTime},
+		"unknown local": {"00Z", "00-00:00", errTime},
+		"future":        {"2026-07-06T09:00:00Z", "2026-07-07T12:05:01Z", errFuture},
+		"near future":   {"2026-07-06T09:00:00Z", "2026-07-07T12:05:00Z", nil},
+		"too old":       {"2026-07-06", "2025-06-01", errTooOld},
+		"gtin":          {`"productId":"P"`, `"gtin":"6291041500213"`, errNoProduct},
+		"no JSON":       {"{", "", errMalformed},
+	} {
+		_, err := observe([]byte(strings.Replace(good, tt.from, tt.to, 1)), now, 400*24*time.Hour)
+		assert.Equal(t, tt.want, err, name)
+	}
+}
+
+func TestMoney(t *testing.T) {
+	for in, want := range map[string]string{"9.9 USD": "9.90", "0 USD": "0.00", "0.05 USD": "0.05", "120 JPY": "120", "1.5 KWD": "1.500", "0 CLF": "0.0000"} {
+		text, currency, _ := strings.Cut(in, " ")
+		m, err := amount(&lineMoney{text, currency})
+		require.NoError(t, err)
+		assert.Equal(t, map[string]any{"amount": want, "currency": currency}, m.json())
+	}
+}
+
+func TestDuration(t *testing.T) {
+	for in, want := range map[string]time.Duration{"PT26H": 26 * time.Hour, "P30D": 720 * time.Hour, "P1DT2H3M4S": 26*time.Hour + 3*time.Minute + 4*time.Second, "P2W": 336 * time.Hour} {
+		got, err := duration(in)
+		require.NoError(t, err)
+		assert.Equal(t, want, got, in)
+	}
+	for _, in := range []string{"", "P", "26H", "PT26", "PTH", "P1H", "PT1D", "P1Y"} {
+		_, err := duration(in)
+		assert.Error(t, err, in)
+	}
+}
+
+// file is a small feed: two products, ties, late data, a repetition, a conflict, one row that the API refuses.
+const file = `
+{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"5","currency":"USD"},"source":{"id":"a","kind":"crawler","confidence":"0.9"},"observedAt":"2026-07-06T09:00:00Z"}
+{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"6","currency":"USD"},"source":{"id":"a","kind":"crawler","confidence":"0.9"},"observedAt":"2026-07-06T11:00:00Z"}
+{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"6.0","currency":"USD"},"source":{"id":"a","kind":"crawler","confidence":"0.90"},"observedAt":"2026-07-06T13:00:00+02:00"}
+{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"6","currency":"USD"},"source":{"id":"a","kind":"crawler"},"observedAt":"2026-07-06T10:00:00Z"}
+{"productId":"P","competitorId":"fair","sellerId":"S","availability":"InStock","price":{"amount":"4","currency":"USD"},"shipping":{"amount":"1.5","currency":"USD"},"url":"https://fair.example/1","source":{"id":"a","kind":"crawler"},"observedAt":"2026-07-07T11:00:00Z"}
+{"productId":"Q 1","competitorId":"shop","availability":"SoldOut","price":null,"promotion":{"minQuantity":2,"validThrough":"2026-08-01T00:00:00Z"},"source":{"id":"a","kind":"crawler"},"observedAt":"2026-07-06T09:00:00Z"}
+{"productId":"Q 1","competitorId":"shop","availability":"InStock","price":{"amount":"7","currency":"EUR"},"source":{"id":"a","kind":"crawler"},"observedAt":"2026-07-06T09:00:00Z"}
+{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"6.001","currency":"USD"},"source":{"id":"a","kind":"crawler"},"observedAt":"2026-07-06T12:00:00Z"}
+`
+
+// answers is what the API must answer for the file, worked out by hand; ids stand as they come.
+var answers = map[string]string{
+	"/v1/products/P/history": `[
+ {"competitorId":"shop","sellerId":null,"itemCondition":"New","audience":"public","region":null,"observedAt":"2026-07-06T09:00:00.000Z","receivedAt":"2026-07-07T11:59:00.000Z","price":{"amount":"5.00","currency":"USD"},"shipping":null,"listPrice":null,"availability":"InStock","priceType":"regular","promotion":null,"source":{"id":"a","confidence":"0.9"},"observationId":"shop09"},
+ {"competitorId":"shop","sellerId":null,"itemCondition":"New","audience":"public","region":null,"observedAt":"2026-07-06T10:00:00.000Z","receivedAt":"2026-07-07T11:59:00.000Z","price":{"amount":"6.00","currency":"USD"},"shipping":null,"listPrice":null,"availability":"InStock","priceType":"regular","promotion":null,"source":{"id":"a","confidence":null},"observationId":"shop10"},
+ {"competitorId":"shop","sellerId":null,"itemCondition":"New","audience":"public","region":null,"observedAt":"2026-07-06T11:00:00.000Z","receivedAt":"2026-07-07T11:59:00.000Z","price":{"amount":"6.00","currency":"USD"},"shipping":null,"listPrice":null,"availability":"InStock","priceType":"regular","promotion":null,"source":{"id":"a","confidence":"0.9"},"observationId":"shop11"},
+ {"competitorId":"fair","sellerId":"S","itemCondition":"New","audience":"public","region":null,"observedAt":"2026-07-07T11:00:00.000Z","receivedAt":"2026-07-07T11:59:00.000Z","price":{"amount":"4.00","currency":"USD"},"shipping":{"amount":"1.50","currency":"USD"},"listPrice":null,"availability":"InStock","priceType":"regular","promotion":null,"source":{"id":"a","confidence":null},"observationId":"fair11"}]`,
+	"/v1/products/P/offers": `[
+ {"competitorId":"fair","sellerId":"S","itemCondition":"New","audience":"public","region":null,"availability":"InStock","price":{"amount":"4.00","currency":"USD"},"shipping":{"amount":"1.50","currency":"USD"},"landed":{"amount":"5.50","currency":"USD"},"listPrice":null,"priceType":"regular","promotion":null,"previousPrice":null,"observedAt":"2026-07-07T11:00:00.000Z","firstSeenAt":"2026-07-07T11:00:00.000Z","lastSeenAt":"2026-07-07T11:00:00.000Z","lastChangedAt":"2026-07-07T11:00:00.000Z","staleAt":"2026-07-07T13:00:00.000Z","stale":false,"url":null,"source":{"id":"a","confidence":null},"observationId":"fair11"},
+ {"competitorId":"shop","sellerId":null,"itemCondition":"New","audience":"public","region":null,"availability":"InStock","price":{"amount":"6.00","currency":"USD"},"shipping":null,"landed":null,"listPrice":null,"priceType":"regular","promotion":null,"previousPrice":{"amount":"5.00","currency":"USD"},"observedAt":"2026-07-06T11:00:00.000Z","firstSeenAt":"2026-07-06T09:00:00.000Z","lastSeenAt":"2026-07-06T11:00:00.000Z","lastChangedAt":"2026-07-06T10:00:00.000Z","staleAt":"2026-07-07T13:00:00.000Z","stale":false,"url":null,"source":{"id":"a","confidence":"0.9"},"observationId":"shop11"}]`,
+	"/v1/products/Q 1/history": `[
+ {"competitorId":"shop","sellerId":null,"itemCondition":"New","audience":"public","region":null,"observedAt":"2026-07-06T09:00:00.000Z","receivedAt":"2026-07-07T11:59:00.000Z","price":null,"shipping":null,"listPrice":null,"availability":"SoldOut","priceType":"regular","promotion":{"label":null,"validThrough":"2026-08-01T00:00:00.000Z","minQuantity":2},"source":{"id":"a","confidence":null},"observationId":"q09"}]`,
+	"/v1/products/Q 1/offers": `[
+ {"competitorId":"shop","sellerId":null,"itemCondition":"New","audience":"public","region":null,"availability":"SoldOut","price":null,"shipping":null,"landed":null,"listPrice":null,"priceType":"regular","promotion":{"label":null,"validThrough":"2026-08-01T00:00:00.000Z","minQuantity":2},"previousPrice":null,"observedAt":"2026-07-06T09:00:00.000Z","firstSeenAt":"2026-07-06T09:00:00.000Z","lastSeenAt":"2026-07-06T09:00:00.000Z","lastChangedAt":"2026-07-06T09:00:00.000Z","staleAt":"2026-07-07T11:00:00.000Z","stale":true,"url":null,"source":{"id":"a","confidence":null},"observationId":"q09"}]`,
+}
+
+// service answers from a table, one row a page.
+func service(t *testing.T, answers map[string]string) string {
+	at := func(product, competitor, seller, day, hour string) string {
+		when, err := time.Parse(time.RFC3339, "2026-07-"+day+"T"+hour+":00:00Z")
+		require.NoError(t, err)
+		return identity(observation{key: key{product, competitor, seller, "New", "", "public"}, at: when, source: "a"})
+	}
+	names := strings.NewReplacer("shop09", at("P", "shop", "", "06", "09"), "shop10", at("P", "shop", "", "06", "10"), "shop11", at("P", "shop", "", "06", "11"),
+		"fair11", at("P", "fair", "S", "07", "11"), "q09", at("Q 1", "shop", "", "06", "09"))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, "Bearer secret", r.Header.Get("Authorization"))
+		query := r.URL.Query()
+		switch r.URL.Path {
+		case "/v1/health":
+			_, _ = fmt.Fprint(w, `{"limits":{"historyDays":400}}`)
+			return
+		case "/v1/competitors":
+			_, _ = fmt.Fprint(w, `{"competitors":[{"competitorId":"fair","freshFor":"PT2H"},{"competitorId":"shop","freshFor":null}],"next":null}`)
+			return
+		}
+		content, ok := answers[r.URL.Path]
+		if !ok {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		list := "offers"
+		if strings.HasSuffix(r.URL.Path, "/history") {
+			list = "observations"
+			assert.Equal(t, "raw", query.Get("view"))
+			assert.Equal(t, "asc", query.Get("order"))
+			assert.Equal(t, "2026-07-06T09:00:00.000Z", query.Get("from"))
+		} else {
+			assert.Equal(t, "true", query.Get("includeStale"))
+		}
+		var rows []json.RawMessage
+		assert.NoError(t, json.Unmarshal([]byte(names.Replace(content)), &rows))
+		page, _ := strconv.Atoi(query.Get("cursor"))
+		next := any(strconv.Itoa(page + 1))
+		if page+1 >= len(rows) {
+			next = nil
+		}
+		assert.NoError(t, json.NewEncoder(w).Encode(map[string]any{list: rows[min(page, len(rows)):min(page+1, len(rows))], "next": next}))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func ask(t *testing.T, answers map[string]string) (int, string) {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "token"), []byte("secret\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), []byte(file), 0o600))
+	var out, errs bytes.Buffer
+	exit := run([]string{"-url", service(t, answers), "-token-file", filepath.Join(dir, "token"), "-now", now.Format(time.RFC3339), filepath.Join(dir, "file")}, &out, &errs)
+	return exit, out.String() + errs.String()
+}
+
+func TestRun(t *testing.T) {
+	t.Run("equal", func(t *testing.T) {
+		exit, out := ask(t, answers)
+		assert.Equal(t, equal, exit)
+		assert.Equal(t, `files:    8 observations, 1 of them repetitions, 1 ids with more than one content, 1 left out: amount-precision
+compared: 2 products, 3 offers (1 without the url they were sent with), 5 history rows
+differences: 0
+`, out)
+	})
+	changed := func(path, from, to string) map[string]string {
+		other := map[string]string{}
+		for p, content := range answers {
+			if p == path {
+				require.Contains(t, content, from)
+				content = strings.Replace(content, from, to, 1)
+			}
+			other[p] = content
+		}
+		return other
+	}
+	const p = "/v1/products/P/offers"
+	const h = "/v1/products/P/history"
+	tests := map[string]struct{ path, from, to, want string }{
+		"price":           {p, `"price":{"amount":"6.00"`, `"price":{"amount":"6.01"`, `P: offer shop||New||public: price: want {"amount":"6.00","currency":"USD"}, got {"amount":"6.01","currency":"USD"}`},
+		"print of price":  {p, `"price":{"amount":"6.00"`, `"price":{"amount":"6.0"`, "price: want"},
+		"previous price":  {p, `"previousPrice":{"amount":"5.00","currency":"USD"}`, `"previousPrice":null`, `previousPrice: want {"amount":"5.00","currency":"USD"}, got null`},
+		"last changed":    {p, `"lastChangedAt":"2026-07-06T10`, `"lastChangedAt":"2026-07-06T11`, "lastChangedAt: want 2026-07-06T10:00:00.000Z, got 2026-07-06T11:00:00.000Z"},
+		"first seen":      {p, `"firstSeenAt":"2026-07-06T09`, `"firstSeenAt":"2026-07-06T10`, "firstSeenAt"},
+		"stale at":        {p, `"staleAt":"2026-07-07T13`, `"staleAt":"2026-07-08T13`, "staleAt"},
+		"stale":           {p, `"stale":false`, `"stale":true`, "stale"},
+		"landed":          {p, `"landed":{"amount":"5.50"`, `"landed":{"amount":"4.00"`, "landed"},
+		"url":             {p, `"url":null`, `"url":"https://other.example"`, "url: want https://fair.example/1, got https://other.example"},
+		"confidence":      {p, `"confidence":"0.9"`, `"confidence":"0.8"`, "source"},
+		"field missing":   {p, `"stale":false,`, ``, "stale: want false, got no such field"},
+		"field too many":  {p, `"stale":false,`, `"stale":false,"x":1,`, "x: want no such field, got 1"},
+		"other seller":    {p, `"sellerId":"S"`, `"sellerId":null`, "offer fair|S|New||public: row: want"},
+		"history price":   {h, `"5.00"`, `"5.01"`, "price: want"},
+		"received":        {h, `"receivedAt":"2026-07-07T11:59:00.000Z"`, `"receivedAt":null`, "receivedAt: want a timestamp, got null"},
+		"other id":        {h, `shop10`, `XYZ`, "history XYZ: row: want none"},
+		"row twice":       {h, `shop10`, `shop09`, "observationId: want once, got again"},
+		"all gone":        {h, answers[h], "[]", "got missing"},
+		"no such product": {p, answers[p], "[]", "got missing"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			exit, out := ask(t, changed(tt.path, tt.from, tt.to))
+			assert.Equal(t, different, exit)
+			assert.Contains(t, out, tt.want)
+		})
+	}
+	for path, want := range map[string]string{p: "P: offers: order, row 0: want fair", h: "P: history: order, row 0"} {
+		t.Run("order of "+path, func(t *testing.T) {
+			var rows []json.RawMessage
+			require.NoError(t, json.Unmarshal([]byte(answers[path]), &rows))
+			slices.Reverse(rows)
+			text, err := json.Marshal(rows)
+			require.NoError(t, err)
+			exit, out := ask(t, changed(path, answers[path], string(text)))
+			assert.Equal(t, different, exit)
+			assert.Contains(t, out, want)
+		})
+	}
+	t.Run("the other content of a conflict", func(t *testing.T) {
+		other := changed("/v1/products/Q 1/history", `"price":null`, `"price":{"amount":"7.00","currency":"EUR"}`)
+		other["/v1/products/Q 1/history"] = strings.NewReplacer("SoldOut", "InStock", `{"label":null,"validThrough":"2026-08-01T00:00:00.000Z","minQuantity":2}`, "null").Replace(other["/v1/products/Q 1/history"])
+		exit, out := ask(t, other)
+		assert.Equal(t, different, exit, "history and offer do not agree")
+		assert.Contains(t, out, `price: want {"amount":"7.00","currency":"EUR"}, got null`)
+		other["/v1/products/Q 1/offers"] = strings.NewReplacer("SoldOut", "InStock", `"price":null`, `"price":{"amount":"7.00","currency":"EUR"}`,
+			`{"label":null,"validThrough":"2026-08-01T00:00:00.000Z","minQuantity":2}`, "null").Replace(other["/v1/products/Q 1/offers"])
+		exit, out = ask(t, other)
+		assert.Equal(t, equal, exit, out)
+	})
+	t.Run("unknown to the API", func(t *testing.T) {
+		exit, out := ask(t, map[string]string{})
+		assert.Equal(t, different, exit)
+		assert.Contains(t, out, "got missing")
+	})
+	t.Run("no token", func(t *testing.T) {
+		var errs bytes.Buffer
+		assert.Equal(t, unknown, run([]string{"-token-file", "nowhere", "x"}, &errs, &errs))
+	})
+}
