@@ -156,8 +156,7 @@ func readQuery(r *gateway.Request) (*query, error) {
 	p.Word("include", "url")
 	q.limit = p.Int("limit", defaultLimit, maxLimit)
 	if cursor := p.Cursor(); cursor != "" {
-		q.after = &position{}
-		if json.Unmarshal([]byte(cursor), q.after) != nil {
+		if q.after, err = parsePosition(id, cursor); err != nil {
 			p.Fault("cursor", fault.CodeCursorInvalid, "Not a cursor of this query.")
 		}
 	}
@@ -187,11 +186,13 @@ type position struct {
 	Currency string `json:"c"` // empty: unknown, last
 	Rank     int64  `json:"r"` // minor units, or observedAt turned round
 	Key      string `json:"k"` // the offer key's text
+
+	key price.OfferKey
 }
 
 // position orders amounts by currency code, then amount, and times newest first.
 func (q *query) position(o board.Offer) position {
-	at := position{Key: board.KeyText(o.Key)}
+	at := position{Key: board.KeyText(o.Key), key: o.Key}
 	amount := o.Current.Terms.Landed()
 	switch q.sort {
 	case "observedAt":
@@ -211,12 +212,21 @@ func (p position) compare(other position) int {
 		}
 		return -1
 	}
-	return cmp.Or(cmp.Compare(p.Currency, other.Currency), cmp.Compare(p.Rank, other.Rank), cmp.Compare(p.Key, other.Key))
+	return cmp.Or(cmp.Compare(p.Currency, other.Currency), cmp.Compare(p.Rank, other.Rank), p.key.Compare(other.key))
 }
 
 func (p position) text() string {
 	text, _ := json.Marshal(p) // plain data
 	return string(text)
+}
+
+func parsePosition(productID, cursor string) (*position, error) {
+	var at position
+	err := json.Unmarshal([]byte(cursor), &at)
+	if err == nil {
+		at.key, err = board.ParseKey(productID, at.Key)
+	}
+	return &at, err
 }
 
 type row struct {

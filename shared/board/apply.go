@@ -411,7 +411,7 @@ func CompareRows(a, b Row) int {
 	if c := cmp.Compare(a.Entry.ObservedAt, b.Entry.ObservedAt); c != 0 {
 		return c
 	}
-	if c := strings.Compare(KeyText(a.Key), KeyText(b.Key)); c != 0 {
+	if c := a.Key.Compare(b.Key); c != 0 {
 		return c
 	}
 	if a.Entry.Source.ID == b.Entry.Source.ID {

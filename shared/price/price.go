@@ -6,6 +6,7 @@
 package price
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/json"
@@ -22,6 +23,16 @@ type OfferKey struct {
 	Region       string // empty: none
 	Condition    Condition
 	Audience     Audience
+}
+
+// Compare orders offer keys by their parts in the order of api.md's definition: product, competitor, seller,
+// condition, region, audience, each as the API writes it.
+func (k OfferKey) Compare(other OfferKey) int {
+	return cmp.Or(
+		strings.Compare(k.ProductID, other.ProductID), strings.Compare(k.CompetitorID, other.CompetitorID), strings.Compare(k.SellerID, other.SellerID),
+		strings.Compare(k.Condition.String(), other.Condition.String()), strings.Compare(k.Region, other.Region),
+		strings.Compare(k.Audience.String(), other.Audience.String()),
+	)
 }
 
 // Terms are what a run of equal observations has in common (api.md, rule 4).

@@ -10,12 +10,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"pricing/shared/fault"
 	"pricing/shared/token"
 )
 
 func tokenKey(keyID string) item { return key("t#"+keyID, "token") }
 
-// PutToken stores a token's record.
+// tokensKey lists the tokens: one item per key id, beside the record, so that a person can be shown them all without
+// reading the whole table.
+const tokensKey = "tokens"
+
+// PutToken stores a token's record and lists it.
 func (s *Store) PutToken(ctx context.Context, r token.Record) error {
 	it := tokenKey(r.KeyID)
 	it["digest"] = bin(r.Digest)
@@ -28,10 +33,35 @@ func (s *Store) PutToken(ctx context.Context, r token.Record) error {
 		status = "revoked"
 	}
 	it["status"] = str(status)
-	if _, err := s.put(ctx, it); err != nil {
-		return fmt.Errorf("put token: %w", err)
+	for _, it := range []item{key(tokensKey, r.KeyID), it} { // listed first: an entry without a record is shown nowhere
+		if _, err := s.put(ctx, it); err != nil {
+			return fmt.Errorf("put token: %w", err)
+		}
 	}
 	return nil
+}
+
+// ListTokens returns the records of all tokens, by key id.
+func (s *Store) ListTokens(ctx context.Context) ([]token.Record, error) {
+	var ids []string
+	if err := s.query(ctx, tokensKey, " ", "~", false, true, func(it item) (bool, error) {
+		ids = append(ids, text(it, "sk"))
+		return true, nil
+	}); err != nil {
+		return nil, fmt.Errorf("list tokens: %w", err)
+	}
+	var records []token.Record
+	for _, id := range ids {
+		r, err := s.FindToken(ctx, id)
+		if fault.Is(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+	}
+	return records, nil
 }
 
 // FindToken returns a token's record; an unknown key id is a NotFound fault.

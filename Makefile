@@ -1,0 +1,45 @@
+# The commands of people and of CI. `make` alone lists them.
+ADDR ?= 127.0.0.1
+PORT ?= 3000
+ENV  ?= dev
+
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: ddb ## serve the API on http://127.0.0.1:3000 (ADDR, PORT, ENV; RESET=1 starts with no data)
+	@mkdir -p .local/bin
+	@go build -o .local/bin/ ./tools/local ./tools/token
+	@exec .local/bin/local -addr $(ADDR):$(PORT) -env $(ENV) -param HistoryDays=4000 -on-ready tools/token/welcome.sh
+
+test: ddb ## run every test on the real engine, race detector included
+	go test -race -shuffle=on -count=1 ./...
+
+lint: .local/bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	.local/bin/golangci-lint run ./...
+
+verify: ## check the template: cfn-lint, transform, OpenAPI and models, for every environment
+	go run ./tools/verify
+
+fmt: ## format all Go code
+	gofmt -w $$(git ls-files '*.go')
+
+build: ## compile everything
+	go build ./...
+
+clean: ## remove what was made here, local data included
+	rm -rf .local .build tools/ddb/node_modules
+
+ddb: tools/ddb/node_modules/.package-lock.json # the embedded DynamoDB engine (Linux x86-64; elsewhere set AWS_ENDPOINT_URL_DYNAMODB)
+
+tools/ddb/node_modules/.package-lock.json: tools/ddb/package-lock.json
+	npm ci --silent --prefix tools/ddb
+	@touch $@
+
+.local/bin/golangci-lint:
+	GOBIN=$(CURDIR)/.local/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: help run test lint verify fmt build clean ddb

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Run by `make run` once the API answers: makes a token with every scope and shows how to use it. The gateway's
+# -on-ready gives URL, TABLE_Table, DEPLOY_ENV and the AWS_* variables.
+set -eu
+"${TOKEN_TOOL:-.local/bin/token}" make -table "$TABLE_Table" -client local -scopes "ingest read catalog" -out .local/token
+now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+cat <<EOF
+
+A token with all scopes is in .local/token. Try it:
+
+curl -X PUT $URL/v1/competitors/bigmart -H "Authorization: Bearer \$(cat .local/token)" -H "Content-Type: application/json" -d '{"name":"BigMart","kind":"retailer"}'
+
+curl $URL/v1/observations -H "Authorization: Bearer \$(cat .local/token)" -H "Content-Type: application/json" -d '{"productId":"ZU-1042","competitorId":"bigmart","availability":"InStock","price":{"amount":"19.95","currency":"USD"},"shipping":{"amount":"2.99","currency":"USD"},"source":{"id":"crawler-a","kind":"crawler"},"observedAt":"$now"}'
+
+curl $URL/v1/products/ZU-1042/offers -H "Authorization: Bearer \$(cat .local/token)"
+
+EOF
