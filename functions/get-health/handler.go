@@ -34,7 +34,7 @@ func endpoint(f boot.Function) gateway.Endpoint {
 			}
 			return gateway.Answer{Body: answer{
 				Status: "ok", Version: commit, Environment: f.Settings.Environment,
-				Limits: limits{BatchItems: gateway.BatchItems, BatchBytes: gateway.BatchBytes, QueryIDs: gateway.QueryIDs, HistoryDays: int(f.Settings.Retention / (24 * time.Hour))},
+				Limits: limits{BatchItems: gateway.BatchItems, BatchBytes: gateway.BatchBytes, QueryIDs: gateway.QueryIDs, HistoryDays: int(f.Store.Retention() / (24 * time.Hour))},
 			}}, nil
 		},
 	}

@@ -105,7 +105,7 @@ func readWindow(p *gateway.Params, productID string, now price.Timestamp, retent
 	w.From = max(w.From, now.Add(-retention)) // what left the retention is gone, deleted or not
 	w.Limit = p.Int("limit", defaultLimit, maxLimit)
 	w.Descending = p.Word("order", "desc", "asc") == "desc"
-	if p.Word("view", "changes", "raw") != "raw" {
+	if p.Word("view", "changes", "raw", "daily") != "raw" {
 		p.Fault("view", fault.CodeInvalidField, "Only view=raw is served yet.")
 	}
 	w.Match = readFilter(p)

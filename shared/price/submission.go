@@ -133,13 +133,14 @@ func (f lookup) terms() Terms {
 	}
 	currency := ""
 	for _, a := range amounts {
-		*a.to = money(a.value.NotNull())
+		var of string
+		*a.to, of = money(a.value.NotNull())
 		switch {
-		case !a.to.Present():
+		case of == "":
 		case currency == "":
-			currency = a.to.Currency
-		case currency != a.to.Currency:
-			a.value.Child("currency").Fault(fault.CodeCurrencyMismatch, "All amounts of an observation share one currency; this is "+a.to.Currency+", not "+currency+".")
+			currency = of
+		case currency != of:
+			a.value.Child("currency").Fault(fault.CodeCurrencyMismatch, "All amounts of an observation share one currency; this is "+of+", not "+currency+".")
 		}
 	}
 	t.PriceType = word[PriceType](f.optional("priceType"), priceTypes)
@@ -167,21 +168,25 @@ func (f lookup) source() Source {
 	return s
 }
 
-func money(v jsondoc.Value) Money {
-	m, ok := v.Object("amount", "currency")
+// money reads an amount, and its currency by itself: that is known even where the amount is wrong.
+func money(v jsondoc.Value) (m Money, currency string) {
+	members, ok := v.Object("amount", "currency")
 	if !ok {
-		return Money{}
+		return Money{}, ""
 	}
-	amount, ok1 := m.Required("amount").String()
-	currency, ok2 := m.Required("currency").String()
-	if !ok1 || !ok2 {
-		return Money{}
+	amount, ok := members.Required("amount").String()
+	currency, ok2 := members.Required("currency").String()
+	if !ok || !ok2 {
+		return Money{}, ""
 	}
-	parsed, wrong := ParseMoney(amount, currency)
+	m, wrong := ParseMoney(amount, currency)
 	if wrong != nil {
-		m.Optional(wrong.Pointer[1:]).Fault(wrong.Code, wrong.Detail)
+		members.Optional(wrong.Pointer[1:]).Fault(wrong.Code, wrong.Detail)
+		if wrong.Code == fault.CodeCurrencyUnknown {
+			currency = ""
+		}
 	}
-	return parsed
+	return m, currency
 }
 
 func promotion(v jsondoc.Value) Promotion {

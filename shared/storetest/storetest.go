@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"pricing/shared/engine"
@@ -78,4 +79,24 @@ func Endpoint(tb testing.TB) string {
 	}
 	require.NoError(tb, err)
 	return e.Endpoint()
+}
+
+// PutGTIN makes a gtin belong to a product, as the catalogue does.
+func PutGTIN(tb testing.TB, client *dynamodb.Client, table, gtin, productID string) {
+	tb.Helper()
+	_, err := client.PutItem(tb.Context(), &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
+		"pk": &types.AttributeValueMemberS{Value: "g#" + gtin}, "sk": &types.AttributeValueMemberS{Value: "product"},
+		"productId": &types.AttributeValueMemberS{Value: productID},
+	}})
+	require.NoError(tb, err)
+}
+
+// Seeded returns a store with the market of Seed on a table of its own.
+func Seeded(tb testing.TB) *store.Store {
+	tb.Helper()
+	client, table := Table(tb)
+	s := store.New(client, store.Options{Table: table, Retention: Retention, Width: 4})
+	PutGTIN(tb, client, table, "06291041500213", "ZU-1042")
+	Seed(tb, s)
+	return s
 }

@@ -69,8 +69,11 @@ func Mint(environment string) Token {
 		keyID[i] = letters[int(random[i])%len(letters)] // an identifier, not a secret: a slight bias is harmless
 	}
 	head := "cpi_" + environment + "_" + string(keyID) + "_" + base64.RawURLEncoding.EncodeToString(random[keyIDLen:]) + "_"
-	return Token{Environment: environment, KeyID: string(keyID), text: head + checksum(head)}
+	return Token{Environment: environment, KeyID: string(keyID), text: Seal(head)}
 }
+
+// Seal appends the checksum to everything before it.
+func Seal(head string) string { return head + checksum(head) }
 
 // Parse recognises a token's form. It does not say whether the token is valid.
 func Parse(text string) (t Token, ok bool) {
