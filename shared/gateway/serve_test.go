@@ -1,0 +1,313 @@
+package gateway_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/fault"
+	"pricing/shared/gateway"
+	"pricing/shared/meter"
+)
+
+// event returns a proxy event; change may alter it.
+func event(tb testing.TB, change func(map[string]any)) []byte {
+	tb.Helper()
+	e := map[string]any{
+		"httpMethod": "POST", "path": "/v1/things/a%20b", "headers": map[string]any{"Content-Type": "application/json"},
+		"multiValueQueryStringParameters": nil, "pathParameters": map[string]any{"thing": "a%20b"}, "body": `{}`, "isBase64Encoded": false,
+		"requestContext": map[string]any{"requestId": "req-1", "extendedRequestId": "ext-1", "authorizer": map[string]any{"clientId": "crawler-a", "scopes": "ingest read"}},
+	}
+	if change != nil {
+		change(e)
+	}
+	text, err := json.Marshal(e)
+	require.NoError(tb, err)
+	return text
+}
+
+// served runs a handler and returns its response and log line.
+func served(tb testing.TB, ctx context.Context, e gateway.Endpoint, raw []byte) (gateway.Response, map[string]any) { //nolint:revive // the test's tb comes first
+	tb.Helper()
+	var log bytes.Buffer
+	e.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	response := gateway.Serve(ctx, e, raw)
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	require.Len(tb, lines, 1, "exactly one line per request")
+	var line map[string]any
+	require.NoError(tb, json.Unmarshal([]byte(lines[0]), &line))
+	return response, line
+}
+
+func answering(a gateway.Answer, err error) gateway.Endpoint {
+	return gateway.Endpoint{Route: "POST /v1/things/{thing}", Scope: "ingest", MaxBody: 64, Handle: func(context.Context, *gateway.Request) (gateway.Answer, error) { return a, err }}
+}
+
+func problem(tb testing.TB, r gateway.Response) gateway.Problem {
+	tb.Helper()
+	assert.Equal(tb, "application/problem+json", r.Headers["Content-Type"])
+	var p gateway.Problem
+	require.NoError(tb, json.Unmarshal([]byte(r.Body), &p))
+	assert.Equal(tb, r.StatusCode, p.Status)
+	return p
+}
+
+func TestServe_FaultsBecomeProblems(t *testing.T) {
+	tests := map[string]struct {
+		err        error
+		wantStatus int
+		wantType   string
+	}{
+		"malformed":    {fault.New(fault.Malformed, fault.CodeMalformedJSON, "x"), 400, "malformed-json"},
+		"forbidden":    {fault.New(fault.Forbidden, fault.CodeForbidden, "x"), 403, "forbidden"},
+		"not found":    {fault.New(fault.NotFound, fault.CodeUnknownProduct, "x"), 404, "unknown-product"},
+		"conflict":     {fault.New(fault.Conflict, fault.CodeConflict, "x"), 409, "observation-conflict"},
+		"precondition": {fault.New(fault.Precondition, fault.CodeVersionConflict, "x"), 412, "version-conflict"},
+		"too large":    {fault.New(fault.TooLarge, fault.CodeTooLarge, "x"), 413, "too-large"},
+		"media type":   {fault.New(fault.MediaType, fault.CodeMediaType, "x"), 415, "media-type"},
+		"invalid":      {fault.Fields([]fault.Field{{Pointer: "/a", Code: fault.CodeAmountRange, Detail: "x"}}), 422, "amount-range"},
+		"unavailable":  {fault.New(fault.Unavailable, fault.CodeThrottled, "x"), 503, "throttled"},
+		"unknown":      {errors.New("secret cause"), 500, "internal"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r, line := served(t, t.Context(), answering(gateway.Answer{}, tt.err), event(t, nil))
+			p := problem(t, r)
+			assert.Equal(t, tt.wantStatus, r.StatusCode)
+			assert.Equal(t, "urn:problem-type:pricing:"+tt.wantType, p.Type)
+			assert.NotEmpty(t, p.Title)
+			assert.Equal(t, "req-1", p.Instance)
+			assert.Equal(t, tt.wantType, line["errorCode"])
+			assert.Equal(t, tt.wantStatus == 503, r.Headers["Retry-After"] != "")
+			assert.NotContains(t, r.Body, "secret cause")
+		})
+	}
+}
+
+func TestServe_APanicIsA500AndItsCauseIsInTheLogOnly(t *testing.T) {
+	e := answering(gateway.Answer{}, nil)
+	e.Handle = func(context.Context, *gateway.Request) (gateway.Answer, error) { panic("boom") }
+	r, line := served(t, t.Context(), e, event(t, nil))
+	assert.Equal(t, "urn:problem-type:pricing:internal", problem(t, r).Type)
+	assert.NotContains(t, r.Body, "boom")
+	assert.Equal(t, "ERROR", line["level"])
+	assert.Contains(t, line["error"], "boom")
+	assert.Contains(t, line["error"], "serve_test.go", "with the stack")
+}
+
+func TestServe_Deadline(t *testing.T) {
+	left := func(ctx context.Context) time.Duration {
+		var out time.Duration
+		e := answering(gateway.Answer{}, nil)
+		e.Handle = func(ctx context.Context, _ *gateway.Request) (gateway.Answer, error) {
+			deadline, ok := ctx.Deadline()
+			require.True(t, ok)
+			out = time.Until(deadline)
+			return gateway.Answer{}, ctx.Err()
+		}
+		served(t, ctx, e, event(t, nil))
+		return out
+	}
+	lambda, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	assert.InDelta(t, 8.5, left(lambda).Seconds(), 0.4, "1.5 s before Lambda's")
+	assert.InDelta(t, 25, left(t.Context()).Seconds(), 0.4, "at most 25 s")
+	near, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	assert.Negative(t, left(near), "no work is started")
+}
+
+func TestServe_Scope(t *testing.T) {
+	for name, authorizer := range map[string]any{
+		"none": nil, "another": map[string]any{"scopes": "read catalog"}, "a part of a word": map[string]any{"scopes": "ingester"}, "not text": map[string]any{"scopes": 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := answering(gateway.Answer{}, nil)
+			e.Handle = func(context.Context, *gateway.Request) (gateway.Answer, error) {
+				t.Error("called without the scope")
+				return gateway.Answer{}, nil
+			}
+			r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) { e["requestContext"].(map[string]any)["authorizer"] = authorizer }))
+			assert.Equal(t, http.StatusForbidden, r.StatusCode)
+		})
+	}
+}
+
+func TestServe_Body(t *testing.T) {
+	headers := func(h map[string]any, body any) func(map[string]any) {
+		return func(e map[string]any) { e["headers"], e["body"] = h, body }
+	}
+	tests := map[string]struct {
+		change     func(map[string]any)
+		wantStatus int
+		wantBody   string
+	}{
+		"as sent":                   {nil, 200, "{}"},
+		"no content type is JSON":   {headers(nil, "{}"), 200, "{}"},
+		"charset utf-8":             {headers(map[string]any{"content-type": `application/json; charset="UTF-8"`}, "{}"), 200, "{}"},
+		"another charset":           {headers(map[string]any{"Content-Type": "application/json; charset=latin1"}, "{}"), 415, ""},
+		"another type":              {headers(map[string]any{"Content-Type": "text/json"}, "{}"), 415, ""},
+		"compressed":                {headers(map[string]any{"CONTENT-ENCODING": "gzip"}, "{}"), 415, ""},
+		"base64 of a binary type":   {func(e map[string]any) { e["body"], e["isBase64Encoded"] = "e30=", true }, 200, "{}"},
+		"none":                      {headers(nil, nil), 200, ""},
+		"as long as allowed":        {headers(nil, strings.Repeat(" ", 64)), 200, strings.Repeat(" ", 64)},
+		"one byte over":             {headers(nil, strings.Repeat(" ", 65)), 413, ""},
+		"long once decoded":         {func(e map[string]any) { e["body"], e["isBase64Encoded"] = strings.Repeat("IA==", 1), true }, 200, " "},
+		"an event that is no event": {func(e map[string]any) { e["headers"] = 7 }, 500, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			e := answering(gateway.Answer{}, nil)
+			e.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
+				assert.Equal(t, tt.wantBody, string(r.Body))
+				return gateway.Answer{}, nil
+			}
+			r, _ := served(t, t.Context(), e, event(t, tt.change))
+			assert.Equal(t, tt.wantStatus, r.StatusCode)
+		})
+	}
+}
+
+func TestServe_CorrelationID(t *testing.T) {
+	for sent, kept := range map[string]bool{"night-42": true, "a.b_c-D": true, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false, "": false, "a b": false, "a\nb": false, "ü": false} {
+		r, line := served(t, t.Context(), answering(gateway.Answer{}, nil), event(t, func(e map[string]any) { e["headers"] = map[string]any{"x-correlation-id": sent} }))
+		got := r.Headers["x-correlation-id"]
+		assert.Equal(t, kept, got == sent, "%q", sent)
+		assert.NotEmpty(t, got)
+		assert.Equal(t, got, line["correlationId"])
+		assert.Equal(t, "req-1", r.Headers["x-request-id"])
+	}
+}
+
+func TestServe_ETag(t *testing.T) {
+	e := answering(gateway.Answer{Body: map[string]int{"a": 1}}, nil)
+	e.Route = "GET /v1/things/{thing}"
+	ask := func(ifNoneMatch string) gateway.Response {
+		r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) {
+			e["httpMethod"], e["headers"] = "GET", map[string]any{"if-none-match": ifNoneMatch}
+		}))
+		return r
+	}
+	first := ask("")
+	tag := first.Headers["ETag"]
+	assert.Regexp(t, `^"[0-9a-f]{24}"$`, tag)
+	for _, match := range []string{tag, "W/" + tag, `"x", ` + tag, "*"} {
+		r := ask(match)
+		assert.Equal(t, http.StatusNotModified, r.StatusCode)
+		assert.Empty(t, r.Body)
+		assert.Equal(t, tag, r.Headers["ETag"])
+	}
+	assert.Equal(t, http.StatusOK, ask(`"another"`).StatusCode)
+}
+
+func TestServe_LogLine(t *testing.T) {
+	e := answering(gateway.Answer{Status: 207, Body: "x", Outcomes: map[string]int{"created": 2, "rejected": 1}, Retry: true}, nil)
+	e.Handle = func(ctx context.Context, _ *gateway.Request) (gateway.Answer, error) {
+		meter.Add(ctx, meter.Counts{Calls: 3, Attempts: 4, ReadUnits: 0.5, WriteUnits: 2})
+		return gateway.Answer{Status: 207, Body: "x", Outcomes: map[string]int{"created": 2, "rejected": 1}, Retry: true, Cause: errors.New("behind it")}, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-2-3"), time.Minute) //nolint:staticcheck,revive // aws-lambda-go's own key
+	defer cancel()
+	_, line := served(t, ctx, e, event(t, nil))
+	for name, want := range map[string]any{
+		"route": "POST /v1/things/{thing}", "method": "POST", "status": 207.0, "outcome": "ok", "gatewayRequestId": "req-1", "extendedRequestId": "ext-1", "clientId": "crawler-a",
+		"items": 3.0, "created": 2.0, "rejected": 1.0, "storeCalls": 3.0, "sdkAttempts": 4.0, "readUnits": 0.5, "writeUnits": 2.0, "traceId": "Root=1-2-3", "bytesOut": 3.0, "error": "behind it", "level": "WARN",
+	} {
+		assert.Equal(t, want, line[name], name)
+	}
+	for _, name := range []string{"durationMs", "deadlineLeftMs", "coldStart", "functionVersion", "correlationId", "bytesIn"} {
+		assert.Contains(t, line, name)
+	}
+}
+
+// TestServe_NothingSecretIsLogged puts a marker into every place a client fills and looks for it in the log.
+func TestServe_NothingSecretIsLogged(t *testing.T) {
+	const marker = "s3cr3t-m4rk3r"
+	for _, err := range []error{nil, fault.New(fault.Unavailable, fault.CodeThrottled, "x"), errors.New("x")} {
+		var log bytes.Buffer
+		e := answering(gateway.Answer{}, err)
+		e.Query = []string{"q"}
+		e.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		gateway.Serve(t.Context(), e, event(t, func(e map[string]any) {
+			e["headers"] = map[string]any{"Authorization": "Bearer " + marker, "x-api-key": marker, "Cookie": marker, "X-Correlation-Id": marker + "!", "User-Agent": marker}
+			e["multiValueQueryStringParameters"] = map[string]any{"q": []string{marker}}
+			e["pathParameters"] = map[string]any{"thing": marker}
+			e["body"] = `{"secret":"` + marker + `"}`
+		}))
+		assert.NotEmpty(t, log.String())
+		assert.NotContains(t, log.String(), marker)
+	}
+}
+
+func TestServe_LogInjection(t *testing.T) {
+	var log bytes.Buffer
+	e := answering(gateway.Answer{}, errors.New("evil \u202e\u2066\u200b\u007f\u0085 \u2028 \x1b[31m \n{\"level\":\"INFO\"}"))
+	e.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	gateway.Serve(t.Context(), e, event(t, nil))
+	assert.Equal(t, 1, strings.Count(log.String(), "\n"), "one line")
+	for _, r := range []string{"\u202e", "\u2066", "\u200b", "\u007f", "\u0085", "\u2028", "\x1b"} {
+		assert.NotContains(t, log.String(), r)
+	}
+}
+
+func TestRequest_Path(t *testing.T) {
+	e := answering(gateway.Answer{}, nil)
+	e.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
+		value, err := r.Path("thing")
+		return gateway.Answer{Body: value}, err
+	}
+	ask := func(value string) gateway.Response {
+		r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) { e["pathParameters"] = map[string]any{"thing": value} }))
+		return r
+	}
+	assert.Equal(t, `"a b"`, ask("a%20b").Body)
+	assert.Equal(t, `"a%2Fb"`, ask("a%252Fb").Body, "decoded once")
+	assert.Equal(t, `"a+b"`, ask("a+b").Body, "a plus is a plus in a path")
+	assert.Equal(t, http.StatusUnprocessableEntity, ask("%zz").StatusCode)
+}
+
+func TestParams_Cursor(t *testing.T) {
+	ask := func(thing string, query map[string][]string) (position string, next string, err error) {
+		e := answering(gateway.Answer{}, nil)
+		e.Query = []string{"cursor", "limit", "sort"}
+		e.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
+			p := r.Params()
+			position, next, err = p.Cursor(), p.NextCursor("here"), p.Err()
+			return gateway.Answer{}, nil
+		}
+		served(t, t.Context(), e, event(t, func(e map[string]any) {
+			e["pathParameters"], e["multiValueQueryStringParameters"] = map[string]any{"thing": thing}, query
+		}))
+		return position, next, err
+	}
+	_, cursor, err := ask("a", map[string][]string{"sort": {"price"}})
+	require.NoError(t, err)
+
+	position, _, err := ask("a", map[string][]string{"sort": {"price"}, "cursor": {cursor}, "limit": {"5"}})
+	require.NoError(t, err)
+	assert.Equal(t, "here", position)
+
+	refused := map[string]map[string][]string{
+		"of another query": {"sort": {"landed"}, "cursor": {cursor}},
+		"altered":          {"sort": {"price"}, "cursor": {cursor[:len(cursor)-2] + "xx"}},
+		"cut":              {"sort": {"price"}, "cursor": {cursor[:4]}},
+		"no base64":        {"sort": {"price"}, "cursor": {"%%%"}},
+		"empty":            {"sort": {"price"}, "cursor": {""}},
+	}
+	for name, query := range refused {
+		position, _, err := ask("a", query)
+		assert.Equal(t, fault.CodeCursorInvalid, fault.Of(err).Code, name)
+		assert.Empty(t, position, name)
+	}
+	_, _, err = ask("b", map[string][]string{"sort": {"price"}, "cursor": {cursor}})
+	assert.Equal(t, fault.CodeCursorInvalid, fault.Of(err).Code, "of another resource")
+}
