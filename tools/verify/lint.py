@@ -1,0 +1,153 @@
+"""The checks that exist only in Python: cfn-lint, the SAM transform and openapi-spec-validator.
+
+    lint.py TEMPLATE < environments.json > report.json
+
+environments.json has the parameter values of each environment: {"dev": {"DeployEnv": "dev"}}. The report has
+  mistakes  what the tools said: tool, path (keys from the template's root), what, environment ("" for the source), line
+  bodies    by environment and logical id, the OpenAPI body of each REST API as the transform leaves it, with intrinsic
+            functions resolved or replaced by placeholders, for the checks that exist only in Go.
+cfn-lint reads both templates because either one hides mistakes: the source's DefinitionBody is opaque to it, and the
+transform drops what it does not know.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from cfnlint.api import ManualArgs, lint, lint_file
+from openapi_spec_validator import OpenAPIV30SpecValidator
+from samtranslator.model.exceptions import InvalidDocumentException
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+NO_VALUE = object()
+
+
+def mistake(tool, path, what, environment, line=0):
+    return {"tool": tool, "path": [str(p) for p in path], "what": what, "environment": environment, "line": line}
+
+
+def cfn_lint(matches, environment):
+    def short(message):  # without the list of all that would be allowed, which differs between the two templates
+        return re.sub(r"(is not one of )\[.{100,}\]", r"\1[...]", message)
+
+    mistakes = [
+        mistake(
+            f"cfn-lint {m.rule.id}",
+            getattr(m, "path", None) or [],
+            short(m.message),
+            environment,
+            0 if environment else m.linenumber,  # lines of the transformed text help nobody
+        )
+        for m in matches
+    ]
+    # One wrong parameter value breaks every property that refers to it: name the parameter alone.
+    values = [m for m in mistakes if m["tool"] == "cfn-lint E2900"]
+    return values or mistakes
+
+
+def transform(source, parameters):
+    """The template as CloudFormation would get it. The code's place does not matter, only that it is in S3."""
+    template = yaml_parse(source)
+    functions = [r for r in template.get("Resources", {}).values() if r.get("Type") == "AWS::Serverless::Function"]
+    for section in [f.get("Properties", {}) for f in functions] + [template.get("Globals", {}).get("Function", {})]:
+        if "CodeUri" in section:
+            section["CodeUri"] = "s3://artifacts/code.zip"
+    return Translator({}, Parser()).translate(template, dict(parameters))
+
+
+class Placeholders:
+    """Resolves what parameters and conditions decide; what only a deployment knows becomes text."""
+
+    def __init__(self, template, parameters):
+        self.template = template
+        self.parameters = {name: p.get("Default", "") for name, p in template.get("Parameters", {}).items()} | parameters
+
+    def condition(self, c):
+        if isinstance(c, str):
+            return self.condition(self.template["Conditions"][c])
+        ((name, value),) = c.items()
+        match name:
+            case "Condition":
+                return self.condition(value)
+            case "Fn::Equals":
+                left, right = (str(self.resolve(v)) for v in value)
+                return left == right
+            case "Fn::Not":
+                return not self.condition(value[0])
+            case "Fn::And":
+                return all(self.condition(v) for v in value)
+            case "Fn::Or":
+                return any(self.condition(v) for v in value)
+        raise ValueError(f"{name} is no condition")
+
+    def resolve(self, v):
+        if isinstance(v, list):
+            return [r for r in (self.resolve(i) for i in v) if r is not NO_VALUE]
+        if not isinstance(v, dict):
+            return v
+        if len(v) == 1:
+            ((name, value),) = v.items()
+            if name == "Ref":
+                return NO_VALUE if value == "AWS::NoValue" else self.parameters.get(value, f"ref-{value}")
+            if name == "Fn::If":
+                return self.resolve(value[1] if self.condition(value[0]) else value[2])
+            if name == "Fn::Sub":
+                return value if isinstance(value, str) else value[0]
+            if name.startswith("Fn::"):
+                return "placeholder"
+        return {str(k): r for k, r in ((k, self.resolve(i)) for k, i in v.items()) if r is not NO_VALUE}
+
+
+def deepest(error):
+    """The most telling part of a failed oneOf, rather than "is not valid under any of the given schemas"."""
+    while error.context:
+        error = max(error.context, key=lambda e: len(e.absolute_path))
+    return error
+
+
+def openapi(body, path, environment):
+    errors = [deepest(e) for e in OpenAPIV30SpecValidator(body).iter_errors()]
+    # What is seen through a reference has a path from the reference's target: it counts only if it is told nowhere else.
+    placed = [e for e in errors if not e.absolute_path or e.absolute_path[0] in body]
+    told = {e.message for e in placed}
+    return [
+        mistake("openapi-spec-validator", path + list(e.absolute_path), e.message, environment) for e in placed
+    ] + [mistake("openapi-spec-validator", path, e.message, environment) for e in errors if e.message not in told]
+
+
+def main(path, environments):
+    source = Path(path).read_text(encoding="utf-8")
+    mistakes = cfn_lint(lint_file(Path(path), ManualArgs()), "")
+    bodies = {}
+    if any(m["tool"] == "cfn-lint E0000" for m in mistakes):  # no YAML, nothing more to say
+        return {"mistakes": mistakes, "bodies": bodies}
+    for environment, parameters in environments.items():
+        try:
+            template = transform(source, parameters)
+        except InvalidDocumentException as error:
+            for cause in error.causes:
+                place = ["Resources", cause._logical_id] if hasattr(cause, "_logical_id") else []
+                mistakes.append(mistake("sam transform", place, cause.message, environment))
+            continue
+        except Exception as error:  # it trusts its input more than a broken template deserves
+            mistakes.append(mistake("sam transform", [], f"gives up: {error!r}", environment))
+            continue
+        mistakes += cfn_lint(lint(json.dumps(template), config=ManualArgs(parameters=[parameters])), environment)
+        for logical_id, resource in template["Resources"].items():
+            if resource.get("Type") != "AWS::ApiGateway::RestApi" or "Body" not in resource["Properties"]:
+                continue
+            place = ["Resources", logical_id, "Properties", "Body"]
+            try:
+                body = Placeholders(template, parameters).resolve(resource["Properties"]["Body"])
+                bodies.setdefault(environment, {})[logical_id] = body
+                mistakes += openapi(body, place, environment)
+            except Exception as error:  # such as a reference that leads nowhere
+                mistakes.append(mistake("openapi-spec-validator", place, f"gives up: {error!r}", environment))
+    return {"mistakes": mistakes, "bodies": bodies}
+
+
+if __name__ == "__main__":
+    json.dump(main(sys.argv[1], json.load(sys.stdin)), sys.stdout)

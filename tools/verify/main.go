@@ -1,0 +1,82 @@
+// Command verify names the mistakes in a SAM template that would deploy broken or unsafe.
+//
+//	verify [template.yaml]
+//
+// It prints one line a mistake (file, place, what, and who says so) and ends with status 1; 2 means that it could not
+// look. No single tool sees much of a template whose API is an inline OpenAPI document, so it asks all of them: cfn-lint
+// on the source and on the template as the SAM transform leaves it for each environment of samconfig.toml, the transform
+// itself, openapi-spec-validator and kin-openapi on the API's body, and a draft 4 compiler on its models.
+//
+// Some of these are Python. They are installed once, at the versions of requirements.txt, below .local/.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"pricing/shared/engine"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	template := "template.yaml"
+	switch {
+	case len(args) == 1 && args[0] != "" && args[0][0] != '-':
+		template = args[0]
+	case len(args) > 0:
+		_, _ = fmt.Fprintln(stderr, "usage: verify [template.yaml]     samconfig.toml is read from the same folder")
+		return 2
+	}
+	mistakes, err := check(ctx, template, stderr)
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "verify: %v\n", err)
+		return 2
+	}
+	for _, m := range mistakes {
+		_, _ = fmt.Fprintln(stdout, m)
+	}
+	if len(mistakes) > 0 {
+		return 1
+	}
+	return 0
+}
+
+// check runs every check on a template; progress is told to log.
+func check(ctx context.Context, template string, log io.Writer) ([]Mistake, error) {
+	source, err := readSource(template)
+	if err != nil {
+		return nil, err
+	}
+	environments, err := readEnvironments(source.configPath())
+	if err != nil {
+		return nil, err
+	}
+	root, err := engine.Root()
+	if err != nil {
+		return nil, err
+	}
+	python, err := installPython(ctx, root, log)
+	if err != nil {
+		return nil, err
+	}
+	report, err := lint(ctx, python, root, template, environments)
+	if err != nil {
+		return nil, err
+	}
+	found := report.Mistakes
+	for environment, bodies := range report.Bodies {
+		for api, body := range bodies {
+			found = append(found, checkBody(ctx, environment, api, body)...)
+		}
+	}
+	return source.tidy(found, len(environments)), nil
+}
