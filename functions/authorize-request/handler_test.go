@@ -119,7 +119,7 @@ func TestPermits_CoverEveryRoute(t *testing.T) {
 	require.NoError(t, err)
 	var template struct {
 		Resources struct {
-			Api struct { //nolint:revive // the template's word
+			Api struct {
 				Properties struct {
 					DefinitionBody struct {
 						Paths map[string]map[string]struct {

@@ -92,7 +92,6 @@ func record(db recorder) func(context.Context, *gateway.Request) (gateway.Answer
 // batch is a request being worked on. Positions are those of the request throughout.
 type batch struct {
 	items       []jsondoc.Value
-	defaults    *jsondoc.Node
 	submissions []price.Submission
 	verdicts    []store.Verdict
 }

@@ -328,9 +328,9 @@ func (d *dictionary) appendEntry(h []byte, e, ref Entry) []byte {
 		h[at] |= hasConfidence
 		h = binary.AppendUvarint(h, uint64(e.Source.Confidence-price.NoConfidence))
 	}
-	switch {
-	case e.URL == ref.URL:
-	case e.URL == URLHash{}:
+	switch e.URL {
+	case ref.URL:
+	case URLHash{}:
 		h[at] |= hasNoURL
 	default:
 		h[at] |= hasURL

@@ -36,7 +36,7 @@ func event(tb testing.TB, change func(map[string]any)) []byte {
 }
 
 // served runs a handler and returns its response and log line.
-func served(tb testing.TB, ctx context.Context, e gateway.Endpoint, raw []byte) (gateway.Response, map[string]any) { //nolint:revive // the test's tb comes first
+func served(tb testing.TB, ctx context.Context, e gateway.Endpoint, raw []byte) (gateway.Response, map[string]any) {
 	tb.Helper()
 	var log bytes.Buffer
 	e.Log = slog.New(slog.NewJSONHandler(&log, nil))
@@ -215,7 +215,7 @@ func TestServe_LogLine(t *testing.T) {
 		meter.Add(ctx, meter.Counts{Calls: 3, Attempts: 4, ReadUnits: 0.5, WriteUnits: 2})
 		return gateway.Answer{Status: 207, Body: "x", Outcomes: map[string]int{"created": 2, "rejected": 1}, Retry: true, Cause: errors.New("behind it")}, nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-2-3"), time.Minute) //nolint:staticcheck,revive // aws-lambda-go's own key
+	ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-2-3"), time.Minute) //nolint:staticcheck // aws-lambda-go's own key
 	defer cancel()
 	_, line := served(t, ctx, e, event(t, nil))
 	for name, want := range map[string]any{

@@ -59,8 +59,8 @@ const (
 
 var audiences = []string{"public", "member", "signedIn", "app"}
 
-// PriceType says what kind of price it is.
-type PriceType uint8
+// PriceType says what kind of price it is. It is the API's word for the field.
+type PriceType uint8 //nolint:revive // the API's word; a bare Type would say nothing
 
 // The price types; regular is the default.
 const (

@@ -20,10 +20,11 @@ type models struct {
 func compileModels(api *samtemplate.API) (*models, error) {
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft4)
-	root := map[string]any{"components": map[string]any{"schemas": map[string]any{}}}
+	schemas := make(map[string]any, len(api.Schemas))
 	for name, schema := range api.Schemas {
-		root["components"].(map[string]any)["schemas"].(map[string]any)[name] = schema //nolint:errcheck // made one line above
+		schemas[name] = schema
 	}
+	root := map[string]any{"components": map[string]any{"schemas": schemas}}
 	bodies := map[string]any{}
 	root["bodies"] = bodies
 	m := &models{byMethod: map[*samtemplate.Method]map[string]*jsonschema.Schema{}}

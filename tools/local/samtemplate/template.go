@@ -115,7 +115,7 @@ func Parse(text []byte, parameters map[string]string) (*Template, error) {
 		}
 	}
 	if len(apis) > 1 {
-		return nil, fmt.Errorf("Resources: more than one AWS::Serverless::Api is not supported: %s", strings.Join(apis, ", "))
+		return nil, fmt.Errorf("in Resources: more than one AWS::Serverless::Api is not supported: %s", strings.Join(apis, ", "))
 	}
 	if len(apis) == 1 {
 		if t.API, err = readAPI(r, apis[0], t.Functions); err != nil {
@@ -139,10 +139,10 @@ func (t *Template) readParameters(r *resolver, given map[string]string) error {
 			value, ok = p["Default"]
 		}
 		if !ok {
-			return fmt.Errorf("Parameters.%s: has no default; give it with -param %s=...", name, name)
+			return fmt.Errorf("parameter %s has no default; give it with -param %s=VALUE", name, name)
 		}
 		if allowed, ok := p["AllowedValues"].([]any); ok && !slices.ContainsFunc(allowed, func(v any) bool { return fmt.Sprint(v) == fmt.Sprint(value) }) {
-			return fmt.Errorf("Parameters.%s: %v is not one of %v", name, value, allowed)
+			return fmt.Errorf("parameter %s: %v is not one of %v", name, value, allowed)
 		}
 		r.parameters[name] = value
 		t.Parameters[name] = fmt.Sprint(value)
