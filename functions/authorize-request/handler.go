@@ -16,7 +16,7 @@ import (
 )
 
 // errUnauthorized has the one text that API Gateway answers with 401; any other error is a 500.
-var errUnauthorized = errors.New("Unauthorized") //nolint:revive // the text is API Gateway's protocol
+var errUnauthorized = errors.New("Unauthorized")
 
 // request is the part of a REQUEST authorizer's event that is used.
 type request struct {
