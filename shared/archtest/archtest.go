@@ -1,0 +1,315 @@
+// Package archtest holds the rules of the code's structure, so that a break is a failing test and not a matter of memory.
+//
+// Each rule is a function from what it looks at to the lines of what is wrong; the tests run it on the project and on
+// a broken copy of what it looks at.
+package archtest
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// rows says in which row of ARCHITECTURE.md a package stands. A package imports from rows below its own only.
+var rows = map[string]int{
+	"shared/fault": 1, "shared/jsondoc": 1, "shared/config": 1, "shared/meter": 1,
+	"shared/price": 2, "shared/token": 2,
+	"shared/board":   3,
+	"shared/gateway": 4, "shared/store": 4,
+	"shared/boot": 5,
+}
+
+// jsondoc reports its findings as faults: the one import within a row.
+var within = map[[2]string]bool{{"shared/jsondoc", "shared/fault"}: true}
+
+// tests are packages that only tests and tools may import; they may import anything shared.
+var tests = map[string]bool{"shared/engine": true, "shared/storetest": true, "shared/gatewaytest": true, "shared/archtest": true}
+
+const functionRow = 6
+
+// Package is what `go list` says of one package of the module.
+type Package struct {
+	Path        string   // below the module, for example shared/price
+	Imports     []string // of its code, below the module; others left out
+	External    []string // modules and standard library packages of its code
+	TestImports []string // of its tests, below the module
+}
+
+// Imports checks who imports whom.
+func Imports(packages []Package) []string {
+	var wrong []string
+	for _, p := range packages {
+		row, known := rows[p.Path]
+		switch {
+		case strings.HasPrefix(p.Path, "functions/"):
+			row, known = functionRow, true
+		case strings.HasPrefix(p.Path, "tools/"):
+			wrong = append(wrong, toolImports(p)...)
+			continue
+		case tests[p.Path]:
+			row, known = functionRow, true
+		}
+		if !known {
+			wrong = append(wrong, p.Path+": stands in no row; give it one in ARCHITECTURE.md and archtest, or a home elsewhere")
+			continue
+		}
+		for _, imported := range p.Imports {
+			below, ok := rows[imported]
+			switch {
+			case tests[imported] && tests[p.Path]:
+			case tests[imported]:
+				wrong = append(wrong, fmt.Sprintf("%s: imports %s, which is for tests and tools", p.Path, imported))
+			case !ok:
+				wrong = append(wrong, fmt.Sprintf("%s: must not import %s", p.Path, imported))
+			case below >= row && !within[[2]string{p.Path, imported}]:
+				wrong = append(wrong, fmt.Sprintf("%s (row %d): imports %s of row %d", p.Path, row, imported, below))
+			}
+		}
+		for _, imported := range p.TestImports {
+			if strings.HasPrefix(imported, "tools/") {
+				wrong = append(wrong, fmt.Sprintf("%s: its test imports %s", p.Path, imported))
+			}
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
+}
+
+// toolImports keeps tools from functions, and the oracle from everything: it computes a second time what the project
+// computes, which proves nothing once they share a line.
+func toolImports(p Package) []string {
+	var wrong []string
+	for _, imported := range p.Imports {
+		if strings.HasPrefix(imported, "functions/") {
+			wrong = append(wrong, fmt.Sprintf("%s: imports the function %s", p.Path, imported))
+		}
+	}
+	if p.Path == "tools/oracle" {
+		for _, imported := range append(slices.Clone(p.Imports), p.TestImports...) {
+			wrong = append(wrong, fmt.Sprintf("tools/oracle: imports %s, but must import nothing of the project", imported))
+		}
+		for _, imported := range p.External {
+			if strings.Contains(strings.SplitN(imported, "/", 2)[0], ".") {
+				wrong = append(wrong, fmt.Sprintf("tools/oracle: imports %s, but must do with the standard library", imported))
+			}
+		}
+	}
+	return wrong
+}
+
+// Mains checks that each function's main.go is one call: at most 15 lines, only func main.
+func Mains(project fs.FS) []string {
+	var wrong []string
+	for _, folder := range folders(project, "functions") {
+		file := path.Join("functions", folder, "main.go")
+		text, err := fs.ReadFile(project, file)
+		if err != nil {
+			wrong = append(wrong, file+": is missing")
+			continue
+		}
+		if lines := strings.Count(string(text), "\n"); lines > 15 {
+			wrong = append(wrong, fmt.Sprintf("%s: has %d lines; 15 are enough for one call", file, lines))
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, text, 0)
+		if err != nil {
+			wrong = append(wrong, err.Error())
+			continue
+		}
+		for _, declaration := range parsed.Decls {
+			switch d := declaration.(type) {
+			case *ast.FuncDecl:
+				if d.Name.Name != "main" {
+					wrong = append(wrong, fmt.Sprintf("%s: declares %s; it holds main only", file, d.Name.Name))
+				}
+			case *ast.GenDecl:
+				if d.Tok != token.IMPORT {
+					wrong = append(wrong, file+": declares more than main")
+				}
+			}
+		}
+	}
+	return wrong
+}
+
+// Exits checks that nothing but boot and the tools' mains ends the process, and nothing panics.
+func Exits(project fs.FS) []string {
+	var wrong []string
+	for _, root := range []string{"shared", "functions"} {
+		_ = fs.WalkDir(project, root, func(file string, d fs.DirEntry, err error) error { // the function never fails
+			if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+				return nil //nolint:nilerr // what cannot be read does not compile either
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, must(fs.ReadFile(project, file)), 0)
+			if err != nil {
+				wrong = append(wrong, err.Error())
+				return nil
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				if call, ok := n.(*ast.CallExpr); ok && path.Dir(file) != "shared/boot" {
+					if name := called(call); name == "panic" || name == "os.Exit" || strings.HasPrefix(name, "log.Fatal") {
+						wrong = append(wrong, fmt.Sprintf("%s: calls %s; return an error", file, name))
+					}
+				}
+				return true
+			})
+			return nil
+		})
+	}
+	return wrong
+}
+
+func called(call *ast.CallExpr) string {
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		if x, ok := f.X.(*ast.Ident); ok {
+			return x.Name + "." + f.Sel.Name
+		}
+	}
+	return ""
+}
+
+// must gives nothing for a file that cannot be read, which then does not parse.
+func must(text []byte, _ error) []byte { return text }
+
+// Functions checks that folders, events and the template's functions are the same set, and that every event names the
+// route that the template gives its function.
+func Functions(project fs.FS) []string {
+	var wrong []string
+	text, err := fs.ReadFile(project, "template.yaml")
+	if err != nil {
+		return []string{"template.yaml: " + err.Error()}
+	}
+	routes, err := templateRoutes(text)
+	if err != nil {
+		return []string{"template.yaml: " + err.Error()}
+	}
+	code, events := folders(project, "functions"), folders(project, "events")
+	sets := []struct {
+		name    string
+		members []string
+	}{{"functions/", code}, {"events/", events}, {"template.yaml", slices.Sorted(maps.Keys(routes))}}
+	for _, a := range sets {
+		for _, b := range sets {
+			for _, member := range a.members {
+				if !slices.Contains(b.members, member) {
+					wrong = append(wrong, fmt.Sprintf("%s is in %s but not in %s", member, a.name, b.name))
+				}
+			}
+		}
+	}
+	for _, function := range code {
+		if _, err := fs.Stat(project, path.Join("functions", function, "handler_test.go")); err != nil {
+			wrong = append(wrong, "functions/"+function+": has no handler_test.go")
+		}
+	}
+	taken := map[string]string{}
+	for _, function := range slices.Sorted(maps.Keys(routes)) {
+		for _, route := range routes[function] {
+			if other, ok := taken[route]; ok {
+				wrong = append(wrong, fmt.Sprintf("%s and %s share the route %s", other, function, route))
+			}
+			taken[route] = function
+		}
+	}
+	for _, function := range events {
+		wrong = append(wrong, eventRoutes(project, function, routes[function])...)
+	}
+	slices.Sort(wrong)
+	return wrong
+}
+
+// eventRoutes compares the route in each event with those of its function; an authorizer, which has none, may have any.
+func eventRoutes(project fs.FS, function string, routes []string) []string {
+	var wrong []string
+	files, err := fs.Glob(project, path.Join("events", function, "*.json"))
+	if err != nil || len(files) == 0 {
+		return []string{"events/" + function + ": has no event"}
+	}
+	for _, file := range files {
+		var event struct {
+			Method   string `yaml:"httpMethod"`
+			Resource string `yaml:"resource"`
+			Context  struct {
+				Method   string `yaml:"httpMethod"`
+				Resource string `yaml:"resourcePath"`
+			} `yaml:"requestContext"`
+		}
+		if err := yaml.Unmarshal(must(fs.ReadFile(project, file)), &event); err != nil {
+			wrong = append(wrong, file+": "+err.Error())
+			continue
+		}
+		route := event.Method + " " + event.Resource
+		if inner := event.Context.Method + " " + event.Context.Resource; inner != route {
+			wrong = append(wrong, fmt.Sprintf("%s: is %s outside and %s in requestContext", file, route, inner))
+		}
+		if len(routes) > 0 && !slices.Contains(routes, route) {
+			wrong = append(wrong, fmt.Sprintf("%s: is %s, but the template gives the function %s", file, route, strings.Join(routes, ", ")))
+		}
+	}
+	return wrong
+}
+
+// templateRoutes returns the routes of each function folder of the template.
+func templateRoutes(text []byte) (map[string][]string, error) {
+	var template struct {
+		Resources map[string]struct {
+			Type       string `yaml:"Type"`
+			Properties struct {
+				CodeURI    string `yaml:"CodeUri"`
+				Definition struct {
+					Paths map[string]map[string]struct {
+						Integration struct {
+							URI string `yaml:"uri"`
+						} `yaml:"x-amazon-apigateway-integration"`
+					} `yaml:"paths"`
+				} `yaml:"DefinitionBody"`
+			} `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal(text, &template); err != nil {
+		return nil, err
+	}
+	routes, folderOf := map[string][]string{}, map[string]string{}
+	for id, r := range template.Resources {
+		if r.Type == "AWS::Serverless::Function" {
+			folder := path.Base(r.Properties.CodeURI)
+			routes[folder], folderOf[id] = nil, folder
+		}
+	}
+	for _, r := range template.Resources {
+		for p, methods := range r.Properties.Definition.Paths {
+			for verb, operation := range methods {
+				for id, folder := range folderOf {
+					if strings.Contains(operation.Integration.URI, "${"+id+".Arn}") {
+						routes[folder] = append(routes[folder], strings.ToUpper(verb)+" "+p)
+					}
+				}
+			}
+		}
+	}
+	return routes, nil
+}
+
+func folders(project fs.FS, root string) []string {
+	entries, err := fs.ReadDir(project, root)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
