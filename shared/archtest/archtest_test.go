@@ -34,7 +34,7 @@ func packages(t *testing.T) []archtest.Package {
 			Imports, TestImports, XTestImports []string
 		}
 		err := decoder.Decode(&p)
-		if err == io.EOF { //nolint:errorlint // Decode returns it bare
+		if err == io.EOF {
 			break
 		}
 		require.NoError(t, err)

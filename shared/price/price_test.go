@@ -1,0 +1,325 @@
+package price_test
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"pricing/shared/fault"
+	"pricing/shared/price"
+)
+
+// TestMinorDigits compares the table with the standard's own list.
+func TestMinorDigits(t *testing.T) {
+	f, err := os.Open("testdata/iso4217.csv")
+	require.NoError(t, err)
+	defer f.Close() //nolint:errcheck // only read
+	r := csv.NewReader(f)
+	r.Comment = '#'
+	rows, err := r.ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 178)
+	list := map[string]string{}
+	for _, row := range rows {
+		list[row[0]] = row[1]
+	}
+	for a := 'A'; a <= 'Z'; a++ { // every code there could be, so that none is too many
+		for b := 'A'; b <= 'Z'; b++ {
+			for c := 'A'; c <= 'Z'; c++ {
+				code := string([]rune{a, b, c})
+				want, err := strconv.Atoi(list[code])
+				digits, ok := price.MinorDigits(code)
+				if require.Equal(t, err == nil, ok, code); ok {
+					require.Equal(t, want, digits, code)
+				}
+			}
+		}
+	}
+	for _, no := range []string{"", "US", "USDX", "usd", "US ", " US", "D U", "\x00\x00\x00"} {
+		_, ok := price.MinorDigits(no)
+		assert.False(t, ok, "%q", no)
+	}
+}
+
+func TestParseMoney(t *testing.T) {
+	tests := map[string]struct {
+		amount, currency string
+		want             string // printed
+		wantPointer      string
+		wantCode         string
+	}{
+		"plain":                      {"19.99", "USD", "19.99 USD", "", ""},
+		"one decimal":                {"9.9", "USD", "9.90 USD", "", ""},
+		"whole":                      {"9", "USD", "9.00 USD", "", ""},
+		"zero":                       {"0.00", "USD", "0.00 USD", "", ""},
+		"cents":                      {"0.05", "USD", "0.05 USD", "", ""},
+		"no minor unit":              {"1500", "JPY", "1500 JPY", "", ""},
+		"three digits":               {"1.234", "KWD", "1.234 KWD", "", ""},
+		"four digits":                {"1.2345", "CLF", "1.2345 CLF", "", ""},
+		"largest":                    {"9999999999.99", "USD", "9999999999.99 USD", "", ""},
+		"too large by one":           {"10000000000.00", "USD", "", "/amount", fault.CodeAmountRange},
+		"huge":                       {strings.Repeat("9", 400), "USD", "", "/amount", fault.CodeAmountRange},
+		"negative":                   {"-1.00", "USD", "", "/amount", fault.CodeAmountRange},
+		"too many decimals":          {"26.490", "USD", "", "/amount", fault.CodeAmountPrecision},
+		"decimals of a yen":          {"1.0", "JPY", "", "/amount", fault.CodeAmountPrecision},
+		"no digits before the point": {".5", "USD", "", "/amount", fault.CodeInvalidField},
+		"no digits behind":           {"5.", "USD", "", "/amount", fault.CodeInvalidField},
+		"leading zero":               {"01.50", "USD", "", "/amount", fault.CodeInvalidField},
+		"exponent":                   {"1e2", "USD", "", "/amount", fault.CodeInvalidField},
+		"plus":                       {"+1", "USD", "", "/amount", fault.CodeInvalidField},
+		"comma":                      {"1,50", "USD", "", "/amount", fault.CodeInvalidField},
+		"grouping":                   {"1 000", "USD", "", "/amount", fault.CodeInvalidField},
+		"empty":                      {"", "USD", "", "/amount", fault.CodeInvalidField},
+		"other digits":               {"１", "USD", "", "/amount", fault.CodeInvalidField},
+		"two minuses":                {"--1", "USD", "", "/amount", fault.CodeInvalidField},
+		"unknown currency":           {"1", "USDT", "", "/currency", fault.CodeCurrencyUnknown},
+		"lower case":                 {"1", "usd", "", "/currency", fault.CodeCurrencyUnknown},
+		"a metal":                    {"1", "XAU", "", "/currency", fault.CodeCurrencyUnknown},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m, wrong := price.ParseMoney(tt.amount, tt.currency)
+			if tt.wantCode != "" {
+				require.NotNil(t, wrong)
+				assert.Equal(t, tt.wantPointer, wrong.Pointer)
+				assert.Equal(t, tt.wantCode, wrong.Code)
+				assert.Less(t, len(wrong.Detail), 200)
+				return
+			}
+			require.Nil(t, wrong)
+			assert.Equal(t, tt.want, m.String())
+		})
+	}
+}
+
+func TestMoney_RoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := price.Money{Minor: rapid.Int64Range(0, 999_999_999_999).Draw(t, "minor"), Currency: rapid.SampledFrom([]string{"USD", "JPY", "KWD", "UYW", "EUR"}).Draw(t, "currency")}
+		again, wrong := price.ParseMoney(m.Amount(), m.Currency)
+		require.Nil(t, wrong)
+		require.Equal(t, m, again)
+	})
+}
+
+func TestMoney_JSON(t *testing.T) {
+	text, err := json.Marshal([]price.Money{{Minor: 990, Currency: "USD"}, {Currency: "USD"}, {}})
+	require.NoError(t, err)
+	assert.JSONEq(t, `[{"amount":"9.90","currency":"USD"},{"amount":"0.00","currency":"USD"},null]`, string(text))
+}
+
+func TestParseTimestamp(t *testing.T) {
+	for text, want := range map[string]string{
+		"2026-07-06T09:14:03Z":             "2026-07-06T09:14:03.000Z",
+		"2026-07-06T09:14:03+02:00":        "2026-07-06T07:14:03.000Z",
+		"2026-07-06T09:14:03-09:30":        "2026-07-06T18:44:03.000Z",
+		"2026-07-06T09:14:03+00:00":        "2026-07-06T09:14:03.000Z",
+		"2026-07-06T09:14:03.5Z":           "2026-07-06T09:14:03.500Z",
+		"2026-07-06T09:14:03.1239Z":        "2026-07-06T09:14:03.123Z", // cut, not rounded
+		"2026-07-06T09:14:03.999999999Z":   "2026-07-06T09:14:03.999Z",
+		"2025-10-19T21:01:58.727366+00:00": "2025-10-19T21:01:58.727Z",
+		"2024-02-29T00:00:00Z":             "2024-02-29T00:00:00.000Z",
+		"1969-12-31T23:59:59.999Z":         "1969-12-31T23:59:59.999Z",
+	} {
+		got, err := price.ParseTimestamp(text)
+		require.NoError(t, err, text)
+		assert.Equal(t, want, got.String())
+	}
+	for _, text := range []string{
+		"", "2026-07-06", "2026-07-06T09:14:03", "2026-07-06T09:14:03-00:00", "2026-07-06 09:14:03Z", "2026-07-06t09:14:03Z", "2026-07-06T09:14:03z",
+		"2026-07-06T9:14:03Z", "2026-07-06T09:14Z", "2026-07-06T09:14:03,5Z", "2026-07-06T09:14:03.Z", "2026-07-06T09:14:03.1234567890Z", "2026-02-29T00:00:00Z",
+		"2026-13-01T00:00:00Z", "2026-07-06T24:00:00Z", "2026-07-06T09:14:60Z", "2026-07-06T09:14:03+0200", "2026-07-06T09:14:03+25:00", "0000-01-01T00:00:00Z",
+		"+2026-07-06T09:14:03Z", "2026-07-06T09:14:03ZZ", "1783329245", "9999-12-31T23:59:59-01:00",
+	} {
+		_, err := price.ParseTimestamp(text)
+		assert.Error(t, err, text)
+	}
+}
+
+func TestTimestamp_RoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := price.Timestamp(rapid.Int64Range(-62135596800000, 253402300799999).Draw(t, "ms"))
+		got, err := price.ParseTimestamp(want.String())
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		zone := time.FixedZone("", rapid.IntRange(-14*60, 14*60).Draw(t, "offset")*60)
+		text := want.Time().In(zone).Format("2006-01-02T15:04:05.000Z07:00")
+		if y := want.Time().In(zone).Year(); y >= 1 && y <= 9999 && !strings.HasSuffix(text, "-00:00") {
+			got, err = price.ParseTimestamp(text)
+			require.NoError(t, err, text)
+			require.Equal(t, want, got)
+		}
+	})
+}
+
+func TestTimestamp_JSON(t *testing.T) {
+	text, err := json.Marshal([]price.Timestamp{0, price.NoTime})
+	require.NoError(t, err)
+	assert.JSONEq(t, `["1970-01-01T00:00:00.000Z",null]`, string(text))
+	assert.Equal(t, int64(math.MinInt64), int64(price.NoTime))
+}
+
+func TestParseDuration(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"PT26H": 26 * time.Hour, "P30D": 720 * time.Hour, "P2W": 336 * time.Hour, "P1DT12H": 36 * time.Hour, "PT1H30M5S": time.Hour + 30*time.Minute + 5*time.Second, "PT90M": 90 * time.Minute, "P3660D": 3660 * 24 * time.Hour,
+	} {
+		got, err := price.ParseDuration(text)
+		require.NoError(t, err, text)
+		assert.Equal(t, want, got, text)
+	}
+	for _, text := range []string{"", "P", "PT", "P1", "26H", "P1M", "P1Y", "PT0S", "P0D", "PT-1H", "PT1.5H", "PT1M1H", "P1WT1H", "P1DT", "P3661D", "PT999999999H", "P99999999999D", "pt26h", "PT26H ", "P1D1D"} {
+		_, err := price.ParseDuration(text)
+		assert.Error(t, err, text)
+	}
+}
+
+func TestFormatDuration_RoundTrip(t *testing.T) {
+	assert.Equal(t, "PT26H", price.FormatDuration(26*time.Hour))
+	assert.Equal(t, "P30D", price.FormatDuration(720*time.Hour))
+	rapid.Check(t, func(t *rapid.T) {
+		want := time.Duration(rapid.Int64Range(1, 3660*24*3600).Draw(t, "seconds")) * time.Second
+		got, err := price.ParseDuration(price.FormatDuration(want))
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	})
+}
+
+func TestParseGTIN(t *testing.T) {
+	for text, want := range map[string]price.GTIN{
+		"6291041500213": "06291041500213", "4006381333931": "04006381333931", "96385074": "00000096385074", "036000291452": "00036000291452", "10614141000415": "10614141000415",
+	} {
+		got, wrong := price.ParseGTIN(text)
+		require.Nil(t, wrong, text)
+		assert.Equal(t, want, got)
+	}
+	for text, code := range map[string]string{
+		"6291041500214": fault.CodeGTINCheckDigit, "": fault.CodeInvalidField, "123": fault.CodeInvalidField, "629104150021X": fault.CodeInvalidField,
+		"62910415002130000": fault.CodeInvalidField, " 6291041500213": fault.CodeInvalidField,
+	} {
+		_, wrong := price.ParseGTIN(text)
+		require.NotNil(t, wrong, text)
+		assert.Equal(t, code, wrong.Code, text)
+	}
+}
+
+func TestParseGTIN_NoticesAnyOneWrongDigit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		digits := []byte(rapid.SampledFrom([]string{"6291041500213", "96385074", "036000291452", "10614141000415"}).Draw(t, "gtin"))
+		at := rapid.IntRange(0, len(digits)-1).Draw(t, "at")
+		digits[at] = '0' + (digits[at]-'0'+byte(rapid.IntRange(1, 9).Draw(t, "by")))%10
+		_, wrong := price.ParseGTIN(string(digits))
+		require.NotNil(t, wrong)
+	})
+}
+
+func TestParseConfidence(t *testing.T) {
+	for text, want := range map[string]string{"0": "0", "1": "1", "0.97": "0.97", "0.9700": "0.97", "1.0": "1", "0.0001": "0.0001", "0.5": "0.5"} {
+		c, ok := price.ParseConfidence(text)
+		require.True(t, ok, text)
+		assert.Equal(t, want, c.String())
+	}
+	for _, text := range []string{"", "1.0001", "2", "-0.5", "0.97000", ".5", "0.", "00", "0,5", "1e0", "0.5 "} {
+		_, ok := price.ParseConfidence(text)
+		assert.False(t, ok, text)
+	}
+	none, one := price.NoConfidence, price.Confidence(0)
+	assert.Less(t, none, one, "absent orders lowest")
+	text, err := json.Marshal([]price.Confidence{none, 9700})
+	require.NoError(t, err)
+	assert.JSONEq(t, `[null,"0.97"]`, string(text))
+}
+
+// TestID compares with ids that were computed independently, by Python's hashlib and a base32 of its own.
+func TestID(t *testing.T) {
+	at := func(s string) price.Timestamp {
+		ts, err := price.ParseTimestamp(s)
+		require.NoError(t, err)
+		return ts
+	}
+	for want, o := range map[string]price.Observation{
+		"S00QHBD2S1ZM830832P5XWKM8Z": {Key: price.OfferKey{ProductID: "ZU-1042", CompetitorID: "bigmart"}, Source: price.Source{ID: "crawler-a"}, ObservedAt: at("2026-07-06T09:14:03Z")},
+		"2FBT848BSHGDTW5JTYGXAA6WHA": {Key: price.OfferKey{ProductID: "ZU-1042", CompetitorID: "bigmart", SellerID: "Otto & Söhne", Region: "DE", Condition: price.ConditionUsed, Audience: price.AudienceSignedIn}, Source: price.Source{ID: "feed-b", Kind: price.SourceVendor}, ObservedAt: at("2026-07-06T11:14:03.5+02:00")},
+	} {
+		assert.Equal(t, want, o.ID())
+	}
+}
+
+func TestOfferKey_Compare(t *testing.T) {
+	a := price.OfferKey{ProductID: "p", CompetitorID: "a", SellerID: "z"}
+	b := price.OfferKey{ProductID: "p", CompetitorID: "a-b"}
+	assert.Negative(t, a.Compare(b), "part by part, not as one text")
+	assert.Positive(t, b.Compare(a))
+	assert.Zero(t, a.Compare(a))
+}
+
+func FuzzParseMoney(f *testing.F) {
+	for _, seed := range []string{"19.99", "0", "-1", "01", "1e5", "999999999999999999999", "1.2.3", ""} {
+		f.Add(seed, "USD")
+		f.Add(seed, "JPY")
+	}
+	f.Fuzz(func(t *testing.T, amount, currency string) {
+		m, wrong := price.ParseMoney(amount, currency)
+		if wrong != nil {
+			if m.Present() {
+				t.Fatal("an amount and a fault")
+			}
+			return
+		}
+		if again, wrong := price.ParseMoney(m.Amount(), m.Currency); wrong != nil || again != m {
+			t.Fatalf("%q prints as %q, which reads as %v", amount, m.Amount(), again)
+		}
+	})
+}
+
+func FuzzParseTimestamp(f *testing.F) {
+	for _, seed := range []string{"2026-07-06T09:14:03Z", "2026-07-06T09:14:03.123456789+02:00", "0001-01-01T00:00:00Z", "2026-07-06T09:14:03-00:00"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		ts, err := price.ParseTimestamp(text)
+		if err != nil {
+			return
+		}
+		std, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil || std.UTC().Truncate(time.Millisecond).UnixMilli() != int64(ts) {
+			t.Fatalf("%q: %v, but time.Parse says %v %v", text, ts, std, err)
+		}
+		if again, err := price.ParseTimestamp(ts.String()); err != nil || again != ts {
+			t.Fatalf("%q does not survive being printed", text)
+		}
+	})
+}
+
+func FuzzParseDuration(f *testing.F) {
+	for _, seed := range []string{"PT26H", "P30D", "P1DT12H", "P2W", "PT1H30M5S", "P1M", "P"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := price.ParseDuration(text)
+		if err != nil {
+			return
+		}
+		if again, err := price.ParseDuration(price.FormatDuration(d)); err != nil || again != d || d <= 0 {
+			t.Fatalf("%q is %v, prints %q", text, d, price.FormatDuration(d))
+		}
+	})
+}
+
+func FuzzParseGTIN(f *testing.F) {
+	f.Add("6291041500213")
+	f.Add("96385074")
+	f.Fuzz(func(t *testing.T, text string) {
+		g, wrong := price.ParseGTIN(text)
+		if wrong == nil && (len(g) != 14 || !strings.HasSuffix(string(g), text)) {
+			t.Fatalf("%q became %q", text, g)
+		}
+	})
+}

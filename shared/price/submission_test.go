@@ -1,0 +1,182 @@
+package price_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/fault"
+	"pricing/shared/jsondoc"
+	"pricing/shared/price"
+)
+
+const observation = `{"productId":"ZU-1042","competitorId":"bigmart","availability":"InStock","price":{"amount":"19.95","currency":"USD"},` +
+	`"source":{"id":"crawler-a","kind":"crawler"},"observedAt":"2026-07-06T09:14:03Z"}`
+
+var clock = price.Clock{Now: price.At(time.Date(2026, 7, 6, 9, 15, 0, 0, time.UTC)), Retention: 400 * 24 * time.Hour}
+
+// submit reads an item and defaults, both JSON; defaults may be empty.
+func submit(tb testing.TB, item, defaults string, inBatch bool) (price.Submission, []fault.Field) {
+	tb.Helper()
+	var r jsondoc.Reader
+	node, err := jsondoc.Parse([]byte(item))
+	require.NoError(tb, err, item)
+	var fallback jsondoc.Value
+	if defaults != "" {
+		n, err := jsondoc.Parse([]byte(defaults))
+		require.NoError(tb, err)
+		fallback = r.At(n, "/defaults")
+	}
+	return price.ReadSubmission(r.At(node, "/observations/0"), fallback, inBatch, clock), r.Fields
+}
+
+// with returns the observation with members replaced (null removes) by those of a JSON object.
+func with(tb testing.TB, change string) string {
+	tb.Helper()
+	var o, c map[string]json.RawMessage
+	require.NoError(tb, json.Unmarshal([]byte(observation), &o))
+	require.NoError(tb, json.Unmarshal([]byte(change), &c))
+	for name, value := range c {
+		if string(value) == `"-"` {
+			delete(o, name)
+			continue
+		}
+		o[name] = value
+	}
+	text, err := json.Marshal(o)
+	require.NoError(tb, err)
+	return string(text)
+}
+
+func TestReadSubmission_Rules(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("x", n) }
+	tests := map[string]struct {
+		change string
+		want   string // pointer below the item and code; empty: accepted
+	}{
+		"as it is":                        {`{}`, ""},
+		"optional members null":           {`{"gtin":null,"sellerId":null,"region":null,"itemCondition":null,"audience":null,"shipping":null,"listPrice":null,"priceType":null,"promotion":null,"url":null}`, ""},
+		"longest texts":                   {`{"sellerId":"` + long(128) + `","url":"` + long(512) + `","promotion":{"label":"` + long(120) + `"},"productId":"` + long(64) + `"}`, ""},
+		"empty url and label are absent":  {`{"url":"","promotion":{"label":""}}`, ""},
+		"product too long":                {`{"productId":"` + long(65) + `"}`, "/productId invalid-field"},
+		"product null":                    {`{"productId":null}`, "/productId wrong-type"},
+		"neither product nor gtin":        {`{"productId":"-"}`, "/productId missing-field"},
+		"gtin beside product is checked":  {`{"gtin":"6291041500214"}`, "/gtin gtin-check-digit"},
+		"competitor too short":            {`{"competitorId":"b"}`, "/competitorId invalid-field"},
+		"competitor with capitals":        {`{"competitorId":"Big"}`, "/competitorId invalid-field"},
+		"seller empty":                    {`{"sellerId":""}`, "/sellerId invalid-field"},
+		"seller too long":                 {`{"sellerId":"` + long(129) + `"}`, "/sellerId invalid-field"},
+		"seller not in NFC":               {`{"sellerId":"Cafe\u0301"}`, "/sellerId invalid-field"},
+		"seller with a control character": {`{"sellerId":"a\u0007"}`, "/sellerId invalid-field"},
+		"seller with a line separator":    {`{"sellerId":"a\u2028"}`, "/sellerId invalid-field"},
+		"region too long":                 {`{"region":"` + long(17) + `"}`, "/region invalid-field"},
+		"unknown condition":               {`{"itemCondition":"new"}`, "/itemCondition invalid-field"},
+		"unknown audience":                {`{"audience":"all"}`, "/audience invalid-field"},
+		"no availability":                 {`{"availability":"-"}`, "/availability missing-field"},
+		"availability null":               {`{"availability":null}`, "/availability wrong-type"},
+		"no price":                        {`{"price":"-"}`, "/price missing-field"},
+		"price null in stock":             {`{"price":null}`, "/price price-required"},
+		"price null, sold out":            {`{"price":null,"availability":"SoldOut"}`, ""},
+		"price null, discontinued":        {`{"price":null,"availability":"Discontinued"}`, ""},
+		"amount a number":                 {`{"price":{"amount":19.95,"currency":"USD"}}`, "/price/amount wrong-type"},
+		"amount with an unknown member":   {`{"price":{"amount":"1","currency":"USD","tax":"0"}}`, "/price/tax unknown-field"},
+		"no currency":                     {`{"price":{"amount":"1"}}`, "/price/currency missing-field"},
+		"list price in another currency":  {`{"listPrice":{"amount":"1","currency":"EUR"}}`, "/listPrice/currency currency-mismatch"},
+		"shipping and list price differ":  {`{"price":null,"availability":"SoldOut","shipping":{"amount":"1","currency":"EUR"},"listPrice":{"amount":"1","currency":"USD"}}`, "/listPrice/currency currency-mismatch"},
+		"unknown price type":              {`{"priceType":"sale"}`, "/priceType invalid-field"},
+		"promotion of nothing":            {`{"promotion":{}}`, ""},
+		"promotion a text":                {`{"promotion":"sale"}`, "/promotion wrong-type"},
+		"label too long":                  {`{"promotion":{"label":"` + long(121) + `"}}`, "/promotion/label invalid-field"},
+		"promotion without an end date":   {`{"promotion":{"validThrough":"2026-07-31"}}`, "/promotion/validThrough timestamp-invalid"},
+		"quantity zero":                   {`{"promotion":{"minQuantity":0}}`, "/promotion/minQuantity invalid-field"},
+		"quantity a fraction":             {`{"promotion":{"minQuantity":1.5}}`, "/promotion/minQuantity wrong-type"},
+		"quantity with an exponent":       {`{"promotion":{"minQuantity":1e2}}`, "/promotion/minQuantity wrong-type"},
+		"quantity beyond all integers":    {`{"promotion":{"minQuantity":99999999999999999999}}`, "/promotion/minQuantity invalid-field"},
+		"quantity a text":                 {`{"promotion":{"minQuantity":"2"}}`, "/promotion/minQuantity wrong-type"},
+		"url too long":                    {`{"url":"` + long(513) + `"}`, "/url invalid-field"},
+		"source a text":                   {`{"source":"crawler-a"}`, "/source wrong-type"},
+		"source without a kind":           {`{"source":{"id":"a"}}`, "/source/kind missing-field"},
+		"source of an unknown kind":       {`{"source":{"id":"a","kind":"robot"}}`, "/source/kind invalid-field"},
+		"confidence a number":             {`{"source":{"id":"a","kind":"feed","confidence":0.5}}`, "/source/confidence wrong-type"},
+		"confidence too fine":             {`{"source":{"id":"a","kind":"feed","confidence":"0.12345"}}`, "/source/confidence invalid-field"},
+		"five minutes ahead":              {`{"observedAt":"2026-07-06T09:20:00Z"}`, ""},
+		"a millisecond more":              {`{"observedAt":"2026-07-06T09:20:00.001Z"}`, "/observedAt observed-in-future"},
+		"as old as is kept":               {`{"observedAt":"2025-06-01T09:15:00Z"}`, ""},
+		"a millisecond older":             {`{"observedAt":"2025-06-01T09:14:59.999Z"}`, "/observedAt observed-too-old"},
+		"no time":                         {`{"observedAt":"-"}`, "/observedAt missing-field"},
+		"itemId of 128 bytes":             {`{"itemId":"` + long(128) + `"}`, ""},
+		"itemId too long":                 {`{"itemId":"` + long(129) + `"}`, "/itemId invalid-field"},
+		"a server's field":                {`{"observationId":"x"}`, "/observationId unknown-field"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, faults := submit(t, with(t, tt.change), "", true)
+			got := ""
+			if len(faults) > 0 {
+				got = strings.TrimPrefix(faults[0].Pointer, "/observations/0") + " " + faults[0].Code
+				assert.NotEmpty(t, faults[0].Detail)
+				assert.Less(t, len(faults[0].Detail), 400)
+			}
+			assert.Equal(t, tt.want, got)
+			assert.LessOrEqual(t, len(faults), 1)
+		})
+	}
+	t.Run("itemId outside a batch", func(t *testing.T) {
+		_, faults := submit(t, with(t, `{"itemId":"a"}`), "", false)
+		require.Len(t, faults, 1)
+		assert.Equal(t, fault.CodeUnknownField, faults[0].Code)
+	})
+}
+
+func TestReadSubmission_Defaults(t *testing.T) {
+	defaults := `{"competitorId":"shopx","source":{"id":"feed-b","kind":"feed","confidence":"0.5"},"region":"CA","audience":"everyone"}`
+	got, faults := submit(t, with(t, `{"competitorId":"-","region":null,"audience":"app","source":{"id":"c","kind":"crawler"}}`), defaults, true)
+	assert.Empty(t, faults)
+	assert.Equal(t, "shopx", got.Observation.Key.CompetitorID, "absent: taken from the defaults")
+	assert.Empty(t, got.Observation.Key.Region, "an explicit null is present")
+	assert.Equal(t, price.Source{ID: "c", Confidence: price.NoConfidence}, got.Observation.Source, "replaced whole")
+
+	_, faults = submit(t, observation, defaults, true)
+	require.Len(t, faults, 1)
+	assert.Equal(t, "/defaults/audience", faults[0].Pointer, "a fault in the defaults is that of each item that uses it")
+}
+
+func TestReadSubmission_DefaultsFilledInGiveTheSameID(t *testing.T) {
+	plain, _ := submit(t, observation, "", true)
+	full, faults := submit(t, with(t, `{"itemCondition":"New","audience":"public","itemId":"a","gtin":"6291041500213","observedAt":"2026-07-06T11:14:03.0001+02:00"}`), "", true)
+	require.Empty(t, faults)
+	assert.Equal(t, plain.Observation.ID(), full.Observation.ID())
+	assert.Empty(t, full.GTIN, "productId wins")
+}
+
+func FuzzReadSubmission(f *testing.F) {
+	f.Add(observation, `{"audience":"app","promotion":{"label":"x","minQuantity":2}}`)
+	f.Add(`{"gtin":"6291041500213","price":null}`, `{}`)
+	f.Add(`[]`, `null`)
+	f.Fuzz(func(t *testing.T, item, defaults string) {
+		node, err := jsondoc.Parse([]byte(item))
+		if err != nil {
+			return
+		}
+		fallback, err := jsondoc.Parse([]byte(defaults))
+		if err != nil {
+			return
+		}
+		var r jsondoc.Reader
+		s := price.ReadSubmission(r.At(node, ""), r.At(fallback, "/defaults"), true, clock)
+		if r.Err() != nil {
+			return
+		}
+		o := s.Observation
+		if o.Key.ProductID == "" && s.GTIN == "" || !price.CheckCompetitorID(o.Key.CompetitorID) || o.Source.ID == "" || o.ObservedAt > clock.Now.Add(5*time.Minute) {
+			t.Fatalf("accepted %+v", s)
+		}
+		if !o.Terms.Price.Present() && !o.Terms.Availability.PriceOptional() {
+			t.Fatalf("no price: %+v", s)
+		}
+	})
+}
