@@ -1,0 +1,118 @@
+package boot_test
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/engine"
+	"pricing/shared/storetest"
+)
+
+// build compiles a function as it is deployed.
+func build(t *testing.T, function string) string {
+	t.Helper()
+	root, err := engine.Root()
+	require.NoError(t, err)
+	binary := filepath.Join(t.TempDir(), "bootstrap")
+	cmd := exec.Command("go", "build", "-tags=lambda.norpc", "-o", binary, "./functions/"+function)
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	return binary
+}
+
+// TestStart_SurvivesAClosedLog runs a real bootstrap whose standard output nobody reads any more. A Go process dies of
+// SIGPIPE at its next write then, unless it ignores the signal.
+func TestStart_SurvivesAClosedLog(t *testing.T) {
+	_, table := storetest.Table(t)
+	event, err := os.ReadFile("../../events/get-health/ok.json")
+	require.NoError(t, err)
+	const invocations = 3
+	answers := make(chan string, invocations)
+	served := 0
+	runtime := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/invocation/next"):
+			if served++; served > invocations {
+				<-r.Context().Done()
+				return
+			}
+			w.Header().Set("Lambda-Runtime-Aws-Request-Id", "id")
+			w.Header().Set("Lambda-Runtime-Deadline-Ms", "99999999999999")
+			_, _ = w.Write(event) // the test fails if the child is gone
+		default:
+			body, _ := io.ReadAll(r.Body) // a part of it fails the test as well
+			answers <- string(body)
+			w.WriteHeader(http.StatusAccepted)
+		}
+	}))
+	reader, writer, err := os.Pipe()
+	require.NoError(t, err)
+	cmd := exec.Command(build(t, "get-health"))
+	cmd.Stdout, cmd.Stderr = writer, writer
+	cmd.Env = []string{
+		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(runtime.URL, "http://"), "TABLE_NAME=" + table, "DEPLOY_ENV=dev", "HISTORY_DAYS=400",
+		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL_DYNAMODB=" + storetest.Endpoint(t),
+	}
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // still waiting for work
+		_ = cmd.Wait()
+		runtime.CloseClientConnections()
+		runtime.Close()
+	})
+	require.NoError(t, writer.Close())
+	require.NoError(t, reader.Close())
+	for range invocations {
+		select {
+		case answer := <-answers:
+			assert.Contains(t, answer, `"statusCode":200`)
+		case <-time.After(20 * time.Second):
+			require.Fail(t, "no answer: the process died of its closed log")
+		}
+	}
+}
+
+func TestStart_NamesWhatIsMissing(t *testing.T) {
+	cmd := exec.Command(build(t, "get-health"))
+	cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=127.0.0.1:1"}
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
+	assert.Equal(t, 1, exit.ExitCode())
+	for _, name := range []string{"TABLE_NAME", "DEPLOY_ENV", "HISTORY_DAYS", "AWS_REGION"} {
+		assert.Contains(t, string(out), name)
+	}
+}
+
+// TestRoots checks the embedded trust store: five self-signed roots, all valid for years to come.
+func TestRoots(t *testing.T) {
+	rest, err := os.ReadFile("roots.pem")
+	require.NoError(t, err)
+	var names []string
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		require.NoError(t, err)
+		assert.True(t, c.IsCA)
+		assert.Equal(t, c.Subject.String(), c.Issuer.String())
+		assert.True(t, c.NotAfter.After(time.Date(2037, 1, 1, 0, 0, 0, 0, time.UTC)), c.Subject.CommonName)
+		names = append(names, c.Subject.CommonName)
+	}
+	assert.Equal(t, []string{"Amazon Root CA 1", "Amazon Root CA 2", "Amazon Root CA 3", "Amazon Root CA 4", "Starfield Services Root Certificate Authority - G2"}, names)
+}
