@@ -6,6 +6,7 @@ import (
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
 	"pricing/shared/gatewaytest"
+	"pricing/shared/store"
 	"pricing/shared/storetest"
 )
 
@@ -13,5 +14,11 @@ func TestEndpoint(t *testing.T) {
 	t.Parallel()
 	gatewaytest.Run(t, func(tb testing.TB) gateway.Endpoint {
 		return endpoint(boot.Function{Settings: gatewaytest.Settings, Store: storetest.Seeded(tb)})
+	})
+}
+
+func TestEndpoint_Outage(t *testing.T) {
+	gatewaytest.Outage(t, "created", func(s *store.Store) gateway.Endpoint {
+		return endpoint(boot.Function{Settings: gatewaytest.Settings, Store: s})
 	})
 }

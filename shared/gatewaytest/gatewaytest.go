@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"flag"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +23,7 @@ import (
 
 	"pricing/shared/config"
 	"pricing/shared/gateway"
+	"pricing/shared/store"
 	"pricing/shared/storetest"
 )
 
@@ -81,6 +84,24 @@ func Run(t *testing.T, endpoint func(tb testing.TB) gateway.Endpoint) {
 		_, err := os.Stat(filepath.Join("..", "..", "events", function, filepath.Base(file)))
 		assert.NoError(t, err, "an expected answer without its event")
 	}
+}
+
+// Outage runs an event on a store that nobody serves: the answer must be a 503 that names no cause and says when to
+// come back, never a success.
+func Outage(t *testing.T, name string, endpoint func(s *store.Store) gateway.Endpoint) {
+	t.Helper()
+	t.Setenv("AWS_NEW_RETRIES_2026", "true") // as the template sets it; the SDK gives up sooner
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close()) // nobody listens there now
+	e := endpoint(store.New(storetest.Client("http://"+l.Addr().String()), store.Options{Table: "test", Retention: storetest.Retention, Width: 4}))
+	e.Now = func() time.Time { return Now }
+	e.Log = slog.New(slog.DiscardHandler)
+	response := gateway.Serve(t.Context(), e, Event(t, name))
+	assert.Equal(t, http.StatusServiceUnavailable, response.StatusCode, response.Body)
+	assert.NotEmpty(t, response.Headers["Retry-After"])
+	assert.Contains(t, response.Body, "throttled")
+	assert.NotContains(t, response.Body, l.Addr().String())
 }
 
 // Cases returns the names of the events of the function in the working directory.

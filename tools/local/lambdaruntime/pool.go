@@ -51,11 +51,15 @@ var errClosed = errors.New("the function is being stopped")
 
 // Pool runs one function.
 type Pool struct {
-	f      Function
-	mu     sync.Mutex
-	idle   []*process // last used last, and used first: as few as possible stay warm
-	all    map[*process]bool
-	closed bool
+	f     Function
+	mu    sync.Mutex
+	freed *sync.Cond // a process has settled
+	idle  []*process // last used last, and used first: as few as possible stay warm
+	all   map[*process]bool
+	// settling counts processes that have answered and are about to ask for more work, or to die. The next invocation
+	// waits that moment for them, so that one client calling in turn meets one process.
+	settling int
+	closed   bool
 }
 
 // New returns a pool without processes.
@@ -63,7 +67,9 @@ func New(f Function) *Pool {
 	if f.Concurrency == 0 {
 		f.Concurrency = DefaultConcurrency
 	}
-	return &Pool{f: f, all: map[*process]bool{}}
+	p := &Pool{f: f, all: map[*process]bool{}}
+	p.freed = sync.NewCond(&p.mu)
+	return p
 }
 
 // Result is an invocation's outcome.
@@ -81,9 +87,17 @@ func (p *Pool) Invoke(ctx context.Context, requestID, traceID string, event []by
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		done <- proc.invoke(invocation{id: requestID, trace: traceID, event: event})
+		out := proc.invoke(invocation{id: requestID, trace: traceID, event: event})
+		p.mu.Lock()
+		p.settling++
+		p.mu.Unlock()
+		done <- out
 		proc.settle()
+		p.mu.Lock()
+		p.settling--
+		p.mu.Unlock()
 		p.release(proc)
+		p.freed.Broadcast()
 	}()
 	select {
 	case out := <-done:
@@ -96,6 +110,9 @@ func (p *Pool) Invoke(ctx context.Context, requestID, traceID string, event []by
 // take returns a warm process or starts one.
 func (p *Pool) take() (proc *process, cold bool, err error) {
 	p.mu.Lock()
+	for len(p.idle) == 0 && p.settling > 0 {
+		p.freed.Wait()
+	}
 	switch {
 	case p.closed:
 		p.mu.Unlock()

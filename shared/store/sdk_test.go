@@ -1,0 +1,147 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"hash/crc32"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/storetest"
+)
+
+// The SDK under faults, as the store relies on it (docs/decisions/0004). A new version of the SDK that behaves
+// otherwise turns a case red, and the decision has to be looked at again.
+func TestSDK_UnderFaults(t *testing.T) {
+	t.Parallel()
+	const attempts = 4 // of NewClient
+	answer := func(status int, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	refusal := func(code string) http.HandlerFunc {
+		return answer(400, `{"__type":"com.amazonaws.dynamodb.v20120810#`+code+`","message":"injected"}`)
+	}
+	isAPIError := func(code string) func(*testing.T, error) {
+		return func(t *testing.T, err error) {
+			var api smithy.APIError
+			require.ErrorAs(t, err, &api)
+			assert.Equal(t, code, api.ErrorCode())
+		}
+	}
+	tests := map[string]struct {
+		answer   http.HandlerFunc
+		attempts int
+		check    func(*testing.T, error)
+	}{
+		"throughput exceeded is retried":   {refusal("ProvisionedThroughputExceededException"), attempts, isAPIError("ProvisionedThroughputExceededException")},
+		"throttling is retried":            {refusal("ThrottlingException"), attempts, isAPIError("ThrottlingException")},
+		"request limit is retried":         {refusal("RequestLimitExceeded"), attempts, isAPIError("RequestLimitExceeded")},
+		"500 is retried":                   {answer(500, `{"__type":"InternalServerError"}`), attempts, isAPIError("InternalServerError")},
+		"503 in HTML is retried":           {answer(503, "<html>busy</html>"), attempts, func(t *testing.T, err error) { require.Error(t, err) }},
+		"a failed condition is not":        {refusal("ConditionalCheckFailedException"), 1, isAPIError("ConditionalCheckFailedException")},
+		"a transaction's conflict is not":  {refusal("TransactionConflictException"), 1, isAPIError("TransactionConflictException")},
+		"a refused permission is not":      {refusal("AccessDeniedException"), 1, isAPIError("AccessDeniedException")},
+		"half an answer of 200 is not":     {truncated, 1, func(t *testing.T, err error) { require.ErrorContains(t, err, "deserialization failed") }},
+		"a wrong checksum goes unnoticed":  {wrongChecksum, 1, func(t *testing.T, err error) { require.NoError(t, err) }},
+		"leftovers in a 200 are no error":  {answer(200, `{"UnprocessedItems":{"t":[{"PutRequest":{"Item":{}}}]}}`), 1, func(t *testing.T, err error) { require.NoError(t, err) }},
+		"a connection that resets is dead": {func(w http.ResponseWriter, _ *http.Request) { hangUp(w) }, attempts, func(t *testing.T, err error) { require.Error(t, err) }},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var seen atomic.Int64
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				seen.Add(1)
+				tt.answer(w, r)
+			}))
+			defer server.Close()
+			table := "t"
+			_, err := storetest.Client(server.URL).PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{}})
+			tt.check(t, err)
+			assert.Equal(t, int64(tt.attempts), seen.Load(), "attempts")
+		})
+	}
+}
+
+// TestSDK_RetryBudget shows the bucket that all calls of one client share: a fan-out under errors starves itself, which
+// bounds a storm of retries (reliability: F23).
+func TestSDK_RetryBudget(t *testing.T) {
+	t.Parallel()
+	const calls, budget = 200, 35 // 500 tokens, 14 a retry after an error
+	var seen atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		seen.Add(1)
+		w.WriteHeader(500)
+	}))
+	defer server.Close()
+	client := storetest.Client(server.URL)
+	table := "t"
+	var wg sync.WaitGroup
+	for range calls {
+		wg.Go(func() {
+			_, err := client.PutItem(context.WithoutCancel(t.Context()), &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{}})
+			assert.Error(t, err)
+		})
+	}
+	wg.Wait()
+	assert.LessOrEqual(t, seen.Load(), int64(calls+budget))
+}
+
+// TestSDK_HangingServer: without a client timeout the SDK would wait for its caller's deadline.
+func TestSDK_HangingServer(t *testing.T) {
+	t.Parallel()
+	var seen atomic.Int64
+	closing := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		seen.Add(1)
+		select {
+		case <-r.Context().Done():
+		case <-closing:
+		}
+	}))
+	defer server.Close()
+	defer close(closing)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	table := "t"
+	_, err := storetest.Client(server.URL).PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{}})
+	require.Error(t, err)
+	assert.NoError(t, ctx.Err(), "it gives up by itself")
+	assert.False(t, errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil)
+	assert.Equal(t, int64(4), seen.Load())
+}
+
+func truncated(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "1000")
+	_, _ = io.WriteString(w, `{"Attributes":{"v":{"N":"1`)
+}
+
+func wrongChecksum(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE([]byte(strings.Repeat("x", 3)))), 10))
+	_, _ = io.WriteString(w, `{}`)
+}
+
+// hangUp closes the connection without an answer.
+func hangUp(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err == nil {
+		_ = conn.Close() // what counts is that it is gone
+	}
+}
