@@ -175,7 +175,7 @@ func TestPool_Close_EndsEveryProcess(t *testing.T) {
 	p := pool(t, nil)
 	r, _ := call(t, p, `{}`)
 	p.Close(time.Second)
-	assert.ErrorIs(t, syscall.Kill(r.PID, 0), syscall.ESRCH)
+	require.ErrorIs(t, syscall.Kill(r.PID, 0), syscall.ESRCH)
 	_, err := p.Invoke(t.Context(), "r-9", "", []byte(`{}`))
 	require.Error(t, err)
 }
