@@ -43,20 +43,20 @@ type competitorCache struct {
 
 // Competitors returns all registered competitors by id, at most a minute old.
 func (s *Store) Competitors(ctx context.Context) (map[string]Competitor, error) {
-	return s.cachedCompetitors(ctx, false)
+	return s.cachedCompetitors(ctx, competitorAge)
 }
 
-// cachedCompetitors returns the cached list; certain asks for one read strongly consistent within the last second.
-func (s *Store) cachedCompetitors(ctx context.Context, certain bool) (map[string]Competitor, error) {
+// cachedCompetitors returns the cached list if it is younger than age. Within a minute an eventually consistent read is
+// good enough, below that only a strongly consistent one counts.
+func (s *Store) cachedCompetitors(ctx context.Context, age time.Duration) (map[string]Competitor, error) {
 	c := &s.competitors
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := s.now()
-	fresh := c.list != nil && now.Sub(c.readAt) < competitorAge
+	now, certain, readAt := s.now(), age < competitorAge, c.readAt
 	if certain {
-		fresh = c.list != nil && now.Sub(c.rechecked) < recheckAge
+		readAt = c.rechecked
 	}
-	if fresh {
+	if c.list != nil && now.Sub(readAt) < age {
 		return c.list, nil
 	}
 	list := map[string]Competitor{}
@@ -141,8 +141,9 @@ func decodeHealth(it item) (received, observed price.Timestamp, err error) {
 // admitCompetitors refuses submissions of competitors that are not registered and active; none for a list older than
 // a second.
 func (s *Store) admitCompetitors(ctx context.Context, submissions []price.Submission, verdicts []Verdict) error {
-	for _, certain := range []bool{false, true} {
-		list, err := s.cachedCompetitors(ctx, certain)
+	for _, age := range []time.Duration{competitorAge, recheckAge} {
+		certain := age == recheckAge
+		list, err := s.cachedCompetitors(ctx, age)
 		if err != nil && !fault.Is(err, fault.Unavailable) {
 			return err
 		}
@@ -223,5 +224,5 @@ func (s *Store) noteHealth(ctx context.Context, submissions []price.Submission, 
 
 // ListCompetitors reads all registered competitors by id, past the cache, for whoever looks after them.
 func (s *Store) ListCompetitors(ctx context.Context) (map[string]Competitor, error) {
-	return s.cachedCompetitors(ctx, true)
+	return s.cachedCompetitors(ctx, 0)
 }

@@ -136,6 +136,20 @@ func TestStore_Record_LateDataFindsItsDuplicateInASegment(t *testing.T) {
 	assert.NotNil(t, segments[0]["expires"])
 }
 
+func TestStore_ListCompetitors_ShowsWhatAnotherProcessJustRegistered(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	clock := func() time.Time { return start.Time() } // no time passes: every cache is fresh
+	one := store.New(client, store.Options{Table: table, Now: clock})
+	list, err := one.ListCompetitors(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, list)
+	register(t, store.New(client, store.Options{Table: table}), "bigmart")
+	list, err = one.ListCompetitors(t.Context())
+	require.NoError(t, err)
+	assert.Contains(t, list, "bigmart")
+}
+
 func TestStore_History_Pages(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
