@@ -22,7 +22,7 @@ const (
 
 type reader interface {
 	Retention() time.Duration
-	Board(ctx context.Context, productID string) (board.Board, error)
+	Product(ctx context.Context, productID string, urls bool) (store.Product, error)
 	Competitors(context.Context) (map[string]store.Competitor, error)
 }
 
@@ -76,7 +76,7 @@ func list(db reader) func(context.Context, *gateway.Request) (gateway.Answer, er
 		if err != nil {
 			return gateway.Answer{}, err
 		}
-		b, err := db.Board(ctx, q.productID)
+		product, err := db.Product(ctx, q.productID, true)
 		if err != nil {
 			return gateway.Answer{}, err
 		}
@@ -86,7 +86,7 @@ func list(db reader) func(context.Context, *gateway.Request) (gateway.Answer, er
 		}
 		now := price.At(r.Received)
 		var rows []row
-		for _, o := range b.Live(now, db.Retention()) {
+		for _, o := range product.Live(now, db.Retention()) {
 			if !q.wants(o) {
 				continue
 			}
@@ -110,7 +110,7 @@ func list(db reader) func(context.Context, *gateway.Request) (gateway.Answer, er
 				out.Next = &next
 				break
 			}
-			out.Offers = append(out.Offers, row.describe())
+			out.Offers = append(out.Offers, row.describe(product.URLs))
 			q.last = row.at.text()
 		}
 		return gateway.Answer{Body: out}, nil
@@ -236,7 +236,7 @@ type row struct {
 	stale   bool
 }
 
-func (r row) describe() offer {
+func (r row) describe(urls map[board.URLHash]string) offer {
 	o := r.offer
 	e := o.Current
 	return offer{
@@ -244,7 +244,7 @@ func (r row) describe() offer {
 		Availability: e.Terms.Availability, Price: e.Terms.Price, Shipping: e.Terms.Shipping, Landed: e.Terms.Landed(), ListPrice: e.Terms.ListPrice,
 		PriceType: e.Terms.PriceType, Promotion: e.Terms.Promotion, PreviousPrice: o.Previous.Price,
 		ObservedAt: e.ObservedAt, FirstSeenAt: o.FirstSeen, LastSeenAt: e.ObservedAt, LastChangedAt: o.RunStart, StaleAt: r.staleAt, Stale: r.stale,
-		Source: source{e.Source.ID, e.Source.Confidence}, ObservationID: e.ID(o.Key),
+		URL: optional(urls[e.URL]), Source: source{e.Source.ID, e.Source.Confidence}, ObservationID: e.ID(o.Key),
 	}
 }
 

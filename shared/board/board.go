@@ -1,6 +1,6 @@
 // Package board is the state of one product, its competitors' offers and their recent observations, as a pure fold.
 //
-// A board is one DynamoDB item, so an offer and its history change in one atomic write. Apply takes a board and new
+// A board is one DynamoDB item (of a product with very many offers: one of several shards), so an offer and its history change in one atomic write. Apply takes a board and new
 // observations and gives the next board and one result each; it does no I/O and reads no clock. What it cannot know
 // from the board alone (older observations, which stand in immutable segments) it asks for by month: the caller loads
 // those months into a History and calls again. Since only the board's version decides who may write, two writers may
@@ -30,9 +30,13 @@ type Entry struct {
 	Terms      price.Terms
 	Source     price.Source
 	URL        URLHash
+	State      State
 	ObservedAt price.Timestamp
 	ReceivedAt price.Timestamp
 }
+
+// State is an observation's state of review. This release keeps what it finds and sets none; it is no content.
+type State uint8
 
 // identity tells an offer's observations apart; see the package comment.
 type identity struct {
@@ -101,15 +105,15 @@ type Previous struct {
 // none is the Previous of an offer whose terms never changed.
 var none = Previous{At: price.NoTime}
 
-// Board is the state of one product.
+// Board is the state of one product, or of one shard of it.
 type Board struct {
-	ProductID  string
-	Version    int64           // 0: never written
-	Flushed    price.Timestamp // newest observedAt ever flushed into a segment; NoTime when none was
-	Offers     []Offer         // by key text
-	Grown      int             // bytes the last write added to the packed tail
-	Marks      Marks           // who wrote the last versions
-	Catalogued bool            // the product is in the catalogue (an `own` attribute stands beside the board)
+	ProductID string
+	Shard     Shard
+	Version   int64           // 0: never written
+	Flushed   price.Timestamp // newest observedAt ever flushed into a segment; NoTime when none was
+	Offers    []Offer         // by key text
+	Grown     int             // bytes the last write added to the packed tail
+	Marks     Marks           // who wrote the last versions
 }
 
 // New returns the board of a product nobody has observed yet.
@@ -177,6 +181,19 @@ func HashURL(url string) (h URLHash) {
 		copy(h[:], sum[:])
 	}
 	return h
+}
+
+// URLs returns the hashes of all urls that the board knows, each of which stands in the product's listing.
+func (b Board) URLs() map[URLHash]bool {
+	known := map[URLHash]bool{}
+	for _, o := range b.Offers {
+		known[o.Current.URL] = true
+		for _, e := range o.Tail {
+			known[e.URL] = true
+		}
+	}
+	delete(known, URLHash{})
+	return known
 }
 
 // Bounds returns the first and the last millisecond of the month.

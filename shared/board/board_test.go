@@ -35,7 +35,7 @@ func (tb *table) board(t require.TestingT) board.Board {
 	if tb.packed.V == 0 {
 		return board.New(product)
 	}
-	b, err := board.Unpack(product, tb.packed)
+	b, err := board.Unpack(product, board.Shard{}, tb.packed)
 	require.NoError(t, err)
 	return b
 }
@@ -72,7 +72,7 @@ func (tb *table) put(t require.TestingT, in []board.Incoming, clock board.Clock)
 		}
 		if change.Write {
 			tb.packed = change.Next.Pack()
-			again, err := board.Unpack(product, tb.packed)
+			again, err := board.Unpack(product, board.Shard{}, tb.packed)
 			require.NoError(t, err)
 			require.Equal(t, tb.packed, again.Pack(), "decode(encode(x)) = x")
 		}
@@ -83,7 +83,7 @@ func (tb *table) put(t require.TestingT, in []board.Incoming, clock board.Clock)
 }
 
 func (tb *table) rows(t require.TestingT) []board.Row {
-	return board.Rows(tb.board(t), tb.month(t, ""), price.NoTime, 1<<62)
+	return board.Rows([]board.Board{tb.board(t)}, tb.month(t, ""), price.NoTime, 1<<62)
 }
 
 func usd(minor int64) price.Money { return price.Money{Minor: minor, Currency: "USD"} }

@@ -12,9 +12,12 @@ import (
 	"pricing/shared/price"
 )
 
-// format1 is the first byte of every packed form this release writes. A form keeps its decoder for ever and is
-// readable one release before it is written; a byte nobody knows is an error, never an empty board.
-const format1 = 1
+// The first byte of every packed form. A form keeps its decoder for ever and is readable one release before it is
+// written; a byte nobody knows is an error, never an empty board.
+const (
+	format1 = 1 // what this release writes
+	format2 = 2 // the same, and an entry may have a State; written only to keep the states of a board that has some
+)
 
 // ErrFormat is what a packed form that this release cannot read is reported as. It must never be overwritten.
 var ErrFormat = errors.New("unknown or damaged packed form")
@@ -41,9 +44,10 @@ func (b Board) Pack() Packed {
 	return p
 }
 
-// Unpack decodes a board's attributes; errors wrap ErrFormat.
-func Unpack(productID string, p Packed) (Board, error) {
+// Unpack decodes the attributes of a product's board or shard; errors wrap ErrFormat.
+func Unpack(productID string, shard Shard, p Packed) (Board, error) {
 	b := New(productID)
+	b.Shard = shard
 	b.Version, b.Flushed = p.V, p.F
 	if len(p.W) != len(b.Marks)*len(Mark{}) {
 		return Board{}, fmt.Errorf("unpack board: %w: %d bytes of marks", ErrFormat, len(p.W))
@@ -91,7 +95,7 @@ func (b Board) pack() (h []byte, tail int) {
 	if len(b.Offers) > 0 {
 		baseLag = lag(b.Offers[0].Current)
 	}
-	h = append(h, format1)
+	h = append(h, d.format())
 	h = binary.AppendUvarint(h, uint64(b.Grown))
 	h = binary.AppendVarint(h, baseLag)
 	h = d.append(h)
@@ -120,10 +124,7 @@ func (b Board) pack() (h []byte, tail int) {
 }
 
 func (b *Board) unpack(d *decoder) {
-	if d.byte() != format1 {
-		d.fail("format byte")
-		return
-	}
+	d.format()
 	b.Grown = int(min(d.uvarint(), 1<<20))
 	baseLag := d.varint()
 	d.dictionary()
@@ -176,7 +177,7 @@ func packSegment(offers []SegmentOffer) []byte {
 	}
 	d.sort()
 	baseLag := lag(offers[0].Entries[0])
-	h := []byte{format1}
+	h := []byte{d.format()}
 	h = binary.AppendVarint(h, int64(newest))
 	h = binary.AppendVarint(h, baseLag)
 	h = d.append(h)
@@ -192,9 +193,7 @@ func packSegment(offers []SegmentOffer) []byte {
 // UnpackSegment decodes a segment's bytes; errors wrap ErrFormat.
 func UnpackSegment(productID string, h []byte) ([]SegmentOffer, error) {
 	d := decoder{b: h}
-	if d.byte() != format1 {
-		d.fail("format byte")
-	}
+	d.format()
 	newest := price.Timestamp(d.varint())
 	if newest < minTime || newest > maxTime {
 		d.fail("time")
@@ -222,6 +221,7 @@ func lag(e Entry) int64 { return int64(e.ReceivedAt - e.ObservedAt) }
 type dictionary struct {
 	sources    []source
 	currencies []string
+	states     bool // some entry has one
 }
 
 type source struct {
@@ -236,6 +236,7 @@ func (d *dictionary) add(entries ...Entry) {
 			d.sources = append(d.sources, s)
 		}
 		d.addMoney(e.Terms.Price, e.Terms.Shipping, e.Terms.ListPrice)
+		d.states = d.states || e.State != 0
 	}
 }
 
@@ -245,6 +246,14 @@ func (d *dictionary) addMoney(amounts ...price.Money) {
 			d.currencies = append(d.currencies, m.Currency)
 		}
 	}
+}
+
+// format returns the least format that can hold the entries.
+func (d *dictionary) format() byte {
+	if d.states {
+		return format2
+	}
+	return format1
 }
 
 func (d *dictionary) sort() {
@@ -277,10 +286,11 @@ const (
 	hasTerms = 1 << iota
 	hasSource
 	hasConfidence
-	hasURL     // differs and is set: 6 bytes
-	hasNoURL   // differs and is none
-	hasState   // reserved: a review state; no release writes it yet
-	knownFlags = hasTerms | hasSource | hasConfidence | hasURL | hasNoURL
+	hasURL      // differs and is set: 6 bytes
+	hasNoURL    // differs and is none
+	hasState    // format 2
+	knownFlags1 = hasState - 1
+	knownFlags2 = hasState<<1 - 1
 )
 
 // What the byte after hasTerms says: the terms that differ, in this order.
@@ -335,6 +345,10 @@ func (d *dictionary) appendEntry(h []byte, e, ref Entry) []byte {
 	default:
 		h[at] |= hasURL
 		h = append(h, e.URL[:]...)
+	}
+	if e.State != ref.State {
+		h[at] |= hasState
+		h = append(h, byte(e.State))
 	}
 	h = binary.AppendUvarint(h, uint64(ref.ObservedAt-e.ObservedAt))
 	return binary.AppendVarint(h, lag(e)-lag(ref))

@@ -16,9 +16,22 @@ const (
 // decoder reads a packed form. After the first fault every read gives zero values, so that reading code has no error
 // paths; done tells.
 type decoder struct {
-	b   []byte
-	d   dictionary
-	err error
+	b     []byte
+	d     dictionary
+	known byte // flags an entry may have in this format
+	err   error
+}
+
+// format reads the format byte.
+func (d *decoder) format() {
+	switch d.byte() {
+	case format1:
+		d.known = knownFlags1
+	case format2:
+		d.known = knownFlags2
+	default:
+		d.fail("format byte")
+	}
 }
 
 func (d *decoder) fail(what string) {
@@ -109,7 +122,7 @@ func (d *decoder) entries(to []Entry, n uint64, ref Entry) []Entry {
 func (d *decoder) entry(ref Entry) Entry {
 	e := ref
 	flags := d.byte()
-	if flags&^knownFlags != 0 {
+	if flags&^d.known != 0 {
 		d.fail("entry flags")
 		return e
 	}
@@ -131,6 +144,9 @@ func (d *decoder) entry(ref Entry) Entry {
 	}
 	if flags&hasURL != 0 {
 		copy(e.URL[:], d.bytes(uint64(len(e.URL))))
+	}
+	if flags&hasState != 0 {
+		e.State = State(d.byte())
 	}
 	e.ObservedAt = ref.ObservedAt - price.Timestamp(d.span())
 	if e.ObservedAt < minTime {

@@ -13,12 +13,14 @@ import (
 const (
 	kilobyte = 1024
 	reserve  = 96 // least room for a tail, in bytes: about ten observations a segment
+	ownRoom  = 40 // kept free on an undivided board, where a product's own prices stand beside it
 )
 
 // Segment is a part of the history, never changed once written. Its key is its month and the version of the board it
 // was flushed from, so every writer of that version makes the same item.
 type Segment struct {
 	Month   Month
+	Shard   Shard // flushed from this one
 	Version int64
 	H       []byte
 	N       int // observations
@@ -34,6 +36,9 @@ func (b Board) FlushDue() bool {
 		return false
 	}
 	size := b.size(len(h))
+	if b.Shard.N == 0 {
+		size += ownRoom
+	}
 	limit := roundUp(size-tail+max(reserve, b.Grown), kilobyte)
 	return size+b.Grown > limit
 }
@@ -52,6 +57,9 @@ func (b Board) tailLength() int {
 // and one more, a map 3 bytes and 1 per element. The attributes beside the board (own prices) are not counted.
 func (b Board) size(h int) int {
 	n := len("pk") + len("p#") + len(b.ProductID) + len("sk") + len("board")
+	if b.Shard.N > 0 {
+		n += len("#") + len(b.Shard.String())
+	}
 	n += len("v") + numberSize(b.Version) + len("w") + len(b.Marks)*len(Mark{}) + len("h") + h + len("o") + 3
 	if b.Flushed != price.NoTime {
 		n += len("f") + numberSize(int64(b.Flushed))
@@ -85,7 +93,7 @@ func (b Board) segments() []Segment {
 	}
 	segments := make([]Segment, 0, len(months))
 	for m, offers := range months {
-		s := Segment{Month: m, Version: b.Version, H: packSegment(offers), Low: maxTime, High: minTime}
+		s := Segment{Month: m, Shard: b.Shard, Version: b.Version, H: packSegment(offers), Low: maxTime, High: minTime}
 		for _, o := range offers {
 			s.N += len(o.Entries)
 			s.High = max(s.High, o.Entries[0].ObservedAt)
@@ -97,8 +105,8 @@ func (b Board) segments() []Segment {
 	return segments
 }
 
-// Rows returns the observations of segments and a board's tail within [from, to], each once, oldest first.
-func Rows(b Board, segments [][]SegmentOffer, from, to price.Timestamp) []Row {
+// Rows returns the observations of segments and boards' tails within [from, to], each once, oldest first.
+func Rows(boards []Board, segments [][]SegmentOffer, from, to price.Timestamp) []Row {
 	var rows []Row
 	add := func(key price.OfferKey, entries []Entry) {
 		for _, e := range entries {
@@ -107,8 +115,10 @@ func Rows(b Board, segments [][]SegmentOffer, from, to price.Timestamp) []Row {
 			}
 		}
 	}
-	for _, o := range b.Offers {
-		add(o.Key, o.Tail)
+	for _, b := range boards {
+		for _, o := range b.Offers {
+			add(o.Key, o.Tail)
+		}
 	}
 	for _, s := range segments {
 		for _, o := range s {

@@ -20,10 +20,10 @@ type Window struct {
 // History returns a window's observations in order and whether more follow. Observations that left the retention are
 // the caller's to exclude by From. A product nobody knows is a NotFound fault.
 //
-// The board is read before the segments, both strongly consistent: whatever left its tail in between stands in a
+// The boards are read before the segments, both strongly consistent: whatever left a tail in between stands in a
 // segment by then, and what is seen in both counts once.
 func (s *Store) History(ctx context.Context, productID string, w Window) (rows []board.Row, more bool, err error) {
-	b, err := s.Board(ctx, productID)
+	product, err := s.Product(ctx, productID, false)
 	if err != nil {
 		return nil, false, err
 	}
@@ -37,9 +37,9 @@ func (s *Store) History(ctx context.Context, productID string, w Window) (rows [
 	if w.From > w.To {
 		return nil, false, nil
 	}
-	p := page{window: w, board: b, from: w.From, to: w.To}
-	if w.From <= b.Flushed { // what is newer than that stands in the tail
-		pk, first, last := productKey(productID), monthKey(board.MonthOf(w.From)), monthKey(board.MonthOf(min(w.To, b.Flushed)))+"~"
+	p := page{window: w, boards: product.Boards, from: w.From, to: w.To}
+	if w.From <= product.flushed() { // what is newer than that stands in the tail
+		pk, first, last := productKey(productID), monthKey(board.MonthOf(w.From)), monthKey(board.MonthOf(min(w.To, product.flushed())))+"~"
 		err = s.query(ctx, pk, first, last, w.Descending, true, func(it item) (bool, error) {
 			offers, err := board.UnpackSegment(productID, blob(it, "h"))
 			if err != nil {
@@ -65,7 +65,7 @@ func segmentMonth(sk string) board.Month {
 // page gathers rows month by month, so that a page of a long history reads only the months it shows.
 type page struct {
 	window   Window
-	board    board.Board
+	boards   []board.Board
 	from, to price.Timestamp // what is not yet in rows
 	month    board.Month
 	segments [][]board.SegmentOffer // of month
@@ -109,7 +109,7 @@ func (p *page) finish() {
 }
 
 func (p *page) take(from, to price.Timestamp) {
-	rows := board.Rows(p.board, p.segments, from, to)
+	rows := board.Rows(p.boards, p.segments, from, to)
 	p.segments = nil
 	for i := range rows {
 		row := rows[i]

@@ -1,92 +1,183 @@
 package store
 
 import (
-	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"pricing/shared/board"
-	"pricing/shared/fault"
 	"pricing/shared/price"
 )
 
 const (
 	competitorsKey = "competitors"
 	boardSK        = "board"
-	label          = "1" // of a board that was never split
+	listingSK      = "listing"
 )
 
 func productKey(id string) string   { return "p#" + id }
 func gtinKey(g price.GTIN) string   { return "g#" + string(g) }
 func monthKey(m board.Month) string { return "seg#" + string(m) + "#" }
 func segmentKey(s board.Segment) string {
-	return fmt.Sprintf("%s%s#%010d", monthKey(s.Month), label, s.Version)
+	return fmt.Sprintf("%s%s#%010d", monthKey(s.Month), s.Shard, s.Version)
 }
 
-// Board reads a product's board strongly consistent. A product that was never observed nor put into the catalogue is
-// a NotFound fault.
-func (s *Store) Board(ctx context.Context, productID string) (board.Board, error) {
-	it, err := s.find(ctx, productKey(productID), boardSK, true)
-	if fault.Is(err, fault.NotFound) {
-		return board.Board{}, fault.New(fault.NotFound, fault.CodeUnknownProduct,
-			"No product "+strconv.Quote(productID)+" is in the catalogue, and none was observed.")
+// boardKey returns the sort key of a shard, or of the whole board.
+func boardKey(s board.Shard) string {
+	if s.N == 0 {
+		return boardSK
 	}
+	return boardSK + "#" + s.String()
+}
+
+// parseBoardKey is the inverse of boardKey.
+func parseBoardKey(sk string) (board.Shard, error) {
+	if sk == boardSK {
+		return board.Shard{}, nil
+	}
+	label, ok := strings.CutPrefix(sk, boardSK+"#")
+	if !ok {
+		return board.Shard{}, fmt.Errorf("%w: sort key %q", board.ErrFormat, sk)
+	}
+	return board.ParseShard(label)
+}
+
+// directory is what the item "board" says beside, or instead of, a board.
+type directory struct {
+	version    int64 // of the item, whatever it holds
+	shards     int   // 0: the product's board is not divided
+	past       []int // the numbers of shards it had before, least first
+	catalogued bool
+	own        board.Own
+}
+
+// lineage returns the shard and those its offers were in before, whose segments hold their older history.
+func (d directory) lineage(s board.Shard) []board.Shard {
+	if s.N == 0 {
+		return []board.Shard{s}
+	}
+	shards := []board.Shard{{}}
+	for _, n := range d.past {
+		shards = append(shards, s.Ancestor(n))
+	}
+	return append(shards, s)
+}
+
+// stored is an item of a product's board.
+type stored struct {
+	directory directory    // of the item "board"
+	shard     board.Shard  // which part of the product it is or was
+	board     *board.Board // nil: a directory, or the marker that a divided shard leaves behind
+}
+
+// decodeStored reads the whole board, its directory, a shard or a marker. What this release does not know is an error,
+// never an empty board.
+func decodeStored(productID string, it item) (stored, error) {
+	wrap := func(err error) error {
+		return fmt.Errorf("%s of %s: %w: %w", text(it, "sk"), productID, board.ErrFormat, err)
+	}
+	shard, err := parseBoardKey(text(it, "sk"))
 	if err != nil {
-		return board.Board{}, err
+		return stored{}, wrap(err)
 	}
-	return decodeBoard(productID, it)
+	st := stored{shard: shard}
+	if _, ok := it["own"]; ok {
+		st.directory.catalogued = true
+		if st.directory.own, err = board.ParseOwn(text(it, "own")); err != nil {
+			return stored{}, wrap(err)
+		}
+	}
+	if _, versioned := it["v"]; !versioned && shard.N == 0 { // nothing but own prices
+		b := board.New(productID)
+		st.board = &b
+		return st, nil
+	}
+	if st.directory.version, err = integer(it, "v"); err != nil {
+		return stored{}, wrap(err)
+	}
+	_, divided := it["shards"]
+	_, moved := it["moved"]
+	switch {
+	case divided && shard.N == 0:
+		if err := st.directory.decodeShards(it); err != nil {
+			return stored{}, wrap(err)
+		}
+		return st, nil
+	case moved && shard.N > 0:
+		return st, nil
+	}
+	b, err := decodeBoard(productID, shard, it)
+	if err != nil {
+		return stored{}, wrap(err)
+	}
+	st.board = &b
+	return st, nil
 }
 
-// decodeBoard reads a board's item. A board without a version holds nothing but own prices. What this release does
-// not know is an error, never an empty board.
-func decodeBoard(productID string, it item) (board.Board, error) {
-	_, catalogued := it["own"]
-	_, versioned := it["v"]
-	if !versioned {
-		b := board.New(productID)
-		b.Catalogued = catalogued
-		return b, nil
+func (d *directory) decodeShards(it item) error {
+	counts, ok := it["past"].(*types.AttributeValueMemberL)
+	if !ok {
+		return fmt.Errorf("attribute past is no list")
 	}
+	all := append(slices.Clone(counts.Value), it["shards"])
+	for _, count := range all {
+		n, err := integer(item{"shards": count}, "shards")
+		if err != nil {
+			return err
+		}
+		if _, err := board.ParseShard(board.Shard{N: int(n)}.String()); err != nil || n < 2 {
+			return fmt.Errorf("%d shards", n)
+		}
+		d.past = append(d.past, int(n))
+	}
+	d.shards = d.past[len(d.past)-1]
+	d.past = d.past[:len(d.past)-1]
+	return nil
+}
+
+func decodeBoard(productID string, shard board.Shard, it item) (board.Board, error) {
 	offers, ok := it["o"].(*types.AttributeValueMemberM)
 	if !ok {
-		return board.Board{}, fmt.Errorf("board of %s: %w: no offers", productID, board.ErrFormat)
+		return board.Board{}, fmt.Errorf("attribute o is no map")
 	}
 	p := board.Packed{F: price.NoTime, O: make(map[string]string, len(offers.Value)), H: blob(it, "h"), W: blob(it, "w")}
 	var err error
 	if p.V, err = integer(it, "v"); err != nil {
-		return board.Board{}, fmt.Errorf("board of %s: %w: %w", productID, board.ErrFormat, err)
+		return board.Board{}, err
 	}
 	if _, ok := it["f"]; ok {
 		f, err := integer(it, "f")
 		if err != nil {
-			return board.Board{}, fmt.Errorf("board of %s: %w: %w", productID, board.ErrFormat, err)
+			return board.Board{}, err
 		}
 		p.F = price.Timestamp(f)
 	}
 	for name, value := range offers.Value {
 		s, _ := value.(*types.AttributeValueMemberS)
 		if s == nil {
-			return board.Board{}, fmt.Errorf("board of %s: %w: offer %q is no text", productID, board.ErrFormat, name)
+			return board.Board{}, fmt.Errorf("offer %q is no text", name)
 		}
 		p.O[name] = s.Value
 	}
-	b, err := board.Unpack(productID, p)
-	if err != nil {
-		return board.Board{}, fmt.Errorf("board of %s: %w", productID, err)
-	}
-	b.Catalogued = catalogued
-	return b, nil
+	return board.Unpack(productID, shard, p)
 }
 
-func offerMap(offers map[string]string) types.AttributeValue {
-	m := make(item, len(offers))
-	for name, value := range offers {
-		m[name] = str(value)
+// boardAttributes returns a board's attributes but its key.
+func boardAttributes(b board.Board) item {
+	p := b.Pack()
+	offers := make(item, len(p.O))
+	for name, value := range p.O {
+		offers[name] = str(value)
 	}
-	return &types.AttributeValueMemberM{Value: m}
+	it := item{"v": number(p.V), "o": &types.AttributeValueMemberM{Value: offers}, "h": bin(p.H), "w": bin(p.W)}
+	if p.F != price.NoTime {
+		it["f"] = number(int64(p.F))
+	}
+	return it
 }
 
 // grace is how long after its newest observation left the retention a segment may be deleted.
@@ -100,17 +191,6 @@ func segmentItem(productID string, seg board.Segment, retention time.Duration) i
 	it["hi"] = number(int64(seg.High))
 	it["expires"] = number(seg.High.Add(retention + grace).Time().Unix())
 	return it
-}
-
-// month reads the flushed history of one month strongly consistent.
-func (s *Store) month(ctx context.Context, productID string, m board.Month) ([][]board.SegmentOffer, error) {
-	var segments [][]board.SegmentOffer
-	err := s.query(ctx, productKey(productID), monthKey(m), monthKey(m)+"~", false, true, func(it item) (bool, error) {
-		offers, err := board.UnpackSegment(productID, blob(it, "h"))
-		segments = append(segments, offers)
-		return true, err
-	})
-	return segments, err
 }
 
 func text(it item, name string) string {

@@ -3,14 +3,7 @@ package store
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	mathrand "math/rand/v2"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"pricing/shared/board"
 	"pricing/shared/fault"
@@ -36,68 +29,152 @@ func (s *Store) Record(ctx context.Context, submissions []price.Submission, rece
 	if err := s.admitCompetitors(ctx, submissions, verdicts); err != nil {
 		return nil, fmt.Errorf("check competitors: %w", err)
 	}
-	work := groupByProduct(submissions, verdicts, received)
-	if err := s.loadBoards(ctx, work); err != nil {
+	parts := groupByProduct(submissions, verdicts, received)
+	parts, err := s.locate(ctx, parts)
+	if err != nil {
 		if !fault.Is(err, fault.Unavailable) {
 			return nil, fmt.Errorf("read boards: %w", err)
 		}
-		for _, w := range work {
-			w.fail(verdicts, err)
+		for _, p := range parts {
+			p.fail(verdicts, err)
 		}
 		return verdicts, nil
 	}
-	writer := boardWriter{store: s, clock: board.Clock{Now: received, Retention: s.retention}, dryRun: dryRun}
-	_, _ = rand.Read(writer.mark[:]) // never fails (crypto/rand)
-	eachOf(len(work), s.width, func(i int) {
-		w := work[i]
-		results, catalogued, err := writer.write(ctx, w)
-		if err != nil {
-			w.fail(verdicts, err)
-			return
-		}
-		for n, at := range w.items {
-			verdicts[at].Result, verdicts[at].Catalogued = results[n], catalogued
-		}
-	})
+	w := boardWriter{store: s, clock: board.Clock{Now: received, Retention: s.retention}, dryRun: dryRun, verdicts: verdicts}
+	_, _ = rand.Read(w.mark[:]) // never fails (crypto/rand)
+	eachOf(len(parts), s.width, func(i int) { w.write(ctx, parts[i]) })
 	if !dryRun {
 		s.noteHealth(ctx, submissions, verdicts, received)
 	}
 	return verdicts, nil
 }
 
-// boardWork is the part of a request that concerns one product.
-type boardWork struct {
-	board board.Board
-	in    []board.Incoming
-	items []int // where in the request
-	err   error // the board could not be read
+// part is the part of a request that concerns one board: a product's whole board or one of its shards.
+type part struct {
+	productID string
+	directory directory
+	board     *board.Board // as last read; nil when it has to be looked for anew
+	in        []board.Incoming
+	urls      map[board.URLHash]string // of in, not yet in the listing
+	items     []int                    // where in the request
+	tried     map[int64][]board.Result // results by the version an attempt would have made
+	attempts  int
+	moves     int   // how often the board was not where it was looked for
+	divided   bool  // this request has tried to divide it
+	err       error // the board could not be read
 }
 
-func (w *boardWork) fail(verdicts []Verdict, err error) {
-	for _, at := range w.items {
+func (p *part) fail(verdicts []Verdict, err error) {
+	for _, at := range p.items {
 		verdicts[at].Err = err
 	}
 }
 
-func groupByProduct(submissions []price.Submission, verdicts []Verdict, received price.Timestamp) []*boardWork {
-	var work []*boardWork
-	byProduct := map[string]*boardWork{}
+func (p *part) settle(verdicts []Verdict, results []board.Result) {
+	for n, at := range p.items {
+		verdicts[at].Result, verdicts[at].Catalogued = results[n], p.directory.catalogued
+	}
+}
+
+func groupByProduct(submissions []price.Submission, verdicts []Verdict, received price.Timestamp) []*part {
+	var parts []*part
+	byProduct := map[string]*part{}
 	for i, sub := range submissions {
 		if verdicts[i].Err != nil {
 			continue
 		}
 		o := sub.Observation
 		o.Key.ProductID = verdicts[i].ProductID
-		w := byProduct[o.Key.ProductID]
-		if w == nil {
-			w = &boardWork{board: board.New(o.Key.ProductID)}
-			byProduct[o.Key.ProductID] = w
-			work = append(work, w)
+		p := byProduct[o.Key.ProductID]
+		if p == nil {
+			p = &part{productID: o.Key.ProductID, urls: map[board.URLHash]string{}, tried: map[int64][]board.Result{}}
+			byProduct[o.Key.ProductID] = p
+			parts = append(parts, p)
 		}
-		w.items = append(w.items, i)
-		w.in = append(w.in, board.Incoming{Key: o.Key, Entry: board.NewEntry(o, received)})
+		e := board.NewEntry(o, received)
+		p.items = append(p.items, i)
+		p.in = append(p.in, board.Incoming{Key: o.Key, Entry: e})
+		if o.URL != "" {
+			p.urls[e.URL] = o.URL
+		}
 	}
-	return work
+	return parts
+}
+
+// divide gives each of d's shards its share of the part, in the order of the shards. What earlier attempts did is
+// kept: a shard has the marks of what it was divided from.
+func (p *part) divide(d directory) []*part {
+	if d.shards == 0 {
+		p.directory = d
+		return []*part{p}
+	}
+	shares := make([]*part, d.shards)
+	var parts []*part
+	for n, in := range p.in {
+		i := board.ShardOf(in.Key, d.shards).I
+		if shares[i] == nil {
+			shares[i] = &part{productID: p.productID, directory: d, urls: map[board.URLHash]string{}, tried: map[int64][]board.Result{},
+				attempts: p.attempts, moves: p.moves, divided: p.divided}
+		}
+		share := shares[i]
+		share.in, share.items = append(share.in, in), append(share.items, p.items[n])
+		for v, results := range p.tried {
+			share.tried[v] = append(share.tried[v], results[n])
+		}
+		if url, ok := p.urls[in.Entry.URL]; ok {
+			share.urls[in.Entry.URL] = url
+		}
+	}
+	for _, share := range shares {
+		if share != nil {
+			parts = append(parts, share)
+		}
+	}
+	return parts
+}
+
+// locate reads the boards of a request, eventually consistent: a stale one fails its version check. Divided products
+// cost a second round for their shards; a shard that is missing or has moved is left to be looked for anew.
+func (s *Store) locate(ctx context.Context, products []*part) ([]*part, error) {
+	keys := make([]item, len(products))
+	byKey := map[string]*part{}
+	for i, p := range products {
+		empty := board.New(p.productID)
+		p.board = &empty
+		keys[i] = key(productKey(p.productID), boardSK)
+		byKey[productKey(p.productID)] = p
+	}
+	items, err := s.batchGet(ctx, keys, false)
+	if err != nil {
+		return products, err
+	}
+	for _, it := range items {
+		p := byKey[text(it, "pk")]
+		st, err := decodeStored(p.productID, it)
+		p.board, p.directory, p.err = st.board, st.directory, err
+	}
+	var parts []*part
+	keys, byKey = nil, map[string]*part{}
+	for _, p := range products {
+		for _, share := range p.divide(p.directory) {
+			parts = append(parts, share)
+			if n := p.directory.shards; n > 0 {
+				at := key(productKey(p.productID), boardKey(board.ShardOf(share.in[0].Key, n)))
+				keys = append(keys, at)
+				byKey[text(at, "pk")+" "+text(at, "sk")] = share
+			}
+		}
+	}
+	items, err = s.batchGet(ctx, keys, false)
+	if err != nil {
+		return parts, err
+	}
+	for _, it := range items {
+		p := byKey[text(it, "pk")+" "+text(it, "sk")]
+		st, err := decodeStored(p.productID, it)
+		p.board, p.err = st.board, err
+	}
+	return parts, nil
 }
 
 // resolveProducts fills the verdicts' product ids. A gtin is looked up strongly consistent, so that none is refused
@@ -136,202 +213,4 @@ func (s *Store) resolveProducts(ctx context.Context, submissions []price.Submiss
 		}
 	}
 	return nil
-}
-
-// loadBoards reads the boards of a request, eventually consistent: a stale one fails its version check.
-func (s *Store) loadBoards(ctx context.Context, work []*boardWork) error {
-	keys := make([]item, len(work))
-	byKey := make(map[string]*boardWork, len(work))
-	for i, w := range work {
-		pk := productKey(w.board.ProductID)
-		keys[i] = key(pk, boardSK)
-		byKey[pk] = w
-	}
-	items, err := s.batchGet(ctx, keys, false)
-	if err != nil {
-		return err
-	}
-	for _, it := range items {
-		w := byKey[text(it, "pk")]
-		w.board, w.err = decodeBoard(w.board.ProductID, it)
-	}
-	return nil
-}
-
-// Attempts at one board. The first two need no new read; from the third on the writer waits with full jitter. A single
-// observation's client gives up early: it repeats at no cost, while many waiting writers of one hot product only make
-// it hotter.
-const (
-	maxWrites       = 10
-	maxWritesSingle = 6
-)
-
-// boardWriter writes the boards of one request.
-type boardWriter struct {
-	store  *Store
-	clock  board.Clock
-	mark   board.Mark
-	dryRun bool
-}
-
-// write applies a product's observations and stores the board, again and again while other writers come first.
-func (bw boardWriter) write(ctx context.Context, w *boardWork) (results []board.Result, catalogued bool, err error) {
-	if w.err != nil {
-		return nil, false, w.err
-	}
-	attempts := maxWrites
-	if len(w.in) == 1 {
-		attempts = maxWritesSingle
-	}
-	b := w.board
-	tried := map[int64][]board.Result{} // results by the version an attempt would have made
-	for n := 1; ; n++ {
-		if ctx.Err() != nil {
-			return nil, false, unavailable("The deadline came near before this could be stored; repeat it.", context.Cause(ctx))
-		}
-		change, err := bw.apply(ctx, b, w.in)
-		if err != nil {
-			return nil, false, err
-		}
-		if !change.Write || bw.dryRun {
-			return change.Results, b.Catalogued, nil
-		}
-		for _, seg := range change.Segments {
-			if _, err := bw.store.put(ctx, segmentItem(b.ProductID, seg, bw.store.retention)); err != nil {
-				return nil, false, fmt.Errorf("put segment: %w", err)
-			}
-		}
-		tried[change.Next.Version] = change.Results
-		current, err := bw.store.updateBoard(ctx, b, change.Next)
-		if err == nil {
-			return change.Results, b.Catalogued, nil
-		}
-		if !errors.Is(err, errLost) {
-			return nil, false, err
-		}
-		if current != nil {
-			if results, ok := landed(*current, tried, bw.mark); ok {
-				return results, current.Catalogued, nil
-			}
-		}
-		if n == attempts {
-			return nil, false, unavailable("Many clients write this product at once; repeat it.", err)
-		}
-		if current == nil || n > 1 {
-			if current, err = bw.reread(ctx, b.ProductID, n); err != nil {
-				return nil, false, err
-			}
-			if results, ok := landed(*current, tried, bw.mark); ok {
-				return results, current.Catalogued, nil
-			}
-		}
-		b = *current
-	}
-}
-
-// landed finds the attempt that did write the board although its answer said otherwise or was lost.
-func landed(b board.Board, tried map[int64][]board.Result, mark board.Mark) ([]board.Result, bool) {
-	for v, results := range tried {
-		if b.WroteBy(v, mark) {
-			return results, true
-		}
-	}
-	return nil, false
-}
-
-// apply runs the fold, loading the months it asks for. They are read strongly consistent: the version check does not
-// protect against a segment that a weaker read misses.
-func (bw boardWriter) apply(ctx context.Context, b board.Board, in []board.Incoming) (board.Change, error) {
-	var history board.History
-	for {
-		change, need := board.Apply(b, in, bw.clock, bw.mark, &history)
-		if len(need) == 0 {
-			return change, nil
-		}
-		for _, m := range need {
-			segments, err := bw.store.month(ctx, b.ProductID, m)
-			if err != nil {
-				return board.Change{}, fmt.Errorf("read history of %s: %w", m, err)
-			}
-			history.Add(m, segments...)
-		}
-	}
-}
-
-// reread waits and reads the board strongly consistent.
-func (bw boardWriter) reread(ctx context.Context, productID string, n int) (*board.Board, error) {
-	if err := pause(ctx, n); err != nil {
-		return nil, unavailable("The deadline came near before this could be stored; repeat it.", err)
-	}
-	b, err := bw.store.Board(ctx, productID)
-	if fault.Is(err, fault.NotFound) {
-		b, err = board.New(productID), nil
-	}
-	return &b, err
-}
-
-// errLost is a board update that another writer came before.
-var errLost = errors.New("the board was written by another")
-
-// updateBoard stores next if the table still holds old's version. When another writer was first the error is errLost,
-// with the board that stands there if DynamoDB returned it. Attributes beside the board (own prices) are untouched.
-func (s *Store) updateBoard(ctx context.Context, old, next board.Board) (current *board.Board, err error) {
-	p := next.Pack()
-	in := &dynamodb.UpdateItemInput{
-		TableName:                           s.table,
-		Key:                                 key(productKey(next.ProductID), boardSK),
-		UpdateExpression:                    aws.String("SET v = :v, o = :o, h = :h, w = :w"),
-		ConditionExpression:                 aws.String("v = :old"),
-		ExpressionAttributeValues:           item{":v": number(p.V), ":o": offerMap(p.O), ":h": bin(p.H), ":w": bin(p.W)},
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		ReturnConsumedCapacity:              types.ReturnConsumedCapacityTotal,
-	}
-	if p.F != price.NoTime {
-		in.UpdateExpression = aws.String(*in.UpdateExpression + ", f = :f")
-		in.ExpressionAttributeValues[":f"] = number(int64(p.F))
-	}
-	if old.Version == 0 {
-		in.ConditionExpression = aws.String("attribute_not_exists(v)")
-	} else {
-		in.ExpressionAttributeValues[":old"] = number(old.Version)
-	}
-	out, err := s.db.UpdateItem(ctx, in)
-	var lost *types.ConditionalCheckFailedException
-	var conflict *types.TransactionConflictException
-	switch {
-	case err == nil:
-		wrote(ctx, out.ConsumedCapacity)
-		return nil, nil
-	case errors.As(err, &lost):
-		_ = s.failed(ctx, "update board", err) // counts the call
-		if lost.Item == nil {
-			return nil, errLost
-		}
-		b, err := decodeBoard(next.ProductID, lost.Item)
-		if err != nil {
-			return nil, err
-		}
-		return &b, errLost
-	case errors.As(err, &conflict):
-		_ = s.failed(ctx, "update board", err) // counts the call
-		return nil, errLost
-	}
-	return nil, s.failed(ctx, "update board", err)
-}
-
-func unavailable(detail string, cause error) error {
-	return fault.New(fault.Unavailable, fault.CodeThrottled, detail).Because(cause)
-}
-
-// pause waits before try number n with full jitter, growing from 25 ms to at most 1.6 s.
-func pause(ctx context.Context, n int) error {
-	const base, most = 25 * time.Millisecond, 6
-	timer := time.NewTimer(mathrand.N(base << min(n, most)))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

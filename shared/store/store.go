@@ -2,8 +2,11 @@
 //
 // The rule of every write stands in its condition; nothing is read and then written without one. Keys:
 //
-//	p#<productId>     board                       the product's board (package board)
-//	p#<productId>     seg#<yyyy-mm>#1#<version>   flushed history of one month, never changed
+//	p#<productId>     board                          the product's board (package board), or the directory of its shards;
+//	                                                 own prices beside either
+//	p#<productId>     board#<n>.<i>                  a shard, or the marker that one left when it was divided
+//	p#<productId>     listing, listing#<i>           urls by their hash
+//	p#<productId>     seg#<yyyy-mm>#<label>#<version>  flushed history of one month, never changed
 //	competitors       <competitorId>              a competitor, and <competitorId>#health beside it
 //	g#<GTIN-14>       product                     the product that has the gtin
 //	t#<key id>        token                       an API token's record

@@ -85,14 +85,14 @@ func TestStore_Record(t *testing.T) {
 	assert.Equal(t, []string{"duplicate", "unchanged", "changed", "changed", "conflict"}, outcomes(record(t, s, at(101),
 		seen("P1", "bigmart", at(0), 1995), seen("P1", "bigmart", at(1), 1995), seen("P2", "bigmart", at(2), 400), seen("P2", "bigmart", at(1), 450), seen("P1", "shopx", at(0), 1))))
 
-	b, err := s.Board(t.Context(), "P2")
+	b, err := s.Product(t.Context(), "P2", false)
 	require.NoError(t, err)
 	o, ok := b.Find(price.OfferKey{ProductID: "P2", CompetitorID: "bigmart"})
 	require.True(t, ok)
 	assert.Equal(t, "4.50 USD", o.Previous.Price.String(), "a batch is applied in the order of observedAt")
 	assert.Len(t, history(t, s, "P2"), 3)
 
-	_, err = s.Board(t.Context(), "NOPE")
+	_, err = s.Product(t.Context(), "NOPE", false)
 	assert.Equal(t, fault.CodeUnknownProduct, fault.Of(err).Code)
 	assert.True(t, fault.Is(err, fault.NotFound))
 }
@@ -104,7 +104,7 @@ func TestStore_Record_DryRunWritesNothing(t *testing.T) {
 	verdicts, err := s.Record(t.Context(), []price.Submission{seen("P1", "bigmart", at(0), 1995)}, at(1), true)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"created"}, outcomes(verdicts))
-	_, err = s.Board(t.Context(), "P1")
+	_, err = s.Product(t.Context(), "P1", false)
 	assert.True(t, fault.Is(err, fault.NotFound))
 }
 
@@ -212,9 +212,9 @@ func TestStore_Record_ManyWritersOfOneProduct(t *testing.T) {
 	wg.Wait()
 	rows := history(t, storetestStore(client, table), "HOT")
 	assert.Len(t, rows, writers*each, "nothing lost, nothing doubled")
-	b, err := storetestStore(client, table).Board(t.Context(), "HOT")
+	b, err := storetestStore(client, table).Product(t.Context(), "HOT", false)
 	require.NoError(t, err)
-	assert.Equal(t, at(each*writers-1), b.Offers[0].Current.ObservedAt)
+	assert.Equal(t, at(each*writers-1), b.Boards[0].Offers[0].Current.ObservedAt)
 }
 
 func storetestStore(client *dynamodb.Client, table string) *store.Store {
@@ -222,48 +222,51 @@ func storetestStore(client *dynamodb.Client, table string) *store.Store {
 }
 
 // behind returns a store whose calls pass a proxy, on a table in which bigmart is registered, and one that has no proxy.
-func behind(t *testing.T, decide func(plain *store.Store, operation string, before int) storetest.Action) (proxied, plain *store.Store) {
+func behind(t *testing.T, decide func(plain *store.Store, c storetest.Call) storetest.Action) (proxied, plain *store.Store) {
 	t.Helper()
 	client, table := storetest.Table(t)
 	plain = storetestStore(client, table)
 	register(t, plain, "bigmart")
-	url := storetest.Proxy(t, func(operation string, before int) storetest.Action { return decide(plain, operation, before) })
+	url := storetest.Proxy(t, func(c storetest.Call) storetest.Action { return decide(plain, c) })
 	return storetestStore(storetest.Client(url), table), plain
 }
 
 func TestStore_Record_UnderFaults(t *testing.T) {
 	t.Parallel()
-	first := func(action storetest.Action, operation string) func(*store.Store, string, int) storetest.Action {
-		return func(_ *store.Store, op string, before int) storetest.Action {
-			if op == operation && before == 0 {
+	type decision = func(*store.Store, storetest.Call) storetest.Action
+	first := func(action storetest.Action, operation, item string) decision {
+		return func(_ *store.Store, c storetest.Call) storetest.Action {
+			if c.Is(operation, item, 0) {
 				return action
 			}
 			return storetest.Pass
 		}
 	}
-	always := func(action storetest.Action, operation string) func(*store.Store, string, int) storetest.Action {
-		return func(_ *store.Store, op string, _ int) storetest.Action {
-			if op == operation {
+	always := func(action storetest.Action, operation, item string) decision {
+		return func(_ *store.Store, c storetest.Call) storetest.Action {
+			if c.Is(operation, item, c.Before) {
 				return action
 			}
 			return storetest.Pass
 		}
 	}
 	tests := map[string]struct {
-		decide      func(*store.Store, string, int) storetest.Action
+		decide      decision
 		wantOutcome string
 		wantStored  bool
 	}{
-		"the write's answer is lost: the write is recognised as our own": {first(storetest.DropAnswer, "UpdateItem"), "created", true},
-		"the write never arrives: it is sent again":                      {first(storetest.Drop, "UpdateItem"), "created", true},
-		"a passing throttle":                     {first(storetest.Throttle, "UpdateItem"), "created", true},
-		"a passing 500":                          {first(storetest.Fail, "BatchGetItem"), "created", true},
-		"throttled for good":                     {always(storetest.Throttle, "UpdateItem"), "throttled", false},
-		"boards cannot be read":                  {always(storetest.Fail, "BatchGetItem"), "throttled", false},
-		"competitors cannot be read":             {always(storetest.Throttle, "Query"), "throttled", false},
-		"half an answer: the outcome is unknown": {first(storetest.Truncate, "UpdateItem"), "throttled", true},
-		"another writer comes first": {func(plain *store.Store, op string, before int) storetest.Action {
-			if op == "UpdateItem" && before == 0 {
+		"the write's answer is lost: the write is recognised as our own": {first(storetest.DropAnswer, "UpdateItem", "board"), "created", true},
+		"the write never arrives: it is sent again":                      {first(storetest.Drop, "UpdateItem", "board"), "created", true},
+		"a passing throttle":                     {first(storetest.Throttle, "UpdateItem", "board"), "created", true},
+		"a passing 500":                          {first(storetest.Fail, "BatchGetItem", ""), "created", true},
+		"throttled for good":                     {always(storetest.Throttle, "UpdateItem", "board"), "throttled", false},
+		"boards cannot be read":                  {always(storetest.Fail, "BatchGetItem", ""), "throttled", false},
+		"competitors cannot be read":             {always(storetest.Throttle, "Query", ""), "throttled", false},
+		"half an answer: the outcome is unknown": {first(storetest.Truncate, "UpdateItem", "board"), "throttled", true},
+		"the listing's answer is lost":           {first(storetest.DropAnswer, "UpdateItem", "listing"), "created", true},
+		"the listing cannot be written":          {always(storetest.Throttle, "UpdateItem", "listing"), "throttled", false},
+		"another writer comes first": {func(plain *store.Store, c storetest.Call) storetest.Action {
+			if c.Is("UpdateItem", "board", 0) {
 				record(t, plain, at(50), seen("P1", "bigmart", at(7), 700))
 			}
 			return storetest.Pass
@@ -290,8 +293,8 @@ func TestStore_Record_UnderFaults(t *testing.T) {
 
 func TestStore_Record_ADeniedCallIsOurMistake(t *testing.T) {
 	t.Parallel()
-	s, _ := behind(t, func(_ *store.Store, op string, _ int) storetest.Action {
-		if op == "BatchGetItem" {
+	s, _ := behind(t, func(_ *store.Store, c storetest.Call) storetest.Action {
+		if c.Operation == "BatchGetItem" {
 			return storetest.Deny
 		}
 		return storetest.Pass
@@ -303,8 +306,8 @@ func TestStore_Record_ADeniedCallIsOurMistake(t *testing.T) {
 
 func TestStore_Record_StopsAtTheDeadline(t *testing.T) {
 	t.Parallel()
-	s, _ := behind(t, func(_ *store.Store, op string, _ int) storetest.Action {
-		if op == "UpdateItem" {
+	s, _ := behind(t, func(_ *store.Store, c storetest.Call) storetest.Action {
+		if c.Operation == "UpdateItem" {
 			return storetest.Hang
 		}
 		return storetest.Pass
@@ -329,7 +332,7 @@ func TestStore_Record_NeverTakesAnUnknownBoardForEmpty(t *testing.T) {
 	verdicts := record(t, s, at(2), seen("P1", "bigmart", at(1), 100))
 	assert.Equal(t, "throttled", verdicts[0].Outcome())
 	require.ErrorIs(t, verdicts[0].Err, board.ErrFormat)
-	_, err = s.Board(t.Context(), "P1")
+	_, err = s.Product(t.Context(), "P1", false)
 	require.ErrorIs(t, err, board.ErrFormat)
 	assert.Equal(t, before, items(t, client, table, "p#P1", "board"), "not overwritten")
 }
@@ -401,7 +404,7 @@ func TestStore_MetersCallsAndUnits(t *testing.T) {
 	ctx, m := meter.With(t.Context())
 	_, err = s.Record(ctx, []price.Submission{seen("P1", "bigmart", at(0), 100)}, at(1), false)
 	require.NoError(t, err)
-	assert.Equal(t, meter.Counts{Calls: 3, Attempts: 3, ReadUnits: 0.5, WriteUnits: 2}, m.Counts(), "a read, the board, the competitor's health")
+	assert.Equal(t, meter.Counts{Calls: 4, Attempts: 4, ReadUnits: 0.5, WriteUnits: 3}, m.Counts(), "a read, the new url, the board, the competitor's health")
 }
 
 func itemKey(pk, sk string) map[string]types.AttributeValue {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -27,10 +28,23 @@ const (
 	Truncate          // the call takes effect, half of the answer arrives
 )
 
+// Call is one attempt that reached a Proxy.
+type Call struct {
+	Operation string // "UpdateItem"
+	Item      string // the kind of item, for calls about a single one: its sort key up to the first "#"
+	SK        string // the sort key, for calls about a single one
+	Before    int    // how many attempts of that operation on that kind of item came before
+	Send      func() // sends the call to the engine, now or later; the answer goes nowhere
+}
+
+// Is reports whether the call is the attempt number n, counted from 0, of an operation on a kind of item.
+func (c Call) Is(operation, item string, n int) bool {
+	return c.Operation == operation && c.Item == item && c.Before == n
+}
+
 // Proxy starts a server between a store and the engine and returns its URL. decide is asked for every attempt, one at
-// a time, with the operation's name ("UpdateItem") and how many attempts of that operation came before; it may act on
-// the table itself to let another writer come first.
-func Proxy(tb testing.TB, decide func(operation string, before int) Action) string {
+// a time; it may act on the table itself to let another writer come first, or keep the call to send it late.
+func Proxy(tb testing.TB, decide func(Call) Action) string {
 	tb.Helper()
 	var mu sync.Mutex
 	seen := map[string]int{}
@@ -43,10 +57,6 @@ func Proxy(tb testing.TB, decide func(operation string, before int) Action) stri
 		}
 		operation := r.Header.Get("X-Amz-Target")
 		operation = operation[strings.LastIndexByte(operation, '.')+1:]
-		mu.Lock()
-		action := decide(operation, seen[operation])
-		seen[operation]++
-		mu.Unlock()
 		forward := func() (*http.Response, []byte) {
 			out, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, engine+r.URL.Path, bytes.NewReader(body))
 			if err != nil {
@@ -66,6 +76,12 @@ func Proxy(tb testing.TB, decide func(operation string, before int) Action) stri
 			}
 			return resp, answer
 		}
+		sk := sortKey(body)
+		item, _, _ := strings.Cut(sk, "#")
+		mu.Lock()
+		action := decide(Call{operation, item, sk, seen[operation+" "+item], func() { forward() }})
+		seen[operation+" "+item]++
+		mu.Unlock()
 		switch action {
 		case Drop:
 			reset(tb, w)
@@ -103,6 +119,16 @@ func Proxy(tb testing.TB, decide func(operation string, before int) Action) stri
 		server.Close()
 	})
 	return server.URL
+}
+
+// sortKey returns the sort key of the single item that a call is about, if it is.
+func sortKey(body []byte) string {
+	type key struct {
+		SK struct{ S string } `json:"sk"`
+	}
+	var call struct{ Key, Item key }
+	_ = json.Unmarshal(body, &call) // other calls have neither
+	return call.Key.SK.S + call.Item.SK.S
 }
 
 func refuse(w http.ResponseWriter, status int, code string) {

@@ -1,0 +1,345 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"pricing/shared/board"
+	"pricing/shared/fault"
+	"pricing/shared/price"
+)
+
+// Attempts at one board. The first two need no new read; from the third on the writer waits with full jitter. A single
+// observation's client gives up early: it repeats at no cost, while many waiting writers of one hot product only make
+// it hotter.
+const (
+	maxWrites       = 10
+	maxWritesSingle = 6
+	maxMoves        = 8 // how often a board may have gone elsewhere; a product is divided at most six times
+)
+
+// boardWriter writes the boards of one request.
+type boardWriter struct {
+	store    *Store
+	clock    board.Clock
+	mark     board.Mark
+	dryRun   bool
+	verdicts []Verdict
+}
+
+// errMoved is a board that is not where it was read: the product was divided, or a read was stale.
+var errMoved = errors.New("the board is elsewhere")
+
+// write settles a part's verdicts, following its board where it goes.
+func (w boardWriter) write(ctx context.Context, p *part) {
+	if p.err != nil {
+		p.fail(w.verdicts, p.err)
+		return
+	}
+	results, err := w.attempt(ctx, p)
+	switch {
+	case err == nil:
+		p.settle(w.verdicts, results)
+	case !errors.Is(err, errMoved):
+		p.fail(w.verdicts, err)
+	default:
+		parts, err := w.relocate(ctx, p)
+		if err != nil {
+			p.fail(w.verdicts, err)
+			return
+		}
+		for _, share := range parts {
+			if results, ok := landed(*share.board, share.tried, w.mark); ok {
+				share.settle(w.verdicts, results)
+				continue
+			}
+			w.write(ctx, share)
+		}
+	}
+}
+
+// relocate reads the whole product strongly consistent and gives each board of it its share of the part.
+func (w boardWriter) relocate(ctx context.Context, p *part) ([]*part, error) {
+	if p.moves++; p.moves > maxMoves {
+		return nil, unavailable("The product is being reorganised; repeat the request.", errMoved)
+	}
+	product, err := w.store.read(ctx, p.productID)
+	if err != nil {
+		return nil, err
+	}
+	parts := p.divide(product.directory)
+	for _, share := range parts {
+		b := product.shard(share.in[0].Key)
+		share.board = &b
+	}
+	return parts, nil
+}
+
+// read reads a product that may not exist.
+func (s *Store) read(ctx context.Context, productID string) (Product, error) {
+	product, err := s.Product(ctx, productID, false)
+	if fault.Is(err, fault.NotFound) {
+		return Product{ID: productID, Boards: []board.Board{board.New(productID)}}, nil
+	}
+	return product, err
+}
+
+// attempt applies a part's observations and stores its board, again and again while other writers come first.
+func (w boardWriter) attempt(ctx context.Context, p *part) ([]board.Result, error) {
+	most := maxWrites
+	if len(p.in) == 1 {
+		most = maxWritesSingle
+	}
+	for {
+		if ctx.Err() != nil {
+			return nil, unavailable("The deadline came near before this could be stored; repeat it.", context.Cause(ctx))
+		}
+		if p.board == nil {
+			return nil, errMoved
+		}
+		if err := w.divideFirst(ctx, p); err != nil {
+			return nil, err
+		}
+		b := *p.board
+		change, err := w.apply(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		if !change.Write || w.dryRun {
+			return change.Results, nil
+		}
+		if err := w.prepare(ctx, p, change); err != nil {
+			return nil, err
+		}
+		p.tried[change.Next.Version] = change.Results
+		current, err := w.store.updateBoard(ctx, b, change.Next)
+		if err == nil {
+			return change.Results, nil
+		}
+		if !errors.Is(err, errLost) {
+			return nil, err
+		}
+		p.attempts++
+		switch {
+		case current != nil && current.board == nil:
+			return nil, errMoved
+		case current != nil:
+			p.board, p.directory = current.board, current.keep(p.directory)
+			if results, ok := landed(*p.board, p.tried, w.mark); ok {
+				return results, nil
+			}
+		}
+		if p.attempts >= most {
+			return nil, unavailable("Many clients write this product at once; repeat it.", err)
+		}
+		if current == nil || p.attempts > 1 {
+			if err := pause(ctx, p.attempts); err != nil {
+				return nil, unavailable("The deadline came near before this could be stored; repeat it.", err)
+			}
+			if err := w.reread(ctx, p); err != nil {
+				return nil, err
+			}
+			if p.board == nil {
+				continue
+			}
+			if results, ok := landed(*p.board, p.tried, w.mark); ok {
+				return results, nil
+			}
+		}
+	}
+}
+
+// keep returns what is known of a product's directory after its item st was read: a shard's item says nothing of it.
+func (st stored) keep(known directory) directory {
+	if st.shard.N > 0 {
+		return known
+	}
+	return st.directory
+}
+
+// reread reads a part's board strongly consistent.
+func (w boardWriter) reread(ctx context.Context, p *part) error {
+	shard := p.board.Shard
+	it, err := w.store.find(ctx, productKey(p.productID), boardKey(shard), true)
+	switch {
+	case fault.Is(err, fault.NotFound) && shard.N == 0:
+		empty := board.New(p.productID)
+		p.board = &empty
+		return nil
+	case fault.Is(err, fault.NotFound):
+		p.board = nil
+		return nil
+	case err != nil:
+		return err
+	}
+	st, err := decodeStored(p.productID, it)
+	p.board, p.directory = st.board, st.keep(p.directory)
+	return err
+}
+
+// divideFirst divides a product whose offers have become too many for one item, once a request; errMoved then, since
+// the request starts again. Where that fails for the moment, it is left to a later writer.
+func (w boardWriter) divideFirst(ctx context.Context, p *part) error {
+	if p.divided || w.dryRun {
+		return nil
+	}
+	n := p.board.SplitDue()
+	if n == 0 {
+		return nil
+	}
+	p.divided = true
+	product, err := w.store.read(ctx, p.productID)
+	if err == nil {
+		err = w.store.split(ctx, product, n)
+	}
+	if err != nil && !fault.Is(err, fault.Unavailable) {
+		return err
+	}
+	return errMoved
+}
+
+// prepare stores what must stand before the board does: new urls, and the tail that leaves it.
+func (w boardWriter) prepare(ctx context.Context, p *part, change board.Change) error {
+	known, urls := p.board.URLs(), map[board.URLHash]string{}
+	for _, r := range change.Results {
+		if url, ok := p.urls[r.Stored.URL]; ok && r.Stored.ReceivedAt == w.clock.Now && !known[r.Stored.URL] {
+			urls[r.Stored.URL] = url
+			delete(p.urls, r.Stored.URL)
+		}
+	}
+	if err := w.store.list(ctx, p.productID, p.directory.shards, urls, w.clock.Now); err != nil {
+		return fmt.Errorf("list urls: %w", err)
+	}
+	for _, seg := range change.Segments {
+		if _, err := w.store.put(ctx, segmentItem(p.productID, seg, w.store.retention)); err != nil {
+			return fmt.Errorf("put segment: %w", err)
+		}
+	}
+	return nil
+}
+
+// landed finds the attempt that did write the board although its answer said otherwise or was lost.
+func landed(b board.Board, tried map[int64][]board.Result, mark board.Mark) ([]board.Result, bool) {
+	for v, results := range tried {
+		if b.WroteBy(v, mark) {
+			return results, true
+		}
+	}
+	return nil, false
+}
+
+// apply runs the fold, loading the months it asks for. They are read strongly consistent: the version check does not
+// protect against a segment that a weaker read misses.
+func (w boardWriter) apply(ctx context.Context, p *part) (board.Change, error) {
+	var history board.History
+	for {
+		change, need := board.Apply(*p.board, p.in, w.clock, w.mark, &history)
+		if len(need) == 0 {
+			return change, nil
+		}
+		for _, m := range need {
+			segments, err := w.store.month(ctx, p.productID, m, p.directory.lineage(p.board.Shard))
+			if err != nil {
+				return board.Change{}, fmt.Errorf("read history of %s: %w", m, err)
+			}
+			history.Add(m, segments...)
+		}
+	}
+}
+
+// month reads the history of one month, strongly consistent, that was flushed from any of the shards.
+func (s *Store) month(ctx context.Context, productID string, m board.Month, shards []board.Shard) ([][]board.SegmentOffer, error) {
+	var segments [][]board.SegmentOffer
+	for _, shard := range shards {
+		prefix := monthKey(m) + shard.String() + "#"
+		err := s.query(ctx, productKey(productID), prefix, prefix+"~", false, true, func(it item) (bool, error) {
+			offers, err := board.UnpackSegment(productID, blob(it, "h"))
+			segments = append(segments, offers)
+			return true, err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return segments, nil
+}
+
+// errLost is a board update that another writer came before.
+var errLost = errors.New("the board was written by another")
+
+// updateBoard stores next if the table still holds old's version. When another writer was first the error is errLost,
+// with what stands there if DynamoDB returned it. Attributes beside the board (own prices) are untouched. Only the
+// whole board may be new here: a shard is created by a division alone.
+func (s *Store) updateBoard(ctx context.Context, old, next board.Board) (current *stored, err error) {
+	set := "SET v = :v, o = :o, h = :h, w = :w"
+	if next.Flushed != price.NoTime {
+		set += ", f = :f"
+	}
+	values := item{}
+	for name, value := range boardAttributes(next) {
+		values[":"+name] = value
+	}
+	condition := "v = :old"
+	if old.Version == 0 {
+		condition = "attribute_not_exists(v)"
+	} else {
+		values[":old"] = number(old.Version)
+	}
+	out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                           s.table,
+		Key:                                 key(productKey(next.ProductID), boardKey(next.Shard)),
+		UpdateExpression:                    aws.String(set),
+		ConditionExpression:                 aws.String(condition),
+		ExpressionAttributeValues:           values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ReturnConsumedCapacity:              types.ReturnConsumedCapacityTotal,
+	})
+	var lost *types.ConditionalCheckFailedException
+	var conflict *types.TransactionConflictException
+	switch {
+	case err == nil:
+		wrote(ctx, out.ConsumedCapacity)
+		return nil, nil
+	case errors.As(err, &lost):
+		_ = s.failed(ctx, "update board", err) // counts the call
+		switch {
+		case lost.Item == nil && next.Shard.N > 0: // missing, not empty
+			return &stored{shard: next.Shard}, errLost
+		case lost.Item == nil:
+			return nil, errLost
+		}
+		st, err := decodeStored(next.ProductID, lost.Item)
+		if err != nil {
+			return nil, err
+		}
+		return &st, errLost
+	case errors.As(err, &conflict):
+		_ = s.failed(ctx, "update board", err) // counts the call
+		return nil, errLost
+	}
+	return nil, s.failed(ctx, "update board", err)
+}
+
+func unavailable(detail string, cause error) error {
+	return fault.New(fault.Unavailable, fault.CodeThrottled, detail).Because(cause)
+}
+
+// pause waits before try number n with full jitter, growing from 25 ms to at most 1.6 s.
+func pause(ctx context.Context, n int) error {
+	const base, most = 25 * time.Millisecond, 6
+	timer := time.NewTimer(mathrand.N(base << min(n, most)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
