@@ -1,10 +1,10 @@
 // Package board is the state of one product, its competitors' offers and their recent observations, as a pure fold.
 //
-// A board is one DynamoDB item (of a product with very many offers: one of several shards), so an offer and its history change in one atomic write. Apply takes a board and new
-// observations and gives the next board and one result each; it does no I/O and reads no clock. What it cannot know
-// from the board alone (older observations, which stand in immutable segments) it asks for by month: the caller loads
-// those months into a History and calls again. Since only the board's version decides who may write, two writers may
-// run Apply at once; one of them will have to run it again.
+// A board is one DynamoDB item (of a product with very many offers: one of several shards), so an offer and its history
+// change in one atomic write. Apply takes a board and new observations and gives the next board and one result each; it
+// does no I/O and reads no clock. What it cannot know from the board alone (older observations, which stand in immutable
+// segments) it asks for by month: the caller loads those months into a History and calls again. Since only the board's
+// version decides who may write, two writers may run Apply at once; one of them will have to run it again.
 //
 // What surprises:
 //   - An observation's identity inside an offer is (observedAt, source id): the observationId is a hash of just that
