@@ -79,8 +79,10 @@ func TestImports_Broken(t *testing.T) {
 		"a tool in a test":     {archtest.Package{Path: "shared/boot", TestImports: []string{"tools/local"}}, "shared/boot: its test imports tools/local"},
 		"test support":         {archtest.Package{Path: "functions/a", Imports: []string{"shared/storetest"}}, "functions/a: imports shared/storetest, which is for tests and tools"},
 		"a function by a tool": {archtest.Package{Path: "tools/x", Imports: []string{"functions/a"}}, "tools/x: imports the function functions/a"},
-		"the oracle, ours":     {archtest.Package{Path: "tools/oracle", Imports: []string{"shared/price"}}, "tools/oracle: imports shared/price"},
-		"the oracle, a module": {archtest.Package{Path: "tools/oracle", External: []string{"fmt", "golang.org/x/text"}}, "tools/oracle: imports golang.org/x/text"},
+		"the oracle, ours":     {archtest.Package{Path: "shared/oracle", Imports: []string{"shared/price"}}, "shared/oracle: imports shared/price"},
+		"the oracle, a module": {archtest.Package{Path: "shared/oracle", External: []string{"fmt", "golang.org/x/text"}}, "shared/oracle: imports golang.org/x/text"},
+		"the oracle's test":    {archtest.Package{Path: "shared/oracle", TestImports: []string{"shared/oracle", "shared/board"}}, "shared/oracle: imports shared/board"},
+		"the oracle's tool":    {archtest.Package{Path: "tools/oracle", Imports: []string{"shared/oracle", "shared/price"}}, "tools/oracle: imports shared/price"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

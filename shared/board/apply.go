@@ -253,64 +253,35 @@ func (f *fold) late(w *working, e Entry) {
 }
 
 // place tells where e stands: before the observation just before the run (beforeRun), after the run's first
-// observation (afterStart), or between the two (neither).
+// observation or in its millisecond (afterStart), or between the two (neither).
 //
-// The board keeps those two by their millisecond only. When e has the very millisecond of one of them, the stored
-// observations of that millisecond decide: of those, the one before the run is the greatest whose terms are not the
-// run's (all later ones belong to the run), and the run's first is the least above it.
+// The board keeps those two by their millisecond only. When e has the very millisecond of the one before the run, the
+// stored observations of that millisecond decide: one above e has to be there that is not of the run. (Those accepted
+// now are not above: items are applied least first. Flushed ones are known: a late observation of a flushed time has had
+// its month loaded to look for a duplicate.) In the millisecond of the run's first observation nothing has to be told
+// apart: what comes out is the same whether e stands before or after it.
 func (f *fold) place(w *working, e Entry) (beforeRun, afterStart bool) {
 	p, r := w.Previous.At, w.RunStart
-	if e.ObservedAt != p && e.ObservedAt != r {
-		return p != price.NoTime && e.ObservedAt < p, e.ObservedAt > r
+	afterStart = e.ObservedAt >= r
+	if p == price.NoTime || e.ObservedAt != p {
+		return e.ObservedAt < p, afterStart
 	}
-	at := f.at(w, e.ObservedAt)
-	var before *Entry
-	if p == e.ObservedAt {
-		for i := range at {
-			if p != r || at[i].Terms != w.Current.Terms {
-				before = &at[i]
-			}
-		}
-		if before != nil && Compare(w.Key, e, *before) < 0 {
-			return true, false
-		}
+	above := func(o Entry) bool {
+		return o.ObservedAt == p && (p != r || o.Terms != w.Current.Terms) && Compare(w.Key, o, e) > 0
 	}
-	if r != e.ObservedAt {
-		return false, e.ObservedAt > r
+	if slices.ContainsFunc(w.Tail, above) {
+		return true, afterStart
 	}
-	for _, first := range at {
-		if before == nil || Compare(w.Key, first, *before) > 0 {
-			return false, Compare(w.Key, e, first) > 0
-		}
+	if p > f.board.Flushed {
+		return false, afterStart
 	}
-	return false, false
-}
-
-// at returns the stored observations of an offer in one millisecond, least first. Flushed ones are known: a late
-// observation of a flushed time has had its month loaded to look for a duplicate.
-func (f *fold) at(w *working, t price.Timestamp) []Entry {
-	var found []Entry
-	add := func(entries ...Entry) {
-		for _, e := range entries {
-			known := slices.ContainsFunc(found, func(o Entry) bool { return o.identity() == e.identity() })
-			if e.ObservedAt == t && !known {
-				found = append(found, e)
-			}
-		}
-	}
-	add(w.Current)
-	add(w.fresh...)
-	add(w.Tail...)
-	if t <= f.board.Flushed {
-		entries, _ := f.look(MonthOf(t), w.Key)
-		add(entries...)
-	}
-	slices.SortFunc(found, func(a, b Entry) int { return Compare(w.Key, a, b) })
-	return found
+	flushed, _ := f.look(MonthOf(p), w.Key)
+	return slices.ContainsFunc(flushed, above), afterStart
 }
 
 // after returns the time of the first stored observation of the offer above e. On the board it is the least of those
-// above; a flushed one may come before it, so months are read from e's own on until one has such an observation.
+// above (none accepted now is: items are applied least first); a flushed one may come before it, so months are read from
+// e's own on until one has such an observation.
 func (f *fold) after(w *working, e Entry) (t price.Timestamp, ok bool) {
 	next := w.Current
 	consider := func(entries []Entry) (found bool) {
@@ -324,7 +295,6 @@ func (f *fold) after(w *working, e Entry) (t price.Timestamp, ok bool) {
 		}
 		return found
 	}
-	consider(w.fresh)
 	consider(w.Tail)
 	if e.ObservedAt > f.board.Flushed {
 		return next.ObservedAt, true

@@ -33,6 +33,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"pricing/shared/oracle"
 )
 
 const (
@@ -174,10 +176,10 @@ func (in *input) read(r io.Reader, now time.Time, retention time.Duration) error
 			in.summary.leftOut[err.Error()]++
 			continue
 		}
-		if in.products[o.product] == nil {
-			in.products[o.product] = history{}
+		if in.products[o.Product] == nil {
+			in.products[o.Product] = history{}
 		}
-		if in.products[o.product].add(o) {
+		if in.products[o.Product].add(o) {
 			in.summary.repeated++
 		}
 	}
@@ -260,8 +262,8 @@ func (d *diff) add(where, field string, want, got any) {
 
 // history compares the raw history and returns what should be stored: of two contents under one id the one that the
 // API shows, if it is one of them.
-func (d *diff) history(h history, rows []map[string]any) []observation {
-	var stored []observation
+func (d *diff) history(h history, rows []map[string]any) []oracle.Observation {
+	var stored []oracle.Observation
 	byID := map[string]map[string]any{}
 	for _, row := range rows {
 		id, _ := row["observationId"].(string)
@@ -274,17 +276,17 @@ func (d *diff) history(h history, rows []map[string]any) []observation {
 		chosen := contents[0]
 		row, found := byID[id]
 		if !found {
-			d.add("history "+id, "row", chosen.row(), "missing")
+			d.add("history "+id, "row", historyRow(chosen), "missing")
 			stored = append(stored, chosen)
 			continue
 		}
 		for _, other := range contents[1:] {
 			var trial diff
-			if trial.fields("", other.row(), row); len(trial.found) == 0 {
+			if trial.fields("", historyRow(other), row); len(trial.found) == 0 {
 				chosen = other
 			}
 		}
-		d.fields("history "+id, chosen.row(), row)
+		d.fields("history "+id, historyRow(chosen), row)
 		stored = append(stored, chosen)
 	}
 	for id, row := range byID {
@@ -292,10 +294,10 @@ func (d *diff) history(h history, rows []map[string]any) []observation {
 			d.add("history "+id, "row", "none", row)
 		}
 	}
-	slices.SortFunc(stored, byHistory)
+	slices.SortFunc(stored, oracle.ByHistory)
 	var want, got []string
 	for _, o := range stored {
-		want = append(want, o.id)
+		want = append(want, o.ID)
 	}
 	for _, row := range rows {
 		id, _ := row["observationId"].(string)
@@ -306,7 +308,7 @@ func (d *diff) history(h history, rows []map[string]any) []observation {
 }
 
 // offers compares the list of offers.
-func (d *diff) offers(want []offer, rows []map[string]any, c *comparison) {
+func (d *diff) offers(want []oracle.Offer, rows []map[string]any, c *comparison) {
 	byKey := map[string]map[string]any{}
 	var wantOrder, gotOrder []string
 	for _, row := range rows {
@@ -318,17 +320,17 @@ func (d *diff) offers(want []offer, rows []map[string]any, c *comparison) {
 		gotOrder = append(gotOrder, k)
 	}
 	for _, o := range want {
-		k := o.current.String()
+		k := o.Current.String()
 		wantOrder = append(wantOrder, k)
-		freshFor := cmp.Or(c.freshFor[o.current.competitor], defaultFreshFor)
-		expected := o.row(freshFor, c.now)
+		freshFor := cmp.Or(c.freshFor[o.Current.Competitor], defaultFreshFor)
+		expected := offerRow(o, freshFor, c.now)
 		row, found := byKey[k]
 		if !found {
 			d.add("offer "+k, "row", expected, "missing")
 			continue
 		}
 		delete(byKey, k)
-		if untilStale := o.current.at.Add(freshFor).Sub(c.now); untilStale.Abs() < staleTolerance {
+		if untilStale := o.Current.At.Add(freshFor).Sub(c.now); untilStale.Abs() < staleTolerance {
 			expected["stale"] = row["stale"]
 		}
 		if row["url"] == nil && expected["url"] != nil {
@@ -348,7 +350,7 @@ func keyOf(row map[string]any) string {
 		s, _ := row[name].(string)
 		return s
 	}
-	return key{"", text("competitorId"), text("sellerId"), text("itemCondition"), text("region"), text("audience")}.String()
+	return oracle.Key{Competitor: text("competitorId"), Seller: text("sellerId"), Condition: text("itemCondition"), Region: text("region"), Audience: text("audience")}.String()
 }
 
 // order compares the order of what both sides have, and names the first place where they part.
@@ -401,7 +403,7 @@ func sameSource(want, got any) bool {
 	g, _ := got.(map[string]any)
 	confidence := func(m map[string]any) int {
 		s, _ := m["confidence"].(string)
-		return rank(s)
+		return oracle.Rank(s)
 	}
 	return w["id"] == g["id"] && confidence(w) == confidence(g)
 }
@@ -528,7 +530,7 @@ func (a *api) pages(path, list string, query url.Values) ([]map[string]any, erro
 func (a *api) history(product string, h history) ([]map[string]any, error) {
 	var from, to time.Time
 	for _, contents := range h {
-		at := contents[0].at
+		at := contents[0].At
 		if from.IsZero() || at.Before(from) {
 			from = at
 		}
@@ -538,7 +540,7 @@ func (a *api) history(product string, h history) ([]map[string]any, error) {
 	}
 	return a.pages("/v1/products/"+url.PathEscape(product)+"/history", "observations", url.Values{
 		"view": {"raw"}, "order": {"asc"}, "limit": {strconv.Itoa(historyPage)},
-		"from": {stamp(from)}, "to": {stamp(to.Add(time.Millisecond))},
+		"from": {oracle.Stamp(from)}, "to": {oracle.Stamp(to.Add(time.Millisecond))},
 	})
 }
 

@@ -16,12 +16,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"pricing/shared/oracle"
 )
 
 var now = time.Date(2026, 7, 7, 12, 0, 0, 0, time.UTC)
 
 // made is an observation of one offer, written short: time of the day, source and confidence, price in USD.
-func made(t *testing.T, at, source, confidence, price string) observation {
+func made(t *testing.T, at, source, confidence, price string) oracle.Observation {
 	t.Helper()
 	text := fmt.Sprintf(`{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":%q,"currency":"USD"},"source":{"id":%q,"kind":"crawler","confidence":%q},"observedAt":"2026-07-06T%s"}`,
 		price, source, confidence, at)
@@ -35,14 +37,14 @@ func made(t *testing.T, at, source, confidence, price string) observation {
 
 // TestIdentity has the ids from another implementation of SHA-256 and base32 (Python's).
 func TestIdentity(t *testing.T) {
-	o := observation{key: key{"ZU-1042", "bigmart", "", "New", "", "public"}, at: time.Date(2026, 7, 6, 9, 14, 3, 0, time.UTC), source: "crawler-a"}
-	assert.Equal(t, "S00QHBD2S1ZM830832P5XWKM8Z", identity(o))
-	o.seller, o.region = "Marano’s Fuel", "AU-QLD"
-	assert.Equal(t, "QCP8RQXEF2VJK2B5P88AYFEMKP", identity(o))
+	o := oracle.Observation{Key: oracle.Key{Product: "ZU-1042", Competitor: "bigmart", Condition: "New", Audience: "public"}, At: time.Date(2026, 7, 6, 9, 14, 3, 0, time.UTC), Source: "crawler-a"}
+	assert.Equal(t, "S00QHBD2S1ZM830832P5XWKM8Z", oracle.Identity(o))
+	o.Seller, o.Region = "Marano’s Fuel", "AU-QLD"
+	assert.Equal(t, "QCP8RQXEF2VJK2B5P88AYFEMKP", oracle.Identity(o))
 }
 
 func TestFold(t *testing.T) {
-	id := func(at, source string) string { return made(t, at, source, "", "1").id }
+	id := func(at, source string) string { return made(t, at, source, "", "1").ID }
 	smaller, greater := "a", "b" // which of two sources has the greater id at 10:00
 	if id("10:00:00Z", smaller) > id("10:00:00Z", greater) {
 		smaller, greater = greater, smaller
@@ -95,13 +97,13 @@ func TestFold(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			var all []observation
+			var all []oracle.Observation
 			for _, s := range tt.seen {
 				all = append(all, made(t, s.at, s.source, s.confidence, s.price))
 			}
 			for range len(all) {
 				all = append(all[1:], all[0])
-				row := fold(all).row(defaultFreshFor, now)
+				row := offerRow(oracle.Fold(all), defaultFreshFor, now)
 				stamped := func(clock string) string { return "2026-07-06T" + clock + ":00.000Z" }
 				assert.Equal(t, map[string]any{"amount": tt.price, "currency": "USD"}, row["price"])
 				if tt.previous == "" {
@@ -121,29 +123,29 @@ func TestFold(t *testing.T) {
 
 func TestFold_terms(t *testing.T) {
 	first := made(t, "09:00:00Z", "a", "", "5")
-	price := *first.price
-	for name, change := range map[string]func(*observation){
-		"price":        func(o *observation) { o.price = &money{501, "USD"} },
-		"no price":     func(o *observation) { o.price = nil },
-		"currency":     func(o *observation) { o.price = &money{500, "EUR"} },
-		"shipping":     func(o *observation) { o.shipping = &money{0, "USD"} },
-		"listPrice":    func(o *observation) { o.listPrice = &price },
-		"availability": func(o *observation) { o.availability = "SoldOut" },
-		"priceType":    func(o *observation) { o.priceType = "clearance" },
-		"promotion":    func(o *observation) { o.promotion = &promotion{} },
+	price := *first.Price
+	for name, change := range map[string]func(*oracle.Observation){
+		"price":        func(o *oracle.Observation) { o.Price = &oracle.Money{Minor: 501, Currency: "USD"} },
+		"no price":     func(o *oracle.Observation) { o.Price = nil },
+		"currency":     func(o *oracle.Observation) { o.Price = &oracle.Money{Minor: 500, Currency: "EUR"} },
+		"shipping":     func(o *oracle.Observation) { o.Shipping = &oracle.Money{Minor: 0, Currency: "USD"} },
+		"listPrice":    func(o *oracle.Observation) { o.ListPrice = &price },
+		"availability": func(o *oracle.Observation) { o.Availability = "SoldOut" },
+		"priceType":    func(o *oracle.Observation) { o.PriceType = "clearance" },
+		"promotion":    func(o *oracle.Observation) { o.Promotion = &oracle.Promotion{} },
 	} {
 		second := made(t, "10:00:00Z", "a", "", "5")
 		change(&second)
-		assert.Equal(t, second.at, fold([]observation{first, second}).lastChanged, name)
+		assert.Equal(t, second.At, oracle.Fold([]oracle.Observation{first, second}).LastChanged, name)
 	}
-	for name, change := range map[string]func(*observation){
-		"url":        func(o *observation) { o.url = "https://shop.example" },
-		"source":     func(o *observation) { o.source = "b" },
-		"confidence": func(o *observation) { o.confidence = "1" },
+	for name, change := range map[string]func(*oracle.Observation){
+		"url":        func(o *oracle.Observation) { o.URL = "https://shop.example" },
+		"source":     func(o *oracle.Observation) { o.Source = "b" },
+		"confidence": func(o *oracle.Observation) { o.Confidence = "1" },
 	} {
 		second := made(t, "10:00:00Z", "a", "", "5")
 		change(&second)
-		assert.Equal(t, first.at, fold([]observation{first, second}).lastChanged, name+" is not of the terms")
+		assert.Equal(t, first.At, oracle.Fold([]oracle.Observation{first, second}).LastChanged, name+" is not of the terms")
 	}
 }
 
@@ -176,7 +178,7 @@ func TestMoney(t *testing.T) {
 		text, currency, _ := strings.Cut(in, " ")
 		m, err := amount(&lineMoney{text, currency})
 		require.NoError(t, err)
-		assert.Equal(t, map[string]any{"amount": want, "currency": currency}, m.json())
+		assert.Equal(t, map[string]any{"amount": want, "currency": currency}, moneyJSON(m))
 	}
 }
 
@@ -225,7 +227,7 @@ func service(t *testing.T, answers map[string]string) string {
 	at := func(product, competitor, seller, day, hour string) string {
 		when, err := time.Parse(time.RFC3339, "2026-07-"+day+"T"+hour+":00:00Z")
 		require.NoError(t, err)
-		return identity(observation{key: key{product, competitor, seller, "New", "", "public"}, at: when, source: "a"})
+		return oracle.Identity(oracle.Observation{Key: oracle.Key{Product: product, Competitor: competitor, Seller: seller, Condition: "New", Audience: "public"}, At: when, Source: "a"})
 	}
 	names := strings.NewReplacer("shop09", at("P", "shop", "", "06", "09"), "shop10", at("P", "shop", "", "06", "10"), "shop11", at("P", "shop", "", "06", "11"),
 		"fair11", at("P", "fair", "S", "07", "11"), "q09", at("Q 1", "shop", "", "06", "09"))

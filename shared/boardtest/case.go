@@ -1,0 +1,193 @@
+// Package boardtest makes the traffic of one product for property tests, holds what comes of it against the oracle, and
+// counts what really happened, so that a property is not proved on cases in which nothing does.
+//
+// Draw gives a Case; a test sends its requests to whatever keeps the product and tells the same to a Ledger, which
+// knows what has to come out. Tally refuses a run in which one of the Events was rare.
+//
+// Boards are divided and flushed by their size, so the long sellers and labels here are what makes few observations
+// enough. The sellers of a crowd all hash to one shard of four, half of them to another of eight: once divided into four,
+// that shard is soon too large and the product is divided again.
+package boardtest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"pricing/shared/board"
+	"pricing/shared/price"
+)
+
+// Product is the product that every case is about.
+const Product = "ZU-1042"
+
+// Competitors are those that a case may name.
+var Competitors = []string{"bigmart", "shopx", "marketplace"}
+
+// Phase is what is received at one moment.
+type Phase struct {
+	Now      price.Timestamp
+	Requests [][]price.Observation
+}
+
+// Case is the traffic of a product.
+type Case struct {
+	Retention time.Duration
+	Phases    []Phase // Now never falls
+}
+
+const (
+	day     = 24 * time.Hour
+	longest = 120 // bytes of a promotion's label
+)
+
+var start = price.At(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
+
+// crowd are offers of a marketplace whose keys take much room and hash alike.
+var crowd = sync.OnceValue(func() []price.OfferKey {
+	var keys []price.OfferKey
+	for n := 0; len(keys) < 12; n++ {
+		k := price.OfferKey{ProductID: Product, CompetitorID: "marketplace", SellerID: fmt.Sprintf("%0128d", n)}
+		if board.ShardOf(k, 8).I == len(keys)%2*4 {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+})
+
+// few are offers as most products have them.
+var few = []price.OfferKey{
+	{ProductID: Product, CompetitorID: "bigmart"},
+	{ProductID: Product, CompetitorID: "shopx", SellerID: "Otto & Söhne|100 %", Condition: price.ConditionUsed, Region: "DE"},
+	{ProductID: Product, CompetitorID: "bigmart", Audience: price.AudienceMember},
+}
+
+// labels have the length that fills a board soon, and one has not.
+var labels = []string{strings.Repeat("a", longest), strings.Repeat("b", longest), strings.Repeat("c", longest), "Sommer"}
+
+var urls = []string{"", "https://bigmart.example/p/77", "https://shopx.example/a?b=c"}
+
+// drawTerms draws terms; a case has few of them, so that runs of equal ones are common.
+func drawTerms(t *rapid.T) price.Terms {
+	n := rapid.IntRange(0, 1<<16-1).Draw(t, "terms")
+	pick := func(of int) int {
+		chosen := n % of
+		n /= of
+		return chosen
+	}
+	usd := func(minor int) price.Money { return price.Money{Minor: int64(minor), Currency: "USD"} }
+	terms := price.Terms{Price: usd(1995 + pick(3))}
+	if p := pick(6); p < 5 {
+		terms.Promotion = price.Promotion{Present: true, Label: labels[p%len(labels)], ValidThrough: price.NoTime}
+		if pick(2) > 0 {
+			terms.Promotion.ValidThrough, terms.Promotion.MinQuantity = start.Add(300*day), 2
+		}
+	}
+	terms.Shipping = []price.Money{{}, usd(0), usd(299)}[pick(3)]
+	terms.ListPrice = []price.Money{{}, usd(2999)}[pick(2)]
+	terms.PriceType = price.PriceType(pick(3))
+	if pick(4) == 3 {
+		terms = price.Terms{Availability: price.AvailabilitySoldOut, Promotion: terms.Promotion}
+	}
+	return terms
+}
+
+// drawn is what the observations of one case are drawn from.
+type drawn struct {
+	keys      []price.OfferKey
+	terms     []price.Terms
+	step      time.Duration // between two moments
+	moments   int
+	sources   int
+	urls      int
+	retention time.Duration
+}
+
+// Draw draws a case.
+func Draw(t *rapid.T) Case {
+	d := drawn{sources: 3, urls: len(urls), retention: 100 * day}
+	d.keys = few[:rapid.IntRange(1, len(few)).Draw(t, "offers")]
+	most := 30
+	if rapid.IntRange(0, 2).Draw(t, "crowd") == 0 {
+		d.keys, d.urls, most = crowd(), 2, 24
+	}
+	for range rapid.IntRange(1, 3).Draw(t, "kinds of terms") {
+		d.terms = append(d.terms, drawTerms(t))
+	}
+	d.step = rapid.SampledFrom([]time.Duration{time.Millisecond, time.Hour, 6 * day, 17 * day}).Draw(t, "step")
+	d.moments = rapid.SampledFrom([]int{3, 8, 40}).Draw(t, "moments")
+	c := Case{Retention: d.retention}
+	now := start.Add(d.retention)
+	var earlier []price.Observation
+	for phase := range rapid.IntRange(1, 3).Draw(t, "phases") {
+		if phase > 0 {
+			now = now.Add(rapid.SampledFrom([]time.Duration{time.Second, d.retention / 2, d.retention + 3*day}).Draw(t, "pause"))
+		}
+		p := Phase{Now: now}
+		n := rapid.IntRange(1, most).Draw(t, "observations")
+		for n > 0 {
+			size := min(n, rapid.IntRange(1, 8).Draw(t, "request"))
+			n -= size
+			request := make([]price.Observation, 0, size)
+			for range size {
+				o := d.observation(t, now)
+				if again := rapid.IntRange(0, 7).Draw(t, "again"); again == 7 && len(earlier) > 0 {
+					o = earlier[rapid.IntRange(0, len(earlier)-1).Draw(t, "which")]
+				}
+				if o.ObservedAt >= now.Add(-d.retention) { // whoever reads a request refuses what is older
+					request, earlier = append(request, o), append(earlier, o)
+				}
+			}
+			p.Requests = append(p.Requests, request)
+		}
+		c.Phases = append(c.Phases, p)
+	}
+	return c
+}
+
+func (d drawn) observation(t *rapid.T, now price.Timestamp) price.Observation {
+	moment := rapid.IntRange(0, d.moments-1).Draw(t, "moment")
+	n := rapid.IntRange(0, 1<<12-1).Draw(t, "observation")
+	pick := func(of int) int {
+		chosen := n % of
+		n /= of
+		return chosen
+	}
+	o := price.Observation{Key: d.keys[pick(len(d.keys))], Terms: d.terms[pick(len(d.terms))], URL: urls[pick(d.urls)],
+		ObservedAt: max(now.Add(-time.Duration(moment)*d.step), now.Add(-d.retention))}
+	o.Source.ID = []string{"crawler-a", "feed-b", "vendor-c"}[pick(d.sources)]
+	o.Source.Confidence = []price.Confidence{price.NoConfidence, 0, 9700}[pick(3)]
+	o.Source.Kind = price.SourceKind(pick(2))
+	return o
+}
+
+// Shuffled returns the case's stored observations as other requests: in each phase in any order, some again, and with
+// some from earlier phases that have not left the retention.
+func (c Case) Shuffled(t *rapid.T, stored [][]price.Observation) Case {
+	random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 0))
+	out := Case{Retention: c.Retention}
+	var earlier []price.Observation
+	for i, p := range c.Phases {
+		items := slices.Clone(stored[i])
+		earlier = append(earlier, items...)
+		for _, o := range earlier {
+			if o.ObservedAt >= p.Now.Add(-c.Retention) && random.IntN(4) == 0 {
+				items = append(items, o)
+			}
+		}
+		random.Shuffle(len(items), func(a, b int) { items[a], items[b] = items[b], items[a] })
+		other := Phase{Now: p.Now}
+		for len(items) > 0 {
+			n := 1 + random.IntN(min(len(items), 8))
+			other.Requests = append(other.Requests, items[:n])
+			items = items[n:]
+		}
+		out.Phases = append(out.Phases, other)
+	}
+	return out
+}

@@ -1,0 +1,66 @@
+package boardtest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Event is something that must not be rare among a property's cases.
+type Event string
+
+// The events. R is the first observation of an offer's current run of equal terms, P the one just before it.
+const (
+	Tie                   Event = "two observations of an offer in one millisecond"
+	LateBeforePrevious    Event = "late, before P"
+	LateBetween           Event = "late, between P and R"
+	LateAfterRunStart     Event = "late, after R"
+	LateInThatMillisecond Event = "late, in the millisecond of P or R"
+	SeveralMonths         Event = "segments of several months"
+	TwoFlushes            Event = "two or more flushes"
+	Split                 Event = "a split"
+	Doubling              Event = "a doubling"
+	Conflict              Event = "a conflict"
+	Duplicate             Event = "a duplicate"
+	OfferGone             Event = "an offer that left the retention"
+	StartedAfresh         Event = "an offer that started afresh"
+)
+
+var events = []Event{Tie, LateBeforePrevious, LateBetween, LateAfterRunStart, LateInThatMillisecond, SeveralMonths, TwoFlushes, Split, Doubling,
+	Conflict, Duplicate, OfferGone, StartedAfresh}
+
+// least is the share of cases, in percent, in which each event has to occur.
+const least = 5
+
+// Tally counts cases by what happened in them. It is not safe for concurrent use.
+type Tally struct {
+	cases int
+	with  map[Event]int
+}
+
+// Add counts a case.
+func (y *Tally) Add(happened map[Event]bool) {
+	if y.with == nil {
+		y.with = map[Event]int{}
+	}
+	y.cases++
+	for e, did := range happened {
+		if did {
+			y.with[e]++
+		}
+	}
+}
+
+// Require fails a test in whose cases one of the package's events, or of more, was rare, and logs the counts.
+func (y *Tally) Require(tb testing.TB, more ...Event) {
+	tb.Helper()
+	var table strings.Builder
+	for _, e := range append(slices.Clone(events), more...) {
+		fmt.Fprintf(&table, "\n%9d  %5.1f %%  %s", y.with[e], 100*float64(y.with[e])/float64(max(y.cases, 1)), e)
+		if y.with[e]*100 < y.cases*least || y.cases == 0 {
+			tb.Errorf("%q happened in %d of %d cases, less than %d %%: the property is hardly tested there", e, y.with[e], y.cases, least)
+		}
+	}
+	tb.Logf("%d cases%s", y.cases, table.String())
+}

@@ -1,0 +1,256 @@
+// Package oracle is the API's rules of identity, order, runs and retention a second time, as plainly as possible: slow,
+// whole in memory, one function a rule.
+//
+// It is written from the API's description alone and imports nothing of the project, so that a mistake would have to be
+// made twice to go unseen. Tests and tools compare the service with it: fold a set of observations with Fold, or let a
+// Market take requests one by one. Nothing here is deployed.
+package oracle
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Key says which offer an observation is of. Absent parts are empty, defaults filled in.
+type Key struct {
+	Product, Competitor, Seller, Condition, Region, Audience string
+}
+
+// String names the offer within its product.
+func (k Key) String() string {
+	return strings.Join([]string{k.Competitor, k.Seller, k.Condition, k.Region, k.Audience}, "|")
+}
+
+// Parts are the key's parts in the order in which offers are listed.
+func (k Key) Parts() []string {
+	return []string{k.Product, k.Competitor, k.Seller, k.Condition, k.Region, k.Audience}
+}
+
+// Money is an amount in minor units. nil stands for unknown.
+type Money struct {
+	Minor    int64
+	Currency string
+}
+
+// Terms are what decides whether an observation changes its offer. They are comparable with SameTerms.
+type Terms struct {
+	Price, Shipping, ListPrice *Money
+	Availability, PriceType    string
+	Promotion                  *Promotion
+}
+
+// Promotion is a special offer; what is empty was not given.
+type Promotion struct {
+	Label, ValidThrough, MinQuantity string
+}
+
+// Observation is one accepted observation in canonical form.
+type Observation struct {
+	Key
+	Terms
+	ID         string
+	At         time.Time // UTC, cut to the millisecond
+	Source     string
+	Kind       string
+	Confidence string // as sent, "" when absent
+	URL        string
+}
+
+// Stamp writes a timestamp as the API does: UTC with milliseconds.
+func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// Identity is rule 1: 26 characters of Crockford's base32 of the SHA-256 of what makes an observation the same.
+func Identity(o Observation) string {
+	var b bytes.Buffer
+	for _, part := range []string{o.Product, o.Competitor, o.Seller, o.Condition, o.Region, o.Audience, Stamp(o.At), o.Source} {
+		fmt.Fprintf(&b, "%d:%s", len(part), part)
+	}
+	sum := sha256.Sum256(b.Bytes())
+	return base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").EncodeToString(sum[:])[:26]
+}
+
+// SameContent says whether two observations of one identity are a repetition (rule 1) and not a conflict.
+func SameContent(a, b Observation) bool {
+	return SameTerms(a.Terms, b.Terms) && a.Kind == b.Kind && Rank(a.Confidence) == Rank(b.Confidence) && a.URL == b.URL
+}
+
+// SameTerms says whether two observations belong to one run (rule 4).
+func SameTerms(a, b Terms) bool {
+	return same(a.Price, b.Price) && same(a.Shipping, b.Shipping) && same(a.ListPrice, b.ListPrice) &&
+		a.Availability == b.Availability && a.PriceType == b.PriceType && same(a.Promotion, b.Promotion)
+}
+
+func same[T comparable](a, b *T) bool {
+	return a == nil && b == nil || a != nil && b != nil && *a == *b
+}
+
+// Rank is a confidence in ten-thousandths; one that is absent is below all others.
+func Rank(confidence string) int {
+	if confidence == "" {
+		return -1
+	}
+	whole, fraction, _ := strings.Cut(confidence, ".")
+	n, err := strconv.Atoi(whole + (fraction + "0000")[:4])
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// ByRule2 is the order that decides which observation of an offer is the newest.
+func ByRule2(a, b Observation) int {
+	return cmp.Or(a.At.Compare(b.At), cmp.Compare(Rank(a.Confidence), Rank(b.Confidence)), cmp.Compare(a.ID, b.ID))
+}
+
+// ByHistory is the order of the rows of a history: by time, then offer key, then id.
+func ByHistory(a, b Observation) int {
+	return cmp.Or(a.At.Compare(b.At), slices.Compare(a.Parts(), b.Parts()), cmp.Compare(a.ID, b.ID))
+}
+
+// Offer is the state of one key after all its observations.
+type Offer struct {
+	Current       Observation
+	PreviousPrice *Money
+	FirstSeen     time.Time
+	LastChanged   time.Time
+	Previous      *Observation // the one just before the current run of equal terms, whose price is PreviousPrice
+}
+
+// Fold is rule 4: the newest observation is current, its run of equal terms began at LastChanged, and PreviousPrice is
+// the price of the observation just before that run. There must be an observation.
+func Fold(observations []Observation) Offer {
+	sorted := slices.SortedFunc(slices.Values(observations), ByRule2)
+	last := len(sorted) - 1
+	o := Offer{Current: sorted[last], FirstSeen: sorted[0].At}
+	start := last
+	for start > 0 && SameTerms(sorted[start-1].Terms, o.Current.Terms) {
+		start--
+	}
+	o.LastChanged = sorted[start].At
+	if start > 0 {
+		o.Previous = &sorted[start-1]
+		o.PreviousPrice = o.Previous.Price
+	}
+	return o
+}
+
+// Market is everything that was accepted, kept as it came. Give it its Retention; the rest starts empty.
+type Market struct {
+	Retention time.Duration
+	stored    []Observation
+	byID      map[string]Observation
+	lives     map[Key][]Observation // of each offer since it last started afresh
+}
+
+// Result is what became of one observation.
+type Result struct {
+	Outcome string      // the API's word
+	Stored  Observation // the one with its id that is stored; for a conflict another than was sent
+	Before  *Offer      // its offer just before; nil when there was none, or it was gone
+}
+
+// Record takes one request received at now; "rejected" is what left the retention. Observations of an offer are taken
+// in the order of rule 2, of two with one id the first of the request first (rules 1, 2 and 10).
+func (m *Market) Record(now time.Time, request []Observation) []Result {
+	if m.byID == nil {
+		m.byID, m.lives = map[string]Observation{}, map[Key][]Observation{}
+	}
+	oldest := now.Add(-m.Retention)
+	results := make([]Result, len(request))
+	var firsts, repeats []int
+	seen := map[string]bool{}
+	for i, o := range request {
+		if seen[o.ID] {
+			repeats = append(repeats, i)
+			continue
+		}
+		seen[o.ID] = true
+		firsts = append(firsts, i)
+	}
+	slices.SortFunc(firsts, func(a, b int) int { return ByRule2(request[a], request[b]) })
+	for _, i := range append(firsts, repeats...) {
+		if o := request[i]; o.At.Before(oldest) {
+			results[i].Outcome = "rejected"
+		} else {
+			results[i] = m.one(oldest, o)
+		}
+	}
+	return results
+}
+
+func (m *Market) one(oldest time.Time, o Observation) Result {
+	if known, ok := m.byID[o.ID]; ok {
+		if SameContent(known, o) {
+			return Result{Outcome: "duplicate", Stored: known}
+		}
+		return Result{Outcome: "conflict", Stored: known}
+	}
+	before, alive := m.Offer(o.Key)
+	if alive && before.Current.At.Before(oldest) { // not seen for the retention: it starts afresh (rule 7)
+		m.lives[o.Key], alive = nil, false
+	}
+	m.byID[o.ID] = o
+	m.stored = append(m.stored, o)
+	m.lives[o.Key] = append(m.lives[o.Key], o)
+	switch {
+	case !alive:
+		return Result{Outcome: "created", Stored: o}
+	case ByRule2(o, before.Current) < 0:
+		return Result{"late", o, &before}
+	case SameTerms(o.Terms, before.Current.Terms):
+		return Result{"unchanged", o, &before}
+	}
+	return Result{"changed", o, &before}
+}
+
+// Stored returns the accepted observations in the order in which they were.
+func (m *Market) Stored() []Observation { return m.stored }
+
+// Offer returns the state of a key, gone or not; ok is false when it was never observed.
+func (m *Market) Offer(k Key) (o Offer, ok bool) {
+	if len(m.lives[k]) == 0 {
+		return Offer{}, false
+	}
+	return Fold(m.lives[k]), true
+}
+
+// Gone returns the offers that nobody has seen within the retention at now.
+func (m *Market) Gone(now time.Time) (gone []Key) {
+	for k := range m.lives {
+		if Fold(m.lives[k]).Current.At.Before(now.Add(-m.Retention)) {
+			gone = append(gone, k)
+		}
+	}
+	return gone
+}
+
+// Offers returns the offers that are not gone at now, by key.
+func (m *Market) Offers(now time.Time) []Offer {
+	var list []Offer
+	for _, k := range slices.SortedFunc(maps.Keys(m.lives), func(a, b Key) int { return slices.Compare(a.Parts(), b.Parts()) }) {
+		if o := Fold(m.lives[k]); !o.Current.At.Before(now.Add(-m.Retention)) {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// History returns what was observed and has not left the retention at now, in the order of the history's rows.
+func (m *Market) History(now time.Time) []Observation {
+	var rows []Observation
+	for _, o := range m.stored {
+		if !o.At.Before(now.Add(-m.Retention)) {
+			rows = append(rows, o)
+		}
+	}
+	slices.SortFunc(rows, ByHistory)
+	return rows
+}
