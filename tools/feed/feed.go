@@ -122,7 +122,7 @@ func (f *feed) begin(name string) (*state, error) {
 	}
 	f.states = append(f.states, s)
 	if s.resume && s.saved.Refused > 0 {
-		if info, err := os.Stat(rejected); err != nil || info.Size() < s.saved.Refused {
+		if sum, n, err := beginning(rejected, s.saved.Refused); err != nil || n != s.saved.Refused || sum != s.saved.RefusedHash {
 			s, invalid = s.forget(*of), rejected+" is no longer what it was"
 		}
 	}

@@ -2,9 +2,12 @@ package main
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"maps"
 	"os"
@@ -101,8 +104,9 @@ type report struct {
 	rejected  string // path for the refused rows of the file; made when there is one
 	resumed   bool   // what cannot be sent stands there already
 	out       *os.File
-	length    int64 // of the file of refused rows
-	lost      error // why a refused row of the file could not be written down
+	length    int64     // of the file of refused rows
+	hash      hash.Hash // of its bytes
+	lost      error     // why a refused row of the file could not be written down
 	buffer    *bufio.Writer
 	unsynced  bool
 	warned    map[string]bool
@@ -127,10 +131,14 @@ func (r *report) begin(name, rejected string, kept int64) error {
 		r.file = "stdin"
 	}
 	r.total, r.done = 0, 0
-	r.resumed, r.length, r.lost = kept != afresh, max(kept, 0), nil
+	r.resumed, r.length, r.hash, r.lost = kept != afresh, max(kept, 0), sha256.New(), nil
 	r.sum.Files = append(r.sum.Files, r.file)
 	if kept > 0 {
-		if err := os.Truncate(rejected, kept); err != nil {
+		err := os.Truncate(rejected, kept)
+		if err == nil {
+			err = addFile(r.hash, rejected)
+		}
+		if err != nil {
 			return fmt.Errorf("keep the refused rows of an earlier run: %w", err)
 		}
 		return nil
@@ -139,6 +147,17 @@ func (r *report) begin(name, rejected string, kept int64) error {
 		return fmt.Errorf("remove the refused rows of an earlier run: %w", err)
 	}
 	return nil
+}
+
+// addFile adds a file's bytes to a hash.
+func addFile(to hash.Hash, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	_, err = io.Copy(to, file)
+	return err
 }
 
 // expect says how many rows of the file are going to be settled.
@@ -156,8 +175,8 @@ func (r *report) before(rows, refused int) {
 	r.sum.RefusedOf += refused
 }
 
-// sync makes the refused rows so far durable and returns how many bytes they are.
-func (r *report) sync() (int64, error) {
+// sync makes the refused rows so far durable and returns how many bytes they are, and their SHA-256.
+func (r *report) sync() (int64, string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.lost == nil && r.out != nil && r.unsynced {
@@ -165,9 +184,9 @@ func (r *report) sync() (int64, error) {
 		r.unsynced = false
 	}
 	if r.lost != nil {
-		return 0, fmt.Errorf("write refused rows: %w", r.lost)
+		return 0, "", fmt.Errorf("write refused rows: %w", r.lost)
 	}
-	return r.length, nil
+	return r.length, hex.EncodeToString(r.hash.Sum(nil)), nil
 }
 
 // end finishes the file.
@@ -330,7 +349,7 @@ func (r *report) writeDown(line int, text []byte, problem json.RawMessage) {
 	}
 	if err == nil {
 		var n int
-		n, err = fmt.Fprintf(r.buffer, "%s\n", entry)
+		n, err = fmt.Fprintf(io.MultiWriter(r.buffer, r.hash), "%s\n", entry)
 		r.length += int64(n)
 		r.unsynced = true
 	}

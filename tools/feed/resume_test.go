@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -219,11 +220,23 @@ func TestResume_refused(t *testing.T) {
 	_, err = out.WriteString(`{"line":1100,"problem":{"type":"not acknow`)
 	require.NoError(t, err)
 	require.NoError(t, out.Close())
+	kept, err := os.ReadFile(file + ".rejected.ndjson")
+	require.NoError(t, err)
 	a.again(third)
 	o = run(t.Context(), t, a, nil, file)
 	assert.Equal(t, exitRefused, o.exit, "refused before is refused")
 	assert.Equal(t, 1000, o.summary.Before)
 	assert.Equal(t, whole.summary.Rejected+whole.summary.Conflict, o.summary.RefusedOf+o.summary.Rejected+o.summary.Conflict)
+	assert.Equal(t, want, refused(t, file))
+
+	// As long, but another: everything is sent again rather than that a refusal gets lost.
+	a, _ = interrupted(t, 2, file, third)
+	kept = bytes.Replace(kept, []byte("amount-precision"), []byte("another-precisio"), 1)
+	require.NoError(t, os.WriteFile(file+".rejected.ndjson", kept, 0o600))
+	a.again(third)
+	o = run(t.Context(), t, a, nil, file)
+	assert.Contains(t, o.stderr, "rejected.ndjson is no longer what it was")
+	assert.Zero(t, o.summary.Before)
 	assert.Equal(t, want, refused(t, file))
 }
 

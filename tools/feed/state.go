@@ -49,13 +49,14 @@ const stateVersion = 1
 // saved is the state file. The ranges count rows in the order of sending, so that what is done is short however large
 // the file; Order makes sure that this order is the same again.
 type saved struct {
-	Version  int      `json:"version"`
-	Of       identity `json:"of"`
-	Order    string   `json:"order"`    // SHA-256 over line and text of every row, in the order of sending
-	Rows     int      `json:"rows"`     // that can be sent
-	Done     [][2]int `json:"done"`     // acknowledged: from, up to but without
-	Refused  int64    `json:"refused"`  // length of the file of refused rows that goes with Done
-	Rejected int      `json:"rejected"` // of Done, refused by the API
+	Version     int      `json:"version"`
+	Of          identity `json:"of"`
+	Order       string   `json:"order"`       // SHA-256 over line and text of every row, in the order of sending
+	Rows        int      `json:"rows"`        // that can be sent
+	Done        [][2]int `json:"done"`        // acknowledged: from, up to but without
+	Refused     int64    `json:"refused"`     // length of the file of refused rows that goes with Done
+	RefusedHash string   `json:"refusedHash"` // SHA-256 of these bytes
+	Rejected    int      `json:"rejected"`    // of Done, refused by the API
 }
 
 // state remembers durably which rows of a file the API has given an outcome. It is written after the answers, so a
@@ -190,7 +191,7 @@ func (s *state) acknowledge(r *report, settle func() (done []item, rejected int)
 	if len(done) == 0 {
 		return nil
 	}
-	length, err := r.sync()
+	length, hash, err := r.sync()
 	if err != nil {
 		return err // nothing is marked: these rows are sent again by the next run
 	}
@@ -198,7 +199,7 @@ func (s *state) acknowledge(r *report, settle func() (done []item, rejected int)
 		s.done[i.index] = true
 	}
 	s.saved.Rejected += rejected
-	s.saved.Refused = length
+	s.saved.Refused, s.saved.RefusedHash = length, hash
 	return s.write()
 }
 
@@ -269,6 +270,16 @@ func (s *state) remove() error {
 // close lets others have the state.
 func (s *state) close() error {
 	return errors.Join(os.Remove(s.lock.Name()), s.lock.Close()) // in this order: who waits for the lock finds another file
+}
+
+// beginning is the digest of the first bytes of a file, at most n.
+func beginning(path string, n int64) (string, int64, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	return digest(io.LimitReader(file, n))
 }
 
 // digest is the SHA-256 of a file's bytes, and their number.
