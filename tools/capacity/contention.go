@@ -65,7 +65,7 @@ func (b *bench) contend(ctx context.Context, offers int) (contended, error) {
 	for w := range in {
 		for n := range each {
 			o := m.observe(0, (w*each+n)%offers, day)
-			o.Source.ID = fmt.Sprintf("crawler-%d-%d", w, n) // all different
+			o.ObservedAt = day.Add(time.Duration(n)*time.Minute + time.Duration(w)*time.Second) // all different, about in order
 			in[w] = append(in[w], o)
 		}
 	}

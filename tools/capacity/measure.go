@@ -87,7 +87,10 @@ func (s *twoItems) record(ctx context.Context, request []price.Observation, rece
 }
 
 // cost is what an observation costs.
-type cost struct{ writes, reads, calls float64 }
+type cost struct {
+	writes, reads, calls float64
+	health               float64 // write units of the competitors' health, which writes does not have
+}
 
 // run sends scans in a mode, first some that do not count, and returns the mean cost of an observation of the others.
 func (m *market) run(ctx context.Context, s sink, how mode, warm, measured int) (cost, error) {
@@ -108,12 +111,19 @@ func (m *market) run(ctx context.Context, s sink, how mode, warm, measured int) 
 		total.ReadUnits += counts.ReadUnits
 		total.WriteUnits += counts.WriteUnits
 	}
-	return perObservation(total, measured*m.products*m.offers), nil
+	c := perObservation(total, measured*m.products*m.offers)
+	if _, ours := s.(*boards); ours {
+		// One write of a small item for each competitor, process and minute, however many observations come in it: of a
+		// scan as small as these it would be the larger part.
+		c.health = float64(len(m.competitors())) / float64(m.products*m.offers)
+		c.writes -= c.health
+	}
+	return c, nil
 }
 
 func perObservation(c meter.Counts, observations int) cost {
 	n := float64(observations)
-	return cost{c.WriteUnits / n, c.ReadUnits / n, float64(c.Calls) / n}
+	return cost{writes: c.WriteUnits / n, reads: c.ReadUnits / n, calls: float64(c.Calls) / n}
 }
 
 // send records requests one after the other and returns what they consumed.
