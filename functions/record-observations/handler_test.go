@@ -1,11 +1,21 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"pricing/shared/boot"
+	"pricing/shared/fault"
 	"pricing/shared/gateway"
 	"pricing/shared/gatewaytest"
+	"pricing/shared/price"
 	"pricing/shared/store"
 	"pricing/shared/storetest"
 )
@@ -21,4 +31,88 @@ func TestEndpoint_Outage(t *testing.T) {
 	gatewaytest.Outage(t, "all-stored", func(s *store.Store) gateway.Endpoint {
 		return endpoint(boot.Function{Settings: gatewaytest.Settings, Store: s})
 	})
+}
+
+// told is what these tests read of an answer.
+type told struct {
+	Retry   bool
+	Counts  counts
+	Results []result
+}
+
+// asked serves one event.
+func asked(t *testing.T, db recorder, event string) (response gateway.Response, body told) {
+	t.Helper()
+	e := endpoint(boot.Function{Settings: gatewaytest.Settings})
+	e.Handle = record(db)
+	e.Now = func() time.Time { return gatewaytest.Now }
+	e.Log = slog.New(slog.DiscardHandler)
+	response = gateway.Serve(t.Context(), e, gatewaytest.Event(t, event))
+	require.NoError(t, json.Unmarshal([]byte(response.Body), &body), response.Body)
+	return response, body
+}
+
+// stored lists the ids in a product's whole history.
+func stored(t *testing.T, s *store.Store, product string) map[string]bool {
+	t.Helper()
+	now := price.At(gatewaytest.Now) // the events' clocks are up to a minute ahead
+	rows, more, err := s.History(t.Context(), product, store.Window{From: now.Add(-gatewaytest.Settings.Retention), To: now.Add(time.Minute), Limit: 1000})
+	require.NoError(t, err)
+	require.False(t, more)
+	ids := map[string]bool{}
+	for _, row := range rows {
+		ids[price.ID(row.Key, row.Entry.ObservedAt, row.Entry.Source.ID)] = true
+	}
+	return ids
+}
+
+// TestEndpoint_StoresJustTheGoodOnes reads back what stands between items of every code that refuses one.
+func TestEndpoint_StoresJustTheGoodOnes(t *testing.T) {
+	t.Parallel()
+	s := storetest.Seeded(t)
+	before := stored(t, s, "ZU-1042")
+	_, body := asked(t, s, "every-rejection")
+	after := stored(t, s, "ZU-1042")
+	good := 0
+	for _, r := range body.Results {
+		if r.Status == http.StatusCreated {
+			assert.True(t, after[r.ObservationID], "item %d", r.Index)
+			good++
+		}
+	}
+	assert.Positive(t, good)
+	assert.Len(t, after, len(before)+good, "nothing else was")
+}
+
+// lossy is a store that cannot tell what became of one product.
+type lossy struct {
+	*store.Store
+	product string
+}
+
+func (l lossy) Record(ctx context.Context, in []price.Submission, received price.Timestamp, dryRun bool) ([]store.Verdict, error) {
+	verdicts, err := l.Store.Record(ctx, in, received, dryRun)
+	for i, s := range in {
+		if s.Observation.Key.ProductID == l.product {
+			verdicts[i] = store.Verdict{ProductID: l.product, Err: fault.New(fault.Unavailable, fault.CodeThrottled, "x")}
+		}
+	}
+	return verdicts, err
+}
+
+// TestEndpoint_OneItemUnknown: a mixed answer says which item to repeat, and when.
+func TestEndpoint_OneItemUnknown(t *testing.T) {
+	t.Parallel()
+	response, body := asked(t, lossy{storetest.Seeded(t), "ZU-2000"}, "documented")
+	assert.Equal(t, http.StatusMultiStatus, response.StatusCode)
+	assert.NotEmpty(t, response.Headers["Retry-After"])
+	assert.True(t, body.Retry)
+	assert.Equal(t, counts{Received: 3, Changed: 1, Rejected: 1, Throttled: 1}, body.Counts)
+	require.Len(t, body.Results, 3)
+	for i, retryable := range []bool{false, false, true} {
+		assert.Equal(t, retryable, body.Results[i].Retryable)
+	}
+	last := body.Results[2]
+	assert.Equal(t, http.StatusServiceUnavailable, last.Status)
+	assert.Equal(t, "urn:problem-type:pricing:throttled", last.Problem.Type)
 }
