@@ -41,13 +41,13 @@ type told struct {
 }
 
 // asked serves one event.
-func asked(t *testing.T, db recorder, event string) (response gateway.Response, body told) {
+func asked(t *testing.T, ctx context.Context, db recorder, event string) (response gateway.Response, body told) {
 	t.Helper()
 	e := endpoint(boot.Function{Settings: gatewaytest.Settings})
 	e.Handle = record(db)
 	e.Now = func() time.Time { return gatewaytest.Now }
 	e.Log = slog.New(slog.DiscardHandler)
-	response = gateway.Serve(t.Context(), e, gatewaytest.Event(t, event))
+	response = gateway.Serve(ctx, e, gatewaytest.Event(t, event))
 	require.NoError(t, json.Unmarshal([]byte(response.Body), &body), response.Body)
 	return response, body
 }
@@ -71,7 +71,7 @@ func TestEndpoint_StoresJustTheGoodOnes(t *testing.T) {
 	t.Parallel()
 	s := storetest.Seeded(t)
 	before := stored(t, s, "ZU-1042")
-	_, body := asked(t, s, "every-rejection")
+	_, body := asked(t, t.Context(), s, "every-rejection")
 	after := stored(t, s, "ZU-1042")
 	good := 0
 	for _, r := range body.Results {
@@ -103,7 +103,7 @@ func (l lossy) Record(ctx context.Context, in []price.Submission, received price
 // TestEndpoint_OneItemUnknown: a mixed answer says which item to repeat, and when.
 func TestEndpoint_OneItemUnknown(t *testing.T) {
 	t.Parallel()
-	response, body := asked(t, lossy{storetest.Seeded(t), "ZU-2000"}, "documented")
+	response, body := asked(t, t.Context(), lossy{storetest.Seeded(t), "ZU-2000"}, "documented")
 	assert.Equal(t, http.StatusMultiStatus, response.StatusCode)
 	assert.NotEmpty(t, response.Headers["Retry-After"])
 	assert.True(t, body.Retry)
@@ -115,4 +115,20 @@ func TestEndpoint_OneItemUnknown(t *testing.T) {
 	last := body.Results[2]
 	assert.Equal(t, http.StatusServiceUnavailable, last.Status)
 	assert.Equal(t, "urn:problem-type:pricing:throttled", last.Problem.Type)
+}
+
+// TestEndpoint_NearDeadline: work that could not end in time is not begun, and every item may be repeated.
+func TestEndpoint_NearDeadline(t *testing.T) {
+	t.Parallel()
+	s := storetest.Seeded(t)
+	before := stored(t, s, "ZU-1042")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // less than the adapter keeps in reserve
+	defer cancel()
+	response, body := asked(t, ctx, s, "all-stored")
+	assert.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+	assert.NotEmpty(t, response.Headers["Retry-After"])
+	assert.True(t, body.Retry)
+	assert.Equal(t, body.Counts.Received, body.Counts.Throttled)
+	assert.Positive(t, body.Counts.Received)
+	assert.Equal(t, before, stored(t, s, "ZU-1042"))
 }
