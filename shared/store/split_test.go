@@ -16,7 +16,7 @@ import (
 func sellers(n, minute int) []price.Submission {
 	in := make([]price.Submission, n)
 	for i := range in {
-		in[i] = seen("P1", "bigmart", at(minute), int64(100+i))
+		in[i] = seen("P2", "bigmart", at(minute), int64(100+i))
 		in[i].Observation.Key.SellerID = fmt.Sprintf("%0100d", i)
 		in[i].Observation.URL = ""
 	}
@@ -32,10 +32,10 @@ func TestStore_Record_LateDataOfADividedProductReadsThePastOnce(t *testing.T) {
 	for minute := range 40 {
 		record(t, s, at(100), sellers(10, 10+minute)...)
 	}
-	require.NotEmpty(t, items(t, client, table, "p#P1", "seg#2026-07#1#"), "the whole board was flushed")
+	require.NotEmpty(t, items(t, client, table, "p#P2", "seg#2026-07#1#"), "the whole board was flushed")
 	record(t, s, at(100), sellers(40, 60)...)
 	record(t, s, at(100), sellers(40, 61)...)
-	shards := len(items(t, client, table, "p#P1", "board#"))
+	shards := len(items(t, client, table, "p#P2", "board#"))
 	require.GreaterOrEqual(t, shards, 4)
 
 	ctx, m := meter.With(t.Context())
@@ -46,5 +46,5 @@ func TestStore_Record_LateDataOfADividedProductReadsThePastOnce(t *testing.T) {
 	}
 	const boards, past, itself, write = 2, 1, 1, 1 // directory, then shards; what the whole board flushed; each shard's own
 	assert.LessOrEqual(t, m.Counts().Calls, boards+past+shards*(itself+write))
-	assert.Len(t, history(t, s, "P1"), 10*40+3*40)
+	assert.Len(t, history(t, s, "P2"), 10*40+3*40)
 }

@@ -17,7 +17,7 @@ func TestGoalsAreMet(t *testing.T) {
 	b, stop, err := newBench(t.Context(), root, &bytes.Buffer{})
 	require.NoError(t, err)
 	defer stop()
-	b.seed, b.warm, b.measured = 1, 5, 10
+	b.seed, b.warm, b.measured, b.alone = 1, 3, 4, true
 	goals, err := b.measureGoals(t.Context())
 	require.NoError(t, err)
 	require.Len(t, goals, 5)

@@ -15,7 +15,6 @@ import (
 
 const (
 	writers   = 32
-	each      = 40               // observations of a writer, one a request
 	patience  = 60 * time.Second // for one observation until it is stored; far more than any client has
 	atRequest = 25 * time.Second // deadline of a request, as Lambda's would be
 )
@@ -23,16 +22,16 @@ const (
 // contention lets many clients write single observations of one product at once. Each repeats what is answered
 // throttled, as api.md has it, until it is stored.
 func (b *bench) contention(ctx context.Context) error {
-	fmt.Fprintf(b.out, "Contention: %d writers of single observations on one product, %d each; times and shares differ from run to run\n", writers, each)
+	b.say(b.out, "Contention: %d writers of single observations on one product, %d each; times and shares differ from run to run", writers, b.each)
 	table := b.printer()
-	fmt.Fprintln(table, "offers\tlost\tdoubled\tw\tr\tattempts\tthrottled\tlongest answer\t")
+	b.say(table, "offers\tlost\tdoubled\tw\tr\tattempts\tthrottled\tlongest answer\t")
 	for _, offers := range []int{8, 400} {
 		r, err := b.contend(ctx, offers)
 		if err != nil {
 			return err
 		}
-		n := float64(writers * each)
-		fmt.Fprintf(table, "%d\t%d\t%d\t%.2f\t%.2f\t%.2f\t%.1f %%\t%d ms\t\n", offers, r.lost, r.doubled, r.counts.WriteUnits/n, r.counts.ReadUnits/n,
+		n := float64(writers * b.each)
+		b.say(table, "%d\t%d\t%d\t%.2f\t%.2f\t%.2f\t%.1f %%\t%d ms\t", offers, r.lost, r.doubled, r.counts.WriteUnits/n, r.counts.ReadUnits/n,
 			float64(r.counts.Attempts)/n, 100*float64(r.throttled)/float64(r.requests), r.longest.Milliseconds())
 	}
 	if err := table.Flush(); err != nil {
@@ -63,8 +62,8 @@ func (b *bench) contend(ctx context.Context, offers int) (contended, error) {
 	day := start.Add(100 * 24 * time.Hour)
 	in := make([][]price.Observation, writers)
 	for w := range in {
-		for n := range each {
-			o := m.observe(0, (w*each+n)%offers, day)
+		for n := range b.each {
+			o := m.observe(0, (w*b.each+n)%offers, day)
 			o.ObservedAt = day.Add(time.Duration(n)*time.Minute + time.Duration(w)*time.Second) // all different, about in order
 			in[w] = append(in[w], o)
 		}
@@ -94,7 +93,7 @@ func (b *bench) contend(ctx context.Context, offers int) (contended, error) {
 	if err := errors.Join(errs...); err != nil {
 		return contended{}, err
 	}
-	rows, _, err := s.History(ctx, m.productID(0), store.Window{From: day, To: day.Add(3 * time.Hour), Limit: 2 * writers * each})
+	rows, _, err := s.History(ctx, m.productID(0), store.Window{From: day, To: day.Add(3 * time.Hour), Limit: 2 * writers * b.each})
 	if err != nil {
 		return contended{}, fmt.Errorf("read history: %w", err)
 	}

@@ -56,11 +56,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer stop()
-	b.seed, b.warm, b.measured = *seed, 20, 50
+	b.seed, b.warm, b.measured, b.each = *seed, 20, 50, 40
 	if *quick {
-		b.warm, b.measured = 5, 10
+		b.warm, b.measured, b.each = 5, 10, 5
 	}
-	fmt.Fprintf(out, "seed %d, %d scans to warm up, mean of the next %d\n", b.seed, b.warm, b.measured)
+	b.say(out, "seed %d, %d scans to warm up, mean of the next %d", b.seed, b.warm, b.measured)
 	parts := []func(context.Context) error{b.scans, b.repeats, b.goals, b.contention}
 	switch {
 	case *goalsOnly:
@@ -69,12 +69,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		parts = parts[3:]
 	}
 	for _, part := range parts {
-		fmt.Fprintln(out)
+		b.say(out, "")
 		if err := part(ctx); err != nil {
 			return err
 		}
 	}
-	return nil
+	return b.unprinted
 }
 
 // newBench starts the engine, until stop.
@@ -106,10 +106,13 @@ func newBench(ctx context.Context, root string, out io.Writer) (b *bench, stop f
 type bench struct {
 	seed           uint64
 	warm, measured int
+	each           int  // observations of a contending writer
+	alone          bool // leave the two-item design out where a goal does not need it
 	table          engine.Table
 	client         *dynamodb.Client
 	out            io.Writer
 	tables         int
+	unprinted      error // why the output is not whole
 }
 
 // newTable makes a table as the template has it and returns its name.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"text/tabwriter"
 
 	"pricing/shared/meter"
@@ -12,17 +13,24 @@ import (
 // The two-item design keeps no state that its cost could depend on, so a few scans give its figures.
 const peerWarm, peerMeasured = 1, 3
 
+// say prints a line. The first failure is kept, for run to return.
+func (b *bench) say(w io.Writer, format string, args ...any) {
+	if _, err := fmt.Fprintf(w, format+"\n", args...); err != nil && b.unprinted == nil {
+		b.unprinted = fmt.Errorf("print: %w", err)
+	}
+}
+
 func (b *bench) printer() *tabwriter.Writer {
 	return tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 }
 
 // scans measures every shape and mode.
 func (b *bench) scans(ctx context.Context) error {
-	fmt.Fprintln(b.out, "Scans, for each observation: write units (w), read units (r) and calls of the boards; the same of two items an observation")
-	fmt.Fprintln(b.out, "(urls on half of the offers, the same at every scan or always new ones; stored bytes without DynamoDB's 100 an item;")
-	fmt.Fprintln(b.out, "without competitors' health: a unit a minute, process and competitor, however many observations that covers)")
+	b.say(b.out, "Scans, for each observation: write units (w), read units (r) and calls of the boards; the same of two items an observation")
+	b.say(b.out, "(urls on half of the offers, the same at every scan or always new ones; stored bytes without DynamoDB's 100 an item;")
+	b.say(b.out, "without competitors' health: a unit a minute, process and competitor, however many observations that covers)")
 	table := b.printer()
-	fmt.Fprintln(table, "offers\tids\turls\trequests\tw\tr\tcalls\tbytes\t|\tw\tr\tcalls\tbytes\tw ratio\t")
+	b.say(table, "offers\tids\turls\trequests\tw\tr\tcalls\tbytes\t|\tw\tr\tcalls\tbytes\tw ratio\t")
 	for _, offers := range []int{4, 8, 12, 20, 40, 400} {
 		for _, idLength := range []int{10, 40} {
 			for _, of := range []urls{knownURLs, newURLs} {
@@ -32,7 +40,7 @@ func (b *bench) scans(ctx context.Context) error {
 					if err != nil {
 						return err
 					}
-					fmt.Fprintf(table, "%d\t%d\t%s\t%s\t%.2f\t%.2f\t%.2f\t%.0f\t|\t%.2f\t%.2f\t%.2f\t%.0f\t%.2f\t\n", offers, idLength, of, how,
+					b.say(table, "%d\t%d\t%s\t%s\t%.2f\t%.2f\t%.2f\t%.0f\t|\t%.2f\t%.2f\t%.2f\t%.0f\t%.2f\t", offers, idLength, of, how,
 						ours.writes, ours.reads, ours.calls, ours.bytes, theirs.writes, theirs.reads, theirs.calls, theirs.bytes, ours.writes/theirs.writes)
 				}
 			}
@@ -60,6 +68,9 @@ func (b *bench) compare(ctx context.Context, s shape, how mode) (ours, theirs fi
 	if ours, err = b.figures(ctx, m, mine, mine.table, how, b.warm, b.measured); err != nil {
 		return figures{}, figures{}, fmt.Errorf("%d offers, %s: %w", s.offers, how, err)
 	}
+	if b.alone {
+		return ours, figures{}, nil
+	}
 	usual, err := b.newTwoItems(ctx)
 	if err != nil {
 		return figures{}, figures{}, err
@@ -81,9 +92,9 @@ func (b *bench) figures(ctx context.Context, m *market, s sink, table string, ho
 
 // repeats measures what arrives again, and what arrives in any order.
 func (b *bench) repeats(ctx context.Context) error {
-	fmt.Fprintln(b.out, "The last five scans again, product by product; and 20 scans in random order, 500 observations a request")
+	b.say(b.out, "The last five scans again, product by product; and 20 scans in random order, 500 observations a request")
 	table := b.printer()
-	fmt.Fprintln(table, "offers\twhat\tw\tr\tcalls\t|\tw\tr\tcalls\tw ratio\t")
+	b.say(table, "offers\twhat\tw\tr\tcalls\t|\tw\tr\tcalls\tw ratio\t")
 	for _, offers := range []int{8, 20, 400} {
 		s := shape{products: max(1, 200/offers), offers: offers, idLength: 10}
 		var again, shuffled [2]cost
@@ -105,7 +116,7 @@ func (b *bench) repeats(ctx context.Context) error {
 			}
 		}
 		for what, c := range map[string][2]cost{"again": again, "shuffled": shuffled} {
-			fmt.Fprintf(table, "%d\t%s\t%.2f\t%.2f\t%.2f\t|\t%.2f\t%.2f\t%.2f\t%.2f\t\n", offers, what, c[0].writes, c[0].reads, c[0].calls,
+			b.say(table, "%d\t%s\t%.2f\t%.2f\t%.2f\t|\t%.2f\t%.2f\t%.2f\t%.2f\t", offers, what, c[0].writes, c[0].reads, c[0].calls,
 				c[1].writes, c[1].reads, c[1].calls, c[0].writes/c[1].writes)
 		}
 	}
@@ -184,10 +195,10 @@ func (b *bench) goals(ctx context.Context) error {
 		return err
 	}
 	table := b.printer()
-	fmt.Fprintln(b.out, "Goals, health included")
-	fmt.Fprintln(table, "goal\tlimit\tmeasured\ttwo items\tunit\tverdict\t")
+	b.say(b.out, "Goals, health included")
+	b.say(table, "goal\tlimit\tmeasured\ttwo items\tunit\tverdict\t")
 	for _, g := range all {
-		fmt.Fprintf(table, "%s\t%.2f\t%.2f\t%.2f\t%s\t%s\t\n", g.what, g.limit, g.got, g.peers, g.unit, g.verdict())
+		b.say(table, "%s\t%.2f\t%.2f\t%.2f\t%s\t%s\t", g.what, g.limit, g.got, g.peers, g.unit, g.verdict())
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
@@ -231,7 +242,7 @@ func (b *bench) bulkRead(ctx context.Context) ([]goal, error) {
 	if err != nil {
 		return nil, err
 	}
-	for range 5 {
+	for range 2 {
 		scan, received := m.scan()
 		for _, s := range []sink{mine, usual} {
 			if _, err := send(ctx, s, centred.requests(scan), received); err != nil {
