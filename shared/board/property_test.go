@@ -1,9 +1,7 @@
 package board_test
 
 import (
-	"flag"
 	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -262,7 +260,7 @@ func (tb *table) live(t require.TestingT, clock board.Clock) []board.Offer {
 // accepted: outcomes, offers and history. On the way it checks that nothing is lost or doubled, that what is encoded
 // decodes to the same, that versions only grow and that every writer of one flushes the same bytes.
 func TestProperty(t *testing.T) {
-	checks(t, cases)
+	boardtest.Checks(t, cases)
 	var tally boardtest.Tally
 	rapid.Check(t, func(t *rapid.T) {
 		c := boardtest.Draw(t)
@@ -296,16 +294,4 @@ func TestProperty(t *testing.T) {
 		tally.Add(ledger.Events)
 	})
 	tally.Require(t, askedForHistory)
-}
-
-// checks sets the number of cases, unless the command line says one.
-func checks(t *testing.T, n int) {
-	t.Helper()
-	const name = "rapid.checks"
-	said := false
-	flag.Visit(func(f *flag.Flag) { said = said || f.Name == name })
-	if before := flag.Lookup(name).Value.String(); !said {
-		require.NoError(t, flag.Set(name, strconv.Itoa(n)))
-		t.Cleanup(func() { _ = flag.Set(name, before) })
-	}
 }
