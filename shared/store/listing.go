@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -21,8 +23,10 @@ import (
 // repetition nor a crash can harm; an entry that is missing reads as null.
 const (
 	listingBytes = "c"       // how many bytes its entries take
-	listingLimit = 32 * 1024 // an item that has as many takes no more: a new url costs a write of the whole item
+	listingLimit = 8 * 1024  // an item that has as many takes no more: a new url costs a write of the whole item
 	listingChunk = 100       // entries a call, for the limit on the length of an expression (4 KB)
+	listingFull  = time.Hour // how long a full item is not asked again, since being refused costs as much as a write
+	mostListings = 10_000    // full items remembered
 	dayLayout    = "060102"
 )
 
@@ -65,6 +69,9 @@ func (s *Store) list(ctx context.Context, productID string, shards int, urls map
 		byItem[sk][hash] = url
 	}
 	for sk, urls := range byItem {
+		if s.fullListings.has(productID+" "+sk, s.now()) {
+			continue
+		}
 		for len(urls) > 0 {
 			chunk := map[board.URLHash]string{}
 			for hash, url := range urls {
@@ -73,8 +80,13 @@ func (s *Store) list(ctx context.Context, productID string, shards int, urls map
 					delete(urls, hash)
 				}
 			}
-			if err := s.listIn(ctx, key(productKey(productID), sk), chunk, now); err != nil {
+			full, err := s.listIn(ctx, key(productKey(productID), sk), chunk, now)
+			if err != nil {
 				return err
+			}
+			if full {
+				s.fullListings.add(productID+" "+sk, s.now())
+				break
 			}
 		}
 	}
@@ -82,8 +94,8 @@ func (s *Store) list(ctx context.Context, productID string, shards int, urls map
 }
 
 // listIn adds entries to one item if none of them is there; those that are, are left out and the rest tried again. So
-// the count of bytes stays true.
-func (s *Store) listIn(ctx context.Context, at item, urls map[board.URLHash]string, now price.Timestamp) error {
+// the count of bytes stays true. It reports whether the item has no room left.
+func (s *Store) listIn(ctx context.Context, at item, urls map[board.URLHash]string, now price.Timestamp) (full bool, err error) {
 	day := now.Time().Format(dayLayout)
 	for try := 1; len(urls) > 0; try++ {
 		in := &dynamodb.UpdateItemInput{
@@ -110,12 +122,12 @@ func (s *Store) listIn(ctx context.Context, at item, urls map[board.URLHash]stri
 		out, err := s.db.UpdateItem(ctx, in)
 		if err == nil {
 			wrote(ctx, out.ConsumedCapacity)
-			return nil
+			return full, nil
 		}
 		failed := s.failed(ctx, "update listing", err)
 		var present *types.ConditionalCheckFailedException
 		if !errors.As(err, &present) || present.Item == nil {
-			return failed
+			return false, failed
 		}
 		before := len(urls)
 		for hash := range urls {
@@ -124,8 +136,9 @@ func (s *Store) listIn(ctx context.Context, at item, urls map[board.URLHash]stri
 			}
 		}
 		if len(urls) == before { // the item has no room for all: half of them may fit
+			full = true
 			if before == 1 {
-				return nil
+				return full, nil
 			}
 			for hash := range urls {
 				if len(urls) > before/2 {
@@ -134,5 +147,27 @@ func (s *Store) listIn(ctx context.Context, at item, urls map[board.URLHash]stri
 			}
 		}
 	}
-	return nil
+	return full, nil
+}
+
+// recent remembers keys for a while. The zero value is empty; it is safe for concurrent use.
+type recent struct {
+	mu    sync.Mutex
+	since map[string]time.Time
+}
+
+func (r *recent) has(key string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	since, ok := r.since[key]
+	return ok && now.Sub(since) < listingFull
+}
+
+func (r *recent) add(key string, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.since == nil || len(r.since) >= mostListings {
+		r.since = map[string]time.Time{}
+	}
+	r.since[key] = now
 }

@@ -49,6 +49,8 @@ type Store struct {
 	width       int
 	now         func() time.Time
 	competitors competitorCache
+
+	fullListings recent // product id, space, sort key
 }
 
 // New returns a store on a client's table.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -32,6 +33,7 @@ type boardWriter struct {
 	mark     board.Mark
 	dryRun   bool
 	verdicts []Verdict
+	past     *pastMonths
 }
 
 // errMoved is a board that is not where it was read: the product was divided, or a read was stale.
@@ -245,30 +247,52 @@ func (w boardWriter) apply(ctx context.Context, p *part) (board.Change, error) {
 			return change, nil
 		}
 		for _, m := range need {
-			segments, err := w.store.month(ctx, p.productID, m, p.directory.lineage(p.board.Shard))
-			if err != nil {
-				return board.Change{}, fmt.Errorf("read history of %s: %w", m, err)
+			for _, shard := range p.directory.lineage(p.board.Shard) {
+				read := func() ([][]board.SegmentOffer, error) { return w.store.month(ctx, p.productID, m, shard) }
+				if shard != p.board.Shard {
+					read = w.past.once(p.productID+" "+string(m)+" "+shard.String(), read)
+				}
+				segments, err := read()
+				if err != nil {
+					return board.Change{}, fmt.Errorf("read history of %s: %w", m, err)
+				}
+				history.Add(m, segments...)
 			}
-			history.Add(m, segments...)
 		}
 	}
 }
 
-// month reads the history of one month, strongly consistent, that was flushed from any of the shards.
-func (s *Store) month(ctx context.Context, productID string, m board.Month, shards []board.Shard) ([][]board.SegmentOffer, error) {
-	var segments [][]board.SegmentOffer
-	for _, shard := range shards {
-		prefix := monthKey(m) + shard.String() + "#"
-		err := s.query(ctx, productKey(productID), prefix, prefix+"~", false, true, func(it item) (bool, error) {
-			offers, err := board.UnpackSegment(productID, blob(it, "h"))
-			segments = append(segments, offers)
-			return true, err
-		})
-		if err != nil {
-			return nil, err
-		}
+// pastMonths shares, within one request, what was flushed by the shards that a product had before it was divided. The
+// shards of today ask for the same, and no writer adds to it any more, so unlike a look-up of a shard's own segments it
+// holds when the board was written by another.
+type pastMonths struct {
+	mu    sync.Mutex
+	reads map[string]func() ([][]board.SegmentOffer, error)
+}
+
+// once returns the first read of the key, which runs once.
+func (p *pastMonths) once(key string, read func() ([][]board.SegmentOffer, error)) func() ([][]board.SegmentOffer, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reads == nil {
+		p.reads = map[string]func() ([][]board.SegmentOffer, error){}
 	}
-	return segments, nil
+	if p.reads[key] == nil {
+		p.reads[key] = sync.OnceValues(read)
+	}
+	return p.reads[key]
+}
+
+// month reads the history of one month, strongly consistent, that was flushed from a shard.
+func (s *Store) month(ctx context.Context, productID string, m board.Month, shard board.Shard) ([][]board.SegmentOffer, error) {
+	var segments [][]board.SegmentOffer
+	prefix := monthKey(m) + shard.String() + "#"
+	err := s.query(ctx, productKey(productID), prefix, prefix+"~", false, true, func(it item) (bool, error) {
+		offers, err := board.UnpackSegment(productID, blob(it, "h"))
+		segments = append(segments, offers)
+		return true, err
+	})
+	return segments, err
 }
 
 // errLost is a board update that another writer came before.
