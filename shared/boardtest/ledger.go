@@ -3,7 +3,6 @@ package boardtest
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"pricing/shared/board"
 	"pricing/shared/oracle"
@@ -133,22 +132,22 @@ func (l *Ledger) Differences(offers []board.Offer, rows []board.Row) []string {
 	for _, w := range want {
 		o, ok := byKey[w.Current.Key]
 		if !ok {
-			differs("offer "+w.Current.Key.String(), "one", "none")
+			differs("offer "+w.Current.String(), "one", "none")
 			continue
 		}
 		if got := l.plain(o.Key, o.Current); !same(w.Current, got) {
-			differs("current of "+w.Current.Key.String(), w.Current, got)
+			differs("current of "+w.Current.String(), w.Current, got)
 		}
 		previous := board.Previous{At: price.NoTime}
 		if w.Previous != nil {
 			previous = board.Previous{At: price.At(w.Previous.At), Price: o.Previous.Price}
 			if got := plainMoney(o.Previous.Price); (got == nil) != (w.PreviousPrice == nil) || got != nil && *got != *w.PreviousPrice {
-				differs("previous price of "+w.Current.Key.String(), w.PreviousPrice, got)
+				differs("previous price of "+w.Current.String(), w.PreviousPrice, got)
 			}
 		}
 		derived := []any{price.At(w.FirstSeen), price.At(w.LastChanged), previous}
 		if got := []any{o.FirstSeen, o.RunStart, o.Previous}; !slices.Equal(derived, got) {
-			differs("first seen, run's start and previous of "+w.Current.Key.String(), derived, got)
+			differs("first seen, run's start and previous of "+w.Current.String(), derived, got)
 		}
 	}
 	history := l.market.History(l.now.Time())
@@ -162,7 +161,7 @@ func (l *Ledger) Differences(offers []board.Offer, rows []board.Row) []string {
 		if !same(w, got) {
 			differs(fmt.Sprintf("row %d", i), w, got)
 		}
-		tie := w.Key.String() + oracle.Stamp(w.At)
+		tie := w.String() + oracle.Stamp(w.At)
 		l.Events[Tie] = l.Events[Tie] || ties[tie]
 		ties[tie] = true
 	}
@@ -211,4 +210,4 @@ func plainMoney(m price.Money) *oracle.Money {
 }
 
 // Oldest returns the oldest moment that has not left the retention.
-func (l *Ledger) Oldest() price.Timestamp { return l.now.Add(-time.Duration(l.market.Retention)) }
+func (l *Ledger) Oldest() price.Timestamp { return l.now.Add(-l.market.Retention) }

@@ -89,21 +89,21 @@ func (s shop) differences(t *rapid.T, productID string, ledger *boardtest.Ledger
 // TestStore_Property sends cases to the engine, twice each: as they are, one request after the other, and to another
 // table what was accepted, in any order, split and repetition, by one writer or by several at once. Outcomes, offers,
 // history and listed urls have to be what the oracle says.
-func TestStore_Property(t *testing.T) {
+func TestStore_Property(tb *testing.T) {
 	shops := make([]shop, 3)
 	for i := range shops {
 		if i < 2 { // the last two are two processes at one table
-			shops[i].client, shops[i].table = storetest.Table(t)
+			shops[i].client, shops[i].table = storetest.Table(tb)
 		} else {
 			shops[i] = shops[i-1]
 		}
 		shops[i].store = store.New(shops[i].client, store.Options{Table: shops[i].table, Retention: boardtest.Retention, Width: 4})
-		register(t, shops[i].store, boardtest.Competitors...)
+		register(tb, shops[i].store, boardtest.Competitors...)
 	}
-	boardtest.Checks(t, propertyCases)
+	boardtest.Checks(tb, propertyCases)
 	var tally boardtest.Tally
 	products := 0
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(tb, func(t *rapid.T) {
 		products++
 		productID := "P-" + strconv.Itoa(products)
 		c := boardtest.Draw(t).Of(productID)
@@ -125,7 +125,7 @@ func TestStore_Property(t *testing.T) {
 		}
 		if slices.ContainsFunc(ledger.Stored, func(stored []price.Observation) bool { return len(stored) > 0 }) {
 			require.Empty(t, shops[0].differences(t, productID, ledger, now))
-			shops[0].notes(t, productID, ledger)
+			shops[0].notes(tb, productID, ledger)
 
 			writers := rapid.SampledFrom([]int{1, 1, 4}).Draw(t, "writers")
 			ledger.Events[parallel] = writers > 1
@@ -137,7 +137,7 @@ func TestStore_Property(t *testing.T) {
 		}
 		tally.Add(ledger.Events)
 	})
-	tally.Require(t, parallel)
+	tally.Require(tb, parallel)
 }
 
 // parallel is a case that was sent again by several writers at once.
@@ -172,29 +172,19 @@ func sendAll(shops []shop, phase boardtest.Phase, writers int) error {
 }
 
 // notes tells the ledger how the product was flushed and divided, from its items.
-func (s shop) notes(t *rapid.T, productID string, ledger *boardtest.Ledger) {
-	out, err := s.client.Query(context.Background(), &dynamodb.QueryInput{TableName: &s.table, KeyConditionExpression: ptr("pk = :pk"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":pk": &types.AttributeValueMemberS{Value: "p#" + productID}}})
-	require.NoError(t, err)
+func (s shop) notes(tb testing.TB, productID string, ledger *boardtest.Ledger) {
+	tb.Helper()
+	if past, ok := items(tb, s.client, s.table, "p#"+productID, "board")[0]["past"].(*types.AttributeValueMemberL); ok {
+		ledger.Divided(1 + len(past.Value))
+	}
 	months, versions := map[string]map[string]bool{}, map[string]map[string]bool{} // by shard
-	for _, it := range out.Items {
-		sk := it["sk"].(*types.AttributeValueMemberS).Value
-		if _, ok := it["shards"]; ok && sk == "board" {
-			ledger.Divided(1 + len(it["past"].(*types.AttributeValueMemberL).Value))
-		}
-		parts := strings.Split(sk, "#")
-		if parts[0] != "seg" {
-			continue
-		}
+	for _, it := range items(tb, s.client, s.table, "p#"+productID, "seg#") {
+		parts := strings.Split(it["sk"].(*types.AttributeValueMemberS).Value, "#")
 		month, shard, version := parts[1], parts[2], parts[3]
-		for set, member := range map[*map[string]map[string]bool]string{&months: month, &versions: version} {
-			if (*set)[shard] == nil {
-				(*set)[shard] = map[string]bool{}
-			}
-			(*set)[shard][member] = true
+		if months[shard] == nil {
+			months[shard], versions[shard] = map[string]bool{}, map[string]bool{}
 		}
+		months[shard][month], versions[shard][version] = true, true
 		ledger.Flushed(len(months[shard]), len(versions[shard]))
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
