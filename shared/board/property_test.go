@@ -12,9 +12,6 @@ import (
 	"pricing/shared/price"
 )
 
-// cases is how many cases the property below is checked on; -rapid.checks says another number.
-const cases = 10_000
-
 // askedForHistory is a case in which the board alone could not decide.
 const askedForHistory boardtest.Event = "segments had to be looked into"
 
@@ -272,6 +269,7 @@ func TestProperty(t *testing.T) {
 				require.Equal(t, want.Current, got.Current, "item %d", i)
 				require.True(t, ledger.Same(want.Stored, request[i].Key, got.Stored), "item %d: want %+v, got %+v", i, want.Stored, got.Stored)
 				require.Equal(t, want.ReceivedAt, got.Stored.ReceivedAt, "item %d", i)
+				require.Empty(t, ledger.Offer(got.Offer), "item %d", i)
 				require.Equal(t, got.Outcome == board.Conflict, len(got.Differs) > 0, "item %d", i)
 			}
 		})

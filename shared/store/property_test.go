@@ -22,7 +22,7 @@ import (
 )
 
 // propertyCases is how many cases the property below is checked on; -rapid.checks says another number.
-const propertyCases = 400
+const propertyCases = 300
 
 // shop is a product on the engine that cases are sent to.
 type shop struct {
@@ -120,6 +120,7 @@ func TestStore_Property(tb *testing.T) {
 					require.Equal(t, want.Current, got.Result.Current, "item %d", i)
 					require.True(t, ledger.Same(want.Stored, request[i].Key, got.Result.Stored), "item %d: want %+v, got %+v", i, want.Stored, got.Result.Stored)
 					require.Equal(t, want.ReceivedAt, got.Result.Stored.ReceivedAt, "item %d", i)
+					require.Empty(t, ledger.Offer(got.Result.Offer), "item %d", i)
 				}
 			}
 		}
