@@ -25,6 +25,9 @@ lint: .local/bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml
 verify: ## check the template: cfn-lint, transform, OpenAPI and models, for every environment
 	go run ./tools/verify
 
+bench-capacity: ddb ## count capacity units, side by side with the usual design (minutes; ARGS="-goals")
+	go run ./tools/capacity $(ARGS)
+
 fmt: ## format all Go code
 	gofmt -w $$(git ls-files '*.go')
 
@@ -43,4 +46,4 @@ tools/ddb/node_modules/.package-lock.json: tools/ddb/package-lock.json
 .local/bin/golangci-lint:
 	GOBIN=$(CURDIR)/.local/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test lint verify fmt build clean ddb
+.PHONY: help run test lint verify bench-capacity fmt build clean ddb

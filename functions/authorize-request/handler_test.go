@@ -94,6 +94,30 @@ func TestAuthorize_ThePolicyIsTheSameForEveryMethod(t *testing.T) {
 	assert.JSONEq(t, string(one), string(two), "API Gateway caches it by token, whatever the method was")
 }
 
+// Each client's policy is its own: nothing of the client asked for before may be left in it.
+func TestAuthorize_TwoClients(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	call := authorize(s, "dev", func() time.Time { return gatewaytest.Now }, slog.New(slog.DiscardHandler))
+	event := string(gatewaytest.Event(t, "allowed"))
+	var policies []answer
+	for client, scopes := range map[string][]string{"crawler-a": {"ingest"}, "pricing-b": {"read"}} {
+		tok := token.Mint("dev")
+		require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: tok.KeyID, Digest: tok.Digest(), Client: client, Scopes: scopes,
+			NotBefore: gatewaytest.Now, Expires: gatewaytest.Now.Add(time.Hour), Active: true}))
+		out, err := call(t.Context(), []byte(strings.ReplaceAll(event, "{{valid}}", tok.String())))
+		require.NoError(t, err)
+		var a answer
+		require.NoError(t, json.Unmarshal(out, &a))
+		assert.Equal(t, client, a.PrincipalID)
+		assert.Equal(t, map[string]string{"clientId": client, "scopes": scopes[0], "keyId": tok.KeyID}, a.Context)
+		policies = append(policies, a)
+	}
+	for _, resource := range policies[0].Policy.Statement[0].Resource {
+		assert.NotContains(t, policies[1].Policy.Statement[0].Resource, resource)
+	}
+}
+
 func TestAuthorize_AnOutageIsNotTheClientsFault(t *testing.T) {
 	t.Parallel()
 	_, tokens := market(t)

@@ -1,11 +1,21 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"pricing/shared/boot"
+	"pricing/shared/fault"
 	"pricing/shared/gateway"
 	"pricing/shared/gatewaytest"
+	"pricing/shared/price"
 	"pricing/shared/store"
 	"pricing/shared/storetest"
 )
@@ -21,4 +31,104 @@ func TestEndpoint_Outage(t *testing.T) {
 	gatewaytest.Outage(t, "all-stored", func(s *store.Store) gateway.Endpoint {
 		return endpoint(boot.Function{Settings: gatewaytest.Settings, Store: s})
 	})
+}
+
+// told is what these tests read of an answer.
+type told struct {
+	Retry   bool
+	Counts  counts
+	Results []result
+}
+
+// asked serves one event.
+func asked(t *testing.T, ctx context.Context, db recorder, event string) (response gateway.Response, body told) {
+	t.Helper()
+	e := endpoint(boot.Function{Settings: gatewaytest.Settings})
+	e.Handle = record(db)
+	e.Now = func() time.Time { return gatewaytest.Now }
+	e.Log = slog.New(slog.DiscardHandler)
+	response = gateway.Serve(ctx, e, gatewaytest.Event(t, event))
+	require.NoError(t, json.Unmarshal([]byte(response.Body), &body), response.Body)
+	return response, body
+}
+
+// stored lists the ids in the whole history of the product that the events are about.
+func stored(t *testing.T, s *store.Store) map[string]bool {
+	t.Helper()
+	now := price.At(gatewaytest.Now) // the events' clocks are up to a minute ahead
+	rows, more, err := s.History(t.Context(), "ZU-1042", store.Window{From: now.Add(-gatewaytest.Settings.Retention), To: now.Add(time.Minute), Limit: 1000})
+	require.NoError(t, err)
+	require.False(t, more)
+	ids := map[string]bool{}
+	for _, row := range rows {
+		ids[price.ID(row.Key, row.Entry.ObservedAt, row.Entry.Source.ID)] = true
+	}
+	return ids
+}
+
+// TestEndpoint_StoresJustTheGoodOnes reads back what stands between items of every code that refuses one.
+func TestEndpoint_StoresJustTheGoodOnes(t *testing.T) {
+	t.Parallel()
+	s := storetest.Seeded(t)
+	before := stored(t, s)
+	_, body := asked(t, t.Context(), s, "every-rejection")
+	after := stored(t, s)
+	good := 0
+	for _, r := range body.Results {
+		if r.Status == http.StatusCreated {
+			assert.True(t, after[r.ObservationID], "item %d", r.Index)
+			good++
+		}
+	}
+	assert.Positive(t, good)
+	assert.Len(t, after, len(before)+good, "nothing else was")
+}
+
+// lossy is a store that cannot tell what became of one product.
+type lossy struct {
+	*store.Store
+	product string
+}
+
+func (l lossy) Record(ctx context.Context, in []price.Submission, received price.Timestamp, dryRun bool) ([]store.Verdict, error) {
+	verdicts, err := l.Store.Record(ctx, in, received, dryRun)
+	for i, s := range in {
+		if s.Observation.Key.ProductID == l.product {
+			verdicts[i] = store.Verdict{ProductID: l.product, Err: fault.New(fault.Unavailable, fault.CodeThrottled, "x")}
+		}
+	}
+	return verdicts, err
+}
+
+// TestEndpoint_OneItemUnknown: a mixed answer says which item to repeat, and when.
+func TestEndpoint_OneItemUnknown(t *testing.T) {
+	t.Parallel()
+	response, body := asked(t, t.Context(), lossy{storetest.Seeded(t), "ZU-2000"}, "documented")
+	assert.Equal(t, http.StatusMultiStatus, response.StatusCode)
+	assert.NotEmpty(t, response.Headers["Retry-After"])
+	assert.True(t, body.Retry)
+	assert.Equal(t, counts{Received: 3, Changed: 1, Rejected: 1, Throttled: 1}, body.Counts)
+	require.Len(t, body.Results, 3)
+	for i, retryable := range []bool{false, false, true} {
+		assert.Equal(t, retryable, body.Results[i].Retryable)
+	}
+	last := body.Results[2]
+	assert.Equal(t, http.StatusServiceUnavailable, last.Status)
+	assert.Equal(t, "urn:problem-type:pricing:throttled", last.Problem.Type)
+}
+
+// TestEndpoint_NearDeadline: work that could not end in time is not begun, and every item may be repeated.
+func TestEndpoint_NearDeadline(t *testing.T) {
+	t.Parallel()
+	s := storetest.Seeded(t)
+	before := stored(t, s)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // less than the adapter keeps in reserve
+	defer cancel()
+	response, body := asked(t, ctx, s, "all-stored")
+	assert.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+	assert.NotEmpty(t, response.Headers["Retry-After"])
+	assert.True(t, body.Retry)
+	assert.Equal(t, body.Counts.Received, body.Counts.Throttled)
+	assert.Positive(t, body.Counts.Received)
+	assert.Equal(t, before, stored(t, s))
 }

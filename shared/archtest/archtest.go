@@ -298,6 +298,9 @@ func templateRoutes(text []byte) (map[string][]string, error) {
 	for id, r := range template.Resources {
 		if r.Type == "AWS::Serverless::Function" {
 			folder := path.Base(r.Properties.CodeURI)
+			if _, ok := routes[folder]; ok {
+				return nil, fmt.Errorf("%s is the code of two functions", folder)
+			}
 			routes[folder], folderOf[id] = nil, folder
 		}
 	}

@@ -123,21 +123,25 @@ func TestFiles_Broken(t *testing.T) {
 		file, text string // text "" removes the file
 		want       string
 	}{
-		"a long main":                    {"functions/get-a/main.go", "package main\n" + strings.Repeat("\n", 15) + "func main() {}\n", "15 are enough"},
-		"a second function in main.go":   {"functions/get-a/main.go", "package main\n\nfunc main() {}\n\nfunc other() {}\n", "declares other"},
-		"a variable in main.go":          {"functions/get-a/main.go", "package main\n\nvar x = 1\n\nfunc main() {}\n", "declares more than main"},
-		"no main":                        {"functions/get-a/main.go", "", "is missing"},
-		"an exit":                        {"functions/get-a/handler.go", "package main\n\nimport \"os\"\n\nfunc f() { os.Exit(1) }\n", "calls os.Exit"},
-		"a panic":                        {"functions/get-a/handler.go", "package main\n\nfunc f() { panic(1) }\n", "calls panic"},
-		"a fatal log":                    {"functions/get-a/handler.go", "package main\n\nimport \"log\"\n\nfunc f() { log.Fatalf(\"\") }\n", "calls log.Fatalf"},
-		"no test":                        {"functions/get-a/handler_test.go", "", "has no handler_test.go"},
-		"no events":                      {"events/get-a/ok.json", "", "get-a is in functions/ but not in events/"},
-		"events without a function":      {"events/get-b/ok.json", "{}", "get-b is in events/ but not in functions/"},
-		"a folder without a resource":    {"functions/get-b/main.go", "package main\n\nfunc main() {}\n", "get-b is in functions/ but not in template.yaml"},
-		"an event of another route":      {"events/get-a/ok.json", `{"httpMethod":"PUT","resource":"/a/{id}","requestContext":{"httpMethod":"PUT","resourcePath":"/a/{id}"}}`, "the template gives the function GET /a/{id}"},
-		"an event at odds with itself":   {"events/get-a/ok.json", `{"httpMethod":"GET","resource":"/a/{id}","requestContext":{"httpMethod":"PUT","resourcePath":"/a/{id}"}}`, "in requestContext"},
-		"an event that is no JSON":       {"events/get-a/ok.json", `{"httpMethod`, "events/get-a/ok.json: "},
-		"two functions share a resource": {"template.yaml", string(small()["template.yaml"].Data) + "  B: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/get-b/}}\n", "get-b is in template.yaml but not in functions/"},
+		"a long main":                  {"functions/get-a/main.go", "package main\n" + strings.Repeat("\n", 15) + "func main() {}\n", "15 are enough"},
+		"a second function in main.go": {"functions/get-a/main.go", "package main\n\nfunc main() {}\n\nfunc other() {}\n", "declares other"},
+		"a variable in main.go":        {"functions/get-a/main.go", "package main\n\nvar x = 1\n\nfunc main() {}\n", "declares more than main"},
+		"no main":                      {"functions/get-a/main.go", "", "is missing"},
+		"an exit":                      {"functions/get-a/handler.go", "package main\n\nimport \"os\"\n\nfunc f() { os.Exit(1) }\n", "calls os.Exit"},
+		"a panic":                      {"functions/get-a/handler.go", "package main\n\nfunc f() { panic(1) }\n", "calls panic"},
+		"a fatal log":                  {"functions/get-a/handler.go", "package main\n\nimport \"log\"\n\nfunc f() { log.Fatalf(\"\") }\n", "calls log.Fatalf"},
+		"no test":                      {"functions/get-a/handler_test.go", "", "has no handler_test.go"},
+		"no events":                    {"events/get-a/ok.json", "", "get-a is in functions/ but not in events/"},
+		"events without a function":    {"events/get-b/ok.json", "{}", "get-b is in events/ but not in functions/"},
+		"a folder without a resource":  {"functions/get-b/main.go", "package main\n\nfunc main() {}\n", "get-b is in functions/ but not in template.yaml"},
+		"an event of another route":    {"events/get-a/ok.json", `{"httpMethod":"PUT","resource":"/a/{id}","requestContext":{"httpMethod":"PUT","resourcePath":"/a/{id}"}}`, "the template gives the function GET /a/{id}"},
+		"an event at odds with itself": {"events/get-a/ok.json", `{"httpMethod":"GET","resource":"/a/{id}","requestContext":{"httpMethod":"PUT","resourcePath":"/a/{id}"}}`, "in requestContext"},
+		"an event that is no JSON":     {"events/get-a/ok.json", `{"httpMethod`, "events/get-a/ok.json: "},
+		"a resource without a folder":  {"template.yaml", string(small()["template.yaml"].Data) + "  B: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/get-b/}}\n", "get-b is in template.yaml but not in functions/"},
+		"two resources of one folder":  {"template.yaml", string(small()["template.yaml"].Data) + "  B: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/get-a/}}\n", "get-a is the code of two functions"},
+		"two functions share a route": {"template.yaml", string(small()["template.yaml"].Data) + `  B: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/get-b/}}
+  Other: {Type: AWS::Serverless::Api, Properties: {DefinitionBody: {paths: {"/a/{id}": {get: {x-amazon-apigateway-integration: {uri: "arn:functions/${B.Arn}:live/invocations"}}}}}}}
+`, "get-a and get-b share the route GET /a/{id}"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

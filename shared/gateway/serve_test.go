@@ -3,10 +3,13 @@ package gateway_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +149,7 @@ func TestServe_Body(t *testing.T) {
 	headers := func(h map[string]any, body any) func(map[string]any) {
 		return func(e map[string]any) { e["headers"], e["body"] = h, body }
 	}
+	encoded := func(n int) string { return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte(" "), n)) }
 	tests := map[string]struct {
 		change     func(map[string]any)
 		wantStatus int
@@ -161,7 +165,8 @@ func TestServe_Body(t *testing.T) {
 		"none":                      {headers(nil, nil), 200, ""},
 		"as long as allowed":        {headers(nil, strings.Repeat(" ", 64)), 200, strings.Repeat(" ", 64)},
 		"one byte over":             {headers(nil, strings.Repeat(" ", 65)), 413, ""},
-		"long once decoded":         {func(e map[string]any) { e["body"], e["isBase64Encoded"] = strings.Repeat("IA==", 1), true }, 200, " "},
+		"as long once decoded":      {func(e map[string]any) { e["body"], e["isBase64Encoded"] = encoded(64), true }, 200, strings.Repeat(" ", 64)},
+		"one over once decoded":     {func(e map[string]any) { e["body"], e["isBase64Encoded"] = encoded(65), true }, 413, ""},
 		"an event that is no event": {func(e map[string]any) { e["headers"] = 7 }, 500, ""},
 	}
 	for name, tt := range tests {
@@ -227,6 +232,18 @@ func TestServe_LogLine(t *testing.T) {
 	for _, name := range []string{"durationMs", "deadlineLeftMs", "coldStart", "functionVersion", "correlationId", "bytesIn"} {
 		assert.Contains(t, line, name)
 	}
+	known := []string{
+		"time", "level", "msg", // slog's own
+		"route", "method", "status", "outcome", "durationMs", "deadlineLeftMs", "coldStart", "functionVersion", "gatewayRequestId", "extendedRequestId", "correlationId",
+		"clientId", "items", "created", "rejected", "storeCalls", "readUnits", "writeUnits", "sdkAttempts", "bytesIn", "bytesOut", "traceId",
+	}
+	assert.ElementsMatch(t, append(known, "error"), slices.Collect(maps.Keys(line)), "and error only where a cause is to be told")
+
+	_, line = served(t, ctx, answering(gateway.Answer{Outcomes: map[string]int{"created": 2, "rejected": 1}}, nil), event(t, nil))
+	assert.ElementsMatch(t, known, slices.Collect(maps.Keys(line)))
+	_, line = served(t, ctx, answering(gateway.Answer{}, fault.New(fault.NotFound, fault.CodeUnknownProduct, "x")), event(t, nil))
+	without := slices.DeleteFunc(known, func(name string) bool { return slices.Contains([]string{"items", "created", "rejected"}, name) })
+	assert.ElementsMatch(t, append(without, "errorCode"), slices.Collect(maps.Keys(line)), "no cause: the client's fault is told by its code")
 }
 
 // TestServe_NothingSecretIsLogged puts a marker into every place a client fills and looks for it in the log.

@@ -104,6 +104,35 @@ func Outage(t *testing.T, name string, endpoint func(s *store.Store) gateway.End
 	assert.NotContains(t, response.Body, l.Addr().String())
 }
 
+// Pages runs an event with limit=1 and then with each cursor that came back, and returns the member of every page that
+// holds its rows.
+func Pages(t *testing.T, name, member string, e gateway.Endpoint) []json.RawMessage {
+	t.Helper()
+	e.Now = func() time.Time { return Now }
+	e.Log = slog.New(slog.DiscardHandler)
+	var event map[string]any
+	require.NoError(t, json.Unmarshal(Event(t, name), &event))
+	query := map[string][]string{"limit": {"1"}}
+	event["multiValueQueryStringParameters"] = query
+	var pages []json.RawMessage
+	for {
+		raw, err := json.Marshal(event)
+		require.NoError(t, err)
+		response := gateway.Serve(t.Context(), e, raw)
+		require.Equal(t, http.StatusOK, response.StatusCode, response.Body)
+		var page map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal([]byte(response.Body), &page))
+		pages = append(pages, page[member])
+		var next *string
+		require.NoError(t, json.Unmarshal(page["next"], &next))
+		if next == nil {
+			return pages
+		}
+		require.Less(t, len(pages), 100, "the pages have no end")
+		query["cursor"] = []string{*next}
+	}
+}
+
 // Cases returns the names of the events of the function in the working directory.
 func Cases(tb testing.TB) []string {
 	tb.Helper()

@@ -40,6 +40,7 @@ type client struct {
 	jitter   func(most time.Duration) time.Duration
 	now      func() time.Time
 	report   *report
+	state    *state       // of the file being sent; nil when none is kept
 	failures atomic.Int32 // batches in a row that failed whole
 }
 
@@ -207,7 +208,9 @@ func (c *client) send(ctx context.Context, pending []item) error {
 			if a.Counts["throttled"] < len(pending) {
 				c.failures.Store(0)
 			}
-			pending = c.settle(a, pending)
+			if pending, err = c.settle(a, pending); err != nil {
+				return err
+			}
 			why = "throttled"
 		} else if retryable(r.status) || r.status < 300 { // a success that is no batch's answer came from something in between
 			why = r.String()
@@ -227,8 +230,26 @@ func (c *client) send(ctx context.Context, pending []item) error {
 	}
 }
 
-// settle reports the items that have an outcome and returns the others.
-func (c *client) settle(a batchAnswer, batch []item) (again []item) {
+// settle reports and acknowledges the items that have an outcome and returns the others.
+func (c *client) settle(a batchAnswer, batch []item) (again []item, err error) {
+	err = c.state.acknowledge(c.report, func() (done []item, rejected int) {
+		again, rejected = c.sort(a, batch)
+		retry := map[int]bool{}
+		for _, i := range again {
+			retry[i.index] = true
+		}
+		for _, i := range batch {
+			if !retry[i.index] {
+				done = append(done, i)
+			}
+		}
+		return done, rejected
+	})
+	return again, err
+}
+
+// sort reports the items that have an outcome, counts those that were refused and returns the others.
+func (c *client) sort(a batchAnswer, batch []item) (again []item, rejected int) {
 	for outcome, count := range a.Counts {
 		switch outcome {
 		case "received", "conflict", "rejected", "throttled":
@@ -247,9 +268,10 @@ func (c *client) settle(a batchAnswer, batch []item) (again []item) {
 				p = problem("urn:problem-type:pricing:"+r.Outcome, r.Outcome, r.Status, "")
 			}
 			c.report.reject(r.Outcome, batch[r.Index].row, p)
+			rejected++
 		}
 	}
-	return again
+	return again, rejected
 }
 
 // refuseAll reports a batch that was refused as a whole. It ends the run when no other batch can fare better.
@@ -257,10 +279,12 @@ func (c *client) refuseAll(r reply, batch []item) error {
 	switch r.status {
 	case http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		c.report.say("a batch of %d rows (first line %d) was refused: %s", len(batch), batch[0].line, r)
-		for _, i := range batch {
-			c.report.reject("rejected", i.row, r.problem())
-		}
-		return nil
+		return c.state.acknowledge(c.report, func() ([]item, int) {
+			for _, i := range batch {
+				c.report.reject("rejected", i.row, r.problem())
+			}
+			return batch, len(batch)
+		})
 	default:
 		c.report.unsent(len(batch))
 		return errors.New(r.String())

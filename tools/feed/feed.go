@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"sync"
@@ -30,9 +31,10 @@ var (
 // row is a line of a file that can be sent. Only its text is held: the observation is made of it twice, once to learn
 // its time and once to send it, which costs less than to keep both forms of a large file.
 type row struct {
-	line int
-	time int64
-	text []byte
+	line  int
+	index int // place in the order of sending
+	time  int64
+	text  []byte
 }
 
 // item is a row and its observation, on the way to the API.
@@ -46,7 +48,9 @@ type feed struct {
 	settings settings
 	program
 	observe     observer
-	competitors Competitors
+	mapping     *Mapping // nil when files are in the API's form
+	mappingHash string
+	states      []*state
 	client      *client // nil when printing
 	report      *report
 	stop        context.CancelCauseFunc
@@ -54,7 +58,8 @@ type feed struct {
 
 // file feeds one file. Refused and failed rows are in the report; the error is what ends the run.
 func (f *feed) file(ctx context.Context, name string) error {
-	if err := f.report.begin(name, f.settings.rejectedPath(name)); err != nil {
+	state, err := f.begin(name)
+	if err != nil {
 		return err
 	}
 	rows, competitors, err := f.load(ctx, name)
@@ -62,18 +67,123 @@ func (f *feed) file(ctx context.Context, name string) error {
 		return err
 	}
 	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(a.time, b.time) })
+	for i := range rows {
+		rows[i].index = i
+	}
+	if state != nil {
+		if err := state.start(rows); err != nil {
+			f.report.unsent(len(rows))
+			return err
+		}
+		all := len(rows)
+		rows = slices.DeleteFunc(rows, func(r row) bool { return state.done[r.index] })
+		f.report.before(all-len(rows), state.saved.Rejected)
+	}
 	f.report.expect(len(rows))
 	if f.settings.print {
 		return f.printAll(rows)
 	}
 	if f.settings.register {
-		if err := f.client.register(ctx, competitors, f.competitors); err != nil {
+		like := Competitors{}
+		if f.mapping != nil {
+			like = f.mapping.Competitors
+		}
+		if err := f.client.register(ctx, competitors, like); err != nil {
 			f.report.unsent(len(rows))
 			return fmt.Errorf("register competitors: %w", err)
 		}
 	}
+	f.client.state = state
 	f.send(ctx, rows)
 	return f.report.end()
+}
+
+// begin opens the state of a file and the report on it. The state is nil when nothing can be resumed: the standard
+// input, a pipe, printing, or another feeder at the same file.
+func (f *feed) begin(name string) (*state, error) {
+	rejected := f.settings.besides(name, rejectedSuffix)
+	of, err := f.identify(name)
+	if err != nil {
+		return nil, err
+	}
+	if of == nil {
+		return nil, f.report.begin(name, rejected, afresh)
+	}
+	path := f.settings.besides(name, stateSuffix)
+	s, invalid, err := openState(path, *of, f.settings.restart)
+	if errors.Is(err, errInUse) {
+		rejected = f.settings.besides(name, fmt.Sprintf(".%d-%d%s", os.Getpid(), len(f.report.sum.Files), rejectedSuffix))
+		f.report.say("%s: another feeder is at it; this one keeps no state and writes refused rows to %s", name, rejected)
+		return nil, f.report.begin(name, rejected, afresh)
+	}
+	if err != nil {
+		f.report.say("%s: no state is kept, an interrupted run will have to start over: %v", name, err)
+		return nil, f.report.begin(name, rejected, afresh)
+	}
+	f.states = append(f.states, s)
+	if s.resume && s.saved.Refused > 0 {
+		if sum, n, err := beginning(rejected, s.saved.Refused); err != nil || n != s.saved.Refused || sum != s.saved.RefusedHash {
+			s, invalid = s.forget(*of), rejected+" is no longer what it was"
+		}
+	}
+	if s.resume {
+		done := s.saved.acknowledged()
+		f.report.say("%s: going on where an earlier run stopped: %d of %d rows are acknowledged, %d are left (-restart sends all)",
+			name, done, s.saved.Rows, s.saved.Rows-done)
+		return s, f.report.begin(name, rejected, s.saved.Refused)
+	}
+	if invalid != "" {
+		f.report.say("%s: starting over, %s cannot be used: %s", name, path, invalid)
+	}
+	if err := s.remove(); err != nil { // before the refused rows go that belong to it
+		return nil, err
+	}
+	return s, f.report.begin(name, rejected, afresh)
+}
+
+// identify is the identity of a file, nil when it can have no state.
+func (f *feed) identify(name string) (*identity, error) {
+	if name == "-" || f.settings.print {
+		return nil, nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, err
+	}
+	hash, size, err := digest(file)
+	if err != nil {
+		return nil, err
+	}
+	of := &identity{URL: f.client.base, Format: "ndjson", Size: size, File: hash, Mapping: f.mappingHash}
+	if f.settings.readsCSV(name) {
+		of.Format = "csv"
+	}
+	return of, nil
+}
+
+// closeStates ends the run's states. They are removed together, when every row of every file has an outcome: until
+// then the same command, started again, must find the files that are finished.
+func (f *feed) closeStates(whole bool) error {
+	left := 0
+	for _, s := range f.states {
+		left += s.remaining()
+	}
+	done := whole && left == 0
+	if !done && slices.ContainsFunc(f.states, func(s *state) bool { return s.saved.acknowledged() > 0 }) {
+		f.report.say("what is acknowledged is remembered: the same command, started again, sends the rest")
+	}
+	var errs []error
+	for _, s := range f.states {
+		if done {
+			errs = append(errs, s.remove())
+		}
+		errs = append(errs, s.close())
+	}
+	return errors.Join(errs...)
 }
 
 // load reads the rows of a file and the names of their competitors by id. What cannot be sent is refused here; a file
@@ -96,15 +206,17 @@ func (f *feed) load(ctx context.Context, name string) ([]row, map[string]string,
 		if err != nil {
 			return err
 		}
-		return readLines(unpacked, func(line int, text []byte, err error) error {
+		read := readLines
+		if f.settings.readsCSV(name) {
+			read = func(r io.Reader, each func(int, []byte, error) error) error { return readCSV(r, f.mapping, each) }
+		}
+		return read(unpacked, func(line int, text []byte, err error) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 			last = line
 			var o observation
-			if err != nil {
-				err = refusal{"line-too-long", err.Error()}
-			} else {
+			if err == nil {
 				o, err = f.observe(text)
 			}
 			f.report.read()
@@ -130,6 +242,8 @@ func (f *feed) load(ctx context.Context, name string) ([]row, map[string]string,
 	case ctx.Err() != nil:
 		f.report.unsent(len(rows))
 		return nil, nil, context.Cause(ctx)
+	case errors.Is(err, errHeader):
+		return nil, nil, err
 	case errors.Is(err, errTooLarge):
 		f.report.unsent(len(rows) + 1)
 		return nil, nil, err

@@ -170,7 +170,7 @@ func run(ctx context.Context, t *testing.T, a *api, stdin io.Reader, args ...str
 		require.NoError(t, err)
 		require.NoError(t, json.Unmarshal(text, &o.summary))
 		s := o.summary
-		total := s.Conflict + s.Rejected + s.Unsendable + s.Failed + s.NotSent
+		total := s.Before + s.Conflict + s.Rejected + s.Unsendable + s.Failed + s.NotSent
 		for _, n := range s.Outcomes {
 			total += n
 		}
@@ -668,7 +668,7 @@ func TestReport_progress(t *testing.T) {
 	show := func(width int) string {
 		b.Reset()
 		r := newReport(console{w: &b, width: width}, now)
-		require.NoError(t, r.begin("a.ndjson", filepath.Join(t.TempDir(), "rejected")))
+		require.NoError(t, r.begin("a.ndjson", filepath.Join(t.TempDir(), "rejected"), afresh))
 		r.expect(1000)
 		r.count("created", 250)
 		clock = clock.Add(5 * time.Second)

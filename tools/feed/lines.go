@@ -15,8 +15,8 @@ const (
 )
 
 var (
-	errLineTooLong = fmt.Errorf("the line is longer than %d bytes", maxLine)
-	errNoLines     = fmt.Errorf("no end of line within %d bytes: this is no file of lines, and the rest of it was not read", maxSkip)
+	errLineTooLong error = refusal{"line-too-long", fmt.Sprintf("the line is longer than %d bytes", maxLine)}
+	errNoLines           = fmt.Errorf("no end of line within %d bytes: this is no file of lines, and the rest of it was not read", maxSkip)
 )
 
 // plain returns r, unpacked when it begins like gzip: the content decides, not the file's name.

@@ -2,14 +2,23 @@
 //
 //	feed -url http://127.0.0.1:3000 -token-file .local/token FILE...
 //
-// A file is NDJSON, one observation a line as POST /v1/observations takes it, gzip or not; "-" or no file is the
-// standard input. With -map a scraper's own rows are turned into observations first (type Mapping).
+// A file is NDJSON, one observation a line as POST /v1/observations takes it, or CSV with a header when its name ends in
+// .csv or .csv.gz (-csv: whatever its name); gzip or not; "-" or no file is the standard input. The columns of CSV are
+// named like the fields, inner ones with a dot (price.amount, source.id), and an empty one is absent. With -map a
+// scraper's own rows are turned into observations first (type Mapping), in CSV by the names of their columns.
 //
 // Rows go out in the order of their observedAt, in batches, several at a time, so batches may overtake each other on
 // the way. That is harmless: the API's answer does not depend on the order of arrival, and for the same reason every
 // repetition is harmless, be it of a batch whose answer was lost or of the whole file.
 //
 // Rows that were refused stand afterwards in FILE.rejected.ndjson with their line number and the reason.
+//
+// What the API has acknowledged is remembered in FILE.state.json, durably and after each answer, until every row of
+// every file of the command has an outcome; then the state is removed. So the same command, started again after it was
+// interrupted in any way or left rows without an outcome, sends the rest. A state of another file, mapping, format or
+// address is not used, and -restart uses none. FILE.state.json.lock keeps two feeders from sharing a state: the second
+// sends everything and keeps none. Both stand beside FILE, or in -rejected-dir. The standard input has no state.
+//
 // The exit status is 0 when every row is stored, 1 when any was refused or not sent, 2 for a mistake in the command.
 package main
 
@@ -81,7 +90,7 @@ type program struct {
 type settings struct {
 	url, tokenFile, mapFile, summaryFile, rejectedDir string
 	inFlight, attempts                                int
-	print, register                                   bool
+	print, register, csv, restart                     bool
 	files                                             []string
 }
 
@@ -102,6 +111,8 @@ func (p program) run(ctx context.Context, args []string) int {
 	flags.IntVar(&s.attempts, "attempts", 8, "how often a batch is tried before its rows count as failed")
 	flags.StringVar(&s.summaryFile, "summary", "", "also write the summary to this `file`, as JSON")
 	flags.StringVar(&s.rejectedDir, "rejected-dir", "", "`directory` for FILE.rejected.ndjson (default: beside FILE)")
+	flags.BoolVar(&s.csv, "csv", false, "every file is CSV with a header, whatever its name, and so is the standard input")
+	flags.BoolVar(&s.restart, "restart", false, "send every row, also those that an interrupted run has sent")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return exitStored
@@ -141,7 +152,15 @@ func (p program) prepare(s settings) (*feed, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.competitors = mapping.Competitors
+		f.mapping = mapping
+		file, err := os.Open(s.mapFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the mapping: %w", err)
+		}
+		f.mappingHash, _, err = digest(file)
+		if err := errors.Join(err, file.Close()); err != nil {
+			return nil, fmt.Errorf("read the mapping: %w", err)
+		}
 		f.observe = newMapper(mapping).observe
 	}
 	if s.print {
@@ -181,8 +200,13 @@ func (f *feed) runAll(ctx context.Context) int {
 			cancel(fmt.Errorf("%s: %w", name, err))
 		}
 	}
+	closing := f.closeStates(ctx.Err() == nil)
 	sum := f.report.finish()
 	stored := sum.AllStored()
+	if closing != nil {
+		stored = false
+		f.report.say("feed: %v", closing)
+	}
 	if ctx.Err() != nil {
 		stored = false
 		f.report.say("feed: stopped: %v", context.Cause(ctx))
@@ -204,14 +228,23 @@ func (f *feed) runAll(ctx context.Context) int {
 	return exitStored
 }
 
-// rejectedPath is where the refused rows of a file go.
-func (s settings) rejectedPath(name string) string {
+// What stands beside a file.
+const (
+	rejectedSuffix = ".rejected.ndjson"
+	stateSuffix    = ".state.json"
+)
+
+// besides is the path of what belongs to a file: beside it, or in -rejected-dir.
+func (s settings) besides(name, suffix string) string {
 	if name == "-" {
 		name = "stdin"
 	}
-	name += ".rejected.ndjson"
+	name += suffix
 	if s.rejectedDir != "" {
 		return filepath.Join(s.rejectedDir, filepath.Base(name))
 	}
 	return name
 }
+
+// readsCSV says whether a file is read as CSV.
+func (s settings) readsCSV(name string) bool { return s.csv || isCSV(name) }

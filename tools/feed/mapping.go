@@ -106,6 +106,16 @@ func (m *Mapping) rules() map[string]*Rule {
 	}
 }
 
+// fields lists the fields of a row that rules name.
+func (m *Mapping) fields() []string {
+	var all []string
+	for _, r := range m.rules() {
+		all = append(all, r.From...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 func (m *Mapping) check() error {
 	var errs []error
 	for name, r := range m.rules() {

@@ -2,9 +2,12 @@ package main
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"maps"
 	"os"
@@ -25,16 +28,18 @@ func (c console) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(c.w, format+"\n", args...) // there is nowhere to say that this failed
 }
 
-// Summary is what became of the rows of all files. Every row is in exactly one of Outcomes, Rejected, Conflict,
-// Unsendable, Failed and NotSent.
+// Summary is what became of the rows of all files. Every row is in exactly one of Outcomes, Before, Rejected,
+// Conflict, Unsendable, Failed and NotSent.
 type Summary struct {
 	Files      []string       `json:"files"`
 	Rows       int            `json:"rows"`
-	Outcomes   map[string]int `json:"outcomes"`   // the API's successes, or "printed"
-	Conflict   int            `json:"conflict"`   // refused by the API: other content is stored under the same id
-	Rejected   int            `json:"rejected"`   // refused by the API
-	Unsendable int            `json:"unsendable"` // refused here: no JSON, too long, no way to map it
-	Failed     int            `json:"failed"`     // attempts used up; may be stored
+	Outcomes   map[string]int `json:"outcomes"`           // the API's successes, or "printed"
+	Before     int            `json:"acknowledgedBefore"` // by an earlier run that this one goes on from
+	RefusedOf  int            `json:"refusedBefore"`      // how many of Before the API had refused
+	Conflict   int            `json:"conflict"`           // refused by the API: other content is stored under the same id
+	Rejected   int            `json:"rejected"`           // refused by the API
+	Unsendable int            `json:"unsendable"`         // refused here: no JSON, too long, no way to map it
+	Failed     int            `json:"failed"`             // attempts used up; may be stored
 	NotSent    int            `json:"notSent"`
 	Reasons    map[string]int `json:"reasons"` // refused rows by the code of their problem
 	Requests   int            `json:"requests"`
@@ -46,7 +51,7 @@ type Summary struct {
 
 // AllStored reports whether no row was refused, failed or left out.
 func (s Summary) AllStored() bool {
-	return s.Conflict+s.Rejected+s.Unsendable+s.Failed+s.NotSent+s.BadReports == 0
+	return s.RefusedOf+s.Conflict+s.Rejected+s.Unsendable+s.Failed+s.NotSent+s.BadReports == 0
 }
 
 // String is the summary for a person.
@@ -56,6 +61,9 @@ func (s Summary) String() string {
 	fmt.Fprintf(&b, "  %s\n", counts(s.Outcomes))
 	fmt.Fprintf(&b, "  refused %d (conflict %d, rejected %d, unsendable %d), failed %d, not sent %d",
 		s.Conflict+s.Rejected+s.Unsendable, s.Conflict, s.Rejected, s.Unsendable, s.Failed, s.NotSent)
+	if s.Before > 0 {
+		fmt.Fprintf(&b, "\n  acknowledged before %d (refused %d of them)", s.Before, s.RefusedOf)
+	}
 	if len(s.Reasons) > 0 {
 		fmt.Fprintf(&b, "\n  reasons: %s", counts(s.Reasons))
 	}
@@ -94,8 +102,13 @@ type report struct {
 	shown     time.Time
 	barShown  bool
 	rejected  string // path for the refused rows of the file; made when there is one
+	resumed   bool   // what cannot be sent stands there already
 	out       *os.File
+	length    int64     // of the file of refused rows
+	hash      hash.Hash // of its bytes
+	lost      error     // why a refused row of the file could not be written down
 	buffer    *bufio.Writer
+	unsynced  bool
 	warned    map[string]bool
 }
 
@@ -104,8 +117,13 @@ func newReport(c console, now func() time.Time) *report {
 		sum: Summary{Files: []string{}, Outcomes: map[string]int{}, Reasons: map[string]int{}}}
 }
 
-// begin starts a file. Refused rows of an earlier run are removed, so that what stands there is always of the last one.
-func (r *report) begin(name, rejected string) error {
+// afresh is for begin: nothing of an earlier run is kept.
+const afresh = -1
+
+// begin starts a file. Of the refused rows of an earlier run the first kept bytes stay when this run goes on from it;
+// what follows was not acknowledged and comes again. With afresh they are removed, so that what stands there is always
+// of the last run.
+func (r *report) begin(name, rejected string, kept int64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.file, r.rejected = name, rejected
@@ -113,11 +131,33 @@ func (r *report) begin(name, rejected string) error {
 		r.file = "stdin"
 	}
 	r.total, r.done = 0, 0
+	r.resumed, r.length, r.hash, r.lost = kept != afresh, max(kept, 0), sha256.New(), nil
 	r.sum.Files = append(r.sum.Files, r.file)
+	if kept > 0 {
+		err := os.Truncate(rejected, kept)
+		if err == nil {
+			err = addFile(r.hash, rejected)
+		}
+		if err != nil {
+			return fmt.Errorf("keep the refused rows of an earlier run: %w", err)
+		}
+		return nil
+	}
 	if err := os.Remove(rejected); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove the refused rows of an earlier run: %w", err)
 	}
 	return nil
+}
+
+// addFile adds a file's bytes to a hash.
+func addFile(to hash.Hash, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	_, err = io.Copy(to, file)
+	return err
 }
 
 // expect says how many rows of the file are going to be settled.
@@ -125,6 +165,28 @@ func (r *report) expect(rows int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.total, r.fileStart, r.shown = rows, r.now(), r.now()
+}
+
+// before counts rows that an earlier run has settled, refused of them with a refusal of the API.
+func (r *report) before(rows, refused int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Before += rows
+	r.sum.RefusedOf += refused
+}
+
+// sync makes the refused rows so far durable and returns how many bytes they are, and their SHA-256.
+func (r *report) sync() (int64, string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lost == nil && r.out != nil && r.unsynced {
+		r.lost = errors.Join(r.buffer.Flush(), r.out.Sync())
+		r.unsynced = false
+	}
+	if r.lost != nil {
+		return 0, "", fmt.Errorf("write refused rows: %w", r.lost)
+	}
+	return r.length, hex.EncodeToString(r.hash.Sum(nil)), nil
 }
 
 // end finishes the file.
@@ -240,6 +302,10 @@ func (r *report) refuse(line int, text []byte, problem json.RawMessage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.Unsendable++
+	if r.resumed {
+		r.sum.Reasons[problemCode(problem)]++
+		return
+	}
 	r.writeDown(line, text, problem)
 }
 
@@ -275,16 +341,20 @@ func (r *report) writeDown(line int, text []byte, problem json.RawMessage) {
 		Row     any             `json:"row"`
 	}{line, problem, original})
 	if err == nil && r.out == nil {
-		if r.out, err = os.Create(r.rejected); err == nil {
+		if r.out, err = os.OpenFile(r.rejected, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644); err == nil {
 			r.buffer = bufio.NewWriter(r.out)
 		} else {
 			r.out = nil
 		}
 	}
 	if err == nil {
-		_, err = fmt.Fprintf(r.buffer, "%s\n", entry)
+		var n int
+		n, err = fmt.Fprintf(io.MultiWriter(r.buffer, r.hash), "%s\n", entry)
+		r.length += int64(n)
+		r.unsynced = true
 	}
 	if err != nil {
+		r.lost = err
 		r.sum.BadReports++
 		r.once(fmt.Sprintf("feed: write refused rows: %v", err))
 	}

@@ -226,7 +226,7 @@ func TestRenamedTemplate(t *testing.T) {
 		item := `{"productId":"P1"}`
 		status, _, body := g.call(t, "POST", "/x9/facts/many", tok.String(), `{"observations":[`+strings.TrimSuffix(strings.Repeat(item+",", 501), ",")+`]}`)
 		assert.Equal(t, 422, status)
-		assert.Contains(t, body, "too-many-items")
+		assert.Contains(t, body, `{"pointer":"/observations","code":"too-many-items","detail":"At most 500 observations are taken at once, not 501."}`)
 		status, _, body = g.call(t, "POST", "/x9/facts/many", tok.String(), `{"observations":[]}`)
 		assert.Equal(t, 422, status)
 		assert.Contains(t, body, "There is no observation.")
@@ -302,6 +302,7 @@ func TestStartFailures(t *testing.T) {
 			require.ErrorAs(t, err, &exit, string(out))
 			assert.Equal(t, 1, exit.ExitCode())
 			assert.Contains(t, string(out), tt.want)
+			assert.Equal(t, 1, strings.Count(string(out), "\n"), "one line: %s", out)
 		})
 	}
 }

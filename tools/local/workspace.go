@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,9 +60,16 @@ func (w workspace) build(ctx context.Context) (map[string]string, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("the functions do not compile:\n%s", bytes.TrimSpace(text))
+		return nil, fmt.Errorf("the functions do not compile: %s", compilerSays(string(text)))
 	}
 	return binaries, nil
+}
+
+// compilerSays is the go command's output without its headings, which only name the package of what follows; it begins
+// on the line of whoever prints it.
+func compilerSays(text string) string {
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(text), "\n"), func(l string) bool { return strings.HasPrefix(l, "# ") })
+	return strings.Join(lines, "\n  ")
 }
 
 // tables makes the template's tables on an engine, the given one or our own, and returns its endpoint. The endpoint is

@@ -6,7 +6,7 @@ set -eu
 now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 cat <<EOF
 
-A token with all scopes is in .local/token. Try it:
+A token with all scopes is in .local/token. Try it from another terminal in this folder:
 
 curl -X PUT $URL/v1/competitors/bigmart -H "Authorization: Bearer \$(cat .local/token)" -H "Content-Type: application/json" -d '{"name":"BigMart","kind":"retailer"}'
 

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/jsondoc"
+)
+
+const csvHeader = "productId,competitorId,availability,price.amount,price.currency,source.id,source.kind,observedAt\n"
+
+func TestFeed_csv(t *testing.T) {
+	row := func(product, price string) string {
+		return product + ",shop,InStock," + price + ",USD,a,feed,2026-01-01T00:00:00Z"
+	}
+	want := func(product, price string) string {
+		return `{"productId":` + product + `,"competitorId":"shop","availability":"InStock","price":{"amount":` + price +
+			`,"currency":"USD"},"source":{"id":"a","kind":"feed"},"observedAt":"2026-01-01T00:00:00Z"}`
+	}
+	plain := csvHeader + row("P1", "1.50") + "\n"
+	tests := map[string]struct {
+		name, content string
+		args          []string
+		want          []string
+	}{
+		"by its name":     {"a.csv", plain, nil, []string{want(`"P1"`, `"1.50"`)}},
+		"in capitals":     {"A.CSV", plain, nil, []string{want(`"P1"`, `"1.50"`)}},
+		"gzip":            {"a.csv.gz", zipped(t, plain), nil, []string{want(`"P1"`, `"1.50"`)}},
+		"by the flag":     {"a.txt", plain, []string{"-csv"}, []string{want(`"P1"`, `"1.50"`)}},
+		"no last newline": {"a.csv", strings.TrimSpace(plain), nil, []string{want(`"P1"`, `"1.50"`)}},
+		"CRLF, mark and blank lines": {"a.csv", "\ufeff" + strings.ReplaceAll(csvHeader+row("P1", "1")+"\n\n"+row("P2", "2")+"\n", "\n", "\r\n"), nil,
+			[]string{want(`"P1"`, `"1"`), want(`"P2"`, `"2"`)}},
+		"quoted": {"a.csv", csvHeader + row(`"a,""b""`+"\nc\"", `"1.50"`) + "\n", nil, []string{want(`"a,\"b\"\nc"`, `"1.50"`)}},
+		"empty is absent, but the price is null": {"a.csv", csvHeader + "P1,shop,OutOfStock,,,a,feed,2026-01-01T00:00:00Z\n", nil,
+			[]string{`{"productId":"P1","competitorId":"shop","availability":"OutOfStock","price":null,"source":{"id":"a","kind":"feed"},"observedAt":"2026-01-01T00:00:00Z"}`}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t, allCreated)
+			o := run(t.Context(), t, a, nil, append(tt.args, write(t, tt.name, tt.content))...)
+			assert.Equal(t, exitStored, o.exit, o.stderr)
+			require.Len(t, a.bodies, 1)
+			assert.JSONEq(t, batchHead+strings.Join(tt.want, ",")+batchTail, string(a.bodies[0]))
+		})
+	}
+	t.Run("standard input", func(t *testing.T) {
+		a := newAPI(t, allCreated)
+		assert.Equal(t, exitStored, run(t.Context(), t, a, strings.NewReader(plain), "-csv").exit)
+		assert.Equal(t, []int{1}, a.sizes())
+	})
+	t.Run("in time order", func(t *testing.T) {
+		o := run(t.Context(), t, nil, nil, "-print", write(t, "a.csv",
+			csvHeader+"P2,s,InStock,1,USD,a,feed,2026-01-02T00:00:00Z\nP1,s,InStock,1,USD,a,feed,2026-01-01T00:00:00Z\n"))
+		assert.Less(t, strings.Index(o.stdout, "P1"), strings.Index(o.stdout, "P2"))
+	})
+	t.Run("with a mapping", func(t *testing.T) {
+		header := ",product,competitor,seller,availability,price,currency,observedAt,more\n"
+		file := write(t, "a.csv", header+`0,Diesel,BP,"Shop, No. 1",,118.9,AUD,2026-01-01T00:00:00Z,x`)
+		o := run(t.Context(), t, nil, nil, "-print", "-map", "mappings/fuel.yaml", file)
+		assert.Equal(t, exitStored, o.exit, o.stderr)
+		assert.JSONEq(t, `{"productId":"Diesel","competitorId":"bp","sellerId":"Shop, No. 1","availability":"InStock","price":{"amount":"118.9","currency":"AUD"},
+			"source":{"id":"queensland-fuel-prices","kind":"crawler"},"observedAt":"2026-01-01T00:00:00Z"}`, o.stdout)
+	})
+}
+
+func TestFeed_csvRefused(t *testing.T) {
+	good := "P,shop,InStock,1,USD,a,feed,2026-01-01T00:00:00Z"
+	tests := map[string]struct{ row, wantCode, wantRow string }{
+		"a column too few":  {"P,shop", "columns", `["P","shop"]`},
+		"a column too many": {good + ",more", "columns", `["P","shop","InStock","1","USD","a","feed","2026-01-01T00:00:00Z","more"]`},
+		"a lone quote":      {`P"1` + good[1:], "malformed-csv", "null"},
+		"text after quotes": {`"P"1` + good[1:], "malformed-csv", "null"},
+		"not UTF-8":         {"P\xff" + good[1:], "malformed-csv", ""},
+		"too long":          {strings.Repeat("x", maxLine) + good, "line-too-long", "null"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t, allCreated)
+			file := write(t, "a.csv", csvHeader+strings.Replace(good, "P", "\"P\n\"", 1)+"\n"+tt.row+"\n"+good+"\n")
+			o := run(t.Context(), t, a, nil, file)
+			assert.Equal(t, exitRefused, o.exit)
+			assert.Equal(t, map[string]int{"created": 2}, o.summary.Outcomes, "the neighbours are sent")
+			rows := refused(t, file)
+			require.Len(t, rows, 1)
+			assert.Equal(t, 4, rows[0].Line, "the first row takes two lines")
+			assert.Equal(t, "urn:problem-type:feed:"+tt.wantCode, rows[0].Problem.Type)
+			if tt.wantRow != "" {
+				assert.JSONEq(t, tt.wantRow, string(rows[0].Row))
+			}
+		})
+	}
+	t.Run("a quote that is never closed", func(t *testing.T) {
+		content := &counter{r: io.MultiReader(strings.NewReader(csvHeader+good+"\n\""), strings.NewReader(strings.Repeat(good+"\n", 1<<17)))}
+		a := newAPI(t, allCreated)
+		o := run(t.Context(), t, a, content, "-csv", "-rejected-dir", t.TempDir())
+		assert.Equal(t, exitRefused, o.exit)
+		assert.Equal(t, map[string]int{"created": 1}, o.summary.Outcomes)
+		assert.Contains(t, o.stderr, "never closed")
+		assert.Less(t, content.n, maxSkip+(64<<10))
+	})
+	t.Run("the header", func(t *testing.T) {
+		tests := map[string]struct{ content, want string }{
+			"nothing at all": {"", "CSV header: there is none"},
+			"a wrong name":   {strings.Replace(csvHeader, "productId", "product", 1), `"product" is no field of an observation, "productId" or "gtin" is missing`},
+			"an outer name":  {"price," + csvHeader, `"price" is no field of an observation`},
+			"twice":          {"productId," + csvHeader, `"productId" is there twice`},
+			"without a name": {"," + csvHeader, "column 1 has no name"},
+			"missing":        {"productId,competitorId\n", `"availability" is missing, "source.id" is missing, "source.kind" is missing, "observedAt" is missing`},
+			"a lone quote":   {`a"b` + "\n", "CSV header: parse error on line 1"},
+			"not closed":     {`"` + strings.Repeat("x", 2*maxSkip), "CSV header: no end of row"},
+		}
+		for name, tt := range tests {
+			t.Run(name, func(t *testing.T) {
+				a := newAPI(t, allCreated)
+				file := write(t, "a.csv", tt.content+good+"\n")
+				if tt.content == "" {
+					file = write(t, "a.csv", "")
+				}
+				o := run(t.Context(), t, a, nil, file)
+				assert.Equal(t, exitRefused, o.exit)
+				assert.Contains(t, o.stderr, tt.want)
+				assert.Equal(t, 1, strings.Count(o.stderr, "CSV header"))
+				assert.Empty(t, a.bodies)
+				assert.NoFileExists(t, file+".rejected.ndjson")
+			})
+		}
+		o := run(t.Context(), t, newAPI(t, allCreated), nil, "-map", "mappings/fuel.yaml", write(t, "a.csv", "product,competitor\nDiesel,BP\n"))
+		assert.Contains(t, o.stderr, `CSV header: "availability" is missing, "currency" is missing, "observedAt" is missing, "price" is missing, "seller" is missing`)
+	})
+}
+
+func TestIsCSV(t *testing.T) {
+	for name, want := range map[string]bool{"a.csv": true, "a.CSV.GZ": true, "a.csv.ndjson": false, "csv": false, "-": false, "a.gz": false} {
+		assert.Equal(t, want, isCSV(filepath.Join("x", name)), name)
+	}
+}
+
+// FuzzReadCSV checks that whatever a CSV file holds, each row is refused or is one JSON object within the limit whose
+// values are those of the fields.
+func FuzzReadCSV(f *testing.F) {
+	f.Add([]byte(csvHeader + "P,shop,InStock,1,USD,a,feed,2026-01-01T00:00:00Z\n"))
+	f.Add([]byte("\ufeff" + strings.TrimSpace(csvHeader) + ",promotion.minQuantity\r\n\"a,\"\"\r\n\",s,InStock,,,a,feed,x,007\r\n\r\nx\r\n"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		last := 0
+		err := readCSV(bytes.NewReader(content), nil, func(number int, text []byte, err error) error {
+			require.Greater(t, number, last, "rows begin on lines of their own")
+			last = number
+			if err != nil {
+				require.ErrorAs(t, err, new(refusal))
+				require.True(t, text == nil || json.Valid(text))
+				return nil
+			}
+			require.LessOrEqual(t, len(text), maxLine)
+			doc, err := jsondoc.Parse(text)
+			require.NoError(t, err, string(text))
+			require.Equal(t, jsondoc.Object, doc.Kind)
+			require.LessOrEqual(t, depth(doc), 3)
+			_, err = asSent(text)
+			require.NoError(t, err)
+			return nil
+		})
+		if err != nil && !errors.Is(err, errHeader) {
+			require.ErrorIs(t, err, errNoRecord)
+		}
+	})
+}

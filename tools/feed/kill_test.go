@@ -1,0 +1,277 @@
+package main
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/engine"
+	"pricing/shared/store"
+	"pricing/shared/storetest"
+	"pricing/shared/token"
+)
+
+// project is a copy of what tools/local serves, and the binaries under test. A copy, because tools/local keeps its
+// files beside the template, where a `make run` may be at work.
+type project struct{ dir, local, feed string }
+
+func newProject(t *testing.T) project {
+	t.Helper()
+	root, err := engine.Root()
+	require.NoError(t, err)
+	p := project{dir: t.TempDir()}
+	for _, folder := range []string{"shared", "functions"} {
+		require.NoError(t, os.CopyFS(filepath.Join(p.dir, folder), os.DirFS(filepath.Join(root, folder))))
+	}
+	for _, name := range []string{"go.mod", "go.sum", "template.yaml"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(p.dir, name), text, 0o600))
+	}
+	build := exec.Command("go", "build", "-o", p.dir+"/bin/", "./tools/local", "./tools/feed")
+	build.Dir = root
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	p.local, p.feed = filepath.Join(p.dir, "bin", "local"), filepath.Join(p.dir, "bin", "feed")
+	return p
+}
+
+// market is a served API on a table of its own.
+type market struct {
+	url   string
+	token string // file
+	text  string
+}
+
+// serve serves the API on a table of its own until the test ends.
+func (p project) serve(t *testing.T, name string) market {
+	t.Helper()
+	endpoint := storetest.Endpoint(t)
+	environment := name + strconv.FormatInt(time.Now().UnixNano(), 36)
+	cmd := exec.Command(p.local, "-addr", "127.0.0.1:0", "-dynamodb", endpoint, "-env", environment, "-param", "HistoryDays=4000", "-quiet")
+	cmd.Dir = p.dir
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	cmd.Stderr = cmd.Stdout
+	require.NoError(t, cmd.Start())
+	var m market
+	var said []string
+	lines := bufio.NewScanner(out)
+	for m.url == "" && lines.Scan() {
+		said = append(said, lines.Text())
+		if rest, ok := strings.CutPrefix(lines.Text(), "Serving "); ok {
+			m.url, _, _ = strings.Cut(rest, " ")
+		}
+	}
+	t.Cleanup(func() {
+		assert.NoError(t, cmd.Process.Signal(os.Interrupt))
+		_, _ = io.Copy(io.Discard, out) // until it ends
+		assert.NoError(t, cmd.Wait())
+	})
+	require.NotEmpty(t, m.url, said)
+	tok := token.Mint(environment)
+	s := store.New(storetest.Client(endpoint), store.Options{Table: "pricing-" + environment})
+	require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: tok.KeyID, Digest: tok.Digest(), Client: "t", Scopes: token.Scopes,
+		Expires: time.Now().Add(time.Hour), Active: true}))
+	m.text, m.token = tok.String(), write(t, "token", tok.String())
+	return m
+}
+
+// get returns the JSON of a path.
+func (m market) get(t *testing.T, path string) map[string]any {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.url+path, nil)
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+m.text)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close() //nolint:errcheck // read to its end
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, 200, resp.StatusCode, string(text))
+	var answer map[string]any
+	require.NoError(t, json.Unmarshal(text, &answer))
+	return answer
+}
+
+// state is every offer and every history row of the products, without the time of receipt.
+func (m market) state(t *testing.T, products []string) map[string][]any {
+	t.Helper()
+	all := map[string][]any{}
+	for _, product := range products {
+		for what, path := range map[string]string{"offers": "/offers?limit=200", "observations": "/history?view=raw&from=2025-10-01T00:00:00Z&to=2025-11-01T00:00:00Z"} {
+			for cursor := ""; ; {
+				answer := m.get(t, "/v1/products/"+product+path+cursor)
+				rows, ok := answer[what].([]any)
+				require.True(t, ok)
+				for _, row := range rows {
+					delete(row.(map[string]any), "receivedAt")
+				}
+				all[product+" "+what] = append(all[product+" "+what], rows...)
+				next, more := answer["next"].(string)
+				if !more {
+					break
+				}
+				cursor = "&cursor=" + url.QueryEscape(next)
+			}
+		}
+	}
+	return all
+}
+
+// gate lets so many batches through to a market and holds the others until it is opened.
+type gate struct {
+	*httptest.Server
+	batches atomic.Int32
+	through atomic.Int32 // how many batches more may pass
+	held    chan struct{}
+}
+
+func newGate(t *testing.T, m market, through int32) *gate {
+	t.Helper()
+	target, err := url.Parse(m.url)
+	require.NoError(t, err)
+	g := &gate{held: make(chan struct{}, 64)}
+	g.through.Store(through)
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/observations") {
+			if g.through.Add(-1) < 0 {
+				_, _ = io.Copy(io.Discard, r.Body) // only then the client's end is noticed
+				g.held <- struct{}{}
+				<-r.Context().Done()
+				return
+			}
+			g.batches.Add(1)
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(g.Close)
+	return g
+}
+
+// TestKilled kills the feeder with SIGKILL while it sends real prices to the real functions on the real engine, and
+// starts it again: the store must end as if nothing had happened.
+func TestKilled(t *testing.T) {
+	p := newProject(t)
+	const sample, bad = "../../testdata/gpu-rental-sample.ndjson.gz", 3
+	printed := run(t.Context(), t, nil, nil, "-print", "-map", "mappings/gpu-rental.yaml", "-rejected-dir", t.TempDir(), sample)
+	var rows []string
+	var products []string
+	seen := map[string]bool{}
+	for line := range strings.Lines(printed.stdout) {
+		var o struct{ ProductID string }
+		require.NoError(t, json.Unmarshal([]byte(line), &o))
+		if !seen[o.ProductID] {
+			seen[o.ProductID] = true
+			products = append(products, o.ProductID)
+		}
+		rows = append(rows, line)
+	}
+	require.Len(t, rows, 2950)
+	// A row here that the API refuses, in the first, a middle and the last batch; one that the feeder refuses itself.
+	for i, at := range []int{10, 1500, 2900} {
+		rows[at] = strings.Replace(rows[at], `"currency":"USD"`, `"currency":"QQQ"`, 1)
+		require.Contains(t, rows[at], "QQQ", i)
+	}
+	rows = append(rows, "no JSON\n")
+	content := strings.Join(rows, "")
+
+	whole := p.serve(t, "w")
+	feed := func(url string, m market, args ...string) *exec.Cmd {
+		return exec.Command(p.feed, append([]string{"-url", url, "-token-file", m.token, "-register-competitors", "-in-flight", "2"}, args...)...)
+	}
+	reference := write(t, "a.ndjson", content)
+	out, err := feed(whole.url, whole, reference).CombinedOutput()
+	require.Error(t, err, "rows were refused")
+	require.Contains(t, string(out), "refused 4 (conflict 0, rejected 3, unsendable 1), failed 0, not sent 0", string(out))
+	want := whole.state(t, products)
+	require.Len(t, refused(t, reference), bad+1)
+
+	cut := p.serve(t, "c")
+	file := write(t, "a.ndjson", content)
+	g := newGate(t, cut, 3)
+	// Twice: after three batches of six, then after one more.
+	for _, through := range []int32{3, 1} {
+		g.through.Store(through)
+		cmd := feed(g.URL, cut, file)
+		require.NoError(t, cmd.Start())
+		<-g.held
+		<-g.held // both workers wait, so what went through before is acknowledged and written down
+		require.NoError(t, cmd.Process.Kill())
+		require.Error(t, cmd.Wait())
+		require.FileExists(t, file+".state.json")
+	}
+	require.EqualValues(t, 4, g.batches.Load())
+	g.through.Store(100)
+	summary := filepath.Join(t.TempDir(), "summary.json")
+	out, err = feed(g.URL, cut, "-summary", summary, file).CombinedOutput()
+	require.Error(t, err, "rows were refused, some of them before")
+	assert.Contains(t, string(out), "2000 of 2950 rows are acknowledged, 950 are left", string(out))
+	assert.EqualValues(t, 6, g.batches.Load(), "no batch twice, none left out")
+	var sum Summary
+	text, err := os.ReadFile(summary)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &sum))
+	assert.Equal(t, 2000, sum.Before)
+	assert.Equal(t, bad, sum.RefusedOf+sum.Rejected)
+	assert.ElementsMatch(t, refusedLines(t, reference), refusedLines(t, file))
+	assert.NoFileExists(t, file+".state.json")
+	assert.Equal(t, want, cut.state(t, products))
+
+	t.Run("shuffled, CSV, by two feeders at once: nothing changes", func(t *testing.T) {
+		shuffled := write(t, "shuffled.csv", asCSV(t, rows[:2950]))
+		first, second := feed(cut.url, cut, shuffled), feed(cut.url, cut, "-in-flight", "3", shuffled)
+		require.NoError(t, first.Start())
+		out, err := second.CombinedOutput()
+		require.Error(t, err, "the same rows are refused")
+		require.Contains(t, string(out), "rejected 3, unsendable 0), failed 0, not sent 0")
+		require.Error(t, first.Wait())
+		assert.Equal(t, want, cut.state(t, products))
+	})
+}
+
+// refusedLines is the numbers of the lines that were refused.
+func refusedLines(t *testing.T, file string) (lines []int) {
+	t.Helper()
+	for _, r := range refused(t, file) {
+		lines = append(lines, r.Line)
+	}
+	return lines
+}
+
+// asCSV writes observations as CSV in an order that is not that of time.
+func asCSV(t *testing.T, rows []string) string {
+	t.Helper()
+	names := []string{"productId", "competitorId", "sellerId", "availability", "price.amount", "price.currency", "source.id", "source.kind", "observedAt"}
+	var b strings.Builder
+	out := csv.NewWriter(&b)
+	require.NoError(t, out.Write(names))
+	order := rand.New(rand.NewPCG(1, 2)).Perm(len(rows))
+	for _, i := range order {
+		var o sent
+		require.NoError(t, json.Unmarshal([]byte(rows[i]), &o))
+		require.NoError(t, out.Write([]string{o.ProductID, o.CompetitorID, o.SellerID, o.Availability, o.Price.Amount, o.Price.Currency,
+			o.Source.ID, o.Source.Kind, o.ObservedAt}))
+	}
+	out.Flush()
+	require.NoError(t, out.Error())
+	return b.String()
+}

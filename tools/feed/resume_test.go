@@ -1,0 +1,302 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// interrupted answers the first batches and ends the run during the next, which gets no outcome.
+func interrupted(t *testing.T, batches int, file string, answer func(int, []json.RawMessage) response, args ...string) (*api, outcome) {
+	t.Helper()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	a := newAPI(t, func(n int, items []json.RawMessage) response {
+		if n > batches {
+			interrupt()
+			return response{status: 503}
+		}
+		return answer(n, items)
+	})
+	return a, run(ctx, t, a, nil, append(append([]string{"-in-flight", "1"}, args...), file)...)
+}
+
+// again gives an API other answers, as if it had been sent nothing yet.
+func (a *api) again(answer func(int, []json.RawMessage) response) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.bodies, a.answer = nil, answer
+}
+
+func TestResume(t *testing.T) {
+	file := write(t, "a.ndjson", observations(2600, true))
+	a, o := interrupted(t, 2, file, allCreated)
+	assert.Equal(t, exitRefused, o.exit)
+	assert.Contains(t, o.stderr, "the same command, started again, sends the rest")
+	a.again(allCreated)
+	o = run(t.Context(), t, a, nil, file)
+	assert.Equal(t, exitStored, o.exit, o.stderr)
+	assert.Contains(t, o.stderr, "going on where an earlier run stopped: 1000 of 2600 rows are acknowledged, 1600 are left")
+	assert.Equal(t, 1000, o.summary.Before)
+	assert.Equal(t, map[string]int{"created": 1600}, o.summary.Outcomes)
+	assert.NoFileExists(t, file+".state.json")
+	assert.NoFileExists(t, file+".state.json.lock")
+
+	a.again(allCreated)
+	o = run(t.Context(), t, a, nil, file)
+	assert.Equal(t, map[string]int{"created": 2600}, o.summary.Outcomes, "a finished file starts over")
+}
+
+// TestResume_invalid checks that nothing is left out when anything that decides what a row becomes is another.
+func TestResume_invalid(t *testing.T) {
+	row := `{"product":"Diesel","competitor":"BP","seller":"s%d","price":"1","currency":"AUD","observedAt":"2026-01-01T00:00:00Z"}` + "\n"
+	var content strings.Builder
+	for i := range 1200 {
+		fmt.Fprintf(&content, row, i)
+	}
+	fuel, err := os.ReadFile("mappings/fuel.yaml")
+	require.NoError(t, err)
+	type inputs struct{ file, mapping string }
+	overwrite := func(t *testing.T, path, text string) { require.NoError(t, os.WriteFile(path, []byte(text), 0o600)) }
+	state := func(t *testing.T, change func(*saved)) func(inputs) {
+		return func(in inputs) {
+			var s saved
+			text, err := os.ReadFile(in.file + ".state.json")
+			require.NoError(t, err)
+			require.NoError(t, json.Unmarshal(text, &s))
+			change(&s)
+			text, err = json.Marshal(s)
+			require.NoError(t, err)
+			overwrite(t, in.file+".state.json", string(text))
+		}
+	}
+	tests := map[string]struct {
+		change func(inputs)
+		args   []string
+		want   string
+	}{
+		"the file, longer":          {func(in inputs) { overwrite(t, in.file, content.String()+fmt.Sprintf(row, 1200)) }, nil, "the file changed"},
+		"the file, as long":         {func(in inputs) { overwrite(t, in.file, strings.Replace(content.String(), "s17", "s18", 1)) }, nil, "the file changed"},
+		"the mapping":               {func(in inputs) { overwrite(t, in.mapping, string(fuel)+"region: {default: AU}\n") }, nil, "the mapping changed"},
+		"the address":               {state(t, func(s *saved) { s.Of.URL = "http://other" }), nil, "the API's address changed"},
+		"the format":                {state(t, func(s *saved) { s.Of.Format = "csv" }), nil, "the format changed"},
+		"another version":           {state(t, func(s *saved) { s.Version++ }), nil, "cannot be read"},
+		"ranges beyond the rows":    {state(t, func(s *saved) { s.Done = [][2]int{{0, 1201}} }), nil, "cannot be read"},
+		"ranges over each other":    {state(t, func(s *saved) { s.Done = [][2]int{{0, 500}, {400, 600}} }), nil, "cannot be read"},
+		"half a state":              {func(in inputs) { overwrite(t, in.file+".state.json", `{"version":1`) }, nil, "cannot be read"},
+		"the refused rows are gone": {state(t, func(s *saved) { s.Refused = 1 }), nil, "rejected.ndjson is no longer what it was"},
+		"-restart":                  {func(inputs) {}, []string{"-restart"}, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := inputs{write(t, "a.ndjson", content.String()), write(t, "map.yaml", string(fuel))}
+			a, _ := interrupted(t, 1, in.file, allCreated, "-map", in.mapping)
+			require.FileExists(t, in.file+".state.json")
+			tt.change(in)
+			a.again(allCreated)
+			o := run(t.Context(), t, a, nil, append(tt.args, "-map", in.mapping, in.file)...)
+			assert.Equal(t, exitStored, o.exit, o.stderr)
+			assert.Zero(t, o.summary.Before)
+			assert.GreaterOrEqual(t, o.summary.Outcomes["created"], 1200)
+			if tt.want != "" {
+				assert.Contains(t, o.stderr, "starting over")
+				assert.Contains(t, o.stderr, tt.want)
+			}
+			assert.NoFileExists(t, in.file+".state.json")
+		})
+	}
+	t.Run("the same file, but other rows of it", func(t *testing.T) {
+		in := inputs{write(t, "a.ndjson", content.String()), write(t, "map.yaml", string(fuel))}
+		a, _ := interrupted(t, 1, in.file, allCreated, "-map", in.mapping)
+		state(t, func(s *saved) { s.Order = strings.Repeat("0", 64) })(in)
+		a.again(allCreated)
+		o := run(t.Context(), t, a, nil, "-map", in.mapping, in.file)
+		assert.Equal(t, exitRefused, o.exit)
+		assert.Contains(t, o.stderr, "use -restart")
+		assert.Equal(t, 1200, o.summary.NotSent)
+		assert.Empty(t, a.bodies)
+	})
+}
+
+// TestResume_holes checks that batches acknowledged out of order, and items of a batch, leave out exactly themselves.
+func TestResume_holes(t *testing.T) {
+	file := write(t, "a.ndjson", observations(1500, false))
+	other := make(chan struct{})
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var mu sync.Mutex
+	acknowledged := map[string]int{}
+	server := parallelAPI(t, func(items []json.RawMessage) response {
+		mu.Lock()
+		defer mu.Unlock()
+		if strings.Contains(string(items[0]), `"P0"`) { // the first batch has no outcome, the second does, the third in part
+			mu.Unlock()
+			<-other
+			mu.Lock()
+			interrupt()
+			return response{status: 503}
+		}
+		list := make([]string, len(items))
+		for i, item := range items {
+			list[i] = "created"
+			if strings.Contains(string(item), `"P1000"`) || strings.Contains(string(item), `"P1499"`) {
+				list[i] = "throttled"
+			} else {
+				acknowledged[string(item)]++
+			}
+		}
+		if len(acknowledged) == 998 {
+			close(other)
+		}
+		return outcomes(list...)
+	})
+	o := run(ctx, t, server, nil, "-in-flight", "3", "-attempts", "1", file)
+	assert.Equal(t, 502, o.summary.Failed, o.stderr)
+	require.Len(t, acknowledged, 998)
+
+	a := parallelAPI(t, func(items []json.RawMessage) response {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, item := range items {
+			acknowledged[string(item)]++
+		}
+		return allCreated(0, items)
+	})
+	rewriteURL(t, file, a.URL)
+	o = run(t.Context(), t, a, nil, file)
+	assert.Equal(t, exitStored, o.exit, o.stderr)
+	assert.Equal(t, 998, o.summary.Before)
+	assert.Len(t, acknowledged, 1500)
+	for item, times := range acknowledged {
+		require.Equal(t, 1, times, item)
+	}
+}
+
+// rewriteURL lets the state of a file be of another test server.
+func rewriteURL(t *testing.T, file, url string) {
+	t.Helper()
+	var s saved
+	text, err := os.ReadFile(file + ".state.json")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &s))
+	s.Of.URL = url
+	text, err = json.Marshal(s)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file+".state.json", text, 0o600))
+}
+
+// TestResume_refused checks that every refused row stands once in its file at the end, whatever stood there when the
+// run before died: what was written down but not yet acknowledged comes again.
+func TestResume_refused(t *testing.T) {
+	third := func(_ int, items []json.RawMessage) response {
+		list := make([]string, len(items))
+		for i := range items {
+			list[i] = []string{"created", "rejected", "conflict"}[i%3]
+		}
+		return outcomes(list...)
+	}
+	file := write(t, "a.ndjson", "no JSON\n"+observations(1500, false)+"nor this\n")
+	whole := run(t.Context(), t, newAPI(t, third), nil, "-in-flight", "1", file)
+	want := refused(t, file)
+	require.Equal(t, 1001, len(want), "two here, 333 of each batch by the API") //nolint:testifylint // Len would print all
+
+	a, o := interrupted(t, 2, file, third)
+	assert.Equal(t, 2, o.summary.Unsendable)
+	out, err := os.OpenFile(file+".rejected.ndjson", os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = out.WriteString(`{"line":1100,"problem":{"type":"not acknow`)
+	require.NoError(t, err)
+	require.NoError(t, out.Close())
+	kept, err := os.ReadFile(file + ".rejected.ndjson")
+	require.NoError(t, err)
+	a.again(third)
+	o = run(t.Context(), t, a, nil, file)
+	assert.Equal(t, exitRefused, o.exit, "refused before is refused")
+	assert.Equal(t, 1000, o.summary.Before)
+	assert.Equal(t, whole.summary.Rejected+whole.summary.Conflict, o.summary.RefusedOf+o.summary.Rejected+o.summary.Conflict)
+	assert.Equal(t, want, refused(t, file))
+
+	// As long, but another: everything is sent again rather than that a refusal gets lost.
+	a, _ = interrupted(t, 2, file, third)
+	kept = bytes.Replace(kept, []byte("amount-precision"), []byte("another-precisio"), 1)
+	require.NoError(t, os.WriteFile(file+".rejected.ndjson", kept, 0o600))
+	a.again(third)
+	o = run(t.Context(), t, a, nil, file)
+	assert.Contains(t, o.stderr, "rejected.ndjson is no longer what it was")
+	assert.Zero(t, o.summary.Before)
+	assert.Equal(t, want, refused(t, file))
+}
+
+func TestResume_severalFiles(t *testing.T) {
+	first, second := write(t, "a.ndjson", observations(700, false)), write(t, "b.ndjson", observations(1100, false))
+	a, _ := interrupted(t, 3, second, allCreated, first) // two batches of the first, one of the second
+	a.again(allCreated)
+	o := run(t.Context(), t, a, nil, first, second)
+	assert.Equal(t, exitStored, o.exit, o.stderr)
+	assert.Equal(t, 1200, o.summary.Before)
+	assert.Equal(t, map[string]int{"created": 600}, o.summary.Outcomes)
+	assert.Contains(t, o.stderr, "700 of 700 rows are acknowledged, 0 are left")
+	assert.NoFileExists(t, first+".state.json")
+	assert.NoFileExists(t, second+".state.json")
+}
+
+func TestResume_nothingToKeep(t *testing.T) {
+	t.Run("a folder that cannot be written to", func(t *testing.T) {
+		file := write(t, "a.ndjson", observations(1, false))
+		o := run(t.Context(), t, newAPI(t, allCreated), nil, "-rejected-dir", filepath.Join(t.TempDir(), "missing"), file)
+		assert.Equal(t, exitStored, o.exit)
+		assert.Contains(t, o.stderr, "no state is kept")
+	})
+	t.Run("two feeders", func(t *testing.T) {
+		file := write(t, "a.ndjson", observations(1200, false))
+		a := newAPI(t, nil)
+		var inner outcome
+		b := newAPI(t, func(_ int, items []json.RawMessage) response {
+			return outcomes(slices.Repeat([]string{"rejected"}, len(items))...)
+		})
+		one := write(t, "one.ndjson", observations(1, false))
+		a.answer = func(n int, items []json.RawMessage) response {
+			if n == 2 { // while this one has the lock
+				inner = run(t.Context(), t, b, nil, one, file)
+			}
+			return allCreated(n, items)
+		}
+		o := run(t.Context(), t, a, nil, "-in-flight", "1", file)
+		assert.Equal(t, exitStored, o.exit, o.stderr)
+		assert.Equal(t, 1200, o.summary.Outcomes["created"])
+		assert.Contains(t, inner.stderr, "another feeder is at it")
+		assert.Equal(t, 1201, inner.summary.Rejected)
+		assert.NoFileExists(t, file+".rejected.ndjson", "the other's")
+		assert.Len(t, refused(t, fmt.Sprintf("%s.%d-1", file, os.Getpid())), 1200)
+		assert.NoFileExists(t, file+".state.json")
+		assert.NoFileExists(t, file+".state.json.lock")
+	})
+}
+
+// parallelAPI answers batches without a lock around, so that several are on the way.
+func parallelAPI(t *testing.T, answer func([]json.RawMessage) response) *api {
+	t.Helper()
+	a := &api{t: t}
+	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var batch struct{ Observations []json.RawMessage }
+		assert.NoError(t, json.NewDecoder(r.Body).Decode(&batch))
+		resp := answer(batch.Observations)
+		w.WriteHeader(resp.status)
+		_, _ = io.WriteString(w, resp.body)
+	}))
+	t.Cleanup(a.Close)
+	return a
+}

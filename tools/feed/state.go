@@ -1,0 +1,290 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// identity says what a state belongs to: only the same rows, made the same way and sent to the same API, may be left out.
+type identity struct {
+	URL     string `json:"url"`
+	Format  string `json:"format"`
+	Size    int64  `json:"size"`
+	File    string `json:"file"`    // SHA-256 of the bytes as they stand on disk
+	Mapping string `json:"mapping"` // SHA-256 of the mapping, "" without one
+}
+
+// differs names what is another in now, "" when nothing is.
+func (i identity) differs(now identity) string {
+	var what []string
+	for _, part := range []struct {
+		name  string
+		other bool
+	}{
+		{"the API's address", i.URL != now.URL},
+		{"the format", i.Format != now.Format},
+		{"the file", i.Size != now.Size || i.File != now.File},
+		{"the mapping", i.Mapping != now.Mapping},
+	} {
+		if part.other {
+			what = append(what, part.name)
+		}
+	}
+	return strings.Join(what, ", ")
+}
+
+// stateVersion is of the form below; a state of another is not used.
+const stateVersion = 1
+
+// saved is the state file. The ranges count rows in the order of sending, so that what is done is short however large
+// the file; Order makes sure that this order is the same again.
+type saved struct {
+	Version     int      `json:"version"`
+	Of          identity `json:"of"`
+	Order       string   `json:"order"`       // SHA-256 over line and text of every row, in the order of sending
+	Rows        int      `json:"rows"`        // that can be sent
+	Done        [][2]int `json:"done"`        // acknowledged: from, up to but without
+	Refused     int64    `json:"refused"`     // length of the file of refused rows that goes with Done
+	RefusedHash string   `json:"refusedHash"` // SHA-256 of these bytes
+	Rejected    int      `json:"rejected"`    // of Done, refused by the API
+}
+
+// state remembers durably which rows of a file the API has given an outcome. It is written after the answers, so a
+// crash leaves too little in it and never too much: what is missing is sent again, which is harmless. A nil state
+// remembers nothing.
+type state struct {
+	mu     sync.Mutex
+	path   string
+	lock   *os.File
+	saved  saved
+	done   []bool
+	resume bool // there was something to go on from
+}
+
+// errInUse says that another feeder holds the state.
+var errInUse = errors.New("another feeder is sending it")
+
+// openState takes the state of a file, for this process alone until close. What the state file holds is used when it
+// is of the same input; else invalid says why not.
+func openState(path string, of identity, restart bool) (s *state, invalid string, err error) {
+	lock, err := takeLock(path + ".lock")
+	if err != nil {
+		return nil, "", err
+	}
+	s = (&state{path: path, lock: lock}).forget(of)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) || restart && err == nil {
+		return s, "", nil
+	}
+	if err != nil {
+		return nil, "", errors.Join(err, s.close())
+	}
+	var old saved
+	if json.Unmarshal(text, &old) != nil || old.Version != stateVersion || !old.sound() {
+		return s, "it cannot be read", nil
+	}
+	if what := old.Of.differs(of); what != "" {
+		return s, what + " changed", nil
+	}
+	s.saved, s.resume = old, true
+	return s, "", nil
+}
+
+// acknowledged is the number of rows that are done.
+func (s saved) acknowledged() int {
+	n := 0
+	for _, r := range s.Done {
+		n += r[1] - r[0]
+	}
+	return n
+}
+
+// forget gives up what was read from the state file.
+func (s *state) forget(of identity) *state {
+	s.saved, s.resume = saved{Version: stateVersion, Of: of, Done: [][2]int{}}, false
+	return s
+}
+
+func (s saved) sound() bool {
+	last := 0
+	for _, r := range s.Done {
+		if r[0] < last || r[1] <= r[0] || r[1] > s.Rows {
+			return false
+		}
+		last = r[1]
+	}
+	return s.Refused >= 0 && s.Rejected >= 0
+}
+
+// takeLock locks a file that is there for nothing else. The lock ends with the process, however that ends.
+func takeLock(path string) (*os.File, error) {
+	for {
+		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			return nil, err
+		}
+		if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+			_ = file.Close() // nothing was written
+			if errors.Is(err, syscall.EWOULDBLOCK) {
+				return nil, errInUse
+			}
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		mine, err := file.Stat()
+		if err == nil {
+			if there, e := os.Stat(path); e == nil && os.SameFile(mine, there) {
+				return file, nil
+			}
+		}
+		_ = file.Close() // its owner removed it between open and lock
+	}
+}
+
+// start fits the state to the rows about to be sent. It is an error when those that are done cannot be told for sure.
+func (s *state) start(rows []row) error {
+	hash := sha256.New()
+	var head [16]byte
+	for _, r := range rows {
+		binary.BigEndian.PutUint64(head[:8], uint64(r.line))
+		binary.BigEndian.PutUint64(head[8:], uint64(len(r.text)))
+		hash.Write(head[:])
+		hash.Write(r.text)
+	}
+	order := hex.EncodeToString(hash.Sum(nil))
+	s.done = make([]bool, len(rows))
+	if s.resume {
+		if order != s.saved.Order || len(rows) != s.saved.Rows {
+			return fmt.Errorf("its rows are not those that %s tells of: use -restart", s.path)
+		}
+		for _, r := range s.saved.Done {
+			for i := r[0]; i < r[1]; i++ {
+				s.done[i] = true
+			}
+		}
+		return nil
+	}
+	s.saved.Order, s.saved.Rows = order, len(rows)
+	return nil
+}
+
+// acknowledge has settle report the items that have an outcome, some of them refused, and writes the state down. Both
+// happen under one lock, so that the file of refused rows holds at any time exactly those of the items that are done;
+// it is made durable first, for a refusal that is done but not written down would be lost.
+func (s *state) acknowledge(r *report, settle func() (done []item, rejected int)) error {
+	if s == nil {
+		settle()
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	done, rejected := settle()
+	if len(done) == 0 {
+		return nil
+	}
+	length, hash, err := r.sync()
+	if err != nil {
+		return err // nothing is marked: these rows are sent again by the next run
+	}
+	for _, i := range done {
+		s.done[i.index] = true
+	}
+	s.saved.Rejected += rejected
+	s.saved.Refused, s.saved.RefusedHash = length, hash
+	return s.write()
+}
+
+// write replaces the state file in one step, so that a crash leaves the old one or the new one.
+func (s *state) write() (err error) {
+	s.saved.Done = [][2]int{}
+	for i := 0; i < len(s.done); i++ {
+		if !s.done[i] {
+			continue
+		}
+		from := i
+		for i < len(s.done) && s.done[i] {
+			i++
+		}
+		s.saved.Done = append(s.saved.Done, [2]int{from, i})
+	}
+	text, err := json.Marshal(s.saved)
+	if err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	// One name is enough, for the lock keeps others away, and a crash leaves no more than one behind.
+	temporary := s.path + ".tmp"
+	file, err := os.Create(temporary)
+	if err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	_, err = file.Write(append(text, '\n'))
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	if err := os.Rename(temporary, s.path); err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	return syncDir(filepath.Dir(s.path))
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	return nil
+}
+
+// remaining is the number of rows without an outcome.
+func (s *state) remaining() int {
+	n := 0
+	for _, done := range s.done {
+		if !done {
+			n++
+		}
+	}
+	return n
+}
+
+// remove removes the state file, for everything in it is done or void.
+func (s *state) remove() error {
+	if err := os.Remove(s.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the state: %w", err)
+	}
+	return nil
+}
+
+// close lets others have the state.
+func (s *state) close() error {
+	return errors.Join(os.Remove(s.lock.Name()), s.lock.Close()) // in this order: who waits for the lock finds another file
+}
+
+// beginning is the digest of the first bytes of a file, at most n.
+func beginning(path string, n int64) (string, int64, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	return digest(io.LimitReader(file, n))
+}
+
+// digest is the SHA-256 of a file's bytes, and their number.
+func digest(r io.Reader) (string, int64, error) {
+	hash := sha256.New()
+	n, err := io.Copy(hash, r)
+	return hex.EncodeToString(hash.Sum(nil)), n, err
+}

@@ -1,0 +1,273 @@
+// Package peer is the usual two-item design of a price store, to measure the product's own against: an item for every
+// observation and one for the latest of each offer.
+//
+// It is meant to be a good one of its kind. History is written first, 25 items a call and what DynamoDB leaves
+// unprocessed again; then one conditional write for each offer of the request, merged beforehand, so that neither order
+// nor repetition nor a crash in between makes an older price the latest. Attribute names are short. It keeps no derived
+// fields (first seen, last changed, previous price) and cannot tell a duplicate from news; both would cost it reads.
+//
+// What surprises: a condition that fails is billed as a write and DynamoDB's error does not say how many units, so they
+// are added from the item's size.
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"pricing/shared/meter"
+	"pricing/shared/price"
+)
+
+// Store is a table of the two-item design. It is safe for concurrent use.
+type Store struct {
+	db    *dynamodb.Client
+	table string
+	width int
+}
+
+// New makes the table and returns a store on it, which writes width items at once.
+func New(ctx context.Context, client *dynamodb.Client, table string, width int) (*Store, error) {
+	_, err := client.CreateTable(ctx, &dynamodb.CreateTableInput{
+		TableName: &table, BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: aws.String("sk"), AttributeType: types.ScalarAttributeTypeS},
+		},
+		KeySchema: []types.KeySchemaElement{
+			{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash},
+			{AttributeName: aws.String("sk"), KeyType: types.KeyTypeRange},
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create the peer's table: %w", err)
+	}
+	return &Store{db: client, table: table, width: max(width, 1)}, nil
+}
+
+type item = map[string]types.AttributeValue
+
+// Record stores observations received at one moment. Their ids are unique within a request.
+func (s *Store) Record(ctx context.Context, observations []price.Observation, received price.Timestamp) error {
+	if err := s.putHistory(ctx, observations, received); err != nil {
+		return err
+	}
+	newest := map[price.OfferKey]price.Observation{}
+	for _, o := range observations {
+		if known, ok := newest[o.Key]; !ok || position(known) < position(o) {
+			newest[o.Key] = o
+		}
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var errs []error
+	slots := make(chan struct{}, s.width)
+	for _, o := range newest {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if err := s.putLatest(ctx, o, received); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, err)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+const batch = 25 // BatchWriteItem's limit
+
+func (s *Store) putHistory(ctx context.Context, observations []price.Observation, received price.Timestamp) error {
+	for len(observations) > 0 {
+		n := min(len(observations), batch)
+		pending := map[string][]types.WriteRequest{}
+		for _, o := range observations[:n] {
+			it := content(o, received)
+			it["pk"], it["sk"] = str("h#"+o.Key.ProductID+"#"+offer(o.Key)), str(position(o))
+			pending[s.table] = append(pending[s.table], types.WriteRequest{PutRequest: &types.PutRequest{Item: it}})
+		}
+		observations = observations[n:]
+		for try := 0; len(pending) > 0; try++ {
+			if try > 0 {
+				if err := pause(ctx, try); err != nil {
+					return err
+				}
+			}
+			out, err := s.db.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: pending, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal})
+			if err != nil {
+				return fmt.Errorf("put history: %w", err)
+			}
+			meter.Add(ctx, meter.Counts{Calls: 1})
+			for _, c := range out.ConsumedCapacity {
+				meter.Add(ctx, meter.Counts{WriteUnits: aws.ToFloat64(c.CapacityUnits)})
+			}
+			pending = out.UnprocessedItems
+		}
+	}
+	return nil
+}
+
+func (s *Store) putLatest(ctx context.Context, o price.Observation, received price.Timestamp) error {
+	it := content(o, received)
+	it["pk"], it["sk"], it["at"] = str("p#"+o.Key.ProductID), str(offer(o.Key)), str(position(o))
+	out, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &s.table, Item: it, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+		ConditionExpression:       aws.String("attribute_not_exists(pk) OR #at < :at"),
+		ExpressionAttributeNames:  map[string]string{"#at": "at"},
+		ExpressionAttributeValues: item{":at": it["at"]},
+	})
+	var older *types.ConditionalCheckFailedException
+	switch {
+	case errors.As(err, &older): // a later one stands there
+		meter.Add(ctx, meter.Counts{Calls: 1, WriteUnits: float64((Size(it) + 1023) / 1024)})
+		return nil
+	case err != nil:
+		return fmt.Errorf("put latest: %w", err)
+	}
+	meter.Add(ctx, meter.Counts{Calls: 1, WriteUnits: aws.ToFloat64(out.ConsumedCapacity.CapacityUnits)})
+	return nil
+}
+
+// Latest returns the position (observedAt and the order of equal ones) of each of a product's offers, eventually
+// consistent, by the offer's text.
+func (s *Store) Latest(ctx context.Context, productID string) (map[string]string, error) {
+	latest := map[string]string{}
+	err := s.query(ctx, "p#"+productID, false, func(it item) { latest[text(it["sk"])] = text(it["at"]) })
+	return latest, err
+}
+
+// Count returns how many observations of an offer are stored.
+func (s *Store) Count(ctx context.Context, key price.OfferKey) (int, error) {
+	n := 0
+	err := s.query(ctx, "h#"+key.ProductID+"#"+offer(key), true, func(item) { n++ })
+	return n, err
+}
+
+func (s *Store) query(ctx context.Context, pk string, consistent bool, visit func(item)) error {
+	in := &dynamodb.QueryInput{
+		TableName: &s.table, KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: item{":pk": str(pk)},
+		ConsistentRead: &consistent, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+	}
+	for {
+		out, err := s.db.Query(ctx, in)
+		if err != nil {
+			return fmt.Errorf("query: %w", err)
+		}
+		meter.Add(ctx, meter.Counts{Calls: 1, ReadUnits: aws.ToFloat64(out.ConsumedCapacity.CapacityUnits)})
+		for _, it := range out.Items {
+			visit(it)
+		}
+		if len(out.LastEvaluatedKey) == 0 {
+			return nil
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}
+
+// Offer names an offer within its product, as in Latest.
+func Offer(k price.OfferKey) string { return offer(k) }
+
+func offer(k price.OfferKey) string {
+	text := k.CompetitorID
+	if k.SellerID != "" || k.Condition != price.ConditionNew || k.Audience != price.AudiencePublic || k.Region != "" {
+		text += "|" + k.SellerID + "|" + k.Condition.String() + "|" + k.Audience.String() + "|" + k.Region
+	}
+	return text
+}
+
+// position orders the observations of an offer as api.md's rule 2 does, as text: observedAt, confidence, id.
+func position(o price.Observation) string {
+	return fmt.Sprintf("%015d.%05d.%s", int64(o.ObservedAt), int(o.Source.Confidence-price.NoConfidence), o.ID())
+}
+
+// content is what an item holds beside its key.
+func content(o price.Observation, received price.Timestamp) item {
+	it := item{
+		"p": str(o.Terms.Price.String()), "av": str(o.Terms.Availability.String()),
+		"src": str(o.Source.ID), "k": number(int64(o.Source.Kind)), "rec": number(int64(received)),
+	}
+	if o.Terms.Shipping.Present() {
+		it["sh"] = str(o.Terms.Shipping.String())
+	}
+	if o.Terms.ListPrice.Present() {
+		it["lp"] = str(o.Terms.ListPrice.String())
+	}
+	if o.Terms.PriceType != price.PriceTypeRegular {
+		it["pt"] = number(int64(o.Terms.PriceType))
+	}
+	if o.Terms.Promotion.Present {
+		it["pr"] = str(o.Terms.Promotion.Label)
+	}
+	if o.URL != "" {
+		it["url"] = str(o.URL)
+	}
+	return it
+}
+
+// Size is an item's size in bytes as DynamoDB bills it: names and values in UTF-8 bytes, a number one byte for two
+// digits and one more, a list or map 3 bytes and one for each element.
+func Size(it map[string]types.AttributeValue) int {
+	n := 0
+	for name, value := range it {
+		n += len(name) + valueSize(value)
+	}
+	return n
+}
+
+func valueSize(v types.AttributeValue) int {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return len(v.Value)
+	case *types.AttributeValueMemberB:
+		return len(v.Value)
+	case *types.AttributeValueMemberN:
+		return (len(v.Value)+1)/2 + 1
+	case *types.AttributeValueMemberM:
+		n := 3
+		for name, e := range v.Value {
+			n += len(name) + valueSize(e) + 1
+		}
+		return n
+	case *types.AttributeValueMemberL:
+		n := 3
+		for _, e := range v.Value {
+			n += valueSize(e) + 1
+		}
+		return n
+	}
+	return 1
+}
+
+func str(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(v int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(v, 10)}
+}
+
+func text(v types.AttributeValue) string {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+// pause waits before try number n: 25 ms, doubled each time.
+func pause(ctx context.Context, n int) error {
+	timer := time.NewTimer(25 * time.Millisecond << min(n, 6))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("put history: %w", context.Cause(ctx))
+	}
+}
