@@ -88,7 +88,7 @@ func (s shop) differences(t *rapid.T, productID string, ledger *boardtest.Ledger
 
 // TestStore_Property sends cases to the engine, twice each: as they are, one request after the other, and to another
 // table what was accepted, in any order, split and repetition, by one writer or by several at once. Outcomes, offers,
-// history and listed urls have to be what the oracle says.
+// history and listed urls have to be what the oracle says, and versions only grow.
 func TestStore_Property(tb *testing.T) {
 	shops := make([]shop, 3)
 	for i := range shops {
@@ -109,11 +109,17 @@ func TestStore_Property(tb *testing.T) {
 		c := boardtest.Draw(t).Of(productID)
 		ledger := boardtest.NewLedger(c)
 		now := c.Phases[len(c.Phases)-1].Now
+		versions := map[string]int64{}
 		for _, phase := range c.Phases {
 			ledger.Begin(phase)
 			for _, request := range phase.Requests {
 				verdicts, err := shops[0].record(request, phase.Now)
 				require.NoError(t, err)
+				now := shops[0].versions(tb, productID)
+				for sk, before := range versions {
+					require.GreaterOrEqual(t, now[sk], before, "the version of %s only grows, and it never leaves", sk)
+				}
+				versions = now
 				for i, want := range ledger.Record(request) {
 					got := verdicts[i]
 					require.Equal(t, want.Outcome, got.Outcome(), "item %d", i)
@@ -170,6 +176,18 @@ func sendAll(shops []shop, phase boardtest.Phase, writers int) error {
 		}
 	}
 	return nil
+}
+
+// versions returns the version of each board, directory, shard and marker of a product.
+func (s shop) versions(tb testing.TB, productID string) map[string]int64 {
+	tb.Helper()
+	versions := map[string]int64{}
+	for _, it := range items(tb, s.client, s.table, "p#"+productID, "board") {
+		v, err := strconv.ParseInt(it["v"].(*types.AttributeValueMemberN).Value, 10, 64)
+		require.NoError(tb, err)
+		versions[it["sk"].(*types.AttributeValueMemberS).Value] = v
+	}
+	return versions
 }
 
 // notes tells the ledger how the product was flushed and divided, from its items.
