@@ -15,6 +15,7 @@ run: ddb ## serve the API on http://127.0.0.1:3000 (ADDR, PORT, ENV; RESET=1 sta
 
 test: ddb ## run every test on the real engine, race detector included
 	go test -race -shuffle=on -count=1 ./...
+	go test -run Property -count=1 ./shared/board # ten times the cases, which would take long above
 
 lint: .local/bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -49,6 +49,9 @@ func Unpack(productID string, shard Shard, p Packed) (Board, error) {
 	b := New(productID)
 	b.Shard = shard
 	b.Version, b.Flushed = p.V, p.F
+	if p.V < 1 || p.F != price.NoTime && (p.F < minTime || p.F > maxTime) {
+		return Board{}, fmt.Errorf("unpack board: %w: version %d, flushed %d", ErrFormat, p.V, p.F)
+	}
 	if len(p.W) != len(b.Marks)*len(Mark{}) {
 		return Board{}, fmt.Errorf("unpack board: %w: %d bytes of marks", ErrFormat, len(p.W))
 	}
@@ -131,11 +134,17 @@ func (b *Board) unpack(d *decoder) {
 	for i := range b.Offers {
 		o := &b.Offers[i]
 		o.Current = d.entry(textRef(o.Current, baseLag))
+		if t := o.Current.Terms; t.Price.Present() && t.Shipping.Present() && t.Price.Currency != t.Shipping.Currency {
+			d.fail("currency of shipping") // the text has no room for it
+		}
 		o.RunStart = o.Current.ObservedAt - price.Timestamp(d.span())
 		o.FirstSeen, o.Previous = o.RunStart, none
 		if n := d.span(); n > 0 {
 			o.Previous = Previous{At: o.RunStart - price.Timestamp(n-1), Price: d.money()}
 			o.FirstSeen = o.Previous.At - price.Timestamp(d.span())
+		}
+		if o.FirstSeen < minTime {
+			d.fail("time")
 		}
 	}
 	for i := range b.Offers {
@@ -201,13 +210,20 @@ func UnpackSegment(productID string, h []byte) ([]SegmentOffer, error) {
 	baseLag := d.varint()
 	d.dictionary()
 	var offers []SegmentOffer
-	for n := d.uvarint(); n > 0 && d.err == nil; n-- {
+	count := func() uint64 {
+		n := d.uvarint()
+		if n == 0 {
+			d.fail("nothing in it")
+		}
+		return n
+	}
+	for n := count(); n > 0 && d.err == nil; n-- {
 		key, err := ParseKey(productID, d.text())
 		if err != nil {
 			d.fail(err.Error())
 			break
 		}
-		offers = append(offers, SegmentOffer{Key: key, Entries: d.entries(nil, d.uvarint(), textRef(Entry{ObservedAt: newest}, baseLag))})
+		offers = append(offers, SegmentOffer{Key: key, Entries: d.entries(nil, count(), textRef(Entry{ObservedAt: newest}, baseLag))})
 	}
 	if err := d.done(); err != nil {
 		return nil, fmt.Errorf("unpack segment: %w", err)

@@ -1,9 +1,7 @@
 package board_test
 
 import (
-	"flag"
 	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,9 +11,6 @@ import (
 	"pricing/shared/boardtest"
 	"pricing/shared/price"
 )
-
-// cases is how many cases the property below is checked on; -rapid.checks says another number.
-const cases = 10_000
 
 // askedForHistory is a case in which the board alone could not decide.
 const askedForHistory boardtest.Event = "segments had to be looked into"
@@ -262,7 +257,7 @@ func (tb *table) live(t require.TestingT, clock board.Clock) []board.Offer {
 // accepted: outcomes, offers and history. On the way it checks that nothing is lost or doubled, that what is encoded
 // decodes to the same, that versions only grow and that every writer of one flushes the same bytes.
 func TestProperty(t *testing.T) {
-	checks(t, cases)
+	boardtest.Checks(t, cases)
 	var tally boardtest.Tally
 	rapid.Check(t, func(t *rapid.T) {
 		c := boardtest.Draw(t)
@@ -274,6 +269,7 @@ func TestProperty(t *testing.T) {
 				require.Equal(t, want.Current, got.Current, "item %d", i)
 				require.True(t, ledger.Same(want.Stored, request[i].Key, got.Stored), "item %d: want %+v, got %+v", i, want.Stored, got.Stored)
 				require.Equal(t, want.ReceivedAt, got.Stored.ReceivedAt, "item %d", i)
+				require.Empty(t, ledger.Offer(got.Offer), "item %d", i)
 				require.Equal(t, got.Outcome == board.Conflict, len(got.Differs) > 0, "item %d", i)
 			}
 		})
@@ -296,16 +292,4 @@ func TestProperty(t *testing.T) {
 		tally.Add(ledger.Events)
 	})
 	tally.Require(t, askedForHistory)
-}
-
-// checks sets the number of cases, unless the command line says one.
-func checks(t *testing.T, n int) {
-	t.Helper()
-	const name = "rapid.checks"
-	said := false
-	flag.Visit(func(f *flag.Flag) { said = said || f.Name == name })
-	if before := flag.Lookup(name).Value.String(); !said {
-		require.NoError(t, flag.Set(name, strconv.Itoa(n)))
-		t.Cleanup(func() { _ = flag.Set(name, before) })
-	}
 }

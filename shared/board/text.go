@@ -37,6 +37,9 @@ func parseOfferText(text string) (Entry, error) {
 	if e.Terms.Price, err = parseMoneyText(parts[0], ""); err != nil {
 		return fail(err.Error())
 	}
+	if e.Terms.Price.Present() && strings.Contains(parts[1], " ") {
+		return fail("shipping names its currency beside a price")
+	}
 	if e.Terms.Shipping, err = parseMoneyText(parts[1], e.Terms.Price.Currency); err != nil {
 		return fail(err.Error())
 	}

@@ -41,6 +41,9 @@ type Case struct {
 	Phases    []Phase // Now never falls
 }
 
+// Retention is every case's.
+const Retention = 100 * day
+
 const (
 	day     = 24 * time.Hour
 	longest = 120 // bytes of a promotion's label
@@ -99,34 +102,33 @@ func drawTerms(t *rapid.T) price.Terms {
 
 // drawn is what the observations of one case are drawn from.
 type drawn struct {
-	keys      []price.OfferKey
-	terms     []price.Terms
-	step      time.Duration // between two moments
-	moments   int
-	sources   int
-	urls      int
-	retention time.Duration
+	keys    []price.OfferKey
+	terms   []price.Terms
+	step    time.Duration // between two moments
+	moments int
+	sources int
+	urls    int
 }
 
 // Draw draws a case.
 func Draw(t *rapid.T) Case {
-	d := drawn{sources: 3, urls: len(urls), retention: 100 * day}
+	d := drawn{sources: 3, urls: len(urls)}
 	d.keys = few[:rapid.IntRange(1, len(few)).Draw(t, "offers")]
-	most := 30
+	most := 40
 	if rapid.IntRange(0, 2).Draw(t, "crowd") == 0 {
-		d.keys, d.urls, most = crowd(), 2, 24
+		d.keys, d.urls, most = crowd(), 2, 28
 	}
-	for range rapid.IntRange(1, 3).Draw(t, "kinds of terms") {
+	for range rapid.IntRange(1, 4).Draw(t, "kinds of terms") {
 		d.terms = append(d.terms, drawTerms(t))
 	}
 	d.step = rapid.SampledFrom([]time.Duration{time.Millisecond, time.Hour, 6 * day, 17 * day}).Draw(t, "step")
-	d.moments = rapid.SampledFrom([]int{3, 8, 40}).Draw(t, "moments")
-	c := Case{Retention: d.retention}
-	now := start.Add(d.retention)
+	d.moments = rapid.SampledFrom([]int{3, 12, 40}).Draw(t, "moments")
+	c := Case{Retention: Retention}
+	now := start.Add(Retention)
 	var earlier []price.Observation
 	for phase := range rapid.IntRange(1, 3).Draw(t, "phases") {
 		if phase > 0 {
-			now = now.Add(rapid.SampledFrom([]time.Duration{time.Second, d.retention / 2, d.retention + 3*day}).Draw(t, "pause"))
+			now = now.Add(rapid.SampledFrom([]time.Duration{time.Second, Retention / 2, Retention + 3*day}).Draw(t, "pause"))
 		}
 		p := Phase{Now: now}
 		n := rapid.IntRange(1, most).Draw(t, "observations")
@@ -139,7 +141,7 @@ func Draw(t *rapid.T) Case {
 				if again := rapid.IntRange(0, 7).Draw(t, "again"); again == 7 && len(earlier) > 0 {
 					o = earlier[rapid.IntRange(0, len(earlier)-1).Draw(t, "which")]
 				}
-				if o.ObservedAt >= now.Add(-d.retention) { // whoever reads a request refuses what is older
+				if o.ObservedAt >= now.Add(-Retention) { // whoever reads a request refuses what is older
 					request, earlier = append(request, o), append(earlier, o)
 				}
 			}
@@ -159,11 +161,28 @@ func (d drawn) observation(t *rapid.T, now price.Timestamp) price.Observation {
 		return chosen
 	}
 	o := price.Observation{Key: d.keys[pick(len(d.keys))], Terms: d.terms[pick(len(d.terms))], URL: urls[pick(d.urls)],
-		ObservedAt: max(now.Add(-time.Duration(moment)*d.step), now.Add(-d.retention))}
+		ObservedAt: max(now.Add(-time.Duration(moment)*d.step), now.Add(-Retention))}
 	o.Source.ID = []string{"crawler-a", "feed-b", "vendor-c"}[pick(d.sources)]
 	o.Source.Confidence = []price.Confidence{price.NoConfidence, 0, 9700}[pick(3)]
 	o.Source.Kind = price.SourceKind(pick(2))
 	return o
+}
+
+// Of returns the case as that of another product.
+func (c Case) Of(productID string) Case {
+	out := Case{Retention: c.Retention}
+	for _, p := range c.Phases {
+		other := Phase{Now: p.Now}
+		for _, request := range p.Requests {
+			request = slices.Clone(request)
+			for i := range request {
+				request[i].Key.ProductID = productID
+			}
+			other.Requests = append(other.Requests, request)
+		}
+		out.Phases = append(out.Phases, other)
+	}
+	return out
 }
 
 // Shuffled returns the case's stored observations as other requests: in each phase in any order, some again, and with

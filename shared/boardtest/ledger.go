@@ -3,7 +3,6 @@ package boardtest
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"pricing/shared/board"
 	"pricing/shared/oracle"
@@ -133,23 +132,10 @@ func (l *Ledger) Differences(offers []board.Offer, rows []board.Row) []string {
 	for _, w := range want {
 		o, ok := byKey[w.Current.Key]
 		if !ok {
-			differs("offer "+w.Current.Key.String(), "one", "none")
+			differs("offer "+w.Current.String(), "one", "none")
 			continue
 		}
-		if got := l.plain(o.Key, o.Current); !same(w.Current, got) {
-			differs("current of "+w.Current.Key.String(), w.Current, got)
-		}
-		previous := board.Previous{At: price.NoTime}
-		if w.Previous != nil {
-			previous = board.Previous{At: price.At(w.Previous.At), Price: o.Previous.Price}
-			if got := plainMoney(o.Previous.Price); (got == nil) != (w.PreviousPrice == nil) || got != nil && *got != *w.PreviousPrice {
-				differs("previous price of "+w.Current.Key.String(), w.PreviousPrice, got)
-			}
-		}
-		derived := []any{price.At(w.FirstSeen), price.At(w.LastChanged), previous}
-		if got := []any{o.FirstSeen, o.RunStart, o.Previous}; !slices.Equal(derived, got) {
-			differs("first seen, run's start and previous of "+w.Current.Key.String(), derived, got)
-		}
+		wrong = append(wrong, l.offer(w, o)...)
 	}
 	history := l.market.History(l.now.Time())
 	if len(history) != len(rows) {
@@ -162,9 +148,40 @@ func (l *Ledger) Differences(offers []board.Offer, rows []board.Row) []string {
 		if !same(w, got) {
 			differs(fmt.Sprintf("row %d", i), w, got)
 		}
-		tie := w.Key.String() + oracle.Stamp(w.At)
+		tie := w.String() + oracle.Stamp(w.At)
 		l.Events[Tie] = l.Events[Tie] || ties[tie]
 		ties[tie] = true
+	}
+	return wrong
+}
+
+// Offer compares an offer, gone or not, with what it has to be.
+func (l *Ledger) Offer(o board.Offer) []string {
+	want, ok := l.market.Offer(plainKey(o.Key))
+	if !ok {
+		return []string{fmt.Sprintf("offer %v: want none", o.Key)}
+	}
+	return l.offer(want, o)
+}
+
+func (l *Ledger) offer(want oracle.Offer, o board.Offer) []string {
+	var wrong []string
+	differs := func(what string, want, got any) {
+		wrong = append(wrong, fmt.Sprintf("%s of %v: want %v, got %v", what, o.Key, want, got))
+	}
+	if got := l.plain(o.Key, o.Current); !same(want.Current, got) {
+		differs("current", want.Current, got)
+	}
+	previous := price.NoTime
+	if want.Previous != nil {
+		previous = price.At(want.Previous.At)
+	}
+	if got := plainMoney(o.Previous.Price); (got == nil) != (want.PreviousPrice == nil) || got != nil && *got != *want.PreviousPrice {
+		differs("previous price", want.PreviousPrice, got)
+	}
+	derived := []any{price.At(want.FirstSeen), price.At(want.LastChanged), previous}
+	if got := []any{o.FirstSeen, o.RunStart, o.Previous.At}; !slices.Equal(derived, got) {
+		differs("first seen, run's start and previous", derived, got)
 	}
 	return wrong
 }
@@ -211,4 +228,4 @@ func plainMoney(m price.Money) *oracle.Money {
 }
 
 // Oldest returns the oldest moment that has not left the retention.
-func (l *Ledger) Oldest() price.Timestamp { return l.now.Add(-time.Duration(l.market.Retention)) }
+func (l *Ledger) Oldest() price.Timestamp { return l.now.Add(-l.market.Retention) }

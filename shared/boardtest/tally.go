@@ -1,10 +1,14 @@
 package boardtest
 
 import (
+	"flag"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Event is something that must not be rare among a property's cases.
@@ -63,4 +67,16 @@ func (y *Tally) Require(tb testing.TB, more ...Event) {
 		}
 	}
 	tb.Logf("%d cases%s", y.cases, table.String())
+}
+
+// Checks sets on how many cases a test checks its properties, unless the command line says it with -rapid.checks.
+func Checks(tb testing.TB, cases int) {
+	tb.Helper()
+	const name = "rapid.checks"
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == name })
+	if before := flag.Lookup(name).Value.String(); !said {
+		require.NoError(tb, flag.Set(name, strconv.Itoa(cases)))
+		tb.Cleanup(func() { _ = flag.Set(name, before) })
+	}
 }

@@ -82,8 +82,8 @@ func (p *Params) Cursor() (position string) {
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err == nil && len(raw) > checkLen {
-		check, position := string(raw[:checkLen]), string(raw[checkLen:])
-		if check == p.check(position) {
+		position = string(raw[checkLen:])
+		if text == p.NextCursor(position) { // of the texts that decode to it, the one that was given
 			return position
 		}
 	}

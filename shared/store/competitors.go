@@ -88,6 +88,17 @@ func (s *Store) cachedCompetitors(ctx context.Context, age time.Duration) (map[s
 
 // PutCompetitor stores a competitor and says whether it is new.
 func (s *Store) PutCompetitor(ctx context.Context, c price.Competitor) (isNew bool, err error) {
+	old, err := s.put(ctx, competitorItem(c))
+	if err != nil {
+		return false, fmt.Errorf("put competitor: %w", err)
+	}
+	s.competitors.mu.Lock()
+	s.competitors.list = nil // this process at least sees its own write at once
+	s.competitors.mu.Unlock()
+	return old == nil, nil
+}
+
+func competitorItem(c price.Competitor) item {
 	status := "active"
 	if !c.Active {
 		status = "inactive"
@@ -101,14 +112,7 @@ func (s *Store) PutCompetitor(ctx context.Context, c price.Competitor) (isNew bo
 			it[name] = str(value)
 		}
 	}
-	old, err := s.put(ctx, it)
-	if err != nil {
-		return false, fmt.Errorf("put competitor: %w", err)
-	}
-	s.competitors.mu.Lock()
-	s.competitors.list = nil // this process at least sees its own write at once
-	s.competitors.mu.Unlock()
-	return old == nil, nil
+	return it
 }
 
 func decodeCompetitor(id string, it item) (price.Competitor, error) {

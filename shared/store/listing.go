@@ -45,9 +45,9 @@ func decodeListing(it item, urls map[board.URLHash]string) error {
 			continue
 		}
 		var hash board.URLHash
-		n, err := base64.RawURLEncoding.Decode(hash[:], []byte(name))
+		decoded, err := base64.RawURLEncoding.DecodeString(name)
 		entry, ok := value.(*types.AttributeValueMemberS)
-		if err != nil || n != len(hash) || len(name) != base64.RawURLEncoding.EncodedLen(n) || !ok {
+		if err != nil || copy(hash[:], decoded) != len(decoded) || base64.RawURLEncoding.EncodeToString(hash[:]) != name || !ok {
 			return fmt.Errorf("listing %s: %w: attribute %q", text(it, "pk"), board.ErrFormat, name)
 		}
 		_, urls[hash], ok = strings.Cut(entry.Value, " ")

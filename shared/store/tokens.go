@@ -22,18 +22,7 @@ const tokensKey = "tokens"
 
 // PutToken stores a token's record and lists it.
 func (s *Store) PutToken(ctx context.Context, r token.Record) error {
-	it := tokenKey(r.KeyID)
-	it["digest"] = bin(r.Digest)
-	it["client"] = str(r.Client)
-	it["scopes"] = str(strings.Join(r.Scopes, " "))
-	it["notBefore"] = number(r.NotBefore.Unix())
-	it["notAfter"] = number(r.Expires.Unix()) // not `expires`: the record outlives its token, so that a late use can be told
-	status := "active"
-	if !r.Active {
-		status = "revoked"
-	}
-	it["status"] = str(status)
-	for _, it := range []item{key(tokensKey, r.KeyID), it} { // listed first: an entry without a record is shown nowhere
+	for _, it := range []item{key(tokensKey, r.KeyID), tokenItem(r)} { // listed first: an entry without a record is shown nowhere
 		if _, err := s.put(ctx, it); err != nil {
 			return fmt.Errorf("put token: %w", err)
 		}
@@ -70,6 +59,25 @@ func (s *Store) FindToken(ctx context.Context, keyID string) (token.Record, erro
 	if err != nil {
 		return token.Record{}, fmt.Errorf("find token: %w", err)
 	}
+	return decodeToken(keyID, it)
+}
+
+func tokenItem(r token.Record) item {
+	it := tokenKey(r.KeyID)
+	it["digest"] = bin(r.Digest)
+	it["client"] = str(r.Client)
+	it["scopes"] = str(strings.Join(r.Scopes, " "))
+	it["notBefore"] = number(r.NotBefore.Unix())
+	it["notAfter"] = number(r.Expires.Unix()) // not `expires`: the record outlives its token, so that a late use can be told
+	status := "active"
+	if !r.Active {
+		status = "revoked"
+	}
+	it["status"] = str(status)
+	return it
+}
+
+func decodeToken(keyID string, it item) (token.Record, error) {
 	r := token.Record{
 		KeyID: keyID, Digest: blob(it, "digest"), Client: text(it, "client"),
 		Scopes: strings.Fields(text(it, "scopes")), Active: text(it, "status") == "active",

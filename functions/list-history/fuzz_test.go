@@ -1,0 +1,19 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func FuzzParsePosition(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text string) {
+		at, err := parsePosition("ZU-1042", text)
+		if err != nil {
+			return
+		}
+		again, err := parsePosition("ZU-1042", positionOf(*at))
+		require.NoError(t, err)
+		require.Equal(t, at, again)
+	})
+}

@@ -1,0 +1,4 @@
+package board
+
+// PackSegment encodes a segment, which outside tests only a flush does.
+var PackSegment = packSegment

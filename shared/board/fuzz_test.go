@@ -1,0 +1,84 @@
+package board_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/board"
+	"pricing/shared/price"
+)
+
+// What is stored may be damaged or of another release. A decoder never panics, and what it accepts encodes to something
+// that decodes to the same: else a board that was read and written back would change. The seeds in testdata/fuzz are
+// the golden forms and some near them.
+
+func FuzzUnpack(f *testing.F) {
+	f.Fuzz(func(t *testing.T, shard string, v, flushed int64, key1, text1, key2, text2 string, h, w []byte) {
+		s, err := board.ParseShard(shard)
+		if err != nil {
+			return
+		}
+		p := board.Packed{V: v, F: price.Timestamp(flushed), O: map[string]string{}, H: h, W: w}
+		for key, text := range map[string]string{key1: text1, key2: text2} {
+			if key != "" {
+				p.O[key] = text
+			}
+		}
+		b, err := board.Unpack(product, s, p)
+		if err != nil {
+			require.ErrorIs(t, err, board.ErrFormat)
+			return
+		}
+		again, err := board.Unpack(product, s, b.Pack())
+		require.NoError(t, err)
+		requireSame(t, b, again)
+	})
+}
+
+func FuzzUnpackSegment(f *testing.F) {
+	f.Fuzz(func(t *testing.T, h []byte) {
+		offers, err := board.UnpackSegment(product, h)
+		if err != nil {
+			require.ErrorIs(t, err, board.ErrFormat)
+			return
+		}
+		again, err := board.UnpackSegment(product, board.PackSegment(offers))
+		require.NoError(t, err)
+		require.Equal(t, offers, again)
+	})
+}
+
+func FuzzParseKey(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text string) {
+		k, err := board.ParseKey(product, text)
+		if err != nil {
+			return
+		}
+		require.Equal(t, text, board.KeyText(k))
+	})
+}
+
+func FuzzParseShard(f *testing.F) {
+	f.Fuzz(func(t *testing.T, label string) {
+		s, err := board.ParseShard(label)
+		if err != nil {
+			require.ErrorIs(t, err, board.ErrFormat)
+			return
+		}
+		require.Equal(t, label, s.String())
+	})
+}
+
+func FuzzParseOwn(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text string) {
+		o, err := board.ParseOwn(text)
+		if err != nil {
+			require.ErrorIs(t, err, board.ErrFormat)
+			return
+		}
+		again, err := board.ParseOwn(o.Text())
+		require.NoError(t, err)
+		require.Equal(t, o, again)
+	})
+}

@@ -1,0 +1,104 @@
+package board_test
+
+import (
+	"encoding/hex"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/board"
+	"pricing/shared/price"
+)
+
+// golden is a board that has every part of the stored form. With a state it needs format 2.
+func golden(state board.State) board.Board {
+	b := board.New(product)
+	b.Version, b.Grown, b.Flushed = 11, 37, at(-60*24*30)
+	b.Marks[3], b.Marks[2] = board.Mark{0xde, 0xad, 0xbe, 0xef}, board.Mark{1, 2, 3, 4}
+	retailer := seen("bigmart", at(0), 1995).Entry
+	retailer.Terms.Shipping = usd(299)
+	retailer.Terms.ListPrice = usd(2900)
+	retailer.Terms.PriceType = price.PriceTypePromotional
+	retailer.Terms.Promotion = price.Promotion{Present: true, Label: "Sommer", ValidThrough: at(60 * 24 * 25), MinQuantity: 2}
+	retailer.Source.Confidence = 9700
+	retailer.URL = board.HashURL("https://bigmart.example/p/77")
+	older := retailer
+	older.ObservedAt, older.ReceivedAt = at(-60), at(-59)
+	older.Terms = price.Terms{Availability: price.AvailabilitySoldOut, Promotion: price.Promotion{Present: true, ValidThrough: price.NoTime}}
+	older.URL = board.URLHash{}
+	older.Source = price.Source{ID: "vendor-c", Kind: price.SourceVendor, Confidence: price.NoConfidence}
+	older.State = state
+	oldest := older
+	oldest.ObservedAt, oldest.ReceivedAt, oldest.State = at(-120), at(-100), 0
+	b.Offers = append(b.Offers, board.Offer{Key: key("bigmart"), Current: retailer, FirstSeen: at(-60 * 24 * 40), RunStart: at(0),
+		Previous: board.Previous{At: at(-60)}, Tail: []board.Entry{retailer, older, oldest}})
+
+	seller := seen("shopx", price.At(time.Date(1999, 12, 31, 23, 59, 59, 1e6, time.UTC)), 3000).Entry
+	seller.Terms.Price, seller.Terms.Availability = price.Money{Minor: 3000, Currency: "JPY"}, price.AvailabilityLimitedAvailability
+	seller.Source = price.Source{ID: "feed-b", Kind: price.SourceFeed, Confidence: 0}
+	k := key("shopx")
+	k.SellerID, k.Condition, k.Audience, k.Region = "Otto & Söhne|100 %", price.ConditionUsed, price.AudienceSignedIn, "DE"
+	run := seller.ObservedAt.Add(-48 * time.Hour)
+	b.Offers = append(b.Offers, board.Offer{Key: k, Current: seller, FirstSeen: run.Add(-time.Hour), RunStart: run,
+		Previous: board.Previous{At: run, Price: usd(5)}})
+	return b
+}
+
+// The golden bytes. They are stored in tables: a change here is a break of what is there.
+var (
+	goldenTexts = map[string]string{
+		"bigmart":                             "19.95 USD|2.99|I|260706T090000.000",
+		"shopx|Otto & Söhne%7C100 %25|U|s|DE": "3000 JPY|-|L|19991231T235959.001",
+	}
+	goldenH = map[board.State]string{
+		0: "0125b817030009637261776c65722d610106666565642d62030876656e646f722d63024a50595553440f3402d416010f0653" +
+			"6f6d6d657280fab6f6f6670200e54bf6f06d91505200000081dddb010080e39dee0c060101000080f0b25201020580dddb01" +
+			"05173f000000080001020080dddb018892070080dddb01c0948b0100",
+		7: "0225b817030009637261776c65722d610106666565642d62030876656e646f722d63024a50595553440f3402d416010f0653" +
+			"6f6d6d657280fab6f6f6670200e54bf6f06d91505200000081dddb010080e39dee0c060101000080f0b25201020580dddb01" +
+			"05373f00000008000102000780dddb01889207200080dddb01c0948b0100",
+	}
+	goldenSegment = map[board.State]string{
+		0: "01808abfeae667b817030009637261776c65722d610106666565642d62030876656e646f722d63024a505955534402076269" +
+			"676d617274030f3702cb0f02ab0202d416010f06536f6d6d657280fab6f6f6670200e54bf6f06d9150520000173f00000008" +
+			"0001020080dddb018892070080dddb01c0948b012473686f70787c4f74746f20262053c3b6686e6525374331303020253235" +
+			"7c557c737c444501070901b817020101e7f4e0deac1800",
+		7: "02808abfeae667b817030009637261776c65722d610106666565642d62030876656e646f722d63024a505955534402076269" +
+			"676d617274030f3702cb0f02ab0202d416010f06536f6d6d657280fab6f6f6670200e54bf6f06d9150520000373f00000008" +
+			"000102000780dddb01889207200080dddb01c0948b012473686f70787c4f74746f20262053c3b6686e652537433130302025" +
+			"32357c557c737c444501070901b817020101e7f4e0deac1800",
+	}
+)
+
+const goldenW = "000000000000000001020304deadbeef00000000000000000000000000000000"
+
+func TestGolden(t *testing.T) {
+	for state, format := range map[board.State]byte{0: 1, 7: 2} {
+		b := golden(state)
+		p := b.Pack()
+		assert.Equal(t, goldenTexts, p.O)
+		assert.Equal(t, int64(11), p.V)
+		assert.Equal(t, goldenW, hex.EncodeToString(p.W))
+		assert.Equal(t, goldenH[state], hex.EncodeToString(p.H), "format %d", format)
+		assert.Equal(t, format, p.H[0])
+		p.H = unhex(t, goldenH[state])
+		got, err := board.Unpack(product, board.Shard{}, p)
+		require.NoError(t, err)
+		requireSame(t, b, got)
+
+		segment := []board.SegmentOffer{{Key: b.Offers[0].Key, Entries: b.Offers[0].Tail}, {Key: b.Offers[1].Key, Entries: []board.Entry{b.Offers[1].Current}}}
+		assert.Equal(t, goldenSegment[state], hex.EncodeToString(board.PackSegment(segment)), "format %d", format)
+		gotSegment, err := board.UnpackSegment(product, unhex(t, goldenSegment[state]))
+		require.NoError(t, err)
+		assert.Equal(t, segment, gotSegment, "format %d", format)
+	}
+}
+
+func unhex(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(s)
+	require.NoError(t, err)
+	return b
+}

@@ -1,0 +1,218 @@
+package store
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/board"
+	"pricing/shared/price"
+)
+
+// An item may be damaged or of another release. A decoder never panics, and what it accepts encodes to something that
+// decodes to the same. The seeds in testdata/fuzz are items in DynamoDB's JSON, as its console shows them.
+
+func FuzzDecodeStored(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text string) {
+		it, ok := parseItem(text)
+		if !ok {
+			return
+		}
+		st, err := decodeStored("ZU-1042", it)
+		if err != nil {
+			require.ErrorIs(t, err, board.ErrFormat)
+			return
+		}
+		if st.directory.catalogued {
+			own, err := board.ParseOwn(st.directory.own.Text())
+			require.NoError(t, err)
+			require.Equal(t, st.directory.own, own)
+		}
+		if st.board == nil {
+			assert.Equal(t, st.shard.N == 0, st.directory.shards > 0, "a directory or a marker")
+			return
+		}
+		require.Equal(t, st.shard, st.board.Shard)
+		if st.board.Version == 0 {
+			require.Zero(t, st.shard.N, "only the whole board may never have been written")
+			return
+		}
+		again := boardAttributes(*st.board)
+		again["sk"] = str(boardKey(st.shard))
+		if st.directory.catalogued {
+			again["own"] = str(st.directory.own.Text())
+		}
+		repeated, err := decodeStored("ZU-1042", again)
+		require.NoError(t, err)
+		require.Equal(t, st, repeated)
+	})
+}
+
+func FuzzDecodeListing(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text string) {
+		it, ok := parseItem(text)
+		if !ok {
+			return
+		}
+		urls := map[board.URLHash]string{}
+		if err := decodeListing(it, urls); err != nil {
+			require.ErrorIs(t, err, board.ErrFormat)
+			return
+		}
+		entries := 0
+		for name := range it {
+			if name != "pk" && name != "sk" && name != listingBytes {
+				entries++
+			}
+		}
+		require.Len(t, urls, entries, "no entry stands for another's url")
+	})
+}
+
+func FuzzDecodeCompetitor(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text string) {
+		it, ok := parseItem(text)
+		if !ok {
+			return
+		}
+		_, _, _ = decodeHealth(it) // either form may stand under either key
+		c, err := decodeCompetitor("bigmart", it)
+		if err != nil {
+			return
+		}
+		again, err := decodeCompetitor("bigmart", competitorItem(c))
+		require.NoError(t, err)
+		require.Equal(t, c, again)
+	})
+}
+
+func FuzzDecodeToken(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text string) {
+		it, ok := parseItem(text)
+		if !ok {
+			return
+		}
+		r, err := decodeToken("0123456789abcdef", it)
+		if err != nil {
+			return
+		}
+		again, err := decodeToken("0123456789abcdef", tokenItem(r))
+		require.NoError(t, err)
+		again.LastUsed = r.LastUsed // a note beside the record, which its put leaves out
+		require.Equal(t, r, again)
+	})
+}
+
+// parseItem reads an item in DynamoDB's JSON.
+func parseItem(text string) (item, bool) {
+	var attributes map[string]attribute
+	if json.Unmarshal([]byte(text), &attributes) != nil {
+		return nil, false
+	}
+	it := item{}
+	for name, a := range attributes {
+		it[name] = a.value()
+	}
+	return it, true
+}
+
+type attribute struct {
+	S, N *string
+	B    []byte
+	BOOL *bool
+	L    []attribute
+	M    map[string]attribute
+}
+
+func (a attribute) value() types.AttributeValue {
+	switch {
+	case a.S != nil:
+		return str(*a.S)
+	case a.N != nil:
+		return &types.AttributeValueMemberN{Value: *a.N}
+	case a.B != nil:
+		return bin(a.B)
+	case a.BOOL != nil:
+		return &types.AttributeValueMemberBOOL{Value: *a.BOOL}
+	case a.L != nil:
+		list := &types.AttributeValueMemberL{}
+		for _, one := range a.L {
+			list.Value = append(list.Value, one.value())
+		}
+		return list
+	case a.M != nil:
+		m := &types.AttributeValueMemberM{Value: item{}}
+		for name, one := range a.M {
+			m.Value[name] = one.value()
+		}
+		return m
+	}
+	return &types.AttributeValueMemberNULL{Value: true}
+}
+
+// TestStoredNames holds the attribute names of items that the fuzz targets only compare with themselves.
+func TestStoredNames(t *testing.T) {
+	it, ok := parseItem(`{"name":{"S":"BigMart"},"kind":{"S":"marketplace"},"domain":{"S":"bigmart.example"},"country":{"S":"US"},
+		"currency":{"S":"USD"},"freshFor":{"S":"PT26H"},"status":{"S":"active"},"pk":{"S":"competitors"},"sk":{"S":"bigmart"}}`)
+	require.True(t, ok)
+	c, err := decodeCompetitor("bigmart", it)
+	require.NoError(t, err)
+	want := price.Competitor{ID: "bigmart", Name: "BigMart", Kind: price.Marketplace, Domain: "bigmart.example", Country: "US",
+		DefaultCurrency: "USD", FreshFor: price.DefaultFreshFor, Active: true}
+	assert.Equal(t, want, c)
+	assert.Equal(t, it, competitorItem(want))
+
+	it, ok = parseItem(`{"digest":{"B":"3q2+7w=="},"client":{"S":"crawler-a"},"scopes":{"S":"ingest read"},"notBefore":{"N":"1783328400"},
+		"notAfter":{"N":"1814864400"},"status":{"S":"revoked"},"pk":{"S":"t#0123456789abcdef"},"sk":{"S":"token"}}`)
+	require.True(t, ok)
+	r, err := decodeToken("0123456789abcdef", it)
+	require.NoError(t, err)
+	assert.Equal(t, it, tokenItem(r))
+	assert.Equal(t, []any{"crawler-a", []string{"ingest", "read"}, int64(1783328400), int64(1814864400), false, []byte{0xde, 0xad, 0xbe, 0xef}},
+		[]any{r.Client, r.Scopes, r.NotBefore.Unix(), r.Expires.Unix(), r.Active, r.Digest})
+
+	received, observed, err := decodeHealth(item{"r": number(60_000), "o": number(120_000)})
+	require.NoError(t, err)
+	assert.Equal(t, []price.Timestamp{60_000, 120_000}, []price.Timestamp{received, observed})
+
+	board1, ok := parseItem(goldenBoard)
+	require.True(t, ok)
+	st, err := decodeStored("ZU-1042", board1)
+	require.NoError(t, err)
+	require.NotNil(t, st.board)
+	assert.True(t, st.directory.catalogued)
+	again := boardAttributes(*st.board)
+	for _, name := range []string{"pk", "sk", "own", "ov"} { // beside the board
+		again[name] = board1[name]
+	}
+	assert.Equal(t, board1, again)
+
+	directory, ok := parseItem(`{"sk":{"S":"board"},"v":{"N":"9"},"shards":{"N":"8"},"past":{"L":[{"N":"2"},{"N":"4"}]}}`)
+	require.True(t, ok)
+	st, err = decodeStored("ZU-1042", directory)
+	require.NoError(t, err)
+	assert.Equal(t, []any{int64(9), 8, []int{2, 4}, false}, []any{st.directory.version, st.directory.shards, st.directory.past, st.directory.catalogued})
+	assert.Nil(t, st.board)
+
+	marker, ok := parseItem(`{"sk":{"S":"board#4.1"},"v":{"N":"9"},"moved":{"BOOL":true}}`)
+	require.True(t, ok)
+	st, err = decodeStored("ZU-1042", marker)
+	require.NoError(t, err)
+	assert.Nil(t, st.board)
+	assert.Equal(t, board.Shard{N: 4, I: 1}, st.shard)
+}
+
+// goldenBoard is a board with own prices beside it.
+const goldenBoard = `{"f":{"N":"1783242000000"},
+	"h":{"B":"AQS4FwEACWNyYXdsZXItYQFVU0QOAOVL9vBtkVBSAAAAgbq3AwHLDwAOAOVL9vBtkVBSAAAAAAMBAQHLD4C6twMAAQ=="},
+	"o":{"M":{"bigmart":{"S":"19.97 USD|2.99|I|260706T110000.000"},
+	"shopx":{"S":"19.96 USD|2.99|I|260706T100000.000"}}},
+	"ov":{"N":"3"},
+	"own":{"S":"24.99 USD|29.99 USD|-"},
+	"pk":{"S":"p#ZU-1042"},
+	"sk":{"S":"board"},
+	"v":{"N":"3"},
+	"w":{"B":"AAAAAAECAwABAgMBAQIDAgAAAAAAAAAAAAAAAAAAAAA="}}`
