@@ -12,7 +12,7 @@ func FuzzParsePosition(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := parsePosition("ZU-1042", positionOf(*at))
+		again, err := parsePosition("ZU-1042", at.text())
 		require.NoError(t, err)
 		require.Equal(t, at, again)
 	})

@@ -22,7 +22,7 @@ const (
 
 type historian interface {
 	Retention() time.Duration
-	History(ctx context.Context, productID string, w store.Window) (rows []board.Row, more bool, err error)
+	History(ctx context.Context, productID string, w store.Window) (store.Page, error)
 }
 
 type answer struct {
@@ -77,16 +77,16 @@ func list(db historian) func(context.Context, *gateway.Request) (gateway.Answer,
 		if err := p.Err(); err != nil {
 			return gateway.Answer{}, err
 		}
-		rows, more, err := db.History(ctx, id, w)
+		page, err := db.History(ctx, id, w)
 		if err != nil {
 			return gateway.Answer{}, err
 		}
-		out := answer{ProductID: id, Observations: make([]observation, len(rows))}
-		for i, row := range rows {
+		out := answer{ProductID: id, Observations: make([]observation, len(page.Rows))}
+		for i, row := range page.Rows {
 			out.Observations[i] = describe(row)
 		}
-		if more {
-			next := p.NextCursor(positionOf(rows[len(rows)-1]))
+		if page.Next != nil {
+			next := p.NextCursor(positionOf(*page.Next, w).text())
 			out.Next = &next
 		}
 		return gateway.Answer{Body: out}, nil
@@ -102,20 +102,24 @@ func readWindow(p *gateway.Params, productID string, now price.Timestamp, retent
 	case w.From < w.To.Add(-retention):
 		p.Fault("from", fault.CodeInvalidField, fmt.Sprintf("At most %d days are kept and can be asked for at once.", retention/(24*time.Hour)))
 	}
-	w.From = max(w.From, now.Add(-retention)) // what left the retention is gone, deleted or not
 	w.Limit = p.Int("limit", defaultLimit, maxLimit)
 	w.Descending = p.Word("order", "desc", "asc") == "desc"
-	if p.Word("view", "changes", "raw", "daily") != "raw" {
-		p.Fault("view", fault.CodeInvalidField, "Only view=raw is served yet.")
+	switch p.Word("view", "changes", "raw", "daily") {
+	case "changes":
+		w.Changes = true
+	case "daily":
+		p.Fault("view", fault.CodeInvalidField, "view=daily is not served yet.")
 	}
 	w.Match = readFilter(p)
 	if cursor := p.Cursor(); cursor != "" {
-		after, err := parsePosition(productID, cursor)
+		at, err := parsePosition(productID, cursor)
 		if err != nil {
 			p.Fault("cursor", fault.CodeCursorInvalid, "Not a cursor of this query.")
 		}
-		w.After = after
+		// The window of the first page: one that ends now, or begins 30 days ago, would move from page to page.
+		w.From, w.To, w.After = at.from, at.to, at.row
 	}
+	w.From = max(w.From, now.Add(-retention)) // what left the retention is gone, deleted or not
 	return w
 }
 
@@ -133,13 +137,13 @@ func timeParam(p *gateway.Params, name string, otherwise price.Timestamp) price.
 }
 
 // readFilter returns a test of offer keys by the parameters that were sent.
-func readFilter(p *gateway.Params) func(price.OfferKey, board.Entry) bool {
+func readFilter(p *gateway.Params) func(price.OfferKey) bool {
 	competitor, byCompetitor := p.Checked("competitorId", price.CheckCompetitorID, "2 to 40 of a-z, 0-9 and -")
 	seller, bySeller := p.Text("sellerId")
 	region, byRegion := p.Text("region")
 	condition, byCondition := wordParam(p, "itemCondition", price.ParseCondition, "New, Used, Refurbished or Damaged")
 	audience, byAudience := wordParam(p, "audience", price.ParseAudience, "public, member, signedIn or app")
-	return func(k price.OfferKey, _ board.Entry) bool {
+	return func(k price.OfferKey) bool {
 		return (!byCompetitor || k.CompetitorID == competitor) && (!bySeller || k.SellerID == seller) && (!byRegion || k.Region == region) &&
 			(!byCondition || k.Condition == condition) && (!byAudience || k.Audience == audience)
 	}
@@ -151,28 +155,41 @@ func wordParam[T any](p *gateway.Params, name string, parse func(string) (T, boo
 	return value, sent
 }
 
-// position is a row's place in history, as a cursor keeps it: late data behind it is not shown again.
+// position is where a page ends, as a cursor keeps it: late data behind it is not shown again.
 type position struct {
+	from, to price.Timestamp // the window
+	row      *board.Row      // with no more of its entry than tells it apart
+}
+
+// written is a position's form inside a cursor.
+type written struct {
+	From   int64  `json:"f"`
+	To     int64  `json:"u"`
 	Millis int64  `json:"t"`
 	Key    string `json:"k"` // the offer key's text
 	Source string `json:"s"`
 }
 
-func positionOf(row board.Row) string {
-	text, _ := json.Marshal(position{Millis: int64(row.Entry.ObservedAt), Key: board.KeyText(row.Key), Source: row.Entry.Source.ID}) // plain data
+func positionOf(row board.Row, w store.Window) position { return position{w.From, w.To, &row} }
+
+func (at position) text() string {
+	text, _ := json.Marshal(written{ // plain data
+		From: int64(at.from), To: int64(at.to), Millis: int64(at.row.Entry.ObservedAt), Key: board.KeyText(at.row.Key), Source: at.row.Entry.Source.ID,
+	})
 	return string(text)
 }
 
-func parsePosition(productID, cursor string) (*board.Row, error) {
-	var at position
+func parsePosition(productID, cursor string) (position, error) {
+	var at written
 	if err := json.Unmarshal([]byte(cursor), &at); err != nil {
-		return nil, fmt.Errorf("parse cursor: %w", err)
+		return position{}, fmt.Errorf("parse cursor: %w", err)
 	}
 	key, err := board.ParseKey(productID, at.Key)
 	if err != nil {
-		return nil, fmt.Errorf("parse cursor: %w", err)
+		return position{}, fmt.Errorf("parse cursor: %w", err)
 	}
-	return &board.Row{Key: key, Entry: board.Entry{ObservedAt: price.Timestamp(at.Millis), Source: price.Source{ID: at.Source}}}, nil
+	entry := board.Entry{ObservedAt: price.Timestamp(at.Millis), Source: price.Source{ID: at.Source}}
+	return position{price.Timestamp(at.From), price.Timestamp(at.To), &board.Row{Key: key, Entry: entry}}, nil
 }
 
 func describe(row board.Row) observation {

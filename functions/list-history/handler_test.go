@@ -1,11 +1,18 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
 	"pricing/shared/gatewaytest"
+	"pricing/shared/price"
 	"pricing/shared/store"
 	"pricing/shared/storetest"
 )
@@ -21,4 +28,55 @@ func TestEndpoint_Outage(t *testing.T) {
 	gatewaytest.Outage(t, "raw", func(s *store.Store) gateway.Endpoint {
 		return endpoint(boot.Function{Settings: gatewaytest.Settings, Store: s})
 	})
+}
+
+// TestEndpoint_Pages walks the changes of a product, newest first, while prices come in and time goes on: the window stays
+// that of the first page, nothing is shown twice and what has not changed is not shown.
+func TestEndpoint_Pages(t *testing.T) {
+	t.Parallel()
+	db := storetest.Seeded(t)
+	now := gatewaytest.Now
+	seen := func(at string, amount int64) {
+		observedAt, err := price.ParseTimestamp(at)
+		require.NoError(t, err)
+		verdicts, err := db.Record(t.Context(), []price.Submission{{Observation: price.Observation{
+			Key:   price.OfferKey{ProductID: "ZU-1042", CompetitorID: "bigmart"},
+			Terms: price.Terms{Price: price.Money{Minor: amount, Currency: "USD"}, Shipping: price.Money{Minor: 299, Currency: "USD"}},
+			URL:   "https://bigmart.example/p/77", Source: price.Source{ID: "feed-b", Confidence: price.NoConfidence}, ObservedAt: observedAt,
+		}}}, price.At(now), false)
+		require.NoError(t, err)
+		require.NoError(t, verdicts[0].Err)
+	}
+	seen("2026-07-05T10:00:00Z", 2150) // as at 09:14:03
+	seen("2026-06-20T10:00:00Z", 2100)
+	e := endpoint(boot.Function{Settings: gatewaytest.Settings, Store: db})
+	inner, calls := e.Handle, 0
+	e.Handle = func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
+		now = now.Add(time.Hour)
+		r.Received = now
+		answer, err := inner(ctx, r)
+		switch calls++; calls {
+		case 1:
+			seen("2026-07-06T08:20:00Z", 1800) // in front of the page: not shown
+		case 2:
+			seen("2026-07-05T08:00:00Z", 2199) // behind it
+		}
+		return answer, err
+	}
+	var shown []string
+	for _, page := range gatewaytest.Pages(t, "changes", "observations", e) {
+		var rows []struct {
+			CompetitorID string
+			ObservedAt   string
+		}
+		require.NoError(t, json.Unmarshal(page, &rows))
+		for _, row := range rows {
+			shown = append(shown, row.CompetitorID+" "+row.ObservedAt)
+		}
+	}
+	assert.Equal(t, []string{
+		"shopx 2026-07-06T08:14:03.000Z", "kyoto 2026-07-06T07:14:03.000Z", "shopx 2026-07-05T21:14:03.000Z",
+		"bigmart 2026-07-05T09:14:03.000Z", "bigmart 2026-07-05T08:00:00.000Z", "bigmart 2026-07-04T21:14:03.000Z",
+		"bigmart 2026-07-04T09:14:03.000Z", "bigmart 2026-06-20T10:00:00.000Z",
+	}, shown)
 }

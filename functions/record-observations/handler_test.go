@@ -56,11 +56,11 @@ func asked(t *testing.T, ctx context.Context, db recorder, event string) (respon
 func stored(t *testing.T, s *store.Store) map[string]bool {
 	t.Helper()
 	now := price.At(gatewaytest.Now) // the events' clocks are up to a minute ahead
-	rows, more, err := s.History(t.Context(), "ZU-1042", store.Window{From: now.Add(-gatewaytest.Settings.Retention), To: now.Add(time.Minute), Limit: 1000})
+	page, err := s.History(t.Context(), "ZU-1042", store.Window{From: now.Add(-gatewaytest.Settings.Retention), To: now.Add(time.Minute), Limit: 1000})
 	require.NoError(t, err)
-	require.False(t, more)
+	require.Nil(t, page.Next)
 	ids := map[string]bool{}
-	for _, row := range rows {
+	for _, row := range page.Rows {
 		ids[price.ID(row.Key, row.Entry.ObservedAt, row.Entry.Source.ID)] = true
 	}
 	return ids

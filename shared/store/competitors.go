@@ -60,7 +60,7 @@ func (s *Store) cachedCompetitors(ctx context.Context, age time.Duration) (map[s
 		return c.list, nil
 	}
 	list := map[string]Competitor{}
-	err := s.query(ctx, competitorsKey, " ", "~", false, certain, func(it item) (bool, error) {
+	err := s.query(ctx, competitorsKey, " ", "~", queryOptions{consistent: certain}, func(it item) (bool, error) {
 		id, isHealth := strings.CutSuffix(text(it, "sk"), healthSuffix)
 		one, known := list[id]
 		if !known {

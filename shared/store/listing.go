@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"pricing/shared/board"
+	"pricing/shared/meter"
 	"pricing/shared/price"
 )
 
@@ -128,6 +130,9 @@ func (s *Store) listIn(ctx context.Context, at item, urls map[board.URLHash]stri
 		var present *types.ConditionalCheckFailedException
 		if !errors.As(err, &present) || present.Item == nil {
 			return false, failed
+		}
+		if taken, err := integer(present.Item, listingBytes); err == nil {
+			meter.Add(ctx, meter.Counts{WriteUnits: math.Ceil(float64(taken) / kilobyte)}) // billed, though the error has no figure
 		}
 		before := len(urls)
 		for hash := range urls {

@@ -77,7 +77,7 @@ func (s *Store) product(ctx context.Context, productID string, urls, consistent 
 	const tries = 6
 	for try := 0; ; try++ {
 		g := gathered{id: productID}
-		if err := s.query(ctx, productKey(productID), boardSK, to, false, consistent, g.add); err != nil {
+		if err := s.query(ctx, productKey(productID), boardSK, to, queryOptions{consistent: consistent}, g.add); err != nil {
 			return Product{}, fmt.Errorf("read product: %w", err)
 		}
 		p, err := g.product()

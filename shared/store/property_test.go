@@ -65,14 +65,14 @@ func (s shop) differences(t *rapid.T, productID string, ledger *boardtest.Ledger
 	require.NoError(t, err)
 	w := store.Window{From: ledger.Oldest(), To: now, Limit: rapid.IntRange(1, 50).Draw(t, "page"), Descending: rapid.Bool().Draw(t, "descending")}
 	var rows []board.Row
-	for more := true; more; {
-		var page []board.Row
-		page, more, err = s.store.History(context.Background(), productID, w)
+	for {
+		page, err := s.store.History(context.Background(), productID, w)
 		require.NoError(t, err)
-		if rows = append(rows, page...); more {
-			require.Len(t, page, w.Limit)
-			w.After = &page[len(page)-1]
+		rows = append(rows, page.Rows...)
+		if w.After = page.Next; w.After == nil {
+			break
 		}
+		require.Len(t, page.Rows, w.Limit)
 	}
 	if w.Descending {
 		slices.Reverse(rows)

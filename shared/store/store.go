@@ -98,16 +98,25 @@ func (s *Store) find(ctx context.Context, pk, sk string, consistent bool) (item,
 	return out.Item, nil
 }
 
+// queryOptions say how items are read.
+type queryOptions struct {
+	descending, consistent bool
+	limit                  int32 // most items a call; 0: as many as fit into 1 MB
+}
+
 // query pages through the items of a partition whose sort keys lie within [from, to] and gives each to visit until
 // that returns false.
-func (s *Store) query(ctx context.Context, pk, from, to string, descending, consistent bool, visit func(item) (more bool, err error)) error {
+func (s *Store) query(ctx context.Context, pk, from, to string, o queryOptions, visit func(item) (more bool, err error)) error {
 	in := &dynamodb.QueryInput{
 		TableName:                 s.table,
 		KeyConditionExpression:    aws.String("pk = :pk AND sk BETWEEN :from AND :to"),
 		ExpressionAttributeValues: item{":pk": str(pk), ":from": str(from), ":to": str(to)},
-		ConsistentRead:            &consistent,
-		ScanIndexForward:          aws.Bool(!descending),
+		ConsistentRead:            &o.consistent,
+		ScanIndexForward:          aws.Bool(!o.descending),
 		ReturnConsumedCapacity:    types.ReturnConsumedCapacityTotal,
+	}
+	if o.limit > 0 {
+		in.Limit = &o.limit
 	}
 	for {
 		out, err := s.db.Query(ctx, in)

@@ -67,10 +67,10 @@ func outcomes(verdicts []store.Verdict) []string {
 
 func history(tb testing.TB, s *store.Store, product string) []board.Row {
 	tb.Helper()
-	rows, more, err := s.History(tb.Context(), product, store.Window{From: start.Add(-48 * time.Hour), To: start.Add(400 * 24 * time.Hour), Limit: 100_000})
+	page, err := s.History(tb.Context(), product, store.Window{From: start.Add(-48 * time.Hour), To: start.Add(400 * 24 * time.Hour), Limit: 100_000})
 	require.NoError(tb, err)
-	require.False(tb, more)
-	return rows
+	require.Nil(tb, page.Next)
+	return page.Rows
 }
 
 func TestStore_Record(t *testing.T) {
@@ -162,16 +162,16 @@ func TestStore_History_Pages(t *testing.T) {
 		t.Run(fmt.Sprintf("descending=%v", descending), func(t *testing.T) {
 			var all []board.Row
 			w := store.Window{From: at(10 * 900), To: at((n - 11) * 900), Limit: 7, Descending: descending,
-				Match: func(k price.OfferKey, _ board.Entry) bool { return k.CompetitorID == "shopx" }}
+				Match: func(k price.OfferKey) bool { return k.CompetitorID == "shopx" }}
 			for {
-				rows, more, err := s.History(t.Context(), "P1", w)
+				page, err := s.History(t.Context(), "P1", w)
 				require.NoError(t, err)
-				all = append(all, rows...)
-				if !more {
+				all = append(all, page.Rows...)
+				if page.Next == nil {
 					break
 				}
-				require.Len(t, rows, 7)
-				w.After = &rows[6]
+				require.Len(t, page.Rows, 7)
+				w.After = page.Next
 			}
 			require.Len(t, all, n-20)
 			for i, row := range all {

@@ -33,7 +33,7 @@ func (s *Store) PutToken(ctx context.Context, r token.Record) error {
 // ListTokens returns the records of all tokens, by key id.
 func (s *Store) ListTokens(ctx context.Context) ([]token.Record, error) {
 	var ids []string
-	if err := s.query(ctx, tokensKey, " ", "~", false, true, func(it item) (bool, error) {
+	if err := s.query(ctx, tokensKey, " ", "~", queryOptions{consistent: true}, func(it item) (bool, error) {
 		ids = append(ids, text(it, "sk"))
 		return true, nil
 	}); err != nil {

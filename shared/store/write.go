@@ -289,7 +289,7 @@ func (p *pastMonths) once(key string, read func() ([][]board.SegmentOffer, error
 func (s *Store) month(ctx context.Context, productID string, m board.Month, shard board.Shard) ([][]board.SegmentOffer, error) {
 	var segments [][]board.SegmentOffer
 	prefix := monthKey(m) + shard.String() + "#"
-	err := s.query(ctx, productKey(productID), prefix, prefix+"~", false, true, func(it item) (bool, error) {
+	err := s.query(ctx, productKey(productID), prefix, prefix+"~", queryOptions{consistent: true}, func(it item) (bool, error) {
 		offers, err := board.UnpackSegment(productID, blob(it, "h"))
 		segments = append(segments, offers)
 		return true, err

@@ -93,12 +93,12 @@ func (b *bench) contend(ctx context.Context, offers int) (contended, error) {
 	if err := errors.Join(errs...); err != nil {
 		return contended{}, err
 	}
-	rows, _, err := s.History(ctx, m.productID(0), store.Window{From: day, To: day.Add(3 * time.Hour), Limit: 2 * writers * b.each})
+	page, err := s.History(ctx, m.productID(0), store.Window{From: day, To: day.Add(3 * time.Hour), Limit: 2 * writers * b.each})
 	if err != nil {
 		return contended{}, fmt.Errorf("read history: %w", err)
 	}
 	found := map[string]int{}
-	for _, row := range rows {
+	for _, row := range page.Rows {
 		found[row.Entry.ID(row.Key)]++
 	}
 	for _, own := range in {

@@ -1,0 +1,173 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"pricing/shared/board"
+	"pricing/shared/meter"
+	"pricing/shared/price"
+	"pricing/shared/store"
+	"pricing/shared/storetest"
+)
+
+// changes computes the view of changes the plain way from the rows of a window: of each offer the first, and each with
+// other terms than the one before it by api.md's rule 2.
+func changes(rows []board.Row) []board.Row {
+	offers := map[price.OfferKey][]board.Row{}
+	for _, row := range rows {
+		offers[row.Key] = append(offers[row.Key], row)
+	}
+	var out []board.Row
+	for key, of := range offers {
+		slices.SortFunc(of, func(a, b board.Row) int { return board.Compare(key, a.Entry, b.Entry) })
+		for i, row := range of {
+			if i == 0 || row.Entry.Terms != of[i-1].Entry.Terms {
+				out = append(out, row)
+			}
+		}
+	}
+	slices.SortFunc(out, board.CompareRows)
+	return out
+}
+
+// historyCase is one product's traffic: few offers, prices and sources, so that ties and equal terms are common, over
+// months, with labels long enough to flush every few observations.
+type historyCase struct {
+	products int
+	sent     int
+}
+
+func (h *historyCase) draw(t *rapid.T, n int) []price.Submission {
+	in := make([]price.Submission, n)
+	for i := range in {
+		in[i] = seen(fmt.Sprintf("H%d", h.products), "bigmart", start.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "at"))*50*time.Hour), int64(rapid.IntRange(1, 2).Draw(t, "price")))
+		o := &in[i].Observation
+		o.URL = ""
+		o.Key.SellerID = []string{"", "seller-a", "seller-b"}[rapid.IntRange(0, 2).Draw(t, "seller")]
+		o.Source.ID = []string{"crawler-a", "feed-b", "vendor-c"}[rapid.IntRange(0, 2).Draw(t, "source")]
+		o.Source.Confidence = []price.Confidence{price.NoConfidence, 5000}[rapid.IntRange(0, 1).Draw(t, "confidence")]
+		if rapid.IntRange(0, 3).Draw(t, "promotion") > 0 {
+			o.Terms.Promotion = price.Promotion{Present: true, Label: strings.Repeat("x", 120), ValidThrough: price.NoTime}
+		}
+	}
+	return in
+}
+
+// Pages of both views in both orders, while data comes in between them: no row twice, none out of place, and what is a
+// row of the view all the time is shown just once.
+func TestStore_History_PagesWhileDataComesIn(tb *testing.T) {
+	s := storetest.New(tb)
+	register(tb, s, "bigmart")
+	h := historyCase{}
+	segments := 0
+	rapid.Check(tb, func(t *rapid.T) {
+		h.products++
+		product := fmt.Sprintf("H%d", h.products)
+		received := start.Add(200 * 24 * time.Hour)
+		send := func(n int) {
+			_, err := s.Record(tb.Context(), h.draw(t, n), received, false)
+			require.NoError(t, err)
+		}
+		for range rapid.IntRange(1, 8).Draw(t, "requests") {
+			send(rapid.IntRange(1, 10).Draw(t, "observations"))
+		}
+		w := store.Window{
+			From: start.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "from")) * 50 * time.Hour), To: start.Add(time.Duration(rapid.IntRange(30, 60).Draw(t, "to")) * 50 * time.Hour),
+			Changes: rapid.Bool().Draw(t, "changes"), Descending: rapid.Bool().Draw(t, "descending"), Limit: rapid.IntRange(1, 12).Draw(t, "limit"),
+		}
+		if rapid.Bool().Draw(t, "one seller") {
+			w.Match = func(k price.OfferKey) bool { return k.SellerID == "seller-a" }
+		}
+		view := func() []board.Row {
+			all := w
+			all.Changes, all.Descending, all.Limit, all.After = false, false, 100_000, nil
+			page, err := s.History(tb.Context(), product, all)
+			require.NoError(t, err)
+			require.Nil(t, page.Next)
+			if w.Changes {
+				return changes(page.Rows)
+			}
+			return page.Rows
+		}
+		always := view()
+		growing := rapid.Bool().Draw(t, "data comes in")
+		var shown []board.Row
+		for pages := 0; ; pages++ {
+			require.Less(t, pages, 2000, "the pages end")
+			page, err := s.History(tb.Context(), product, w)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(page.Rows), w.Limit)
+			shown = append(shown, page.Rows...)
+			if w.After = page.Next; w.After == nil {
+				break
+			}
+			if growing && pages < 5 {
+				send(rapid.IntRange(1, 4).Draw(t, "meanwhile"))
+				now := view()
+				always = slices.DeleteFunc(always, func(r board.Row) bool { return !slices.ContainsFunc(now, same(r)) })
+			}
+		}
+		for i := 1; i < len(shown); i++ {
+			c := board.CompareRows(shown[i-1], shown[i])
+			require.True(t, c < 0 && !w.Descending || c > 0 && w.Descending, "row %d is out of order", i)
+		}
+		if !growing {
+			require.Len(t, shown, len(always))
+		}
+		for _, row := range always {
+			require.True(t, slices.ContainsFunc(shown, same(row)), "not shown: %+v", row)
+		}
+		product0, err := s.Product(tb.Context(), product, false)
+		require.NoError(t, err)
+		if product0.Boards[0].Flushed != price.NoTime {
+			segments++
+		}
+	})
+	assert.Positive(tb, segments, "no case reached into segments")
+}
+
+func same(a board.Row) func(board.Row) bool {
+	return func(b board.Row) bool { return board.CompareRows(a, b) == 0 }
+}
+
+// A page of a long history reads the months it shows, and as many older ones as it takes to know its last rows.
+func TestStore_History_ReadsNoMoreMonthsThanItNeeds(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	register(t, s, "bigmart")
+	const day = 24 * 60
+	for d := range 360 {
+		var in []price.Submission
+		for n := range 10 {
+			sub := seen("P1", "bigmart", at(d*day+n), int64(n/2))
+			sub.Observation.Terms.Promotion = price.Promotion{Present: true, Label: strings.Repeat("x", 100) + fmt.Sprint(n/2), ValidThrough: price.NoTime}
+			in = append(in, sub)
+		}
+		record(t, s, at((d+1)*day), in...)
+	}
+	units := func(w store.Window) float64 {
+		ctx, m := meter.With(t.Context())
+		w.From, w.To, w.Changes = at(0), at(360*day), true
+		page, err := s.History(ctx, "P1", w)
+		require.NoError(t, err)
+		require.Len(t, page.Rows, w.Limit)
+		return m.Counts().ReadUnits
+	}
+	all := units(store.Window{Limit: 360 * 5})
+	for name, w := range map[string]store.Window{
+		"the newest":        {Limit: 10, Descending: true},
+		"in the middle":     {Limit: 10, Descending: true, After: &board.Row{Key: price.OfferKey{ProductID: "P1", CompetitorID: "bigmart"}, Entry: board.Entry{ObservedAt: at(180 * day)}}},
+		"the oldest":        {Limit: 10},
+		"upwards from June": {Limit: 10, After: &board.Row{Key: price.OfferKey{ProductID: "P1", CompetitorID: "bigmart"}, Entry: board.Entry{ObservedAt: at(180 * day)}}},
+	} {
+		assert.Less(t, units(w), all/3, name)
+	}
+}
