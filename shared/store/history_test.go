@@ -42,7 +42,6 @@ func changes(rows []board.Row) []board.Row {
 // months, with labels long enough to flush every few observations.
 type historyCase struct {
 	products int
-	sent     int
 }
 
 func (h *historyCase) draw(t *rapid.T, n int) []price.Submission {
