@@ -25,6 +25,9 @@ lint: .local/bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml
 verify: ## check the template: cfn-lint, transform, OpenAPI and models, for every environment
 	go run ./tools/verify
 
+inspect: ## print what the table of `make run` holds of PRODUCT
+	@. .local/env && go run ./tools/inspect -product "$(PRODUCT)"
+
 bench-capacity: ddb ## count capacity units, side by side with the usual design (minutes; ARGS="-goals")
 	go run ./tools/capacity $(ARGS)
 
@@ -46,4 +49,4 @@ tools/ddb/node_modules/.package-lock.json: tools/ddb/package-lock.json
 .local/bin/golangci-lint:
 	GOBIN=$(CURDIR)/.local/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test lint verify bench-capacity fmt build clean ddb
+.PHONY: help run test lint verify inspect bench-capacity fmt build clean ddb

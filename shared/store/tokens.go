@@ -14,7 +14,9 @@ import (
 	"pricing/shared/token"
 )
 
-func tokenKey(keyID string) item { return key("t#"+keyID, "token") }
+const tokenPrefix = "t#"
+
+func tokenKey(keyID string) item { return key(tokenPrefix+keyID, "token") }
 
 // tokensKey lists the tokens: one item per key id, beside the record, so that a person can be shown them all without
 // reading the whole table.
@@ -55,7 +57,7 @@ func (s *Store) ListTokens(ctx context.Context) ([]token.Record, error) {
 
 // FindToken returns a token's record; an unknown key id is a NotFound fault.
 func (s *Store) FindToken(ctx context.Context, keyID string) (token.Record, error) {
-	it, err := s.find(ctx, "t#"+keyID, "token", false)
+	it, err := s.find(ctx, tokenPrefix+keyID, "token", false)
 	if err != nil {
 		return token.Record{}, fmt.Errorf("find token: %w", err)
 	}

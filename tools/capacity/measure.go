@@ -92,16 +92,10 @@ type cost struct {
 	health               float64 // write units of the competitors' health, which writes does not have
 }
 
-// run sends scans in a mode, first some that do not count, and returns the mean cost of an observation of the others.
-func (m *market) run(ctx context.Context, s sink, how mode, warm, measured int) (cost, error) {
-	for range warm {
-		scan, received := m.scan()
-		if _, err := send(ctx, s, how.requests(scan), received); err != nil {
-			return cost{}, err
-		}
-	}
+// run sends scans in a mode and returns the mean cost of an observation.
+func (m *market) run(ctx context.Context, s sink, how mode, scans int) (cost, error) {
 	var total meter.Counts
-	for range measured {
+	for range scans {
 		scan, received := m.scan()
 		counts, err := send(ctx, s, how.requests(scan), received)
 		if err != nil {
@@ -111,7 +105,7 @@ func (m *market) run(ctx context.Context, s sink, how mode, warm, measured int) 
 		total.ReadUnits += counts.ReadUnits
 		total.WriteUnits += counts.WriteUnits
 	}
-	c := perObservation(total, measured*m.products*m.offers)
+	c := perObservation(total, scans*m.products*m.offers)
 	if _, ours := s.(*boards); ours {
 		// One write of a small item for each competitor, process and minute, however many observations come in it: of a
 		// scan as small as these it would be the larger part.
@@ -137,24 +131,23 @@ func send(ctx context.Context, s sink, requests [][]price.Observation, received 
 	return counter.Counts(), nil
 }
 
-// stored returns the bytes and number of a table's items, competitors aside, without the 100 bytes that DynamoDB bills
+// stored returns the bytes of a table's items, competitors aside, without the 100 bytes that DynamoDB bills
 // for each beside its own.
-func (b *bench) stored(ctx context.Context, table string) (bytes, items int, err error) {
+func (b *bench) stored(ctx context.Context, table string) (bytes int, err error) {
 	in := &dynamodb.ScanInput{TableName: &table}
 	for {
 		out, err := b.client.Scan(ctx, in)
 		if err != nil {
-			return 0, 0, fmt.Errorf("scan: %w", err)
+			return 0, fmt.Errorf("scan: %w", err)
 		}
 		for _, it := range out.Items {
 			if pk, ok := it["pk"].(*types.AttributeValueMemberS); ok && pk.Value == "competitors" {
 				continue
 			}
-			bytes += peer.Size(it)
-			items++
+			bytes += store.ItemSize(it)
 		}
 		if len(out.LastEvaluatedKey) == 0 {
-			return bytes, items, nil
+			return bytes, nil
 		}
 		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}

@@ -27,7 +27,7 @@ func (b *bench) printer() *tabwriter.Writer {
 // scans measures every shape and mode.
 func (b *bench) scans(ctx context.Context) error {
 	b.say(b.out, "Scans, for each observation: write units (w), read units (r) and calls of the boards; the same of two items an observation")
-	b.say(b.out, "(urls on half of the offers, the same at every scan or always new ones; stored bytes without DynamoDB's 100 an item;")
+	b.say(b.out, "(urls on half of the offers, the same at every scan or always new ones; bytes it adds to the table, without DynamoDB's 100 an item;")
 	b.say(b.out, "without competitors' health: a unit a minute, process and competitor, however many observations that covers)")
 	table := b.printer()
 	b.say(table, "offers\tids\turls\trequests\tw\tr\tcalls\tbytes\t|\tw\tr\tcalls\tbytes\tw ratio\t")
@@ -52,7 +52,7 @@ func (b *bench) scans(ctx context.Context) error {
 	return nil
 }
 
-// figures are a cost and how many bytes an observation takes at rest.
+// figures are a cost and how many bytes an observation adds to the table.
 type figures struct {
 	cost
 	bytes float64
@@ -81,13 +81,21 @@ func (b *bench) compare(ctx context.Context, s shape, how mode) (ours, theirs fi
 	return ours, theirs, nil
 }
 
+// figures sends some scans that do not count and then those that do.
 func (b *bench) figures(ctx context.Context, m *market, s sink, table string, how mode, warm, measured int) (figures, error) {
-	c, err := m.run(ctx, s, how, warm, measured)
+	if _, err := m.run(ctx, s, how, warm); err != nil {
+		return figures{}, err
+	}
+	before, err := b.stored(ctx, table)
 	if err != nil {
 		return figures{}, err
 	}
-	bytes, _, err := b.stored(ctx, table)
-	return figures{c, float64(bytes) / float64((warm+measured)*m.products*m.offers)}, err
+	c, err := m.run(ctx, s, how, measured)
+	if err != nil {
+		return figures{}, err
+	}
+	after, err := b.stored(ctx, table)
+	return figures{c, float64(after-before) / float64(measured*m.products*m.offers)}, err
 }
 
 // repeats measures what arrives again, and what arrives in any order.

@@ -21,11 +21,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"pricing/shared/fault"
 	"pricing/shared/store"
 	"pricing/shared/token"
+	"pricing/tools/internal/tablestore"
 )
 
 func main() {
@@ -56,7 +55,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	if *table == "" {
 		return errors.New("-table is needed")
 	}
-	s := open(*table, getenv)
+	s := tablestore.Open(*table, getenv)
 	switch args[0] {
 	case "make":
 		return mint(ctx, s, minting{environment: *environment, client: *client, scopes: strings.Fields(*scopes), days: *days, file: *file, now: now()}, out)
@@ -73,14 +72,6 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 		return err
 	}
 	return fmt.Errorf("%q is none of make, list, revoke", args[0])
-}
-
-func open(table string, getenv func(string) string) *store.Store {
-	keys := aws.Credentials{AccessKeyID: getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: getenv("AWS_SESSION_TOKEN")}
-	return store.New(store.NewClient(store.ClientOptions{
-		Region: getenv("AWS_REGION"), Endpoint: getenv("AWS_ENDPOINT_URL_DYNAMODB"), Width: 1,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return keys, nil }),
-	}), store.Options{Table: table})
 }
 
 type minting struct {

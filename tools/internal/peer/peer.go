@@ -24,6 +24,7 @@ import (
 
 	"pricing/shared/meter"
 	"pricing/shared/price"
+	"pricing/shared/store"
 )
 
 // Store is a table of the two-item design. It is safe for concurrent use.
@@ -128,7 +129,7 @@ func (s *Store) putLatest(ctx context.Context, o price.Observation, received pri
 	var older *types.ConditionalCheckFailedException
 	switch {
 	case errors.As(err, &older): // a later one stands there
-		meter.Add(ctx, meter.Counts{Calls: 1, WriteUnits: float64((Size(it) + 1023) / 1024)})
+		meter.Add(ctx, meter.Counts{Calls: 1, WriteUnits: float64((store.ItemSize(it) + 1023) / 1024)})
 		return nil
 	case err != nil:
 		return fmt.Errorf("put latest: %w", err)
@@ -211,40 +212,6 @@ func content(o price.Observation, received price.Timestamp) item {
 		it["url"] = str(o.URL)
 	}
 	return it
-}
-
-// Size is an item's size in bytes as DynamoDB bills it: names and values in UTF-8 bytes, a number one byte for two
-// digits and one more, a list or map 3 bytes and one for each element.
-func Size(it map[string]types.AttributeValue) int {
-	n := 0
-	for name, value := range it {
-		n += len(name) + valueSize(value)
-	}
-	return n
-}
-
-func valueSize(v types.AttributeValue) int {
-	switch v := v.(type) {
-	case *types.AttributeValueMemberS:
-		return len(v.Value)
-	case *types.AttributeValueMemberB:
-		return len(v.Value)
-	case *types.AttributeValueMemberN:
-		return (len(v.Value)+1)/2 + 1
-	case *types.AttributeValueMemberM:
-		n := 3
-		for name, e := range v.Value {
-			n += len(name) + valueSize(e) + 1
-		}
-		return n
-	case *types.AttributeValueMemberL:
-		n := 3
-		for _, e := range v.Value {
-			n += valueSize(e) + 1
-		}
-		return n
-	}
-	return 1
 }
 
 func str(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

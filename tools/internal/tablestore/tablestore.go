@@ -1,0 +1,22 @@
+// Package tablestore opens a stack's table for tools that people run.
+//
+// It takes the AWS_* variables of the environment as they are: no profile or configuration file is read, so export them
+// (`aws configure export-credentials --format env` prints them).
+package tablestore
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"pricing/shared/store"
+)
+
+// Open returns a store on a table. AWS_ENDPOINT_URL_DYNAMODB names another engine than AWS.
+func Open(table string, getenv func(string) string) *store.Store {
+	keys := aws.Credentials{AccessKeyID: getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: getenv("AWS_SESSION_TOKEN")}
+	return store.New(store.NewClient(store.ClientOptions{
+		Region: getenv("AWS_REGION"), Endpoint: getenv("AWS_ENDPOINT_URL_DYNAMODB"), Width: 1,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return keys, nil }),
+	}), store.Options{Table: table})
+}
