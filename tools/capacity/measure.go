@@ -92,27 +92,30 @@ type cost struct {
 	health               float64 // write units of the competitors' health, which writes does not have
 }
 
-// run sends scans in a mode and returns the mean cost of an observation.
-func (m *market) run(ctx context.Context, s sink, how mode, scans int) (cost, error) {
+// run sends scans in a mode and returns the mean cost of an observation and their number.
+func (m *market) run(ctx context.Context, s sink, how mode, scans int) (c cost, n int, err error) {
 	var total meter.Counts
 	for range scans {
 		scan, received := m.scan()
 		counts, err := send(ctx, s, how.requests(scan), received)
 		if err != nil {
-			return cost{}, err
+			return cost{}, 0, err
+		}
+		for _, of := range scan {
+			n += len(of)
 		}
 		total.Calls += counts.Calls
 		total.ReadUnits += counts.ReadUnits
 		total.WriteUnits += counts.WriteUnits
 	}
-	c := perObservation(total, scans*m.products*m.offers)
+	c = perObservation(total, n)
 	if _, ours := s.(*boards); ours {
 		// One write of a small item for each competitor, process and minute, however many observations come in it: of a
 		// scan as small as these it would be the larger part.
-		c.health = float64(len(m.competitors())) / float64(m.products*m.offers)
+		c.health = float64(scans*len(m.competitors())) / float64(n)
 		c.writes -= c.health
 	}
-	return c, nil
+	return c, n, nil
 }
 
 func perObservation(c meter.Counts, observations int) cost {

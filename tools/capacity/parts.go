@@ -83,19 +83,20 @@ func (b *bench) compare(ctx context.Context, s shape, how mode) (ours, theirs fi
 
 // figures sends some scans that do not count and then those that do.
 func (b *bench) figures(ctx context.Context, m *market, s sink, table string, how mode, warm, measured int) (figures, error) {
-	if _, err := m.run(ctx, s, how, warm); err != nil {
+	m.sparse = m.offers >= aHundred && how != centred
+	if _, _, err := m.run(ctx, s, how, warm); err != nil {
 		return figures{}, err
 	}
 	before, err := b.stored(ctx, table)
 	if err != nil {
 		return figures{}, err
 	}
-	c, err := m.run(ctx, s, how, measured)
+	c, n, err := m.run(ctx, s, how, measured)
 	if err != nil {
 		return figures{}, err
 	}
 	after, err := b.stored(ctx, table)
-	return figures{c, float64(after-before) / float64(measured*m.products*m.offers)}, err
+	return figures{c, float64(after-before) / float64(n)}, err
 }
 
 // repeats measures what arrives again, and what arrives in any order.
