@@ -24,15 +24,15 @@ const (
 func (b *bench) contention(ctx context.Context) error {
 	b.say(b.out, "Contention: %d writers of single observations on one product, %d each; times and shares differ from run to run", writers, b.each)
 	table := b.printer()
-	b.say(table, "offers\tlost\tdoubled\tw\tr\tattempts\tthrottled\tlongest answer\t")
+	b.say(table, "offers\tlost\tdoubled\tw\tr\tcalls\tattempts\tthrottled\tlongest answer\tuntil stored\t")
 	for _, offers := range []int{8, 400} {
 		r, err := b.contend(ctx, offers)
 		if err != nil {
 			return err
 		}
 		n := float64(writers * b.each)
-		b.say(table, "%d\t%d\t%d\t%.2f\t%.2f\t%.2f\t%.1f %%\t%d ms\t", offers, r.lost, r.doubled, r.counts.WriteUnits/n, r.counts.ReadUnits/n,
-			float64(r.counts.Attempts)/n, 100*float64(r.throttled)/float64(r.requests), r.longest.Milliseconds())
+		b.say(table, "%d\t%d\t%d\t%.2f\t%.2f\t%.2f\t%.2f\t%.1f %%\t%d ms\t%d ms\t", offers, r.lost, r.doubled, r.counts.WriteUnits/n, r.counts.ReadUnits/n,
+			float64(r.counts.Calls)/n, float64(r.counts.Attempts)/n, 100*float64(r.throttled)/float64(r.requests), r.longest.Milliseconds(), r.stored.Milliseconds())
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
@@ -44,6 +44,7 @@ type contended struct {
 	lost, doubled       int
 	requests, throttled int
 	longest             time.Duration // until a request was answered
+	stored              time.Duration // longest until an observation was stored, repeats and waits included
 	counts              meter.Counts
 }
 
@@ -76,11 +77,14 @@ func (b *bench) contend(ctx context.Context, offers int) (contended, error) {
 	for _, own := range in {
 		wg.Go(func() {
 			for _, o := range own {
+				begin := time.Now()
 				requests, longest, err := settle(ctx, s, o, day.Add(3*time.Hour))
+				took := time.Since(begin)
 				mu.Lock()
 				r.requests += requests
 				r.throttled += requests - 1
 				r.longest = max(r.longest, longest)
+				r.stored = max(r.stored, took)
 				if err != nil {
 					errs = append(errs, err)
 				}
@@ -93,13 +97,19 @@ func (b *bench) contend(ctx context.Context, offers int) (contended, error) {
 	if err := errors.Join(errs...); err != nil {
 		return contended{}, err
 	}
-	page, err := s.History(ctx, m.productID(0), store.Window{From: day, To: day.Add(3 * time.Hour), Limit: 2 * writers * b.each})
-	if err != nil {
-		return contended{}, fmt.Errorf("read history: %w", err)
-	}
 	found := map[string]int{}
-	for _, row := range page.Rows {
-		found[row.Entry.ID(row.Key)]++
+	for window := (store.Window{From: day, To: day.Add(3 * time.Hour), Limit: 1000}); ; {
+		page, err := s.History(ctx, m.productID(0), window)
+		if err != nil {
+			return contended{}, fmt.Errorf("read history: %w", err)
+		}
+		for _, row := range page.Rows {
+			found[row.Entry.ID(row.Key)]++
+		}
+		if page.Next == nil {
+			break
+		}
+		window.After = page.Next
 	}
 	for _, own := range in {
 		for _, o := range own {

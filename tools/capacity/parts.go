@@ -124,8 +124,8 @@ func (b *bench) repeats(ctx context.Context) error {
 				return err
 			}
 		}
-		for what, c := range map[string][2]cost{"again": again, "shuffled": shuffled} {
-			b.say(table, "%d\t%s\t%.2f\t%.2f\t%.2f\t|\t%.2f\t%.2f\t%.2f\t%.2f\t", offers, what, c[0].writes, c[0].reads, c[0].calls,
+		for i, c := range [][2]cost{again, shuffled} {
+			b.say(table, "%d\t%s\t%.2f\t%.2f\t%.2f\t|\t%.2f\t%.2f\t%.2f\t%.2f\t", offers, []string{"again", "shuffled"}[i], c[0].writes, c[0].reads, c[0].calls,
 				c[1].writes, c[1].reads, c[1].calls, c[0].writes/c[1].writes)
 		}
 	}
