@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"pricing/shared/board"
 	"pricing/shared/price"
@@ -80,11 +82,15 @@ func (s *Store) segments(ctx context.Context, p Product, from, to price.Timestam
 	}
 	first, last := monthKey(board.MonthOf(from)), monthKey(board.MonthOf(min(to, p.flushed())))+"~"
 	return s.query(ctx, productKey(p.ID), first, last, queryOptions{descending: descending, consistent: true, limit: segmentsACall}, func(it item) (bool, error) {
+		month, err := segmentMonth(text(it, "sk"))
+		if err != nil {
+			return false, err
+		}
 		offers, err := board.UnpackSegment(p.ID, blob(it, "h"))
 		if err != nil {
 			return false, fmt.Errorf("segment %s: %w", text(it, "sk"), err)
 		}
-		return visit(segmentMonth(text(it, "sk")), offers), nil
+		return visit(month, offers), nil
 	})
 }
 
@@ -108,8 +114,13 @@ func (s *Store) complete(ctx context.Context, p *page) error {
 	return err
 }
 
-func segmentMonth(sk string) board.Month {
-	return board.Month(sk[len("seg#") : len("seg#")+len("2006-01")])
+// segmentMonth reads the month in a segment's sort key.
+func segmentMonth(sk string) (board.Month, error) {
+	month, _, ok := strings.Cut(strings.TrimPrefix(sk, segmentPrefix), "#")
+	if _, err := time.Parse("2006-01", month); err != nil || !ok {
+		return "", fmt.Errorf("%w: sort key %q", board.ErrFormat, sk)
+	}
+	return board.Month(month), nil
 }
 
 // page gathers rows month by month, so that a page of a long history reads only the months it shows.

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -169,4 +171,21 @@ func TestStore_History_ReadsNoMoreMonthsThanItNeeds(t *testing.T) {
 	} {
 		assert.Less(t, units(w), all/3, name)
 	}
+}
+
+func TestStore_History_AKeyOfNoKnownForm(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
+	register(t, s, "bigmart")
+	for minute := range 200 {
+		record(t, s, at(minute+1), seen("P1", "bigmart", at(minute), int64(minute)))
+	}
+	segments := items(t, client, table, "p#P1", "seg#")
+	require.NotEmpty(t, segments)
+	segments[0]["sk"] = &types.AttributeValueMemberS{Value: "seg#2026-07"}
+	_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: segments[0]})
+	require.NoError(t, err)
+	_, err = s.History(t.Context(), "P1", store.Window{From: at(-60 * 24 * 60), To: at(1000), Limit: 10})
+	require.ErrorIs(t, err, board.ErrFormat)
 }

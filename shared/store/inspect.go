@@ -72,7 +72,7 @@ func describe(it item, urls map[board.URLHash]string) ([]string, error) {
 	switch {
 	case kind == "p" && (sk == boardSK || strings.HasPrefix(sk, boardSK+"#")):
 		return describeBoard(name, it, urls)
-	case kind == "p" && strings.HasPrefix(sk, "seg#"):
+	case kind == "p" && strings.HasPrefix(sk, segmentPrefix):
 		return describeSegment(name, it, urls)
 	case kind == "p" && (sk == listingSK || strings.HasPrefix(sk, listingSK+"#")):
 		return describeListing(it)

@@ -17,11 +17,12 @@ const (
 	competitorsKey = "competitors"
 	boardSK        = "board"
 	listingSK      = "listing"
+	segmentPrefix  = "seg#"
 )
 
 func productKey(id string) string   { return "p#" + id }
 func gtinKey(g price.GTIN) string   { return "g#" + string(g) }
-func monthKey(m board.Month) string { return "seg#" + string(m) + "#" }
+func monthKey(m board.Month) string { return segmentPrefix + string(m) + "#" }
 func segmentKey(s board.Segment) string {
 	return fmt.Sprintf("%s%s#%010d", monthKey(s.Month), s.Shard, s.Version)
 }

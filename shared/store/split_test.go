@@ -16,7 +16,7 @@ import (
 func sellers(n, minute int) []price.Submission {
 	in := make([]price.Submission, n)
 	for i := range in {
-		in[i] = seen("P2", "bigmart", at(minute), int64(100+i))
+		in[i] = seen("P2", "bigmart", at(minute), int64(1000*minute+i))
 		in[i].Observation.Key.SellerID = fmt.Sprintf("%0100d", i)
 		in[i].Observation.URL = ""
 	}

@@ -26,15 +26,19 @@ const (
 	Deny              // refuse with AccessDeniedException
 	Hang              // never answer
 	Truncate          // the call takes effect, half of the answer arrives
+	Conflict          // refuse with TransactionConflictException
+	Stale             // answer what the same call was answered first: an eventually consistent read of long ago
+	Missing           // answer that there is nothing: an eventually consistent read from before it was written
 )
 
 // Call is one attempt that reached a Proxy.
 type Call struct {
-	Operation string // "UpdateItem"
-	Item      string // the kind of item, for calls about a single one: its sort key up to the first "#"
-	SK        string // the sort key, for calls about a single one
-	Before    int    // how many attempts of that operation on that kind of item came before
-	Send      func() // sends the call to the engine, now or later; the answer goes nowhere
+	Operation  string // "UpdateItem"
+	Item       string // the kind of item, for calls about a single one: its sort key up to the first "#"
+	SK         string // the sort key, for calls about a single one
+	Consistent bool   // a strongly consistent read
+	Before     int    // how many attempts of that operation on that kind of item came before
+	Send       func() // sends the call to the engine, now or later; the answer goes nowhere
 }
 
 // Is reports whether the call is the attempt number n, counted from 0, of an operation on a kind of item.
@@ -48,6 +52,7 @@ func Proxy(tb testing.TB, decide func(Call) Action) string {
 	tb.Helper()
 	var mu sync.Mutex
 	seen := map[string]int{}
+	first := map[string]answered{} // by operation and body
 	closing, stop := context.WithCancel(context.Background())
 	engine := Endpoint(tb)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -76,12 +81,17 @@ func Proxy(tb testing.TB, decide func(Call) Action) string {
 			}
 			return resp, answer
 		}
-		sk := sortKey(body)
+		call := about(body)
+		sk := call.Key.SK.S + call.Item.SK.S
 		item, _, _ := strings.Cut(sk, "#")
 		mu.Lock()
-		action := decide(Call{operation, item, sk, seen[operation+" "+item], func() { forward() }})
+		action := decide(Call{operation, item, sk, call.consistent(), seen[operation+" "+item], func() { forward() }})
 		seen[operation+" "+item]++
+		stale, known := first[operation+string(body)]
 		mu.Unlock()
+		if action == Stale && !known {
+			tb.Errorf("%s: no earlier answer to the same call", operation)
+		}
 		switch action {
 		case Drop:
 			reset(tb, w)
@@ -99,19 +109,29 @@ func Proxy(tb testing.TB, decide func(Call) Action) string {
 			case <-r.Context().Done():
 			case <-closing.Done():
 			}
+		case Conflict:
+			refuse(w, http.StatusBadRequest, "com.amazonaws.dynamodb.v20120810#TransactionConflictException")
+		case Missing:
+			w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+			_, _ = w.Write(call.nothing()) // the client may have gone
+		case Stale:
+			stale.write(w, len(stale.body))
 		case Pass, Truncate:
 			resp, answer := forward()
 			if resp == nil {
 				return
 			}
-			for name, values := range resp.Header {
-				w.Header()[name] = values
+			a := answered{resp.StatusCode, resp.Header, answer}
+			mu.Lock()
+			if _, ok := first[operation+string(body)]; !ok {
+				first[operation+string(body)] = a
 			}
-			w.WriteHeader(resp.StatusCode)
+			mu.Unlock()
+			n := len(answer)
 			if action == Truncate {
-				answer = answer[:len(answer)/2] // Content-Length promised more
+				n /= 2 // Content-Length promises more
 			}
-			_, _ = w.Write(answer) // the client may have gone
+			a.write(w, n)
 		}
 	}))
 	tb.Cleanup(func() {
@@ -121,14 +141,52 @@ func Proxy(tb testing.TB, decide func(Call) Action) string {
 	return server.URL
 }
 
-// sortKey returns the sort key of the single item that a call is about, if it is.
-func sortKey(body []byte) string {
-	type key struct {
+// answered is an answer of the engine.
+type answered struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// write sends the first n bytes of the answer.
+func (a answered) write(w http.ResponseWriter, n int) {
+	for name, values := range a.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body[:n]) // the client may have gone
+}
+
+// request is what the proxy wants to know of a call's body.
+type request struct {
+	Key, Item struct {
 		SK struct{ S string } `json:"sk"`
 	}
-	var call struct{ Key, Item key }
-	_ = json.Unmarshal(body, &call) // other calls have neither
-	return call.Key.SK.S + call.Item.SK.S
+	ConsistentRead bool
+	RequestItems   map[string]struct{ ConsistentRead bool }
+}
+
+func about(body []byte) request {
+	var r request
+	_ = json.Unmarshal(body, &r) // calls of other forms leave it empty
+	return r
+}
+
+func (r request) consistent() bool {
+	for _, table := range r.RequestItems {
+		return table.ConsistentRead
+	}
+	return r.ConsistentRead
+}
+
+// nothing is the answer of a read that finds nothing.
+func (r request) nothing() []byte {
+	responses := map[string][]any{}
+	for table := range r.RequestItems {
+		responses[table] = []any{}
+	}
+	body, _ := json.Marshal(map[string]any{"Items": []any{}, "Count": 0, "Responses": responses, "UnprocessedKeys": map[string]any{}}) // plain data
+	return body
 }
 
 func refuse(w http.ResponseWriter, status int, code string) {

@@ -1,0 +1,673 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/board"
+	"pricing/shared/fault"
+	"pricing/shared/price"
+	"pricing/shared/store"
+	"pricing/shared/storetest"
+)
+
+// Each race here stops one writer at a call of its own, chosen by the proxy, and lets others go on from there. So the
+// order of events is given and no test depends on time.
+
+// race is one product under two writers: slow, whose calls pass a proxy, and quick.
+type race struct {
+	t           *testing.T
+	client      *dynamodb.Client
+	table       string
+	slow, quick *store.Store
+	sent        []price.Submission
+	at          func(c storetest.Call) storetest.Action // what befalls the slow writer
+}
+
+const racers = "P2" // the product, as in sellers
+
+func newRace(t *testing.T) *race {
+	t.Helper()
+	r := &race{t: t}
+	r.client, r.table = storetest.Table(t)
+	r.quick = storetestStore(r.client, r.table)
+	register(t, r.quick, "bigmart")
+	r.slow = storetestStore(storetest.Client(storetest.Proxy(t, func(c storetest.Call) storetest.Action {
+		if r.at == nil {
+			return storetest.Pass
+		}
+		return r.at(c)
+	})), r.table)
+	_, err := r.slow.Competitors(t.Context()) // so that no call of a writer is about them
+	require.NoError(t, err)
+	return r
+}
+
+// when sets what befalls the next call of the operation on the kind of item: first, and once.
+func (r *race) when(operation, item string, do func() storetest.Action) (happened func() bool) {
+	done := false
+	r.at = func(c storetest.Call) storetest.Action {
+		if done || c.Operation != operation || c.Item != item {
+			return storetest.Pass
+		}
+		done = true
+		return do()
+	}
+	return func() bool { return done }
+}
+
+// observed is one observation of a seller at a minute.
+func observed(seller, minute int) []price.Submission { return sellers(seller+1, minute)[seller:] }
+
+// write sends observations through a store; their outcomes come back.
+func (r *race) write(s *store.Store, in ...price.Submission) []string {
+	r.t.Helper()
+	r.sent = append(r.sent, in...)
+	return outcomes(record(r.t, s, at(5000), in...))
+}
+
+// fill writes rounds of observations of n sellers.
+func (r *race) fill(n int, minutes ...int) {
+	r.t.Helper()
+	for _, minute := range minutes {
+		r.write(r.quick, sellers(n, minute)...)
+	}
+}
+
+// untilFlushDue writes until the next write of the undivided board has to flush it first.
+func (r *race) untilFlushDue(minute int) (next int) {
+	r.t.Helper()
+	for ; minute < 400; minute++ {
+		r.write(r.quick, observed(0, minute)...)
+		p, err := r.quick.Product(r.t.Context(), racers, false)
+		require.NoError(r.t, err)
+		if p.Boards[0].FlushDue() {
+			return minute + 1
+		}
+	}
+	require.Fail(r.t, "no flush was ever due")
+	return 0
+}
+
+func (r *race) shards() int {
+	r.t.Helper()
+	p, err := r.quick.Product(r.t.Context(), racers, false)
+	require.NoError(r.t, err)
+	return len(p.Boards)
+}
+
+func (r *race) items(prefix string) []map[string]types.AttributeValue {
+	r.t.Helper()
+	return items(r.t, r.client, r.table, "p#"+racers, prefix)
+}
+
+// settled requires that all that was sent is stored, once, and that offers and history are what they would be had it all
+// come in one request.
+func (r *race) settled() {
+	r.t.Helper()
+	once := storetest.New(r.t)
+	register(r.t, once, "bigmart")
+	for part := range slices.Chunk(r.sent, 500) {
+		record(r.t, once, at(5000), part...)
+	}
+	want, got := plainly(r.t, once), plainly(r.t, r.quick)
+	require.Equal(r.t, want.offers, got.offers)
+	require.Equal(r.t, want.rows, got.rows)
+	inspected, err := r.quick.Inspect(r.t.Context(), store.ProductPartition(racers))
+	require.NoError(r.t, err)
+	stored := 0
+	for _, it := range inspected {
+		require.NoError(r.t, it.Err)
+		for _, line := range it.Lines {
+			if strings.HasPrefix(line, "      ") { // an observation in a tail or segment
+				stored++
+			}
+		}
+	}
+	require.Equal(r.t, len(want.rows), stored, "each observation stands in one place")
+}
+
+type plain struct {
+	offers []board.Offer
+	rows   []board.Row
+}
+
+// plainly is what is read of the product, without what depends on when and in which request it came.
+func plainly(t *testing.T, s *store.Store) (p plain) {
+	t.Helper()
+	product, err := s.Product(t.Context(), racers, false)
+	require.NoError(t, err)
+	for _, o := range product.Live(at(5000), storetest.Retention) {
+		o.Tail, o.Current.ReceivedAt = nil, 0
+		p.offers = append(p.offers, o)
+	}
+	for _, row := range history(t, s, racers) {
+		row.Entry.ReceivedAt = 0
+		p.rows = append(p.rows, row)
+	}
+	return p
+}
+
+func TestRace_TwoWriters(t *testing.T) {
+	t.Parallel()
+	t.Run("another comes between reading and writing", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(3, 1)
+		happened := r.when("UpdateItem", "board", func() storetest.Action {
+			assert.Equal(t, []string{"changed"}, r.write(r.quick, observed(0, 30)...))
+			return storetest.Pass
+		})
+		assert.Equal(t, []string{"late"}, r.write(r.slow, observed(0, 20)...), "judged against what the other wrote")
+		assert.True(t, happened())
+		r.settled()
+	})
+	t.Run("both flush, the slow one's segment arrives last", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		next := r.untilFlushDue(1)
+		var segments []map[string]types.AttributeValue
+		happened := r.when("PutItem", "seg", func() storetest.Action {
+			r.write(r.quick, observed(0, next)...)
+			segments = r.items("seg#")
+			require.Len(t, segments, 1)
+			r.write(r.quick, observed(1, next)...)
+			return storetest.Pass
+		})
+		r.write(r.slow, observed(2, next)...)
+		assert.True(t, happened())
+		assert.Equal(t, segments, r.items("seg#"), "the same bytes under the same key")
+		r.settled()
+	})
+	t.Run("a stale read", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.write(r.slow, observed(0, 1)...) // the answer to its read is kept
+		next := r.untilFlushDue(2)
+		r.write(r.quick, observed(0, next)...) // flushed: what came before stands in segments only
+		require.NotEmpty(t, r.items("seg#"))
+		happened := r.when("BatchGetItem", "", func() storetest.Action { return storetest.Stale })
+		assert.Equal(t, []string{"duplicate"}, r.write(r.slow, observed(0, 2)...), "on the stale board it was news")
+		assert.True(t, happened())
+		r.settled()
+	})
+}
+
+func TestRace_Division(t *testing.T) {
+	t.Parallel()
+	t.Run("a writer's board is divided", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(5, 1, 2)
+		happened := r.when("UpdateItem", "board", func() storetest.Action {
+			r.fill(20, 10, 11)
+			require.Greater(t, r.shards(), 1)
+			return storetest.Pass
+		})
+		assert.Equal(t, []string{"late", "changed"}, r.write(r.slow, append(observed(0, 5), observed(4, 20)...)...))
+		assert.True(t, happened())
+		r.settled()
+	})
+	t.Run("a writer's shard is divided", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(14, 1, 2)
+		before := r.shards()
+		require.Greater(t, before, 1)
+		happened := r.when("UpdateItem", "board", func() storetest.Action {
+			r.fill(90, 10, 11, 12)
+			require.Greater(t, r.shards(), before)
+			return storetest.Pass
+		})
+		r.write(r.slow, sellers(14, 5)...)
+		assert.True(t, happened())
+		r.settled()
+	})
+	t.Run("a product is divided while it is read", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(14, 1)
+		happened := r.when("Query", "", func() storetest.Action {
+			r.fill(14, 2)
+			return storetest.Pass
+		})
+		product, err := r.slow.Product(t.Context(), racers, false)
+		require.NoError(t, err)
+		assert.True(t, happened())
+		assert.Len(t, product.Live(at(5000), storetest.Retention), 14)
+	})
+	t.Run("a tail is flushed between a reader's boards and segments", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		next := r.untilFlushDue(r.untilFlushDue(1)) // flushed once, so that segments are read at all
+		r.write(r.quick, observed(0, next)...)
+		next = r.untilFlushDue(next + 1)
+		queries := 0
+		r.at = func(c storetest.Call) storetest.Action {
+			if c.Operation == "Query" {
+				if queries++; queries == 2 {
+					r.write(r.quick, observed(0, next)...)
+				}
+			}
+			return storetest.Pass
+		}
+		sent := len(r.sent)
+		assert.Len(t, history(t, r.slow, racers), sent, "what left the tail after it was read stands in a segment by then")
+		assert.Equal(t, 2, queries)
+	})
+	t.Run("two divide at once", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(20, 1)
+		happened := r.when("TransactWriteItems", "", func() storetest.Action {
+			r.write(r.quick, observed(1, 2)...)
+			require.Greater(t, r.shards(), 1)
+			return storetest.Pass
+		})
+		assert.Equal(t, []string{"changed"}, r.write(r.slow, observed(2, 2)...), "the loser goes on with what the winner made")
+		assert.True(t, happened())
+		r.settled()
+	})
+	t.Run("a division that cannot be made is left to a later writer", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(20, 1)
+		r.at = func(c storetest.Call) storetest.Action {
+			if c.Operation == "TransactWriteItems" {
+				return storetest.Throttle
+			}
+			return storetest.Pass
+		}
+		assert.Equal(t, []string{"changed"}, r.write(r.slow, observed(2, 2)...))
+		assert.Equal(t, 1, r.shards())
+		r.write(r.quick, observed(3, 2)...)
+		assert.Greater(t, r.shards(), 1)
+		r.settled()
+	})
+	t.Run("a division that arrives late changes nothing", func(t *testing.T) {
+		t.Parallel()
+		for name, fill := range map[string][]int{"of the board": {20}, "of the shards": {14, 14, 90}} {
+			t.Run(name, func(t *testing.T) {
+				r := newRace(t)
+				for minute, n := range fill {
+					r.fill(n, minute+1)
+				}
+				before := r.shards()
+				var late func()
+				r.at = func(c storetest.Call) storetest.Action {
+					if c.Operation != "TransactWriteItems" {
+						return storetest.Pass
+					}
+					if late == nil {
+						late = c.Send
+					}
+					return storetest.Drop
+				}
+				r.write(r.slow, observed(2, 20)...)
+				require.NotNil(t, late)
+				r.at = nil
+				r.fill(fill[len(fill)-1], 21) // divides
+				require.Greater(t, r.shards(), before)
+				all := r.items("")
+				late()
+				assert.Equal(t, all, r.items(""))
+				r.settled()
+			})
+		}
+	})
+}
+
+// What was read may be from before a division; nothing that is missing is taken for empty.
+func TestRace_StaleDirectory(t *testing.T) {
+	t.Parallel()
+	stale := func(r *race) {
+		r.at = func(c storetest.Call) storetest.Action {
+			if c.Operation == "BatchGetItem" && !c.Consistent {
+				return storetest.Stale
+			}
+			return storetest.Pass
+		}
+	}
+	t.Run("from before the first division", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(10, 1)
+		r.write(r.slow, observed(2, 2)...)
+		r.fill(20, 3, 4)
+		require.Greater(t, r.shards(), 1)
+		stale(r)
+		assert.Equal(t, []string{"duplicate"}, r.write(r.slow, observed(2, 3)...))
+		assert.Equal(t, []string{"changed"}, r.write(r.slow, observed(2, 5)...))
+		r.settled()
+	})
+	t.Run("from before the shards were doubled", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(14, 1, 2)
+		before := r.shards()
+		require.Greater(t, before, 1)
+		r.write(r.slow, observed(2, 3)...)
+		r.fill(90, 4, 5, 6)
+		require.Greater(t, r.shards(), before)
+		stale(r)
+		assert.Equal(t, []string{"duplicate"}, r.write(r.slow, observed(2, 4)...))
+		assert.Equal(t, []string{"changed"}, r.write(r.slow, observed(2, 9)...))
+		r.settled()
+	})
+	for name, nth := range map[string]int{"the board is not seen yet": 0, "a shard is not seen yet": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRace(t)
+			r.fill(20, 1, 2)
+			require.Greater(t, r.shards(), 1)
+			reads := 0
+			r.at = func(c storetest.Call) storetest.Action {
+				if c.Operation == "BatchGetItem" && !c.Consistent {
+					if reads++; reads == nth+1 {
+						return storetest.Missing
+					}
+				}
+				return storetest.Pass
+			}
+			assert.Equal(t, []string{"duplicate"}, r.write(r.slow, observed(2, 2)...))
+			assert.Greater(t, reads, nth)
+			r.settled()
+		})
+	}
+	t.Run("a shard that is gone is never made anew", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(20, 1, 2)
+		shards := r.items("board#")
+		for _, it := range shards {
+			_, err := r.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &r.table, Key: map[string]types.AttributeValue{"pk": it["pk"], "sk": it["sk"]}})
+			require.NoError(t, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
+		defer cancel()
+		verdicts, err := r.quick.Record(ctx, observed(2, 3), at(5000), false)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"throttled"}, outcomes(verdicts))
+		assert.Empty(t, r.items("board#"))
+		_, err = r.quick.Product(ctx, racers, false)
+		assert.True(t, fault.Is(err, fault.Unavailable), "%v", err)
+	})
+}
+
+func TestRace_OwnPrices(t *testing.T) {
+	t.Parallel()
+	own := func(minor int64) board.Own { return board.Own{Price: price.Money{Minor: minor, Currency: "USD"}} }
+	read := func(r *race) board.Own {
+		p, err := r.quick.Product(r.t.Context(), racers, false)
+		require.NoError(r.t, err)
+		require.True(r.t, p.Catalogued)
+		return p.Own
+	}
+	t.Run("set while the board is divided", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(20, 1)
+		happened := r.when("TransactWriteItems", "", func() storetest.Action {
+			require.NoError(t, r.quick.SetOwn(t.Context(), racers, own(100), 1))
+			return storetest.Pass
+		})
+		r.write(r.slow, observed(0, 2)...)
+		assert.True(t, happened())
+		assert.Greater(t, r.shards(), 1)
+		assert.Equal(t, own(100), read(r))
+		r.settled()
+	})
+	t.Run("set after the board was divided", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(20, 1)
+		happened := r.when("UpdateItem", "board", func() storetest.Action {
+			r.fill(20, 2)
+			require.Greater(t, r.shards(), 1)
+			return storetest.Pass
+		})
+		require.NoError(t, r.slow.SetOwn(t.Context(), racers, own(100), 1))
+		assert.True(t, happened())
+		assert.Equal(t, own(100), read(r))
+		r.settled()
+	})
+	t.Run("an older version that arrives later", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		happened := r.when("UpdateItem", "board", func() storetest.Action {
+			require.NoError(t, r.quick.SetOwn(t.Context(), racers, own(200), 2))
+			return storetest.Pass
+		})
+		require.NoError(t, r.slow.SetOwn(t.Context(), racers, own(100), 1))
+		assert.True(t, happened())
+		assert.Equal(t, own(200), read(r))
+	})
+	t.Run("set while a writer writes", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		happened := r.when("UpdateItem", "board", func() storetest.Action {
+			require.NoError(t, r.quick.SetOwn(t.Context(), racers, own(100), 1))
+			return storetest.Pass
+		})
+		assert.Equal(t, []string{"created"}, r.write(r.slow, observed(0, 1)...))
+		assert.True(t, happened())
+		assert.Equal(t, own(100), read(r))
+		r.settled()
+	})
+	t.Run("a transaction is in the way", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		happened := r.when("UpdateItem", "board", func() storetest.Action { return storetest.Conflict })
+		require.NoError(t, r.slow.SetOwn(t.Context(), racers, own(100), 1))
+		assert.True(t, happened())
+		assert.Equal(t, own(100), read(r))
+	})
+}
+
+func TestRace_Crashes(t *testing.T) {
+	t.Parallel()
+	t.Run("after a segment", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		next := r.untilFlushDue(1)
+		r.at = func(c storetest.Call) storetest.Action {
+			if c.Operation == "UpdateItem" && c.Item == "board" {
+				return storetest.Drop
+			}
+			return storetest.Pass
+		}
+		crashed := record(t, r.slow, at(5000), observed(0, next)...)
+		assert.Equal(t, []string{"throttled"}, outcomes(crashed))
+		segments := r.items("seg#")
+		require.NotEmpty(t, segments)
+		r.write(r.quick, observed(1, next)...)
+		assert.Equal(t, segments, r.items("seg#"), "the next writer flushes the same bytes under the same key")
+		assert.Equal(t, []string{"changed"}, r.write(r.quick, observed(0, next)...), "the client repeats")
+		r.settled()
+	})
+	t.Run("after a listing entry", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.at = func(c storetest.Call) storetest.Action {
+			if c.Operation == "UpdateItem" && c.Item == "board" {
+				return storetest.Drop
+			}
+			return storetest.Pass
+		}
+		in := observed(0, 1)
+		in[0].Observation.URL = "https://bigmart.example/p/77"
+		assert.Equal(t, []string{"throttled"}, outcomes(record(t, r.slow, at(5000), in...)))
+		listing := r.items("listing")
+		require.Len(t, listing, 1)
+		assert.Equal(t, []string{"created"}, r.write(r.quick, in...))
+		assert.Equal(t, listing, r.items("listing"))
+		p, err := r.quick.Product(t.Context(), racers, true)
+		require.NoError(t, err)
+		assert.Equal(t, in[0].Observation.URL, p.URLs[p.Boards[0].Offers[0].Current.URL])
+		r.settled()
+	})
+}
+
+func TestRace_DelayedWrites(t *testing.T) {
+	t.Parallel()
+	// delayed lets the first such call arrive nowhere; the client tries again. It returns how to let it arrive after all.
+	delayed := func(r *race, operation, item string) (arrive func()) {
+		var late func()
+		r.at = func(c storetest.Call) storetest.Action {
+			if c.Operation == operation && c.Item == item && late == nil {
+				late = c.Send
+				return storetest.Drop
+			}
+			return storetest.Pass
+		}
+		return func() {
+			require.NotNil(r.t, late, "no such call was made")
+			late()
+		}
+	}
+	t.Run("of a segment", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		next := r.untilFlushDue(1)
+		arrive := delayed(r, "PutItem", "seg")
+		r.write(r.slow, observed(0, next)...)
+		next = r.untilFlushDue(next + 1)
+		r.write(r.quick, observed(0, next)...)
+		all := r.items("")
+		arrive()
+		assert.Equal(t, all, r.items(""))
+		r.settled()
+	})
+	for name, others := range map[string]int{"of a board, nobody wrote meanwhile": 0, "of a board, others wrote meanwhile": 3} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRace(t)
+			r.fill(2, 1)
+			arrive := delayed(r, "UpdateItem", "board")
+			assert.Equal(t, []string{"changed"}, r.write(r.slow, observed(0, 2)...))
+			for n := range others {
+				r.fill(2, 3+n)
+			}
+			all := r.items("")
+			arrive()
+			assert.Equal(t, all, r.items(""))
+			r.settled()
+		})
+	}
+	t.Run("of a board, before the client's next attempt", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(2, 1)
+		var late func()
+		r.at = func(c storetest.Call) storetest.Action {
+			if c.Operation != "UpdateItem" || c.Item != "board" {
+				return storetest.Pass
+			}
+			if late == nil {
+				late = c.Send
+				return storetest.Drop
+			}
+			late()
+			return storetest.Pass
+		}
+		assert.Equal(t, []string{"changed"}, r.write(r.slow, observed(0, 2)...), "its own mark is on the board")
+		r.settled()
+	})
+}
+
+// A write whose answer was lost is recognised by its mark; the results are those of the attempt that landed.
+func TestRace_LostAnswers(t *testing.T) {
+	t.Parallel()
+	lost := func(r *race, meanwhile func()) {
+		attempts := 0
+		r.at = func(c storetest.Call) storetest.Action {
+			if c.Operation == "UpdateItem" && c.Item == "board" {
+				switch attempts++; attempts {
+				case 1:
+					return storetest.DropAnswer
+				case 2:
+					meanwhile()
+				}
+			}
+			return storetest.Pass
+		}
+	}
+	for others, want := range map[int]string{0: "changed", 1: "changed", 7: "changed", 8: "duplicate"} {
+		t.Run(fmt.Sprintf("%d others wrote meanwhile", others), func(t *testing.T) {
+			t.Parallel()
+			r := newRace(t)
+			r.fill(2, 1)
+			lost(r, func() {
+				for n := range others {
+					r.write(r.quick, observed(1, 10+n)...)
+				}
+			})
+			assert.Equal(t, []string{want}, r.write(r.slow, observed(0, 2)...), "eight versions are remembered; beyond them it is stored before")
+			r.settled()
+		})
+	}
+	t.Run("the board was divided meanwhile", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(8, 1)
+		lost(r, func() {
+			r.fill(20, 5)
+			r.write(r.quick, observed(1, 6)...)
+			require.Greater(t, r.shards(), 1)
+		})
+		assert.Equal(t, []string{"changed", "created"}, r.write(r.slow, append(observed(0, 2), observed(9, 2)...)...))
+		r.settled()
+	})
+	t.Run("and then nothing answers: unknown, to be repeated", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(2, 1)
+		r.at = func(c storetest.Call) storetest.Action {
+			if c.Operation == "UpdateItem" && c.Item == "board" {
+				if c.Before == 0 {
+					return storetest.DropAnswer
+				}
+				return storetest.Throttle
+			}
+			return storetest.Pass
+		}
+		assert.Equal(t, []string{"throttled"}, outcomes(record(t, r.slow, at(5000), observed(0, 2)...)))
+		assert.Equal(t, []string{"duplicate"}, r.write(r.quick, observed(0, 2)...))
+		r.settled()
+	})
+	t.Run("a transaction is in the way", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(2, 1)
+		happened := r.when("UpdateItem", "board", func() storetest.Action { return storetest.Conflict })
+		assert.Equal(t, []string{"changed"}, r.write(r.slow, observed(0, 2)...))
+		assert.True(t, happened())
+		r.settled()
+	})
+}
+
+// A look-up that may miss a segment would tell a client that its repetition is news, and store it twice.
+func TestRace_LookUpsAreStronglyConsistent(t *testing.T) {
+	t.Parallel()
+	r := newRace(t)
+	next := r.untilFlushDue(1)
+	r.write(r.quick, observed(0, next)...)
+	require.NotEmpty(t, r.items("seg#"))
+	r.at = func(c storetest.Call) storetest.Action {
+		if c.Operation == "Query" && !c.Consistent {
+			return storetest.Missing
+		}
+		return storetest.Pass
+	}
+	assert.Equal(t, []string{"duplicate"}, r.write(r.slow, observed(0, 1)...))
+	r.settled()
+}
