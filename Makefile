@@ -28,6 +28,9 @@ verify: ## check the template: cfn-lint, transform, OpenAPI and models, for ever
 inspect: ## print what the table of `make run` holds of PRODUCT
 	@. .local/env && go run ./tools/inspect -product "$(PRODUCT)"
 
+mutants: ddb ## break the store in known ways, one at a time, and see that a test fails each time (minutes)
+	go run ./tools/mutants
+
 bench-capacity: ddb ## count capacity units, side by side with the usual design (minutes; ARGS="-goals")
 	go run ./tools/capacity $(ARGS)
 
@@ -49,4 +52,4 @@ tools/ddb/node_modules/.package-lock.json: tools/ddb/package-lock.json
 .local/bin/golangci-lint:
 	GOBIN=$(CURDIR)/.local/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test lint verify inspect bench-capacity fmt build clean ddb
+.PHONY: help run test lint verify inspect mutants bench-capacity fmt build clean ddb

@@ -71,8 +71,11 @@ func (s *Store) History(ctx context.Context, productID string, w Window) (Page, 
 	return p.page(), nil
 }
 
-// segmentsACall bounds what is read beyond what turns out to be needed: a segment has about 1 KB.
-const segmentsACall = 50
+// A segment has about 1 KB.
+const (
+	segmentsACall = 50  // bounds what is read beyond what turns out to be needed
+	segmentsAPage = 400 // from here on a page ends with the month, however few rows it has: some 100 read units
+)
 
 // segments visits the segments of the months of [from, to], by month, until visit returns false. What is newer than the
 // last flush stands in the boards' tails alone.
@@ -131,7 +134,8 @@ type page struct {
 	month    board.Month
 	segments [][]board.SegmentOffer // of month
 	rows     []board.Row            // in reading order, without those of earlier pages
-	full     bool                   // there are more rows than the page may have
+	read     int                    // segments
+	full     bool                   // it may not have more rows, or not read more for them
 	series   *series                // of the view of changes
 }
 
@@ -145,6 +149,7 @@ func (p *page) add(m board.Month, offers []board.SegmentOffer) (more bool) {
 		}
 		p.month = m
 	}
+	p.read++
 	if !p.full {
 		p.segments = append(p.segments, offers)
 	}
@@ -171,7 +176,7 @@ func (p *page) close() {
 		p.take(p.from, to)
 		p.from = to + 1
 	}
-	p.full = p.candidates() > p.window.Limit
+	p.full = p.candidates() > p.window.Limit || p.read > segmentsAPage && len(p.rows) > 0
 }
 
 // finish takes what is left, unless the page is full already.

@@ -114,6 +114,8 @@ func describeBoard(productID string, it item, urls map[board.URLHash]string) ([]
 	switch {
 	case st.board == nil && st.shard.N == 0:
 		return append(lines, fmt.Sprintf("directory v %d: %d shards, before %v", st.directory.version, st.directory.shards, st.directory.past)), nil
+	case st.board != nil && st.board.Version == 0:
+		return append(lines, "no board yet: never observed"), nil
 	case st.board == nil:
 		return append(lines, fmt.Sprintf("marker v %d: divided further", st.directory.version)), nil
 	}
@@ -195,8 +197,12 @@ func describeToken(keyID string, it item) ([]string, error) {
 	if r.Active {
 		status = "active"
 	}
-	return []string{fmt.Sprintf("token of %s, %s, scopes %s, from %s to %s", r.Client, status, strings.Join(r.Scopes, " "),
-		r.NotBefore.UTC().Format(time.RFC3339), r.Expires.UTC().Format(time.RFC3339))}, nil
+	used := "never"
+	if !r.LastUsed.IsZero() {
+		used = r.LastUsed.UTC().Format(time.RFC3339)
+	}
+	return []string{fmt.Sprintf("token of %s, %s, scopes %s, from %s to %s, last used %s", r.Client, status, strings.Join(r.Scopes, " "),
+		r.NotBefore.UTC().Format(time.RFC3339), r.Expires.UTC().Format(time.RFC3339), used)}, nil
 }
 
 // observation is one line about an entry.
@@ -235,7 +241,11 @@ func orNone(s string) string { return cmp.Or(s, "none") }
 func attributes(it item) []string {
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(it)) {
-		if name != "pk" && name != "sk" {
+		switch name {
+		case "pk", "sk":
+		case "digest": // of a token: nobody's business
+			lines = append(lines, name+": not shown")
+		default:
 			lines = append(lines, name+": "+raw(it[name]))
 		}
 	}

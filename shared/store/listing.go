@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
 	"strings"
@@ -23,10 +24,13 @@ import (
 // A listing item has one attribute for each url ever seen: the url's hash -> "<yymmdd first seen> <url>". A board keeps
 // only the hash. Entries are added before the board that names them and never replaced, so neither order nor
 // repetition nor a crash can harm; an entry that is missing reads as null.
+//
+// A new url costs a write of its whole item, so an item is small. What does not fit where a product's urls go first
+// goes to one of many others: those who read take them all, and an entry may stand in any.
 const (
 	listingBytes = "c"       // how many bytes its entries take
-	listingLimit = 8 * 1024  // an item that has as many takes no more: a new url costs a write of the whole item
-	listingChunk = 100       // entries a call, for the limit on the length of an expression (4 KB)
+	listingLimit = 2 * 1024  // an item takes no more than these
+	listingChunk = 100       // most entries a call, for the limit on the length of an expression (4 KB)
 	listingFull  = time.Hour // how long a full item is not asked again, since being refused costs as much as a write
 	mostListings = 10_000    // full items remembered
 	dayLayout    = "060102"
@@ -60,99 +64,125 @@ func decodeListing(it item, urls map[board.URLHash]string) error {
 	return nil
 }
 
-// list adds urls to a product's listing.
+// list adds urls to a product's listing. Those for which no item has room are left out.
 func (s *Store) list(ctx context.Context, productID string, shards int, urls map[board.URLHash]string, now price.Timestamp) error {
-	byItem := map[string]map[board.URLHash]string{}
-	for hash, url := range urls {
-		sk := listingKey(hash, shards)
-		if byItem[sk] == nil {
-			byItem[sk] = map[board.URLHash]string{}
-		}
-		byItem[sk][hash] = url
-	}
-	for sk, urls := range byItem {
-		if s.fullListings.has(productID+" "+sk, s.now()) {
-			continue
-		}
-		for len(urls) > 0 {
-			chunk := map[board.URLHash]string{}
-			for hash, url := range urls {
-				if len(chunk) < listingChunk {
-					chunk[hash] = url
-					delete(urls, hash)
-				}
+	for _, n := range []int{shards, board.MaxShards} {
+		byItem := map[string]map[board.URLHash]string{}
+		for hash, url := range urls {
+			sk := listingKey(hash, n)
+			if byItem[sk] == nil {
+				byItem[sk] = map[board.URLHash]string{}
 			}
-			full, err := s.listIn(ctx, key(productKey(productID), sk), chunk, now)
+			byItem[sk][hash] = url
+		}
+		urls = map[board.URLHash]string{}
+		for sk, wanted := range byItem {
+			rest, err := s.listIn(ctx, key(productKey(productID), sk), wanted, now)
 			if err != nil {
 				return err
 			}
-			if full {
-				s.fullListings.add(productID+" "+sk, s.now())
-				break
-			}
+			maps.Copy(urls, rest)
 		}
 	}
 	return nil
 }
 
-// listIn adds entries to one item if none of them is there; those that are, are left out and the rest tried again. So
-// the count of bytes stays true. It reports whether the item has no room left.
-func (s *Store) listIn(ctx context.Context, at item, urls map[board.URLHash]string, now price.Timestamp) (full bool, err error) {
-	day := now.Time().Format(dayLayout)
-	for try := 1; len(urls) > 0; try++ {
-		in := &dynamodb.UpdateItemInput{
-			TableName: s.table, Key: at,
-			ExpressionAttributeNames:            map[string]string{"#c": listingBytes},
-			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-			ReturnConsumedCapacity:              types.ReturnConsumedCapacityTotal,
+// listIn adds entries to one item and returns those that it has no room for. urls is used up.
+func (s *Store) listIn(ctx context.Context, at item, urls map[board.URLHash]string, now price.Timestamp) (rest map[board.URLHash]string, err error) {
+	name := text(at, "pk") + " " + text(at, "sk")
+	for len(urls) > 0 {
+		if s.fullListings.has(name, s.now()) {
+			return urls, nil
 		}
-		var sets, conditions []string
-		values, bytes := item{}, 0
+		chunk, bytes := map[board.URLHash]string{}, 0
 		for hash, url := range urls {
-			n := strconv.Itoa(len(sets))
-			in.ExpressionAttributeNames["#"+n] = base64.RawURLEncoding.EncodeToString(hash[:])
-			entry := day + " " + url
-			values[":"+n] = str(entry)
-			bytes += len(entry)
-			sets = append(sets, "#"+n+"=:"+n)
-			conditions = append(conditions, "attribute_not_exists(#"+n+")")
+			entry := now.Time().Format(dayLayout) + " " + url
+			if len(chunk) > 0 && (len(chunk) == listingChunk || bytes+len(entry) > listingLimit) {
+				break
+			}
+			chunk[hash], bytes = entry, bytes+len(entry)
 		}
-		values[":b"], values[":room"] = number(int64(bytes)), number(int64(listingLimit-bytes))
-		in.ExpressionAttributeValues = values
-		in.UpdateExpression = aws.String("SET " + strings.Join(sets, ",") + " ADD #c :b")
-		in.ConditionExpression = aws.String("(attribute_not_exists(#c) OR #c<:room) AND " + strings.Join(conditions, " AND "))
-		out, err := s.db.UpdateItem(ctx, in)
-		if err == nil {
-			wrote(ctx, out.ConsumedCapacity)
-			return full, nil
-		}
-		failed := s.failed(ctx, "update listing", err)
-		var present *types.ConditionalCheckFailedException
-		if !errors.As(err, &present) || present.Item == nil {
-			return false, failed
-		}
-		if taken, err := integer(present.Item, listingBytes); err == nil {
-			meter.Add(ctx, meter.Counts{WriteUnits: math.Ceil(float64(taken) / kilobyte)}) // billed, though the error has no figure
+		present, room, err := s.addEntries(ctx, at, chunk, bytes)
+		switch {
+		case err != nil:
+			return nil, err
+		case present == nil: // added
+			for hash := range chunk {
+				delete(urls, hash)
+			}
+			continue
 		}
 		before := len(urls)
 		for hash := range urls {
-			if _, ok := present.Item[base64.RawURLEncoding.EncodeToString(hash[:])]; ok {
+			if _, ok := present[entryName(hash)]; ok {
 				delete(urls, hash)
 			}
 		}
-		if len(urls) == before { // the item has no room for all: half of them may fit
-			full = true
-			if before == 1 {
-				return full, nil
-			}
-			for hash := range urls {
-				if len(urls) > before/2 {
-					delete(urls, hash)
-				}
+		if len(urls) < before {
+			continue
+		}
+		fits := map[board.URLHash]string{} // nothing was there: there is no room for the whole chunk
+		for hash, entry := range chunk {
+			if len(entry) < room {
+				fits[hash], room = entry, room-len(entry)
 			}
 		}
+		if len(fits) == 0 {
+			s.fullListings.add(name, s.now())
+		}
+		rest = maps.Clone(urls)
+		for hash := range fits {
+			delete(rest, hash)
+			fits[hash] = urls[hash]
+		}
+		left, err := s.listIn(ctx, at, fits, now)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(rest, left)
+		return rest, nil
 	}
-	return full, nil
+	return nil, nil
+}
+
+func entryName(hash board.URLHash) string { return base64.RawURLEncoding.EncodeToString(hash[:]) }
+
+// addEntries adds entries, of some bytes together, to an item that has room for them and none of them yet, so the count
+// of bytes stays true. Otherwise it returns the item as it is and the bytes that it has room for.
+func (s *Store) addEntries(ctx context.Context, at item, entries map[board.URLHash]string, bytes int) (present item, room int, err error) {
+	in := &dynamodb.UpdateItemInput{
+		TableName: s.table, Key: at,
+		ExpressionAttributeNames:            map[string]string{"#c": listingBytes},
+		ExpressionAttributeValues:           item{":b": number(int64(bytes)), ":room": number(int64(listingLimit - bytes))},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ReturnConsumedCapacity:              types.ReturnConsumedCapacityTotal,
+	}
+	var sets, conditions []string
+	for hash, entry := range entries {
+		n := strconv.Itoa(len(sets))
+		in.ExpressionAttributeNames["#"+n] = entryName(hash)
+		in.ExpressionAttributeValues[":"+n] = str(entry)
+		sets = append(sets, "#"+n+"=:"+n)
+		conditions = append(conditions, "attribute_not_exists(#"+n+")")
+	}
+	in.UpdateExpression = aws.String("SET " + strings.Join(sets, ",") + " ADD #c :b")
+	in.ConditionExpression = aws.String("(attribute_not_exists(#c) OR #c<:room) AND " + strings.Join(conditions, " AND "))
+	out, err := s.db.UpdateItem(ctx, in)
+	if err == nil {
+		wrote(ctx, out.ConsumedCapacity)
+		return nil, 0, nil
+	}
+	failed := s.failed(ctx, "update listing", err)
+	var refused *types.ConditionalCheckFailedException
+	if !errors.As(err, &refused) || refused.Item == nil {
+		return nil, 0, failed
+	}
+	taken, err := integer(refused.Item, listingBytes)
+	if err != nil {
+		return nil, 0, fmt.Errorf("listing %s: %w: %w", text(at, "pk"), board.ErrFormat, err)
+	}
+	meter.Add(ctx, meter.Counts{WriteUnits: math.Ceil(float64(taken) / kilobyte)}) // billed, though the error has no figure
+	return refused.Item, listingLimit - int(taken), nil
 }
 
 // recent remembers keys for a while. The zero value is empty; it is safe for concurrent use.

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"pricing/shared/price"
 	"pricing/shared/store"
@@ -72,19 +73,23 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	}
 	s := tablestore.Open(*table, getenv)
 	undecoded := 0
+	var empty []string
 	for _, partition := range partitions {
 		items, err := s.Inspect(ctx, partition)
 		if err != nil {
 			return err
 		}
 		if len(items) == 0 {
-			return fmt.Errorf("nothing is stored under %s", partition)
+			empty = append(empty, partition)
 		}
 		n, err := print(out, items)
 		if err != nil {
 			return err
 		}
 		undecoded += n
+	}
+	if len(empty) > 0 {
+		return fmt.Errorf("nothing is stored under %s", strings.Join(empty, ", "))
 	}
 	if undecoded > 0 {
 		return fmt.Errorf("%d items could not be decoded by this release", undecoded)

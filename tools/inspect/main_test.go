@@ -65,6 +65,7 @@ func TestRun(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, string(want), got)
 			assert.NotContains(t, got, "digest")
+			assert.NotContains(t, got, fmt.Sprintf("%x", "secret digest"))
 		})
 	}
 
@@ -78,6 +79,18 @@ func TestRun(t *testing.T) {
 		assert.Contains(t, got, "p#ZU-1042 review (43 bytes)\n  NOT DECODED: no known form\n  by: {name: \"ann\\n\"}\n  flags: [true]\n")
 		assert.Contains(t, got, "NOT DECODED: unpack segment: unknown or damaged packed form: format byte\n  h: bytes 6301\n  n: 4\n")
 		assert.Contains(t, got, "board v 1: 5 offers")
+
+		put(t, client, table, map[string]types.AttributeValue{"pk": str("t#fedcba9876543210"), "sk": str("token"), "digest": &types.AttributeValueMemberB{Value: []byte("secret digest")}})
+		got, err = inspected(t, table, "-token", "fedcba9876543210", "-product", "NOPE")
+		require.Error(t, err)
+		assert.Contains(t, got, "NOT DECODED")
+		assert.Contains(t, got, "digest: not shown")
+	})
+	t.Run("a product that nobody has observed", func(t *testing.T) {
+		require.NoError(t, s.SetOwn(t.Context(), "ZU-1", board.Own{}, 1))
+		got, err := inspected(t, table, "-product", "ZU-1")
+		require.NoError(t, err)
+		assert.Contains(t, got, "own prices -|-|- (own|list|MAP), version 1 of the product\n  no board yet: never observed\n")
 	})
 }
 

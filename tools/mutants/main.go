@@ -1,0 +1,234 @@
+// Command mutants shows that the tests of the store see what they are for: it breaks the code in ways that were once
+// real mistakes, one at a time, and runs the tests of shared/board and shared/store on each.
+//
+//	go run ./tools/mutants [NAME]...
+//
+// It works on a copy of the tree as it stands. A mutant that no test kills, or whose place in the code is no longer
+// found, makes the exit status 1. It takes some minutes.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// mutant is one way to break the code.
+type mutant struct {
+	name    string
+	file    string
+	find    string // stands in the file just once
+	replace string
+	tests   string // packages that have to see it
+}
+
+const (
+	boardTests = "./shared/board"
+	storeTests = "./shared/store"
+)
+
+var mutants = []mutant{
+	{"a segment put is skipped now and then", "shared/store/write.go",
+		"	for _, seg := range change.Segments {\n",
+		"	for _, seg := range change.Segments {\n		if w.mark[0]%8 == 0 {\n			continue\n		}\n", storeTests},
+	{"one's own write is not recognised", "shared/board/board.go",
+		"b.Version-v < int64(len(b.Marks)) && b.Marks[v%int64(len(b.Marks))] == m",
+		"b.Version-v < int64(len(b.Marks)) && b.Marks[v%int64(len(b.Marks))] == m && m == Mark{}", storeTests},
+	{"a flush is decided from new data", "shared/board/apply.go",
+		"	flush := b.FlushDue()\n",
+		"	flush := b.FlushDue() || len(in)%5 == 4 && b.tailLength() > 0\n", boardTests},
+	{"what is flushed depends on new data", "shared/board/apply.go",
+		"		c.Segments = b.segments()\n",
+		"		c.Segments = f.close(false, mark).segments()\n", boardTests},
+	{"a look-up of duplicates is eventually consistent", "shared/store/write.go",
+		`prefix+"~", queryOptions{consistent: true}, func`,
+		`prefix+"~", queryOptions{}, func`, storeTests},
+	{"a missing shard is taken for empty by a writer", "shared/store/write.go",
+		"		if p.board == nil {\n			return nil, errMoved\n		}\n",
+		"		if p.board == nil {\n			empty := board.New(p.productID)\n			empty.Shard = board.ShardOf(p.in[0].Key, p.directory.shards)\n			p.board = &empty\n		}\n", storeTests},
+	{"a missing shard is taken for empty by a reader", "shared/store/product.go",
+		"		if b == nil {\n			return Product{}, errTorn\n		}\n",
+		"		if b == nil {\n			empty := board.New(g.id)\n			b = &empty\n		}\n", storeTests},
+	{"a version restarts when a board is divided", "shared/board/shard.go",
+		"Version: from.Version + 1,", "Version: 1,", boardTests},
+	{"a version restarts now and then", "shared/board/apply.go",
+		"	next.Version++\n", "	if next.Version++; next.Version > 5 {\n		next.Version = 1\n	}\n", boardTests},
+	{"late data is handled only inside the current run", "shared/board/apply.go",
+		"	case beforeRun: // something between it and the run differs: nothing of the run changes\n",
+		"	case !afterStart:\n	case beforeRun:\n", boardTests},
+	{"the first arrival wins", "shared/board/apply.go",
+		"	case Compare(w.Key, e, w.Current) > 0:\n",
+		"	case false && Compare(w.Key, e, w.Current) > 0:\n", boardTests},
+	{"look-ups are kept when another was first", "shared/store/write.go",
+		"	var history board.History\n	for {\n		change, need := board.Apply(*p.board, p.in, w.clock, w.mark, &history)",
+		"	for history := keptHistory(p); ; {\n		change, need := board.Apply(*p.board, p.in, w.clock, w.mark, history)", storeTests},
+	{"a board is written without its condition", "shared/store/write.go",
+		"		ConditionExpression:                 aws.String(condition),\n		ExpressionAttributeValues:           values,\n",
+		"		ExpressionAttributeValues:           without(values, condition),\n", storeTests},
+	{"own prices go back to an older version", "shared/store/product.go",
+		`aws.String("attribute_not_exists(ov) OR ov < :ov")`,
+		`aws.String("attribute_not_exists(ov) OR ov <> :ov")`, storeTests},
+	{"the directory is replaced, own prices with it", "shared/store/split.go",
+		"past = :past REMOVE o, h, f, w\")", "past = :past REMOVE o, h, f, w, own, ov\")", storeTests},
+	{"a shard forgets what was flushed before it", "shared/store/items.go",
+		"	shards := []board.Shard{{}}\n", "	shards := []board.Shard{}\n", storeTests},
+	{"an unknown outcome counts as a success", "shared/store/write.go",
+		"	return nil, s.failed(ctx, \"update board\", err)\n}\n\nfunc unavailable",
+		"	_ = s.failed(ctx, \"update board\", err)\n	return nil, nil\n}\n\nfunc unavailable", storeTests},
+}
+
+// helpers are declared for mutants that need them.
+const helpers = `package store
+
+import (
+	"pricing/shared/board"
+	"strings"
+	"sync"
+)
+
+var kept sync.Map
+
+func keptHistory(p *part) *board.History {
+	h, _ := kept.LoadOrStore(p, &board.History{})
+	return h.(*board.History)
+}
+
+func without(values item, condition string) item {
+	if strings.Contains(condition, ":old") {
+		delete(values, ":old")
+	}
+	return values
+}
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	survivors, err := run(ctx, os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(1)
+	}
+	if survivors > 0 {
+		fmt.Fprintf(os.Stderr, "mutants: %d survived\n", survivors)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, names []string) (survivors int, err error) {
+	tree, err := os.MkdirTemp("", "mutants-")
+	if err != nil {
+		return 0, fmt.Errorf("make a copy: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tree)) }()
+	if err := copyTree(ctx, tree); err != nil {
+		return 0, fmt.Errorf("make a copy: %w", err)
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(mutants, func(m mutant) bool { return m.name == name }) {
+			return 0, fmt.Errorf("there is no mutant %q", name)
+		}
+	}
+	whole := mutant{name: "unbroken", tests: boardTests + " " + storeTests}
+	if by, err := whole.test(ctx, tree); err != nil || by != "" {
+		return 0, errors.Join(err, fmt.Errorf("the unbroken code fails: %s", by))
+	}
+	for _, m := range mutants {
+		if len(names) > 0 && !slices.Contains(names, m.name) {
+			continue
+		}
+		by, err := m.try(ctx, tree)
+		if err != nil {
+			return survivors, fmt.Errorf("%s: %w", m.name, err)
+		}
+		if by == "" {
+			survivors++
+			by = "SURVIVED"
+		}
+		fmt.Printf("%-55s %s\n", m.name, by)
+	}
+	return survivors, nil
+}
+
+// copyTree copies the files that git knows, as they stand, and links the engine.
+func copyTree(ctx context.Context, to string) error {
+	listed, err := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
+	if err != nil {
+		return fmt.Errorf("list files: %w", err)
+	}
+	for _, name := range strings.Split(strings.TrimSuffix(string(listed), "\x00"), "\x00") {
+		data, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // deleted, and not yet told to git
+		}
+		if err != nil {
+			return fmt.Errorf("copy: %w", err)
+		}
+		if err := os.MkdirAll(filepath.Join(to, filepath.Dir(name)), 0o755); err != nil {
+			return fmt.Errorf("copy: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(to, name), data, 0o644); err != nil {
+			return fmt.Errorf("copy: %w", err)
+		}
+	}
+	modules, err := filepath.Abs("tools/ddb/node_modules")
+	if err != nil {
+		return fmt.Errorf("find the engine: %w", err)
+	}
+	if err := os.Symlink(modules, filepath.Join(to, "tools/ddb/node_modules")); err != nil {
+		return fmt.Errorf("link the engine: %w", err)
+	}
+	return os.WriteFile(filepath.Join(to, "shared/store/mutant_helpers.go"), []byte(helpers), 0o644)
+}
+
+var failed = regexp.MustCompile(`(?m)^ *--- FAIL: ([^ ]+)`)
+
+// try breaks the code, sees that it compiles and tests it.
+func (m mutant) try(ctx context.Context, tree string) (by string, err error) {
+	path := filepath.Join(tree, m.file)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read: %w", err)
+	}
+	if n := bytes.Count(whole, []byte(m.find)); n != 1 {
+		return "", fmt.Errorf("its place stands %d times in %s, not once: the code has changed, mend the mutant", n, m.file)
+	}
+	if err := os.WriteFile(path, bytes.Replace(whole, []byte(m.find), []byte(m.replace), 1), 0o644); err != nil {
+		return "", fmt.Errorf("write: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.WriteFile(path, whole, 0o644)) }()
+	vet := exec.CommandContext(ctx, "go", "build", "./shared/...")
+	vet.Dir = tree
+	if out, err := vet.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("it does not compile, which proves nothing: %w\n%s", err, out)
+	}
+	return m.test(ctx, tree)
+}
+
+// test runs the tests and returns the first that failed; none: "".
+func (m mutant) test(ctx context.Context, tree string) (by string, err error) {
+	test := exec.CommandContext(ctx, "go", append(append([]string{"test", "-count=1", "-failfast"}, strings.Fields(m.tests)...), "-rapid.nofailfile")...)
+	test.Dir = tree
+	test.Env = append(os.Environ(), "CI=true")
+	out, err := test.CombinedOutput()
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	if err == nil {
+		return "", nil
+	}
+	name := failed.FindSubmatch(out)
+	if name == nil {
+		return "", fmt.Errorf("the tests ended without one that failed: %w\n%s", err, out)
+	}
+	return string(name[1]), nil
+}
