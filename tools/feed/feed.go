@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	batchItems = 500
+	batchItems = 500 // the API's limit
 	batchBytes = 1 << 20
 	batchHead  = `{"observations":[`
 	batchTail  = `]}`
@@ -314,7 +314,7 @@ func (f *feed) batches(rows []row, yield func([]item)) {
 	var batch []item
 	size := len(batchHead) + len(batchTail)
 	f.items(rows, func(i item) bool {
-		if len(batch) == batchItems || len(batch) > 0 && size+len(",")+len(i.body) > batchBytes {
+		if len(batch) == f.settings.batch || len(batch) > 0 && size+len(",")+len(i.body) > batchBytes {
 			yield(batch)
 			batch, size = nil, len(batchHead)+len(batchTail)
 		}

@@ -439,6 +439,16 @@ func TestFeed_refused(t *testing.T) {
 		assert.Equal(t, 413, refused(t, file)[0].Problem.Status)
 		assert.Contains(t, refused(t, file)[0].Problem.Detail, "Request Too Long")
 	})
+	t.Run("smaller batches", func(t *testing.T) {
+		var sizes []int
+		a := newAPI(t, func(n int, items []json.RawMessage) response {
+			sizes = append(sizes, len(items))
+			return allCreated(n, items)
+		})
+		o := run(t.Context(), t, a, strings.NewReader(observations(100, false)), "-in-flight", "1", "-batch", "40")
+		assert.Equal(t, exitStored, o.exit)
+		assert.Equal(t, []int{40, 40, 20}, sizes)
+	})
 	t.Run("a wrong token ends the run", func(t *testing.T) {
 		a := newAPI(t, func(int, []json.RawMessage) response {
 			return response{401, "", `{"type":"urn:problem-type:pricing:unauthorized","title":"No valid token","status":401}`}
@@ -650,6 +660,8 @@ func TestFeed_usage(t *testing.T) {
 		"mapping not there": {[]string{"-token-file", token, "-map", "nowhere"}, "read the mapping"},
 		"no address":        {[]string{"-token-file", token, "-url", "localhost"}, "-url"},
 		"none in flight":    {[]string{"-token-file", token, "-in-flight", "0"}, "at least 1"},
+		"batch too large":   {[]string{"-token-file", token, "-batch", "501"}, "-batch is from 1 to 500"},
+		"no batch":          {[]string{"-token-file", token, "-batch", "0"}, "-batch is from 1 to 500"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -89,7 +89,7 @@ type program struct {
 // settings are the command's flags.
 type settings struct {
 	url, tokenFile, mapFile, summaryFile, rejectedDir string
-	inFlight, attempts                                int
+	inFlight, attempts, batch                         int
 	print, register, csv, restart                     bool
 	files                                             []string
 }
@@ -108,6 +108,7 @@ func (p program) run(ctx context.Context, args []string) int {
 	flags.BoolVar(&s.register, "register-competitors", false, "register unknown competitors first")
 	flags.BoolVar(&s.print, "print", false, "write the observations to the standard output and send nothing")
 	flags.IntVar(&s.inFlight, "in-flight", 4, "batches on the way at the same time")
+	flags.IntVar(&s.batch, "batch", batchItems, "most observations a request")
 	flags.IntVar(&s.attempts, "attempts", 8, "how often a batch is tried before its rows count as failed")
 	flags.StringVar(&s.summaryFile, "summary", "", "also write the summary to this `file`, as JSON")
 	flags.StringVar(&s.rejectedDir, "rejected-dir", "", "`directory` for FILE.rejected.ndjson (default: beside FILE)")
@@ -136,6 +137,9 @@ func (p program) prepare(s settings) (*feed, error) {
 	f := &feed{settings: s, program: p, observe: asSent, report: newReport(p.console, p.now)}
 	if s.inFlight < 1 || s.attempts < 1 {
 		return nil, errors.New("-in-flight and -attempts must be at least 1")
+	}
+	if s.batch < 1 || s.batch > batchItems {
+		return nil, fmt.Errorf("-batch is from 1 to %d", batchItems)
 	}
 	for _, name := range s.files {
 		if name == "-" {
