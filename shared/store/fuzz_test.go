@@ -106,6 +106,24 @@ func FuzzDecodeToken(f *testing.F) {
 	})
 }
 
+func FuzzDecodeEntry(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text string) {
+		it, ok := parseItem(text)
+		if !ok {
+			return
+		}
+		e, version, err := decodeEntry(it)
+		if err != nil {
+			require.ErrorIs(t, err, board.ErrFormat)
+			return
+		}
+		again, repeated, err := decodeEntry(entryItem("ZU-1042", e, version))
+		require.NoError(t, err)
+		require.Equal(t, e, again)
+		require.Equal(t, version, repeated)
+	})
+}
+
 // parseItem reads an item in DynamoDB's JSON.
 func parseItem(text string) (item, bool) {
 	var attributes map[string]attribute

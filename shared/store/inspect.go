@@ -76,7 +76,15 @@ func describe(it item, urls map[board.URLHash]string) ([]string, error) {
 		return describeSegment(name, it, urls)
 	case kind == "p" && (sk == listingSK || strings.HasPrefix(sk, listingSK+"#")):
 		return describeListing(it)
-	case kind == "g" && sk == "product":
+	case kind == "p" && sk == productSK:
+		e, version, err := decodeEntry(it)
+		status := statusActive
+		if e.Discontinued {
+			status = statusDiscontinued
+		}
+		return []string{fmt.Sprintf("catalogue entry v %d: %q, %s, gtin %s, mpn %s, brand %s, category %s, tags %q, own prices %s (own|list|MAP)", version, e.Title,
+			status, orNone(string(e.GTIN)), orNone(e.MPN), orNone(e.Brand), orNone(e.Category), e.Tags, e.Own.Text())}, err
+	case kind == "g" && sk == productSK:
 		if text(it, "productId") == "" {
 			return nil, fmt.Errorf("%w: no productId", errUnknown)
 		}

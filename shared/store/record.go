@@ -186,7 +186,7 @@ func (s *Store) resolveProducts(ctx context.Context, submissions []price.Submiss
 		verdicts[i].ProductID = sub.Observation.Key.ProductID
 		if _, ok := products[sub.GTIN]; sub.GTIN != "" && !ok {
 			products[sub.GTIN] = ""
-			keys = append(keys, key(gtinKey(sub.GTIN), "product"))
+			keys = append(keys, key(gtinKey(sub.GTIN), productSK))
 		}
 	}
 	if len(keys) == 0 {

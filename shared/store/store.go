@@ -7,6 +7,7 @@
 //	p#<productId>     board#<n>.<i>                  a shard, or the marker that one left when it was divided
 //	p#<productId>     listing, listing#<i>           urls by their hash
 //	p#<productId>     seg#<yyyy-mm>#<label>#<version>  flushed history of one month, never changed
+//	p#<productId>     product                        the product's entry in the catalogue
 //	competitors       <competitorId>              a competitor, and <competitorId>#health beside it
 //	g#<GTIN-14>       product                     the product that has the gtin
 //	t#<key id>        token                       an API token's record

@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"pricing/shared/board"
+	"pricing/shared/fault"
+	"pricing/shared/meter"
+	"pricing/shared/price"
+)
+
+// Entry is a product's entry in the catalogue.
+type Entry struct {
+	Title        string
+	GTIN         price.GTIN // empty: none
+	MPN          string     // manufacturer's part number; empty: none
+	Brand        string
+	Category     string
+	Tags         []string
+	Own          board.Own
+	Discontinued bool
+}
+
+func (e Entry) equal(other Entry) bool {
+	tags := slices.Equal(e.Tags, other.Tags)
+	return tags && e.Title == other.Title && e.GTIN == other.GTIN && e.MPN == other.MPN && e.Brand == other.Brand &&
+		e.Category == other.Category && e.Own == other.Own && e.Discontinued == other.Discontinued
+}
+
+const (
+	productSK          = "product"
+	statusActive       = "active"
+	statusDiscontinued = "discontinued"
+)
+
+func entryItem(productID string, e Entry, version int64) item {
+	it := key(productKey(productID), productSK)
+	it["v"], it["title"], it["own"], it["status"] = number(version), str(e.Title), str(e.Own.Text()), str(statusActive)
+	if e.Discontinued {
+		it["status"] = str(statusDiscontinued)
+	}
+	for name, value := range map[string]string{"gtin": string(e.GTIN), "mpn": e.MPN, "brand": e.Brand, "category": e.Category} {
+		if value != "" {
+			it[name] = str(value)
+		}
+	}
+	if len(e.Tags) > 0 {
+		tags := &types.AttributeValueMemberL{}
+		for _, tag := range e.Tags {
+			tags.Value = append(tags.Value, str(tag))
+		}
+		it["tags"] = tags
+	}
+	return it
+}
+
+func decodeEntry(it item) (e Entry, version int64, err error) {
+	wrap := func(err error) (Entry, int64, error) {
+		return Entry{}, 0, fmt.Errorf("product %s: %w: %w", text(it, "pk"), board.ErrFormat, err)
+	}
+	if version, err = integer(it, "v"); err != nil {
+		return wrap(err)
+	}
+	status := text(it, "status")
+	if version < 1 || status != statusActive && status != statusDiscontinued {
+		return wrap(fmt.Errorf("version %d, status %q", version, status))
+	}
+	e = Entry{Title: text(it, "title"), GTIN: price.GTIN(text(it, "gtin")), MPN: text(it, "mpn"), Brand: text(it, "brand"),
+		Category: text(it, "category"), Discontinued: status == statusDiscontinued}
+	if e.Own, err = board.ParseOwn(text(it, "own")); err != nil {
+		return wrap(err)
+	}
+	if tags, ok := it["tags"].(*types.AttributeValueMemberL); ok {
+		for _, tag := range tags.Value {
+			s, ok := tag.(*types.AttributeValueMemberS)
+			if !ok {
+				return wrap(errors.New("a tag is no text"))
+			}
+			e.Tags = append(e.Tags, s.Value)
+		}
+	}
+	return e, version, nil
+}
+
+// FindEntry returns a product's entry and its version, strongly consistent; NotFound when it is not in the catalogue.
+func (s *Store) FindEntry(ctx context.Context, productID string) (Entry, int64, error) {
+	it, err := s.find(ctx, productKey(productID), productSK, true)
+	if err != nil {
+		return Entry{}, 0, fmt.Errorf("find product: %w", err)
+	}
+	return decodeEntry(it)
+}
+
+// PutEntry stores a product's entry, then its own prices beside the board, and returns the version it has now. Content
+// equal to what is stored keeps its version, but the prices are put all the same: so a crash between the two is mended
+// by the client's repetition. With match the version has to be that one, else a Precondition fault; a gtin that another
+// product has is a Conflict.
+func (s *Store) PutEntry(ctx context.Context, productID string, e Entry, match int64) (version int64, err error) {
+	for try := 1; ; try++ {
+		version, err = s.putEntry(ctx, productID, e, match)
+		if err == nil {
+			return version, s.SetOwn(ctx, productID, e.Own, version)
+		}
+		if !errors.Is(err, errLost) {
+			return 0, fmt.Errorf("put product: %w", err)
+		}
+		if try == maxWrites {
+			return 0, unavailable("Many clients write this product at once; repeat it.", err)
+		}
+		if err := pause(ctx, try); err != nil {
+			return 0, unavailable("The deadline came near before this could be stored; repeat it.", err)
+		}
+	}
+}
+
+// putEntry is one attempt; errLost when another was first.
+func (s *Store) putEntry(ctx context.Context, productID string, e Entry, match int64) (version int64, err error) {
+	old, version, err := s.FindEntry(ctx, productID)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return 0, err
+	}
+	if match != 0 && match != version {
+		return 0, fault.New(fault.Precondition, fault.CodeVersionConflict, fmt.Sprintf("The product has version %d, not %d.", version, match))
+	}
+	if version > 0 && e.equal(old) {
+		return version, nil
+	}
+	put := &types.Put{TableName: s.table, Item: entryItem(productID, e, version+1), ConditionExpression: aws.String("attribute_not_exists(pk)")}
+	if version > 0 {
+		put.ConditionExpression, put.ExpressionAttributeValues = aws.String("v = :old"), item{":old": number(version)}
+	}
+	writes := []types.TransactWriteItem{{Put: put}}
+	mine := item{":id": str(productID)}
+	if e.GTIN != old.GTIN && old.GTIN != "" {
+		writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{TableName: s.table, Key: key(gtinKey(old.GTIN), productSK),
+			ConditionExpression: aws.String("attribute_not_exists(pk) OR productId = :id"), ExpressionAttributeValues: mine}})
+	}
+	taking := -1 // which of the writes takes a gtin
+	if e.GTIN != old.GTIN && e.GTIN != "" {
+		it := key(gtinKey(e.GTIN), productSK)
+		it["productId"] = str(productID)
+		taking = len(writes)
+		writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: s.table, Item: it,
+			ConditionExpression: aws.String("attribute_not_exists(pk) OR productId = :id"), ExpressionAttributeValues: mine}})
+	}
+	// One kind of write for every case: a product is put seldom, and a transaction of one item costs two units.
+	out, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal})
+	if err == nil {
+		meter.Add(ctx, meter.Counts{Calls: 1})
+		for _, c := range out.ConsumedCapacity {
+			meter.Add(ctx, meter.Counts{WriteUnits: aws.ToFloat64(c.CapacityUnits)})
+		}
+		return version + 1, nil
+	}
+	failed := s.failed(ctx, "put product", err)
+	var canceled *types.TransactionCanceledException
+	if !errors.As(err, &canceled) || !lostRace(canceled) {
+		return 0, failed
+	}
+	reason := func(i int) string { return aws.ToString(canceled.CancellationReasons[i].Code) }
+	if taking >= 0 && taking < len(canceled.CancellationReasons) && reason(taking) == "ConditionalCheckFailed" && reason(0) == "None" {
+		return 0, fault.New(fault.Conflict, fault.CodeGTINInUse, "Another product has the gtin "+string(e.GTIN)+".")
+	}
+	return 0, errLost
+}

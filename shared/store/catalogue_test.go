@@ -1,0 +1,151 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/board"
+	"pricing/shared/fault"
+	"pricing/shared/price"
+	"pricing/shared/store"
+	"pricing/shared/storetest"
+)
+
+const gtin, otherGTIN = price.GTIN("06291041500213"), price.GTIN("00012345678905")
+
+func entry(minor int64, g price.GTIN) store.Entry {
+	return store.Entry{Title: "Kettle", GTIN: g, MPN: "K-1", Brand: "Otto", Category: "kitchen", Tags: []string{"a", "b"},
+		Own: board.Own{Price: price.Money{Minor: minor, Currency: "USD"}}}
+}
+
+// byGTIN is the product that an observation of the gtin is stored under.
+func byGTIN(t *testing.T, s *store.Store, g price.GTIN, minute int) string {
+	t.Helper()
+	sub := seen("", "bigmart", at(minute), 100)
+	sub.GTIN = g
+	v := record(t, s, at(5000), sub)[0]
+	if v.Err != nil {
+		return fault.Of(v.Err).Code
+	}
+	return v.ProductID
+}
+
+func TestStore_PutEntry(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	register(t, s, "bigmart")
+	put := func(id string, e store.Entry, match int64) int64 {
+		t.Helper()
+		version, err := s.PutEntry(t.Context(), id, e, match)
+		require.NoError(t, err)
+		got, found, err := s.FindEntry(t.Context(), id)
+		require.NoError(t, err)
+		assert.Equal(t, e, got)
+		assert.Equal(t, version, found)
+		p, err := s.Product(t.Context(), id, false)
+		require.NoError(t, err)
+		assert.True(t, p.Catalogued)
+		assert.Equal(t, e.Own, p.Own)
+		return version
+	}
+	_, _, err := s.FindEntry(t.Context(), "P1")
+	require.True(t, fault.Is(err, fault.NotFound))
+	assert.Equal(t, int64(1), put("P1", entry(100, gtin), 0))
+	assert.Equal(t, int64(1), put("P1", entry(100, gtin), 0), "equal content keeps its version")
+	assert.Equal(t, int64(2), put("P1", entry(200, gtin), 1))
+	_, err = s.PutEntry(t.Context(), "P1", entry(300, gtin), 1)
+	assert.Equal(t, fault.CodeVersionConflict, fault.Of(err).Code)
+	assert.Equal(t, "P1", byGTIN(t, s, gtin, 1))
+
+	_, err = s.PutEntry(t.Context(), "P2", entry(100, gtin), 0)
+	assert.Equal(t, fault.CodeGTINInUse, fault.Of(err).Code)
+	_, _, err = s.FindEntry(t.Context(), "P2")
+	assert.True(t, fault.Is(err, fault.NotFound), "nothing of it is stored")
+
+	assert.Equal(t, int64(3), put("P1", entry(200, otherGTIN), 0))
+	assert.Equal(t, fault.CodeUnknownGTIN, byGTIN(t, s, gtin, 2), "the old gtin is free")
+	assert.Equal(t, "P1", byGTIN(t, s, otherGTIN, 3))
+	assert.Equal(t, int64(1), put("P2", entry(100, gtin), 0))
+	assert.Equal(t, "P2", byGTIN(t, s, gtin, 4))
+	discontinued := entry(200, "")
+	discontinued.Discontinued, discontinued.Tags = true, nil
+	assert.Equal(t, int64(4), put("P1", discontinued, 0))
+	assert.Equal(t, fault.CodeUnknownGTIN, byGTIN(t, s, otherGTIN, 5))
+}
+
+func TestRace_Entries(t *testing.T) {
+	t.Parallel()
+	t.Run("two put one product", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		happened := r.when("TransactWriteItems", "", func() storetest.Action {
+			_, err := r.quick.PutEntry(t.Context(), racers, entry(100, gtin), 0)
+			require.NoError(t, err)
+			return storetest.Pass
+		})
+		version, err := r.slow.PutEntry(t.Context(), racers, entry(200, gtin), 0)
+		require.NoError(t, err)
+		assert.True(t, happened())
+		assert.Equal(t, int64(2), version)
+		p, err := r.quick.Product(t.Context(), racers, false)
+		require.NoError(t, err)
+		assert.Equal(t, int64(200), p.Own.Price.Minor)
+	})
+	t.Run("two products take one gtin", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		happened := r.when("TransactWriteItems", "", func() storetest.Action {
+			_, err := r.quick.PutEntry(t.Context(), "other", entry(100, gtin), 0)
+			require.NoError(t, err)
+			return storetest.Pass
+		})
+		_, err := r.slow.PutEntry(t.Context(), racers, entry(200, gtin), 0)
+		assert.Equal(t, fault.CodeGTINInUse, fault.Of(err).Code)
+		assert.True(t, happened())
+		assert.Equal(t, "other", byGTIN(t, r.quick, gtin, 1))
+	})
+	t.Run("a crash between the entry and its prices is mended by repeating", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.at = func(c storetest.Call) storetest.Action {
+			if c.Operation == "UpdateItem" {
+				return storetest.Drop
+			}
+			return storetest.Pass
+		}
+		_, err := r.slow.PutEntry(t.Context(), racers, entry(100, gtin), 0)
+		require.True(t, fault.Is(err, fault.Unavailable))
+		version, err := r.quick.PutEntry(t.Context(), racers, entry(100, gtin), 0)
+		require.NoError(t, err)
+		assert.Equal(t, int64(1), version)
+		p, err := r.quick.Product(t.Context(), racers, false)
+		require.NoError(t, err)
+		assert.Equal(t, int64(100), p.Own.Price.Minor)
+	})
+	t.Run("the answer is lost", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		happened := r.when("TransactWriteItems", "", func() storetest.Action { return storetest.DropAnswer })
+		version, err := r.slow.PutEntry(t.Context(), racers, entry(100, gtin), 0)
+		require.NoError(t, err)
+		assert.True(t, happened())
+		assert.Equal(t, int64(1), version)
+	})
+	t.Run("an older version's prices arrive after a newer one's", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		happened := r.when("UpdateItem", "board", func() storetest.Action {
+			_, err := r.quick.PutEntry(t.Context(), racers, entry(200, gtin), 0)
+			require.NoError(t, err)
+			return storetest.Pass
+		})
+		_, err := r.slow.PutEntry(t.Context(), racers, entry(100, gtin), 0)
+		require.NoError(t, err)
+		assert.True(t, happened())
+		p, err := r.quick.Product(t.Context(), racers, false)
+		require.NoError(t, err)
+		assert.Equal(t, int64(200), p.Own.Price.Minor)
+	})
+}
