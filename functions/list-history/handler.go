@@ -166,16 +166,18 @@ type written struct {
 	From   int64  `json:"f"`
 	To     int64  `json:"u"`
 	Millis int64  `json:"t"`
-	Key    string `json:"k"` // the offer key's text
+	Key    string `json:"k"` // the offer key's text; empty: between rows
 	Source string `json:"s"`
 }
 
 func positionOf(row board.Row, w store.Window) position { return position{w.From, w.To, &row} }
 
 func (at position) text() string {
-	text, _ := json.Marshal(written{ // plain data
-		From: int64(at.from), To: int64(at.to), Millis: int64(at.row.Entry.ObservedAt), Key: board.KeyText(at.row.Key), Source: at.row.Entry.Source.ID,
-	})
+	w := written{From: int64(at.from), To: int64(at.to), Millis: int64(at.row.Entry.ObservedAt), Source: at.row.Entry.Source.ID}
+	if at.row.Key != (price.OfferKey{}) {
+		w.Key = board.KeyText(at.row.Key)
+	}
+	text, _ := json.Marshal(w) // plain data
 	return string(text)
 }
 
@@ -184,9 +186,12 @@ func parsePosition(productID, cursor string) (position, error) {
 	if err := json.Unmarshal([]byte(cursor), &at); err != nil {
 		return position{}, fmt.Errorf("parse cursor: %w", err)
 	}
-	key, err := board.ParseKey(productID, at.Key)
-	if err != nil {
-		return position{}, fmt.Errorf("parse cursor: %w", err)
+	var key price.OfferKey
+	if at.Key != "" {
+		var err error
+		if key, err = board.ParseKey(productID, at.Key); err != nil {
+			return position{}, fmt.Errorf("parse cursor: %w", err)
+		}
 	}
 	entry := board.Entry{ObservedAt: price.Timestamp(at.Millis), Source: price.Source{ID: at.Source}}
 	return position{price.Timestamp(at.From), price.Timestamp(at.To), &board.Row{Key: key, Entry: entry}}, nil

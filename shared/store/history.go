@@ -26,7 +26,7 @@ func (w Window) matches(key price.OfferKey) bool { return w.Match == nil || w.Ma
 // Page is a part of a window's rows, in order. It may hold fewer than the limit, even none, and yet not be the last.
 type Page struct {
 	Rows []board.Row
-	Next *board.Row // to continue after; nil: nothing follows
+	Next *board.Row // to continue after, a row or, with an empty key, a moment between rows; nil: nothing follows
 }
 
 // History returns the next page of a window. Observations that left the retention are the caller's to exclude by From.
@@ -176,7 +176,7 @@ func (p *page) close() {
 		p.take(p.from, to)
 		p.from = to + 1
 	}
-	p.full = p.candidates() > p.window.Limit || p.read > segmentsAPage && len(p.rows) > 0
+	p.full = p.candidates() > p.window.Limit || p.read > segmentsAPage
 }
 
 // finish takes what is left, unless the page is full already.
@@ -238,7 +238,7 @@ func (p *page) known() bool {
 	})
 }
 
-// page cuts the rows to the limit. The next page begins behind the last row that was judged, shown or not.
+// page cuts the rows to the limit. The next page begins behind the last row shown, or with the months that were not taken.
 func (p *page) page() Page {
 	var out Page
 	for _, row := range p.rows {
@@ -253,8 +253,11 @@ func (p *page) page() Page {
 		}
 		out.Rows = append(out.Rows, row)
 	}
-	if p.full {
-		out.Next = &p.rows[len(p.rows)-1]
+	switch {
+	case p.full && p.window.Descending: // an empty key comes before all others of its millisecond
+		out.Next = &board.Row{Entry: board.Entry{ObservedAt: p.to + 1}}
+	case p.full:
+		out.Next = &board.Row{Entry: board.Entry{ObservedAt: p.from}}
 	}
 	return out
 }

@@ -173,6 +173,46 @@ func TestStore_History_ReadsNoMoreMonthsThanItNeeds(t *testing.T) {
 	}
 }
 
+// A filter that matches nothing, or next to nothing, must not make one request read a whole long history.
+func TestStore_History_APageEndsThoughItHasNoRows(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	register(t, s, "bigmart", "shopx")
+	const rounds, hours = 500, 20 // over 14 months
+	for n := range rounds {
+		var in []price.Submission
+		for i := range 6 {
+			sub := seen("P1", "bigmart", at(n*hours*60+i), int64(n))
+			sub.Observation.Terms.Promotion = price.Promotion{Present: true, Label: strings.Repeat("x", 110) + fmt.Sprint(n*6+i), ValidThrough: price.NoTime}
+			in = append(in, sub)
+		}
+		if n == 0 || n == rounds/2 {
+			in = append(in, seen("P1", "shopx", at(n*hours*60), int64(n)))
+		}
+		record(t, s, at((n+1)*hours*60), in...)
+	}
+	for _, w := range []store.Window{
+		{}, {Changes: true}, {Descending: true}, {Changes: true, Descending: true},
+	} {
+		for competitor, want := range map[string]int{"nobody": 0, "shopx": 2} {
+			w.From, w.To, w.Limit, w.After = at(0), at(rounds*hours*60), 10, nil
+			w.Match = func(k price.OfferKey) bool { return k.CompetitorID == competitor }
+			pages, rows := 0, 0
+			for {
+				page, err := s.History(t.Context(), "P1", w)
+				require.NoError(t, err)
+				rows += len(page.Rows)
+				if pages++; page.Next == nil {
+					break
+				}
+				w.After = page.Next
+			}
+			assert.Equal(t, want, rows, "%s, changes %v, descending %v", competitor, w.Changes, w.Descending)
+			assert.Greater(t, pages, 1)
+		}
+	}
+}
+
 func TestStore_History_AKeyOfNoKnownForm(t *testing.T) {
 	t.Parallel()
 	client, table := storetest.Table(t)

@@ -34,6 +34,9 @@ func GTINPartition(g price.GTIN) string { return gtinKey(g) }
 // CompetitorsPartition is where all competitors stand, for Inspect.
 func CompetitorsPartition() string { return competitorsKey }
 
+// TokensPartition is where the key ids of all tokens are listed, for Inspect.
+func TokensPartition() string { return tokensKey }
+
 // TokenPartition is where a token's record stands, for Inspect.
 func TokenPartition(keyID string) string { return tokenPrefix + keyID }
 
@@ -91,6 +94,8 @@ func describe(it item, urls map[board.URLHash]string) ([]string, error) {
 		return []string{"gtin of product " + text(it, "productId")}, nil
 	case kind == "t" && sk == "token":
 		return describeToken(name, it)
+	case pk == tokensKey:
+		return []string{"listed; its record stands under " + tokenPrefix + sk}, nil
 	case pk == competitorsKey && strings.HasSuffix(sk, healthSuffix):
 		received, observed, err := decodeHealth(it)
 		return []string{fmt.Sprintf("last received %s, last observed %s", received, observed)}, err
@@ -188,12 +193,16 @@ func describeListing(it item) ([]string, error) {
 	if err := decodeListing(it, urls); err != nil {
 		return nil, err
 	}
+	taken, err := integer(it, listingBytes)
+	if err != nil {
+		return nil, err
+	}
 	var lines []string
-	for hash, url := range urls {
-		lines = append(lines, hex.EncodeToString(hash[:])+" "+url)
+	for hash := range urls {
+		lines = append(lines, hex.EncodeToString(hash[:])+" since "+text(it, entryName(hash))) // yymmdd url
 	}
 	slices.Sort(lines)
-	return lines, nil
+	return append([]string{fmt.Sprintf("%d urls in %d bytes", len(urls), taken)}, lines...), nil
 }
 
 func describeToken(keyID string, it item) ([]string, error) {

@@ -44,7 +44,11 @@ func parseBoardKey(sk string) (board.Shard, error) {
 	if !ok {
 		return board.Shard{}, fmt.Errorf("%w: sort key %q", board.ErrFormat, sk)
 	}
-	return board.ParseShard(label)
+	shard, err := board.ParseShard(label)
+	if err == nil && shard.N == 0 { // the whole board's label is that of its segments
+		return shard, fmt.Errorf("%w: sort key %q", board.ErrFormat, sk)
+	}
+	return shard, err
 }
 
 // directory is what the item "board" says beside, or instead of, a board.

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"strconv"
 	"strings"
@@ -25,15 +24,16 @@ import (
 // only the hash. Entries are added before the board that names them and never replaced, so neither order nor
 // repetition nor a crash can harm; an entry that is missing reads as null.
 //
-// A new url costs a write of its whole item, so an item is small. What does not fit where a product's urls go first
-// goes to one of many others: those who read take them all, and an entry may stand in any.
+// A new url costs a write of its whole item, so an item is small. What does not fit where a product's urls go first is
+// tried in a few of 64 others: those who read take them all, and an entry may stand in any.
 const (
-	listingBytes = "c"       // how many bytes its entries take
-	listingLimit = 2 * 1024  // an item takes no more than these
-	listingChunk = 100       // most entries a call, for the limit on the length of an expression (4 KB)
-	listingFull  = time.Hour // how long a full item is not asked again, since being refused costs as much as a write
-	mostListings = 10_000    // full items remembered
-	dayLayout    = "060102"
+	listingBytes  = "c"       // how many bytes its entries take
+	listingLimit  = 2 * 1024  // an item takes fewer than these
+	listingChunk  = 100       // most entries a call, for the limit on the length of an expression (4 KB)
+	listingProbes = 8         // of the others, before a url is left out
+	roomKnown     = time.Hour // how long an item is not asked for more than it had room for: a refusal costs as much as a write
+	mostRooms     = 10_000    // items remembered
+	dayLayout     = "060102"
 )
 
 // listingKey returns the sort key of the item that takes a url of a product in n shards.
@@ -64,85 +64,68 @@ func decodeListing(it item, urls map[board.URLHash]string) error {
 	return nil
 }
 
-// list adds urls to a product's listing. Those for which no item has room are left out.
+// list adds urls to a product's listing. Those for which no item that is tried has room are left out.
 func (s *Store) list(ctx context.Context, productID string, shards int, urls map[board.URLHash]string, now price.Timestamp) error {
-	for _, n := range []int{shards, board.MaxShards} {
+	entries := make(map[board.URLHash]string, len(urls))
+	for hash, url := range urls {
+		entries[hash] = now.Time().Format(dayLayout) + " " + url
+	}
+	for probe := 0; probe <= listingProbes && len(entries) > 0; probe++ {
 		byItem := map[string]map[board.URLHash]string{}
-		for hash, url := range urls {
-			sk := listingKey(hash, n)
+		for hash, entry := range entries {
+			sk := listingKey(hash, shards)
+			if probe > 0 {
+				hash[0] += byte(probe - 1)
+				sk = listingKey(hash, board.MaxShards)
+				hash[0] -= byte(probe - 1)
+			}
 			if byItem[sk] == nil {
 				byItem[sk] = map[board.URLHash]string{}
 			}
-			byItem[sk][hash] = url
+			byItem[sk][hash] = entry
 		}
-		urls = map[board.URLHash]string{}
 		for sk, wanted := range byItem {
-			rest, err := s.listIn(ctx, key(productKey(productID), sk), wanted, now)
+			listed, err := s.listIn(ctx, key(productKey(productID), sk), wanted)
 			if err != nil {
 				return err
 			}
-			maps.Copy(urls, rest)
+			for _, hash := range listed {
+				delete(entries, hash)
+			}
 		}
 	}
 	return nil
 }
 
-// listIn adds entries to one item and returns those that it has no room for. urls is used up.
-func (s *Store) listIn(ctx context.Context, at item, urls map[board.URLHash]string, now price.Timestamp) (rest map[board.URLHash]string, err error) {
+// listIn adds those entries to an item that it has room for and returns their hashes, with those that are there already.
+func (s *Store) listIn(ctx context.Context, at item, entries map[board.URLHash]string) (listed []board.URLHash, err error) {
 	name := text(at, "pk") + " " + text(at, "sk")
-	for len(urls) > 0 {
-		if s.fullListings.has(name, s.now()) {
-			return urls, nil
-		}
+	for {
+		room := s.rooms.of(name, s.now())
 		chunk, bytes := map[board.URLHash]string{}, 0
-		for hash, url := range urls {
-			entry := now.Time().Format(dayLayout) + " " + url
-			if len(chunk) > 0 && (len(chunk) == listingChunk || bytes+len(entry) > listingLimit) {
-				break
+		for hash, entry := range entries {
+			if len(chunk) < listingChunk && bytes+len(entry) < room {
+				chunk[hash], bytes = entry, bytes+len(entry)
 			}
-			chunk[hash], bytes = entry, bytes+len(entry)
+		}
+		if len(chunk) == 0 {
+			return listed, nil
 		}
 		present, room, err := s.addEntries(ctx, at, chunk, bytes)
-		switch {
-		case err != nil:
-			return nil, err
-		case present == nil: // added
-			for hash := range chunk {
-				delete(urls, hash)
-			}
-			continue
-		}
-		before := len(urls)
-		for hash := range urls {
-			if _, ok := present[entryName(hash)]; ok {
-				delete(urls, hash)
-			}
-		}
-		if len(urls) < before {
-			continue
-		}
-		fits := map[board.URLHash]string{} // nothing was there: there is no room for the whole chunk
-		for hash, entry := range chunk {
-			if len(entry) < room {
-				fits[hash], room = entry, room-len(entry)
-			}
-		}
-		if len(fits) == 0 {
-			s.fullListings.add(name, s.now())
-		}
-		rest = maps.Clone(urls)
-		for hash := range fits {
-			delete(rest, hash)
-			fits[hash] = urls[hash]
-		}
-		left, err := s.listIn(ctx, at, fits, now)
 		if err != nil {
 			return nil, err
 		}
-		maps.Copy(rest, left)
-		return rest, nil
+		if present != nil { // refused: some are there, or there is no room for all
+			s.rooms.note(name, room, s.now())
+			chunk = entries
+		}
+		for hash := range chunk {
+			if _, there := present[entryName(hash)]; there || present == nil {
+				listed = append(listed, hash)
+				delete(entries, hash)
+			}
+		}
 	}
-	return nil, nil
 }
 
 func entryName(hash board.URLHash) string { return base64.RawURLEncoding.EncodeToString(hash[:]) }
@@ -185,24 +168,33 @@ func (s *Store) addEntries(ctx context.Context, at item, entries map[board.URLHa
 	return refused.Item, listingLimit - int(taken), nil
 }
 
-// recent remembers keys for a while. The zero value is empty; it is safe for concurrent use.
-type recent struct {
+// rooms remembers for a while how many bytes listing items had room for when they refused more: it only gets less. The
+// zero value knows nothing; it is safe for concurrent use.
+type rooms struct {
 	mu    sync.Mutex
-	since map[string]time.Time
+	known map[string]knownRoom
 }
 
-func (r *recent) has(key string, now time.Time) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	since, ok := r.since[key]
-	return ok && now.Sub(since) < listingFull
+type knownRoom struct {
+	bytes int
+	since time.Time
 }
 
-func (r *recent) add(key string, now time.Time) {
+// of returns the room that an item is known to have at most.
+func (r *rooms) of(name string, now time.Time) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.since == nil || len(r.since) >= mostListings {
-		r.since = map[string]time.Time{}
+	if k, ok := r.known[name]; ok && now.Sub(k.since) < roomKnown {
+		return k.bytes
 	}
-	r.since[key] = now
+	return listingLimit
+}
+
+func (r *rooms) note(name string, bytes int, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == nil || len(r.known) >= mostRooms {
+		r.known = map[string]knownRoom{}
+	}
+	r.known[name] = knownRoom{bytes, now}
 }

@@ -2,10 +2,12 @@ package store_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -44,16 +46,20 @@ func TestStore_Record_AListingThatIsFull(t *testing.T) {
 	put(0)
 	assert.Contains(t, url(), at(0).String())
 	const most = 64*4 + 4 // urls as long as these in all items of a listing
-	minute, missing := 1, 0
-	for ; missing < 20 && minute < 6*most; minute++ {
-		units := put(minute).WriteUnits
-		assert.LessOrEqual(t, units, 8.0, "at the worst two refusals, an entry, the board and segments")
+	minute, missing, firstMissing, units := 1, 0, 0, 0.0
+	for ; missing < 60 && minute < 6*most; minute++ {
+		units += put(minute).WriteUnits
 		if missing++; url() != "" {
 			missing = 0
+		} else if firstMissing == 0 {
+			firstMissing = minute
 		}
 	}
-	assert.Equal(t, 20, missing, "a missing entry reads as none")
+	assert.Equal(t, 60, missing, "a missing entry reads as none")
+	assert.Greater(t, firstMissing, most*2/3, "the items are well filled before one is left out")
+	assert.Less(t, units/float64(minute), 6.0, "a board, an entry and what was refused on the way")
 	assert.Len(t, history(t, s, "P1"), minute, "nothing of the history is lost")
+	t.Logf("first missing %d of %d, %.1f units each", firstMissing, most, units/float64(minute))
 	assert.LessOrEqual(t, put(minute).Calls, 3, "the board's read and write, and a segment now and then: a full listing is not asked again")
 	now = now.Add(2 * time.Hour)
 	_, err = s.Competitors(t.Context())
@@ -67,8 +73,8 @@ func TestStore_Record_ManyNewURLsAtOnce(t *testing.T) {
 	s := storetest.New(t)
 	register(t, s, "bigmart")
 	in := sellers(300, 1)
-	for i := range in {
-		in[i].Observation.URL = fmt.Sprintf("https://bigmart.example/%d/%s", i, strings.Repeat("x", 100))
+	for i := range in { // of all lengths that are allowed, 80 KB together
+		in[i].Observation.URL = fmt.Sprintf("https://bigmart.example/%d/%s", i, strings.Repeat("x", i*3/2))
 	}
 	record(t, s, at(100), in...)
 	record(t, s, at(100), sellers(300, 2)...) // divides
@@ -80,4 +86,69 @@ func TestStore_Record_ManyNewURLsAtOnce(t *testing.T) {
 			require.NotEmpty(t, product.URLs[row.Entry.URL])
 		}
 	}
+}
+
+func TestRace_Listings(t *testing.T) {
+	t.Parallel()
+	with := func(seller, minute int, url string) []price.Submission {
+		in := observed(seller, minute)
+		in[0].Observation.URL = url
+		return in
+	}
+	taken := func(r *race) (bytes, entries int) {
+		for _, it := range r.items("listing") {
+			n, ok := it["c"].(*types.AttributeValueMemberN)
+			require.True(r.t, ok)
+			c, err := strconv.Atoi(n.Value)
+			require.NoError(r.t, err)
+			bytes += c
+			entries += len(it) - 3
+		}
+		return bytes, entries
+	}
+	const a, b = "https://bigmart.example/a", "https://bigmart.example/b"
+	bytes := len("yymmdd " + a)
+	t.Run("two writers add to one item, one of them the other's url too", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		happened := r.when("UpdateItem", "listing", func() storetest.Action {
+			r.write(r.quick, with(0, 1, a)...)
+			return storetest.Pass
+		})
+		r.write(r.slow, append(with(1, 1, a), with(2, 1, b)...)...)
+		assert.True(t, happened())
+		n, entries := taken(r)
+		assert.Equal(t, 2, entries)
+		assert.Equal(t, 2*bytes, n, "no byte is counted twice")
+		r.settled()
+	})
+	t.Run("the answer is lost", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		happened := r.when("UpdateItem", "listing", func() storetest.Action { return storetest.DropAnswer })
+		r.write(r.slow, with(0, 1, a)...)
+		assert.True(t, happened())
+		n, entries := taken(r)
+		assert.Equal(t, 1, entries)
+		assert.Equal(t, bytes, n)
+		r.settled()
+	})
+	t.Run("an addition arrives late", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		var late func()
+		r.at = func(c storetest.Call) storetest.Action {
+			if c.Operation == "UpdateItem" && c.Item == "listing" && late == nil {
+				late = c.Send
+				return storetest.Drop
+			}
+			return storetest.Pass
+		}
+		r.write(r.slow, with(0, 1, a)...)
+		all := r.items("")
+		require.NotNil(t, late)
+		late()
+		assert.Equal(t, all, r.items(""))
+		r.settled()
+	})
 }

@@ -207,6 +207,23 @@ func TestRace_TwoWriters(t *testing.T) {
 	})
 }
 
+func TestRace_LookUpsAreDroppedWhenAnotherWasFirst(t *testing.T) {
+	t.Parallel()
+	r := newRace(t)
+	r.write(r.quick, observed(0, 1)...)
+	next := r.untilFlushDue(3)
+	r.write(r.quick, observed(0, next)...)
+	happened := r.when("UpdateItem", "board", func() storetest.Action { // it has looked up, and found nothing
+		assert.Equal(t, []string{"late"}, r.write(r.quick, observed(0, 2)...))
+		n := r.untilFlushDue(next + 1)
+		r.write(r.quick, observed(0, n)...)
+		return storetest.Pass
+	})
+	assert.Equal(t, []string{"duplicate"}, r.write(r.slow, observed(0, 2)...))
+	assert.True(t, happened())
+	r.settled()
+}
+
 func TestRace_Division(t *testing.T) {
 	t.Parallel()
 	t.Run("a writer's board is divided", func(t *testing.T) {
@@ -237,6 +254,41 @@ func TestRace_Division(t *testing.T) {
 		})
 		r.write(r.slow, sellers(14, 5)...)
 		assert.True(t, happened())
+		r.settled()
+	})
+	t.Run("another is first at a shard whose history stands in every generation", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		require.NoError(t, r.quick.SetOwn(t.Context(), racers, board.Own{}, 1))
+		for minute := 1; r.shards() < 2 || len(r.items("seg#2026-07#"+fmt.Sprint(r.shards())+".")) == 0; minute++ {
+			r.fill(14, minute)
+			require.Less(t, minute, 60)
+		}
+		before := r.shards()
+		for minute := 60; r.shards() == before; minute++ {
+			r.fill(90, minute)
+			require.Less(t, minute, 70)
+		}
+		r.write(r.quick, sellers(90, 80)...)
+		happened := r.when("UpdateItem", "board", func() storetest.Action {
+			r.write(r.quick, sellers(90, 81)...)
+			return storetest.Pass
+		})
+		in := sellers(14, 82) // makes it write
+		for minute := 1; minute < 20; minute++ {
+			in = append(in, sellers(14, minute)...)
+		}
+		verdicts := record(t, r.slow, at(5000), in...)
+		r.sent = append(r.sent, in...)
+		assert.True(t, happened())
+		sent := map[string]bool{}
+		for _, o := range r.sent[:len(r.sent)-len(in)] {
+			sent[o.Observation.ID()] = true
+		}
+		for i, v := range verdicts {
+			require.Equal(t, sent[in[i].Observation.ID()], v.Outcome() == "duplicate", "%s at %s: %s", in[i].Observation.Key.SellerID, in[i].Observation.ObservedAt, v.Outcome())
+			require.True(t, v.Catalogued)
+		}
 		r.settled()
 	})
 	t.Run("a product is divided while it is read", func(t *testing.T) {

@@ -51,7 +51,7 @@ type Store struct {
 	now         func() time.Time
 	competitors competitorCache
 
-	fullListings recent // product id, space, sort key
+	rooms rooms // of listing items, by their keys with a space between
 }
 
 // New returns a store on a client's table.

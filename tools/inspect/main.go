@@ -3,6 +3,7 @@
 //	go run ./tools/inspect -table pricing-dev -product ZU-1042
 //	go run ./tools/inspect -table pricing-dev -gtin 6291041500213
 //	go run ./tools/inspect -table pricing-dev -competitors
+//	go run ./tools/inspect -table pricing-dev -tokens
 //	go run ./tools/inspect -table pricing-dev -token 0123456789abcdef
 //
 // It talks to the table with the AWS_* variables of its environment; AWS_ENDPOINT_URL_DYNAMODB names another engine.
@@ -44,6 +45,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	product := flags.String("product", "", "print what is stored of this `productId`")
 	gtin := flags.String("gtin", "", "print what is stored of this `GTIN`")
 	competitors := flags.Bool("competitors", false, "print competitors and the health of their feeds")
+	tokens := flags.Bool("tokens", false, "print the key ids of all tokens")
 	token := flags.String("token", "", "print the record of the token with this `key id`")
 	if err := flags.Parse(args); err != nil {
 		return flag.ErrHelp // flags has told
@@ -65,11 +67,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	if *competitors {
 		partitions = append(partitions, store.CompetitorsPartition())
 	}
+	if *tokens {
+		partitions = append(partitions, store.TokensPartition())
+	}
 	if *token != "" {
 		partitions = append(partitions, store.TokenPartition(*token))
 	}
 	if len(partitions) == 0 {
-		return errors.New("say what to print: -product, -gtin, -competitors or -token")
+		return errors.New("say what to print: -product, -gtin, -competitors, -tokens or -token")
 	}
 	s := tablestore.Open(*table, getenv)
 	undecoded := 0

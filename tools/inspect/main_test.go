@@ -55,7 +55,7 @@ func TestRun(t *testing.T) {
 		NotBefore: start.Time(), Expires: start.Time().Add(24 * time.Hour), Active: true}))
 
 	for name, args := range map[string][]string{
-		"product": {"-product", "ZU-1042"}, "gtin": {"-gtin", "6291041500213"}, "competitors": {"-competitors"}, "token": {"-token", "0123456789abcdef"},
+		"product": {"-product", "ZU-1042"}, "gtin": {"-gtin", "6291041500213"}, "competitors": {"-competitors"}, "token": {"-token", "0123456789abcdef"}, "tokens": {"-tokens"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := inspected(t, table, args...)
@@ -139,7 +139,7 @@ func TestRun_Faults(t *testing.T) {
 		args []string
 		want string
 	}{
-		"nothing named":       {nil, "say what to print: -product, -gtin, -competitors or -token"},
+		"nothing named":       {nil, "say what to print: -product, -gtin, -competitors, -tokens or -token"},
 		"nothing stored":      {[]string{"-product", "NOPE"}, "nothing is stored under p#NOPE"},
 		"a gtin that is none": {[]string{"-gtin", "6291041500214"}, "-gtin: "},
 	} {
