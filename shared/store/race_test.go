@@ -259,6 +259,7 @@ func TestRace_Division(t *testing.T) {
 	t.Run("another is first at a shard whose history stands in every generation", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
+		r.twice = true
 		require.NoError(t, r.quick.SetOwn(t.Context(), racers, board.Own{}, 1))
 		for minute := 1; r.shards() < 2 || len(r.items("seg#2026-07#"+fmt.Sprint(r.shards())+".")) == 0; minute++ {
 			r.fill(14, minute)
