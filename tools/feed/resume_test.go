@@ -234,7 +234,7 @@ func TestResume_refused(t *testing.T) {
 	kept = bytes.Replace(kept, []byte("amount-precision"), []byte("another-precisio"), 1)
 	require.NoError(t, os.WriteFile(file+".rejected.ndjson", kept, 0o600))
 	a.again(third)
-	o = run(t.Context(), t, a, nil, file)
+	o = run(t.Context(), t, a, nil, "-in-flight", "1", file)
 	assert.Contains(t, o.stderr, "rejected.ndjson is no longer what it was")
 	assert.Zero(t, o.summary.Before)
 	assert.Equal(t, want, refused(t, file))
