@@ -41,12 +41,14 @@ func (s *Store) History(ctx context.Context, productID string, w Window) (Page, 
 		return Page{}, err
 	}
 	p := page{window: w, product: product, from: w.From, to: w.To}
-	if w.After != nil {
-		if w.Descending {
-			p.to = min(p.to, w.After.Entry.ObservedAt)
-		} else {
-			p.from = max(p.from, w.After.Entry.ObservedAt)
-		}
+	switch {
+	case w.After == nil:
+	case !w.Descending:
+		p.from = max(p.from, w.After.Entry.ObservedAt)
+	case w.After.Key == price.OfferKey{}: // comes before all of its millisecond, which may begin a month that is done
+		p.to = min(p.to, w.After.Entry.ObservedAt-1)
+	default:
+		p.to = min(p.to, w.After.Entry.ObservedAt)
 	}
 	if p.from > p.to {
 		return Page{}, nil

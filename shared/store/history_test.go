@@ -213,6 +213,45 @@ func TestStore_History_APageEndsThoughItHasNoRows(t *testing.T) {
 	}
 }
 
+// A month with more segments than a page reads is passed all the same.
+func TestStore_History_ALargeMonthIsPassed(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	register(t, s, "bigmart")
+	var minutes []int
+	for n := range 500 {
+		minutes = append(minutes, n*60) // in July
+	}
+	for n := range 10 {
+		minutes = append(minutes, -30*24*60+n*60, 30*24*60+n*60) // in June and August
+	}
+	slices.Sort(minutes)
+	for _, minute := range minutes {
+		var in []price.Submission
+		for i := range 8 {
+			sub := seen("P1", "bigmart", at(minute+i), int64(i))
+			sub.Observation.Terms.Promotion = price.Promotion{Present: true, Label: strings.Repeat("x", 110) + fmt.Sprint(minute+i), ValidThrough: price.NoTime}
+			in = append(in, sub)
+		}
+		record(t, s, at(minute+10), in...)
+	}
+	for _, w := range []store.Window{{}, {Changes: true}, {Descending: true}, {Changes: true, Descending: true}} {
+		w.From, w.To, w.Limit = at(-40*24*60), at(40*24*60), 1000
+		w.Match = func(price.OfferKey) bool { return false }
+		pages := 0
+		for {
+			page, err := s.History(t.Context(), "P1", w)
+			require.NoError(t, err)
+			if pages++; page.Next == nil {
+				break
+			}
+			require.Less(t, pages, 10, "no progress: changes %v, descending %v", w.Changes, w.Descending)
+			w.After = page.Next
+		}
+		assert.Greater(t, pages, 1, "July fills a page")
+	}
+}
+
 func TestStore_History_AKeyOfNoKnownForm(t *testing.T) {
 	t.Parallel()
 	client, table := storetest.Table(t)
