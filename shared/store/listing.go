@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"pricing/shared/board"
-	"pricing/shared/meter"
 	"pricing/shared/price"
 )
 
@@ -75,9 +73,9 @@ func (s *Store) list(ctx context.Context, productID string, shards int, urls map
 		for hash, entry := range entries {
 			sk := listingKey(hash, shards)
 			if probe > 0 {
-				hash[0] += byte(probe - 1)
-				sk = listingKey(hash, board.MaxShards)
-				hash[0] -= byte(probe - 1)
+				next := hash
+				next[0] += byte(probe - 1)
+				sk = listingKey(next, board.MaxShards)
 			}
 			if byItem[sk] == nil {
 				byItem[sk] = map[board.URLHash]string{}
@@ -156,16 +154,16 @@ func (s *Store) addEntries(ctx context.Context, at item, entries map[board.URLHa
 		return nil, 0, nil
 	}
 	failed := s.failed(ctx, "update listing", err)
-	var refused *types.ConditionalCheckFailedException
-	if !errors.As(err, &refused) || refused.Item == nil {
+	var lost *types.ConditionalCheckFailedException
+	if !errors.As(err, &lost) || lost.Item == nil {
 		return nil, 0, failed
 	}
-	taken, err := integer(refused.Item, listingBytes)
+	taken, err := integer(lost.Item, listingBytes)
 	if err != nil {
 		return nil, 0, fmt.Errorf("listing %s: %w: %w", text(at, "pk"), board.ErrFormat, err)
 	}
-	meter.Add(ctx, meter.Counts{WriteUnits: math.Ceil(float64(taken) / kilobyte)}) // billed, though the error has no figure
-	return refused.Item, listingLimit - int(taken), nil
+	refusedWrite(ctx, int(taken))
+	return lost.Item, listingLimit - int(taken), nil
 }
 
 // rooms remembers for a while how many bytes listing items had room for when they refused more: it only gets less. The

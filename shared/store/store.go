@@ -21,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"sync"
 	"time"
@@ -189,6 +190,13 @@ func read(ctx context.Context, c *types.ConsumedCapacity) {
 
 func wrote(ctx context.Context, c *types.ConsumedCapacity) {
 	count(ctx, c, func(m *meter.Counts) *float64 { return &m.WriteUnits })
+}
+
+// refusedWrite counts a conditional write that was refused: it is billed by the item's size in bytes like one that was not,
+// though DynamoDB's error has no figure.
+func refusedWrite(ctx context.Context, size int) {
+	const unit = 1024
+	meter.Add(ctx, meter.Counts{WriteUnits: math.Ceil(float64(size) / unit)})
 }
 
 func count(ctx context.Context, c *types.ConsumedCapacity, units func(*meter.Counts) *float64) {

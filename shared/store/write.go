@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	mathrand "math/rand/v2"
 	"sync"
 	"time"
@@ -15,7 +14,6 @@ import (
 
 	"pricing/shared/board"
 	"pricing/shared/fault"
-	"pricing/shared/meter"
 	"pricing/shared/price"
 )
 
@@ -297,8 +295,6 @@ func (s *Store) month(ctx context.Context, productID string, m board.Month, shar
 	return segments, err
 }
 
-const kilobyte = 1024 // what a write unit covers
-
 // errLost is a board update that another writer came before.
 var errLost = errors.New("the board was written by another")
 
@@ -336,8 +332,8 @@ func (s *Store) updateBoard(ctx context.Context, old, next board.Board) (current
 		wrote(ctx, out.ConsumedCapacity)
 		return nil, nil
 	case errors.As(err, &lost):
-		_ = s.failed(ctx, "update board", err)                                                                // counts the call
-		meter.Add(ctx, meter.Counts{WriteUnits: math.Ceil(float64(max(old.Size(), next.Size())) / kilobyte)}) // billed, though the error has no figure
+		_ = s.failed(ctx, "update board", err) // counts the call
+		refusedWrite(ctx, max(old.Size(), next.Size()))
 		switch {
 		case lost.Item == nil && next.Shard.N > 0: // missing, not empty
 			return &stored{shard: next.Shard}, errLost
