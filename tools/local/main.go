@@ -14,7 +14,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -90,7 +89,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if t.API == nil {
 		return fmt.Errorf("%s: has no AWS::Serverless::Api", o.template)
 	}
-	listener, err := net.Listen("tcp", o.addr)
+	listener, err := apigateway.Listen(o.addr)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return fmt.Errorf("%s is in use: end what listens there or choose another port", o.addr)
@@ -132,7 +131,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.template, err)
 	}
-	server := &http.Server{Handler: gateway, ReadHeaderTimeout: 10 * time.Second}
+	server := apigateway.Server(gateway)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	url := "http://" + listener.Addr().String()
@@ -179,9 +178,20 @@ func banner(terminal *lineWriter, t *samtemplate.Template, url string, w workspa
 		width = max(width, len(m.Path))
 	}
 	for _, m := range t.API.Methods {
-		terminal.println(fmt.Sprintf("  %-7s %-*s  %s", m.HTTPMethod, width, m.Path, m.Function))
+		terminal.println(fmt.Sprintf("  %-7s %-*s  %s", m.HTTPMethod, width, m.Path, target(m)))
 	}
 	terminal.println("Serving " + url + " (Ctrl-C ends it); functions log to " + filepath.Join(relative(w.dir), "log.ndjson"))
+}
+
+// target names what answers a method.
+func target(m samtemplate.Method) string {
+	switch m.Integration.Type {
+	case samtemplate.HTTPProxy:
+		return m.Integration.URI
+	case samtemplate.Mock:
+		return "mock"
+	}
+	return m.Integration.Function
 }
 
 func relative(path string) string {

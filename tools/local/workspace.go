@@ -137,18 +137,10 @@ func newFunctions(w workspace, binaries map[string]string, endpoint string, log 
 		}
 		fs.pools[id] = lambdaruntime.New(lambdaruntime.Function{
 			Name: f.Name, ARN: arn, Binary: binaries[id], Directory: w.root, Environment: environment(f, endpoint),
-			Timeout: f.Timeout, Concurrency: reserved(f), Log: functionLog{fs.log, id},
+			Timeout: f.Timeout, Concurrency: f.Concurrency, Log: functionLog{fs.log, id},
 		})
 	}
 	return fs
-}
-
-// reserved is nil when the template reserves nothing.
-func reserved(f samtemplate.Function) *int {
-	if f.Concurrency == 0 {
-		return nil
-	}
-	return &f.Concurrency
 }
 
 // Invoke calls a function by its logical id.

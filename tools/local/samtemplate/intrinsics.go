@@ -2,7 +2,9 @@ package samtemplate
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -253,6 +255,9 @@ func (r *resolver) ref(name, path string) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: there is no parameter or resource %s", path, name)
 	}
+	if resource["Type"] == "AWS::Serverless::Api" {
+		return apiID(name), nil
+	}
 	if property, ok := nameProperties[fmt.Sprint(resource["Type"])]; ok {
 		if v, err := r.property(name, property); err != nil || v != nil {
 			return v, err
@@ -302,6 +307,20 @@ func (r *resolver) attribute(id, attribute, path string) (any, error) {
 	}
 	place := fmt.Sprintf("%v:%v", r.pseudo["AWS::Region"], r.pseudo["AWS::AccountId"])
 	return "arn:aws:" + fmt.Sprintf(format, place) + fmt.Sprint(name), nil
+}
+
+// resources returns the ids of the resources whose condition holds.
+func (r *resolver) resources() []string {
+	all, _ := r.template["Resources"].(map[string]any)
+	var ids []string
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		resource, _ := all[id].(map[string]any)
+		if condition, ok := resource["Condition"].(string); ok && !r.conditions[condition] { // evaluated with the resource
+			continue
+		}
+		ids = append(ids, id)
+	}
+	return ids
 }
 
 func (r *resolver) resource(id string) (map[string]any, bool) {
