@@ -63,7 +63,7 @@ func bucket(perSecond *float64, burst *int) *rate.Limiter {
 func settingOf(settings []samtemplate.MethodSetting, m *samtemplate.Method) (found samtemplate.MethodSetting, ok bool) {
 	best := -1
 	for _, s := range settings {
-		exact := strings.ReplaceAll(s.Path, "~1", "/") == m.Path
+		exact := s.Path == settingPath(m.Path)
 		if !exact && s.Path != "/*" && s.Path != "*" || s.Method != "*" && s.Method != m.HTTPMethod {
 			continue
 		}
@@ -79,6 +79,14 @@ func settingOf(settings []samtemplate.MethodSetting, m *samtemplate.Method) (fou
 		}
 	}
 	return found, ok
+}
+
+// settingPath spells a path as stage settings do: a slash, then the path with its own slashes encoded.
+func settingPath(path string) string {
+	if path == "/" {
+		return path
+	}
+	return "/" + strings.ReplaceAll(path, "/", "~1")
 }
 
 // checkLimits asks for the API key where the method needs one, and throttles: usage plan, then stage, then account.

@@ -81,18 +81,18 @@ func readPolicy(api *samtemplate.API) (*policy, error) {
 // check refuses what cannot be judged here.
 func (s statement) check() error {
 	if s.Effect != "Allow" && s.Effect != "Deny" {
-		return fmt.Errorf("Effect: %q is neither Allow nor Deny", s.Effect)
+		return fmt.Errorf("effect %q is neither Allow nor Deny", s.Effect)
 	}
 	for operator, byKey := range s.Condition {
 		base, _ := strings.CutSuffix(operator, "IfExists")
 		if _, ok := operators[base]; !ok {
-			return fmt.Errorf("Condition.%s: is not supported", operator)
+			return fmt.Errorf("condition %s is not supported", operator)
 		}
 		for key, values := range byKey {
 			if strings.HasSuffix(base, "IpAddress") {
 				for _, v := range values {
 					if _, err := prefix(fmt.Sprint(v)); err != nil {
-						return fmt.Errorf("Condition.%s.%s: %w", operator, key, err)
+						return fmt.Errorf("condition %s.%s: %w", operator, key, err)
 					}
 				}
 			}

@@ -1,6 +1,7 @@
 package samtemplate
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -11,9 +12,17 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// maxDepth bounds how deep values lie in each other, and so how long something may go on that refers to itself.
+const maxDepth = 200
+
+var errDeep = errors.New("is nested too deep, or refers to itself")
+
 // parse turns YAML into maps, lists and scalars with every intrinsic function in its long spelling.
-func parse(n *yaml.Node) (any, error) {
-	v, err := parseValue(n)
+func parse(n *yaml.Node, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("line %d: %w", n.Line, errDeep)
+	}
+	v, err := parseValue(n, depth)
 	if err != nil {
 		return nil, err
 	}
@@ -35,16 +44,16 @@ func parse(n *yaml.Node) (any, error) {
 	}
 }
 
-func parseValue(n *yaml.Node) (any, error) {
+func parseValue(n *yaml.Node, depth int) (any, error) {
 	switch n.Kind {
 	case yaml.DocumentNode:
-		return parse(n.Content[0])
+		return parse(n.Content[0], depth+1)
 	case yaml.AliasNode:
-		return parse(n.Alias)
+		return parse(n.Alias, depth+1)
 	case yaml.MappingNode:
 		m := make(map[string]any, len(n.Content)/2)
 		for i := 0; i < len(n.Content); i += 2 {
-			v, err := parse(n.Content[i+1])
+			v, err := parse(n.Content[i+1], depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -54,7 +63,7 @@ func parseValue(n *yaml.Node) (any, error) {
 	case yaml.SequenceNode:
 		list := make([]any, len(n.Content))
 		for i, c := range n.Content {
-			v, err := parse(c)
+			v, err := parse(c, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -82,10 +91,15 @@ type resolver struct {
 	parameters map[string]any
 	pseudo     map[string]any
 	conditions map[string]bool // evaluated so far
+	depth      int             // of resolve within itself
 }
 
 // resolve returns v with every intrinsic function evaluated; path is where v stands, for errors.
 func (r *resolver) resolve(v any, path string) (any, error) {
+	if r.depth++; r.depth > maxDepth {
+		return nil, fmt.Errorf("%.200s: %w", path, errDeep)
+	}
+	defer func() { r.depth-- }()
 	switch v := v.(type) {
 	case map[string]any:
 		if len(v) == 1 {
@@ -121,6 +135,10 @@ func (r *resolver) resolve(v any, path string) (any, error) {
 			}
 		}
 		return out, nil
+	case string:
+		if strings.Contains(v, "{{resolve:") {
+			return nil, fmt.Errorf("%s: dynamic references are not supported; make it a parameter", path)
+		}
 	}
 	return v, nil
 }

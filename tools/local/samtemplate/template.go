@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,7 +93,7 @@ func Parse(text []byte, parameters map[string]string) (*Template, error) {
 	if node.Kind == 0 {
 		return nil, fmt.Errorf("the template is empty")
 	}
-	parsed, err := parse(&node)
+	parsed, err := parse(&node, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +145,7 @@ func Parse(text []byte, parameters map[string]string) (*Template, error) {
 		default:
 			kind := fmt.Sprint(resource["Type"])
 			if slices.Contains(unserved, kind) {
-				return nil, fmt.Errorf("Resources.%s: %s is not supported", id, kind)
+				return nil, fmt.Errorf("%s: %s is not supported", "Resources."+id, kind)
 			}
 			if slices.Contains(undone, kind) {
 				t.Notes = append(t.Notes, fmt.Sprintf("Resources.%s: a %s has no effect here", id, kind))
@@ -170,19 +171,81 @@ func (t *Template) readParameters(r *resolver, given map[string]string) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(declared)) {
-		p, _ := declared[name].(map[string]any)
-		value, ok := any(given[name]), false
-		if _, ok = given[name]; !ok {
-			value, ok = p["Default"]
+		var p parameter
+		if err := decode(declared[name], &p, "Parameters."+name); err != nil {
+			return err
 		}
-		if !ok {
+		text, ok := given[name]
+		switch {
+		case ok:
+		case p.Default == nil:
 			return fmt.Errorf("parameter %s has no default; give it with -param %s=VALUE", name, name)
+		case strings.HasPrefix(p.Type, "AWS::SSM::"):
+			return fmt.Errorf("parameter %s: its value is kept in SSM; give it with -param %s=VALUE", name, name)
+		default:
+			text = fmt.Sprint(p.Default)
 		}
-		if allowed, ok := p["AllowedValues"].([]any); ok && !slices.ContainsFunc(allowed, func(v any) bool { return fmt.Sprint(v) == fmt.Sprint(value) }) {
-			return fmt.Errorf("parameter %s: %v is not one of %v", name, value, allowed)
+		if err := p.check(text); err != nil {
+			return fmt.Errorf("parameter %s: %w", name, err)
 		}
-		r.parameters[name] = value
-		t.Parameters[name] = fmt.Sprint(value)
+		t.Parameters[name] = text
+		r.parameters[name] = text
+		if p.Type == "CommaDelimitedList" || strings.HasPrefix(p.Type, "List<") {
+			var list []any
+			for _, item := range strings.Split(text, ",") {
+				list = append(list, strings.TrimSpace(item))
+			}
+			r.parameters[name] = list
+		}
+	}
+	return nil
+}
+
+// parameter is a declared parameter with what restricts its value.
+type parameter struct {
+	Type           string
+	Default        any
+	AllowedValues  []any
+	AllowedPattern string
+	MinValue       any
+	MaxValue       any
+	MinLength      any
+	MaxLength      any
+}
+
+func (p parameter) check(value string) error {
+	if len(p.AllowedValues) > 0 && !slices.ContainsFunc(p.AllowedValues, func(v any) bool { return fmt.Sprint(v) == value }) {
+		return fmt.Errorf("%s is not one of %v", value, p.AllowedValues)
+	}
+	if p.AllowedPattern != "" {
+		pattern, err := regexp.Compile("^(?:" + p.AllowedPattern + ")$")
+		if err != nil {
+			return fmt.Errorf("AllowedPattern: %w", err)
+		}
+		if !pattern.MatchString(value) {
+			return fmt.Errorf("%q does not match %s", value, p.AllowedPattern)
+		}
+	}
+	size := float64(len(value))
+	if p.Type == "Number" {
+		var err error
+		if size, err = strconv.ParseFloat(value, 64); err != nil {
+			return fmt.Errorf("%q is no number", value)
+		}
+		p.MinLength, p.MaxLength = p.MinValue, p.MaxValue
+	}
+	for _, bound := range []struct {
+		limit any
+		sign  float64
+		what  string
+	}{{p.MinLength, 1, "less"}, {p.MaxLength, -1, "more"}} {
+		if bound.limit == nil {
+			continue
+		}
+		limit, err := strconv.ParseFloat(fmt.Sprint(bound.limit), 64)
+		if err == nil && (size-limit)*bound.sign < 0 {
+			return fmt.Errorf("%q is %s than %v", value, bound.what, bound.limit)
+		}
 	}
 	return nil
 }
