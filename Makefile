@@ -11,7 +11,7 @@ help: ## list the commands
 run: ddb ## serve the API on http://127.0.0.1:3000 (ADDR, PORT, ENV; RESET=1 starts with no data)
 	@mkdir -p .local/bin
 	@go build -o .local/bin/ ./tools/local ./tools/token
-	@exec .local/bin/local -addr $(ADDR):$(PORT) -env $(ENV) -param HistoryDays=4000 -on-ready tools/token/welcome.sh
+	@exec .local/bin/local -addr $(ADDR):$(PORT) -env $(ENV) -param HistoryDays=4000 -watch -on-ready tools/token/welcome.sh
 
 test: ddb ## run every test on the real engine, race detector included
 	go test -race -shuffle=on -count=1 ./...
