@@ -16,16 +16,15 @@ func environment(f samtemplate.Function, endpoint string) []string {
 	if endpoint != "" {
 		variables["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint
 	}
-	format, level := logging(f)
 	maps.Copy(variables, map[string]string{
 		"_HANDLER": f.Handler, "AWS_REGION": samtemplate.Region, "AWS_DEFAULT_REGION": samtemplate.Region,
 		"AWS_LAMBDA_FUNCTION_NAME": f.Name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(f.MemoryMB), "AWS_LAMBDA_FUNCTION_VERSION": "1",
-		"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/" + f.Name, "AWS_LAMBDA_LOG_STREAM_NAME": "local",
-		"AWS_LAMBDA_LOG_FORMAT": format, "LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime",
+		"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_LAMBDA_LOG_GROUP_NAME": f.Logging.Group, "AWS_LAMBDA_LOG_STREAM_NAME": "local",
+		"AWS_LAMBDA_LOG_FORMAT": f.Logging.Format, "LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime",
 		"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local",
 	})
-	if level != "" {
-		variables["AWS_LAMBDA_LOG_LEVEL"] = level
+	if f.Logging.Level != "" { // none with the format Text
+		variables["AWS_LAMBDA_LOG_LEVEL"] = f.Logging.Level
 	}
 	list := make([]string, 0, len(variables))
 	for name, value := range variables {
@@ -34,6 +33,3 @@ func environment(f samtemplate.Function, endpoint string) []string {
 	slices.Sort(list)
 	return list
 }
-
-// logging is the function's log format and level; no level goes with the format Text.
-func logging(samtemplate.Function) (format, level string) { return "JSON", "INFO" }

@@ -59,18 +59,10 @@ func newFunctions(ctx context.Context, w *workspace, t *samtemplate.Template, en
 		}
 		binary := filepath.Join(out, "bootstrap")
 		config := lambdaruntime.Function{Name: f.Name, ARN: arn, Binary: binary, Directory: out, Environment: environment(f, endpoint),
-			Timeout: f.Timeout, Concurrency: reserved(f), Log: log(id)}
+			Timeout: f.Timeout, Concurrency: f.Concurrency, Log: log(id)}
 		fs.all[id] = &function{source: source{folder: folder, binary: binary}, config: config, pool: lambdaruntime.New(config)}
 	}
 	return fs, fs.build(ids)
-}
-
-// reserved is nil when the template reserves nothing.
-func reserved(f samtemplate.Function) *int {
-	if f.Concurrency == 0 {
-		return nil
-	}
-	return &f.Concurrency
 }
 
 // build builds the functions. The first goes alone: it compiles what the others share with it.

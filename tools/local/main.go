@@ -22,7 +22,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -105,7 +104,7 @@ func main() {
 
 // run serves until ctx ends. Whatever it started has ended when it returns.
 func run(ctx context.Context, o options, out, errOut io.Writer) (err error) {
-	listener, err := net.Listen("tcp", o.addr)
+	listener, err := apigateway.Listen(o.addr)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return fmt.Errorf("%s is in use: end what listens there or choose another port", o.addr)
@@ -145,7 +144,7 @@ func run(ctx context.Context, o options, out, errOut io.Writer) (err error) {
 		return err
 	}
 	p := s.current // as it was at the start
-	httpServer := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	httpServer := apigateway.Server(s)
 	served := make(chan error, 1)
 	go func() { served <- httpServer.Serve(listener) }()
 	url := "http://" + listener.Addr().String()
@@ -193,9 +192,20 @@ func banner(terminal *lineWriter, t *samtemplate.Template, url string, w *worksp
 		width = max(width, len(m.Path))
 	}
 	for _, m := range t.API.Methods {
-		terminal.println(fmt.Sprintf("  %-7s %-*s  %s", m.HTTPMethod, width, m.Path, m.Function))
+		terminal.println(fmt.Sprintf("  %-7s %-*s  %s", m.HTTPMethod, width, m.Path, target(m)))
 	}
 	terminal.println("Serving " + url + " (Ctrl-C ends it); functions log to " + filepath.Join(relative(w.dir), "log.ndjson"))
+}
+
+// target names what answers a method.
+func target(m samtemplate.Method) string {
+	switch m.Integration.Type {
+	case samtemplate.HTTPProxy:
+		return m.Integration.URI
+	case samtemplate.Mock:
+		return "mock"
+	}
+	return m.Integration.Function
 }
 
 func relative(path string) string {

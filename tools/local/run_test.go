@@ -119,17 +119,18 @@ func TestLineWriter_CountsWhatNobodyTook(t *testing.T) {
 }
 
 func TestEnvironment_IsExactly(t *testing.T) {
-	f := samtemplate.Function{Name: "the-name", Handler: "bootstrap", MemoryMB: 256,
+	f := samtemplate.Function{Name: "the-name", Handler: "bootstrap", MemoryMB: 256, Logging: samtemplate.Logging{Format: "JSON", Level: "WARN", Group: "the-group"},
 		Environment: map[string]string{"MINE": "1", "TZ": ":Europe/Berlin", "AWS_REGION": "mars", "AWS_ENDPOINT_URL_DYNAMODB": ""}}
 	want := []string{
 		"AWS_ACCESS_KEY_ID=local", "AWS_DEFAULT_REGION=eu-west-1", "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:1",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "AWS_LAMBDA_FUNCTION_NAME=the-name", "AWS_LAMBDA_FUNCTION_VERSION=1",
-		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/the-name", "AWS_LAMBDA_LOG_LEVEL=INFO",
+		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_GROUP_NAME=the-group", "AWS_LAMBDA_LOG_LEVEL=WARN",
 		"AWS_LAMBDA_LOG_STREAM_NAME=local", "AWS_REGION=eu-west-1", "AWS_SECRET_ACCESS_KEY=local", "AWS_SESSION_TOKEN=local",
 		"LAMBDA_RUNTIME_DIR=/var/runtime", "LAMBDA_TASK_ROOT=/var/task", "LANG=en_US.UTF-8", "MINE=1", "TZ=:Europe/Berlin", "_HANDLER=bootstrap",
 	}
 	assert.Equal(t, want, environment(f, "http://127.0.0.1:1"))
-	f.Environment = nil
+	f.Environment, f.Logging = nil, samtemplate.Logging{Format: "Text"}
+	assert.NotContains(t, strings.Join(environment(f, ""), "\n"), "AWS_LAMBDA_LOG_LEVEL", "text has no level")
 	assert.NotContains(t, strings.Join(environment(f, ""), "\n"), "DYNAMODB", "none without tables")
 }
 

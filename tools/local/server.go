@@ -48,6 +48,9 @@ func (s *server) open() (*deployment, error) {
 	if t.API == nil {
 		return nil, fmt.Errorf("%s: has no AWS::Serverless::Api; -invoke runs a function without one", s.o.template)
 	}
+	for _, note := range t.Notes {
+		s.terminal.println("local: " + note)
+	}
 	p := &deployment{template: t}
 	if p.endpoint, err = s.w.tables(s.ctx, t); err != nil {
 		return nil, err
