@@ -14,7 +14,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 )
 
 // image is what SAM local 1.170 runs functions of provided.al2023 on x86-64 in; with --skip-pull-image it takes the one
@@ -25,12 +27,14 @@ const bridge = "docker0"
 
 // daemon is a Docker daemon: one that ran already, or our own.
 type daemon struct {
-	socket     string
-	client     *http.Client
-	own        *child // nil: it ran already
-	ownBridge  bool
-	ownImage   bool
-	containers []string // of ours, which SAM local may have left
+	socket    string
+	client    *http.Client
+	own       *child // nil: it ran already
+	ownBridge bool
+	ownImage  bool
+
+	mu         sync.Mutex
+	containers []string // of ours
 }
 
 // startDocker returns the daemon that runs, and starts one when there is none.
@@ -170,6 +174,17 @@ func rootFiles(emulator []byte) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), w.Close()
+}
+
+var containerID = regexp.MustCompile(`SAM_CONTAINER_ID: ([0-9a-f]+)`)
+
+// remember notes the containers that SAM local says to have made: when it ends it leaves some at times.
+func (d *daemon) remember(output string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, id := range containerID.FindAllStringSubmatch(output, -1) {
+		d.containers = append(d.containers, id[1])
+	}
 }
 
 // stop leaves nothing of ours behind. It has no context, as it also ends a run that was interrupted.

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// invoked are events whose answer needs no data and holds at any time, one of each function at least.
+// invoked are events whose answer needs no data and holds at any time.
 var invoked = []string{
 	"get-health/ok", "put-competitor/created", "list-competitors/bad-limit", "list-offers/unknown-product", "list-history/unknown-product",
 	"record-observation/everything-wrong", "record-observations/no-items",
@@ -141,6 +141,7 @@ func (t *test) invoke(ctx context.Context, function, event string) ([]byte, erro
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
+	t.docker.remember(stderr.String())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %s", function, err, stderr.String())
 	}

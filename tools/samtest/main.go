@@ -55,6 +55,10 @@ func run(ctx context.Context, out io.Writer) int {
 	}
 	t := &test{out: out}
 	err := t.run(ctx)
+	if ctx.Err() != nil {
+		_, _ = fmt.Fprintln(out, "samtest: interrupted")
+		return 1
+	}
 	for _, failure := range t.failures {
 		_, _ = fmt.Fprintln(out, "FAILED:", failure)
 	}
@@ -175,7 +179,10 @@ func (t *test) compare(ctx context.Context, tables *engine.Engine) error {
 	}
 	t.step("start", start, fmt.Sprintf("tools/local %d times, sam local start-api", starts))
 	start = time.Now()
-	known := t.differences()
+	known, err := t.differences()
+	if err != nil {
+		return err
+	}
 	t.askSame(ctx, sam, local, faithful)
 	rows := t.askDifferent(ctx, sam, local, known.usual)
 	t.step("compare", start, fmt.Sprintf("%d requests answered alike", len(faithful)))
@@ -199,7 +206,7 @@ func (t *test) compare(ctx context.Context, tables *engine.Engine) error {
 	rows = append(rows, t.askDifferent(ctx, sam, local, known.outage)...)
 	printTable(t.out, "known differences of SAM local", rows)
 	printTable(t.out, "measured, medians", timingRows(timings))
-	return ctx.Err()
+	return nil
 }
 
 // step tells a step that went well.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -202,9 +201,7 @@ func (t *test) startSAM(ctx context.Context, args ...string) (*side, time.Durati
 	}
 	s.stop = func() {
 		c.stop()
-		for _, id := range containerID.FindAllStringSubmatch(c.output(), -1) {
-			t.docker.containers = append(t.docker.containers, id[1])
-		}
+		t.docker.remember(c.output())
 	}
 	if err := c.ready(ctx, s.answers); err != nil {
 		s.stop()
@@ -212,8 +209,6 @@ func (t *test) startSAM(ctx context.Context, args ...string) (*side, time.Durati
 	}
 	return s, time.Since(begin), nil
 }
-
-var containerID = regexp.MustCompile(`SAM_CONTAINER_ID: ([0-9a-f]+)`)
 
 // built is where the SAM CLI builds.
 func (t *test) built() string { return filepath.Join(t.root, ".local", "sam-build") }
