@@ -35,7 +35,7 @@ const (
 	noRoute   = `403 "Missing Authentication Token"`
 	noAnswer  = `502 "Internal server error"`
 	gatewayNo = "403 problem forbidden [MissingAuthenticationTokenException]"
-	tooMany   = 50 // requests at once; ThrottleBurst is less
+	tooMany   = 28 // requests at once; ThrottleBurst is less
 )
 
 func (t *test) differences() (known, error) {
@@ -71,7 +71,7 @@ func (t *test) differences() (known, error) {
 			{"the request id of two requests", sameID, "the same", "one each"},
 			{"x-amzn-RequestId of the caller", ownRequestID, "ignored", "taken"},
 			{"headers of the gateway", gatewayHeaders, "none", "x-amzn-RequestId x-amz-apigw-id X-Amzn-Trace-Id"},
-			{fmt.Sprintf("%d requests, ThrottleBurst is 40", tooMany), many(get("/v1/products/ZU-1042/history", "all")), "200 application/json", "429 problem throttled [TooManyRequestsException]"},
+			{fmt.Sprintf("%d requests, ThrottleBurst is 25", tooMany), many(get("/v1/products/ZU-1042/history", "all")), "200 application/json", "429 problem throttled [TooManyRequestsException]"},
 		},
 		outage: []difference{
 			{"the authorizer fails", one(get("/v1/competitors", "late")), noAnswer, "500 problem internal [AuthorizerFailureException]"},

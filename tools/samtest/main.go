@@ -33,7 +33,7 @@ import (
 
 // parameters are the template's, the same on both sides. The throttle is what one row of the known differences needs: no
 // method is asked ThrottleBurst times before it.
-var parameters = []string{"DeployEnv=dev", "HistoryDays=4000", "Architecture=x86_64", "ThrottleRate=1", "ThrottleBurst=40"}
+var parameters = []string{"DeployEnv=dev", "HistoryDays=4000", "Architecture=x86_64", "ThrottleRate=1", "ThrottleBurst=25"}
 
 // The tables. The first has the name that the template gives its table.
 const (
