@@ -46,7 +46,7 @@ build: ## compile everything
 	go build ./...
 
 clean: ## remove what was made here, local data included
-	rm -rf .local .build tools/ddb/node_modules
+	rm -rf .local .build .aws-sam tools/ddb/node_modules
 
 ddb: tools/ddb/node_modules/.package-lock.json # the embedded DynamoDB engine (Linux x86-64; elsewhere set AWS_ENDPOINT_URL_DYNAMODB)
 
