@@ -25,6 +25,11 @@ lint: .local/bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml
 verify: ## check the template: cfn-lint, transform, OpenAPI and models, for every environment
 	go run ./tools/verify
 
+sam-test: ddb ## run the project in the real SAM CLI and compare it with `make run` (root on Debian; half a minute)
+	@mkdir -p .local/bin
+	@go build -o .local/bin/ ./tools/samtest
+	@exec .local/bin/samtest
+
 inspect: ## print what the table of `make run` holds of PRODUCT
 	@. .local/env && go run ./tools/inspect -product "$(PRODUCT)"
 
@@ -52,4 +57,4 @@ tools/ddb/node_modules/.package-lock.json: tools/ddb/package-lock.json
 .local/bin/golangci-lint:
 	GOBIN=$(CURDIR)/.local/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test lint verify inspect mutants bench-capacity fmt build clean ddb
+.PHONY: help run test lint verify sam-test inspect mutants bench-capacity fmt build clean ddb
