@@ -16,6 +16,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -83,10 +84,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "local: unexpected argument", flag.Arg(0))
 		os.Exit(2)
 	}
-	if *environment != "" {
-		o.parameters["DeployEnv"] = *environment
-	} else if _, ok := o.parameters["DeployEnv"]; !ok {
-		o.parameters["DeployEnv"], o.guessed = "dev", true
+	if _, ok := o.parameters["DeployEnv"]; !ok {
+		o.parameters["DeployEnv"], o.guessed = cmp.Or(*environment, "dev"), *environment == ""
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

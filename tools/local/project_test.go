@@ -135,12 +135,19 @@ func scan(from io.Reader, to chan<- string) {
 // get returns status and body.
 func (s *served) get(t testing.TB, path string) (int, string) {
 	t.Helper()
-	resp, err := http.Get(s.url + path)
+	status, body, err := s.fetch(path)
 	require.NoError(t, err)
+	return status, body
+}
+
+func (s *served) fetch(path string) (status int, body string, err error) {
+	resp, err := http.Get(s.url + path)
+	if err != nil {
+		return 0, "", err
+	}
 	defer resp.Body.Close() //nolint:errcheck // read to its end
 	text, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	return resp.StatusCode, string(text)
+	return resp.StatusCode, string(text), err
 }
 
 // says calls a function made of code, wants its text, and returns the id of the process that answered.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -132,6 +133,25 @@ func TestEnvironment_IsExactly(t *testing.T) {
 	f.Environment, f.Logging = nil, samtemplate.Logging{Format: "Text"}
 	assert.NotContains(t, strings.Join(environment(f, ""), "\n"), "AWS_LAMBDA_LOG_LEVEL", "text has no level")
 	assert.NotContains(t, strings.Join(environment(f, ""), "\n"), "DYNAMODB", "none without tables")
+}
+
+// TestStop serves from a shell that is set to build for another machine, and ends it as systems do.
+func TestStop(t *testing.T) {
+	path, _ := binary(t)
+	dir := foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"})
+	t.Setenv("GOOS", "windows")
+	t.Setenv("GOARCH", "arm64")
+	t.Setenv("CGO_ENABLED", "1")
+	g := serve(t, path, dir, "-quiet")
+	status, _, body := g.call(t, "GET", "/A", "", "")
+	require.Equal(t, 200, status, body)
+	running := children(t, g.cmd.Process.Pid)
+	assert.Len(t, running, 1)
+	require.NoError(t, g.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, <-g.done, "exit status 0")
+	for _, pid := range running {
+		assert.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH)
+	}
 }
 
 // piped is a standard input with a text.

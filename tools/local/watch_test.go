@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +39,21 @@ func TestWatch_BuildsTheChangedFunctionOnly(t *testing.T) {
 		a = again
 		assert.Equal(t, b, s.says(t, "B", "b"), "%s: the other stays warm", change.what)
 	}
+	t.Run("for many at once", func(t *testing.T) {
+		edit(t, dir, "a/fn/main.go", code(`"many"`))
+		answers := make(chan string, 16)
+		for range cap(answers) {
+			go func() {
+				_, body, err := s.fetch("/A")
+				answers <- fmt.Sprint(body, err)
+			}()
+		}
+		for range cap(answers) {
+			assert.Contains(t, <-answers, "many ")
+		}
+		edit(t, dir, "a/fn/main.go", code(`"own"`))
+		a = s.says(t, "A", "own")
+	})
 	t.Run("the same text again", func(t *testing.T) {
 		edit(t, dir, "a/fn/main.go", code(`"own"`))
 		assert.Equal(t, a, s.says(t, "A", "own"), "it stays warm")
