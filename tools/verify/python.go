@@ -15,8 +15,9 @@ import (
 
 // report is what lint.py found.
 type report struct {
-	Mistakes []Mistake                             `json:"mistakes"`
-	Bodies   map[string]map[string]json.RawMessage `json:"bodies"` // OpenAPI by environment and logical id
+	Mistakes    []Mistake                             `json:"mistakes"`
+	Bodies      map[string]map[string]json.RawMessage `json:"bodies"`      // OpenAPI by environment and logical id
+	Transformed map[string]json.RawMessage            `json:"transformed"` // templates by environment
 }
 
 // installPython returns the Python that has the packages of requirements.txt, installing them when there is none for
@@ -29,22 +30,28 @@ func installPython(ctx context.Context, root string, log io.Writer) (string, err
 	return python, nil
 }
 
-// lint runs lint.py.
+// lint runs lint.py on a template.
 func lint(ctx context.Context, python, root, template string, environments map[string]map[string]string) (report, error) {
-	input, err := json.Marshal(environments)
+	var r report
+	err := callPython(ctx, python, root, environments, &r, template)
+	return r, err
+}
+
+// callPython runs lint.py, which is given JSON and answers with JSON.
+func callPython(ctx context.Context, python, root string, given, answer any, args ...string) error {
+	input, err := json.Marshal(given)
 	if err != nil {
-		return report{}, fmt.Errorf("run the Python checks: %w", err)
+		return fmt.Errorf("run the Python checks: %w", err)
 	}
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, python, filepath.Join(root, "tools", "verify", "lint.py"), template)
+	cmd := exec.CommandContext(ctx, python, append([]string{filepath.Join(root, "tools", "verify", "lint.py")}, args...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &stdout, &stderr
 	cmd.Env = append(os.Environ(), "AWS_DEFAULT_REGION=eu-west-1") // the transform asks for a region, not for AWS
 	if err := cmd.Run(); err != nil {
-		return report{}, fmt.Errorf("run the Python checks: %w\n%s", err, stderr.String())
+		return fmt.Errorf("run the Python checks: %w\n%s", err, stderr.String())
 	}
-	var r report
-	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
-		return report{}, fmt.Errorf("read what the Python checks found: %w", err)
+	if err := json.Unmarshal(stdout.Bytes(), answer); err != nil {
+		return fmt.Errorf("read what the Python checks found: %w", err)
 	}
-	return r, nil
+	return nil
 }
