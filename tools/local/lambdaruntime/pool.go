@@ -24,7 +24,7 @@ type Function struct {
 	Timeout     time.Duration // of an invocation; the init phase does not count
 	InitTimeout time.Duration // until the first invocation is asked for; 0: DefaultInitTimeout
 	Concurrency *int          // reserved concurrency, 0 refuses every call; nil: none is reserved, DefaultConcurrency holds
-	Log         io.Writer     // gets the children's output, whole lines, from several goroutines; holds the child up while it blocks
+	Log         io.Writer     // gets the children's output by lines (long ones in parts), from several goroutines; holds a child up while it blocks
 }
 
 // What holds for a function that says nothing else.

@@ -102,8 +102,37 @@ func (l lines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func TestRuntimeAPI_Next(t *testing.T) {
-	t.Parallel()
+// rows are what is known of Lambda's Runtime API and its processes.
+var rows = []struct {
+	name  string
+	holds func(*testing.T)
+}{
+	{"4 GET invocation/next: the event, and the headers of the invocation", next},
+	{"4 headers of next: the library takes id, deadline, ARN with the alias, trace id", library},
+	{"4 POST response and POST error: 202, once for each invocation", responseAndError},
+	{"4 POST response: chunked, with trailers when it failed midway; POST error: X-Ray cause; 1.7 a result over 6,291,556 bytes", results},
+	{"4 POST init/error", initError},
+	{"4 POST extension/register, GET extension/event/next: WithEnableSIGTERM", extension},
+	{"4 the environment is what is given and nothing of the shell's", exactEnvironment},
+	{"4 one invocation at a time, more processes up to the reserved concurrency", oneAtATime},
+	{"4 no concurrency at all when 0 is reserved", reservedZero},
+	{"4 a process stays warm", warm},
+	{"4 handler error, panic, exit, timeout", failures},
+	{"4 a panic is answered, then exits: its exit is waited for", panicThenExit},
+	{"4 the integration's timeout comes first: the process runs on", runsOn},
+	{"4 the integration's timeout comes first, in the init phase", runsOnDuringInit},
+	{"4 init", initPhase},
+	{"4 the children end with the gateway", closeEndsAll},
+}
+
+func TestRows(t *testing.T) {
+	t.Setenv("LEAKED", "from the shell")
+	for _, row := range rows {
+		t.Run(row.name, row.holds)
+	}
+}
+
+func next(t *testing.T) {
 	p := lambdaruntime.New(function(t, "raw"))
 	defer p.Close(time.Second)
 	before := time.Now()
@@ -132,8 +161,7 @@ func TestRuntimeAPI_Next(t *testing.T) {
 	assert.Contains(t, seen.AnotherID, "InvalidRequestID")
 }
 
-func TestRuntimeAPI_ResponseAndError(t *testing.T) {
-	t.Parallel()
+func responseAndError(t *testing.T) {
 	p := lambdaruntime.New(function(t, "raw"))
 	defer p.Close(time.Second)
 	invoke := func(event string) ([]byte, error) {
@@ -157,8 +185,7 @@ func TestRuntimeAPI_ResponseAndError(t *testing.T) {
 	assert.NotContains(t, seen.Headers, "Lambda-Runtime-Trace-Id", "none was given")
 }
 
-func TestRuntimeAPI_TheLibrary(t *testing.T) {
-	t.Parallel()
+func library(t *testing.T) {
 	r, cold := call(t, pool(t, nil), `{"text":"a"}`)
 	assert.True(t, cold)
 	assert.Equal(t, "a", r.Text)
@@ -169,8 +196,7 @@ func TestRuntimeAPI_TheLibrary(t *testing.T) {
 	assert.Greater(t, r.Deadline, time.Now().UnixMilli())
 }
 
-func TestRuntimeAPI_Results(t *testing.T) {
-	t.Parallel()
+func results(t *testing.T) {
 	p := pool(t, nil)
 	t.Run("streamed", func(t *testing.T) {
 		result, err := p.Invoke(t.Context(), "r-1", "", []byte(`{"do":"stream","size":3000000}`))
@@ -205,8 +231,7 @@ func TestRuntimeAPI_Results(t *testing.T) {
 	})
 }
 
-func TestRuntimeAPI_InitError(t *testing.T) {
-	t.Parallel()
+func initError(t *testing.T) {
 	f := function(t, "raw")
 	f.Environment = append(f.Environment, "INIT=error")
 	p := lambdaruntime.New(f)
@@ -215,8 +240,7 @@ func TestRuntimeAPI_InitError(t *testing.T) {
 	assert.Equal(t, "Runtime.NoSuchHandler: as told", failed.Error())
 }
 
-func TestRuntimeAPI_ExtensionForSIGTERM(t *testing.T) {
-	t.Parallel()
+func extension(t *testing.T) {
 	tests := map[string]string{"obey": "terminating", "ignore": "ignoring"}
 	for behaviour, want := range tests {
 		t.Run(behaviour, func(t *testing.T) {
@@ -238,8 +262,7 @@ func TestRuntimeAPI_ExtensionForSIGTERM(t *testing.T) {
 	}
 }
 
-func TestPool_Invoke_KeepsAProcessWarm(t *testing.T) {
-	t.Parallel()
+func warm(t *testing.T) {
 	p := pool(t, nil)
 	first, cold := call(t, p, `{}`)
 	assert.True(t, cold)
@@ -251,8 +274,7 @@ func TestPool_Invoke_KeepsAProcessWarm(t *testing.T) {
 	}
 }
 
-func TestPool_Invoke_GivesExactlyTheEnvironment(t *testing.T) {
-	t.Setenv("LEAKED", "from the shell")
+func exactEnvironment(t *testing.T) {
 	r, _ := call(t, pool(t, nil), `{}`)
 	var names []string
 	for _, variable := range r.Environment {
@@ -263,8 +285,7 @@ func TestPool_Invoke_GivesExactlyTheEnvironment(t *testing.T) {
 	assert.Equal(t, []string{"AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_RUNTIME_API", "ONLY"}, names)
 }
 
-func TestPool_Invoke_FailuresCostOneInvocation(t *testing.T) {
-	t.Parallel()
+func failures(t *testing.T) {
 	tests := map[string]struct {
 		event    string
 		wantType string
@@ -300,8 +321,7 @@ type frame struct {
 	Line int
 }
 
-func TestPool_Invoke_WaitsForTheExitAfterAPanic(t *testing.T) {
-	t.Parallel()
+func panicThenExit(t *testing.T) {
 	p := pool(t, func(f *lambdaruntime.Function) { f.Concurrency = new(1) }) // a process not yet gone would be in the way
 	for range 20 {
 		failed := failure(t, p, `{"do":"panic"}`)
@@ -312,8 +332,7 @@ func TestPool_Invoke_WaitsForTheExitAfterAPanic(t *testing.T) {
 	}
 }
 
-func TestPool_Invoke_InitFailures(t *testing.T) {
-	t.Parallel()
+func initPhase(t *testing.T) {
 	t.Run("an exit", func(t *testing.T) {
 		p := pool(t, func(f *lambdaruntime.Function) { f.Environment = append(f.Environment, "BROKEN=exit") })
 		assert.Equal(t, "Runtime.ExitError: RequestId: init Error: Runtime exited with error: exit status 3", failure(t, p, `{}`).Error())
@@ -331,8 +350,7 @@ func TestPool_Invoke_InitFailures(t *testing.T) {
 	})
 }
 
-func TestPool_Invoke_OneAtATimePerProcess(t *testing.T) {
-	t.Parallel()
+func oneAtATime(t *testing.T) {
 	log := make(lines, 10)
 	p := pool(t, func(f *lambdaruntime.Function) { f.Timeout, f.Concurrency, f.Log = 2*time.Second, new(2), log })
 	busy := make(chan error, 2)
@@ -352,15 +370,13 @@ func TestPool_Invoke_OneAtATimePerProcess(t *testing.T) {
 	assert.True(t, cold, "a process that timed out is gone")
 }
 
-func TestPool_Invoke_ReservedConcurrencyOfZero(t *testing.T) {
-	t.Parallel()
+func reservedZero(t *testing.T) {
 	p := pool(t, func(f *lambdaruntime.Function) { f.Concurrency = new(0) })
 	_, err := p.Invoke(t.Context(), "r-1", "", []byte(`{}`))
 	require.ErrorIs(t, err, lambdaruntime.ErrThrottled)
 }
 
-func TestPool_Invoke_RunsOnWhenTheCallerLeaves(t *testing.T) {
-	t.Parallel()
+func runsOn(t *testing.T) {
 	log := make(lines, 10)
 	p := pool(t, func(f *lambdaruntime.Function) { f.Log, f.Concurrency = log, new(1) })
 	before, _ := call(t, p, `{}`)
@@ -387,8 +403,7 @@ func TestPool_Invoke_RunsOnWhenTheCallerLeaves(t *testing.T) {
 	assert.Equal(t, 3, after.Calls)
 }
 
-func TestPool_Invoke_CallerLeavesDuringInit(t *testing.T) {
-	t.Parallel()
+func runsOnDuringInit(t *testing.T) {
 	f := function(t, "raw")
 	f.Environment = append(f.Environment, "INIT=hang")
 	p := lambdaruntime.New(f)
@@ -430,12 +445,16 @@ func TestPool_Invoke_AProcessKilledWhileIdle(t *testing.T) {
 	}, 10*time.Second, time.Millisecond)
 }
 
-func TestPool_Log_TakesWholeLines(t *testing.T) {
+func TestPool_Log_TakesLines(t *testing.T) {
 	t.Parallel()
 	log := make(lines, 10)
 	p := pool(t, func(f *lambdaruntime.Function) { f.Log = log })
-	call(t, p, `{"do":"talk","size":300000}`)
-	assert.Len(t, <-log, 300_000)
+	call(t, p, `{"do":"talk","size":200000}`)
+	assert.Len(t, <-log, 200_000)
+	call(t, p, `{"do":"talk","size":600000}`)
+	assert.Len(t, <-log, 256<<10)
+	assert.Len(t, <-log, 256<<10)
+	assert.Len(t, <-log, 600_000-2*(256<<10))
 }
 
 func TestPool_Replace_TakesTheNextInvocationElsewhere(t *testing.T) {
@@ -465,8 +484,7 @@ func TestPool_Replace_TakesTheNextInvocationElsewhere(t *testing.T) {
 	require.Eventually(t, func() bool { return syscall.Kill(idle.PID, 0) != nil }, 10*time.Second, time.Millisecond)
 }
 
-func TestPool_Close_EndsEveryProcess(t *testing.T) {
-	t.Parallel()
+func closeEndsAll(t *testing.T) {
 	log := make(lines, 10)
 	p := pool(t, func(f *lambdaruntime.Function) { f.Log = log })
 	r, _ := call(t, p, `{}`)

@@ -2,6 +2,7 @@ package lambdaruntime
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -133,16 +134,19 @@ func (p *process) run(cmd *exec.Cmd, started chan<- error) {
 	<-logged
 }
 
+// maxLine is how much of a line the log gets at once; Lambda's logs have the same limit.
+const maxLine = 256 << 10
+
 // log passes the child's output on, line by line.
 func (p *process) log(output io.Reader, done chan<- struct{}) {
 	defer close(done)
-	lines := bufio.NewReaderSize(output, 64<<10)
+	lines := bufio.NewReaderSize(output, maxLine)
 	for {
-		line, err := lines.ReadBytes('\n')
+		line, err := lines.ReadSlice('\n')
 		if len(line) > 0 {
 			_, _ = p.f.Log.Write(line) // a log that cannot be written must not stop the function
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return
 		}
 	}

@@ -110,6 +110,7 @@ type Authorizer struct {
 type APIKey struct {
 	LogicalID string
 	Value     string
+	Made      bool // the template gives no value
 	Enabled   bool
 	Plans     []string // logical ids of the plans it is in
 }
@@ -519,12 +520,13 @@ func readPlans(r *resolver, api *API) error {
 			if err := decode(properties, &key, path); err != nil {
 				return err
 			}
-			if key.Value == "" { // AWS makes a random one; here it is the same at each run
+			made := key.Value == ""
+			if made { // AWS makes a random one; here it is the same at each run
 				key.Value = strings.ToLower(id)
 				key.Value += strings.Repeat("0", max(0, keyLength-len(key.Value)))
 			}
 			ids[id] = len(api.Keys)
-			api.Keys = append(api.Keys, APIKey{LogicalID: id, Value: key.Value, Enabled: key.Enabled == nil || fmt.Sprint(key.Enabled) == "true"})
+			api.Keys = append(api.Keys, APIKey{LogicalID: id, Value: key.Value, Made: made, Enabled: key.Enabled == nil || fmt.Sprint(key.Enabled) == "true"})
 		case "AWS::ApiGateway::UsagePlan":
 			var plan struct {
 				Throttle Throttle

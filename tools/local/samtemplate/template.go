@@ -160,6 +160,13 @@ func Parse(text []byte, parameters map[string]string) (*Template, error) {
 			return nil, err
 		}
 	}
+	if t.API != nil {
+		for _, key := range t.API.Keys {
+			if key.Made {
+				t.Notes = append(t.Notes, "Resources."+key.LogicalID+": its value is "+key.Value+" here")
+			}
+		}
+	}
 	return t, nil
 }
 
