@@ -131,15 +131,24 @@ func serve(t *testing.T, path, root string, args ...string) *gateway {
 	return g
 }
 
-// call sends a request and returns status, headers and body.
+// call sends a JSON body with a bearer token and returns status, headers and body.
 func (g *gateway) call(t *testing.T, method, path, tok, body string) (int, http.Header, string) {
+	t.Helper()
+	headers := map[string]string{"Content-Type": "application/json"}
+	if tok != "" {
+		headers["Authorization"] = "Bearer " + tok
+	}
+	return g.send(t, method, path, headers, body)
+}
+
+// send sends a request and returns status, headers and body.
+func (g *gateway) send(t *testing.T, method, path string, headers map[string]string, body string) (int, http.Header, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, g.url+path, strings.NewReader(body))
 	require.NoError(t, err)
-	if tok != "" {
-		req.Header.Set("Authorization", "Bearer "+tok)
+	for name, value := range headers {
+		req.Header.Set(name, value)
 	}
-	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close() //nolint:errcheck // read to its end

@@ -1,15 +1,23 @@
 """The checks that exist only in Python: cfn-lint, the SAM transform and openapi-spec-validator.
 
     lint.py TEMPLATE < environments.json > report.json
+    lint.py < requests.json > transformed.json
 
 environments.json has the parameter values of each environment: {"dev": {"DeployEnv": "dev"}}. The report has
   mistakes  what the tools said: tool, path (keys from the template's root), what, environment ("" for the source), line
   bodies    by environment and logical id, the OpenAPI body of each REST API as the transform leaves it, with intrinsic
-            functions resolved or replaced by placeholders, for the checks that exist only in Go.
+            functions resolved or replaced by placeholders, for the checks that exist only in Go
+  transformed
+            by environment, the template as the transform leaves it; no entry where the transform refuses it.
 cfn-lint reads both templates because either one hides mistakes: the source's DefinitionBody is opaque to it, and the
 transform drops what it does not know.
+
+Without TEMPLATE it only transforms, many templates in one process: requests.json is a list of {"source": text,
+"parameters": {...}}, transformed.json the list of their templates.
 """
 
+import copy
+import functools
 import json
 import re
 import sys
@@ -48,9 +56,12 @@ def cfn_lint(matches, environment):
     return values or mistakes
 
 
+parse = functools.cache(yaml_parse)  # most of a transform's time
+
+
 def transform(source, parameters):
     """The template as CloudFormation would get it. The code's place does not matter, only that it is in S3."""
-    template = yaml_parse(source)
+    template = copy.deepcopy(parse(source))
     functions = [r for r in template.get("Resources", {}).values() if r.get("Type") == "AWS::Serverless::Function"]
     for section in [f.get("Properties", {}) for f in functions] + [template.get("Globals", {}).get("Function", {})]:
         if "CodeUri" in section:
@@ -121,9 +132,9 @@ def openapi(body, path, environment):
 def main(path, environments):
     source = Path(path).read_text(encoding="utf-8")
     mistakes = cfn_lint(lint_file(Path(path), ManualArgs()), "")
-    bodies = {}
+    bodies, transformed = {}, {}
     if any(m["tool"] == "cfn-lint E0000" for m in mistakes):  # no YAML, nothing more to say
-        return {"mistakes": mistakes, "bodies": bodies}
+        return {"mistakes": mistakes, "bodies": bodies, "transformed": transformed}
     for environment, parameters in environments.items():
         try:
             template = transform(source, parameters)
@@ -135,6 +146,7 @@ def main(path, environments):
         except Exception as error:  # it trusts its input more than a broken template deserves
             mistakes.append(mistake("sam transform", [], f"gives up: {error!r}", environment))
             continue
+        transformed[environment] = template
         mistakes += cfn_lint(lint(json.dumps(template), config=ManualArgs(parameters=[parameters])), environment)
         for logical_id, resource in template["Resources"].items():
             if resource.get("Type") != "AWS::ApiGateway::RestApi" or "Body" not in resource["Properties"]:
@@ -146,8 +158,12 @@ def main(path, environments):
                 mistakes += openapi(body, place, environment)
             except Exception as error:  # such as a reference that leads nowhere
                 mistakes.append(mistake("openapi-spec-validator", place, f"gives up: {error!r}", environment))
-    return {"mistakes": mistakes, "bodies": bodies}
+    return {"mistakes": mistakes, "bodies": bodies, "transformed": transformed}
 
 
 if __name__ == "__main__":
-    json.dump(main(sys.argv[1], json.load(sys.stdin)), sys.stdout)
+    given = json.load(sys.stdin)
+    if len(sys.argv) > 1:
+        json.dump(main(sys.argv[1], given), sys.stdout)
+    else:
+        json.dump([transform(r["source"], r["parameters"]) for r in given], sys.stdout)

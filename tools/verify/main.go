@@ -12,6 +12,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"syscall"
 
 	"pricing/shared/engine"
+	"pricing/tools/verify/rules"
 )
 
 func main() {
@@ -78,5 +80,31 @@ func check(ctx context.Context, template string, log io.Writer) ([]Mistake, erro
 			found = append(found, checkBody(ctx, environment, api, body)...)
 		}
 	}
-	return source.tidy(found, len(environments)), nil
+	own, err := checkRules(source, environments, report.Transformed)
+	if err != nil {
+		return nil, err
+	}
+	return source.tidy(append(found, own...), len(environments)), nil
+}
+
+// checkRules runs the rules that no tool has. A source that is no YAML has none: cfn-lint says so.
+func checkRules(s *source, environments map[string]map[string]string, transformed map[string]json.RawMessage) ([]Mistake, error) {
+	if s.root.Kind == 0 {
+		return nil, nil
+	}
+	all := map[string]rules.Environment{}
+	for name, parameters := range environments {
+		all[name] = rules.Environment{Parameters: parameters, Transformed: transformed[name]}
+	}
+	project, err := rules.New(s.text, all)
+	if err != nil {
+		return nil, err
+	}
+	var found []Mistake
+	for _, m := range project.Check() {
+		found = append(found, Mistake{
+			Path: m.Path, What: m.What, Consequence: m.Rule.Consequence, Mend: m.Rule.Mend, Tool: m.Rule.Name, Environment: m.Environment,
+		})
+	}
+	return found, nil
 }

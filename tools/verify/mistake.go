@@ -17,7 +17,9 @@ type Mistake struct {
 	Line        int      `json:"line"` // 0: not known
 	Path        []string `json:"path"` // keys from the template's root
 	What        string   `json:"what"`
-	Tool        string   `json:"tool"`
+	Consequence string   `json:"-"`           // what happens if it is deployed; empty: the tool does not say
+	Mend        string   `json:"-"`           // how to repair it; empty: the tool does not say
+	Tool        string   `json:"tool"`        // or the rule's name
 	Environment string   `json:"environment"` // empty: any
 }
 
@@ -31,7 +33,13 @@ func (m Mistake) String() string {
 	if len(m.Path) > 0 {
 		b.WriteString(": " + strings.Join(m.Path, "."))
 	}
-	fmt.Fprintf(&b, ": %s (%s", m.What, m.Tool)
+	b.WriteString(": " + m.What)
+	for _, more := range []string{m.Consequence, m.Mend} {
+		if more != "" {
+			b.WriteString("; " + more)
+		}
+	}
+	b.WriteString(" (" + m.Tool)
 	if m.Environment != "" {
 		b.WriteString(", only " + m.Environment)
 	}
@@ -41,6 +49,7 @@ func (m Mistake) String() string {
 // source is the template as written, to say where in it a mistake is.
 type source struct {
 	path string
+	text []byte
 	root yaml.Node // zero: no YAML, which cfn-lint reports
 }
 
@@ -49,7 +58,7 @@ func readSource(path string) (*source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the template: %w", err)
 	}
-	s := &source{path: path}
+	s := &source{path: path, text: text}
 	if yaml.Unmarshal(text, &s.root) != nil {
 		s.root = yaml.Node{}
 	}
@@ -90,10 +99,11 @@ func (s *source) tidy(found []Mistake, environments int) []Mistake {
 	return mistakes
 }
 
-// place names a mistake's place as the source does. What the transform made itself has none: then the path is all.
+// place names a mistake's place as the source does. What the transform made itself (the role of a function) has the
+// line of the resource it was made for, by which it is named.
 func (s *source) place(m *Mistake) {
 	m.File = s.path
-	if m.Tool == "cfn-lint E2900" { // a parameter's value, which the source does not have
+	if m.Tool == "cfn-lint E2900" || m.Tool == "undeclared-parameter" { // a parameter's value, which the source does not have
 		m.File, m.Line = s.configPath(), 0
 		return
 	}
@@ -102,6 +112,11 @@ func (s *source) place(m *Mistake) {
 	}
 	for depth := len(m.Path); m.Line == 0 && depth > 1; depth-- { // a required key that is missing has no line; its parent has
 		if n := s.find(m.Path[:depth]); n != nil {
+			m.Line = n.Line
+		}
+	}
+	for i := 1; m.Line == 0 && len(m.Path) > 1 && i < len(m.Path[1]); i++ {
+		if n := s.find([]string{"Resources", m.Path[1][:len(m.Path[1])-i]}); n != nil && m.Path[0] == "Resources" {
 			m.Line = n.Line
 		}
 	}

@@ -36,6 +36,8 @@ func TestRun(t *testing.T) {
 				}},
 				{"functions/${ListHistoryFunction.Arn}", "functions/${ListHistryFunction.Arn}", []string{
 					"Resources.Api.Properties.DefinitionBody.paths./v1/products/{productId}/history.get.x-amazon-apigateway-integration.uri.Fn::Sub: 'ListHistryFunction' is not one of [...] (cfn-lint E1019)",
+					"Resources.Api.Properties.DefinitionBody.paths./v1/products/{productId}/history.get.x-amazon-apigateway-integration.uri: arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${ListHistryFunction.Arn}:live/invocations invokes no function; " +
+						"the import fails or every call answers 500; write arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}:live/invocations (lambda-uri)",
 				}},
 				// The condition is false here, so it is the second branch that counts.
 				{"{description: 'Alive.'}", "!If [HasAlarmTopic, {description: 'Alive.'}, {}]", []string{
@@ -82,6 +84,21 @@ func TestRun(t *testing.T) {
 			assert.Equal(t, 1, status)
 			assert.Empty(t, stderr.String())
 			assert.ElementsMatch(t, want, lines(stdout.String(), filepath.Dir(path)))
+		})
+	}
+}
+
+// TestRun_Good: neither this project's template nor one that has nothing to do with it has a mistake.
+func TestRun_Good(t *testing.T) {
+	t.Parallel()
+	needPython(t)
+	for _, template := range []string{"../../template.yaml", parcels} {
+		t.Run(template, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr bytes.Buffer
+			assert.Zero(t, run(t.Context(), []string{template}, &stdout, &stderr))
+			assert.Empty(t, stdout.String())
+			assert.Empty(t, stderr.String())
 		})
 	}
 }
@@ -177,9 +194,9 @@ func TestSource_tidy(t *testing.T) {
 		got := s.tidy([]Mistake{{Path: []string{"Resources", "Api", "Type"}, What: "is required"}}, 1)
 		assert.Equal(t, s.path+":2: Resources.Api.Type: is required ()", got[0].String())
 	})
-	t.Run("made by the transform: no line", func(t *testing.T) {
+	t.Run("made by the transform: the line of what it was made for", func(t *testing.T) {
 		got := s.tidy([]Mistake{{Path: []string{"Resources", "ApiStage"}, What: "no", Tool: "x", Environment: "dev"}}, 2)
-		assert.Equal(t, s.path+": Resources.ApiStage: no (x, only dev)", got[0].String())
+		assert.Equal(t, s.path+":2: Resources.ApiStage: no (x, only dev)", got[0].String())
 	})
 	t.Run("long and of several lines", func(t *testing.T) {
 		got := s.tidy([]Mistake{{What: "a\n  b " + strings.Repeat("é", 300)}}, 1)

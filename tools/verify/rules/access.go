@@ -1,0 +1,291 @@
+package rules
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// accessRules are about who may call whom: the gateway a function, a function other services.
+func accessRules() []Rule {
+	return []Rule{
+		{
+			Name: "method-permission", Doc: "For every method that calls a function there is a permission for the gateway to do so.",
+			Consequence: "every call of it answers 500",
+			Mend:        "add an AWS::Lambda::Permission with the SourceArn arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/METHOD/path, path parameters as *",
+			stack: func(s *Stack, report report) {
+				s.each(func(a *api, o operation) {
+					id, _, ok := s.called(o.integration["uri"])
+					if !ok || !o.lambda() || o.integration["credentials"] != nil {
+						return
+					}
+					if !s.permitted(id, a, o.source()) {
+						report(o.under("uri"), "no permission lets %s call %s", o.name(), id)
+					}
+				})
+			},
+		},
+		{
+			Name: "authorizer-permission", Doc: "There is a permission for the gateway to call each authorizer.",
+			Consequence: "every call that needs the authorizer answers 500",
+			Mend:        "add an AWS::Lambda::Permission with the SourceArn arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/authorizers/*",
+			stack: func(s *Stack, report report) {
+				for _, a := range s.apis {
+					for _, au := range a.authorizers() {
+						id, _, ok := s.called(au.fields["authorizerUri"])
+						if !ok || au.fields["authorizerCredentials"] != nil {
+							continue
+						}
+						if !s.permitted(id, a, anAuthorizer) {
+							report(below(au.at, "authorizerUri"), "no permission lets %s call %s", au.name, id)
+						}
+					}
+				}
+			},
+		},
+		{
+			Name: "permission-alias", Doc: "A permission for the gateway is for the very alias that the API calls.",
+			Consequence: "a permission for another qualifier does not count: every call answers 500",
+			Mend:        "write FunctionName: !Ref Function.Alias, or ${Function.Arn}:live",
+			stack: func(s *Stack, report report) {
+				called := map[string][]string{} // by function, the qualifiers it is called by
+				use := func(uri any) {
+					if id, alias, ok := s.called(uri); ok && slices.Contains(s.aliases(id), alias) { // else integration-alias's
+						called[id] = append(called[id], alias)
+					}
+				}
+				for _, a := range s.apis {
+					for _, o := range a.operations {
+						use(o.integration["uri"])
+					}
+					for _, au := range a.authorizers() {
+						use(au.fields["authorizerUri"])
+					}
+				}
+				for _, r := range s.of("AWS::Lambda::Permission") {
+					id, alias, ok := s.function(r.properties["FunctionName"])
+					if ok && r.properties["Principal"] == gatewayPrincipal && len(called[id]) > 0 && !slices.Contains(called[id], alias) {
+						report(r.property("FunctionName"), "it is for %s of %s, the API calls %s", qualifier(alias), id, qualifier(called[id][0]))
+					}
+				}
+			},
+		},
+		{
+			Name: "permission-principal", Doc: "A permission for an API's SourceArn is for apigateway.amazonaws.com to invoke.",
+			Consequence: "the gateway may not call the function: every call answers 500",
+			Mend:        "write Principal: apigateway.amazonaws.com and Action: lambda:InvokeFunction",
+			stack: func(s *Stack, report report) {
+				for _, r := range s.of("AWS::Lambda::Permission") {
+					if !strings.Contains(text(r.properties["SourceArn"]), ":execute-api:") {
+						continue
+					}
+					if principal := text(r.properties["Principal"]); principal != gatewayPrincipal {
+						report(r.property("Principal"), "the principal is %s", principal)
+					}
+					if action := text(r.properties["Action"]); action != "lambda:InvokeFunction" {
+						report(r.property("Action"), "the action is %s", action)
+					}
+				}
+			},
+		},
+		{
+			Name: "permission-source", Doc: "A permission for the gateway has a SourceArn.",
+			Consequence: "any API of any account may call the function",
+			Mend:        "add SourceArn with the API, method and path",
+			stack: func(s *Stack, report report) {
+				for _, r := range s.of("AWS::Lambda::Permission") {
+					if r.properties["Principal"] == gatewayPrincipal && text(r.properties["SourceArn"]) == "" {
+						report(r.property("SourceArn"), "the permission names no API")
+					}
+				}
+			},
+		},
+		{
+			Name: "permission-route", Doc: "A permission for the gateway is for a route or authorizer that calls the function.",
+			Consequence: "the function may be called by a route that nobody looks after, and the route it was meant for answers 500",
+			Mend:        "correct the SourceArn, path parameters as *, or drop the permission",
+			stack: func(s *Stack, report report) {
+				for _, r := range s.of("AWS::Lambda::Permission") {
+					id, _, ok := s.function(r.properties["FunctionName"])
+					if !ok || r.properties["SourceArn"] == nil || r.properties["Principal"] != gatewayPrincipal || object(s.project.source, "Resources", r.id) == nil {
+						continue // one that SAM made of an event is event-route's
+					}
+					used := false
+					call := func(a *api, uri any, source string) {
+						if target, _, ok := s.called(uri); ok && target == id {
+							// A route without permission may be the one this was meant for, and says so itself.
+							used = used || s.permits(r, a, source) || !s.permitted(id, a, source)
+						}
+					}
+					for _, a := range s.apis {
+						for _, o := range a.operations {
+							call(a, o.integration["uri"], o.source())
+						}
+						for _, au := range a.authorizers() {
+							call(a, au.fields["authorizerUri"], anAuthorizer)
+						}
+					}
+					if !used && !s.astray() {
+						report(r.property("SourceArn"), "no route that calls %s matches", id)
+					}
+				}
+			},
+		},
+		{
+			Name: "iam-resource", Doc: "A policy names the resources it is for; only X-Ray has none to name.",
+			Consequence: "whoever gets hold of the function gets at every such resource of the account",
+			Mend:        "name the resource by !GetAtt, a log group with its own name and :*",
+			stack: func(s *Stack, report report) {
+				s.eachStatement(func(at []string, statement map[string]any) {
+					if statement["Effect"] != "Allow" || statement["Resource"] == nil {
+						return
+					}
+					free := true
+					for _, action := range list(statement["Action"]) {
+						free = free && slices.Contains(withoutResources, text(action))
+					}
+					for _, v := range list(statement["Resource"]) {
+						if arn := text(v); !free && wideResource(arn) {
+							report(below(at, "Resource"), "%s is allowed on %s", joined(statement["Action"]), arn)
+						}
+					}
+				})
+			},
+		},
+		{
+			Name: "iam-action", Doc: "A policy names its actions one by one.",
+			Consequence: "the function may do more than its code does, today and with every action that AWS adds",
+			Mend:        "write out the actions that the code calls",
+			stack: func(s *Stack, report report) {
+				s.eachStatement(func(at []string, statement map[string]any) {
+					for _, action := range list(statement["Action"]) {
+						if statement["Effect"] == "Allow" && strings.Contains(text(action), "*") {
+							report(below(at, "Action"), "the action is %s", text(action))
+						}
+					}
+					if statement["Effect"] == "Allow" && statement["NotAction"] != nil {
+						report(below(at, "NotAction"), "everything but %s is allowed", joined(statement["NotAction"]))
+					}
+				})
+			},
+		},
+		{
+			Name: "shared-role", Doc: "Every function has a role of its own.",
+			Consequence: "each of the functions may do what only the other needs",
+			Mend:        "give each function its own role with its own actions",
+			stack: func(s *Stack, report report) {
+				owner := map[string]string{}
+				for _, f := range s.functions() {
+					role := text(f.properties["Role"])
+					if other, ok := owner[role]; ok {
+						report(f.property("Role"), "%s and %s share %s", other, f.id, role)
+						continue
+					}
+					owner[role] = f.id
+				}
+			},
+		},
+	}
+}
+
+const gatewayPrincipal = "apigateway.amazonaws.com"
+
+// withoutResources are the actions that IAM allows on "*" only.
+var withoutResources = []string{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+// anything matches the resource part of an ARN that names nothing: *, table/*, log-group:*.
+var anything = regexp.MustCompile(`^[a-z-]*[/:]?\*`)
+
+func wideResource(arn string) bool {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return arn == "*"
+	}
+	if parts[2] == "s3" { // a bucket's name looks like a type
+		return strings.HasPrefix(parts[5], "*")
+	}
+	return anything.MatchString(parts[5])
+}
+
+func joined(v any) string {
+	var parts []string
+	for _, item := range list(v) {
+		parts = append(parts, text(item))
+	}
+	return strings.Join(parts, " and ")
+}
+
+func qualifier(alias string) string {
+	if alias == "" {
+		return "no alias"
+	}
+	return "the alias " + alias
+}
+
+// permitted reports whether a permission for a function, whatever it is qualified with, matches a call.
+func (s *Stack) permitted(function string, a *api, call string) bool {
+	return slices.ContainsFunc(s.of("AWS::Lambda::Permission"), func(r resource) bool {
+		id, _, ok := s.function(r.properties["FunctionName"])
+		return ok && id == function && s.permits(r, a, call)
+	})
+}
+
+// anAuthorizer is the end of the ARN by which the gateway calls an authorizer.
+const anAuthorizer = "authorizers/id"
+
+// source is the end of the ARN by which the gateway calls a method's function, with any stage.
+func (o operation) source() string {
+	segments := strings.Split(o.path, "/")
+	for i, segment := range segments {
+		if variable(segment) {
+			segments[i] = "*"
+		}
+	}
+	method := strings.ToUpper(o.method)
+	if o.method == "any" {
+		method = "*"
+	}
+	return "STAGE/" + method + strings.Join(segments, "/")
+}
+
+// permits reports whether a permission's SourceArn matches a call: an operation's source, or anAuthorizer.
+func (s *Stack) permits(permission resource, a *api, call string) bool {
+	arn := text(permission.properties["SourceArn"])
+	if arn == "" {
+		return true // any; permission-source has a word on that
+	}
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 || parts[2] != "execute-api" {
+		return false
+	}
+	stages := []string{"STAGE"} // matched by * only
+	for _, stage := range a.stages() {
+		stages = append(stages, "<"+stage.id+">", text(stage.properties["StageName"]))
+	}
+	pattern := glob(parts[5])
+	return slices.ContainsFunc(stages, func(stage string) bool {
+		return pattern.MatchString("<" + a.id + ">/" + strings.Replace(call, "STAGE", stage, 1))
+	})
+}
+
+// glob is IAM's ArnLike: * is any text.
+func glob(pattern string) *regexp.Regexp {
+	return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*") + "$")
+}
+
+// eachStatement calls f for every statement of every policy that grants something to a role, user or group.
+func (s *Stack) eachStatement(f func(at []string, statement map[string]any)) {
+	document := func(at []string, v any) {
+		for i, statement := range list(object(v)["Statement"]) {
+			f(below(at, "Statement", text(i)), object(statement))
+		}
+	}
+	for _, r := range s.of("AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group") {
+		for i, policy := range list(r.properties["Policies"]) {
+			document(r.property("Policies", text(i), "PolicyDocument"), object(policy)["PolicyDocument"])
+		}
+	}
+	for _, r := range s.of("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy") {
+		document(r.property("PolicyDocument"), r.properties["PolicyDocument"])
+	}
+}

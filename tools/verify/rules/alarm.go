@@ -1,0 +1,223 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+)
+
+// alarmRules are about alarms: that they exist, and that they watch something.
+func alarmRules() []Rule {
+	return []Rule{
+		{
+			Name: "alarm-comparison", Doc: "An alarm has a ComparisonOperator.",
+			Consequence: "the deployment fails",
+			Mend:        "add ComparisonOperator, such as GreaterThanThreshold",
+			stack: func(s *Stack, report report) {
+				for _, r := range s.of("AWS::CloudWatch::Alarm") {
+					if text(r.properties["ComparisonOperator"]) == "" {
+						report(r.property("ComparisonOperator"), "%s has no ComparisonOperator", r.id)
+					}
+				}
+			},
+		},
+		{
+			Name: "alarm-dimension", Doc: "An alarm on a metric of AWS names functions, APIs, tables, queues and the like of this stack.",
+			Consequence: "the alarm watches nothing, or another environment, and stays quiet",
+			Mend:        "refer to the resource: !Ref for a function, table or log group, the same text as its Name for an API",
+			stack: func(s *Stack, report report) {
+				s.eachMetric(func(_ resource, m metric) {
+					if !strings.HasPrefix(m.namespace, "AWS/") {
+						return
+					}
+					for i, v := range m.dimensions {
+						d := object(v)
+						if name := text(d["Name"]); !s.dimension(m, name, d["Value"]) {
+							report(below(m.at, "Dimensions", text(i), "Value"), "the dimension %s=%s is of nothing in this stack", name, text(d["Value"]))
+						}
+					}
+				})
+			},
+		},
+		{
+			Name: "errors-alarm", Doc: "Every function but an authorizer has an alarm on its Errors.",
+			Consequence: "nobody hears of crashes and timeouts",
+			Mend:        "add an AWS::CloudWatch::Alarm on AWS/Lambda Errors with the dimension FunctionName",
+			stack: func(s *Stack, report report) {
+				authorizers := s.authorizerFunctions()
+				for _, f := range s.functions() {
+					if !authorizers[f.id] && s.alarm(f, "Errors") == nil {
+						report(f.at(), "%s has no alarm on Errors", f.id)
+					}
+				}
+			},
+		},
+		{
+			Name: "throttles-alarm", Doc: "Every function has an alarm on its Throttles.",
+			Consequence: "nobody hears that callers are refused for want of concurrency",
+			Mend:        "add an AWS::CloudWatch::Alarm on AWS/Lambda Throttles with the dimension FunctionName",
+			stack: func(s *Stack, report report) {
+				for _, f := range s.functions() {
+					if s.alarm(f, "Throttles") == nil {
+						report(f.at(), "%s has no alarm on Throttles", f.id)
+					}
+				}
+			},
+		},
+		{
+			Name: "authorizer-alarm", Doc: "An authorizer has an alarm on a metric filter of its log group.",
+			Consequence: "nobody hears that the authorizer fails and callers get 500",
+			Mend:        "add an AWS::Logs::MetricFilter that counts its own failures, and an alarm on that metric",
+			stack: func(s *Stack, report report) {
+				for id := range s.authorizerFunctions() {
+					if !s.filterAlarm(s.logGroup(s.resources[id])) {
+						report(s.resources[id].at(), "%s has no alarm on a metric filter", id)
+					}
+				}
+			},
+		},
+		{
+			Name: "authorizer-errors-alarm", Doc: "No alarm watches an authorizer's Errors: it answers a bad token with an error.",
+			Consequence: "anyone with a bad token can page the team or roll a deployment back",
+			Mend:        "watch a metric filter on the authorizer's log group instead",
+			stack: func(s *Stack, report report) {
+				for id := range s.authorizerFunctions() {
+					if m := s.alarm(s.resources[id], "Errors"); m != nil {
+						report(m.at, "it watches the Errors of the authorizer %s", id)
+					}
+				}
+			},
+		},
+		{
+			Name: "alarm-silence", Doc: "An alarm on a function's Errors or Throttles takes missing data as good.",
+			Consequence: "a quiet hour, in which Lambda sends no data, raises the alarm or leaves it undecided",
+			Mend:        "write TreatMissingData: notBreaching",
+			stack: func(s *Stack, report report) {
+				guards := s.deploymentAlarms()
+				s.eachMetric(func(alarm resource, m metric) {
+					if m.namespace == "AWS/Lambda" && (m.name == "Errors" || m.name == "Throttles") &&
+						alarm.properties["TreatMissingData"] != "notBreaching" && guards[alarm.id] == "" {
+						report(alarm.property("TreatMissingData"), "missing data is %s", cmpAny(alarm.properties["TreatMissingData"], "missing"))
+					}
+				})
+			},
+		},
+		{
+			Name: "deployment-alarm", Doc: "The alarms of a DeploymentPreference take missing data as good.",
+			Consequence: "the first deployments, which have no data yet, are blocked or rolled back",
+			Mend:        "write TreatMissingData: notBreaching",
+			stack: func(s *Stack, report report) {
+				guards := s.deploymentAlarms()
+				for _, id := range sorted(guards) {
+					if alarm := s.resources[id]; alarm.properties["TreatMissingData"] != "notBreaching" {
+						report(alarm.property("TreatMissingData"), "%s guards the deployment of %s", id, guards[id])
+					}
+				}
+			},
+		},
+	}
+}
+
+// metric is one metric that an alarm watches.
+type metric struct {
+	at              []string
+	namespace, name string
+	dimensions      []any
+}
+
+// eachMetric calls f for every metric of every alarm, whether it stands alone or in a calculation.
+func (s *Stack) eachMetric(f func(alarm resource, m metric)) {
+	for _, r := range s.of("AWS::CloudWatch::Alarm") {
+		read := func(at []string, of map[string]any) {
+			f(r, metric{at: at, namespace: text(of["Namespace"]), name: text(of["MetricName"]), dimensions: list(of["Dimensions"])})
+		}
+		if r.properties["MetricName"] != nil {
+			read(r.property(), r.properties)
+		}
+		for i, v := range list(r.properties["Metrics"]) {
+			if m := object(v, "MetricStat", "Metric"); m != nil {
+				read(r.property("Metrics", text(i), "MetricStat", "Metric"), m)
+			}
+		}
+	}
+}
+
+// alarm returns the metric of an alarm that watches one of Lambda's metrics of a function, or nil.
+func (s *Stack) alarm(f resource, name string) *metric {
+	var found *metric
+	s.eachMetric(func(_ resource, m metric) {
+		if m.namespace == "AWS/Lambda" && m.name == name && slices.ContainsFunc(m.dimensions, func(d any) bool {
+			return object(d)["Name"] == "FunctionName" && f.is(object(d)["Value"], "FunctionName")
+		}) {
+			found = &m
+		}
+	})
+	return found
+}
+
+// filterAlarm reports whether an alarm watches a metric that is counted in a log group.
+func (s *Stack) filterAlarm(group string) bool {
+	watched := false
+	for _, r := range s.of("AWS::Logs::MetricFilter") {
+		if group == "" || !s.resources[group].is(r.properties["LogGroupName"], "LogGroupName") {
+			continue
+		}
+		for _, v := range list(r.properties["MetricTransformations"]) {
+			counted := object(v)
+			s.eachMetric(func(_ resource, m metric) {
+				watched = watched || m.namespace == text(counted["MetricNamespace"]) && m.name == text(counted["MetricName"])
+			})
+		}
+	}
+	return watched
+}
+
+// deploymentAlarms are the alarms that may stop a deployment, with the deployment group they belong to.
+func (s *Stack) deploymentAlarms() map[string]string {
+	guards := map[string]string{}
+	for _, group := range s.of("AWS::CodeDeploy::DeploymentGroup") {
+		for _, v := range list(object(group.properties, "AlarmConfiguration")["Alarms"]) {
+			for _, alarm := range s.of("AWS::CloudWatch::Alarm") {
+				if alarm.is(object(v)["Name"], "AlarmName") {
+					guards[alarm.id] = strings.TrimSuffix(group.id, "DeploymentGroup")
+				}
+			}
+		}
+	}
+	return guards
+}
+
+// dimensionOf are the dimensions whose value is a resource's name: its type, and the property that holds the name.
+var dimensionOf = map[string][2]string{
+	"FunctionName": {"AWS::Lambda::Function", "FunctionName"},
+	"TableName":    {"AWS::DynamoDB::Table", "TableName"},
+	"QueueName":    {"AWS::SQS::Queue", "QueueName"},
+	"TopicName":    {"AWS::SNS::Topic", "TopicName"},
+	"LogGroupName": {"AWS::Logs::LogGroup", "LogGroupName"},
+	"RuleName":     {"AWS::Events::Rule", "Name"},
+	"BucketName":   {"AWS::S3::Bucket", "BucketName"},
+}
+
+// dimension reports whether a dimension of a metric is of something in this stack. Unknown dimensions are.
+func (s *Stack) dimension(m metric, name string, value any) bool {
+	switch {
+	case m.namespace == "AWS/ApiGateway" && name == "ApiName":
+		return slices.ContainsFunc(s.apis, func(a *api) bool { return value == a.name() })
+	case m.namespace == "AWS/ApiGateway" && name == "Stage":
+		return slices.ContainsFunc(s.of("AWS::ApiGateway::Stage"), func(r resource) bool { return r.is(value, "StageName") })
+	case m.namespace == "AWS/ApiGateway" && name == "Resource":
+		return slices.ContainsFunc(s.apis, func(a *api) bool { return a.methods(text(value)) != nil })
+	case m.namespace == "AWS/Lambda" && name == "Resource":
+		id, alias, ok := s.function(value)
+		return ok && (alias == "" || slices.Contains(s.aliases(id), alias))
+	}
+	of, ok := dimensionOf[name]
+	if !ok {
+		return true
+	}
+	return slices.ContainsFunc(s.of(of[0]), func(r resource) bool { return r.is(value, of[1]) })
+}
+
+// name is what the API is called in metrics: its Name, or its title.
+func (a *api) name() any {
+	return cmpAny(a.resource().properties["Name"], object(a.body, "info")["title"])
+}

@@ -1,0 +1,91 @@
+package rules
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// Function is what a template promises of one function, for checks that compare it with the function's code.
+type Function struct {
+	ID        string   // logical id
+	Folder    string   // its CodeUri, relative to the template and without a slash at the end: functions/get-health
+	Actions   []string // of its role on DynamoDB, sorted: dynamodb:GetItem
+	Variables []string // names of its environment variables, sorted
+	Routes    []string // methods that call it, sorted: GET /v1/health; ANY for any method
+	Scheduled bool     // a schedule calls it
+}
+
+// Functions returns the functions of an environment by id, or nil if the transform refuses the template for it.
+func (p *Project) Functions(environment string) []Function {
+	s := p.stacks[environment]
+	if s == nil {
+		return nil
+	}
+	r := newResolver(p.source, p.parameters[environment])
+	var all []Function
+	for _, f := range s.functions() {
+		one := Function{ID: f.id, Actions: s.actions(f), Variables: sorted(object(f.properties, "Environment", "Variables")), Scheduled: s.scheduled(f)}
+		folder := cmpAny(object(p.source, "Resources", f.id, "Properties")["CodeUri"], object(p.source, "Globals", "Function")["CodeUri"])
+		if folder != nil {
+			one.Folder = path.Clean(text(r.resolve(folder)))
+		}
+		s.each(func(_ *api, o operation) {
+			if id, _, ok := s.called(o.integration["uri"]); ok && id == f.id {
+				one.Routes = append(one.Routes, o.name())
+			}
+		})
+		slices.Sort(one.Routes)
+		all = append(all, one)
+	}
+	return all
+}
+
+// actions are what a function's role may do on DynamoDB.
+func (s *Stack) actions(f resource) []string {
+	role := s.role(f.properties["Role"])
+	var actions []string
+	s.eachStatement(func(at []string, statement map[string]any) {
+		owner := s.resources[at[1]]
+		attached := owner.id == role && role != "" || slices.ContainsFunc(list(owner.properties["Roles"]), func(v any) bool { return role != "" && s.role(v) == role }) ||
+			slices.ContainsFunc(list(s.resources[role].properties["ManagedPolicyArns"]), func(v any) bool { return v == "<"+owner.id+">" })
+		if statement["Effect"] != "Allow" || !attached {
+			return
+		}
+		for _, action := range list(statement["Action"]) {
+			if strings.HasPrefix(text(action), "dynamodb:") {
+				actions = append(actions, text(action))
+			}
+		}
+	})
+	slices.Sort(actions)
+	return slices.Compact(actions)
+}
+
+// role returns the logical id of the role that a reference, name or ARN means, or "".
+func (s *Stack) role(v any) string {
+	for _, r := range s.of("AWS::IAM::Role") {
+		if r.is(v, "RoleName") || v == "<"+r.id+".Arn>" {
+			return r.id
+		}
+	}
+	return ""
+}
+
+// scheduled reports whether a schedule's target is the function or an alias of it.
+func (s *Stack) scheduled(f resource) bool {
+	for _, r := range s.of("AWS::Events::Rule", "AWS::Scheduler::Schedule") {
+		targets := list(r.properties["Targets"])
+		if r.kind == "AWS::Scheduler::Schedule" {
+			targets = list(r.properties["Target"])
+		} else if r.properties["ScheduleExpression"] == nil {
+			continue
+		}
+		for _, target := range targets {
+			if id, _, ok := s.function(object(target)["Arn"]); ok && id == f.id {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,185 @@
+package rules
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// production is the environment whose data must not be lost.
+const production = "prod"
+
+// stackRules are about tables, and about environments that must not touch each other.
+func stackRules() []Rule {
+	return []Rule{
+		{
+			Name: "table-recovery", Doc: "Every table has point-in-time recovery.",
+			Consequence: "data that a bug overwrites or deletes is gone",
+			Mend:        "write PointInTimeRecoverySpecification: {PointInTimeRecoveryEnabled: true}",
+			stack: func(s *Stack, report report) {
+				for _, r := range s.of("AWS::DynamoDB::Table") {
+					if !isTrue(object(r.properties, "PointInTimeRecoverySpecification")["PointInTimeRecoveryEnabled"]) {
+						report(r.property("PointInTimeRecoverySpecification"), "%s has no point-in-time recovery", r.id)
+					}
+				}
+			},
+		},
+		{
+			Name: "table-retention", Doc: "Every table outlives its stack and its replacement.",
+			Consequence: "data is deleted with the stack, or when a change replaces the table",
+			Mend:        "write DeletionPolicy: RetainExceptOnCreate (or Retain) and UpdateReplacePolicy: Retain",
+			stack: func(s *Stack, report report) {
+				for _, r := range s.of("AWS::DynamoDB::Table") {
+					if policy := text(r.whole["DeletionPolicy"]); policy != "Retain" && policy != "RetainExceptOnCreate" {
+						report(r.at("DeletionPolicy"), "the DeletionPolicy of %s is %q", r.id, policy)
+					}
+					if policy := text(r.whole["UpdateReplacePolicy"]); policy != "Retain" {
+						report(r.at("UpdateReplacePolicy"), "the UpdateReplacePolicy of %s is %q", r.id, policy)
+					}
+				}
+			},
+		},
+		{
+			Name: "table-protection", Doc: "In production every table has deletion protection.",
+			Consequence: "one wrong command deletes the production table",
+			Mend:        "set DeletionProtectionEnabled to true in production, by a parameter if elsewhere it is false",
+			stack: func(s *Stack, report report) {
+				for _, r := range s.of("AWS::DynamoDB::Table") {
+					if s.environment == production && !isTrue(r.properties["DeletionProtectionEnabled"]) {
+						report(r.property("DeletionProtectionEnabled"), "%s has no deletion protection", r.id)
+					}
+				}
+			},
+		},
+		{
+			Name: "shared-name", Doc: "No two environments give a resource the same physical name.",
+			Consequence: "the second environment cannot be deployed, or both write to one log, metric or alarm",
+			Mend:        "put the environment's parameter into the name",
+			all: func(p *Project, report report) {
+				first := map[string]string{} // the environment that has a name, by type, property and name
+				for _, environment := range sorted(p.stacks) {
+					s := p.stacks[environment]
+					for _, id := range sorted(s.resources) {
+						r := s.resources[id]
+						for _, key := range physicalNames[r.kind] {
+							name := text(r.properties[key])
+							if name == "" {
+								continue
+							}
+							k := strings.Join([]string{r.kind, key, name}, "\x00")
+							if other, ok := first[k]; ok && other != environment {
+								report(r.property(key), "%s and %s both have %s", other, environment, name)
+								continue
+							}
+							first[k] = environment
+						}
+						if r.kind != "AWS::Logs::MetricFilter" {
+							continue
+						}
+						for i, v := range list(r.properties["MetricTransformations"]) {
+							m := object(v)
+							if m["Dimensions"] != nil {
+								continue // may tell the environments apart
+							}
+							k := "metric\x00" + text(m["MetricNamespace"]) + "\x00" + text(m["MetricName"])
+							if other, ok := first[k]; ok && other != environment {
+								report(r.property("MetricTransformations", text(i)), "%s and %s both count %s %s", other, environment, text(m["MetricNamespace"]), text(m["MetricName"]))
+								continue
+							}
+							first[k] = environment
+						}
+					}
+				}
+			},
+		},
+		{
+			Name: "environment-name", Doc: "No name, ARN, URL or variable has an environment's name written into it.",
+			Consequence: "every environment gets the value of that one, and works with its resources",
+			Mend:        "write !Sub with the environment's parameter",
+			source: func(p *Project, report report) {
+				for _, section := range []string{"Globals", "Resources"} {
+					walk(p.source[section], []string{section}, func(at []string, v any) {
+						value, isText := v.(string)
+						if !isText || !p.namesSomething(at, value) {
+							return
+						}
+						for _, word := range words.FindAllString(placeholder.ReplaceAllString(value, "."), -1) {
+							if p.parameters[word] != nil {
+								report(at, "%s is written into %q", word, value)
+								return
+							}
+						}
+					})
+				}
+			},
+		},
+		{
+			Name: "undeclared-parameter", Doc: "samconfig.toml sets only parameters that the template declares.",
+			Consequence: "the deployment fails, or the difference between environments that it stands for is none",
+			Mend:        "declare the parameter or drop the value",
+			source: func(p *Project, report report) {
+				for _, environment := range sorted(p.parameters) {
+					for _, name := range sorted(p.parameters[environment]) {
+						if object(p.source["Parameters"])[name] == nil {
+							report([]string{"Parameters", name}, "%s sets %s, which is not declared", environment, name)
+						}
+					}
+				}
+			},
+		},
+	}
+}
+
+var words = regexp.MustCompile(`[A-Za-z0-9]+`)
+
+// namesSomething reports whether a text of the source is a name by which one resource means another or itself, rather
+// than prose or a word of a schema: a physical name, a stage, an ARN, a URL, or the whole value of a variable or tag.
+func (p *Project) namesSomething(at []string, value string) bool {
+	key := at[len(at)-1]
+	if key == "Fn::Sub" || key == "0" && len(at) > 1 && at[len(at)-2] == "Fn::Sub" {
+		key = at[slices.Index(at, "Fn::Sub")-1]
+	}
+	if strings.Contains(value, " ") {
+		return false
+	}
+	switch {
+	case strings.HasPrefix(value, "arn:"), strings.Contains(value, "://"):
+		return true
+	case key == "StageName", key == "Stage":
+		return !slices.Contains(at, "DefinitionBody")
+	case slices.Contains(at, "Variables"), slices.Contains(at, "Tags"):
+		return p.parameters[value] != nil // the whole
+	}
+	if len(at) > 3 && at[0] == "Resources" && at[2] == "Properties" {
+		kind := text(object(p.source, "Resources", at[1])["Type"])
+		return at[3] == key && (slices.Contains(physicalNames[kind], key) || kind == "AWS::Serverless::Api" && key == "Name" || kind == "AWS::Serverless::Function" && key == "FunctionName")
+	}
+	return false
+}
+
+// physicalNames are the properties that name a resource for the whole account, or in what the account shows of it.
+var physicalNames = map[string][]string{
+	"AWS::ApiGateway::ApiKey":           {"Name", "Value"},
+	"AWS::ApiGateway::RestApi":          {"Name"},
+	"AWS::ApiGateway::UsagePlan":        {"UsagePlanName"},
+	"AWS::CloudWatch::Alarm":            {"AlarmName"},
+	"AWS::CloudWatch::CompositeAlarm":   {"AlarmName"},
+	"AWS::CloudWatch::Dashboard":        {"DashboardName"},
+	"AWS::CodeDeploy::Application":      {"ApplicationName"},
+	"AWS::CodeDeploy::DeploymentConfig": {"DeploymentConfigName"},
+	"AWS::DynamoDB::Table":              {"TableName"},
+	"AWS::Events::EventBus":             {"Name"},
+	"AWS::Events::Rule":                 {"Name"},
+	"AWS::IAM::ManagedPolicy":           {"ManagedPolicyName"},
+	"AWS::IAM::Role":                    {"RoleName"},
+	"AWS::Kinesis::Stream":              {"Name"},
+	"AWS::Lambda::Function":             {"FunctionName"},
+	"AWS::Logs::LogGroup":               {"LogGroupName"},
+	"AWS::S3::Bucket":                   {"BucketName"},
+	"AWS::SNS::Topic":                   {"TopicName"},
+	"AWS::SQS::Queue":                   {"QueueName"},
+	"AWS::SSM::Parameter":               {"Name"},
+	"AWS::Scheduler::Schedule":          {"Name"},
+	"AWS::SecretsManager::Secret":       {"Name"},
+	"AWS::StepFunctions::StateMachine":  {"StateMachineName"},
+}

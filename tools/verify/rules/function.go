@@ -1,0 +1,161 @@
+package rules
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// functionRules are about functions: their versions, log groups and callers.
+func functionRules() []Rule {
+	return []Rule{
+		{
+			Name: "alias-properties", Doc: "A function that publishes an alias does so for every change: AutoPublishAliasAllProperties.",
+			Consequence: "a change of memory, environment or timeout never reaches the alias, so callers keep the old version until the code changes",
+			Mend:        "write AutoPublishAliasAllProperties: true at the function",
+			source: func(p *Project, report report) {
+				for id, r := range p.sourceResources("AWS::Serverless::Function") {
+					property := func(name string) any {
+						return cmpAny(object(r["Properties"])[name], object(p.source, "Globals", "Function")[name])
+					}
+					if property("AutoPublishAlias") != nil && !isTrue(property("AutoPublishAliasAllProperties")) {
+						report([]string{"Resources", id, "Properties", "AutoPublishAliasAllProperties"}, "%s publishes its alias only when its code changes", id)
+					}
+				}
+			},
+		},
+		{
+			Name: "function-log-group", Doc: "Every function logs to a log group of the stack.",
+			Consequence: "Lambda makes a log group by itself, which is kept for ever and stays when the stack goes",
+			Mend:        "add an AWS::Logs::LogGroup and name it in LoggingConfig.LogGroup",
+			stack: func(s *Stack, report report) {
+				for _, f := range s.functions() {
+					if s.logGroup(f) == "" {
+						report(f.property("LoggingConfig", "LogGroup"), "%s has no log group in this stack", f.id)
+					}
+				}
+			},
+		},
+		{
+			Name: "log-retention", Doc: "Every log group has RetentionInDays.",
+			Consequence: "logs are kept and paid for for ever",
+			Mend:        "add RetentionInDays",
+			stack: func(s *Stack, report report) {
+				for _, r := range s.of("AWS::Logs::LogGroup") {
+					if r.properties["RetentionInDays"] == nil {
+						report(r.property("RetentionInDays"), "%s has no retention", r.id)
+					}
+				}
+			},
+		},
+		{
+			Name: "log-policy", Doc: "Every log group says what becomes of it when it is removed or replaced.",
+			Consequence: "a rename deletes the logs by default, perhaps those that explain an incident",
+			Mend:        "add DeletionPolicy and UpdateReplacePolicy, Delete or Retain",
+			stack: func(s *Stack, report report) {
+				for _, r := range s.of("AWS::Logs::LogGroup") {
+					for _, key := range []string{"DeletionPolicy", "UpdateReplacePolicy"} {
+						if r.whole[key] == nil {
+							report(r.at(key), "%s has no %s", r.id, key)
+						}
+					}
+				}
+			},
+		},
+		{
+			Name: "uncalled-function", Doc: "Every function is called by a method, an authorizer, an event or another resource of the stack.",
+			Consequence: "the function is deployed and never runs",
+			Mend:        "add its route, event or permission, or drop the function",
+			stack: func(s *Stack, report report) {
+				for _, f := range s.functions() {
+					if !s.used(f) && !s.astray() {
+						report(f.at(), "nothing calls %s", f.id)
+					}
+				}
+			},
+		},
+		{
+			Name: "deployment-type", Doc: "A DeploymentPreference's Type is one of CodeDeploy's, or a configuration of this stack.",
+			Consequence: "the deployment fails after the API has been changed: no deployment configuration found",
+			Mend:        "write AllAtOnce, Canary10Percent5Minutes (10, 15, 30), Linear10PercentEvery1Minute or Linear10PercentEvery2Minutes (3, 10)",
+			stack: func(s *Stack, report report) {
+				for _, r := range s.of("AWS::CodeDeploy::DeploymentGroup") {
+					config := text(r.properties["DeploymentConfigName"])
+					if config == "" || slices.Contains(deploymentTypes, strings.TrimPrefix(config, "CodeDeployDefault.Lambda")) ||
+						slices.ContainsFunc(s.of("AWS::CodeDeploy::DeploymentConfig"), func(c resource) bool { return c.is(config, "DeploymentConfigName") }) {
+						continue
+					}
+					report(s.deploymentPath(r, "Type"), "there is no type %s", config)
+				}
+			},
+		},
+	}
+}
+
+var deploymentTypes = []string{
+	"AllAtOnce", "Canary10Percent5Minutes", "Canary10Percent10Minutes", "Canary10Percent15Minutes", "Canary10Percent30Minutes",
+	"Linear10PercentEvery1Minute", "Linear10PercentEvery2Minutes", "Linear10PercentEvery3Minutes", "Linear10PercentEvery10Minutes",
+}
+
+// deploymentPath is where the source has a property of a function's deployment group, which SAM makes.
+func (s *Stack) deploymentPath(group resource, property string) []string {
+	id := strings.TrimSuffix(group.id, "DeploymentGroup")
+	if s.resources[id].kind == "AWS::Lambda::Function" && object(s.project.source, "Resources", group.id) == nil {
+		return s.resources[id].property("DeploymentPreference", property)
+	}
+	return group.at()
+}
+
+// logGroup returns the logical id of the log group that a function writes to, or "".
+func (s *Stack) logGroup(f resource) string {
+	set := object(f.properties, "LoggingConfig")["LogGroup"]
+	for _, r := range s.of("AWS::Logs::LogGroup") {
+		name := text(r.properties["LogGroupName"])
+		if set != nil && r.is(set, "LogGroupName") ||
+			set == nil && (name == "/aws/lambda/<"+f.id+">" || name == "/aws/lambda/"+text(f.properties["FunctionName"])) {
+			return r.id
+		}
+	}
+	return ""
+}
+
+// used reports whether any resource refers to a function but those that only accompany it.
+func (s *Stack) used(f resource) bool {
+	symbols := []string{"<" + f.id + ">", "<" + f.id + ".Arn>"}
+	for _, r := range s.of("AWS::Lambda::Alias") {
+		if id, _, ok := s.function(r.properties["FunctionName"]); ok && id == f.id {
+			symbols = append(symbols, "<"+r.id+">")
+		}
+	}
+	for _, r := range s.resources {
+		switch r.kind {
+		case "AWS::Lambda::Version", "AWS::CloudWatch::Alarm", "AWS::CodeDeploy::DeploymentGroup", "AWS::Logs::LogGroup", "AWS::Lambda::EventInvokeConfig":
+			continue
+		case "AWS::Lambda::Permission":
+			if r.properties["Principal"] == gatewayPrincipal {
+				continue
+			}
+		}
+		if r.id == f.id {
+			continue
+		}
+		what := any(r.properties)
+		if r.kind == "AWS::Lambda::Alias" {
+			what = r.whole["UpdatePolicy"] // calls the hooks of a deployment
+		}
+		written, _ := json.Marshal(what)
+		plain := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(string(written))
+		if slices.ContainsFunc(symbols, func(symbol string) bool { return strings.Contains(plain, symbol) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// cmpAny is the first of two values that is set.
+func cmpAny(a, b any) any {
+	if a != nil {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,221 @@
+package rules
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// stageRules are about stages, their logs and settings, and usage plans.
+func stageRules() []Rule {
+	return []Rule{
+		{
+			Name: "access-log", Doc: "Every stage has an access log.",
+			Consequence: "refusals of the gateway, which no function sees, leave no trace",
+			Mend:        "add AccessLogSetting with a log group and a format",
+			stack: func(s *Stack, report report) {
+				s.eachStage(func(a *api, stage resource) {
+					if text(object(stage.properties, "AccessLogSetting")["Format"]) == "" {
+						report(a.stageProperty(stage, "AccessLogSetting"), "the stage has no access log")
+					}
+				})
+			},
+		},
+		{
+			Name: "log-context", Doc: "The access log's format uses $context variables that exist, and nothing else.",
+			Consequence: "the field is - in every line",
+			Mend:        "correct the name",
+			stack: func(s *Stack, report report) {
+				s.eachFormat(func(at []string, format string) {
+					for _, match := range dollar.FindAllString(format, -1) {
+						if name, ok := strings.CutPrefix(match, "$context."); !ok || !contextVariable(name) {
+							report(at, "there is no variable %s", match)
+						}
+					}
+				})
+			},
+		},
+		{
+			Name: "log-request-id", Doc: "The access log's format has $context.requestId or $context.extendedRequestId.",
+			Consequence: "the deployment fails, as the gateway demands one of them, and without it no line could be found by what the caller was told",
+			Mend:        "add $context.requestId and $context.extendedRequestId, which alone is unique",
+			stack: func(s *Stack, report report) {
+				s.eachFormat(func(at []string, format string) {
+					if !requestID.MatchString(format) {
+						report(at, "the format has no request id")
+					}
+				})
+			},
+		},
+		{
+			Name: "log-token", Doc: "The access log's format leaves the Authorization header out.",
+			Consequence: "whoever reads the log has the callers' tokens",
+			Mend:        "drop it; $context.authorizer.principalId says who called",
+			stack: func(s *Stack, report report) {
+				s.eachFormat(func(at []string, format string) {
+					if match := authorizationHeader.FindString(format); match != "" {
+						report(at, "the format prints %s", match)
+					}
+				})
+			},
+		},
+		{
+			Name: "method-settings-encoding", Doc: "MethodSettings names a path as /~1one~1{two}: slashes after the first are ~1.",
+			Consequence: "the deployment fails: invalid method setting path",
+			Mend:        "write /~1 for the path's first slash and ~1 for each further one; /* is all paths, / is the root",
+			stack: func(s *Stack, report report) {
+				s.eachSetting(func(_ *api, at []string, path, _ string) {
+					if !settingForm.MatchString(path) {
+						report(below(at, "ResourcePath"), "%q is no encoded path", path)
+					}
+				})
+			},
+		},
+		{
+			Name: "method-settings-path", Doc: "MethodSettings is for a path and method that the body has.",
+			Consequence: "the deployment fails, or the throttle or log level applies to nothing",
+			Mend:        "name a path and a method of the body",
+			stack: func(s *Stack, report report) {
+				s.eachSetting(func(a *api, at []string, path, method string) {
+					if path == "/*" || !settingForm.MatchString(path) {
+						return
+					}
+					route := strings.ReplaceAll(strings.TrimPrefix(path, "/"), "~1", "/")
+					route = "/" + strings.TrimPrefix(route, "/")
+					methods := a.methods(route)
+					switch {
+					case methods == nil:
+						report(below(at, "ResourcePath"), "there is no path %s", route)
+					case method != "*" && !slices.Contains(methods, strings.ToLower(method)) && !slices.Contains(methods, "any"):
+						report(below(at, "HttpMethod"), "%s has no method %s", route, method)
+					}
+				})
+			},
+		},
+		{
+			Name: "plan-order", Doc: "A usage plan, and an API key of a stage, is made after the stage.",
+			Consequence: "the deployment fails now and then: the stage does not exist yet",
+			Mend:        "add DependsOn with the stage's logical id, ApiStage while StageName is an intrinsic function",
+			stack: func(s *Stack, report report) {
+				for _, r := range s.of("AWS::ApiGateway::UsagePlan", "AWS::ApiGateway::ApiKey") {
+					key, in := "ApiStages", "Stage"
+					if r.kind == "AWS::ApiGateway::ApiKey" {
+						key, in = "StageKeys", "StageName"
+					}
+					for i, v := range list(r.properties[key]) {
+						use := object(v)
+						for _, a := range s.apis {
+							for _, stage := range a.stages() {
+								after := slices.Contains(list(r.whole["DependsOn"]), any(stage.id)) || use[in] == "<"+stage.id+">"
+								if a.isRef(cmpAny(use["ApiId"], use["RestApiId"])) && !after {
+									report(r.property(key, text(i)), "%s does not depend on %s", r.id, stage.id)
+								}
+							}
+						}
+					}
+				}
+			},
+		},
+		{
+			Name: "quota-period", Doc: "A usage plan's quota is by DAY, WEEK or MONTH.",
+			Consequence: "the deployment fails",
+			Mend:        "write DAY, WEEK or MONTH",
+			stack: func(s *Stack, report report) {
+				for _, r := range s.of("AWS::ApiGateway::UsagePlan") {
+					quota := object(r.properties, "Quota")
+					if period := text(quota["Period"]); quota != nil && !slices.Contains([]string{"DAY", "WEEK", "MONTH"}, period) {
+						report(r.property("Quota", "Period"), "the period is %q", period)
+					}
+				}
+			},
+		},
+		{
+			Name: "plan-method", Doc: "A usage plan's throttle is for a path and method that the body has.",
+			Consequence: "the deployment fails: invalid method path",
+			Mend:        "name it /path/METHOD as in the body",
+			stack: func(s *Stack, report report) {
+				for _, r := range s.of("AWS::ApiGateway::UsagePlan") {
+					for i, v := range list(r.properties["ApiStages"]) {
+						throttles := object(v, "Throttle")
+						for _, key := range sorted(throttles) {
+							cut := max(strings.LastIndex(key, "/"), 0)
+							for _, a := range s.apis {
+								methods := a.methods(cmp.Or(key[:cut], "/"))
+								if a.isRef(object(v)["ApiId"]) && !slices.Contains(methods, strings.ToLower(key[cut+1:])) && !slices.Contains(methods, "any") {
+									report(r.property("ApiStages", text(i), "Throttle", key), "there is no method %s", key)
+								}
+							}
+						}
+					}
+				}
+			},
+		},
+	}
+}
+
+var (
+	requestID           = regexp.MustCompile(`\$context\.(requestId|extendedRequestId)\b`)
+	authorizationHeader = regexp.MustCompile(`(?i)[\w$.]*header[^\s$"]*authorization`)
+	settingForm         = regexp.MustCompile(`^(/|/\*|/~1[^/]*)$`)
+)
+
+func (s *Stack) eachStage(f func(*api, resource)) {
+	for _, a := range s.apis {
+		for _, stage := range a.stages() {
+			f(a, stage)
+		}
+	}
+}
+
+func (s *Stack) eachFormat(f func(at []string, format string)) {
+	s.eachStage(func(a *api, stage resource) {
+		if format := text(object(stage.properties, "AccessLogSetting")["Format"]); format != "" {
+			f(a.stageProperty(stage, "AccessLogSetting", "Format"), format)
+		}
+	})
+}
+
+func (s *Stack) eachSetting(f func(a *api, at []string, path, method string)) {
+	s.eachStage(func(a *api, stage resource) {
+		for i, v := range list(stage.properties["MethodSettings"]) {
+			setting := object(v)
+			f(a, a.stageProperty(stage, "MethodSettings", text(i)), text(setting["ResourcePath"]), text(setting["HttpMethod"]))
+		}
+	})
+}
+
+// methods are those of a path in lower case, or nil if there is no such path.
+func (a *api) methods(path string) []string {
+	var methods []string
+	for _, o := range a.operations {
+		if o.path == path {
+			methods = append(methods, o.method)
+		}
+	}
+	return methods
+}
+
+// contextVariable reports whether the gateway has a variable $context.NAME, for logs, mappings and answers.
+func contextVariable(name string) bool {
+	return contextName.MatchString(name)
+}
+
+// contextName has the developer guide's list of REST APIs. What stands below authorizer and the overrides is named by
+// functions and callers.
+var contextName = regexp.MustCompile(`^(` + strings.Join([]string{
+	`accountId|apiId|awsEndpointRequestId2?|cipherSuite|deploymentId|domainName|domainPrefix|endpointType|extendedRequestId`,
+	`httpMethod|integrationErrorMessage|integrationLatency|integrationStatus|isCanaryRequest|path|protocol`,
+	`requestId|requestTime|requestTimeEpoch|resourceId|resourcePath|responseLatency|responseLength|stage|status|tlsVersion`,
+	`wafResponseCode|webaclArn|xrayTraceId`,
+	`(authenticate|authorize|waf)\.(error|latency|status)`,
+	`authorizer\.(claims\.)?[\w-]+`,
+	`customDomain\.(basePathMatched|routingRuleIdMatched)`,
+	`error\.(message|messageString|responseType|validationErrorString)`,
+	`identity\.(accountId|apiKey|apiKeyId|caller|cognitoAuthenticationProvider|cognitoAuthenticationType|cognitoIdentityId|cognitoIdentityPoolId)`,
+	`identity\.(principalOrgId|sourceIp|user|userAgent|userArn|vpcId|vpceId)`,
+	`identity\.clientCert\.(clientCertPem|subjectDN|issuerDN|serialNumber|validity\.notBefore|validity\.notAfter)`,
+	`integration\.(error|integrationStatus|latency|requestId|status|responseTransferMode|timeToAllHeaders|timeToFirstContent)`,
+	`requestOverride\.(header|path|querystring)\.[\w-]+`,
+	`responseOverride\.(header\.[\w-]+|status)`,
+}, "|") + `)$`)
