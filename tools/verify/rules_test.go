@@ -453,11 +453,6 @@ var ruleFaults = map[string][]fault{
 	"log-retention": {{"  PurgeLogs:\n    Type: AWS::Logs::LogGroup\n    DeletionPolicy: Delete\n    UpdateReplacePolicy: Delete\n    Properties: {RetentionInDays: 7}", "  PurgeLogs:\n    Type: AWS::Logs::LogGroup\n    DeletionPolicy: Delete\n    UpdateReplacePolicy: Delete", []string{
 		"Resources.PurgeLogs.Properties.RetentionInDays: PurgeLogs has no retention (log-retention)",
 	}}},
-	"log-policy": {{"    DeletionPolicy: Delete\n", "", []string{
-		"Resources.ApiLogs.DeletionPolicy: ApiLogs has no DeletionPolicy (log-policy)",
-	}}, {"    UpdateReplacePolicy: Delete\n", "", []string{
-		"Resources.ApiLogs.UpdateReplacePolicy: ApiLogs has no UpdateReplacePolicy (log-policy)",
-	}}},
 	"uncalled-function": {{"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}\n", "", []string{
 		"Resources.PurgeFunction: nothing calls PurgeFunction (uncalled-function)",
 	}}},
@@ -550,6 +545,17 @@ var ruleFaults = map[string][]fault{
 		}},
 	},
 	"environment-name": {
+		{"      StageName: !Ref Stage", "      StageName: prod", []string{
+			`Resources.Api.Properties.StageName: prod is written into "prod" (environment-name)`,
+			body + "paths./parcels.post.x-amazon-apigateway-integration.uri: no permission lets POST /parcels call RegisterFunction (method-permission, only test)",
+			"Resources.ApiErrorsAlarm.Properties.Metrics.0.MetricStat.Metric.Dimensions.1.Value: the dimension Stage=test is of nothing in this stack (alarm-dimension, only test)",
+			"Resources.Plan.Properties.ApiStages.0: Plan does not depend on ApiprodStage (plan-order)",
+		}},
+		{"      Name: !Join [\"-\", [parcels, !Ref Stage]]", "      Name: !Join [\"-\", [parcels, prod]]", []string{
+			`Resources.Api.Properties.Name.Fn::Join.1.1: prod is written into "prod" (environment-name)`,
+			"Resources.Api.Properties.Name: prod and test both have parcels-prod (shared-name)",
+			"Resources.ApiErrorsAlarm.Properties.Metrics.0.MetricStat.Metric.Dimensions.0.Value: the dimension ApiName=parcels-test is of nothing in this stack (alarm-dimension, only test)",
+		}},
 		{"        STAGE: !Ref Stage\n", "        STAGE: prod\n", []string{
 			`Globals.Function.Environment.Variables.STAGE: prod is written into "prod" (environment-name)`,
 		}},
@@ -609,6 +615,23 @@ var harmless = map[string][]string{
 	"a log group's streams":                {"Resource: !GetAtt RegisterLogs.Arn", "Resource: !Sub \"arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${Stage}-register:*\""},
 	"a key's own policy": {
 		"  TestTopic:\n", "  Key:\n    Type: AWS::KMS::Key\n    Properties: {KeyPolicy: {Version: \"2012-10-17\", Statement: [{Effect: Allow, Principal: {AWS: !Sub \"arn:${AWS::Partition}:iam::${AWS::AccountId}:root\"}, Action: \"kms:*\", Resource: \"*\"}]}}\n\n  TestTopic:\n",
+	},
+	"an output shows the function": {
+		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}\n", "",
+		"Resources:\n", "Outputs:\n  Purge: {Value: !GetAtt PurgeFunction.Arn}\n\nResources:\n",
+	},
+	"a name by choice":           {"UsagePlanName: !Sub parcels-${Stage}", "UsagePlanName: !If [IsProd, parcels-prod, parcels-test]"},
+	"a value of Systems Manager": {"  CarrierUrl:\n    Type: String\n", "  CarrierUrl:\n    Type: AWS::SSM::Parameter::Value<String>\n"},
+	"a dynamic reference":        {"uri: !Sub \"${CarrierUrl}/${!stageVariables.version}/", "uri: !Sub \"{{resolve:ssm:/carrier/${Stage}/url}}/"},
+	"a queue's alarm": {
+		"  TestTopic:\n", "  Orders: {Type: AWS::SQS::Queue}\n\n  OrdersAlarm:\n    Type: AWS::CloudWatch::Alarm\n    Properties: {Namespace: AWS/SQS, MetricName: ApproximateAgeOfOldestMessage, Dimensions: [{Name: QueueName, Value: !GetAtt Orders.QueueName}], ComparisonOperator: GreaterThanThreshold, EvaluationPeriods: 1}\n\n  TestTopic:\n",
+	},
+	"an API of another kind": {
+		"  TestTopic:\n", "  Web:\n    Type: AWS::Serverless::HttpApi\n    Properties: {DefinitionUri: s3://artifacts/web.yaml}\n\n  WebPermission:\n    Type: AWS::Lambda::Permission\n    Properties: {Action: lambda:InvokeFunction, FunctionName: !Ref RegisterFunction.Alias, Principal: apigateway.amazonaws.com, SourceArn: !Sub \"arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Web}/*/*/x\"}\n\n  TestTopic:\n",
+	},
+	"an API whose body is elsewhere": {
+		"  TestTopic:\n", "  Other:\n    Type: AWS::Serverless::Api\n    Properties: {StageName: !Ref Stage, DefinitionUri: s3://artifacts/other.yaml, MethodSettings: [{HttpMethod: GET, ResourcePath: /~1x}]}\n\n  TestTopic:\n",
+		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}\n", "",
 	},
 	"prose names an environment": {"{description: Up.}", "{description: Same in test and prod.}"},
 	"a quota by condition":       {"{Limit: !FindInMap [Settings, !Ref Stage, Quota], Period: DAY}", "{Limit: !FindInMap [Settings, !Ref Stage, Quota], Period: !If [IsProd, MONTH, WEEK]}"},

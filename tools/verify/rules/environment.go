@@ -135,26 +135,24 @@ var words = regexp.MustCompile(`[A-Za-z0-9]+`)
 // namesSomething reports whether a text of the source is a name by which one resource means another or itself, rather
 // than prose or a word of a schema: a physical name, a stage, an ARN, a URL, or the whole value of a variable or tag.
 func (p *Project) namesSomething(at []string, value string) bool {
-	key := at[len(at)-1]
-	if key == "Fn::Sub" || key == "0" && len(at) > 1 && at[len(at)-2] == "Fn::Sub" {
-		key = at[slices.Index(at, "Fn::Sub")-1]
-	}
-	if strings.Contains(value, " ") {
-		return false
-	}
 	switch {
+	case strings.Contains(value, " "), slices.Contains(at, "Fn::If"), slices.Contains(at, "Fn::FindInMap"), slices.Contains(at, "Fn::GetAtt"):
+		return false // prose, a choice between environments, a logical id
 	case strings.HasPrefix(value, "arn:"), strings.Contains(value, "://"):
 		return true
-	case key == "StageName", key == "Stage":
-		return !slices.Contains(at, "DefinitionBody")
 	case slices.Contains(at, "Variables"), slices.Contains(at, "Tags"):
 		return p.parameters[value] != nil // the whole
+	case len(at) < 4 || at[0] != "Resources" || at[2] != "Properties":
+		return false
 	}
-	if len(at) > 3 && at[0] == "Resources" && at[2] == "Properties" {
-		kind := text(object(p.source, "Resources", at[1])["Type"])
-		return at[3] == key && (slices.Contains(physicalNames[kind], key) || kind == "AWS::Serverless::Api" && key == "Name" || kind == "AWS::Serverless::Function" && key == "FunctionName")
+	kind := text(object(p.source, "Resources", at[1])["Type"])
+	switch kind {
+	case "AWS::Serverless::Api":
+		return at[3] == "Name" || at[3] == "StageName"
+	case "AWS::Serverless::Function":
+		return at[3] == "FunctionName"
 	}
-	return false
+	return at[3] == "StageName" || slices.Contains(physicalNames[kind], at[3]) || slices.Contains(at, "ApiStages") && slices.Contains(at, "Stage")
 }
 
 // physicalNames are the properties that name a resource for the whole account, or in what the account shows of it.

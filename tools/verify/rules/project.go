@@ -29,7 +29,8 @@ type Stack struct {
 	project     *Project
 	environment string
 	resources   map[string]resource
-	apis        []*api
+	outputs     map[string]any
+	apis        []*api // those whose body is in the template
 }
 
 type resource struct {
@@ -82,6 +83,7 @@ func newStack(p *Project, name string, transformed map[string]any) *Stack {
 			s.apis = append(s.apis, newAPI(s, res.id, body))
 		}
 	}
+	s.outputs = object(r.resolve(transformed["Outputs"]))
 	return s
 }
 
@@ -108,7 +110,7 @@ func (r resource) property(keys ...string) []string {
 
 // is reports whether a value means this resource: a reference to it, or the physical name it has by a property.
 func (r resource) is(value any, name string) bool {
-	return value == "<"+r.id+">" || value != nil && value == r.properties[name]
+	return value == "<"+r.id+">" || name != "" && value == "<"+r.id+"."+name+">" || value != nil && value == r.properties[name]
 }
 
 // plain turns YAML into maps, lists and scalars with every intrinsic function in its long spelling.
