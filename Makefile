@@ -22,7 +22,7 @@ lint: .local/bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml
 	go vet ./...
 	.local/bin/golangci-lint run ./...
 
-verify: ## check the template: cfn-lint, transform, OpenAPI and models, for every environment
+verify: ## check the template: cfn-lint, transform, OpenAPI, models and our own rules, for every environment
 	go run ./tools/verify
 
 inspect: ## print what the table of `make run` holds of PRODUCT

@@ -5,14 +5,14 @@
 // It prints one line a mistake (file, place, what, and who says so) and ends with status 1; 2 means that it could not
 // look. No single tool sees much of a template whose API is an inline OpenAPI document, so it asks all of them: cfn-lint
 // on the source and on the template as the SAM transform leaves it for each environment of samconfig.toml, the transform
-// itself, openapi-spec-validator and kin-openapi on the API's body, and a draft 4 compiler on its models.
+// itself, openapi-spec-validator and kin-openapi on the API's body, and a draft 4 compiler on its models. What none of
+// them sees is a rule of package rules; only these say what happens if the template is deployed, and how to mend it.
 //
 // Some of these are Python. They are installed once, at the versions of requirements.txt, below .local/.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -80,7 +80,11 @@ func check(ctx context.Context, template string, log io.Writer) ([]Mistake, erro
 			found = append(found, checkBody(ctx, environment, api, body)...)
 		}
 	}
-	own, err := checkRules(source, environments, report.Transformed)
+	for name, e := range environments {
+		e.Transformed = report.Transformed[name]
+		environments[name] = e
+	}
+	own, err := checkRules(source, environments)
 	if err != nil {
 		return nil, err
 	}
@@ -88,15 +92,11 @@ func check(ctx context.Context, template string, log io.Writer) ([]Mistake, erro
 }
 
 // checkRules runs the rules that no tool has. A source that is no YAML has none: cfn-lint says so.
-func checkRules(s *source, environments map[string]map[string]string, transformed map[string]json.RawMessage) ([]Mistake, error) {
+func checkRules(s *source, environments map[string]rules.Environment) ([]Mistake, error) {
 	if s.root.Kind == 0 {
 		return nil, nil
 	}
-	all := map[string]rules.Environment{}
-	for name, parameters := range environments {
-		all[name] = rules.Environment{Parameters: parameters, Transformed: transformed[name]}
-	}
-	project, err := rules.New(s.text, all)
+	project, err := rules.New(s.text, environments)
 	if err != nil {
 		return nil, err
 	}
