@@ -88,10 +88,31 @@ var ruleFaults = map[string][]fault{
 		{"Key: {type: apiKey, in: header, name: x-api-key}", "Key: {type: http, scheme: bearer}", []string{
 			body + "components.securitySchemes.Key.type: the scheme Key is of type http (scheme-type)",
 		}},
-		{"Key: {type: apiKey, in: header, name: x-api-key}", "Key: {type: apiKey, in: query, name: key}", []string{
+		{"Key: {type: apiKey, in: header, name: x-api-key}", "Key: {type: apiKey, in: query, name: x-api-key}", []string{
 			body + "components.securitySchemes.Key: the scheme Key needs in: header and a name (scheme-type)",
 		}},
 	},
+	"scheme-authorizer": {{"Key: {type: apiKey, in: header, name: x-api-key}", "Key: {type: apiKey, in: header, name: key}", []string{
+		body + "components.securitySchemes.Key: the scheme Key has no authorizer (scheme-authorizer)",
+	}}},
+	"identity-source": {
+		{"identitySource: method.request.header.Authorization", "identitySource: method.request.querystring.token", []string{
+			body + `components.securitySchemes.Badge.x-amazon-apigateway-authorizer.identitySource: the identity source of a token authorizer is "method.request.querystring.token" (identity-source)`,
+		}},
+		{"type: token\n                identitySource: method.request.header.Authorization", "type: request\n                identitySource: method.request.header.A, method.request.path.b", []string{
+			body + `components.securitySchemes.Badge.x-amazon-apigateway-authorizer.identitySource: the identity source of a request authorizer is "method.request.header.A, method.request.path.b" (identity-source)`,
+		}},
+		{"type: token\n                identitySource: method.request.header.Authorization\n", "type: request\n", []string{
+			body + `components.securitySchemes.Badge.x-amazon-apigateway-authorizer.identitySource: the identity source of a request authorizer is "" (identity-source)`,
+		}},
+	},
+	"stage-name": {{"      StageName: !Ref Stage", "      StageName: !Sub v1.${Stage}", []string{
+		`Resources.Api.Properties.StageName: "v1.prod" is no stage name (stage-name, only prod)`,
+		`Resources.Api.Properties.StageName: "v1.test" is no stage name (stage-name, only test)`,
+		body + "paths./parcels.post.x-amazon-apigateway-integration.uri: no permission lets POST /parcels call RegisterFunction (method-permission)",
+		"Resources.ApiErrorsAlarm.Properties.Metrics.0.MetricStat.Metric.Dimensions.1.Value: the dimension Stage=prod is of nothing in this stack (alarm-dimension, only prod)",
+		"Resources.ApiErrorsAlarm.Properties.Metrics.0.MetricStat.Metric.Dimensions.1.Value: the dimension Stage=test is of nothing in this stack (alarm-dimension, only test)",
+	}}},
 	"authorizer-ttl": {
 		{"authorizerResultTtlInSeconds: !Ref TokenTtl", "authorizerResultTtlInSeconds: 3601", []string{
 			body + "components.securitySchemes.Badge.x-amazon-apigateway-authorizer.authorizerResultTtlInSeconds: 3601 is not from 0 to 3600 (authorizer-ttl)",
@@ -612,6 +633,8 @@ var harmless = map[string][]string{
 	},
 	"several types that are not validated": {"request-validator: everything", "request-validator: names", "schemas/Parcel\"}}}", "schemas/Parcel\"}}, text/csv: {}}"},
 	"several types with a default model":   {"schemas/Parcel\"}}}", "schemas/Parcel\"}}, $default: {schema: {$ref: \"#/components/schemas/Parcel\"}}}"},
+	"several identity sources":             {"type: token\n                identitySource: method.request.header.Authorization", "type: request\n                identitySource: method.request.header.A, method.request.querystring.b,context.identity.sourceIp"},
+	"no identity source and no cache":      {"type: token\n                identitySource: method.request.header.Authorization\n                authorizerResultTtlInSeconds: !Ref TokenTtl", "type: request\n                authorizerResultTtlInSeconds: 0"},
 	"AlwaysDeploy is off":                  {"      FailOnWarnings: true\n", "      FailOnWarnings: true\n      AlwaysDeploy: false\n"},
 	"everything is denied":                 {"{Effect: Allow, Action: dynamodb:Query, Resource: !Sub \"${Parcels.Arn}/index/*\"}", "{Effect: Deny, Action: '*', Resource: '*'}"},
 	"a log group's streams":                {"Resource: !GetAtt RegisterLogs.Arn", "Resource: !Sub \"arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${Stage}-register:*\""},
