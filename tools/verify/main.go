@@ -13,7 +13,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -88,7 +87,11 @@ func check(ctx context.Context, template string, log io.Writer) ([]Mistake, erro
 	if source.root.Kind == 0 { // no YAML, and cfn-lint says so
 		return source.tidy(found, len(environments)), nil
 	}
-	project, err := readProject(source, environments, report.Transformed)
+	for name, e := range environments {
+		e.Transformed = report.Transformed[name]
+		environments[name] = e
+	}
+	project, err := rules.New(source.text, environments)
 	if err != nil {
 		return nil, err
 	}
@@ -98,14 +101,6 @@ func check(ctx context.Context, template string, log io.Writer) ([]Mistake, erro
 		return nil, err
 	}
 	return source.tidy(append(found, inCode...), len(environments)), nil
-}
-
-func readProject(s *source, environments map[string]map[string]string, transformed map[string]json.RawMessage) (*rules.Project, error) {
-	all := map[string]rules.Environment{}
-	for name, parameters := range environments {
-		all[name] = rules.Environment{Parameters: parameters, Transformed: transformed[name]}
-	}
-	return rules.New(s.text, all)
 }
 
 // checkRules runs the rules that no tool has.

@@ -106,7 +106,7 @@ func (s *source) place(m *Mistake) {
 		return
 	}
 	m.File = s.path
-	if m.Tool == "cfn-lint E2900" || m.Tool == "undeclared-parameter" { // a parameter's value, which the source does not have
+	if slices.Contains([]string{"cfn-lint E2900", "undeclared-parameter", "shared-stack"}, m.Tool) { // the source does not have it
 		m.File, m.Line = s.configPath(), 0
 		return
 	}

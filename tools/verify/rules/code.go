@@ -21,7 +21,7 @@ func (p *Project) Functions(environment string) []Function {
 	if s == nil {
 		return nil
 	}
-	r := newResolver(p.source, p.parameters[environment])
+	r := newResolver(p.source, p.environments[environment].Parameters)
 	var all []Function
 	for _, f := range s.functions() {
 		one := Function{ID: f.id, Actions: s.actions(f), Variables: sorted(object(f.properties, "Environment", "Variables")), Scheduled: s.scheduled(f)}
