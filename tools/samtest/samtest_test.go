@@ -141,14 +141,16 @@ func TestLogicalID(t *testing.T) {
 
 func TestLock(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	unlock, err := lock(t.Context())
+	var out bytes.Buffer
+	unlock, err := lock(t.Context(), &out)
 	require.NoError(t, err)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = lock(gone)
+	_, err = lock(gone, &out)
 	require.ErrorIs(t, err, context.Canceled, "another holds it")
+	assert.Contains(t, out.String(), "waiting")
 	unlock()
-	unlock, err = lock(gone)
+	unlock, err = lock(gone, &out)
 	require.NoError(t, err)
 	unlock()
 }
