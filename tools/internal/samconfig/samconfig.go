@@ -27,7 +27,9 @@ func Read(path string) (map[string]Environment, error) {
 	}
 	environments := map[string]Environment{}
 	for name, table := range tables {
-		deploy, ok := at(table, "deploy", "parameters").(map[string]any)
+		table, _ := table.(map[string]any)
+		action, _ := table["deploy"].(map[string]any)
+		deploy, ok := action["parameters"].(map[string]any)
 		if !ok {
 			continue
 		}
@@ -42,23 +44,6 @@ func Read(path string) (map[string]Environment, error) {
 		return nil, fmt.Errorf("%s: no environment has deploy.parameters", path)
 	}
 	return environments, nil
-}
-
-// Parameters are the parameters of each environment.
-func Parameters(environments map[string]Environment) map[string]map[string]string {
-	all := map[string]map[string]string{}
-	for name, e := range environments {
-		all[name] = e.Parameters
-	}
-	return all
-}
-
-func at(v any, keys ...string) any {
-	for _, key := range keys {
-		m, _ := v.(map[string]any)
-		v = m[key]
-	}
-	return v
 }
 
 // readOverrides reads "A=1 B=2" or ["A=1", "B=2"].
