@@ -11,7 +11,7 @@ help: ## list the commands
 run: ddb ## serve the API on http://127.0.0.1:3000 (ADDR, PORT, ENV; RESET=1 starts with no data)
 	@mkdir -p .local/bin
 	@go build -o .local/bin/ ./tools/local ./tools/token
-	@exec .local/bin/local -addr $(ADDR):$(PORT) -env $(ENV) -param HistoryDays=4000 -on-ready tools/token/welcome.sh
+	@exec .local/bin/local -addr $(ADDR):$(PORT) -env $(ENV) -param HistoryDays=4000 -watch -on-ready tools/token/welcome.sh
 
 test: ddb ## run every test on the real engine, race detector included
 	go test -race -shuffle=on -count=1 ./...
@@ -22,8 +22,13 @@ lint: .local/bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml
 	go vet ./...
 	.local/bin/golangci-lint run ./...
 
-verify: ## check the template: cfn-lint, transform, OpenAPI, models and our own rules, for every environment
+verify: ## check the template for every environment: linters, transform, OpenAPI, models, our rules, the code it deploys
 	go run ./tools/verify
+
+sam-test: ddb ## run the project in the real SAM CLI and compare it with `make run` (root on Debian; half a minute)
+	@mkdir -p .local/bin
+	@go build -o .local/bin/ ./tools/samtest
+	@exec .local/bin/samtest
 
 inspect: ## print what the table of `make run` holds of PRODUCT
 	@. .local/env && go run ./tools/inspect -product "$(PRODUCT)"
@@ -41,7 +46,7 @@ build: ## compile everything
 	go build ./...
 
 clean: ## remove what was made here, local data included
-	rm -rf .local .build tools/ddb/node_modules
+	rm -rf .local .build .aws-sam tools/ddb/node_modules
 
 ddb: tools/ddb/node_modules/.package-lock.json # the embedded DynamoDB engine (Linux x86-64; elsewhere set AWS_ENDPOINT_URL_DYNAMODB)
 
@@ -52,4 +57,4 @@ tools/ddb/node_modules/.package-lock.json: tools/ddb/package-lock.json
 .local/bin/golangci-lint:
 	GOBIN=$(CURDIR)/.local/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test lint verify inspect mutants bench-capacity fmt build clean ddb
+.PHONY: help run test lint verify sam-test inspect mutants bench-capacity fmt build clean ddb

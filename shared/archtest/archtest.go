@@ -10,12 +10,9 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // rows says in which row of ARCHITECTURE.md a package stands. A package imports from rows below its own only.
@@ -196,126 +193,15 @@ func called(call *ast.CallExpr) string {
 // must gives nothing for a file that cannot be read, which then does not parse.
 func must(text []byte, _ error) []byte { return text }
 
-// Functions checks that folders, events and the template's functions are the same set, and that every event names the
-// route that the template gives its function.
-func Functions(project fs.FS) []string {
+// Tests checks that each function has a test of its handler.
+func Tests(project fs.FS) []string {
 	var wrong []string
-	text, err := fs.ReadFile(project, "template.yaml")
-	if err != nil {
-		return []string{"template.yaml: " + err.Error()}
-	}
-	routes, err := templateRoutes(text)
-	if err != nil {
-		return []string{"template.yaml: " + err.Error()}
-	}
-	code, events := folders(project, "functions"), folders(project, "events")
-	sets := []struct {
-		name    string
-		members []string
-	}{{"functions/", code}, {"events/", events}, {"template.yaml", slices.Sorted(maps.Keys(routes))}}
-	for _, a := range sets {
-		for _, b := range sets {
-			for _, member := range a.members {
-				if !slices.Contains(b.members, member) {
-					wrong = append(wrong, fmt.Sprintf("%s is in %s but not in %s", member, a.name, b.name))
-				}
-			}
-		}
-	}
-	for _, function := range code {
-		if _, err := fs.Stat(project, path.Join("functions", function, "handler_test.go")); err != nil {
-			wrong = append(wrong, "functions/"+function+": has no handler_test.go")
-		}
-	}
-	taken := map[string]string{}
-	for _, function := range slices.Sorted(maps.Keys(routes)) {
-		for _, route := range routes[function] {
-			if other, ok := taken[route]; ok {
-				wrong = append(wrong, fmt.Sprintf("%s and %s share the route %s", other, function, route))
-			}
-			taken[route] = function
-		}
-	}
-	for _, function := range events {
-		wrong = append(wrong, eventRoutes(project, function, routes[function])...)
-	}
-	slices.Sort(wrong)
-	return wrong
-}
-
-// eventRoutes compares the route in each event with those of its function; an authorizer, which has none, may have any.
-func eventRoutes(project fs.FS, function string, routes []string) []string {
-	var wrong []string
-	files, err := fs.Glob(project, path.Join("events", function, "*.json"))
-	if err != nil || len(files) == 0 {
-		return []string{"events/" + function + ": has no event"}
-	}
-	for _, file := range files {
-		var event struct {
-			Method   string `yaml:"httpMethod"`
-			Resource string `yaml:"resource"`
-			Context  struct {
-				Method   string `yaml:"httpMethod"`
-				Resource string `yaml:"resourcePath"`
-			} `yaml:"requestContext"`
-		}
-		if err := yaml.Unmarshal(must(fs.ReadFile(project, file)), &event); err != nil {
-			wrong = append(wrong, file+": "+err.Error())
-			continue
-		}
-		route := event.Method + " " + event.Resource
-		if inner := event.Context.Method + " " + event.Context.Resource; inner != route {
-			wrong = append(wrong, fmt.Sprintf("%s: is %s outside and %s in requestContext", file, route, inner))
-		}
-		if len(routes) > 0 && !slices.Contains(routes, route) {
-			wrong = append(wrong, fmt.Sprintf("%s: is %s, but the template gives the function %s", file, route, strings.Join(routes, ", ")))
+	for _, folder := range folders(project, "functions") {
+		if _, err := fs.Stat(project, path.Join("functions", folder, "handler_test.go")); err != nil {
+			wrong = append(wrong, "functions/"+folder+": has no handler_test.go")
 		}
 	}
 	return wrong
-}
-
-// templateRoutes returns the routes of each function folder of the template.
-func templateRoutes(text []byte) (map[string][]string, error) {
-	var template struct {
-		Resources map[string]struct {
-			Type       string `yaml:"Type"`
-			Properties struct {
-				CodeURI    string `yaml:"CodeUri"`
-				Definition struct {
-					Paths map[string]map[string]struct {
-						Integration struct {
-							URI string `yaml:"uri"`
-						} `yaml:"x-amazon-apigateway-integration"`
-					} `yaml:"paths"`
-				} `yaml:"DefinitionBody"`
-			} `yaml:"Properties"`
-		} `yaml:"Resources"`
-	}
-	if err := yaml.Unmarshal(text, &template); err != nil {
-		return nil, err
-	}
-	routes, folderOf := map[string][]string{}, map[string]string{}
-	for id, r := range template.Resources {
-		if r.Type == "AWS::Serverless::Function" {
-			folder := path.Base(r.Properties.CodeURI)
-			if _, ok := routes[folder]; ok {
-				return nil, fmt.Errorf("%s is the code of two functions", folder)
-			}
-			routes[folder], folderOf[id] = nil, folder
-		}
-	}
-	for _, r := range template.Resources {
-		for p, methods := range r.Properties.Definition.Paths {
-			for verb, operation := range methods {
-				for id, folder := range folderOf {
-					if strings.Contains(operation.Integration.URI, "${"+id+".Arn}") {
-						routes[folder] = append(routes[folder], strings.ToUpper(verb)+" "+p)
-					}
-				}
-			}
-		}
-	}
-	return routes, nil
 }
 
 func folders(project fs.FS, root string) []string {

@@ -63,7 +63,7 @@ func TestProject(t *testing.T) {
 	assert.Empty(t, archtest.Imports(packages(t)))
 	assert.Empty(t, archtest.Mains(project))
 	assert.Empty(t, archtest.Exits(project))
-	assert.Empty(t, archtest.Functions(project))
+	assert.Empty(t, archtest.Tests(project))
 }
 
 func TestImports_Broken(t *testing.T) {
@@ -101,22 +101,12 @@ func small() fstest.MapFS {
 		"functions/get-a/handler.go":      file("package main\n\nvar endpoint = 1\n"),
 		"functions/get-a/handler_test.go": file("package main\n"),
 		"shared/boot/boot.go":             file("package boot\n\nimport \"os\"\n\nfunc Start(int) { os.Exit(1) }\n"),
-		"events/get-a/ok.json":            file(`{"httpMethod":"GET","resource":"/a/{id}","requestContext":{"httpMethod":"GET","resourcePath":"/a/{id}"}}`),
-		"template.yaml": file(`Resources:
-  A: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/get-a/}}
-  Api:
-    Type: AWS::Serverless::Api
-    Properties:
-      DefinitionBody:
-        paths:
-          /a/{id}: {get: {x-amazon-apigateway-integration: {uri: !Sub "arn:functions/${A.Arn}:live/invocations"}}}
-`),
 	}
 }
 
 func TestFiles_Broken(t *testing.T) {
 	rules := func(project fstest.MapFS) []string {
-		return append(append(archtest.Mains(project), archtest.Exits(project)...), archtest.Functions(project)...)
+		return append(append(archtest.Mains(project), archtest.Exits(project)...), archtest.Tests(project)...)
 	}
 	require.Empty(t, rules(small()))
 	tests := map[string]struct {
@@ -131,17 +121,6 @@ func TestFiles_Broken(t *testing.T) {
 		"a panic":                      {"functions/get-a/handler.go", "package main\n\nfunc f() { panic(1) }\n", "calls panic"},
 		"a fatal log":                  {"functions/get-a/handler.go", "package main\n\nimport \"log\"\n\nfunc f() { log.Fatalf(\"\") }\n", "calls log.Fatalf"},
 		"no test":                      {"functions/get-a/handler_test.go", "", "has no handler_test.go"},
-		"no events":                    {"events/get-a/ok.json", "", "get-a is in functions/ but not in events/"},
-		"events without a function":    {"events/get-b/ok.json", "{}", "get-b is in events/ but not in functions/"},
-		"a folder without a resource":  {"functions/get-b/main.go", "package main\n\nfunc main() {}\n", "get-b is in functions/ but not in template.yaml"},
-		"an event of another route":    {"events/get-a/ok.json", `{"httpMethod":"PUT","resource":"/a/{id}","requestContext":{"httpMethod":"PUT","resourcePath":"/a/{id}"}}`, "the template gives the function GET /a/{id}"},
-		"an event at odds with itself": {"events/get-a/ok.json", `{"httpMethod":"GET","resource":"/a/{id}","requestContext":{"httpMethod":"PUT","resourcePath":"/a/{id}"}}`, "in requestContext"},
-		"an event that is no JSON":     {"events/get-a/ok.json", `{"httpMethod`, "events/get-a/ok.json: "},
-		"a resource without a folder":  {"template.yaml", string(small()["template.yaml"].Data) + "  B: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/get-b/}}\n", "get-b is in template.yaml but not in functions/"},
-		"two resources of one folder":  {"template.yaml", string(small()["template.yaml"].Data) + "  B: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/get-a/}}\n", "get-a is the code of two functions"},
-		"two functions share a route": {"template.yaml", string(small()["template.yaml"].Data) + `  B: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/get-b/}}
-  Other: {Type: AWS::Serverless::Api, Properties: {DefinitionBody: {paths: {"/a/{id}": {get: {x-amazon-apigateway-integration: {uri: "arn:functions/${B.Arn}:live/invocations"}}}}}}}
-`, "get-a and get-b share the route GET /a/{id}"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,7 @@
 // Package engine starts the embedded DynamoDB engine (Dynoxide) and makes a template's tables on it.
 //
-// It serves tests and the laptop; no function imports it. The engine is a child process on a free loopback port, in
-// memory or in one file. It dies with its parent, however that ends.
+// It serves tests and the laptop; no function imports it. The engine is a child process on a free port, in memory or in
+// one file. It dies with its parent, however that ends.
 package engine
 
 import (
@@ -50,9 +50,14 @@ func Root() (string, error) {
 	}
 }
 
-// Start starts an engine and waits until it answers. root is the module's root; an empty dbPath keeps everything in
-// memory, otherwise it is the database file. An engine that was never fetched is ErrMissing.
+// Start starts an engine on a loopback port and waits until it answers. root is the module's root; an empty dbPath keeps
+// everything in memory, otherwise it is the database file. An engine that was never fetched is ErrMissing.
 func Start(ctx context.Context, root, dbPath string) (*Engine, error) {
+	return StartAt(ctx, root, "127.0.0.1", dbPath)
+}
+
+// StartAt is Start with another address of this machine: a container cannot reach the loopback ones.
+func StartAt(ctx context.Context, root, host, dbPath string) (*Engine, error) {
 	path := filepath.Join(root, binary)
 	if _, err := os.Stat(path); err != nil {
 		return nil, ErrMissing
@@ -60,23 +65,23 @@ func Start(ctx context.Context, root, dbPath string) (*Engine, error) {
 	var err error
 	for range 3 { // another process may take the free port first
 		var e *Engine
-		if e, err = start(ctx, path, dbPath); err == nil {
+		if e, err = start(ctx, path, host, dbPath); err == nil {
 			return e, nil
 		}
 	}
 	return nil, fmt.Errorf("start the DynamoDB engine: %w", err)
 }
 
-func start(ctx context.Context, path, dbPath string) (*Engine, error) {
-	port, err := freePort()
+func start(ctx context.Context, path, host, dbPath string) (*Engine, error) {
+	port, err := freePort(host)
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"serve", "--host", "127.0.0.1", "--port", strconv.Itoa(port)}
+	args := []string{"serve", "--host", host, "--port", strconv.Itoa(port)}
 	if dbPath != "" {
 		args = append(args, "--db-path", dbPath)
 	}
-	e := &Engine{endpoint: "http://127.0.0.1:" + strconv.Itoa(port), stop: make(chan struct{}), done: make(chan struct{})}
+	e := &Engine{endpoint: "http://" + net.JoinHostPort(host, strconv.Itoa(port)), stop: make(chan struct{}), done: make(chan struct{})}
 	cmd := exec.Command(path, args...)
 	started := make(chan error)
 	go e.run(cmd, started)
@@ -150,8 +155,8 @@ func (e *Engine) Stop() {
 	<-e.done
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(host string) (int, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}

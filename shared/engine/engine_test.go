@@ -55,6 +55,14 @@ func TestStart_KeepsAFileBetweenRuns(t *testing.T) {
 	assert.NotEmpty(t, out.Item)
 }
 
+func TestStartAt(t *testing.T) {
+	t.Parallel()
+	e, err := engine.StartAt(t.Context(), root(t), "127.0.0.2", "")
+	require.NoError(t, err)
+	defer e.Stop()
+	assert.Contains(t, e.Endpoint(), "http://127.0.0.2:")
+}
+
 func TestStart_MissingEngine(t *testing.T) {
 	t.Parallel()
 	_, err := engine.Start(t.Context(), t.TempDir(), "")

@@ -1,26 +1,33 @@
 // Command local is API Gateway and Lambda on a laptop: it serves the REST API of a SAM template with the real bootstrap
 // binaries, warm, and the template's tables on the embedded DynamoDB engine.
 //
-//	go run ./tools/local [-template template.yaml] [-addr 127.0.0.1:3000] [-env dev] [-param Key=Value]... [-on-ready COMMAND]
+//	go run ./tools/local [-template template.yaml] [-addr 127.0.0.1:3000] [-env dev] [-param Key=Value]... [-watch]
+//	go run ./tools/local -invoke NAME [-event FILE]
 //
-// It reads everything from the template and knows nothing of any particular one. Data is kept in .local between runs
-// (RESET=1 starts afresh), the functions' logs go to .local/log.ndjson. The command given to -on-ready gets URL,
-// DEPLOY_ENV, TABLE_<LogicalId>, the AWS_* variables and AWS_ENDPOINT_URL_DYNAMODB.
+// It reads everything from the template and knows nothing of any particular one; go.mod stands beside the template, or
+// in or above a function's CodeUri. A terminal line tells of each request and why one was refused; -json makes it a JSON
+// object, -quiet leaves it out. With -watch a function whose source has changed is built before its next request while
+// the others stay warm, and a changed template is read again.
+//
+// Data, builds and the functions' logs (log.ndjson) are kept in .local beside the template (RESET=1 starts without
+// data). -invoke runs one function, by logical id or name, prints its answer and ends with status 1 if it failed; its
+// event is the file, what is piped in, or that of a schedule. The command given to -on-ready gets URL, DEPLOY_ENV,
+// TABLE_<LogicalId>, the AWS_* variables and AWS_ENDPOINT_URL_DYNAMODB.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -30,13 +37,16 @@ import (
 )
 
 type options struct {
-	template   string
-	addr       string
-	parameters parameterFlag
-	dynamodb   string
-	onReady    string
-	stagePath  bool
-	quiet      bool
+	template       string
+	addr           string
+	parameters     parameterFlag
+	guessed        bool // nobody asked for the value of DeployEnv
+	dynamodb       string
+	invoke, event  string
+	onReady        string
+	stagePath      bool
+	watch          bool
+	quiet, objects bool
 }
 
 // parameterFlag collects -param Key=Value.
@@ -59,38 +69,41 @@ func main() {
 	o := options{parameters: parameterFlag{}}
 	flag.StringVar(&o.template, "template", "template.yaml", "SAM `file`; go.mod stands beside it")
 	flag.StringVar(&o.addr, "addr", "127.0.0.1:3000", "`host:port` to listen on")
-	environment := flag.String("env", "dev", "environment `name`, short for -param DeployEnv=name")
+	environment := flag.String("env", "", "environment `name` (default dev), short for -param DeployEnv=name")
 	flag.Var(o.parameters, "param", "template parameter as `Key=Value`, repeatable")
 	flag.StringVar(&o.dynamodb, "dynamodb", os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), "`URL` of a DynamoDB engine; without one the embedded engine is started if the template has tables")
 	flag.StringVar(&o.onReady, "on-ready", "", "shell `command` to run once requests are served")
 	flag.BoolVar(&o.stagePath, "stage-path", false, "serve below /<stage>/ as the deployed URL does")
+	flag.StringVar(&o.invoke, "invoke", "", "run the function of this `name` or logical id once instead of serving")
+	flag.StringVar(&o.event, "event", "", "`file` of the event for -invoke")
+	flag.BoolVar(&o.watch, "watch", false, "build and read anew what has changed, before the next request")
 	flag.BoolVar(&o.quiet, "quiet", false, "print no line per request")
+	flag.BoolVar(&o.objects, "json", false, "print a JSON object per request, all other lines to the standard error")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "local: unexpected argument", flag.Arg(0))
 		os.Exit(2)
 	}
 	if _, ok := o.parameters["DeployEnv"]; !ok {
-		o.parameters["DeployEnv"] = *environment
+		o.parameters["DeployEnv"], o.guessed = cmp.Or(*environment, "dev"), *environment == ""
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o, os.Stdout); err != nil {
+	var err error
+	if o.invoke != "" {
+		err = invoke(ctx, o, os.Stdin, os.Stdout, os.Stderr)
+	} else {
+		err = run(ctx, o, os.Stdout, os.Stderr)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "local:", err)
 		os.Exit(1) //nolint:gocritic // stop only undoes NotifyContext
 	}
 }
 
 // run serves until ctx ends. Whatever it started has ended when it returns.
-func run(ctx context.Context, o options, out io.Writer) (err error) {
-	t, err := loadTemplate(o)
-	if err != nil {
-		return err
-	}
-	if t.API == nil {
-		return fmt.Errorf("%s: has no AWS::Serverless::Api", o.template)
-	}
-	listener, err := net.Listen("tcp", o.addr)
+func run(ctx context.Context, o options, out, errOut io.Writer) (err error) {
+	listener, err := apigateway.Listen(o.addr)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return fmt.Errorf("%s is in use: end what listens there or choose another port", o.addr)
@@ -98,53 +111,51 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer listener.Close() //nolint:errcheck // closed by the server as well
-	root, err := filepath.Abs(filepath.Dir(o.template))
-	if err != nil {
-		return fmt.Errorf("find the project: %w", err)
-	}
-	w := workspace{root: root, dir: filepath.Join(root, ".local"), template: t}
-	binaries, err := w.build(ctx)
+	w, err := newWorkspace(o)
 	if err != nil {
 		return err
 	}
-	endpoint, stopEngine, err := w.tables(ctx, o)
-	if err != nil {
-		return err
-	}
-	defer stopEngine()
-	logs, err := os.Create(filepath.Join(w.dir, "log.ndjson"))
+	defer w.stopEngine()
+	file, err := os.Create(filepath.Join(w.dir, "log.ndjson"))
 	if err != nil {
 		return fmt.Errorf("open the functions' log: %w", err)
 	}
-	defer logs.Close() //nolint:errcheck // every line was written
-	functions := newFunctions(w, binaries, endpoint, logs)
-	defer functions.close()
-
-	terminal := &lineWriter{w: out}
-	gateway, err := apigateway.New(apigateway.Options{
-		API: t.API, Functions: functions, StagePath: o.stagePath, Access: functions.access,
-		Log: func(e apigateway.Entry) {
-			if !o.quiet {
-				terminal.println(describe(e))
-			}
-		},
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.template, err)
+	defer file.Close() //nolint:errcheck // every line was written
+	requests := newLineWriter(out)
+	defer requests.close()
+	told := out // what a person reads
+	s := &server{ctx: ctx, o: o, w: w, terminal: requests, functions: newLineWriter(file), end: make(chan struct{})}
+	defer s.functions.close()
+	switch {
+	case o.objects:
+		told = errOut
+		s.terminal = newLineWriter(told)
+		defer s.terminal.close()
+		s.requests = func(e apigateway.Entry) { requests.println(object(e)) }
+	default:
+		s.requests = func(e apigateway.Entry) { requests.println(describe(e)) }
 	}
-	server := &http.Server{Handler: gateway, ReadHeaderTimeout: 10 * time.Second}
+	if o.quiet {
+		s.requests = nil
+	}
+	defer s.close()
+	if s.current, err = s.open(); err != nil {
+		return err
+	}
+	p := s.current // as it was at the start
+	httpServer := apigateway.Server(s)
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- httpServer.Serve(listener) }()
 	url := "http://" + listener.Addr().String()
 	if o.stagePath {
-		url += "/" + t.API.Stage
+		url += "/" + p.template.API.Stage
 	}
-	banner(terminal, t, url, w)
+	banner(s.terminal, p.template, url, w)
 	ready := make(chan struct{})
 	go func() {
 		defer close(ready)
 		if o.onReady != "" {
-			onReady(ctx, o.onReady, w, endpoint, url, out, terminal)
+			onReady(ctx, o.onReady, w, p, url, told, s.terminal)
 		}
 	}()
 	select {
@@ -153,8 +164,8 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	stopping, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if shutdown := server.Shutdown(stopping); shutdown != nil {
-		_ = server.Close() // requests that do not end are cut off
+	if shutdown := httpServer.Shutdown(stopping); shutdown != nil {
+		_ = httpServer.Close() // requests that do not end are cut off
 	}
 	<-ready
 	if errors.Is(err, http.ErrServerClosed) {
@@ -163,25 +174,37 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	return err
 }
 
-// loadTemplate reads the template; -env is only given on where the template has the parameter.
+// loadTemplate reads the template; the environment that nobody asked for is only given on where there is a parameter.
 func loadTemplate(o options) (*samtemplate.Template, error) {
 	t, err := samtemplate.Load(o.template, o.parameters)
-	if err != nil && strings.HasSuffix(err.Error(), "there is no parameter DeployEnv") {
-		delete(o.parameters, "DeployEnv")
-		return samtemplate.Load(o.template, o.parameters)
+	if err != nil && o.guessed && strings.HasSuffix(err.Error(), "there is no parameter DeployEnv") {
+		without := maps.Clone(o.parameters)
+		delete(without, "DeployEnv")
+		return samtemplate.Load(o.template, without)
 	}
 	return t, err
 }
 
-func banner(terminal *lineWriter, t *samtemplate.Template, url string, w workspace) {
+func banner(terminal *lineWriter, t *samtemplate.Template, url string, w *workspace) {
 	width := 0
 	for _, m := range t.API.Methods {
 		width = max(width, len(m.Path))
 	}
 	for _, m := range t.API.Methods {
-		terminal.println(fmt.Sprintf("  %-7s %-*s  %s", m.HTTPMethod, width, m.Path, m.Function))
+		terminal.println(fmt.Sprintf("  %-7s %-*s  %s", m.HTTPMethod, width, m.Path, target(m)))
 	}
 	terminal.println("Serving " + url + " (Ctrl-C ends it); functions log to " + filepath.Join(relative(w.dir), "log.ndjson"))
+}
+
+// target names what answers a method.
+func target(m samtemplate.Method) string {
+	switch m.Integration.Type {
+	case samtemplate.HTTPProxy:
+		return m.Integration.URI
+	case samtemplate.Mock:
+		return "mock"
+	}
+	return m.Integration.Function
 }
 
 func relative(path string) string {
@@ -194,17 +217,17 @@ func relative(path string) string {
 }
 
 // onReady runs the command in a group of its own, so that it and what it starts can be ended together.
-func onReady(ctx context.Context, command string, w workspace, endpoint, url string, out io.Writer, terminal *lineWriter) {
+func onReady(ctx context.Context, command string, w *workspace, p *deployment, url string, out io.Writer, terminal *lineWriter) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	cmd.Dir = w.root
 	cmd.Env = append(os.Environ(), "URL="+url, "AWS_REGION="+samtemplate.Region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local")
-	if endpoint != "" {
-		cmd.Env = append(cmd.Env, "AWS_ENDPOINT_URL_DYNAMODB="+endpoint)
+	if p.endpoint != "" {
+		cmd.Env = append(cmd.Env, "AWS_ENDPOINT_URL_DYNAMODB="+p.endpoint)
 	}
-	if environment, ok := w.template.Parameters["DeployEnv"]; ok {
+	if environment, ok := p.template.Parameters["DeployEnv"]; ok {
 		cmd.Env = append(cmd.Env, "DEPLOY_ENV="+environment)
 	}
-	for id, name := range w.template.Tables {
+	for id, name := range p.template.Tables {
 		cmd.Env = append(cmd.Env, "TABLE_"+id+"="+name)
 	}
 	cmd.Stdout, cmd.Stderr = out, out
@@ -214,47 +237,4 @@ func onReady(ctx context.Context, command string, w workspace, endpoint, url str
 	if err := cmd.Run(); err != nil && ctx.Err() == nil {
 		terminal.println("local: -on-ready: " + err.Error())
 	}
-}
-
-// describe is the terminal's line of a request.
-func describe(e apigateway.Entry) string {
-	how := "-"
-	if e.Function != "" {
-		how = e.Function + " warm"
-		if e.Cold {
-			how = e.Function + " cold"
-		}
-	}
-	line := fmt.Sprintf("%-6s %s %d %s %.1fms", e.Method, e.Path, e.Status, how, float64(e.Duration.Microseconds())/1000)
-	if e.Reason != "" {
-		line += "  " + e.Reason
-	}
-	return line
-}
-
-// environment is what a function's process gets: the template's variables and those of Lambda itself, nothing else.
-func environment(f samtemplate.Function, endpoint string) []string {
-	variables := map[string]string{}
-	for name, value := range f.Environment {
-		variables[name] = value
-	}
-	if endpoint != "" {
-		variables["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint
-	}
-	for name, value := range map[string]string{
-		"_HANDLER": f.Handler, "AWS_REGION": samtemplate.Region, "AWS_DEFAULT_REGION": samtemplate.Region,
-		"AWS_LAMBDA_FUNCTION_NAME": f.Name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": fmt.Sprint(f.MemoryMB), "AWS_LAMBDA_FUNCTION_VERSION": "1",
-		"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/" + f.Name, "AWS_LAMBDA_LOG_STREAM_NAME": "local",
-		"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO", "LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime",
-		"TZ": ":UTC", "LANG": "en_US.UTF-8", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local",
-		"AWS_EXECUTION_ENV": "AWS_Lambda_provided.al2023", "PATH": "/usr/local/bin:/usr/bin:/bin",
-	} {
-		variables[name] = value
-	}
-	list := make([]string, 0, len(variables))
-	for name, value := range variables {
-		list = append(list, name+"="+value)
-	}
-	slices.Sort(list)
-	return list
 }

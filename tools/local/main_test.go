@@ -131,15 +131,24 @@ func serve(t *testing.T, path, root string, args ...string) *gateway {
 	return g
 }
 
-// call sends a request and returns status, headers and body.
+// call sends a JSON body with a bearer token and returns status, headers and body.
 func (g *gateway) call(t *testing.T, method, path, tok, body string) (int, http.Header, string) {
+	t.Helper()
+	headers := map[string]string{"Content-Type": "application/json"}
+	if tok != "" {
+		headers["Authorization"] = "Bearer " + tok
+	}
+	return g.send(t, method, path, headers, body)
+}
+
+// send sends a request and returns status, headers and body.
+func (g *gateway) send(t *testing.T, method, path string, headers map[string]string, body string) (int, http.Header, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, g.url+path, strings.NewReader(body))
 	require.NoError(t, err)
-	if tok != "" {
-		req.Header.Set("Authorization", "Bearer "+tok)
+	for name, value := range headers {
+		req.Header.Set(name, value)
 	}
-	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close() //nolint:errcheck // read to its end
@@ -287,7 +296,10 @@ func TestStartFailures(t *testing.T) {
 	}{
 		"a compile error":      {project(t, "package main\n\nfunc main() { x }\n", false), nil, "f/main.go:3"},
 		"a busy port":          {project(t, good, false), []string{"-addr", busy.Addr().String()}, busy.Addr().String() + " is in use"},
-		"a missing engine":     {project(t, good, true), nil, "npm ci --prefix tools/ddb"},
+		"a missing engine":     {project(t, good, true), nil, "give -dynamodb URL, or: the DynamoDB engine is missing: run `npm ci --prefix tools/ddb`"},
+		"no project of ours":   {t.TempDir(), []string{"-template", filepath.Join(project(t, good, true), "template.yaml")}, "give -dynamodb URL, or: find the module root"},
+		"a wrong environment":  {project(t, good, false), []string{"-env", "dev"}, "there is no parameter DeployEnv"},
+		"no such folder":       {missing(t), nil, "Resources.F.Properties.CodeUri: there is no folder f"},
 		"no such parameter":    {root, []string{"-param", "Nope=1"}, "there is no parameter Nope"},
 		"a value not allowed":  {root, []string{"-param", "Architecture=mips"}, "mips is not one of"},
 		"no template":          {t.TempDir(), nil, "template.yaml: no such file"},
@@ -305,6 +317,14 @@ func TestStartFailures(t *testing.T) {
 			assert.Equal(t, 1, strings.Count(string(out), "\n"), "one line: %s", out)
 		})
 	}
+}
+
+// missing is a project without the code that its template names.
+func missing(t *testing.T) string {
+	t.Helper()
+	dir := project(t, "package main\n", false)
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "f")))
+	return dir
 }
 
 // unsupported is a template whose function's name needs an intrinsic function that is not supported.

@@ -3,16 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 
+	"pricing/tools/internal/pythonenv"
 	"pricing/tools/verify/rules"
 )
 
@@ -24,43 +22,11 @@ type report struct {
 }
 
 // installPython returns the Python that has the packages of requirements.txt, installing them when there is none for
-// this very list. It may run twice at the same time: each run installs aside, the first to finish wins.
+// this very list.
 func installPython(ctx context.Context, root string, log io.Writer) (string, error) {
-	requirements := filepath.Join(root, "tools", "verify", "requirements.txt")
-	text, err := os.ReadFile(requirements)
+	python, err := pythonenv.Install(ctx, filepath.Join(root, "tools", "verify", "requirements.txt"), filepath.Join(root, ".local", "verify-venv"), log)
 	if err != nil {
 		return "", fmt.Errorf("install the Python checks: %w", err)
-	}
-	sum := sha256.Sum256(text)
-	dir := filepath.Join(root, ".local", "verify-venv-"+hex.EncodeToString(sum[:6]))
-	python := filepath.Join(dir, "bin", "python")
-	if _, err := os.Stat(python); err == nil {
-		return python, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", fmt.Errorf("install the Python checks: %w", err)
-	}
-	aside, err := os.MkdirTemp(filepath.Dir(dir), "verify-venv-new-")
-	if err != nil {
-		return "", fmt.Errorf("install the Python checks: %w", err)
-	}
-	defer func() { _ = os.RemoveAll(aside) }() // gone by then, or of no use
-	_, _ = fmt.Fprintln(log, "verify: installing the Python checks, once")
-	inside := filepath.Join(aside, "bin", "python")
-	for _, command := range [][]string{
-		{"python3", "-m", "venv", aside}, // Debian: package python3-venv
-		// Wheels only, so that nothing is compiled; no dependencies but the list's own, which the next command checks.
-		{inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "--no-deps", "--requirement", requirements},
-		{inside, "-m", "pip", "check"},
-	} {
-		if out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("install the Python checks: %s: %w: %s", strings.Join(command[:3], " "), err, shorten(string(out)))
-		}
-	}
-	if err := os.Rename(aside, dir); err != nil {
-		if _, lost := os.Stat(python); lost != nil {
-			return "", fmt.Errorf("install the Python checks: %w", err)
-		}
 	}
 	return python, nil
 }

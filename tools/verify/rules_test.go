@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -723,10 +724,10 @@ func TestRules(t *testing.T) {
 			t.Run(f.name+", "+spelling, func(t *testing.T) {
 				s := &source{path: "template.yaml", text: []byte(text)}
 				require.NoError(t, yaml.Unmarshal(s.text, &s.root))
-				found, err := checkRules(s, transformed[i])
+				project, err := rules.New(s.text, transformed[i])
 				require.NoError(t, err)
 				var got []string
-				for _, m := range s.tidy(found, len(transformed[i])) {
+				for _, m := range s.tidy(checkRules(project), len(transformed[i])) {
 					if m.File == s.path {
 						assert.Positive(t, m.Line, m)
 					}
@@ -898,7 +899,10 @@ func TestFunctions(t *testing.T) {
 		{ID: "PurgeFunction", Folder: "purge", Variables: variables, Scheduled: true},
 		{
 			ID: "RegisterFunction", Folder: "register", Variables: variables, Routes: []string{"POST /parcels"},
-			Actions: []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"},
+			Actions: []string{
+				"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query",
+				"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
+			},
 		},
 		{ // by a policy template of SAM
 			ID: "TrackFunction", Folder: "track", Variables: variables, Routes: []string{"GET /parcels/{parcelId}"},
@@ -906,4 +910,42 @@ func TestFunctions(t *testing.T) {
 		},
 	}, project.Functions("prod"))
 	assert.Nil(t, project.Functions("test"))
+}
+
+// TestCheckCode: a template with code beside it that does not fit, the same in both environments.
+func TestCheckCode(t *testing.T) {
+	t.Parallel()
+	needPython(t)
+	good, err := os.ReadFile(parcels)
+	require.NoError(t, err)
+	e := rules.Environment{Parameters: map[string]string{"Stage": "prod", "CarrierUrl": "https://carrier.example", "CarrierKey": "x"}}
+	environments := map[string]rules.Environment{"prod": e, "test": e}
+	s := &source{path: filepath.Join(t.TempDir(), "template.yaml"), text: good}
+	require.NoError(t, yaml.Unmarshal(s.text, &s.root))
+	project, err := rules.New(good, transformAll(t, []deployable{{string(good), environments}})[0])
+	require.NoError(t, err)
+
+	root := filepath.Dir(s.path)
+	var log bytes.Buffer
+	found, err := checkCode(t.Context(), root, project, []string{"prod", "test"}, &log)
+	require.NoError(t, err)
+	assert.Empty(t, found)
+	assert.Equal(t, noCode, log.String())
+
+	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module parcels\n\ngo 1.26\n"), 0o644))
+	for folder, read := range map[string]string{"check": `"STAGE"`, "purge": `"STAGE"`, "register": `"STAGE"`, "track": `"STAGE")+os.Getenv("MISSPELT"`} {
+		require.NoError(t, os.Mkdir(filepath.Join(root, folder), 0o755))
+		text := "package main\n\nimport \"os\"\n\nfunc main() { println(os.Getenv(\"TABLE\") + os.Getenv(" + read + ")) }\n"
+		require.NoError(t, os.WriteFile(filepath.Join(root, folder, "main.go"), []byte(text), 0o644))
+	}
+	found, err = checkCode(t.Context(), root, project, []string{"prod", "test"}, &log)
+	require.NoError(t, err)
+	var got []string
+	for _, m := range s.tidy(found, len(environments)) {
+		m.Consequence, m.Mend = "", ""
+		got = append(got, strings.TrimPrefix(m.String(), root+"/"))
+	}
+	assert.Contains(t, got, "track/main.go:5: Resources.TrackFunction: reads MISSPELT, which the template does not give it (code)")
+	assert.Contains(t, got, "register: Resources.RegisterFunction: its role allows dynamodb:PutItem, but its code calls nothing (code)")
+	assert.Len(t, got, 1+3+5)
 }

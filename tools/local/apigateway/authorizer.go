@@ -8,138 +8,123 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"pricing/tools/local/lambdaruntime"
 	"pricing/tools/local/samtemplate"
 )
 
-// authorizerTimeout bounds an authorizer call; the integration's timeout does not apply to it.
+// authorizerTimeout bounds an authorizer call; the integration's timeout does not apply to it (live).
 const authorizerTimeout = 30 * time.Second
-
-type cachedPolicy struct {
-	expires time.Time
-	answer  authorizerAnswer
-}
 
 // authorizerAnswer is what a Lambda authorizer returns.
 type authorizerAnswer struct {
-	PrincipalID string `json:"principalId"`
-	Policy      struct {
-		Statement statements `json:"Statement"`
-	} `json:"policyDocument"`
-	Context map[string]any `json:"context"`
+	PrincipalID string         `json:"principalId"`
+	Policy      policy         `json:"policyDocument"`
+	Context     map[string]any `json:"context"`
+	UsageKey    string         `json:"usageIdentifierKey"`
 }
 
-type statement struct {
-	Effect   string
-	Action   oneOrMany
-	Resource oneOrMany
-}
+// errNotAllowed says that no AWS::Lambda::Permission lets the gateway call the authorizer.
+var errNotAllowed = errors.New("no AWS::Lambda::Permission lets the gateway call it")
 
-type (
-	statements []statement
-	oneOrMany  []string
-)
+// errMalformed says that an authorizer's answer is not of the agreed form.
+var errMalformed = errors.New("malformed answer")
 
-// UnmarshalJSON takes one statement or a list.
-func (s *statements) UnmarshalJSON(b []byte) error { return unmarshalOneOrMany(b, (*[]statement)(s)) }
-
-// UnmarshalJSON takes one text or a list.
-func (o *oneOrMany) UnmarshalJSON(b []byte) error { return unmarshalOneOrMany(b, (*[]string)(o)) }
-
-func unmarshalOneOrMany[T any](b []byte, to *[]T) error {
-	if len(b) > 0 && b[0] == '[' {
-		return json.Unmarshal(b, to)
-	}
-	var one T
-	if err := json.Unmarshal(b, &one); err != nil {
-		return err
-	}
-	*to = []T{one}
-	return nil
-}
-
-// authorize runs the method's authorizer, or takes its cached answer, and judges its policy.
+// authorize runs the method's authorizer, or takes its cached answer, and judges its policy together with the API's.
 func (x *exchange) authorize() bool {
 	a := x.route.Authorizer
+	if a == nil {
+		return true
+	}
+	if len(x.methodARN()) > maxMethodARN {
+		return x.plain(urlTooLongStatus, fmt.Sprintf("the method ARN is longer than %d bytes", maxMethodARN))
+	}
 	var sources []string
 	for _, source := range a.Sources {
-		value := x.identity(source)
-		if strings.TrimSpace(value) == "" {
-			x.refuse("UNAUTHORIZED", "", "no identity source "+source)
-			return false
+		value := x.value(source)
+		if strings.TrimSpace(value) == "" && (a.TTL > 0 || a.Type == "token") { // without a cache the function judges itself
+			return x.refuse("UNAUTHORIZED", "", "the identity source "+source+" is missing or blank")
 		}
 		sources = append(sources, value)
 	}
 	if a.Type == "token" && a.Expression != "" && !regexp.MustCompile("^(?:"+a.Expression+")$").MatchString(sources[0]) {
-		x.refuse("UNAUTHORIZED", "", "the token does not match identityValidationExpression")
-		return false
+		return x.refuse("UNAUTHORIZED", "", "the token does not match identityValidationExpression "+a.Expression)
 	}
 	key := a.Name + "\x00" + strings.Join(sources, "\x00")
 	answer, ok := x.g.policies.find(key, x.g.o.Now())
+	latency := int64(0)
 	if !ok {
+		started := x.g.o.Now()
 		var err error
-		if answer, err = x.callAuthorizer(a, sources); err != nil {
-			x.refuseAuthorizer(a, err)
-			return false
+		answer, err = x.callAuthorizer(a, sources)
+		latency = x.g.o.Now().Sub(started).Milliseconds()
+		x.context["authorizer.latency"] = strconv.FormatInt(latency, 10)
+		if err != nil {
+			x.context["authorizer.error"] = err.Error()
+			return x.refuseAuthorizer(a, err)
 		}
-		x.g.policies.keep(key, answer, x.g.o.Now(), a.TTL)
 	}
-	x.principal = map[string]any{"principalId": answer.PrincipalID, "integrationLatency": 0}
+	x.context["authorizer.status"] = "200"
+	x.principal = map[string]any{"principalId": answer.PrincipalID, "integrationLatency": latency}
 	for name, value := range answer.Context {
-		x.principal[name] = contextText(value)
-	}
-	arn := x.methodARN()
-	allowed, denied := false, false
-	for _, s := range answer.Policy.Statement {
-		if !matchesAny(s.Action, "execute-api:Invoke") || !matchesAny(s.Resource, arn) {
-			continue
+		if value != nil {
+			x.principal[name] = contextText(value)
 		}
-		allowed = allowed || s.Effect == "Allow"
-		denied = denied || s.Effect == "Deny"
 	}
+	x.usageKey = answer.UsageKey
+	call := x.iamCall()
+	byToken, byAPI := answer.Policy.judge(call), silent
+	if x.g.policy != nil {
+		byAPI = x.g.policy.judge(call)
+	}
+	if !ok && a.TTL > 0 && (byToken != denied || denialsAreCached) {
+		x.g.policies.keep(key, answer, x.g.o.Now().Add(a.TTL))
+	}
+	const message = "User is not authorized to access this resource"
 	switch {
-	case denied:
-		x.refuse("ACCESS_DENIED", kinds["ACCESS_DENIED"].message+" with an explicit deny", "the authorizer's policy denies "+arn)
-	case !allowed:
-		x.refuse("ACCESS_DENIED", "", "the authorizer's policy says nothing of "+arn)
-	default:
-		return true
+	case byToken == denied:
+		x.context["authorizer.status"] = "403"
+		return x.refuse("ACCESS_DENIED", message+" with an explicit deny", "the authorizer's policy denies "+call.arn)
+	case byToken == silent && byAPI == silent:
+		x.context["authorizer.status"] = "403"
+		return x.refuse("ACCESS_DENIED", message, "the authorizer's policy says nothing of "+call.arn)
 	}
-	return false
+	return true
 }
 
-func (x *exchange) refuseAuthorizer(a *samtemplate.Authorizer, err error) {
+func (x *exchange) refuseAuthorizer(a *samtemplate.Authorizer, err error) bool {
 	var failed *lambdaruntime.Error
 	if errors.As(err, &failed) && failed.Message == "Unauthorized" {
-		x.refuse("UNAUTHORIZED", "", "the authorizer refused the token")
-		return
+		x.context["authorizer.status"] = "401"
+		return x.refuse("UNAUTHORIZED", "", "the authorizer refused the token")
 	}
-	name := "AUTHORIZER_FAILURE" // which of the two for which cause is unverified
-	if !errors.As(err, &failed) {
-		name = "AUTHORIZER_CONFIGURATION_ERROR"
-	}
-	x.refuse(name, "", "authorizer "+a.Name+": "+err.Error())
-}
-
-func (x *exchange) identity(source string) string {
+	x.context["authorizer.status"] = "500"
+	kind := authorizerErrorType
 	switch {
-	case strings.HasPrefix(source, "context."):
-		return x.contextValue(strings.TrimPrefix(source, "context."))
-	case strings.HasPrefix(source, "stageVariables."):
-		return x.g.o.API.Variables[strings.TrimPrefix(source, "stageVariables.")]
+	case errors.Is(err, errNotAllowed):
+		kind = authorizerNotAllowed
+	case errors.Is(err, errMalformed):
+		kind = authorizerAnswerType
 	}
-	return x.value(source)
+	return x.refuse(kind, "", "authorizer "+a.Name+": "+err.Error())
 }
 
+// methodARN names the call as policies do: with the path as sent.
 func (x *exchange) methodARN() string {
-	return fmt.Sprintf("arn:aws:execute-api:%s:%s:%s/%s/%s%s", samtemplate.Region, samtemplate.AccountID, apiID, x.g.o.API.Stage, x.method, x.path)
+	return samtemplate.ExecuteARN(x.g.o.API, x.g.o.API.Stage, x.method, x.path)
 }
 
 func (x *exchange) callAuthorizer(a *samtemplate.Authorizer, sources []string) (authorizerAnswer, error) {
-	event := map[string]any{"type": "TOKEN", "authorizationToken": sources[0], "methodArn": x.methodARN()}
-	if a.Type == "request" {
+	source := strings.TrimSuffix(samtemplate.ExecuteARN(x.g.o.API, "authorizers", "", ""), "/") + "/" + strings.ToLower(a.Name)
+	if !x.permitted(a.Invoked, source) {
+		return authorizerAnswer{}, errNotAllowed
+	}
+	var event map[string]any
+	if a.Type == "token" {
+		event = map[string]any{"type": "TOKEN", "authorizationToken": sources[0], "methodArn": x.methodARN()}
+	} else {
 		event = x.request()
 		event["type"], event["methodArn"] = "REQUEST", x.methodARN()
 	}
@@ -149,23 +134,43 @@ func (x *exchange) callAuthorizer(a *samtemplate.Authorizer, sources []string) (
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), authorizerTimeout)
 	defer cancel()
-	result, err := x.g.o.Functions.Invoke(ctx, a.Function, uuid(), x.trace, payload)
+	id := uuid()
+	x.context["authorizer.requestId"] = id
+	result, err := x.g.o.Functions.Invoke(ctx, a.Function, id, x.trace, payload)
 	x.log.Cold = x.log.Cold || result.Cold
 	if err != nil {
 		return authorizerAnswer{}, err
 	}
+	return readAnswer(result.Payload)
+}
+
+// readAnswer reads an authorizer's answer; what is wrong with it is errMalformed.
+func readAnswer(payload []byte) (authorizerAnswer, error) {
+	fail := func(format string, args ...any) (authorizerAnswer, error) {
+		return authorizerAnswer{}, fmt.Errorf("%w: "+format, append([]any{errMalformed}, args...)...)
+	}
 	var answer authorizerAnswer
-	if err := json.Unmarshal(result.Payload, &answer); err != nil {
-		return authorizerAnswer{}, fmt.Errorf("malformed answer: %w", err)
+	if err := json.Unmarshal(payload, &answer); err != nil {
+		return fail("%w", err)
 	}
 	if answer.PrincipalID == "" || len(answer.Policy.Statement) == 0 {
-		return authorizerAnswer{}, errors.New("malformed answer: principalId and policyDocument are needed")
+		return fail("principalId and policyDocument are needed")
+	}
+	for i, s := range answer.Policy.Statement {
+		if err := s.check(); err != nil {
+			return fail("policyDocument.Statement[%d]: %w", i, err)
+		}
+		for _, resource := range s.Resource {
+			if len(resource) > maxPolicyResource {
+				return fail("policyDocument.Statement[%d].Resource: is longer than %d characters", i, maxPolicyResource)
+			}
+		}
 	}
 	for name, value := range answer.Context {
 		switch value.(type) {
 		case string, float64, bool, nil:
 		default:
-			return authorizerAnswer{}, fmt.Errorf("malformed answer: context.%s is neither text, number nor boolean", name)
+			return fail("context.%s is neither text, number nor boolean", name)
 		}
 	}
 	return answer, nil
@@ -178,36 +183,30 @@ func contextText(v any) string {
 	return fmt.Sprint(v)
 }
 
-// matchesAny compares with * for any text and ? for any character.
-func matchesAny(patterns []string, s string) bool {
-	for _, p := range patterns {
-		if wildcard(p, s) {
+// permitted says whether the template lets the gateway call a function for a source.
+func (x *exchange) permitted(invoked, source string) bool {
+	for _, p := range x.g.o.API.Permitted {
+		if p.Function == invoked && (p.SourceARN == "" || wildcard(p.SourceARN, source)) {
 			return true
 		}
 	}
 	return false
 }
 
-func wildcard(pattern, s string) bool {
-	star, mark := -1, 0
-	i, j := 0, 0
-	for i < len(s) {
-		switch {
-		case j < len(pattern) && pattern[j] == '*':
-			star, mark = j, i
-			j++
-		case j < len(pattern) && (pattern[j] == '?' || pattern[j] == s[i]):
-			i++
-			j++
-		case star >= 0:
-			mark++
-			i, j = mark, star+1
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[j:], "*") == ""
+// policyCache keeps authorizer answers by authorizer and identity-source values. It keeps the policy, not the verdict:
+// the next call may be to another method.
+type policyCache struct {
+	mu      sync.Mutex
+	entries map[string]cachedPolicy
 }
+
+type cachedPolicy struct {
+	expires time.Time
+	answer  authorizerAnswer
+}
+
+// cacheSize bounds the cache; a laptop does not need more.
+const cacheSize = 10_000
 
 func (c *policyCache) find(key string, now time.Time) (authorizerAnswer, bool) {
 	c.mu.Lock()
@@ -220,11 +219,11 @@ func (c *policyCache) find(key string, now time.Time) (authorizerAnswer, bool) {
 	return entry.answer, true
 }
 
-func (c *policyCache) keep(key string, answer authorizerAnswer, now time.Time, ttl time.Duration) {
-	if ttl <= 0 {
-		return
-	}
+func (c *policyCache) keep(key string, answer authorizerAnswer, expires time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.entries[key] = cachedPolicy{now.Add(ttl), answer}
+	if len(c.entries) >= cacheSize {
+		clear(c.entries)
+	}
+	c.entries[key] = cachedPolicy{expires, answer}
 }

@@ -2,6 +2,7 @@ package apigateway
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"mime"
 	"net"
 	"net/http"
@@ -12,11 +13,14 @@ import (
 )
 
 const (
-	apiID       = "local"
-	requestTime = "02/Jan/2006:15:04:05 -0700"
+	deploymentID = "local"
+	requestTime  = "02/Jan/2006:15:04:05 -0700"
 )
 
-// dropped headers never reach a function (recorded).
+// resourceID is made of the path: on AWS it is random.
+func resourceID(m *samtemplate.Method) string { return hex.EncodeToString([]byte(hash(m.Path)))[:6] }
+
+// dropped headers never reach a function or backend (recorded).
 var dropped = map[string]bool{
 	"Connection": true, "Content-Length": true, "Content-Md5": true, "Expect": true, "Max-Forwards": true, "Proxy-Authenticate": true, "Server": true,
 	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Www-Authenticate": true,
@@ -39,16 +43,22 @@ func (x *exchange) event() map[string]any {
 // request is the part of the event that an authorizer gets as well.
 func (x *exchange) request() map[string]any {
 	single, multi := x.headers()
+	identity := map[string]any{
+		"accessKey": nil, "accountId": nil, "caller": nil, "cognitoAuthenticationProvider": nil, "cognitoAuthenticationType": nil,
+		"cognitoIdentityId": nil, "cognitoIdentityPoolId": nil, "principalOrgId": nil, "sourceIp": x.sourceIP(), "user": nil,
+		"userAgent": nil, "userArn": nil,
+	}
+	if agent := x.r.UserAgent(); agent != "" {
+		identity["userAgent"] = agent
+	}
+	if x.apiKey != nil {
+		identity["apiKey"], identity["apiKeyId"] = x.apiKey.Value, strings.ToLower(x.apiKey.LogicalID)
+	}
 	context := map[string]any{
-		"accountId": samtemplate.AccountID, "apiId": apiID, "deploymentId": "local", "domainName": x.r.Host, "domainPrefix": strings.Split(x.r.Host, ".")[0],
+		"accountId": samtemplate.AccountID, "apiId": x.g.o.API.ID, "deploymentId": deploymentID, "domainName": x.r.Host, "domainPrefix": strings.Split(x.r.Host, ".")[0],
 		"extendedRequestId": x.extended, "httpMethod": x.method, "path": x.fullPath, "protocol": "HTTP/1.1", "requestId": x.requestID,
-		"requestTime": x.start.UTC().Format(requestTime), "requestTimeEpoch": x.start.UnixMilli(), "resourceId": hash(x.route.ResourcePath)[:6],
-		"resourcePath": x.route.ResourcePath, "stage": x.g.o.API.Stage,
-		"identity": map[string]any{
-			"accessKey": nil, "accountId": nil, "caller": nil, "cognitoAuthenticationProvider": nil, "cognitoAuthenticationType": nil,
-			"cognitoIdentityId": nil, "cognitoIdentityPoolId": nil, "principalOrgId": nil, "sourceIp": x.sourceIP(), "user": nil,
-			"userAgent": x.r.UserAgent(), "userArn": nil,
-		},
+		"requestTime": x.start.UTC().Format(requestTime), "requestTimeEpoch": x.start.UnixMilli(), "resourceId": resourceID(x.route),
+		"resourcePath": x.route.Path, "stage": x.g.o.API.Stage, "identity": identity,
 	}
 	if x.route.OperationID != "" {
 		context["operationName"] = x.route.OperationID
@@ -57,16 +67,16 @@ func (x *exchange) request() map[string]any {
 		context["authorizer"] = x.principal
 	}
 	e := map[string]any{
-		"resource": x.route.ResourcePath, "path": x.path, "httpMethod": x.method, "headers": orNull(single), "multiValueHeaders": orNull(multi),
+		"resource": x.route.Path, "path": x.path, "httpMethod": x.method, "headers": orNull(single), "multiValueHeaders": orNull(multi),
 		"queryStringParameters": nil, "multiValueQueryStringParameters": nil, "pathParameters": orNull(x.params),
 		"stageVariables": orNull(x.g.o.API.Variables), "requestContext": context,
 	}
-	if query := parseQuery(x.r.URL.RawQuery); len(query) > 0 {
-		last := map[string]string{}
-		for name, values := range query {
-			last[name] = values[len(values)-1]
+	if len(x.query) > 0 {
+		single := map[string]string{}
+		for name, values := range x.query {
+			single[name] = last(values)
 		}
-		e["queryStringParameters"], e["multiValueQueryStringParameters"] = last, query
+		e["queryStringParameters"], e["multiValueQueryStringParameters"] = single, x.query
 	}
 	return e
 }
@@ -96,15 +106,14 @@ func unescape(s string) string {
 	return s
 }
 
-// headers returns the request's headers, last value and all values, with those that API Gateway adds. Names come in
-// canonical form here, which a function must not rely on: AWS keeps the client's casing.
+// headers returns the request's headers, last value and all values, with those that API Gateway adds.
 func (x *exchange) headers() (single map[string]string, multi map[string][]string) {
 	single, multi = map[string]string{}, map[string][]string{}
 	add := func(name string, values ...string) {
 		single[name], multi[name] = values[len(values)-1], values
 	}
-	for name, values := range x.r.Header {
-		if !dropped[name] {
+	for name, values := range x.sent {
+		if canonical := http.CanonicalHeaderKey(name); !dropped[canonical] && canonical != "X-Amzn-Trace-Id" {
 			add(name, values...)
 		}
 	}
@@ -117,19 +126,20 @@ func (x *exchange) headers() (single map[string]string, multi map[string][]strin
 	add("X-Forwarded-Port", port)
 	add("X-Forwarded-Proto", "http")
 	add("X-Amzn-Trace-Id", x.trace)
-	if single["User-Agent"] == "" {
-		add("User-Agent", "AmazonAPIGateway_"+apiID)
+	if x.r.UserAgent() == "" {
+		add("User-Agent", "AmazonAPIGateway_"+x.g.o.API.ID)
 	}
-	if single["Accept"] == "" {
+	if x.r.Header.Get("Accept") == "" {
 		add("Accept", "application/json")
 	}
 	return single, multi
 }
 
 func (x *exchange) isBinary(media string) bool {
-	if parsed, _, err := mime.ParseMediaType(media); err == nil {
-		media = parsed
+	if media == "" {
+		return false
 	}
+	media = mediaType(media)
 	for _, t := range x.g.o.API.Binary {
 		if t == "*/*" || t == media {
 			return true
@@ -142,4 +152,12 @@ func (x *exchange) isBinary(media string) bool {
 func firstAccept(r *http.Request) string {
 	first, _, _ := strings.Cut(r.Header.Get("Accept"), ",")
 	return strings.TrimSpace(first)
+}
+
+// mediaType is a Content-Type without its parameters.
+func mediaType(s string) string {
+	if parsed, _, err := mime.ParseMediaType(s); err == nil {
+		return parsed
+	}
+	return s
 }

@@ -2,25 +2,23 @@
 //
 // It routes, authorises, throttles and validates in API Gateway's order, builds the proxy event, applies the response
 // rules and makes the gateway's own answers with the template's gateway responses. The behaviour follows recordings
-// of AWS where there are any; what is only believed to be so is a named constant or a row of a table.
+// of AWS where there are any; what is only believed to be so is a constant of facts.go or a row of a table.
+//
+// A Gateway is an http.Handler. Header names reach a function as the client wrote them only through Listen and Server:
+// net/http alone gives all of them in canonical form.
 package apigateway
 
 import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"sort"
+	"slices"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"pricing/tools/local/lambdaruntime"
 	"pricing/tools/local/samtemplate"
@@ -28,6 +26,8 @@ import (
 
 // Invoker runs functions by logical id.
 type Invoker interface {
+	// Invoke calls a function. A failure of the function is a *lambdaruntime.Error, a refusal for want of concurrency
+	// lambdaruntime.ErrThrottled; ctx ends the waiting, not the function.
 	Invoke(ctx context.Context, function, requestID, traceID string, event []byte) (lambdaruntime.Result, error)
 }
 
@@ -56,23 +56,18 @@ type Gateway struct {
 	o        Options
 	routes   []route
 	models   *models
+	policy   *policy // of the API; nil: none
 	policies policyCache
-	limits   map[*samtemplate.Method]*rate.Limiter
+	limits   *limits
+	backends http.RoundTripper
 }
-
-// Limits of API Gateway, in bytes.
-const (
-	maxPayload = 10 << 20
-	maxEvent   = 6_291_456
-	maxHeaders = 10_240
-)
 
 // New prepares a gateway; an error says what in the body it cannot serve.
 func New(o Options) (*Gateway, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	g := &Gateway{o: o, limits: map[*samtemplate.Method]*rate.Limiter{}, policies: policyCache{entries: map[string]cachedPolicy{}}}
+	g := &Gateway{o: o, policies: policyCache{entries: map[string]cachedPolicy{}}, limits: newLimits(o.API), backends: newBackends()}
 	var err error
 	if g.routes, err = makeRoutes(o.API.Methods); err != nil {
 		return nil, err
@@ -80,36 +75,21 @@ func New(o Options) (*Gateway, error) {
 	if g.models, err = compileModels(o.API); err != nil {
 		return nil, err
 	}
+	if g.policy, err = readPolicy(o.API); err != nil {
+		return nil, err
+	}
+	for name := range o.API.Responses {
+		if _, ok := kinds[name]; !ok {
+			return nil, fmt.Errorf("x-amazon-apigateway-gateway-responses.%s: there is no such type", name)
+		}
+	}
 	for i := range o.API.Methods {
 		m := &o.API.Methods[i]
-		if s, ok := settingOf(o.API.Settings, m); ok && s.Rate > 0 {
-			g.limits[m] = rate.NewLimiter(rate.Limit(s.Rate), s.Burst)
+		if err := checkIntegration(m); err != nil {
+			return nil, fmt.Errorf("%s %s: %w", m.HTTPMethod, m.Path, err)
 		}
 	}
 	return g, nil
-}
-
-// settingOf finds the most specific stage setting of a method.
-func settingOf(settings []samtemplate.MethodSetting, m *samtemplate.Method) (found samtemplate.MethodSetting, ok bool) {
-	path := "/" + strings.ReplaceAll(strings.TrimPrefix(m.Path, "/"), "/", "~1")
-	best := -1
-	for _, s := range settings {
-		given := "/" + strings.ReplaceAll(strings.TrimPrefix(s.Path, "/"), "/", "~1")
-		if given != path && s.Path != "/*" || s.Method != "*" && s.Method != m.HTTPMethod {
-			continue
-		}
-		score := 0
-		if given == path {
-			score += 2
-		}
-		if s.Method != "*" {
-			score++
-		}
-		if score > best {
-			found, ok, best = s, true, score
-		}
-	}
-	return found, ok
 }
 
 // exchange is one request on its way.
@@ -124,12 +104,16 @@ type exchange struct {
 	path      string // without the stage, as sent
 	fullPath  string // with the stage
 	method    string
+	sent      map[string][]string // headers by their name as sent
+	query     map[string][]string // decoded once
 	route     *samtemplate.Method
 	params    map[string]string
 	body      []byte
-	principal map[string]any // the authorizer's context
+	principal map[string]any // the authorizer's context; nil: none ran
+	usageKey  string         // the authorizer's usageIdentifierKey
+	apiKey    *samtemplate.APIKey
 	log       Entry
-	context   map[string]string // $context values of errors and access log
+	context   map[string]string // $context values that arise on the way
 }
 
 // ServeHTTP answers one request.
@@ -143,8 +127,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if override := r.Header.Get("X-HTTP-Method-Override"); override != "" {
 		x.method = override
 	}
+	x.sent = asSent(r)
 	x.serve()
-	x.log.Method, x.log.Path, x.log.Duration = x.method, r.URL.RequestURI(), g.o.Now().Sub(x.start)
+	x.log.Method, x.log.Path, x.log.Duration = x.method, r.RequestURI, g.o.Now().Sub(x.start)
 	if g.o.Log != nil {
 		g.o.Log(x.log)
 	}
@@ -153,40 +138,33 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve runs the checks in API Gateway's order.
+// serve runs the checks in API Gateway's order. Each answers the request itself when it ends it.
 func (x *exchange) serve() {
-	if !x.sizes() {
-		return
-	}
-	if !x.find() {
-		return
-	}
-	if x.route.Authorizer != nil && !x.authorize() {
-		return
-	}
-	if l := x.g.limits[x.route]; l != nil && !l.AllowN(x.g.o.Now(), 1) {
-		x.refuse("THROTTLED", "", "throttled: the stage's rate for this method is used up")
-		return
-	}
-	if x.route.CheckParams && !x.checkParameters() {
-		return
-	}
-	if x.route.CheckBody && !x.checkBody() {
-		return
-	}
-	x.integrate()
+	_ = x.checkSizes() &&
+		x.find() &&
+		x.checkDenials() &&
+		x.authorize() &&
+		x.checkLimits() &&
+		x.checkParameters() &&
+		x.checkBody() &&
+		x.integrate()
 }
 
-func (x *exchange) sizes() bool {
-	headers := 0
+func (x *exchange) checkSizes() bool {
+	size := 0
 	for _, values := range x.r.Header {
 		for _, v := range values {
-			headers += len(v)
+			size += len(v)
 		}
 	}
-	if headers > maxHeaders {
-		x.plain(http.StatusRequestHeaderFieldsTooLarge, "HTTP header is larger than 10240 bytes.")
-		return false
+	if size > maxHeaders {
+		return x.plain(headerTooLargeStatus, "HTTP header is larger than 10240 bytes.")
+	}
+	if len(x.r.RequestURI) > maxURL {
+		return x.plain(urlTooLongStatus, fmt.Sprintf("URL is longer than %d characters.", maxURL))
+	}
+	if i := strings.IndexAny(x.r.RequestURI, "|{}"); i >= 0 {
+		return x.plain(badRequestLine, fmt.Sprintf("%q must be sent percent-encoded.", x.r.RequestURI[i]))
 	}
 	body, err := io.ReadAll(io.LimitReader(x.r.Body, maxPayload+1))
 	if err != nil {
@@ -194,24 +172,38 @@ func (x *exchange) sizes() bool {
 		return false
 	}
 	if len(body) > maxPayload {
-		x.plain(http.StatusRequestEntityTooLarge, "HTTP content length exceeded 10485760 bytes.")
-		return false
+		return x.plain(http.StatusRequestEntityTooLarge, "HTTP content length exceeded 10485760 bytes.")
 	}
 	x.body = body
 	return true
 }
 
-func (x *exchange) plain(status int, text string) {
-	x.log.Status, x.log.Reason = status, text
-	x.identify()
+// plain answers with a text that no gateway response applies to.
+func (x *exchange) plain(status int, text string) bool {
+	x.log.Reason = text
 	x.w.Header().Set("Content-Type", "text/plain")
+	x.respond(status, []byte(text))
+	return false
+}
+
+// respond sends an answer whose headers are set.
+func (x *exchange) respond(status int, body []byte) {
+	h := x.w.Header()
+	h["x-amzn-RequestId"], h["x-amz-apigw-id"] = []string{x.requestID}, []string{x.extended}
+	x.log.Status = status
+	x.context["responseLength"] = fmt.Sprint(len(body))
 	x.w.WriteHeader(status)
-	_, _ = io.WriteString(x.w, text) // the client may have gone
+	_, _ = x.w.Write(body) // the client may have gone
 }
 
 // find routes the request.
 func (x *exchange) find() bool {
-	path := x.r.URL.EscapedPath()
+	path, rawQuery, _ := strings.Cut(x.r.RequestURI, "?")
+	if i := strings.Index(path, "://"); i >= 0 { // the absolute form, as to a proxy
+		_, path, _ = strings.Cut(path[i+3:], "/")
+		path = "/" + path
+	}
+	x.query = parseQuery(rawQuery)
 	for strings.HasPrefix(path, "//") { // extra slashes before the stage are ignored
 		path = path[1:]
 	}
@@ -220,7 +212,8 @@ func (x *exchange) find() bool {
 	if x.g.o.StagePath {
 		rest, ok := strings.CutPrefix(path, stage)
 		if !ok || rest != "" && rest[0] != '/' {
-			x.refuse("MISSING_AUTHENTICATION_TOKEN", "Forbidden", "no such stage")
+			x.log.Reason = "no such stage"
+			x.refusePlain(http.StatusForbidden, "ForbiddenException", unknownStageMessage)
 			return false
 		}
 		x.path, x.fullPath = rest, path
@@ -237,55 +230,39 @@ func (x *exchange) find() bool {
 	}
 	reason := "no route for this path and method"
 	if authorization := x.r.Header.Get("Authorization"); authorization != "" && !strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 ") {
-		x.refuseAs("DEFAULT_4XX", http.StatusForbidden, "IncompleteSignatureException",
+		return x.refuseAs("DEFAULT_4XX", http.StatusForbidden, "IncompleteSignatureException",
 			"Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '"+hash(authorization)+"'.", reason)
-		return false
 	}
-	x.refuse("MISSING_AUTHENTICATION_TOKEN", "", reason)
-	return false
+	return x.refuse("MISSING_AUTHENTICATION_TOKEN", "", reason)
 }
 
-// integrate calls the method's function and answers with what it gives.
-func (x *exchange) integrate() {
-	event, err := json.Marshal(x.event())
-	if err != nil {
-		x.refuse("INTEGRATION_FAILURE", "", "the event cannot be encoded: "+err.Error())
-		return
-	}
-	if len(event) > maxEvent {
-		x.refuse("REQUEST_TOO_LARGE", "", "the function's event would exceed 6 MB")
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), x.route.Timeout)
-	defer cancel()
-	started := x.g.o.Now()
-	result, err := x.g.o.Functions.Invoke(ctx, x.route.Function, uuid(), x.trace, event)
-	x.log.Function, x.log.Cold = x.route.Function, result.Cold
-	x.context["integration.latency"] = fmt.Sprint(x.g.o.Now().Sub(started).Milliseconds())
-	var failed *lambdaruntime.Error
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		x.refuse("INTEGRATION_TIMEOUT", "", fmt.Sprintf("the function took longer than timeoutInMillis (%d); it runs on", x.route.Timeout.Milliseconds()))
-	case errors.Is(err, lambdaruntime.ErrThrottled):
-		x.context["integration.integrationStatus"] = "429"
-		x.refuseAs("INTEGRATION_FAILURE", http.StatusInternalServerError, "InternalServerErrorException", internalMessage, err.Error())
-	case errors.As(err, &failed):
-		x.context["integration.integrationStatus"] = "200"
-		x.refuse("INTEGRATION_FAILURE", "", "the function failed: "+failed.Error())
-	case err != nil:
-		x.refuse("INTEGRATION_FAILURE", "", err.Error())
-	default:
-		x.context["integration.integrationStatus"] = "200"
-		if err := x.proxyResponse(result.Payload); err != nil {
-			x.refuse("INTEGRATION_FAILURE", "", "malformed function response: "+err.Error())
+// integrate asks the method's backend and answers with what it gives.
+func (x *exchange) integrate() bool {
+	i := &x.route.Integration
+	for parameter := range i.Parameters {
+		name, isHeader := strings.CutPrefix(parameter, "integration.request.header.")
+		if isHeader && forbidden(i.Type, name) {
+			return x.refuse(forbiddenMappingType, "", "the mapping of "+parameter+" is not allowed")
 		}
 	}
+	switch i.Type {
+	case samtemplate.HTTPProxy:
+		x.proxyHTTP()
+	case samtemplate.Mock:
+		x.mock()
+	default:
+		x.invoke()
+	}
+	return true
 }
 
-// identify sets the headers that every answer has.
-func (x *exchange) identify() {
-	x.w.Header().Set("x-amzn-RequestId", x.requestID)
-	x.w.Header().Set("x-amz-apigw-id", x.extended)
+// forbidden tells headers that no mapping may set.
+func forbidden(integration, header string) bool {
+	fold := func(list ...string) bool {
+		return slices.ContainsFunc(list, func(name string) bool { return strings.EqualFold(name, header) })
+	}
+	return fold("Content-Length", "Transfer-Encoding", "X-Amzn-Trace-Id", "X-Amzn-Apigateway-Api-Id") ||
+		integration == samtemplate.AWSProxy && fold("Authorization", "Connection", "Expect", "Proxy-Authenticate", "TE")
 }
 
 func (x *exchange) sourceIP() string {
@@ -294,75 +271,6 @@ func (x *exchange) sourceIP() string {
 		return x.r.RemoteAddr
 	}
 	return host
-}
-
-// value returns a method.request.* value; "" when absent.
-func (x *exchange) value(expression string) string {
-	rest, ok := strings.CutPrefix(expression, "method.request.")
-	if !ok {
-		return ""
-	}
-	where, name, _ := strings.Cut(rest, ".")
-	switch where {
-	case "header":
-		return strings.Join(x.r.Header.Values(name), ",")
-	case "querystring":
-		if values := x.r.URL.Query()[name]; len(values) > 0 {
-			return values[len(values)-1]
-		}
-	case "path":
-		return x.params[name]
-	}
-	return ""
-}
-
-// contextValue returns a $context value; "" when it has none.
-func (x *exchange) contextValue(name string) string {
-	if v, ok := x.context[name]; ok {
-		return v
-	}
-	switch name {
-	case "requestId":
-		return x.requestID
-	case "extendedRequestId":
-		return x.extended
-	case "requestTime":
-		return x.start.UTC().Format(requestTime)
-	case "requestTimeEpoch":
-		return fmt.Sprint(x.start.UnixMilli())
-	case "httpMethod":
-		return x.method
-	case "path":
-		return x.fullPath
-	case "stage":
-		return x.g.o.API.Stage
-	case "apiId":
-		return apiID
-	case "accountId":
-		return samtemplate.AccountID
-	case "protocol":
-		return "HTTP/1.1"
-	case "identity.sourceIp":
-		return x.sourceIP()
-	case "identity.userAgent":
-		return x.r.UserAgent()
-	case "status":
-		return fmt.Sprint(x.log.Status)
-	case "responseLatency":
-		return fmt.Sprint(x.g.o.Now().Sub(x.start).Milliseconds())
-	case "xrayTraceId":
-		return strings.TrimPrefix(strings.Split(x.trace, ";")[0], "Root=")
-	case "resourcePath":
-		if x.route != nil {
-			return x.route.ResourcePath
-		}
-	}
-	if principal, ok := strings.CutPrefix(name, "authorizer."); ok {
-		if v, ok := x.principal[principal]; ok {
-			return fmt.Sprint(v)
-		}
-	}
-	return ""
 }
 
 func uuid() string {
@@ -392,19 +300,4 @@ func traceID(sent string, now time.Time) string {
 		parts["Sampled"] = "0"
 	}
 	return "Root=" + parts["Root"] + ";Parent=" + parts["Parent"] + ";Sampled=" + parts["Sampled"]
-}
-
-// policyCache keeps authorizer answers by authorizer and identity-source values.
-type policyCache struct {
-	mu      sync.Mutex
-	entries map[string]cachedPolicy
-}
-
-func sortedNames[V any](m map[string]V) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
 }

@@ -3,7 +3,8 @@ package apigateway
 import (
 	"errors"
 	"fmt"
-	"mime"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -22,7 +23,7 @@ func compileModels(api *samtemplate.API) (*models, error) {
 	compiler.DefaultDraft(jsonschema.Draft4)
 	schemas := make(map[string]any, len(api.Schemas))
 	for name, schema := range api.Schemas {
-		schemas[name] = schema
+		schemas[name] = asImported(schema)
 	}
 	root := map[string]any{"components": map[string]any{"schemas": schemas}}
 	bodies := map[string]any{}
@@ -38,7 +39,7 @@ func compileModels(api *samtemplate.API) (*models, error) {
 				return nil, fmt.Errorf("%s %s: body model: %w", method.HTTPMethod, method.Path, err)
 			}
 			name := fmt.Sprintf("%d-%d", i, len(pointers[method]))
-			bodies[name] = schema
+			bodies[name] = asImported(schema)
 			pointers[method][media] = "api.json#/bodies/" + name
 		}
 	}
@@ -58,12 +59,51 @@ func compileModels(api *samtemplate.API) (*models, error) {
 	return m, nil
 }
 
+// asImported is a schema without the keywords that API Gateway does not keep or check.
+func asImported(schema any) any {
+	switch s := schema.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(s))
+		for keyword, value := range s {
+			switch keyword {
+			case "minProperties", "maxProperties": // dropped on import
+			case "minItems", "maxItems":
+				if arrayLengthsAreChecked {
+					out[keyword] = value
+				}
+			case "enum", "default", "example":
+				out[keyword] = value // values, no schemas
+			case "properties", "patternProperties", "definitions":
+				named, _ := value.(map[string]any)
+				of := make(map[string]any, len(named))
+				for name, sub := range named {
+					of[name] = asImported(sub)
+				}
+				out[keyword] = of
+			default:
+				out[keyword] = asImported(value)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(s))
+		for i := range s {
+			out[i] = asImported(s[i])
+		}
+		return out
+	}
+	return schema
+}
+
 // checkParameters asks that required parameters are there and not blank; nothing else about them is ever checked.
 func (x *exchange) checkParameters() bool {
+	if !x.route.CheckParams {
+		return true
+	}
 	missing := map[string]string{}
-	for _, p := range x.route.Required {
+	for _, p := range x.route.Parameters {
 		where := map[string]string{"header": "header", "path": "path", "query": "querystring"}[p.In]
-		if expression := "method.request." + where + "." + p.Name; strings.TrimSpace(x.value(expression)) == "" {
+		if expression := "method.request." + where + "." + p.Name; p.Required && strings.TrimSpace(x.value(expression)) == "" {
 			missing[expression] = p.Name
 		}
 	}
@@ -71,20 +111,22 @@ func (x *exchange) checkParameters() bool {
 		return true
 	}
 	names := make([]string, 0, len(missing))
-	for _, expression := range sortedNames(missing) {
+	for _, expression := range slices.Sorted(maps.Keys(missing)) {
 		names = append(names, missing[expression])
 	}
 	message := "Missing required request parameters: [" + strings.Join(names, ", ") + "]"
-	x.refuse("BAD_REQUEST_PARAMETERS", message, message)
-	return false
+	return x.refuse("BAD_REQUEST_PARAMETERS", message, message)
 }
 
-// checkBody validates the body against the model of its media type; without one for the type nothing is checked. An
-// empty body counts as {}.
+// checkBody validates the body against the model of its media type. Without one for the type nothing is checked; a
+// method without any model takes whatever is JSON. An empty body counts as {}.
 func (x *exchange) checkBody() bool {
+	if !x.route.CheckBody {
+		return true
+	}
 	media := x.r.Header.Get("Content-Type")
-	if parsed, _, err := mime.ParseMediaType(media); err == nil {
-		media = parsed
+	if !mediaParametersCount {
+		media = mediaType(media)
 	}
 	if media == "" {
 		media = "application/json"
@@ -94,7 +136,7 @@ func (x *exchange) checkBody() bool {
 	if !ok {
 		schema, ok = byMedia["$default"]
 	}
-	if !ok {
+	if !ok && (len(byMedia) > 0 || media != "application/json") {
 		return true
 	}
 	body := string(x.body)
@@ -102,7 +144,7 @@ func (x *exchange) checkBody() bool {
 		body = "{}"
 	}
 	document, err := jsonschema.UnmarshalJSON(strings.NewReader(body))
-	if err == nil {
+	if err == nil && schema != nil {
 		err = schema.Validate(document)
 	}
 	if err == nil {
@@ -110,8 +152,7 @@ func (x *exchange) checkBody() bool {
 	}
 	reason := validationText(err)
 	x.context["error.validationErrorString"] = reason
-	x.refuse("BAD_REQUEST_BODY", "", "the body does not fit its model: "+reason)
-	return false
+	return x.refuse("BAD_REQUEST_BODY", "", "the body does not fit its model: "+reason)
 }
 
 // validationText says in one line what a model refused.

@@ -8,9 +8,7 @@ package lambdaruntime
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -23,25 +21,23 @@ type Function struct {
 	Binary      string // path of bootstrap
 	Directory   string // its working directory
 	Environment []string
-	Timeout     time.Duration
-	Concurrency int       // most processes at once; 0: DefaultConcurrency
-	Log         io.Writer // gets the children's output, whole lines, from several goroutines
+	Timeout     time.Duration // of an invocation; the init phase does not count
+	InitTimeout time.Duration // until the first invocation is asked for; 0: DefaultInitTimeout
+	Concurrency *int          // reserved concurrency, 0 refuses every call; nil: none is reserved, DefaultConcurrency holds
+	Log         io.Writer     // gets the children's output by lines (long ones in parts), from several goroutines; holds a child up while it blocks
 }
 
-// DefaultConcurrency is how many processes a function without reserved concurrency may have.
-const DefaultConcurrency = 50
+// What holds for a function that says nothing else.
+const (
+	DefaultConcurrency = 50
+	DefaultInitTimeout = 10 * time.Second
+)
 
-// initTimeout is how long a process may take until it asks for its first invocation (AWS: 10 s).
-const initTimeout = 10 * time.Second
+// settleTime is how long an answered process may take to ask for more work, or to die, before others stop waiting for it.
+const settleTime = 100 * time.Millisecond
 
-// Error is a failed invocation, in the words of Lambda's own error document.
-type Error struct {
-	Type    string `json:"errorType"`
-	Message string `json:"errorMessage"`
-}
-
-// Error returns type and message.
-func (e *Error) Error() string { return e.Type + ": " + e.Message }
+// stopGrace is what a process of an old build gets between SIGTERM and SIGKILL.
+const stopGrace = time.Second
 
 // ErrThrottled says that every process of the function is busy and no more may be started.
 var ErrThrottled = errors.New("all of the function's concurrency is in use")
@@ -51,24 +47,22 @@ var errClosed = errors.New("the function is being stopped")
 
 // Pool runs one function.
 type Pool struct {
-	f     Function
-	mu    sync.Mutex
-	freed *sync.Cond // a process has settled
-	idle  []*process // last used last, and used first: as few as possible stay warm
-	all   map[*process]bool
+	f    Function
+	mu   sync.Mutex
+	idle []*process // last used last, and used first: as few as possible stay warm
+	all  map[*process]bool
+	old  map[*process]bool // of an earlier build, working on their last invocation or being stopped
 	// settling counts processes that have answered and are about to ask for more work, or to die. The next invocation
 	// waits that moment for them, so that one client calling in turn meets one process.
 	settling int
+	settled  *sync.Cond
 	closed   bool
 }
 
 // New returns a pool without processes.
 func New(f Function) *Pool {
-	if f.Concurrency == 0 {
-		f.Concurrency = DefaultConcurrency
-	}
-	p := &Pool{f: f, all: map[*process]bool{}}
-	p.freed = sync.NewCond(&p.mu)
+	p := &Pool{f: f, all: map[*process]bool{}, old: map[*process]bool{}}
+	p.settled = sync.NewCond(&p.mu)
 	return p
 }
 
@@ -78,27 +72,16 @@ type Result struct {
 	Cold    bool // a process was started for it
 }
 
-// Invoke calls the function with an event. A failure of the function is an *Error; ErrThrottled says that it was not
-// called. When ctx ends first its error is returned and the function runs on, as it does behind API Gateway.
+// Invoke calls the function with an event; traceID may be empty. A failure of the function is an *Error; ErrThrottled
+// says that it was not called. When ctx ends first its error is returned and the function runs on, as it does behind
+// API Gateway.
 func (p *Pool) Invoke(ctx context.Context, requestID, traceID string, event []byte) (Result, error) {
 	proc, cold, err := p.take()
 	if err != nil {
-		return Result{Cold: cold}, err
+		return Result{}, err
 	}
 	done := make(chan outcome, 1)
-	go func() {
-		out := proc.invoke(invocation{id: requestID, trace: traceID, event: event})
-		p.mu.Lock()
-		p.settling++
-		p.mu.Unlock()
-		done <- out
-		proc.settle()
-		p.mu.Lock()
-		p.settling--
-		p.mu.Unlock()
-		p.release(proc)
-		p.freed.Broadcast()
-	}()
+	go p.work(proc, cold, invocation{id: requestID, trace: traceID, event: event}, done)
 	select {
 	case out := <-done:
 		return Result{out.payload, cold}, out.err
@@ -107,93 +90,120 @@ func (p *Pool) Invoke(ctx context.Context, requestID, traceID string, event []by
 	}
 }
 
-// take returns a warm process or starts one.
+// work sees one process through one invocation.
+func (p *Pool) work(proc *process, cold bool, in invocation, done chan<- outcome) {
+	if cold {
+		if err := proc.start(); err != nil {
+			p.release(proc)
+			done <- outcome{err: err}
+			return
+		}
+	}
+	out := proc.invoke(in)
+	p.mu.Lock()
+	p.settling++
+	p.mu.Unlock()
+	done <- out
+	settled := proc.settle(settleTime)
+	if settled {
+		p.release(proc)
+	}
+	p.mu.Lock()
+	p.settling--
+	p.mu.Unlock()
+	p.settled.Broadcast()
+	if settled {
+		return
+	}
+	if !proc.settle(proc.f.Timeout) {
+		proc.stop(0)
+	}
+	p.release(proc)
+}
+
+// take returns a warm process or one that is still to be started.
 func (p *Pool) take() (proc *process, cold bool, err error) {
 	p.mu.Lock()
-	for len(p.idle) == 0 && p.settling > 0 {
-		p.freed.Wait()
+	defer p.mu.Unlock()
+	for len(p.idle) == 0 && p.settling > 0 && !p.closed {
+		p.settled.Wait()
+	}
+	for len(p.idle) > 0 && !p.closed {
+		proc = p.idle[len(p.idle)-1]
+		p.idle = p.idle[:len(p.idle)-1]
+		if proc.alive() {
+			return proc, false, nil
+		}
+		delete(p.all, proc) // it ended while nobody called
+	}
+	most := DefaultConcurrency
+	if p.f.Concurrency != nil {
+		most = *p.f.Concurrency
 	}
 	switch {
 	case p.closed:
-		p.mu.Unlock()
 		return nil, false, errClosed
-	case len(p.idle) > 0:
-		proc = p.idle[len(p.idle)-1]
-		p.idle = p.idle[:len(p.idle)-1]
-		p.mu.Unlock()
-		return proc, false, nil
-	case len(p.all) >= p.f.Concurrency:
-		p.mu.Unlock()
+	case len(p.all) >= most:
 		return nil, false, ErrThrottled
 	}
 	proc = newProcess(p.f)
 	p.all[proc] = true
-	p.mu.Unlock()
-	if err := proc.start(); err != nil {
-		p.release(proc)
-		return nil, true, err
-	}
 	return proc, true, nil
 }
 
-// release keeps a living process for the next invocation.
+// release keeps a living process of this build for the next invocation and ends one of an earlier build.
 func (p *Pool) release(proc *process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if proc.alive() && !p.closed {
+	switch {
+	case !proc.alive():
+		delete(p.all, proc)
+		delete(p.old, proc)
+	case p.old[proc]:
+		go p.end(proc)
+	case p.all[proc] && !p.closed:
 		p.idle = append(p.idle, proc)
-		return
 	}
-	delete(p.all, proc)
+}
+
+// end stops a process of an earlier build.
+func (p *Pool) end(proc *process) {
+	proc.stop(stopGrace)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.old, proc)
 }
 
 // Replace makes the pool run another build: idle processes end at once, busy ones after their invocation.
 func (p *Pool) Replace(f Function) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if f.Concurrency == 0 {
-		f.Concurrency = DefaultConcurrency
-	}
 	p.f = f
-	for _, proc := range p.idle {
-		delete(p.all, proc)
-		go proc.stop(0)
-	}
-	p.idle = nil
 	for proc := range p.all {
-		proc.retire()
+		p.old[proc] = true
 	}
+	for _, proc := range p.idle {
+		go p.end(proc)
+	}
+	clear(p.all)
+	p.idle = nil
 }
 
 // Close ends all processes with SIGTERM, and SIGKILL after the grace, and waits for them.
 func (p *Pool) Close(grace time.Duration) {
 	p.mu.Lock()
 	p.closed = true
-	procs := make([]*process, 0, len(p.all))
-	for proc := range p.all {
-		procs = append(procs, proc)
+	var procs []*process
+	for _, set := range []map[*process]bool{p.all, p.old} {
+		for proc := range set {
+			procs = append(procs, proc)
+		}
 	}
 	p.mu.Unlock()
+	p.settled.Broadcast()
 	var wg sync.WaitGroup
 	for _, proc := range procs {
 		wg.Go(func() { proc.stop(grace) })
 	}
 	wg.Wait()
-}
-
-func exitError(requestID string, how error) *Error {
-	text := "exit status 0"
-	if how != nil {
-		text = how.Error()
-	}
-	return &Error{Type: "Runtime.ExitError", Message: fmt.Sprintf("RequestId: %s Error: Runtime exited with error: %s", requestID, text)}
-}
-
-// functionError reads what a function posted to /error.
-func functionError(body []byte) *Error {
-	e := &Error{}
-	if err := json.Unmarshal(body, e); err != nil {
-		return &Error{Type: "Runtime.Unknown", Message: string(body)}
-	}
-	return e
 }

@@ -2,10 +2,12 @@ package samtemplate
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -13,6 +15,7 @@ import (
 // API is an AWS::Serverless::Api with its OpenAPI body, resolved.
 type API struct {
 	LogicalID string
+	ID        string // as Ref gives it; part of ARNs
 	Stage     string
 	Variables map[string]string
 	Binary    []string // binaryMediaTypes
@@ -21,14 +24,19 @@ type API struct {
 	Methods   []Method
 	Schemas   map[string]any // components.schemas
 	Responses map[string]GatewayResponse
+	KeySource string          // HEADER or AUTHORIZER
+	Policy    json.RawMessage // resource policy; nil: none
+	Keys      []APIKey
+	Plans     []UsagePlan
+	Permitted []Permission
 }
 
 // MethodSetting is a stage's throttle for one method, * for all.
 type MethodSetting struct {
-	Method string  `json:"HttpMethod"`
-	Path   string  `json:"ResourcePath"` // slashes after the first as ~1
-	Rate   float64 `json:"ThrottlingRateLimit"`
-	Burst  int     `json:"ThrottlingBurstLimit"`
+	Method string   `json:"HttpMethod"`
+	Path   string   `json:"ResourcePath"` // slashes after the first as ~1
+	Rate   *float64 `json:"ThrottlingRateLimit"`
+	Burst  *int     `json:"ThrottlingBurstLimit"`
 }
 
 // GatewayResponse is an answer that the gateway makes itself.
@@ -40,44 +48,106 @@ type GatewayResponse struct {
 
 // Method is one path and HTTP method.
 type Method struct {
-	Path         string
-	HTTPMethod   string // upper case; ANY for x-amazon-apigateway-any-method
-	OperationID  string
-	Function     string // logical id of the integration's function
-	Timeout      time.Duration
-	Authorizer   *Authorizer // nil: open
-	CheckParams  bool
-	CheckBody    bool
-	Required     []Parameter       // required parameters
-	Bodies       map[string]string // model (JSON Schema) by media type
-	ResourcePath string            // as the event names it
+	Path        string
+	HTTPMethod  string // upper case; ANY for x-amazon-apigateway-any-method
+	OperationID string
+	Integration Integration
+	Authorizer  *Authorizer // nil: open
+	NeedsKey    bool
+	CheckParams bool
+	CheckBody   bool
+	Parameters  []Parameter
+	Bodies      map[string]string // model (JSON Schema) by media type
 }
 
-// Parameter is a parameter of a method.
+// Parameter is a declared parameter of a method.
 type Parameter struct {
-	Name string `json:"name"`
-	In   string `json:"in"` // header, path, query
+	Name     string `json:"name"`
+	In       string `json:"in"` // header, path, query
+	Required bool   `json:"required"`
+}
+
+// The types of integration.
+const (
+	AWSProxy  = "aws_proxy"
+	HTTPProxy = "http_proxy"
+	Mock      = "mock"
+)
+
+// Integration is what answers a method.
+type Integration struct {
+	Type        string // AWSProxy, HTTPProxy or Mock
+	HTTPMethod  string // of the call to the backend
+	URI         string
+	Function    string // logical id, with AWSProxy
+	Invoked     string // ARN as invoked, with the qualifier
+	Timeout     time.Duration
+	Parameters  map[string]string // requestParameters: integration.request.<place>.<name> -> mapping
+	Templates   map[string]string // requestTemplates by media type
+	Passthrough string            // passthroughBehavior, lower case
+	Responses   map[string]IntegrationResponse
+}
+
+// IntegrationResponse is one of a mock's answers; it is chosen by status pattern, or "default".
+type IntegrationResponse struct {
+	StatusCode string            `json:"statusCode"`
+	Parameters map[string]string `json:"responseParameters"` // method.response.header.<name> -> 'static' or mapping
+	Templates  map[string]string `json:"responseTemplates"`
 }
 
 // Authorizer is a Lambda authorizer.
 type Authorizer struct {
 	Name       string
 	Function   string // logical id
+	Invoked    string // ARN as invoked, with the qualifier
 	Type       string // request or token
 	Sources    []string
 	Expression string // identityValidationExpression
 	TTL        time.Duration
 }
 
+// APIKey is an AWS::ApiGateway::ApiKey.
+type APIKey struct {
+	LogicalID string
+	Value     string
+	Made      bool // the template gives no value
+	Enabled   bool
+	Plans     []string // logical ids of the plans it is in
+}
+
+// UsagePlan is an AWS::ApiGateway::UsagePlan, as far as it is about the API's stage.
+type UsagePlan struct {
+	LogicalID string
+	Rate      *float64
+	Burst     *int
+	Quota     int // 0: none
+	Offset    int
+	Period    string              // DAY, WEEK or MONTH
+	Methods   map[string]Throttle // by "/path/METHOD"
+}
+
+// Throttle is a token bucket.
+type Throttle struct {
+	Rate  *float64 `json:"RateLimit"`
+	Burst *int     `json:"BurstLimit"`
+}
+
+// Permission lets the gateway call a function.
+type Permission struct {
+	Function  string // ARN, with the qualifier it is for
+	SourceARN string // pattern; empty: any
+}
+
 type openAPI struct {
 	Paths      map[string]map[string]json.RawMessage `json:"paths"`
-	Security   []any                                 `json:"security"`
 	Validators map[string]struct {
 		Body       bool `json:"validateRequestBody"`
 		Parameters bool `json:"validateRequestParameters"`
 	} `json:"x-amazon-apigateway-request-validators"`
-	Validator string   `json:"x-amazon-apigateway-request-validator"`
-	Binary    []string `json:"x-amazon-apigateway-binary-media-types"`
+	Validator string          `json:"x-amazon-apigateway-request-validator"`
+	Binary    []string        `json:"x-amazon-apigateway-binary-media-types"`
+	KeySource string          `json:"x-amazon-apigateway-api-key-source"`
+	Policy    json.RawMessage `json:"x-amazon-apigateway-policy"`
 	Responses map[string]struct {
 		StatusCode any               `json:"statusCode"`
 		Parameters map[string]string `json:"responseParameters"`
@@ -107,128 +177,217 @@ type operation struct {
 	OperationID string                `json:"operationId"`
 	Security    []map[string][]string `json:"security"`
 	Validator   *string               `json:"x-amazon-apigateway-request-validator"`
-	Parameters  []struct {
-		Parameter
-		Required bool `json:"required"`
-	} `json:"parameters"`
-	Body struct {
+	Parameters  []Parameter           `json:"parameters"`
+	Body        struct {
 		Content map[string]struct {
 			Schema any `json:"schema"`
 		} `json:"content"`
 	} `json:"requestBody"`
 	Integration *struct {
-		Type    string `json:"type"`
-		Method  string `json:"httpMethod"`
-		URI     string `json:"uri"`
-		Timeout int    `json:"timeoutInMillis"`
+		Type        string                         `json:"type"`
+		Method      string                         `json:"httpMethod"`
+		URI         string                         `json:"uri"`
+		Timeout     any                            `json:"timeoutInMillis"`
+		Parameters  map[string]string              `json:"requestParameters"`
+		Templates   map[string]string              `json:"requestTemplates"`
+		Passthrough string                         `json:"passthroughBehavior"`
+		Responses   map[string]IntegrationResponse `json:"responses"`
 	} `json:"x-amazon-apigateway-integration"`
 }
+
+// The gateway's own extensions that are read; any other is an error, since leaving one out would change what happens.
+var (
+	bodyExtensions = []string{"request-validators", "request-validator", "binary-media-types", "api-key-source", "policy", "gateway-responses",
+		"documentation", "importexport-version", "endpoint-configuration", "minimum-compression-size"} // the last four change nothing here
+	operationExtensions   = []string{"request-validator", "integration"}
+	integrationProperties = []string{"type", "httpMethod", "uri", "timeoutInMillis", "requestParameters", "requestTemplates", "passthroughBehavior", "responses",
+		"credentials", "payloadFormatVersion", "connectionType"}
+)
+
+// served properties of AWS::Serverless::Api are read, harmless ones change nothing on a laptop.
+var (
+	servedProperties   = []string{"StageName", "Variables", "AccessLogSetting", "MethodSettings", "DefinitionBody", "BinaryMediaTypes", "ApiKeySourceType"}
+	harmlessProperties = []string{"Name", "Description", "OpenApiVersion", "FailOnWarnings", "TracingEnabled", "EndpointConfiguration", "EndpointAccessMode", "Tags",
+		"PropagateTags", "Domain", "DisableExecuteApiEndpoint", "SecurityPolicy", "AlwaysDeploy", "Mode", "MinimumCompressionSize",
+		"CacheClusterEnabled", "CacheClusterSize"}
+)
 
 var httpMethods = map[string]string{
 	"get": "GET", "put": "PUT", "post": "POST", "delete": "DELETE", "patch": "PATCH", "head": "HEAD", "options": "OPTIONS",
 	"x-amazon-apigateway-any-method": "ANY",
 }
 
+// maxTimeout is the integration's timeout unless the quota was raised.
+const maxTimeout = 29 * time.Second
+
 func readAPI(r *resolver, id string, functions map[string]Function) (*API, error) {
 	path := "Resources." + id + ".Properties"
-	api := &API{LogicalID: id, Variables: map[string]string{}, Responses: map[string]GatewayResponse{}}
+	resource, _ := r.resource(id)
+	given, _ := resource["Properties"].(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !slices.Contains(servedProperties, name) && !slices.Contains(harmlessProperties, name) {
+			return nil, fmt.Errorf("%s.%s: is not supported; write it in DefinitionBody", path, name)
+		}
+	}
+	api := &API{LogicalID: id, ID: apiID(id), Variables: map[string]string{}, Responses: map[string]GatewayResponse{}}
 	properties := map[string]any{}
-	for _, name := range []string{"StageName", "Variables", "AccessLogSetting", "MethodSettings", "DefinitionBody", "BinaryMediaTypes"} {
+	for _, name := range servedProperties {
 		v, err := r.property(id, name)
 		if err != nil {
 			return nil, err
 		}
 		properties[name] = v
 	}
+	if properties["StageName"] == nil {
+		return nil, fmt.Errorf("%s.StageName: is needed", path)
+	}
 	api.Stage = fmt.Sprint(properties["StageName"])
 	var set struct {
 		Variables map[string]string
 		Log       struct{ Format string }
 		Settings  []MethodSetting
+		Binary    []string
 	}
-	if err := decode(map[string]any{"Variables": properties["Variables"], "Log": properties["AccessLogSetting"], "Settings": numbers(properties["MethodSettings"])}, &set, path); err != nil {
+	if err := decode(map[string]any{"Variables": properties["Variables"], "Log": properties["AccessLogSetting"], "Settings": numbers(properties["MethodSettings"]),
+		"Binary": properties["BinaryMediaTypes"]}, &set, path); err != nil {
 		return nil, err
 	}
 	api.Variables, api.LogFormat, api.Settings = set.Variables, set.Log.Format, set.Settings
 	if properties["DefinitionBody"] == nil {
 		return nil, fmt.Errorf("%s.DefinitionBody: is needed; routes from Events are not supported", path)
 	}
+	path += ".DefinitionBody"
 	var body openAPI
-	if err := decode(properties["DefinitionBody"], &body, path+".DefinitionBody"); err != nil {
+	if err := extensions(properties["DefinitionBody"], bodyExtensions, path); err != nil {
 		return nil, err
 	}
-	api.Schemas, api.Binary = body.Components.Schemas, body.Binary
+	if err := decode(properties["DefinitionBody"], &body, path); err != nil {
+		return nil, err
+	}
+	api.Schemas, api.Policy, api.KeySource = body.Components.Schemas, body.Policy, body.KeySource
+	if v := properties["ApiKeySourceType"]; v != nil {
+		api.KeySource = fmt.Sprint(v)
+	}
+	if api.KeySource == "" {
+		api.KeySource = "HEADER"
+	}
+	for _, media := range slices.Concat(body.Binary, set.Binary) {
+		api.Binary = append(api.Binary, strings.ReplaceAll(media, "~1", "/")) // SAM's spelling
+	}
 	for name, response := range body.Responses {
-		status := 0
-		if response.StatusCode != nil {
-			if _, err := fmt.Sscan(fmt.Sprint(response.StatusCode), &status); err != nil {
-				return nil, fmt.Errorf("%s.DefinitionBody.x-amazon-apigateway-gateway-responses.%s.statusCode: %v is no number", path, name, response.StatusCode)
-			}
+		status, err := number(response.StatusCode)
+		if err != nil {
+			return nil, fmt.Errorf("%s.x-amazon-apigateway-gateway-responses.%s.statusCode: %w", path, name, err)
 		}
 		api.Responses[name] = GatewayResponse{StatusCode: status, Parameters: response.Parameters, Templates: response.Templates}
 	}
-	authorizers, err := readAuthorizers(body, functions, path+".DefinitionBody.components.securitySchemes")
+	authorizers, keys, err := readSchemes(body, functions, path+".components.securitySchemes")
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range slices.Sorted(maps.Keys(body.Paths)) {
 		for _, verb := range slices.Sorted(maps.Keys(body.Paths[p])) {
+			where := path + ".paths." + p + "." + verb
 			method, ok := httpMethods[verb]
 			if !ok {
-				if verb == "parameters" || verb == "summary" || verb == "description" {
-					return nil, fmt.Errorf("%s.DefinitionBody.paths.%s.%s: is not supported, write it at each method", path, p, verb)
+				if verb == "summary" || verb == "description" {
+					continue
 				}
-				continue
+				return nil, fmt.Errorf("%s: is not supported; write it at each method", where)
 			}
-			m, err := readMethod(body, body.Paths[p][verb], functions, authorizers)
+			m, err := readMethod(body, body.Paths[p][verb], functions, authorizers, keys, where)
 			if err != nil {
-				return nil, fmt.Errorf("%s.DefinitionBody.paths.%s.%s: %w", path, p, verb, err)
+				return nil, err
 			}
-			m.Path, m.HTTPMethod, m.ResourcePath = p, method, p
+			m.Path, m.HTTPMethod = p, method
 			api.Methods = append(api.Methods, m)
 		}
 	}
-	return api, nil
+	if err := readPlans(r, api); err != nil {
+		return nil, err
+	}
+	api.Permitted, err = readPermissions(r, api, functions)
+	return api, err
 }
 
-// numbers turns texts in the throttle settings, which parameters are, into numbers.
+// extensions refuses x-amazon-apigateway-* keys that are not read.
+func extensions(v any, known []string, path string) error {
+	m, _ := v.(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		if name, ok := strings.CutPrefix(key, "x-amazon-apigateway-"); ok && !slices.Contains(known, name) {
+			return fmt.Errorf("%s.%s: is not supported", path, key)
+		}
+	}
+	return nil
+}
+
+// number takes a whole number or a text of one; absent is 0.
+func number(v any) (int, error) {
+	if v == nil {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(fmt.Sprint(v))
+	if err != nil {
+		return 0, fmt.Errorf("%v is no whole number", v)
+	}
+	return n, nil
+}
+
+// numbers turns texts, which parameters are, into numbers wherever a throttle or quota has them.
 func numbers(v any) any {
-	list, _ := v.([]any)
-	for _, setting := range list {
-		m, _ := setting.(map[string]any)
-		for _, name := range []string{"ThrottlingRateLimit", "ThrottlingBurstLimit"} {
-			if text, ok := m[name].(string); ok {
-				m[name] = json.Number(text)
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = numbers(v[i])
+		}
+	case map[string]any:
+		for name, value := range v {
+			switch name {
+			case "ThrottlingRateLimit", "ThrottlingBurstLimit", "RateLimit", "BurstLimit", "Limit", "Offset":
+				if text, ok := value.(string); ok {
+					v[name] = json.Number(text)
+				}
+			default:
+				v[name] = numbers(value)
 			}
 		}
 	}
 	return v
 }
 
-var functionURI = regexp.MustCompile(`functions/(arn:[^/]+)/invocations$`)
+var functionURI = regexp.MustCompile(`^arn:[^:]+:apigateway:[^:]*:lambda:path/2015-03-31/functions/(arn:[^/]+)/invocations$`)
 
 // functionOf finds the function that an integration or authorizer URI names, with or without an alias.
-func functionOf(uri string, functions map[string]Function) (string, error) {
+func functionOf(uri string, functions map[string]Function) (id, invoked string, err error) {
 	if match := functionURI.FindStringSubmatch(uri); match != nil {
 		for id, f := range functions {
-			if match[1] == f.ARN || strings.HasPrefix(match[1], f.ARN+":") {
-				return id, nil
+			if qualifier, ok := strings.CutPrefix(match[1], f.ARN); ok && (qualifier == "" || qualifier[0] == ':') {
+				return id, match[1], nil
 			}
 		}
 	}
-	return "", fmt.Errorf("uri: %q names no function of the template", uri)
+	return "", "", fmt.Errorf("%q names no function of the template", uri)
 }
 
-func readAuthorizers(body openAPI, functions map[string]Function, path string) (map[string]*Authorizer, error) {
-	authorizers := map[string]*Authorizer{}
+// readSchemes returns the Lambda authorizers and the names of the API key schemes.
+func readSchemes(body openAPI, functions map[string]Function, path string) (authorizers map[string]*Authorizer, keys map[string]bool, err error) {
+	authorizers, keys = map[string]*Authorizer{}, map[string]bool{}
 	for name, scheme := range body.Components.Schemes {
-		if scheme.Authorizer == nil {
-			return nil, fmt.Errorf("%s.%s: only Lambda authorizers are supported", path, name)
+		switch {
+		case scheme.Type != "apiKey":
+			return nil, nil, fmt.Errorf("%s.%s.type: %s is not supported by API Gateway, only apiKey", path, name, scheme.Type)
+		case scheme.Authorizer == nil && strings.EqualFold(scheme.Name, "x-api-key") && scheme.In == "header":
+			keys[name] = true
+			continue
+		case scheme.Authorizer == nil:
+			return nil, nil, fmt.Errorf("%s.%s: is neither a Lambda authorizer nor the API key header x-api-key", path, name)
 		}
 		a := &Authorizer{Name: name, Type: strings.ToLower(scheme.Authorizer.Type), Expression: scheme.Authorizer.Expression, TTL: 300 * time.Second}
-		var err error
-		if a.Function, err = functionOf(scheme.Authorizer.URI, functions); err != nil {
-			return nil, fmt.Errorf("%s.%s: %w", path, name, err)
+		if a.Type != "request" && a.Type != "token" {
+			return nil, nil, fmt.Errorf("%s.%s.x-amazon-apigateway-authorizer.type: %s is not supported, only request and token", path, name, scheme.Authorizer.Type)
+		}
+		if a.Function, a.Invoked, err = functionOf(scheme.Authorizer.URI, functions); err != nil {
+			return nil, nil, fmt.Errorf("%s.%s.x-amazon-apigateway-authorizer.authorizerUri: %w", path, name, err)
 		}
 		for _, source := range strings.Split(scheme.Authorizer.Source, ",") {
 			if source = strings.TrimSpace(source); source != "" {
@@ -238,37 +397,63 @@ func readAuthorizers(body openAPI, functions map[string]Function, path string) (
 		if a.Type == "token" && len(a.Sources) == 0 {
 			a.Sources = []string{"method.request.header." + scheme.Name}
 		}
+		if _, err := regexp.Compile(a.Expression); err != nil {
+			return nil, nil, fmt.Errorf("%s.%s.x-amazon-apigateway-authorizer.identityValidationExpression: %w", path, name, err)
+		}
 		if scheme.Authorizer.TTL != nil {
-			seconds := 0
-			if _, err := fmt.Sscan(fmt.Sprint(scheme.Authorizer.TTL), &seconds); err != nil {
-				return nil, fmt.Errorf("%s.%s: authorizerResultTtlInSeconds %v is no number", path, name, scheme.Authorizer.TTL)
+			seconds, err := number(scheme.Authorizer.TTL)
+			if err != nil {
+				return nil, nil, fmt.Errorf("%s.%s.x-amazon-apigateway-authorizer.authorizerResultTtlInSeconds: %w", path, name, err)
 			}
 			a.TTL = time.Duration(seconds) * time.Second
 		}
 		authorizers[name] = a
 	}
-	return authorizers, nil
+	return authorizers, keys, nil
 }
 
-func readMethod(body openAPI, raw json.RawMessage, functions map[string]Function, authorizers map[string]*Authorizer) (Method, error) {
+func readMethod(body openAPI, raw json.RawMessage, functions map[string]Function, authorizers map[string]*Authorizer, keys map[string]bool, path string) (Method, error) {
+	fail := func(where, format string, args ...any) (Method, error) {
+		return Method{}, fmt.Errorf(path+where+": "+format, args...)
+	}
 	var op operation
-	if err := json.Unmarshal(raw, &op); err != nil {
+	var keysOf map[string]any
+	if err := errors.Join(json.Unmarshal(raw, &op), json.Unmarshal(raw, &keysOf)); err != nil {
+		return fail("", "%w", err)
+	}
+	if err := extensions(keysOf, operationExtensions, path); err != nil {
 		return Method{}, err
 	}
-	m := Method{OperationID: op.OperationID, Bodies: map[string]string{}}
+	m := Method{OperationID: op.OperationID, Bodies: map[string]string{}, Parameters: op.Parameters}
 	if op.Integration == nil {
-		return Method{}, fmt.Errorf("has no x-amazon-apigateway-integration")
+		return fail("", "has no x-amazon-apigateway-integration")
 	}
-	if kind := strings.ToLower(op.Integration.Type); kind != "aws_proxy" || op.Integration.Method != "POST" {
-		return Method{}, fmt.Errorf("integration type %s with httpMethod %s is not supported, only aws_proxy with POST", kind, op.Integration.Method)
+	integration, _ := keysOf["x-amazon-apigateway-integration"].(map[string]any)
+	const place = ".x-amazon-apigateway-integration."
+	for _, name := range slices.Sorted(maps.Keys(integration)) {
+		if !slices.Contains(integrationProperties, name) {
+			return fail(place+name, "is not supported")
+		}
 	}
-	var err error
-	if m.Function, err = functionOf(op.Integration.URI, functions); err != nil {
-		return Method{}, err
+	m.Integration = Integration{Type: strings.ToLower(op.Integration.Type), HTTPMethod: strings.ToUpper(op.Integration.Method), URI: op.Integration.URI,
+		Timeout: maxTimeout, Parameters: op.Integration.Parameters, Templates: op.Integration.Templates,
+		Passthrough: strings.ToLower(op.Integration.Passthrough), Responses: op.Integration.Responses}
+	switch m.Integration.Type {
+	case AWSProxy:
+		var err error
+		if m.Integration.Function, m.Integration.Invoked, err = functionOf(op.Integration.URI, functions); err != nil {
+			return fail(place+"uri", "%w", err)
+		}
+	case HTTPProxy, Mock:
+	default:
+		return fail(place+"type", "%s is not supported, only aws_proxy, http_proxy and mock", op.Integration.Type)
 	}
-	m.Timeout = 29 * time.Second
-	if op.Integration.Timeout > 0 {
-		m.Timeout = time.Duration(op.Integration.Timeout) * time.Millisecond
+	milliseconds, err := number(op.Integration.Timeout)
+	if err != nil {
+		return fail(place+"timeoutInMillis", "%w", err)
+	}
+	if milliseconds > 0 {
+		m.Integration.Timeout = time.Duration(milliseconds) * time.Millisecond
 	}
 	validator := body.Validator
 	if op.Validator != nil {
@@ -277,30 +462,157 @@ func readMethod(body openAPI, raw json.RawMessage, functions map[string]Function
 	if validator != "" {
 		v, ok := body.Validators[validator]
 		if !ok {
-			return Method{}, fmt.Errorf("there is no request validator %s", validator)
+			return fail(".x-amazon-apigateway-request-validator", "there is no request validator %s", validator)
 		}
 		m.CheckParams, m.CheckBody = v.Parameters, v.Body
-	}
-	for _, p := range op.Parameters {
-		if p.Required {
-			m.Required = append(m.Required, p.Parameter)
-		}
 	}
 	for media, content := range op.Body.Content {
 		schema, err := json.Marshal(content.Schema)
 		if err != nil {
-			return Method{}, err
+			return fail(".requestBody", "%w", err)
 		}
 		m.Bodies[media] = string(schema)
 	}
 	for _, requirement := range op.Security { // root-level security is ignored by API Gateway
 		for name := range requirement {
-			a, ok := authorizers[name]
-			if !ok {
-				return Method{}, fmt.Errorf("security: there is no scheme %s", name)
+			switch a, ok := authorizers[name]; {
+			case ok && m.Authorizer != nil && m.Authorizer != a:
+				return fail(".security", "a method has one authorizer, not %s and %s", m.Authorizer.Name, name)
+			case ok:
+				m.Authorizer = a
+			case keys[name]:
+				m.NeedsKey = true
+			default:
+				return fail(".security", "there is no scheme %s", name)
 			}
-			m.Authorizer = a
 		}
 	}
 	return m, nil
+}
+
+// apiID is what Ref gives of an API: an id is random and in lower case on AWS, and the same at each run here.
+func apiID(logicalID string) string { return strings.ToLower(logicalID) }
+
+// keyLength is the least length of an API key's value.
+const keyLength = 20
+
+// readPlans reads keys, usage plans and what is in which, as far as they are about this API.
+func readPlans(r *resolver, api *API) error {
+	ids := map[string]int{} // key -> place in api.Keys
+	members := map[string][]string{}
+	for _, id := range r.resources() {
+		resource, _ := r.resource(id)
+		kind, path := fmt.Sprint(resource["Type"]), "Resources."+id
+		if !strings.HasPrefix(kind, "AWS::ApiGateway::") {
+			continue
+		}
+		resolved, err := r.resolve(resource["Properties"], path+".Properties")
+		if err != nil {
+			return err
+		}
+		properties := numbers(resolved)
+		switch kind {
+		case "AWS::ApiGateway::ApiKey":
+			var key struct {
+				Value   string
+				Enabled any
+			}
+			if err := decode(properties, &key, path); err != nil {
+				return err
+			}
+			made := key.Value == ""
+			if made { // AWS makes a random one; here it is the same at each run
+				key.Value = strings.ToLower(id)
+				key.Value += strings.Repeat("0", max(0, keyLength-len(key.Value)))
+			}
+			ids[id] = len(api.Keys)
+			api.Keys = append(api.Keys, APIKey{LogicalID: id, Value: key.Value, Made: made, Enabled: key.Enabled == nil || fmt.Sprint(key.Enabled) == "true"})
+		case "AWS::ApiGateway::UsagePlan":
+			var plan struct {
+				Throttle Throttle
+				Quota    struct {
+					Limit, Offset int
+					Period        string
+				}
+				APIStages []struct {
+					APIID    string `json:"ApiId"`
+					Stage    string
+					Throttle map[string]Throttle
+				} `json:"ApiStages"`
+			}
+			if err := decode(properties, &plan, path); err != nil {
+				return err
+			}
+			for _, s := range plan.APIStages {
+				if s.APIID == api.ID && s.Stage == api.Stage {
+					api.Plans = append(api.Plans, UsagePlan{LogicalID: id, Rate: plan.Throttle.Rate, Burst: plan.Throttle.Burst, Quota: plan.Quota.Limit,
+						Offset: plan.Quota.Offset, Period: plan.Quota.Period, Methods: s.Throttle})
+				}
+			}
+		case "AWS::ApiGateway::UsagePlanKey":
+			var member struct {
+				KeyID  string `json:"KeyId"`
+				PlanID string `json:"UsagePlanId"`
+			}
+			if err := decode(properties, &member, path); err != nil {
+				return err
+			}
+			members[member.KeyID] = append(members[member.KeyID], member.PlanID)
+		}
+	}
+	for key, plans := range members {
+		i, ok := ids[key]
+		if !ok {
+			return fmt.Errorf("in Resources: there is no AWS::ApiGateway::ApiKey %s for the usage plan %s", key, strings.Join(plans, ", "))
+		}
+		api.Keys[i].Plans = plans
+	}
+	return nil
+}
+
+// readPermissions returns who may be called by the gateway: what AWS::Lambda::Permission says, and SAM's Events of type
+// Api, which add permissions and nothing else where there is a DefinitionBody.
+func readPermissions(r *resolver, api *API, functions map[string]Function) ([]Permission, error) {
+	var permitted []Permission
+	for _, id := range r.resources() {
+		resource, _ := r.resource(id)
+		if resource["Type"] != "AWS::Lambda::Permission" {
+			continue
+		}
+		resolved, err := r.resolve(resource["Properties"], "Resources."+id+".Properties")
+		if err != nil {
+			return nil, err
+		}
+		var p struct{ Action, FunctionName, Principal, SourceArn string }
+		if err := decode(resolved, &p, "Resources."+id+".Properties"); err != nil {
+			return nil, err
+		}
+		if p.Principal != "apigateway.amazonaws.com" && p.Principal != "*" || p.Action != "lambda:InvokeFunction" && p.Action != "lambda:*" {
+			continue
+		}
+		if !strings.HasPrefix(p.FunctionName, "arn:") {
+			p.FunctionName = functionARN(p.FunctionName)
+		}
+		permitted = append(permitted, Permission{Function: p.FunctionName, SourceARN: p.SourceArn})
+	}
+	for _, f := range functions {
+		invoked := f.ARN
+		if f.Alias != "" {
+			invoked += ":" + f.Alias
+		}
+		for _, e := range f.events {
+			if e.Type == "Api" {
+				path := parameterSegment.ReplaceAllString(e.Properties.Path, "*")
+				permitted = append(permitted, Permission{Function: invoked, SourceARN: ExecuteARN(api, "*", strings.ToUpper(e.Properties.Method), path)})
+			}
+		}
+	}
+	return permitted, nil
+}
+
+var parameterSegment = regexp.MustCompile(`\{[^}]*\}`)
+
+// ExecuteARN is the execute-api ARN of a method.
+func ExecuteARN(api *API, stage, method, path string) string {
+	return "arn:aws:execute-api:" + Region + ":" + AccountID + ":" + api.ID + "/" + stage + "/" + method + path
 }

@@ -1,17 +1,28 @@
 package samtemplate
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
+// maxDepth bounds how deep values lie in each other, and so how long something may go on that refers to itself.
+const maxDepth = 200
+
+var errDeep = errors.New("is nested too deep, or refers to itself")
+
 // parse turns YAML into maps, lists and scalars with every intrinsic function in its long spelling.
-func parse(n *yaml.Node) (any, error) {
-	v, err := parseValue(n)
+func parse(n *yaml.Node, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("line %d: %w", n.Line, errDeep)
+	}
+	v, err := parseValue(n, depth)
 	if err != nil {
 		return nil, err
 	}
@@ -33,16 +44,16 @@ func parse(n *yaml.Node) (any, error) {
 	}
 }
 
-func parseValue(n *yaml.Node) (any, error) {
+func parseValue(n *yaml.Node, depth int) (any, error) {
 	switch n.Kind {
 	case yaml.DocumentNode:
-		return parse(n.Content[0])
+		return parse(n.Content[0], depth+1)
 	case yaml.AliasNode:
-		return parse(n.Alias)
+		return parse(n.Alias, depth+1)
 	case yaml.MappingNode:
 		m := make(map[string]any, len(n.Content)/2)
 		for i := 0; i < len(n.Content); i += 2 {
-			v, err := parse(n.Content[i+1])
+			v, err := parse(n.Content[i+1], depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -52,7 +63,7 @@ func parseValue(n *yaml.Node) (any, error) {
 	case yaml.SequenceNode:
 		list := make([]any, len(n.Content))
 		for i, c := range n.Content {
-			v, err := parse(c)
+			v, err := parse(c, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -80,10 +91,15 @@ type resolver struct {
 	parameters map[string]any
 	pseudo     map[string]any
 	conditions map[string]bool // evaluated so far
+	depth      int             // of resolve within itself
 }
 
 // resolve returns v with every intrinsic function evaluated; path is where v stands, for errors.
 func (r *resolver) resolve(v any, path string) (any, error) {
+	if r.depth++; r.depth > maxDepth {
+		return nil, fmt.Errorf("%.200s: %w", path, errDeep)
+	}
+	defer func() { r.depth-- }()
 	switch v := v.(type) {
 	case map[string]any:
 		if len(v) == 1 {
@@ -119,6 +135,10 @@ func (r *resolver) resolve(v any, path string) (any, error) {
 			}
 		}
 		return out, nil
+	case string:
+		if strings.Contains(v, "{{resolve:") {
+			return nil, fmt.Errorf("%s: dynamic references are not supported; make it a parameter", path)
+		}
 	}
 	return v, nil
 }
@@ -253,6 +273,9 @@ func (r *resolver) ref(name, path string) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: there is no parameter or resource %s", path, name)
 	}
+	if resource["Type"] == "AWS::Serverless::Api" {
+		return apiID(name), nil
+	}
 	if property, ok := nameProperties[fmt.Sprint(resource["Type"])]; ok {
 		if v, err := r.property(name, property); err != nil || v != nil {
 			return v, err
@@ -302,6 +325,20 @@ func (r *resolver) attribute(id, attribute, path string) (any, error) {
 	}
 	place := fmt.Sprintf("%v:%v", r.pseudo["AWS::Region"], r.pseudo["AWS::AccountId"])
 	return "arn:aws:" + fmt.Sprintf(format, place) + fmt.Sprint(name), nil
+}
+
+// resources returns the ids of the resources whose condition holds.
+func (r *resolver) resources() []string {
+	all, _ := r.template["Resources"].(map[string]any)
+	var ids []string
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		resource, _ := all[id].(map[string]any)
+		if condition, ok := resource["Condition"].(string); ok && !r.conditions[condition] { // evaluated with the resource
+			continue
+		}
+		ids = append(ids, id)
+	}
+	return ids
 }
 
 func (r *resolver) resource(id string) (map[string]any, bool) {

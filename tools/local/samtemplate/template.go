@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +31,7 @@ type Template struct {
 	API        *API                // nil: there is none
 	Tables     map[string]string   // table names by logical id
 	Parameters map[string]string
+	Notes      []string // what of the template has no effect here, with its place
 }
 
 // Function is an AWS::Serverless::Function.
@@ -42,9 +44,32 @@ type Function struct {
 	Handler     string
 	MemoryMB    int
 	Timeout     time.Duration
-	Concurrency int // reserved; 0: none
+	Concurrency *int // reserved; nil: none, 0: it may never run
 	Environment map[string]string
+	Logging     Logging
+	Tracing     bool
+	Scheduled   bool // has a schedule
+	events      map[string]event
 }
+
+// Logging is a function's LoggingConfig with Lambda's defaults.
+type Logging struct {
+	Format string `json:"LogFormat"`           // Text or JSON
+	Level  string `json:"ApplicationLogLevel"` // empty with Text
+	Group  string `json:"LogGroup"`
+}
+
+type event struct {
+	Type       string
+	Properties struct{ Path, Method string }
+}
+
+// unserved types are asked by clients, so that a template which has one cannot be served as it is.
+var unserved = []string{"AWS::Serverless::HttpApi", "AWS::Serverless::SimpleTable", "AWS::Serverless::GraphQLApi", "AWS::Serverless::Application",
+	"AWS::ApiGateway::RestApi", "AWS::ApiGateway::Method", "AWS::ApiGateway::Authorizer", "AWS::ApiGateway::GatewayResponse", "AWS::ApiGatewayV2::Api", "AWS::Lambda::Function"}
+
+// undone types stand between a client and the API, or beside it, and are left out.
+var undone = []string{"AWS::WAFv2::WebACLAssociation", "AWS::ApiGateway::BasePathMapping", "AWS::Lambda::EventSourceMapping"}
 
 // Load reads a template with parameter values; those not given take their defaults.
 func Load(path string, parameters map[string]string) (*Template, error) {
@@ -68,7 +93,7 @@ func Parse(text []byte, parameters map[string]string) (*Template, error) {
 	if node.Kind == 0 {
 		return nil, fmt.Errorf("the template is empty")
 	}
-	parsed, err := parse(&node)
+	parsed, err := parse(&node, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +129,11 @@ func Parse(text []byte, parameters map[string]string) (*Template, error) {
 				return nil, err
 			}
 			t.Functions[id] = f
+			for _, name := range slices.Sorted(maps.Keys(f.events)) {
+				if kind := f.events[name].Type; kind != "Api" && !strings.HasPrefix(kind, "Schedule") {
+					t.Notes = append(t.Notes, fmt.Sprintf("Resources.%s.Properties.Events.%s: events of type %s are not delivered here", id, name, kind))
+				}
+			}
 		case "AWS::Serverless::Api":
 			apis = append(apis, id)
 		case "AWS::DynamoDB::Table":
@@ -112,6 +142,14 @@ func Parse(text []byte, parameters map[string]string) (*Template, error) {
 				return nil, err
 			}
 			t.Tables[id] = fmt.Sprint(name)
+		default:
+			kind := fmt.Sprint(resource["Type"])
+			if slices.Contains(unserved, kind) {
+				return nil, fmt.Errorf("%s: %s is not supported", "Resources."+id, kind)
+			}
+			if slices.Contains(undone, kind) {
+				t.Notes = append(t.Notes, fmt.Sprintf("Resources.%s: a %s has no effect here", id, kind))
+			}
 		}
 	}
 	if len(apis) > 1 {
@@ -120,6 +158,13 @@ func Parse(text []byte, parameters map[string]string) (*Template, error) {
 	if len(apis) == 1 {
 		if t.API, err = readAPI(r, apis[0], t.Functions); err != nil {
 			return nil, err
+		}
+	}
+	if t.API != nil {
+		for _, key := range t.API.Keys {
+			if key.Made {
+				t.Notes = append(t.Notes, "Resources."+key.LogicalID+": its value is "+key.Value+" here")
+			}
 		}
 	}
 	return t, nil
@@ -133,19 +178,81 @@ func (t *Template) readParameters(r *resolver, given map[string]string) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(declared)) {
-		p, _ := declared[name].(map[string]any)
-		value, ok := any(given[name]), false
-		if _, ok = given[name]; !ok {
-			value, ok = p["Default"]
+		var p parameter
+		if err := decode(declared[name], &p, "Parameters."+name); err != nil {
+			return err
 		}
-		if !ok {
+		text, ok := given[name]
+		switch {
+		case ok:
+		case p.Default == nil:
 			return fmt.Errorf("parameter %s has no default; give it with -param %s=VALUE", name, name)
+		case strings.HasPrefix(p.Type, "AWS::SSM::"):
+			return fmt.Errorf("parameter %s: its value is kept in SSM; give it with -param %s=VALUE", name, name)
+		default:
+			text = fmt.Sprint(p.Default)
 		}
-		if allowed, ok := p["AllowedValues"].([]any); ok && !slices.ContainsFunc(allowed, func(v any) bool { return fmt.Sprint(v) == fmt.Sprint(value) }) {
-			return fmt.Errorf("parameter %s: %v is not one of %v", name, value, allowed)
+		if err := p.check(text); err != nil {
+			return fmt.Errorf("parameter %s: %w", name, err)
 		}
-		r.parameters[name] = value
-		t.Parameters[name] = fmt.Sprint(value)
+		t.Parameters[name] = text
+		r.parameters[name] = text
+		if p.Type == "CommaDelimitedList" || strings.HasPrefix(p.Type, "List<") {
+			var list []any
+			for _, item := range strings.Split(text, ",") {
+				list = append(list, strings.TrimSpace(item))
+			}
+			r.parameters[name] = list
+		}
+	}
+	return nil
+}
+
+// parameter is a declared parameter with what restricts its value.
+type parameter struct {
+	Type           string
+	Default        any
+	AllowedValues  []any
+	AllowedPattern string
+	MinValue       any
+	MaxValue       any
+	MinLength      any
+	MaxLength      any
+}
+
+func (p parameter) check(value string) error {
+	if len(p.AllowedValues) > 0 && !slices.ContainsFunc(p.AllowedValues, func(v any) bool { return fmt.Sprint(v) == value }) {
+		return fmt.Errorf("%s is not one of %v", value, p.AllowedValues)
+	}
+	if p.AllowedPattern != "" {
+		pattern, err := regexp.Compile("^(?:" + p.AllowedPattern + ")$")
+		if err != nil {
+			return fmt.Errorf("AllowedPattern: %w", err)
+		}
+		if !pattern.MatchString(value) {
+			return fmt.Errorf("%q does not match %s", value, p.AllowedPattern)
+		}
+	}
+	size := float64(len(value))
+	if p.Type == "Number" {
+		var err error
+		if size, err = strconv.ParseFloat(value, 64); err != nil {
+			return fmt.Errorf("%q is no number", value)
+		}
+		p.MinLength, p.MaxLength = p.MinValue, p.MaxValue
+	}
+	for _, bound := range []struct {
+		limit any
+		sign  float64
+		what  string
+	}{{p.MinLength, 1, "less"}, {p.MaxLength, -1, "more"}} {
+		if bound.limit == nil {
+			continue
+		}
+		limit, err := strconv.ParseFloat(fmt.Sprint(bound.limit), 64)
+		if err == nil && (size-limit)*bound.sign < 0 {
+			return fmt.Errorf("%q is %s than %v", value, bound.what, bound.limit)
+		}
 	}
 	return nil
 }
@@ -160,7 +267,10 @@ func readFunction(r *resolver, id string) (Function, error) {
 		return Function{}, err
 	}
 	f.Name = fmt.Sprint(name)
-	f.ARN = "arn:aws:lambda:" + Region + ":" + AccountID + ":function:" + f.Name
+	f.ARN = functionARN(f.Name)
+	if err := f.check(r, id); err != nil {
+		return Function{}, err
+	}
 	for property, to := range map[string]*string{"CodeUri": &f.CodeURI, "Handler": &f.Handler, "AutoPublishAlias": &f.Alias} {
 		v, err := r.property(id, property)
 		if err != nil {
@@ -175,7 +285,8 @@ func readFunction(r *resolver, id string) (Function, error) {
 	}
 	timeout := 3 // Lambda's defaults
 	f.MemoryMB = 128
-	for property, to := range map[string]*int{"Timeout": &timeout, "MemorySize": &f.MemoryMB, "ReservedConcurrentExecutions": &f.Concurrency} {
+	reserved := -1
+	for property, to := range map[string]*int{"Timeout": &timeout, "MemorySize": &f.MemoryMB, "ReservedConcurrentExecutions": &reserved} {
 		v, err := r.property(id, property)
 		if err != nil {
 			return Function{}, err
@@ -187,6 +298,9 @@ func readFunction(r *resolver, id string) (Function, error) {
 		}
 	}
 	f.Timeout = time.Duration(timeout) * time.Second
+	if reserved >= 0 {
+		f.Concurrency = &reserved
+	}
 	resource, _ := r.resource(id)
 	properties, _ := resource["Properties"].(map[string]any)
 	for _, source := range []map[string]any{r.globals("AWS::Serverless::Function"), properties} { // a function's own variables win
@@ -201,6 +315,58 @@ func readFunction(r *resolver, id string) (Function, error) {
 		}
 	}
 	return f, nil
+}
+
+// check reads what decides how a function runs, and refuses what cannot be run here.
+func (f *Function) check(r *resolver, id string) error {
+	for property, supported := range map[string]func(string) bool{
+		"PackageType": func(v string) bool { return v == "Zip" },
+		"Runtime":     func(v string) bool { return strings.HasPrefix(v, "provided") },
+		"InlineCode":  func(string) bool { return false },
+		"ImageUri":    func(string) bool { return false },
+		"Layers":      func(string) bool { return false },
+	} {
+		v, err := r.property(id, property)
+		if err != nil {
+			return err
+		}
+		if v != nil && !supported(fmt.Sprint(v)) {
+			return fmt.Errorf("Resources.%s.Properties.%s: %v is not supported; functions are Go programs on provided.al2023", id, property, v)
+		}
+	}
+	given := map[string]any{}
+	for _, property := range []string{"LoggingConfig", "Tracing", "Events"} {
+		v, err := r.property(id, property)
+		if err != nil {
+			return err
+		}
+		given[property] = v
+	}
+	f.Tracing = given["Tracing"] == "Active"
+	path := "Resources." + id + ".Properties"
+	if err := decode(given["LoggingConfig"], &f.Logging, path+".LoggingConfig"); err != nil {
+		return err
+	}
+	if f.Logging.Format == "" {
+		f.Logging.Format = "Text"
+	}
+	if f.Logging.Format == "JSON" && f.Logging.Level == "" {
+		f.Logging.Level = "INFO"
+	}
+	if f.Logging.Group == "" {
+		f.Logging.Group = "/aws/lambda/" + f.Name
+	}
+	if err := decode(given["Events"], &f.events, path+".Events"); err != nil {
+		return err
+	}
+	for _, e := range f.events {
+		f.Scheduled = f.Scheduled || strings.HasPrefix(e.Type, "Schedule")
+	}
+	return nil
+}
+
+func functionARN(name string) string {
+	return "arn:aws:lambda:" + Region + ":" + AccountID + ":function:" + name
 }
 
 // decode turns resolved maps into a struct by its json tags.

@@ -1,0 +1,60 @@
+package apigateway
+
+// What follows is believed to be so, but was never recorded from AWS. Each is one constant or table row, so that the
+// first real deployment that shows something else needs one line changed. See also kinds, whose rows say it themselves.
+const (
+	// unknownStageMessage is the message for a stage that is not there; no gateway response of the API applies to it.
+	unknownStageMessage = "Forbidden"
+	// headerTooLargeStatus goes with the reported text "HTTP header is larger than 10240 bytes."
+	headerTooLargeStatus = 431
+	// urlTooLongStatus is the answer to a URL of more than maxURL characters; the limit itself is documented.
+	urlTooLongStatus = 414
+	// badRequestLine is the answer to characters that must be sent percent-encoded.
+	badRequestLine = 400
+	// mediaParametersCount says whether what follows ";" in a Content-Type matters for choosing a model.
+	mediaParametersCount = false
+	// arrayLengthsAreChecked says whether minItems and maxItems of a model count. The developer guide of 2023 says
+	// that they "are not included in simple request validation".
+	arrayLengthsAreChecked = false
+	// denialsAreCached says whether a policy that denies is kept as long as one that allows.
+	denialsAreCached = true
+	// throttledCountsForQuota says whether a request that the plan's throttle refused uses up some of its quota.
+	throttledCountsForQuota = false
+	// wwwAuthenticateIsRemapped says whether a function's WWW-Authenticate comes out under x-amzn-Remapped-.
+	wwwAuthenticateIsRemapped = true
+	// tlsFailureStatus and networkMessage answer a backend whose TLS handshake fails.
+	tlsFailureStatus = 504
+	networkMessage   = "Network error communicating with endpoint"
+	// backendTooLargeStatus answers a backend that sends more than maxPayload.
+	backendTooLargeStatus = 500
+)
+
+// Which gateway response is behind an answer whose status is recorded and whose type is not (unverified).
+const (
+	malformedResultType    = "INTEGRATION_FAILURE"            // 502
+	wrongMethodType        = "INTEGRATION_FAILURE"            // aws_proxy with httpMethod other than POST
+	missingPermissionType  = "INTEGRATION_FAILURE"            // no AWS::Lambda::Permission
+	refusedConnectionType  = "INTEGRATION_FAILURE"            // http_proxy, nobody listens
+	forbiddenMappingType   = "API_CONFIGURATION_ERROR"        // a mapping sets a header that may not be set
+	mockWithoutAnswerType  = "API_CONFIGURATION_ERROR"        // no response fits the mock's status
+	authorizerErrorType    = "AUTHORIZER_FAILURE"             // its function failed or timed out
+	authorizerAnswerType   = "AUTHORIZER_CONFIGURATION_ERROR" // its answer is malformed
+	authorizerNotAllowed   = "AUTHORIZER_CONFIGURATION_ERROR" // no AWS::Lambda::Permission for it
+	maxPolicyResource      = 512                              // characters of a Resource in an authorizer's policy (guide)
+	longPolicyResourceType = authorizerAnswerType
+)
+
+// Limits of API Gateway: bytes, characters for URLs (guide; the answers are recorded unless facts above say otherwise).
+const (
+	maxPayload   = 10 << 20
+	maxEvent     = 6_291_456
+	maxHeaders   = 10_240
+	maxURL       = 10_240 // regional
+	maxMethodARN = 1_600
+)
+
+// The account's throttle in a Region, requests a second and at once (guide; newer Regions have 2,500 and 1,250).
+const (
+	accountRate  = 10_000
+	accountBurst = 5_000
+)

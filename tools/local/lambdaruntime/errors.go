@@ -1,0 +1,56 @@
+package lambdaruntime
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// MaxResult is the longest result of a function in bytes.
+const MaxResult = 6_291_556
+
+// Error is a failed invocation: Lambda's own error document.
+type Error struct {
+	Type       string          `json:"errorType"`
+	Message    string          `json:"errorMessage"`
+	StackTrace json.RawMessage `json:"stackTrace,omitempty"` // [{"path","line","label"}] of a panic
+}
+
+// Error returns type and message.
+func (e *Error) Error() string { return e.Type + ": " + e.Message }
+
+// exitError is for a process that ended without an answer; how is what it ended with.
+func exitError(requestID string, how error) *Error {
+	text := "exit status 0"
+	if how != nil {
+		text = how.Error()
+	}
+	return &Error{Type: "Runtime.ExitError", Message: "RequestId: " + requestID + " Error: Runtime exited with error: " + text}
+}
+
+func timeoutError(requestID string, after time.Duration) *Error {
+	return &Error{Type: "Sandbox.Timedout", Message: fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", requestID, after.Seconds())}
+}
+
+func sizeError() *Error {
+	return &Error{Type: "Function.ResponseSizeTooLarge", Message: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxResult)}
+}
+
+// functionError reads what a function posted to /error.
+func functionError(body []byte) *Error {
+	e := &Error{}
+	if err := json.Unmarshal(body, e); err != nil {
+		return &Error{Type: "Runtime.Unknown", Message: string(body)}
+	}
+	return e
+}
+
+// streamError reads the trailers of a result that failed midway.
+func streamError(kind, body string) *Error {
+	document, err := base64.StdEncoding.DecodeString(body)
+	if err != nil || len(document) == 0 {
+		return &Error{Type: kind, Message: "the streamed result failed midway"}
+	}
+	return functionError(document)
+}

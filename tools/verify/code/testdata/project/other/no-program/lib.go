@@ -1,0 +1,2 @@
+// Package lib cannot be run.
+package lib
