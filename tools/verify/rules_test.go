@@ -918,11 +918,11 @@ func TestCheckCode(t *testing.T) {
 	needPython(t)
 	good, err := os.ReadFile(parcels)
 	require.NoError(t, err)
-	values := map[string]string{"Stage": "prod", "CarrierUrl": "https://carrier.example", "CarrierKey": "x"}
-	environments := map[string]rules.Environment{"prod": {Parameters: values}, "test": {Parameters: values}}
+	e := rules.Environment{Parameters: map[string]string{"Stage": "prod", "CarrierUrl": "https://carrier.example", "CarrierKey": "x"}}
+	environments := map[string]rules.Environment{"prod": e, "test": e}
 	s := &source{path: filepath.Join(t.TempDir(), "template.yaml"), text: good}
 	require.NoError(t, yaml.Unmarshal(s.text, &s.root))
-	project, err := rules.New(good, transformAll(t, []deployable{{template: string(good), environments: environments}})[0])
+	project, err := rules.New(good, transformAll(t, []deployable{{string(good), environments}})[0])
 	require.NoError(t, err)
 
 	root := filepath.Dir(s.path)
