@@ -53,11 +53,15 @@ func parseValue(n *yaml.Node, depth int) (any, error) {
 	case yaml.MappingNode:
 		m := make(map[string]any, len(n.Content)/2)
 		for i := 0; i < len(n.Content); i += 2 {
+			key := n.Content[i]
+			if _, twice := m[key.Value]; twice || key.Tag == "!!merge" {
+				return nil, fmt.Errorf("line %d: %s: CloudFormation takes neither merged nor repeated keys", key.Line, key.Value)
+			}
 			v, err := parse(n.Content[i+1], depth+1)
 			if err != nil {
 				return nil, err
 			}
-			m[n.Content[i].Value] = v
+			m[key.Value] = v
 		}
 		return m, nil
 	case yaml.SequenceNode:
@@ -114,6 +118,9 @@ func (r *resolver) resolve(v any, path string) (any, error) {
 		}
 		out := make(map[string]any, len(v))
 		for key, value := range v {
+			if strings.HasPrefix(key, "Fn::") { // Fn::ForEach::Name, or Fn::Transform beside what it adds to
+				return nil, fmt.Errorf("%s.%s: is not supported beside other keys", path, key)
+			}
 			resolved, err := r.resolve(value, path+"."+key)
 			if err != nil {
 				return nil, err
@@ -173,6 +180,10 @@ func (r *resolver) call(name string, argument any, path string) (any, error) {
 	list, _ := resolved.([]any)
 	switch name {
 	case "Fn::GetAtt":
+		if whole, ok := resolved.(string); ok {
+			id, attribute, _ := strings.Cut(whole, ".")
+			list = []any{id, attribute}
+		}
 		if len(list) != 2 {
 			return nil, fmt.Errorf("%s: needs a resource and an attribute", path)
 		}
@@ -272,6 +283,15 @@ func (r *resolver) ref(name, path string) (any, error) {
 	resource, ok := r.resource(name)
 	if !ok {
 		return nil, fmt.Errorf("%s: there is no parameter or resource %s", path, name)
+	}
+	if condition, ok := resource["Condition"].(string); ok {
+		made, err := r.condition(condition, "Resources."+name)
+		if err != nil {
+			return nil, err
+		}
+		if !made {
+			return nil, fmt.Errorf("%s: %s is not made, its condition %s does not hold", path, name, condition)
+		}
 	}
 	if resource["Type"] == "AWS::Serverless::Api" {
 		return apiID(name), nil

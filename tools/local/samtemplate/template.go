@@ -311,6 +311,10 @@ func readFunction(r *resolver, id string) (Function, error) {
 		section, _ := environment.(map[string]any)
 		variables, _ := section["Variables"].(map[string]any)
 		for name, value := range variables {
+			switch value.(type) {
+			case map[string]any, []any, nil:
+				return fail("Environment.Variables."+name, fmt.Errorf("%v is no text", value))
+			}
 			f.Environment[name] = fmt.Sprint(value)
 		}
 	}
