@@ -371,14 +371,44 @@ func (r *resolver) resource(id string) (map[string]any, bool) {
 func (r *resolver) property(id, name string) (any, error) {
 	resource, _ := r.resource(id)
 	properties, _ := resource["Properties"].(map[string]any)
-	v, ok := properties[name]
-	if !ok {
-		v, ok = r.globals(fmt.Sprint(resource["Type"]))[name]
-	}
-	if !ok {
+	v := merged(r.globals(fmt.Sprint(resource["Type"]))[name], properties[name])
+	if v == nil {
 		return nil, nil
 	}
 	return r.resolve(v, "Resources."+id+".Properties."+name)
+}
+
+// merged adds a resource's own value to that of Globals as SAM does: maps by key, lists one after the other, else the
+// own one alone.
+func merged(global, own any) any {
+	if own == nil {
+		return global
+	}
+	switch g := global.(type) {
+	case map[string]any:
+		o, ok := own.(map[string]any)
+		if !ok || intrinsic(g) || intrinsic(o) {
+			return own
+		}
+		out := maps.Clone(g)
+		for name, value := range o {
+			out[name] = merged(g[name], value)
+		}
+		return out
+	case []any:
+		if o, ok := own.([]any); ok {
+			return slices.Concat(g, o)
+		}
+	}
+	return own
+}
+
+// intrinsic tells a call of an intrinsic function.
+func intrinsic(v map[string]any) bool {
+	for name := range v {
+		return len(v) == 1 && (name == "Ref" || name == "Condition" || strings.HasPrefix(name, "Fn::"))
+	}
+	return false
 }
 
 // globals returns the Globals section of a resource type.
