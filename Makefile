@@ -22,7 +22,7 @@ lint: .local/bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml
 	go vet ./...
 	.local/bin/golangci-lint run ./...
 
-verify: ## check the template: cfn-lint, transform, OpenAPI and models, for every environment
+verify: ## check the template for every environment: linters, transform, OpenAPI, models, our rules, the code it deploys
 	go run ./tools/verify
 
 sam-test: ddb ## run the project in the real SAM CLI and compare it with `make run` (root on Debian; half a minute)

@@ -113,7 +113,7 @@ func TestProject_Environments(t *testing.T) {
 	require.NoError(t, err)
 	for name, want := range map[string]string{"dev": "false", "integ": "false", "prod": ""} { // "" is the template's default, true
 		assert.Contains(t, environments, name)
-		assert.Equal(t, want, environments[name]["DeletionProtection"], name)
-		assert.Equal(t, name, environments[name]["DeployEnv"])
+		assert.Equal(t, want, environments[name].Parameters["DeletionProtection"], name)
+		assert.Equal(t, name, environments[name].Parameters["DeployEnv"])
 	}
 }

@@ -6,10 +6,12 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"pricing/tools/verify/rules"
 )
 
-// readEnvironments reads the template's parameter values of each environment from a samconfig.toml.
-func readEnvironments(path string) (map[string]map[string]string, error) {
+// readEnvironments reads each environment's parameter values and stack from a samconfig.toml.
+func readEnvironments(path string) (map[string]rules.Environment, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the environments: %w", err)
@@ -18,7 +20,7 @@ func readEnvironments(path string) (map[string]map[string]string, error) {
 	if err := toml.Unmarshal(text, &tables); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	environments := map[string]map[string]string{}
+	environments := map[string]rules.Environment{}
 	for name, table := range tables {
 		deploy, ok := at(table, "deploy", "parameters").(map[string]any)
 		if !ok {
@@ -28,7 +30,8 @@ func readEnvironments(path string) (map[string]map[string]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s.deploy.parameters.parameter_overrides: %w", path, name, err)
 		}
-		environments[name] = values
+		stack, _ := deploy["stack_name"].(string)
+		environments[name] = rules.Environment{Stack: stack, Parameters: values}
 	}
 	if len(environments) == 0 {
 		return nil, fmt.Errorf("%s: no environment has deploy.parameters", path)

@@ -1,6 +1,7 @@
 package code
 
 import (
+	"context"
 	"fmt"
 	"go/types"
 	"io/fs"
@@ -19,6 +20,8 @@ import (
 	"golang.org/x/tools/go/packages"
 	"golang.org/x/tools/go/ssa"
 	"golang.org/x/tools/go/ssa/ssautil"
+
+	"pricing/tools/verify/rules"
 )
 
 // program is the code of all functions and of what they import.
@@ -38,7 +41,7 @@ type facts struct {
 }
 
 // load compiles the functions as they are built for Lambda. Folders without Go code are left out.
-func load(root string, functions []Function) (*program, error) {
+func load(ctx context.Context, root string, functions []rules.Function) (*program, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w", root, err)
@@ -54,7 +57,7 @@ func load(root string, functions []Function) (*program, error) {
 		return p, nil
 	}
 	loaded, err := packages.Load(&packages.Config{
-		Mode: packages.LoadAllSyntax | packages.NeedModule, Dir: root,
+		Mode: packages.LoadAllSyntax | packages.NeedModule, Context: ctx, Dir: root,
 		Env:        append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux"),
 		BuildFlags: []string{"-tags=lambda.norpc"},
 	}, keys(folders)...)
@@ -84,11 +87,17 @@ func load(root string, functions []Function) (*program, error) {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
+			if ctx.Err() != nil {
+				return
+			}
 			r := p.reach(built[i], l.Module)
 			of[i] = facts{calls: r.calls(), services: r.services(), variables: r.variables()}
 		})
 	}
 	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("follow the functions' calls: %w", err)
+	}
 	for i, l := range loaded {
 		if l.Name == "main" {
 			p.facts[p.folder(l)] = of[i]

@@ -12,10 +12,11 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"pricing/shared/engine"
+	"pricing/tools/verify/rules"
 )
 
 // readFunctions reads this project's template. Intrinsic functions are read as their argument.
-func readFunctions(t *testing.T, text string) []Function {
+func readFunctions(t *testing.T, text string) []rules.Function {
 	t.Helper()
 	var template struct {
 		Globals struct {
@@ -48,13 +49,13 @@ func readFunctions(t *testing.T, text string) []Function {
 		} `yaml:"Resources"`
 	}
 	require.NoError(t, yaml.Unmarshal([]byte(text), &template))
-	var functions []Function
+	var functions []rules.Function
 	for _, id := range slices.Sorted(maps.Keys(template.Resources)) {
 		r := template.Resources[id]
 		if r.Type != "AWS::Serverless::Function" {
 			continue
 		}
-		f := Function{ID: id, Folder: r.Properties.CodeURI, Variables: slices.Sorted(maps.Keys(template.Globals.Function.Environment.Variables))}
+		f := rules.Function{ID: id, Folder: r.Properties.CodeURI, Variables: slices.Sorted(maps.Keys(template.Globals.Function.Environment.Variables))}
 		role := template.Resources[strings.TrimSuffix(r.Properties.Role, ".Arn")].Properties
 		for _, policy := range role.Policies {
 			for _, statement := range policy.Document.Statement {
@@ -81,7 +82,7 @@ func TestCheck_project(t *testing.T) {
 	file, err := os.ReadFile(filepath.Join(root, "template.yaml"))
 	require.NoError(t, err)
 	text := string(file)
-	p, err := load(root, readFunctions(t, text))
+	p, err := load(t.Context(), root, readFunctions(t, text))
 	require.NoError(t, err)
 	require.Empty(t, p.check(readFunctions(t, text)))
 
