@@ -158,6 +158,11 @@ var ruleFaults = map[string][]fault{
 			body + "x-amazon-apigateway-policy: aws:VpcSourceIp is not what the API sees (source-ip)",
 		}},
 	},
+	"rehearsal": {
+		{"  TestTopic:\n    Type: AWS::SNS::Topic\n", "  TestTopic:\n    Type: AWS::SNS::Topic\n    Condition: OnAws\n", []string{
+			"Resources.TestTopic.Condition: TestTopic, which the emulator knows, is left out of the rehearsal (rehearsal)",
+		}},
+	},
 	"openapi-version": {{"      OpenApiVersion: 3.0.1\n", "", []string{
 		"Resources.Api.Properties.OpenApiVersion: OpenApiVersion is not set (openapi-version)",
 	}}},
