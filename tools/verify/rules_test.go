@@ -931,12 +931,18 @@ func TestFunctions(t *testing.T) {
 	good, err := os.ReadFile(parcels)
 	require.NoError(t, err)
 	environments := map[string]rules.Environment{"prod": {Parameters: map[string]string{"Stage": "prod", "CarrierUrl": "https://carrier.example", "CarrierKey": "x"}}}
-	project, err := rules.New(good, transformAll(t, []deployable{{string(good), environments}})[0])
-	require.NoError(t, err)
+	elsewhere := strings.Replace(string(good), "CodeUri: check/\n", "CodeUri: check/\n      Role: arn:aws:iam::123456789012:role/check\n", 1)
+	transformed := transformAll(t, []deployable{{string(good), environments}, {elsewhere, environments}})
+	read := func(i int, text string) *rules.Project {
+		project, err := rules.New([]byte(text), transformed[i])
+		require.NoError(t, err)
+		return project
+	}
+	project := read(0, string(good))
 	variables := []string{"STAGE", "TABLE"}
 	assert.Equal(t, []rules.Function{
-		{ID: "CheckFunction", Folder: "check", Variables: variables},
-		{ID: "PurgeFunction", Folder: "purge", Variables: variables, Scheduled: true},
+		{ID: "CheckFunction", Folder: "check", Variables: variables, Actions: []string{}},
+		{ID: "PurgeFunction", Folder: "purge", Variables: variables, Actions: []string{}, Scheduled: true},
 		{
 			ID: "RegisterFunction", Folder: "register", Variables: variables, Routes: []string{"POST /parcels"},
 			Actions: []string{
@@ -950,6 +956,7 @@ func TestFunctions(t *testing.T) {
 		},
 	}, project.Functions("prod"))
 	assert.Nil(t, project.Functions("test"))
+	assert.Nil(t, read(1, elsewhere).Functions("prod")[0].Actions)
 }
 
 // TestCheckCode: a template with code beside it that does not fit, the same in both environments.
