@@ -159,8 +159,14 @@ var ruleFaults = map[string][]fault{
 		}},
 	},
 	"rehearsal": {
-		{"  TestTopic:\n    Type: AWS::SNS::Topic\n", "  TestTopic:\n    Type: AWS::SNS::Topic\n    Condition: OnAws\n", []string{
+		{"    Condition: IsTest\n", "    Condition: OnAws\n", []string{
 			"Resources.TestTopic.Condition: TestTopic, which the emulator knows, is left out of the rehearsal (rehearsal)",
+		}},
+		{"DisplayName: !Select [1,", "FifoTopic: !If [ProdOnAws, true, false], DisplayName: !Select [1,", []string{
+			"Resources.TestTopic.Properties.FifoTopic: a value depends on ProdOnAws (rehearsal)",
+		}},
+		{"DisplayName: !Select [1,", "FifoTopic: !Ref Rehearsal, DisplayName: !Select [1,", []string{
+			"Resources.TestTopic.Properties.FifoTopic: a value is Rehearsal itself (rehearsal)",
 		}},
 	},
 	"openapi-version": {{"      OpenApiVersion: 3.0.1\n", "", []string{

@@ -27,15 +27,11 @@ func rehearsalRules() []Rule {
 			}
 			for _, section := range []string{"Globals", "Resources", "Outputs"} {
 				walk(p.source[section], []string{section}, func(at []string, v any) {
-					m := object(v)
-					if len(m) != 1 {
-						return
+					if n := len(at); n > 2 && at[n-2] == "Fn::If" && at[n-1] == "0" && slices.Contains(hiding, text(v)) {
+						report(at[:n-2], "a value depends on %s", text(v))
 					}
-					if branches := list(m["Fn::If"]); len(branches) == 3 && slices.Contains(hiding, text(branches[0])) {
-						report(at, "a value depends on %s", text(branches[0]))
-					}
-					if m["Ref"] == rehearsalParameter {
-						report(at, "a value is %s itself", rehearsalParameter)
+					if n := len(at); at[n-1] == "Ref" && v == rehearsalParameter {
+						report(at[:n-1], "a value is %s itself", rehearsalParameter)
 					}
 				})
 			}
@@ -63,9 +59,9 @@ func (p *Project) conditionsOn(parameter string) []string {
 			if slices.Contains(found, name) {
 				continue
 			}
-			walk(conditions[name], nil, func(_ []string, v any) {
-				m := object(v)
-				if (m["Ref"] == parameter || slices.Contains(found, text(m["Condition"]))) && !slices.Contains(found, name) {
+			walk(conditions[name], []string{name}, func(at []string, v any) {
+				last := at[len(at)-1]
+				if (last == "Ref" && v == parameter || last == "Condition" && slices.Contains(found, text(v))) && !slices.Contains(found, name) {
 					found, more = append(found, name), true
 				}
 			})
