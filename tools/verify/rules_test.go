@@ -26,6 +26,12 @@ const parcels = "testdata/parcels/template.yaml"
 // body is where the API's body is.
 const body = "Resources.Api.Properties.DefinitionBody."
 
+// Statements of a resource policy.
+const (
+	allowAll   = "{Effect: Allow, Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*'}"
+	denyOthers = "{Effect: Deny, Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*', Condition: {StringNotEquals: {'aws:SourceVpce': vpce-0123}}}"
+)
+
 // ruleFaults are, by rule, edits of parcels, each with all that the rules say of the result. Where a fault has two sides,
 // such as a function that is called under another name, so has what is said.
 var ruleFaults = map[string][]fault{
@@ -128,6 +134,39 @@ var ruleFaults = map[string][]fault{
 		}},
 		{"!GetAtt TrackFunction.Arn, \":current/inv", "!Ref TrackFunction.Alias, \"/inv", []string{
 			body + "paths./parcels/{parcelId}.get.x-amazon-apigateway-integration.uri.Fn::Join.1.5.Ref: TrackFunction.Alias stands in the body (body-alias)",
+		}},
+	},
+	"policy-allow": {
+		{"        paths:\n", "        x-amazon-apigateway-policy: {Version: '2012-10-17', Statement: [" + denyOthers + "]}\n        paths:\n", []string{
+			body + "x-amazon-apigateway-policy: the resource policy allows nothing (policy-allow)",
+		}},
+	},
+	"private-api": {
+		{"{Type: REGIONAL}", "{Type: !If [IsProd, PRIVATE, REGIONAL]}", []string{
+			"Resources.Api.Properties.EndpointConfiguration: the private API names no VPC endpoint (private-api, only prod)",
+			body + "x-amazon-apigateway-policy: no statement denies other VPC endpoints (private-api, only prod)",
+		}},
+	},
+	"source-ip": {
+		{"        paths:\n", "        x-amazon-apigateway-policy: {Version: '2012-10-17', Statement: [" + allowAll + ", {Effect: Deny, Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*', Condition: {NotIpAddress: {'aws:SourceIp': [10.0.0.0/8, 10.1/16]}}}]}\n        paths:\n", []string{
+			body + `x-amazon-apigateway-policy: "10.1/16" is no range of addresses (source-ip)`,
+		}},
+		{"        paths:\n", "        x-amazon-apigateway-policy: {Version: '2012-10-17', Statement: [" + allowAll + ", {Effect: Deny, Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*', Condition: {StringNotEquals: {'aws:SourceIp': 10.0.0.1}}}]}\n        paths:\n", []string{
+			body + "x-amazon-apigateway-policy: aws:SourceIp is compared by StringNotEquals (source-ip)",
+		}},
+		{"        paths:\n", "        x-amazon-apigateway-policy: {Version: '2012-10-17', Statement: [" + allowAll + ", {Effect: Deny, Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*', Condition: {NotIpAddress: {'aws:VpcSourceIp': 10.0.0.1}}}]}\n        paths:\n", []string{
+			body + "x-amazon-apigateway-policy: aws:VpcSourceIp is not what the API sees (source-ip)",
+		}},
+	},
+	"rehearsal": {
+		{"    Condition: IsTest\n", "    Condition: OnAws\n", []string{
+			"Resources.TestTopic.Condition: TestTopic, which the emulator knows, is left out of the rehearsal (rehearsal)",
+		}},
+		{"DisplayName: !Select [1,", "FifoTopic: !If [ProdOnAws, true, false], DisplayName: !Select [1,", []string{
+			"Resources.TestTopic.Properties.FifoTopic: a value depends on ProdOnAws (rehearsal)",
+		}},
+		{"DisplayName: !Select [1,", "FifoTopic: !Ref Rehearsal, DisplayName: !Select [1,", []string{
+			"Resources.TestTopic.Properties.FifoTopic: a value is Rehearsal itself (rehearsal)",
 		}},
 	},
 	"openapi-version": {{"      OpenApiVersion: 3.0.1\n", "", []string{
@@ -658,6 +697,13 @@ var harmless = map[string][]string{
 	"an API whose body is elsewhere": {
 		"  TestTopic:\n", "  Other:\n    Type: AWS::Serverless::Api\n    Properties: {StageName: !Ref Stage, DefinitionUri: s3://artifacts/other.yaml, MethodSettings: [{HttpMethod: GET, ResourcePath: /~1x}]}\n\n  TestTopic:\n",
 		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}\n", "",
+	},
+	"a private API": {
+		"{Type: REGIONAL}", "{Type: PRIVATE, VPCEndpointIds: [vpce-0123]}",
+		"        paths:\n", "        x-amazon-apigateway-policy: {Version: '2012-10-17', Statement: [" + allowAll + ", " + denyOthers + ", {Effect: Deny, Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*', Condition: {NotIpAddress: {'aws:VpcSourceIp': 10.0.0.0/8}}}]}\n        paths:\n",
+	},
+	"an API for some addresses": {
+		"        paths:\n", "        x-amazon-apigateway-policy: !If [IsProd, {Version: '2012-10-17', Statement: [" + allowAll + ", {Effect: Deny, Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*', Condition: {NotIpAddress: {'aws:SourceIp': [10.0.0.0/8, '2001:db8::/32']}}}]}, !Ref AWS::NoValue]\n        paths:\n",
 	},
 	"prose names an environment": {"{description: Up.}", "{description: Same in test and prod.}"},
 	"a quota by condition":       {"{Limit: !FindInMap [Settings, !Ref Stage, Quota], Period: DAY}", "{Limit: !FindInMap [Settings, !Ref Stage, Quota], Period: !If [IsProd, MONTH, WEEK]}"},
