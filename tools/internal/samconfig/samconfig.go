@@ -44,15 +44,6 @@ func Read(path string) (map[string]Environment, error) {
 	return environments, nil
 }
 
-// Parameters are the parameters of each environment.
-func Parameters(environments map[string]Environment) map[string]map[string]string {
-	all := map[string]map[string]string{}
-	for name, e := range environments {
-		all[name] = e.Parameters
-	}
-	return all
-}
-
 func at(v any, keys ...string) any {
 	for _, key := range keys {
 		m, _ := v.(map[string]any)
