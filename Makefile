@@ -22,7 +22,7 @@ lint: .local/bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml
 	go vet ./...
 	.local/bin/golangci-lint run ./...
 
-verify: ## check the template: cfn-lint, transform, OpenAPI and models, for every environment; and the account's
+verify: ## check the template for every environment: linters, transform, OpenAPI, models, our rules, the code it deploys; and the account's
 	go run ./tools/verify
 	go run ./tools/verify -plain ops/account.yaml
 

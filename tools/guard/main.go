@@ -1,12 +1,14 @@
 // Command guard reads a CloudFormation change set and refuses what nobody should do by accident.
 //
-//	aws cloudformation describe-change-set --change-set-name ARN --output json | guard
-//	guard FILE
+//	aws cloudformation describe-change-set --change-set-name ARN --output json | guard [-rollback]
+//	guard [-rollback] FILE
 //
 // It prints every change, and ends with status 1 when one replaces or removes a table, or touches an IAM resource that
 // exists: a change set shows neither the data that would be lost nor whether a policy widens. A replacement that is only
 // possible (Conditional) counts as one. Nothing is refused that ALLOW_CHANGES names by its logical id, separated by
-// commas or spaces. Status 2 means that the change set could not be read whole.
+// commas or spaces. With -rollback permissions may change: they return to what they were before, and a rollback in the
+// night must not wait for somebody to say so; data is guarded as ever. Status 2 means that the change set could not be
+// read whole.
 package main
 
 import (
@@ -23,9 +25,13 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
 	input := stdin
+	rollback := len(args) > 0 && args[0] == "-rollback"
+	if rollback {
+		args = args[1:]
+	}
 	switch {
 	case len(args) > 1 || len(args) == 1 && strings.HasPrefix(args[0], "-"):
-		_, _ = fmt.Fprintln(stderr, "usage: guard [FILE]     without one the change set is read from standard input")
+		_, _ = fmt.Fprintln(stderr, "usage: guard [-rollback] [FILE]     without one the change set is read from standard input")
 		return 2
 	case len(args) == 1:
 		file, err := os.Open(args[0])
@@ -54,6 +60,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 			switch {
 			case slices.Contains(allowed, r.LogicalResourceID):
 				line += "  <- allowed: " + why
+			case rollback && strings.HasPrefix(r.ResourceType, "AWS::IAM::"):
+				line += "  <- rolled back: " + why
 			default:
 				line += "  <- REFUSED: " + why
 				refused++

@@ -56,6 +56,16 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestRun_Rollback: permissions may return to what they were, data may not go.
+func TestRun_Rollback(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string]int{"AWS::IAM::Role": 0, "AWS::DynamoDB::Table": 1, "AWS::CloudFormation::Stack": 1} {
+		var stdout, stderr bytes.Buffer
+		status := run([]string{"-rollback"}, strings.NewReader(set("Remove", kind, "")), &stdout, &stderr, func(string) string { return "" })
+		assert.Equal(t, want, status, stdout.String())
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add(set("Modify", "AWS::DynamoDB::Table", "True"))
 	f.Fuzz(func(t *testing.T, text string) {

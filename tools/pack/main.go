@@ -1,6 +1,6 @@
 // Command pack builds what is deployed: a zip per function, a template that names them, a manifest and an SBOM each.
 //
-//	pack [-template template.yaml] [-out .build] [-arch arm64,x86_64] [-commit SHA] [-cold]
+//	pack [-template template.yaml] [-out .build] [-arch arm64,x86_64] [-commit SHA] [-bucket NAME] [-cold]
 //
 // Everything is built twice, the second time from a copy in another folder, and must come out alike byte for byte. A zip
 // holds bootstrap alone and is named by its content, so that an unchanged function keeps its name from one commit to the
@@ -13,6 +13,7 @@
 //	functions/<name>/<sha256>.zip          what Lambda runs
 //	functions/<name>/<sha256>.cdx.json     its SBOM (CycloneDX 1.6), from what the linker recorded
 //	manifest.json                          commit, Go version and hashes
+//	release/template.yaml, ...             with -bucket: the same with the zips' places in that bucket, s3://NAME/functions/...
 //
 // -cold empties the build cache for the second build, which takes minutes.
 package main
@@ -37,6 +38,7 @@ func main() {
 	flag.StringVar(&o.out, "out", ".build", "`folder` to write to")
 	architectures := flag.String("arch", "arm64,x86_64", "architectures, `comma-separated`")
 	flag.StringVar(&o.commit, "commit", "", "commit `SHA`; git says it when not given")
+	flag.StringVar(&o.bucket, "bucket", "", "`name` of the bucket that the zips go to")
 	flag.BoolVar(&o.cold, "cold", false, "empty the build cache for the second build")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -57,6 +59,7 @@ type options struct {
 	out           string
 	architectures []string
 	commit        string
+	bucket        string
 	cold          bool
 }
 

@@ -107,7 +107,13 @@ func (p *packer) pack(ctx context.Context, t *template, arch string) error {
 		p.manifest.Templates = map[string]string{}
 	}
 	p.manifest.Templates[name] = sum([]byte(text))
-	return write(filepath.Join(p.out, name), []byte(text))
+	if err := write(filepath.Join(p.out, name), []byte(text)); err != nil || p.bucket == "" {
+		return err
+	}
+	for id, uri := range uris {
+		uris[id] = "s3://" + p.bucket + strings.TrimPrefix(uri, ".")
+	}
+	return write(filepath.Join(p.out, "release", name), []byte(t.with(uris)))
 }
 
 // build compiles one function. The build id is left out: it is made of the flags, so one function's commit would change

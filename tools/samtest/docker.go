@@ -17,6 +17,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"pricing/tools/internal/process"
 )
 
 // image is what SAM local 1.170 runs functions of provided.al2023 on x86-64 in; with --skip-pull-image it takes the one
@@ -29,7 +31,7 @@ const bridge = "docker0"
 type daemon struct {
 	socket    string
 	client    *http.Client
-	own       *child // nil: it ran already
+	own       *process.Process // nil: it ran already
 	ownBridge bool
 	ownImage  bool
 
@@ -64,15 +66,15 @@ func startDocker(ctx context.Context, dir string, out io.Writer) (*daemon, error
 			"--exec-root", filepath.Join(dir, "docker-exec"), "--pidfile", filepath.Join(dir, "docker.pid"),
 			"--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"}, storage...)...)
 		cmd.Env = append(os.Environ(), "HTTP_PROXY=http://127.0.0.1:9", "HTTPS_PROXY=http://127.0.0.1:9") // a pull fails at once
-		c, err := startChild(dir, cmd)
+		c, err := process.Start(dir, cmd)
 		if err != nil {
 			return nil, err
 		}
-		if err = c.ready(ctx, d.ping); err == nil {
+		if err = c.Ready(ctx, d.ping); err == nil {
 			d.own = c
 			return d, nil
 		}
-		c.stop()
+		c.Stop()
 		if failed = errors.Join(failed, err); ctx.Err() != nil {
 			break
 		}
@@ -199,7 +201,7 @@ func (d *daemon) stop() {
 		}
 		return
 	}
-	d.own.stop()
+	d.own.Stop()
 	if d.ownBridge {
 		_ = exec.Command("ip", "link", "delete", bridge).Run() // a machine without ip keeps it; the next daemon takes it
 	}

@@ -172,8 +172,8 @@ func TestAccount_Execution(t *testing.T) {
 		Parameters map[string]string `json:"parameters"`
 	}
 	var requests []request
-	for _, parameters := range environments {
-		requests = append(requests, request{string(source), parameters})
+	for _, e := range environments {
+		requests = append(requests, request{string(source), e.Parameters})
 	}
 	var transformed []struct {
 		Resources map[string]struct{ Type string }

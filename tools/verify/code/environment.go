@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
+
+	"pricing/tools/verify/rules"
 )
 
 // provided are the variables that code may read though the template does not give them: Lambda sets them, or the SDK's
@@ -61,7 +63,7 @@ func (r *reached) variables() variables {
 
 // compare holds the variables that a function is given against those it reads. What only the SDK or the standard library
 // read is a use of what is given, but need not be given.
-func (v variables) compare(f Function) []Finding {
+func (v variables) compare(f rules.Function) []Finding {
 	var found []Finding
 	for _, at := range v.untold {
 		found = append(found, Finding{

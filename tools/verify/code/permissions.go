@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
+
+	"pricing/tools/verify/rules"
 )
 
 // services are the SDK's packages of service clients.
@@ -49,7 +51,7 @@ var members = map[string]string{
 var polled = []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
 
 // permissions compares the calls that a function can make with what its role allows.
-func (of facts) permissions(f Function) []Finding {
+func (of facts) permissions(f rules.Function) []Finding {
 	var found []Finding
 	needed := of.calls
 	for _, action := range slices.Sorted(maps.Keys(needed)) {

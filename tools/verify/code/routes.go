@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"pricing/tools/verify/rules"
 )
 
 // Folders of a project that hold one folder for each function.
@@ -19,7 +21,7 @@ const (
 
 // routes checks that folders, events and the template's functions are the same set, and that each function's code and
 // events name the routes that the template wires to it.
-func (p *program) routes(functions []Function) []Finding {
+func (p *program) routes(functions []rules.Function) []Finding {
 	found := slices.Concat(shared(functions), p.folders(functions))
 	for _, f := range functions {
 		if folder, name := path.Split(path.Clean(f.Folder)); folder == functionsFolder+"/" {
@@ -30,7 +32,7 @@ func (p *program) routes(functions []Function) []Finding {
 }
 
 // shared finds code and routes that two functions have.
-func shared(functions []Function) []Finding {
+func shared(functions []rules.Function) []Finding {
 	var found []Finding
 	coded, routed := map[string]string{}, map[string]string{}
 	for _, f := range functions {
@@ -62,7 +64,7 @@ func shared(functions []Function) []Finding {
 }
 
 // folders compares the folders of code and events with the template's functions.
-func (p *program) folders(functions []Function) []Finding {
+func (p *program) folders(functions []rules.Function) []Finding {
 	var found []Finding
 	known := map[string]string{} // by name of the folder
 	for _, f := range functions {
@@ -98,7 +100,7 @@ func (p *program) folders(functions []Function) []Finding {
 }
 
 // eventRoutes compares the route in each event with those of its function. An authorizer, which has none, may have any.
-func (p *program) eventRoutes(f Function, name string) []Finding {
+func (p *program) eventRoutes(f rules.Function, name string) []Finding {
 	if subfolders(p.files, eventsFolder) == nil {
 		return nil
 	}
@@ -154,7 +156,7 @@ var routeForm = regexp.MustCompile(`^(ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT
 
 // constantRoutes compares the routes that functions name in their code with those they are wired to. Where no function
 // names any, there is nothing to compare.
-func (p *program) constantRoutes(functions []Function) []Finding {
+func (p *program) constantRoutes(functions []rules.Function) []Finding {
 	var found []Finding
 	named := make([]map[string]string, len(functions)) // place by route
 	owner := map[string]string{}
