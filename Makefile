@@ -22,8 +22,9 @@ lint: .local/bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml
 	go vet ./...
 	.local/bin/golangci-lint run ./...
 
-verify: ## check the template for every environment: linters, transform, OpenAPI, models, our rules, the code it deploys
+verify: ## check the template for every environment: linters, transform, OpenAPI, models, our rules, the code it deploys; and the account's
 	go run ./tools/verify
+	go run ./tools/verify -plain ops/account.yaml
 
 sam-test: ddb ## run the project in the real SAM CLI and compare it with `make run` (root on Debian; half a minute)
 	@mkdir -p .local/bin

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"pricing/tools/internal/process"
 )
 
 // image is what SAM local 1.170 runs functions of provided.al2023 on x86-64 in; with --skip-pull-image it takes the one
@@ -31,7 +33,7 @@ type daemon struct {
 	socket    string
 	data      string // of our own
 	client    *http.Client
-	own       *child // nil: it ran already
+	own       *process.Process // nil: it ran already
 	ownBridge bool
 	ownImage  bool
 
@@ -67,11 +69,11 @@ func startDocker(ctx context.Context, dir string, out io.Writer) (*daemon, error
 			"--exec-root", filepath.Join(dir, "docker-exec"), "--pidfile", filepath.Join(dir, "docker.pid"),
 			"--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"}, storage...)...)
 		cmd.Env = append(os.Environ(), "HTTP_PROXY=http://127.0.0.1:9", "HTTPS_PROXY=http://127.0.0.1:9") // a pull fails at once
-		c, err := startChild(dir, cmd)
+		c, err := process.Start(dir, cmd)
 		if err != nil {
 			return nil, err
 		}
-		if err = c.ready(ctx, d.ping); err == nil {
+		if err = c.Ready(ctx, d.ping); err == nil {
 			d.own = c
 			return d, nil
 		}
@@ -206,8 +208,8 @@ func (d *daemon) stop() {
 }
 
 // end ends a daemon of our own and takes back what it did to the machine.
-func (d *daemon) end(c *child) {
-	c.stop()
+func (d *daemon) end(c *process.Process) {
+	c.Stop()
 	_ = syscall.Unmount(d.data, syscall.MNT_DETACH) // it mounts the folder on itself, and leaves it so when it fails
 	if d.ownBridge {
 		_ = exec.Command("ip", "link", "delete", bridge).Run() // a machine without ip keeps it; the next daemon takes it

@@ -142,36 +142,6 @@ func TestRun_usage(t *testing.T) {
 	}
 }
 
-func TestReadOverrides(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
-		give    any
-		want    map[string]string
-		wantErr string
-	}{
-		"none":          {nil, map[string]string{}, ""},
-		"text":          {"A=1  B= C=x=y", map[string]string{"A": "1", "B": "", "C": "x=y"}, ""},
-		"list":          {[]any{"A=1 2", "B=3"}, map[string]string{"A": "1 2", "B": "3"}, ""},
-		"no value":      {"A", nil, "A: write Name=value"},
-		"quotes":        {`A="1`, nil, "without quotes"},
-		"the long form": {"ParameterKey=A,ParameterValue=1", nil, "write Name=value"},
-		"twice":         {"A=1 A=2", nil, "A is set twice"},
-		"a number":      {7, nil, "neither text nor a list: 7"},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got, err := readOverrides(tt.give)
-			if tt.wantErr != "" {
-				require.ErrorContains(t, err, tt.wantErr)
-				return
-			}
-			require.NoError(t, err)
-			assert.Equal(t, tt.want, got)
-		})
-	}
-}
-
 func TestSource_tidy(t *testing.T) {
 	t.Parallel()
 	s, err := readSource(write(t, "Resources:\n  Api:\n    Properties:\n      DefinitionBody:\n        servers: [{}, {url: x}]\n", ""))
