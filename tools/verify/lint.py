@@ -12,17 +12,17 @@ environments.json has the parameter values of each environment: {"dev": {"Deploy
 cfn-lint reads both templates because either one hides mistakes: the source's DefinitionBody is opaque to it, and the
 transform drops what it does not know.
 
-Without TEMPLATE it only transforms, many templates in one process: requests.json is a list of {"source": text,
-"parameters": {...}}, transformed.json the list of their templates.
+Without TEMPLATE it only transforms, many templates in one process: requests.json is a list of {"template": ...,
+"parameters": {...}} with a template's text or what its text means, transformed.json the list of their templates.
 """
 
 import copy
-import functools
 import json
 import re
 import sys
 from pathlib import Path
 
+from boto3 import Session
 from cfnlint.api import ManualArgs, lint, lint_file
 from openapi_spec_validator import OpenAPIV30SpecValidator
 from samtranslator.model.exceptions import InvalidDocumentException
@@ -56,17 +56,17 @@ def cfn_lint(matches, environment):
     return values or mistakes
 
 
-parse = functools.cache(yaml_parse)  # most of a transform's time
+SESSION = Session()
 
 
-def transform(source, parameters):
+def transform(template, parameters):
     """The template as CloudFormation would get it. The code's place does not matter, only that it is in S3."""
-    template = copy.deepcopy(parse(source))
+    template = copy.deepcopy(template)
     functions = [r for r in template.get("Resources", {}).values() if r.get("Type") == "AWS::Serverless::Function"]
     for section in [f.get("Properties", {}) for f in functions] + [template.get("Globals", {}).get("Function", {})]:
         if "CodeUri" in section:
             section["CodeUri"] = "s3://artifacts/code.zip"
-    return Translator({}, Parser()).translate(template, dict(parameters))
+    return Translator({}, Parser(), boto_session=SESSION).translate(template, dict(parameters))
 
 
 def typed(template, parameters):
@@ -144,7 +144,7 @@ def main(path, environments):
         return {"mistakes": mistakes, "bodies": bodies, "transformed": transformed}
     for environment, parameters in environments.items():
         try:
-            template = transform(source, parameters)
+            template = transform(yaml_parse(source), parameters)
         except InvalidDocumentException as error:
             for cause in error.causes:
                 place = ["Resources", cause._logical_id] if hasattr(cause, "_logical_id") else []
@@ -175,4 +175,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         json.dump(main(sys.argv[1], given), sys.stdout)
     else:
-        json.dump([transform(r["source"], r["parameters"]) for r in given], sys.stdout)
+        for r in given:
+            if isinstance(r["template"], str):
+                r["template"] = yaml_parse(r["template"])
+        json.dump([transform(r["template"], r["parameters"]) for r in given], sys.stdout)
