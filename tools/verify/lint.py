@@ -12,8 +12,8 @@ environments.json has the parameter values of each environment: {"dev": {"Deploy
 cfn-lint reads both templates because either one hides mistakes: the source's DefinitionBody is opaque to it, and the
 transform drops what it does not know.
 
-Without TEMPLATE it only transforms, many templates in one process: requests.json is a list of {"template": ...,
-"parameters": {...}} with a template's text or what its text means, transformed.json the list of their templates.
+Without TEMPLATE it only transforms, many templates in one process: requests.json is a list of {"source": ...,
+"parameters": {...}} with a template's text or what the text means, transformed.json the list of their templates.
 """
 
 import copy
@@ -176,6 +176,6 @@ if __name__ == "__main__":
         json.dump(main(sys.argv[1], given), sys.stdout)
     else:
         for r in given:
-            if isinstance(r["template"], str):
-                r["template"] = yaml_parse(r["template"])
-        json.dump([transform(r["template"], r["parameters"]) for r in given], sys.stdout)
+            if isinstance(r["source"], str):
+                r["source"] = yaml_parse(r["source"])
+        json.dump([transform(r["source"], r["parameters"]) for r in given], sys.stdout)

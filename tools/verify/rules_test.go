@@ -870,7 +870,7 @@ func transformAll(t *testing.T, all []deployable) []map[string]rules.Environment
 	python, err := installPython(t.Context(), root, os.Stderr)
 	require.NoError(t, err)
 	type request struct {
-		Template   any               `json:"template"`
+		Template   any               `json:"source"`
 		Parameters map[string]string `json:"parameters"`
 	}
 	got := make([]map[string]rules.Environment, len(all))
