@@ -46,13 +46,14 @@ func (l entry) write(ctx context.Context, e Endpoint, answer Answer, err error, 
 	}
 	method, _, _ := strings.Cut(l.route, " ")
 	cost := l.meter.Counts()
-	attrs := []slog.Attr{
+	const most = 48 // of a request with every outcome; less would grow three times
+	attrs := append(make([]slog.Attr, 0, most),
 		slog.String("route", l.route), slog.String("method", method), slog.Int("status", out.StatusCode), slog.String("outcome", outcome),
 		slog.Float64("durationMs", milliseconds(e.Now().Sub(l.start))), slog.Bool("coldStart", l.meter.Cold()),
 		slog.String("functionVersion", lambdacontext.FunctionVersion),
 		slog.Int("storeCalls", cost.Calls), slog.Float64("readUnits", cost.ReadUnits), slog.Float64("writeUnits", cost.WriteUnits),
 		slog.Int("sdkAttempts", cost.Attempts), slog.Int("bytesIn", l.bytesIn), slog.Int("bytesOut", len(out.Body)),
-	}
+	)
 	var left time.Duration
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
