@@ -81,9 +81,13 @@ func (l entry) write(ctx context.Context, e Endpoint, answer Answer, err error, 
 	if err != nil && level != slog.LevelInfo {
 		attrs = append(attrs, slog.String("error", printable(err.Error())))
 	}
-	metrics := e.Source.Lines(l.start, l.meter.Metrics(left, answer.Items))
-	e.Log.LogAttrs(ctx, level, "request", append(attrs, metrics[0]...)...)
-	for _, more := range metrics[1:] {
+	metrics := l.meter.Metrics(left, answer.Items)
+	if level == slog.LevelError { // Lambda counts no error: it was answered
+		metrics = append(metrics, meter.Metric{Name: "InternalErrors", Unit: meter.Count, Values: []int{1}})
+	}
+	lines := e.Source.Lines(l.start, metrics)
+	e.Log.LogAttrs(ctx, level, "request", append(attrs, lines[0]...)...)
+	for _, more := range lines[1:] {
 		e.Log.LogAttrs(ctx, slog.LevelInfo, "metrics", more...)
 	}
 }

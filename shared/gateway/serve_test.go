@@ -263,8 +263,8 @@ func TestServe_MetricsAreMembersOfTheLine(t *testing.T) {
 		"refused with an outcome": {func() (gateway.Answer, error) {
 			return gateway.Answer{Items: meter.Items{Outcomes: map[string]int{"throttled": 1}}}, fault.New(fault.Unavailable, fault.CodeThrottled, "x")
 		}, event(t, nil), map[string]int{"SdkAttempts": 4, "Throttled": 1, "BatchSize": 1}},
-		"a panic":                  {func() (gateway.Answer, error) { panic("worst") }, event(t, nil), map[string]int{"SdkAttempts": 4}},
-		"an event nobody can read": {func() (gateway.Answer, error) { return gateway.Answer{}, nil }, []byte("{"), map[string]int{}},
+		"a panic":                  {func() (gateway.Answer, error) { panic("worst") }, event(t, nil), map[string]int{"SdkAttempts": 4, "InternalErrors": 1}},
+		"an event nobody can read": {func() (gateway.Answer, error) { return gateway.Answer{}, nil }, []byte("{"), map[string]int{"InternalErrors": 1}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -279,7 +279,7 @@ func TestServe_MetricsAreMembersOfTheLine(t *testing.T) {
 			}
 			gateway.Serve(ctx, e, tt.raw)
 			samples := metertest.Extract(t, log.Bytes())
-			for _, name := range []string{"SdkAttempts", "Created", "Rejected", "Throttled", "Accepted", "BatchSize"} {
+			for _, name := range []string{"SdkAttempts", "Created", "Rejected", "Throttled", "Accepted", "BatchSize", "InternalErrors"} {
 				assert.Equal(t, tt.want[name], samples.Sum(name), name)
 			}
 			assert.Len(t, samples["DeadlineLeftMs Environment=dev"], 1)
