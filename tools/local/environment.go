@@ -16,9 +16,13 @@ func environment(f samtemplate.Function, endpoint string) []string {
 	if endpoint != "" {
 		variables["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint
 	}
+	version := "1" // what the alias stands for
+	if f.Alias == "" {
+		version = "$LATEST"
+	}
 	maps.Copy(variables, map[string]string{
 		"_HANDLER": f.Handler, "AWS_REGION": samtemplate.Region, "AWS_DEFAULT_REGION": samtemplate.Region,
-		"AWS_LAMBDA_FUNCTION_NAME": f.Name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(f.MemoryMB), "AWS_LAMBDA_FUNCTION_VERSION": "1",
+		"AWS_LAMBDA_FUNCTION_NAME": f.Name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(f.MemoryMB), "AWS_LAMBDA_FUNCTION_VERSION": version,
 		"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_LAMBDA_LOG_GROUP_NAME": f.Logging.Group, "AWS_LAMBDA_LOG_STREAM_NAME": "local",
 		"AWS_LAMBDA_LOG_FORMAT": f.Logging.Format, "LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime",
 		"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local",

@@ -296,7 +296,10 @@ func TestStartFailures(t *testing.T) {
 	}{
 		"a compile error":      {project(t, "package main\n\nfunc main() { x }\n", false), nil, "f/main.go:3"},
 		"a busy port":          {project(t, good, false), []string{"-addr", busy.Addr().String()}, busy.Addr().String() + " is in use"},
-		"a missing engine":     {project(t, good, true), nil, "npm ci --prefix tools/ddb"},
+		"a missing engine":     {project(t, good, true), nil, "give -dynamodb URL, or: the DynamoDB engine is missing: run `npm ci --prefix tools/ddb`"},
+		"no project of ours":   {t.TempDir(), []string{"-template", filepath.Join(project(t, good, true), "template.yaml")}, "give -dynamodb URL, or: find the module root"},
+		"a wrong environment":  {project(t, good, false), []string{"-env", "dev"}, "there is no parameter DeployEnv"},
+		"no such folder":       {missing(t), nil, "Resources.F.Properties.CodeUri: there is no folder f"},
 		"no such parameter":    {root, []string{"-param", "Nope=1"}, "there is no parameter Nope"},
 		"a value not allowed":  {root, []string{"-param", "Architecture=mips"}, "mips is not one of"},
 		"no template":          {t.TempDir(), nil, "template.yaml: no such file"},
@@ -314,6 +317,14 @@ func TestStartFailures(t *testing.T) {
 			assert.Equal(t, 1, strings.Count(string(out), "\n"), "one line: %s", out)
 		})
 	}
+}
+
+// missing is a project without the code that its template names.
+func missing(t *testing.T) string {
+	t.Helper()
+	dir := project(t, "package main\n", false)
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "f")))
+	return dir
 }
 
 // unsupported is a template whose function's name needs an intrinsic function that is not supported.

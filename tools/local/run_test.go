@@ -22,11 +22,14 @@ func TestRun_OneLinePerRequest(t *testing.T) {
 	dir := foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"})
 	t.Run("text", func(t *testing.T) {
 		t.Parallel()
-		s := serveProject(t, foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"}), nil)
+		failing := strings.Replace(code(`"a"`), "\t\treturn", "\t\tif event[\"queryStringParameters\"] != nil {\n\t\t\treturn nil, fmt.Errorf(\"in\\ntwo lines\")\n\t\t}\n\t\treturn", 1)
+		s := serveProject(t, foreign(t, map[string]string{"a/main.go": failing}, map[string]string{"A": "a"}), nil)
 		s.says(t, "A", "a")
 		assert.Regexp(t, `^GET    /A 200 A cold [0-9.]+ms$`, s.next(t, "/A"))
 		s.says(t, "A", "a")
 		assert.Regexp(t, `^GET    /A 200 A warm [0-9.]+ms$`, s.next(t, "/A"))
+		s.get(t, "/A?fail")
+		assert.Regexp(t, `^GET    /A\?fail 502 A warm [0-9.]+ms  .* in two lines$`, s.next(t, "/A"))
 		s.get(t, "/nowhere")
 		assert.Regexp(t, `^GET    /nowhere 403 - [0-9.]+ms  no route `, s.next(t, "/nowhere"))
 	})
@@ -120,7 +123,7 @@ func TestLineWriter_CountsWhatNobodyTook(t *testing.T) {
 }
 
 func TestEnvironment_IsExactly(t *testing.T) {
-	f := samtemplate.Function{Name: "the-name", Handler: "bootstrap", MemoryMB: 256, Logging: samtemplate.Logging{Format: "JSON", Level: "WARN", Group: "the-group"},
+	f := samtemplate.Function{Name: "the-name", Alias: "live", Handler: "bootstrap", MemoryMB: 256, Logging: samtemplate.Logging{Format: "JSON", Level: "WARN", Group: "the-group"},
 		Environment: map[string]string{"MINE": "1", "TZ": ":Europe/Berlin", "AWS_REGION": "mars", "AWS_ENDPOINT_URL_DYNAMODB": ""}}
 	want := []string{
 		"AWS_ACCESS_KEY_ID=local", "AWS_DEFAULT_REGION=eu-west-1", "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:1",
@@ -130,7 +133,8 @@ func TestEnvironment_IsExactly(t *testing.T) {
 		"LAMBDA_RUNTIME_DIR=/var/runtime", "LAMBDA_TASK_ROOT=/var/task", "LANG=en_US.UTF-8", "MINE=1", "TZ=:Europe/Berlin", "_HANDLER=bootstrap",
 	}
 	assert.Equal(t, want, environment(f, "http://127.0.0.1:1"))
-	f.Environment, f.Logging = nil, samtemplate.Logging{Format: "Text"}
+	f.Environment, f.Alias, f.Logging = nil, "", samtemplate.Logging{Format: "Text"}
+	assert.Contains(t, environment(f, ""), "AWS_LAMBDA_FUNCTION_VERSION=$LATEST")
 	assert.NotContains(t, strings.Join(environment(f, ""), "\n"), "AWS_LAMBDA_LOG_LEVEL", "text has no level")
 	assert.NotContains(t, strings.Join(environment(f, ""), "\n"), "DYNAMODB", "none without tables")
 }
@@ -253,12 +257,13 @@ func main() {
 func TestRun_CompileErrorsAreALineEach(t *testing.T) {
 	t.Parallel()
 	dir := foreign(t, map[string]string{
-		"a/main.go":     "package main\n\nimport \"other/both\"\n\nfunc main() { both.F(1, 2) }\n",
-		"b/main.go":     "package main\n\nimport _ \"other/both\"\n\nfunc main() {}\n",
-		"both/both.go":  "package both\n\nfunc F(string) { x }\n\nfunc G() { return 1 }\n",
-		"c/main.go":     "package main\n\nimport (\n\t\"github.com/none/such\"\n)\n\nfunc main() { such.F() }\n",
-		"c/sub/none.go": "package sub\n",
-	}, map[string]string{"A": "a", "B": "b", "C": "c"})
+		"a/main.go":    "package main\n\nimport \"other/both\"\n\nfunc main() { both.F(1, 2) }\n",
+		"b/main.go":    "package main\n\nimport _ \"other/both\"\n\nfunc main() {}\n",
+		"both/both.go": "package both\n\nfunc F(string) { x }\n\nfunc G() { return 1 }\n",
+		"c/main.go":    "package main\n\nimport (\n\t\"github.com/none/such\"\n)\n\nfunc main() { such.F() }\n",
+		"d/library.go": "package library\n",
+		"e/README.md":  "no code\n",
+	}, map[string]string{"A": "a", "B": "b", "C": "c", "D": "d", "E": "e"})
 	err := run(t.Context(), options{template: filepath.Join(dir, "template.yaml"), addr: "127.0.0.1:0", parameters: parameterFlag{}}, io.Discard, io.Discard)
 	var failed *buildError
 	require.ErrorAs(t, err, &failed)
@@ -271,5 +276,7 @@ func TestRun_CompileErrorsAreALineEach(t *testing.T) {
 		"  both/both.go:3:18: undefined: x",
 		"  both/both.go:5:19: too many return values have (number) want ()",
 		"  c/main.go:4:2: no required module provides package github.com/none/such; to add it: go get github.com/none/such",
+		"  d: package library is not a main package",
+		"  e: no Go files",
 	}, lines)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"pricing/tools/local/apigateway"
@@ -150,7 +151,7 @@ func describe(e apigateway.Entry) string {
 	}
 	line := fmt.Sprintf("%-6s %s %d %s %.1fms", e.Method, e.Path, e.Status, how, milliseconds(e))
 	if e.Reason != "" {
-		line += "  " + e.Reason
+		line += "  " + strings.ReplaceAll(e.Reason, "\n", " ") // a function may fail in several lines
 	}
 	return line
 }

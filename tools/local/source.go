@@ -30,8 +30,12 @@ type source struct {
 // *buildError says that the build did not take place.
 func (s *source) build(ctx context.Context) error {
 	module := moduleRoot(s.folder)
-	folders, files := s.dependencies(ctx, module)
+	name, folders, files := s.dependencies(ctx, module)
 	state := take(folders, append(files, filepath.Join(module, "go.mod"), filepath.Join(module, "go.sum"))) // before the compiler reads
+	if name != "main" && name != "" {
+		s.state, s.err = state, &buildError{[]string{relative(s.folder) + ": package " + name + " is not a main package"}}
+		return s.err
+	}
 	out, err := s.run(ctx, "build", "-buildvcs=false", "-tags=lambda.norpc", "-trimpath", "-ldflags=-s -w", "-o", s.binary, ".")
 	var exit *exec.ExitError
 	switch {
@@ -53,13 +57,13 @@ func (s *source) build(ctx context.Context) error {
 }
 
 // dependencies lists the folders of all packages that the function is made of and that may change (those of other
-// modules' releases do not), and the files that they embed.
-func (s *source) dependencies(ctx context.Context, module string) (folders, files []string) {
+// modules' releases do not), and the files that they embed. The name is the function's package; empty if it cannot be told.
+func (s *source) dependencies(ctx context.Context, module string) (name string, folders, files []string) {
 	folders = []string{s.folder}
-	out, _ := s.run(ctx, "list", "-e", "-deps", "-tags=lambda.norpc", "-json=Dir,EmbedFiles,Module", ".") // the build tells what is wrong
+	out, _ := s.run(ctx, "list", "-e", "-deps", "-tags=lambda.norpc", "-json=Dir,Name,EmbedFiles,Module", ".") // the build tells what is wrong
 	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p struct {
-			Dir        string
+			Dir, Name  string
 			EmbedFiles []string
 			Module     *struct {
 				Dir     string
@@ -68,8 +72,9 @@ func (s *source) dependencies(ctx context.Context, module string) (folders, file
 			}
 		}
 		if decoder.Decode(&p) != nil {
-			return folders, files
+			return name, folders, files
 		}
+		name = p.Name // it comes last
 		if p.Module == nil || !p.Module.Main && p.Module.Replace == nil {
 			continue
 		}
@@ -147,6 +152,7 @@ func compilerSays(folder, text string) []string {
 			}
 			line = relative(file) + found[2]
 		}
+		line = strings.Replace(line, "no Go files in "+folder, relative(folder)+": no Go files", 1)
 		lines = append(lines, line)
 	}
 	if len(lines) == 0 {

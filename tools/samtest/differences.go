@@ -71,7 +71,7 @@ func (t *test) differences() (known, error) {
 			{"the request id of two requests", sameID, "the same", "one each"},
 			{"x-amzn-RequestId of the caller", ownRequestID, "ignored", "taken"},
 			{"headers of the gateway", gatewayHeaders, "none", "x-amzn-RequestId x-amz-apigw-id X-Amzn-Trace-Id"},
-			{fmt.Sprintf("%d requests, ThrottleBurst is 25", tooMany), many(get("/v1/products/ZU-1042/history", "all")), "200 application/json", "429 problem throttled [TooManyRequestsException]"},
+			{fmt.Sprintf("%d requests, ThrottleBurst is 20", tooMany), many(get("/v1/products/ZU-1042/history", "all")), "200 application/json", "429 problem throttled [TooManyRequestsException]"},
 		},
 		outage: []difference{
 			{"the authorizer fails", one(get("/v1/competitors", "late")), noAnswer, "500 problem internal [AuthorizerFailureException]"},

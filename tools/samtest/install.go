@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"pricing/tools/internal/process"
 )
 
 // cannot says why the test cannot run on this machine, "" when it must.
@@ -35,7 +37,7 @@ func needDocker(ctx context.Context, out io.Writer) error {
 	}
 	_, _ = fmt.Fprintln(out, "installing docker.io")
 	for _, args := range [][]string{{"-qq", "update"}, {"-qq", "install", "-y", "--no-install-recommends", "docker.io"}} {
-		cmd := command(ctx, "apt-get", args...)
+		cmd := process.Command(ctx, "apt-get", args...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		if text, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("apt-get %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(string(text)))
@@ -46,12 +48,12 @@ func needDocker(ctx context.Context, out io.Writer) error {
 
 // lock waits until no other samtest runs on this machine: daemons share the bridge docker0 and would give out the same
 // addresses.
-func lock(ctx context.Context) (unlock func(), err error) {
+func lock(ctx context.Context, out io.Writer) (unlock func(), err error) {
 	file, err := os.OpenFile(filepath.Join(os.TempDir(), "samtest.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	for {
+	for waiting := false; ; waiting = true {
 		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
 			return func() { _ = file.Close() }, nil // which unlocks
@@ -59,6 +61,9 @@ func lock(ctx context.Context) (unlock func(), err error) {
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			_ = file.Close() // the other error is the one to tell
 			return nil, fmt.Errorf("lock: %w", err)
+		}
+		if !waiting {
+			_, _ = fmt.Fprintln(out, "waiting for another samtest on this machine")
 		}
 		select {
 		case <-ctx.Done():

@@ -33,7 +33,7 @@ import (
 
 // parameters are the template's, the same on both sides. The throttle is what one row of the known differences needs: no
 // method is asked ThrottleBurst times before it.
-var parameters = []string{"DeployEnv=dev", "HistoryDays=4000", "Architecture=x86_64", "ThrottleRate=1", "ThrottleBurst=25"}
+var parameters = []string{"DeployEnv=dev", "HistoryDays=4000", "Architecture=x86_64", "ThrottleRate=1", "ThrottleBurst=20"}
 
 // The tables. The first has the name that the template gives its table.
 const (
@@ -86,7 +86,7 @@ func (t *test) run(ctx context.Context) (err error) {
 	if t.root, err = engine.Root(); err != nil {
 		return err
 	}
-	unlock, err := lock(ctx)
+	unlock, err := lock(ctx, t.out)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ type timing struct {
 }
 
 // warmRequests is how many are measured of each kind; below the throttle's burst.
-const warmRequests = 15
+const warmRequests = 9
 
 func (t *test) measure(ctx context.Context, sam, local *side) ([]timing, error) {
 	var timings []timing

@@ -13,7 +13,7 @@ import (
 
 // Mistake is one thing wrong with a template.
 type Mistake struct {
-	File        string   `json:"-"`
+	File        string   `json:"-"`    // empty: the template, or samconfig.toml
 	Line        int      `json:"line"` // 0: not known
 	Path        []string `json:"path"` // keys from the template's root
 	What        string   `json:"what"`
@@ -70,12 +70,12 @@ func (s *source) configPath() string { return filepath.Join(filepath.Dir(s.path)
 // tidy gives every mistake its place in the source, joins those that several tools or environments found alike, and
 // sorts them by line.
 func (s *source) tidy(found []Mistake, environments int) []Mistake {
-	type key struct{ place, what, tool string }
+	type key struct{ file, place, what, tool string }
 	seen := map[key][]Mistake{}
 	for _, m := range found {
 		s.place(&m)
 		m.What = shorten(m.What)
-		k := key{strings.Join(m.Path, "\x00"), m.What, m.Tool}
+		k := key{m.File, strings.Join(m.Path, "\x00"), m.What, m.Tool}
 		seen[k] = append(seen[k], m)
 	}
 	mistakes := make([]Mistake, 0, len(seen))
@@ -102,8 +102,11 @@ func (s *source) tidy(found []Mistake, environments int) []Mistake {
 // place names a mistake's place as the source does. What the transform made itself (the role of a function) has the
 // line of the resource it was made for, by which it is named.
 func (s *source) place(m *Mistake) {
+	if m.File != "" {
+		return
+	}
 	m.File = s.path
-	if m.Tool == "cfn-lint E2900" || m.Tool == "undeclared-parameter" { // a parameter's value, which the source does not have
+	if slices.Contains([]string{"cfn-lint E2900", "undeclared-parameter", "shared-stack"}, m.Tool) { // the source does not have it
 		m.File, m.Line = s.configPath(), 0
 		return
 	}

@@ -29,8 +29,10 @@ func missing(t *testing.T, text string) (wrong []string) {
 			} `yaml:"Function"`
 		} `yaml:"Globals"`
 		Resources map[string]struct {
-			Type       string     `yaml:"Type"`
-			Properties properties `yaml:"Properties"`
+			Type           string     `yaml:"Type"`
+			DeletionPolicy string     `yaml:"DeletionPolicy"`
+			ReplacePolicy  string     `yaml:"UpdateReplacePolicy"`
+			Properties     properties `yaml:"Properties"`
 		} `yaml:"Resources"`
 	}
 	require.NoError(t, yaml.Unmarshal([]byte(text), &template))
@@ -50,6 +52,9 @@ func missing(t *testing.T, text string) (wrong []string) {
 				memory = 512
 			}
 			demand(p["MemorySize"] == memory, "%s: has not %d MB", id, memory)
+		case "AWS::Logs::LogGroup":
+			demand(p["RetentionInDays"] == "LogRetentionDays", "%s: another retention than the environment's", id)
+			demand(r.DeletionPolicy != "" && r.ReplacePolicy != "", "%s: no policy for its end", id)
 		case "AWS::DynamoDB::Table":
 			ttl, _ := p["TimeToLiveSpecification"].(properties)
 			demand(ttl["Enabled"] == true && ttl["AttributeName"] == "expires", "%s: nothing ever expires", id)
@@ -84,6 +89,8 @@ func TestProject(t *testing.T) {
 		"no other engine":              {"AWS_ENDPOINT_URL_DYNAMODB: !Ref StoreEndpoint", "X: x", "StoreEndpoint reaches no function"},
 		"a forgotten protection":       {"Default: \"true\"", "Default: \"false\"", "leaves the table unprotected"},
 		"another memory":               {"MemorySize: 512", "MemorySize: 128", "has not 512 MB"},
+		"logs kept otherwise":          {"RetentionInDays: !Ref LogRetentionDays", "RetentionInDays: 7", "another retention"},
+		"logs without an end":          {"    DeletionPolicy: Delete\n", "", "no policy for its end"},
 		"a table without expiry":       {"AttributeName: expires, Enabled: true", "AttributeName: expires, Enabled: false", "nothing ever expires"},
 		"a refusal in another form":    {"'application/problem+json'", "'application/json'", "is no problem document"},
 		"a refusal of another status":  {`"status":429`, `"status":430`, "tells another status"},
@@ -106,7 +113,7 @@ func TestProject_Environments(t *testing.T) {
 	require.NoError(t, err)
 	for name, want := range map[string]string{"dev": "false", "integ": "false", "prod": ""} { // "" is the template's default, true
 		assert.Contains(t, environments, name)
-		assert.Equal(t, want, environments[name]["DeletionProtection"], name)
-		assert.Equal(t, name, environments[name]["DeployEnv"])
+		assert.Equal(t, want, environments[name].Parameters["DeletionProtection"], name)
+		assert.Equal(t, name, environments[name].Parameters["DeployEnv"])
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"pricing/tools/internal/pythonenv"
+	"pricing/tools/verify/rules"
 )
 
 // report is what lint.py found.
@@ -31,9 +32,13 @@ func installPython(ctx context.Context, root string, log io.Writer) (string, err
 }
 
 // lint runs lint.py on a template.
-func lint(ctx context.Context, python, root, template string, environments map[string]map[string]string) (report, error) {
+func lint(ctx context.Context, python, root, template string, environments map[string]rules.Environment) (report, error) {
+	parameters := map[string]map[string]string{}
+	for name, e := range environments {
+		parameters[name] = e.Parameters
+	}
 	var r report
-	err := callPython(ctx, python, root, environments, &r, template)
+	err := callPython(ctx, python, root, parameters, &r, template)
 	return r, err
 }
 

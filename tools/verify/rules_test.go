@@ -1,12 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +25,12 @@ const parcels = "testdata/parcels/template.yaml"
 
 // body is where the API's body is.
 const body = "Resources.Api.Properties.DefinitionBody."
+
+// Statements of a resource policy.
+const (
+	allowAll   = "{Effect: Allow, Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*'}"
+	denyOthers = "{Effect: Deny, Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*', Condition: {StringNotEquals: {'aws:SourceVpce': vpce-0123}}}"
+)
 
 // ruleFaults are, by rule, edits of parcels, each with all that the rules say of the result. Where a fault has two sides,
 // such as a function that is called under another name, so has what is said.
@@ -88,10 +95,31 @@ var ruleFaults = map[string][]fault{
 		{"Key: {type: apiKey, in: header, name: x-api-key}", "Key: {type: http, scheme: bearer}", []string{
 			body + "components.securitySchemes.Key.type: the scheme Key is of type http (scheme-type)",
 		}},
-		{"Key: {type: apiKey, in: header, name: x-api-key}", "Key: {type: apiKey, in: query, name: key}", []string{
+		{"Key: {type: apiKey, in: header, name: x-api-key}", "Key: {type: apiKey, in: query, name: x-api-key}", []string{
 			body + "components.securitySchemes.Key: the scheme Key needs in: header and a name (scheme-type)",
 		}},
 	},
+	"scheme-authorizer": {{"Key: {type: apiKey, in: header, name: x-api-key}", "Key: {type: apiKey, in: header, name: key}", []string{
+		body + "components.securitySchemes.Key: the scheme Key has no authorizer (scheme-authorizer)",
+	}}},
+	"identity-source": {
+		{"identitySource: method.request.header.Authorization", "identitySource: method.request.querystring.token", []string{
+			body + `components.securitySchemes.Badge.x-amazon-apigateway-authorizer.identitySource: the identity source of a token authorizer is "method.request.querystring.token" (identity-source)`,
+		}},
+		{"type: token\n                identitySource: method.request.header.Authorization", "type: request\n                identitySource: method.request.header.A, method.request.path.b", []string{
+			body + `components.securitySchemes.Badge.x-amazon-apigateway-authorizer.identitySource: the identity source of a request authorizer is "method.request.header.A, method.request.path.b" (identity-source)`,
+		}},
+		{"type: token\n                identitySource: method.request.header.Authorization\n", "type: request\n", []string{
+			body + `components.securitySchemes.Badge.x-amazon-apigateway-authorizer.identitySource: the identity source of a request authorizer is "" (identity-source)`,
+		}},
+	},
+	"stage-name": {{"      StageName: !Ref Stage", "      StageName: !Sub v1.${Stage}", []string{
+		`Resources.Api.Properties.StageName: "v1.prod" is no stage name (stage-name, only prod)`,
+		`Resources.Api.Properties.StageName: "v1.test" is no stage name (stage-name, only test)`,
+		body + "paths./parcels.post.x-amazon-apigateway-integration.uri: no permission lets POST /parcels call RegisterFunction (method-permission)",
+		"Resources.ApiErrorsAlarm.Properties.Metrics.0.MetricStat.Metric.Dimensions.1.Value: the dimension Stage=prod is of nothing in this stack (alarm-dimension, only prod)",
+		"Resources.ApiErrorsAlarm.Properties.Metrics.0.MetricStat.Metric.Dimensions.1.Value: the dimension Stage=test is of nothing in this stack (alarm-dimension, only test)",
+	}}},
 	"authorizer-ttl": {
 		{"authorizerResultTtlInSeconds: !Ref TokenTtl", "authorizerResultTtlInSeconds: 3601", []string{
 			body + "components.securitySchemes.Badge.x-amazon-apigateway-authorizer.authorizerResultTtlInSeconds: 3601 is not from 0 to 3600 (authorizer-ttl)",
@@ -106,6 +134,39 @@ var ruleFaults = map[string][]fault{
 		}},
 		{"!GetAtt TrackFunction.Arn, \":current/inv", "!Ref TrackFunction.Alias, \"/inv", []string{
 			body + "paths./parcels/{parcelId}.get.x-amazon-apigateway-integration.uri.Fn::Join.1.5.Ref: TrackFunction.Alias stands in the body (body-alias)",
+		}},
+	},
+	"policy-allow": {
+		{"        paths:\n", "        x-amazon-apigateway-policy: {Version: '2012-10-17', Statement: [" + denyOthers + "]}\n        paths:\n", []string{
+			body + "x-amazon-apigateway-policy: the resource policy allows nothing (policy-allow)",
+		}},
+	},
+	"private-api": {
+		{"{Type: REGIONAL}", "{Type: !If [IsProd, PRIVATE, REGIONAL]}", []string{
+			"Resources.Api.Properties.EndpointConfiguration: the private API names no VPC endpoint (private-api, only prod)",
+			body + "x-amazon-apigateway-policy: no statement denies other VPC endpoints (private-api, only prod)",
+		}},
+	},
+	"source-ip": {
+		{"        paths:\n", "        x-amazon-apigateway-policy: {Version: '2012-10-17', Statement: [" + allowAll + ", {Effect: Deny, Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*', Condition: {NotIpAddress: {'aws:SourceIp': [10.0.0.0/8, 10.1/16]}}}]}\n        paths:\n", []string{
+			body + `x-amazon-apigateway-policy: "10.1/16" is no range of addresses (source-ip)`,
+		}},
+		{"        paths:\n", "        x-amazon-apigateway-policy: {Version: '2012-10-17', Statement: [" + allowAll + ", {Effect: Deny, Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*', Condition: {StringNotEquals: {'aws:SourceIp': 10.0.0.1}}}]}\n        paths:\n", []string{
+			body + "x-amazon-apigateway-policy: aws:SourceIp is compared by StringNotEquals (source-ip)",
+		}},
+		{"        paths:\n", "        x-amazon-apigateway-policy: {Version: '2012-10-17', Statement: [" + allowAll + ", {Effect: Deny, Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*', Condition: {NotIpAddress: {'aws:VpcSourceIp': 10.0.0.1}}}]}\n        paths:\n", []string{
+			body + "x-amazon-apigateway-policy: aws:VpcSourceIp is not what the API sees (source-ip)",
+		}},
+	},
+	"rehearsal": {
+		{"    Condition: IsTest\n", "    Condition: OnAws\n", []string{
+			"Resources.TestTopic.Condition: TestTopic, which the emulator knows, is left out of the rehearsal (rehearsal)",
+		}},
+		{"DisplayName: !Select [1,", "FifoTopic: !If [ProdOnAws, true, false], DisplayName: !Select [1,", []string{
+			"Resources.TestTopic.Properties.FifoTopic: a value depends on ProdOnAws (rehearsal)",
+		}},
+		{"DisplayName: !Select [1,", "FifoTopic: !Ref Rehearsal, DisplayName: !Select [1,", []string{
+			"Resources.TestTopic.Properties.FifoTopic: a value is Rehearsal itself (rehearsal)",
 		}},
 	},
 	"openapi-version": {{"      OpenApiVersion: 3.0.1\n", "", []string{
@@ -452,11 +513,6 @@ var ruleFaults = map[string][]fault{
 	"log-retention": {{"  PurgeLogs:\n    Type: AWS::Logs::LogGroup\n    DeletionPolicy: Delete\n    UpdateReplacePolicy: Delete\n    Properties: {RetentionInDays: 7}", "  PurgeLogs:\n    Type: AWS::Logs::LogGroup\n    DeletionPolicy: Delete\n    UpdateReplacePolicy: Delete", []string{
 		"Resources.PurgeLogs.Properties.RetentionInDays: PurgeLogs has no retention (log-retention)",
 	}}},
-	"log-policy": {{"    DeletionPolicy: Delete\n", "", []string{
-		"Resources.ApiLogs.DeletionPolicy: ApiLogs has no DeletionPolicy (log-policy)",
-	}}, {"    UpdateReplacePolicy: Delete\n", "", []string{
-		"Resources.ApiLogs.UpdateReplacePolicy: ApiLogs has no UpdateReplacePolicy (log-policy)",
-	}}},
 	"uncalled-function": {{"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}\n", "", []string{
 		"Resources.PurgeFunction: nothing calls PurgeFunction (uncalled-function)",
 	}}},
@@ -548,7 +604,21 @@ var ruleFaults = map[string][]fault{
 			"Resources.ApiLogs.Properties.LogGroupName: prod and test both have /parcels/api (shared-name)",
 		}},
 	},
+	"shared-stack": {{`stack_name = "parcels-prod"`, `stack_name = "parcels-test"`, []string{
+		"test.deploy.parameters.stack_name: prod and test both have parcels-test (shared-stack)",
+	}}},
 	"environment-name": {
+		{"      StageName: !Ref Stage", "      StageName: prod", []string{
+			`Resources.Api.Properties.StageName: prod is written into "prod" (environment-name)`,
+			body + "paths./parcels.post.x-amazon-apigateway-integration.uri: no permission lets POST /parcels call RegisterFunction (method-permission, only test)",
+			"Resources.ApiErrorsAlarm.Properties.Metrics.0.MetricStat.Metric.Dimensions.1.Value: the dimension Stage=test is of nothing in this stack (alarm-dimension, only test)",
+			"Resources.Plan.Properties.ApiStages.0: Plan does not depend on ApiprodStage (plan-order)",
+		}},
+		{"      Name: !Join [\"-\", [parcels, !Ref Stage]]", "      Name: !Join [\"-\", [parcels, prod]]", []string{
+			`Resources.Api.Properties.Name.Fn::Join.1.1: prod is written into "prod" (environment-name)`,
+			"Resources.Api.Properties.Name: prod and test both have parcels-prod (shared-name)",
+			"Resources.ApiErrorsAlarm.Properties.Metrics.0.MetricStat.Metric.Dimensions.0.Value: the dimension ApiName=parcels-test is of nothing in this stack (alarm-dimension, only test)",
+		}},
 		{"        STAGE: !Ref Stage\n", "        STAGE: prod\n", []string{
 			`Globals.Function.Environment.Variables.STAGE: prod is written into "prod" (environment-name)`,
 		}},
@@ -603,11 +673,37 @@ var harmless = map[string][]string{
 	},
 	"several types that are not validated": {"request-validator: everything", "request-validator: names", "schemas/Parcel\"}}}", "schemas/Parcel\"}}, text/csv: {}}"},
 	"several types with a default model":   {"schemas/Parcel\"}}}", "schemas/Parcel\"}}, $default: {schema: {$ref: \"#/components/schemas/Parcel\"}}}"},
+	"several identity sources":             {"type: token\n                identitySource: method.request.header.Authorization", "type: request\n                identitySource: method.request.header.A, method.request.querystring.b,context.identity.sourceIp"},
+	"no identity source and no cache":      {"type: token\n                identitySource: method.request.header.Authorization\n                authorizerResultTtlInSeconds: !Ref TokenTtl", "type: request\n                authorizerResultTtlInSeconds: 0"},
 	"AlwaysDeploy is off":                  {"      FailOnWarnings: true\n", "      FailOnWarnings: true\n      AlwaysDeploy: false\n"},
 	"everything is denied":                 {"{Effect: Allow, Action: dynamodb:Query, Resource: !Sub \"${Parcels.Arn}/index/*\"}", "{Effect: Deny, Action: '*', Resource: '*'}"},
 	"a log group's streams":                {"Resource: !GetAtt RegisterLogs.Arn", "Resource: !Sub \"arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${Stage}-register:*\""},
 	"a key's own policy": {
 		"  TestTopic:\n", "  Key:\n    Type: AWS::KMS::Key\n    Properties: {KeyPolicy: {Version: \"2012-10-17\", Statement: [{Effect: Allow, Principal: {AWS: !Sub \"arn:${AWS::Partition}:iam::${AWS::AccountId}:root\"}, Action: \"kms:*\", Resource: \"*\"}]}}\n\n  TestTopic:\n",
+	},
+	"an output shows the function": {
+		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}\n", "",
+		"Resources:\n", "Outputs:\n  Purge: {Value: !GetAtt PurgeFunction.Arn}\n\nResources:\n",
+	},
+	"a name by choice":           {"UsagePlanName: !Sub parcels-${Stage}", "UsagePlanName: !If [IsProd, parcels-prod, parcels-test]"},
+	"a value of Systems Manager": {"  CarrierUrl:\n    Type: String\n", "  CarrierUrl:\n    Type: AWS::SSM::Parameter::Value<String>\n"},
+	"a dynamic reference":        {"uri: !Sub \"${CarrierUrl}/${!stageVariables.version}/", "uri: !Sub \"{{resolve:ssm:/carrier/${Stage}/url}}/"},
+	"a queue's alarm": {
+		"  TestTopic:\n", "  Orders: {Type: AWS::SQS::Queue}\n\n  OrdersAlarm:\n    Type: AWS::CloudWatch::Alarm\n    Properties: {Namespace: AWS/SQS, MetricName: ApproximateAgeOfOldestMessage, Dimensions: [{Name: QueueName, Value: !GetAtt Orders.QueueName}], ComparisonOperator: GreaterThanThreshold, EvaluationPeriods: 1}\n\n  TestTopic:\n",
+	},
+	"an API of another kind": {
+		"  TestTopic:\n", "  Web:\n    Type: AWS::Serverless::HttpApi\n    Properties: {DefinitionUri: s3://artifacts/web.yaml}\n\n  WebPermission:\n    Type: AWS::Lambda::Permission\n    Properties: {Action: lambda:InvokeFunction, FunctionName: !Ref RegisterFunction.Alias, Principal: apigateway.amazonaws.com, SourceArn: !Sub \"arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Web}/*/*/x\"}\n\n  TestTopic:\n",
+	},
+	"an API whose body is elsewhere": {
+		"  TestTopic:\n", "  Other:\n    Type: AWS::Serverless::Api\n    Properties: {StageName: !Ref Stage, DefinitionUri: s3://artifacts/other.yaml, MethodSettings: [{HttpMethod: GET, ResourcePath: /~1x}]}\n\n  TestTopic:\n",
+		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}\n", "",
+	},
+	"a private API": {
+		"{Type: REGIONAL}", "{Type: PRIVATE, VPCEndpointIds: [vpce-0123]}",
+		"        paths:\n", "        x-amazon-apigateway-policy: {Version: '2012-10-17', Statement: [" + allowAll + ", " + denyOthers + ", {Effect: Deny, Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*', Condition: {NotIpAddress: {'aws:VpcSourceIp': 10.0.0.0/8}}}]}\n        paths:\n",
+	},
+	"an API for some addresses": {
+		"        paths:\n", "        x-amazon-apigateway-policy: !If [IsProd, {Version: '2012-10-17', Statement: [" + allowAll + ", {Effect: Deny, Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*', Condition: {NotIpAddress: {'aws:SourceIp': [10.0.0.0/8, '2001:db8::/32']}}}]}, !Ref AWS::NoValue]\n        paths:\n",
 	},
 	"prose names an environment": {"{description: Up.}", "{description: Same in test and prod.}"},
 	"a quota by condition":       {"{Limit: !FindInMap [Settings, !Ref Stage, Quota], Period: DAY}", "{Limit: !FindInMap [Settings, !Ref Stage, Quota], Period: !If [IsProd, MONTH, WEEK]}"},
@@ -624,53 +720,64 @@ func TestRules(t *testing.T) {
 	needPython(t)
 	good, err := os.ReadFile(parcels)
 	require.NoError(t, err)
-	environments, err := readEnvironments(filepath.Join(filepath.Dir(parcels), "samconfig.toml"))
+	config, err := os.ReadFile(filepath.Join(filepath.Dir(parcels), "samconfig.toml"))
 	require.NoError(t, err)
 
 	type fixture struct {
-		name, source string
-		want         []string
+		name, template string
+		environments   map[string]rules.Environment
+		want           []string
 	}
-	fixtures := []fixture{{"good", string(good), nil}}
-	edit := func(name string, pairs ...string) string {
-		text := string(good)
-		for i := 0; i < len(pairs); i += 2 {
-			require.Contains(t, text, pairs[i], name)
-			text = strings.Replace(text, pairs[i], pairs[i+1], 1)
+	var fixtures []fixture
+	add := func(name string, want []string, edits ...string) {
+		template, samconfig := string(good), string(config)
+		for i := 0; i < len(edits); i += 2 {
+			file := &template
+			if strings.Contains(samconfig, edits[i]) {
+				file = &samconfig
+			}
+			require.Contains(t, *file, edits[i], name)
+			*file = strings.Replace(*file, edits[i], edits[i+1], 1)
 		}
-		return text
+		environments, err := readEnvironments(filepath.Join(filepath.Dir(write(t, template, samconfig)), "samconfig.toml"))
+		require.NoError(t, err)
+		fixtures = append(fixtures, fixture{name, template, environments, want})
 	}
+	add("good", nil)
 	for _, rule := range rules.All() {
 		assert.NotEmpty(t, ruleFaults[rule.Name], "%s has no fixture", rule.Name)
 		for i, f := range ruleFaults[rule.Name] {
 			assert.Contains(t, strings.Join(f.want, "\n"), "("+rule.Name, "the fixture does not break its rule")
-			fixtures = append(fixtures, fixture{fmt.Sprintf("%s %d", rule.Name, i), edit(rule.Name, f.old, f.broken), f.want})
+			add(fmt.Sprintf("%s %d", rule.Name, i), f.want, f.old, f.broken)
 		}
 	}
 	assert.Len(t, ruleFaults, len(rules.All()), "a fixture for no rule")
-	for name, pairs := range harmless {
-		fixtures = append(fixtures, fixture{name, edit(name, pairs...), nil})
+	for name, edits := range harmless {
+		add(name, nil, edits...)
 	}
 
-	var sources []string
+	var all []deployable
 	for _, f := range fixtures {
-		sources = append(sources, f.source)
+		var long any
+		require.NoError(t, yaml.Unmarshal([]byte(lengthen(t, f.template)), &long))
+		all = append(all, deployable{long, f.environments})
 	}
-	sources = append(sources, lengthen(t, string(good)))
-	transformed := transformAll(t, sources, environments)
+	transformed := transformAll(t, append(all, deployable{fixtures[0].template, fixtures[0].environments}))
 	// What the transform makes does not depend on the spelling, so it runs once for both.
-	for environment, short := range transformed[0] {
-		require.JSONEq(t, string(short), string(transformed[len(sources)-1][environment]))
+	hash := regexp.MustCompile(`[0-9a-f]{40}|(ApiDeployment)[0-9a-f]{10}`) // of the body's text, with its order of keys
+	for environment, long := range transformed[0] {
+		short := transformed[len(all)][environment]
+		require.JSONEq(t, hash.ReplaceAllString(string(long.Transformed), "$1"), hash.ReplaceAllString(string(short.Transformed), "$1"))
 	}
 	for i, f := range fixtures {
-		for spelling, text := range map[string]string{"short": f.source, "long": lengthen(t, f.source)} {
+		for spelling, text := range map[string]string{"short": f.template, "long": lengthen(t, f.template)} {
 			t.Run(f.name+", "+spelling, func(t *testing.T) {
 				s := &source{path: "template.yaml", text: []byte(text)}
 				require.NoError(t, yaml.Unmarshal(s.text, &s.root))
-				found, err := checkRules(s, environments, transformed[i])
+				project, err := rules.New(s.text, transformed[i])
 				require.NoError(t, err)
 				var got []string
-				for _, m := range s.tidy(found, len(environments)) {
+				for _, m := range s.tidy(checkRules(project), len(transformed[i])) {
 					if m.File == s.path {
 						assert.Positive(t, m.Line, m)
 					}
@@ -681,6 +788,58 @@ func TestRules(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestRules_Junk: a template may be broken in ways that no rule is about. Every third value of parcels in turn is
+// replaced by something else; that must be seen through to the end.
+func TestRules_Junk(t *testing.T) {
+	t.Parallel()
+	needPython(t)
+	good, err := os.ReadFile(parcels)
+	require.NoError(t, err)
+	environment := rules.Environment{Parameters: map[string]string{"Stage": "prod"}}
+	environment.Transformed = transformAll(t, []deployable{{string(good), map[string]rules.Environment{"prod": environment}}})[0]["prod"].Transformed
+	var source, transformed any
+	require.NoError(t, yaml.Unmarshal([]byte(lengthen(t, string(good))), &source))
+	require.NoError(t, json.Unmarshal(environment.Transformed, &transformed))
+
+	junk, tried := []any{"x", nil, []any{}, map[string]any{}, []any{"a", map[string]any{"Ref": "b"}}}, 0
+	try := func() {
+		text, err := json.Marshal(source)
+		require.NoError(t, err)
+		e := environment
+		e.Transformed, err = json.Marshal(transformed)
+		require.NoError(t, err)
+		project, err := rules.New(text, map[string]rules.Environment{"prod": e})
+		require.NoError(t, err)
+		project.Check()
+		project.Functions("prod")
+	}
+	var spoil func(v any)
+	spoil = func(v any) {
+		each := func(old any, set func(any)) {
+			tried++
+			set(junk[tried%len(junk)])
+			if tried%3 == 0 { // each of them takes milliseconds
+				try()
+			}
+			set(old)
+			spoil(old)
+		}
+		switch v := v.(type) {
+		case map[string]any:
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				each(v[key], func(to any) { v[key] = to })
+			}
+		case []any:
+			for i := range v {
+				each(v[i], func(to any) { v[i] = to })
+			}
+		}
+	}
+	spoil(transformed)
+	spoil(source)
+	assert.Greater(t, tried, 1000)
 }
 
 // TestRules_Table: every rule can be looked up and says what a reader needs.
@@ -697,44 +856,53 @@ func TestRules_Table(t *testing.T) {
 	}
 }
 
-// transformAll transforms every source for every environment, in two processes side by side.
-func transformAll(t *testing.T, sources []string, environments map[string]map[string]string) []map[string]json.RawMessage {
+// deployable is a template, as text or read, with its environments.
+type deployable struct {
+	template     any
+	environments map[string]rules.Environment
+}
+
+// transformAll returns the environments of every template with what they would get, by two processes side by side.
+func transformAll(t *testing.T, all []deployable) []map[string]rules.Environment {
 	t.Helper()
 	root, err := engine.Root()
 	require.NoError(t, err)
 	python, err := installPython(t.Context(), root, os.Stderr)
 	require.NoError(t, err)
 	type request struct {
-		Source     string            `json:"source"`
+		Template   any               `json:"template"`
 		Parameters map[string]string `json:"parameters"`
 	}
-	all := make([]map[string]json.RawMessage, len(sources))
-	names := slices.Sorted(maps.Keys(environments))
+	got := make([]map[string]rules.Environment, len(all))
+	workers := min(2, len(all))
 	share := func(worker int) error {
-		requests := []request{}
-		for i := worker; i < len(sources); i += 2 {
-			for _, name := range names {
-				requests = append(requests, request{sources[i], environments[name]})
+		requests, answers := []request{}, []json.RawMessage{}
+		for i := worker; i < len(all); i += workers {
+			for _, name := range slices.Sorted(maps.Keys(all[i].environments)) {
+				requests = append(requests, request{all[i].template, all[i].environments[name].Parameters})
 			}
 		}
-		var answers []json.RawMessage
 		if err := callPython(t.Context(), python, root, requests, &answers); err != nil {
 			return err
 		}
-		for i := worker; i < len(sources); i += 2 {
-			all[i] = map[string]json.RawMessage{}
-			for j, name := range names {
-				all[i][name] = answers[i/2*len(names)+j]
+		for i := worker; i < len(all); i += workers {
+			got[i] = map[string]rules.Environment{}
+			for _, name := range slices.Sorted(maps.Keys(all[i].environments)) {
+				e := all[i].environments[name]
+				e.Transformed, answers = answers[0], answers[1:]
+				got[i][name] = e
 			}
 		}
 		return nil
 	}
-	done := make(chan error)
-	for worker := range 2 {
+	done := make(chan error, workers)
+	for worker := range workers {
 		go func() { done <- share(worker) }()
 	}
-	require.NoError(t, errors.Join(<-done, <-done))
-	return all
+	for range workers {
+		require.NoError(t, <-done)
+	}
+	return got
 }
 
 // lengthen writes a template's intrinsic functions in their long spelling.
@@ -777,17 +945,25 @@ func TestFunctions(t *testing.T) {
 	needPython(t)
 	good, err := os.ReadFile(parcels)
 	require.NoError(t, err)
-	environments := map[string]map[string]string{"prod": {"Stage": "prod", "CarrierUrl": "https://carrier.example", "CarrierKey": "x"}}
-	transformed := transformAll(t, []string{string(good)}, environments)
-	project, err := rules.New(good, map[string]rules.Environment{"prod": {Parameters: environments["prod"], Transformed: transformed[0]["prod"]}})
-	require.NoError(t, err)
+	environments := map[string]rules.Environment{"prod": {Parameters: map[string]string{"Stage": "prod", "CarrierUrl": "https://carrier.example", "CarrierKey": "x"}}}
+	elsewhere := strings.Replace(string(good), "CodeUri: check/\n", "CodeUri: check/\n      Role: arn:aws:iam::123456789012:role/check\n", 1)
+	transformed := transformAll(t, []deployable{{string(good), environments}, {elsewhere, environments}})
+	read := func(i int, text string) *rules.Project {
+		project, err := rules.New([]byte(text), transformed[i])
+		require.NoError(t, err)
+		return project
+	}
+	project := read(0, string(good))
 	variables := []string{"STAGE", "TABLE"}
 	assert.Equal(t, []rules.Function{
-		{ID: "CheckFunction", Folder: "check", Variables: variables},
-		{ID: "PurgeFunction", Folder: "purge", Variables: variables, Scheduled: true},
+		{ID: "CheckFunction", Folder: "check", Variables: variables, Actions: []string{}},
+		{ID: "PurgeFunction", Folder: "purge", Variables: variables, Actions: []string{}, Scheduled: true},
 		{
 			ID: "RegisterFunction", Folder: "register", Variables: variables, Routes: []string{"POST /parcels"},
-			Actions: []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"},
+			Actions: []string{
+				"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query",
+				"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
+			},
 		},
 		{ // by a policy template of SAM
 			ID: "TrackFunction", Folder: "track", Variables: variables, Routes: []string{"GET /parcels/{parcelId}"},
@@ -795,4 +971,43 @@ func TestFunctions(t *testing.T) {
 		},
 	}, project.Functions("prod"))
 	assert.Nil(t, project.Functions("test"))
+	assert.Nil(t, read(1, elsewhere).Functions("prod")[0].Actions)
+}
+
+// TestCheckCode: a template with code beside it that does not fit, the same in both environments.
+func TestCheckCode(t *testing.T) {
+	t.Parallel()
+	needPython(t)
+	good, err := os.ReadFile(parcels)
+	require.NoError(t, err)
+	e := rules.Environment{Parameters: map[string]string{"Stage": "prod", "CarrierUrl": "https://carrier.example", "CarrierKey": "x"}}
+	environments := map[string]rules.Environment{"prod": e, "test": e}
+	s := &source{path: filepath.Join(t.TempDir(), "template.yaml"), text: good}
+	require.NoError(t, yaml.Unmarshal(s.text, &s.root))
+	project, err := rules.New(good, transformAll(t, []deployable{{string(good), environments}})[0])
+	require.NoError(t, err)
+
+	root := filepath.Dir(s.path)
+	var log bytes.Buffer
+	found, err := checkCode(t.Context(), root, project, []string{"prod", "test"}, &log)
+	require.NoError(t, err)
+	assert.Empty(t, found)
+	assert.Equal(t, noCode, log.String())
+
+	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module parcels\n\ngo 1.26\n"), 0o644))
+	for folder, read := range map[string]string{"check": `"STAGE"`, "purge": `"STAGE"`, "register": `"STAGE"`, "track": `"STAGE")+os.Getenv("MISSPELT"`} {
+		require.NoError(t, os.Mkdir(filepath.Join(root, folder), 0o755))
+		text := "package main\n\nimport \"os\"\n\nfunc main() { println(os.Getenv(\"TABLE\") + os.Getenv(" + read + ")) }\n"
+		require.NoError(t, os.WriteFile(filepath.Join(root, folder, "main.go"), []byte(text), 0o644))
+	}
+	found, err = checkCode(t.Context(), root, project, []string{"prod", "test"}, &log)
+	require.NoError(t, err)
+	var got []string
+	for _, m := range s.tidy(found, len(environments)) {
+		m.Consequence, m.Mend = "", ""
+		got = append(got, strings.TrimPrefix(m.String(), root+"/"))
+	}
+	assert.Contains(t, got, "track/main.go:5: Resources.TrackFunction: reads MISSPELT, which the template does not give it (code)")
+	assert.Contains(t, got, "register: Resources.RegisterFunction: its role allows dynamodb:PutItem, but its code calls nothing (code)")
+	assert.Len(t, got, 1+3+5)
 }

@@ -9,23 +9,16 @@ package code
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"go/token"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-)
 
-// Function is what a template says of one function.
-type Function struct {
-	ID        string   // its logical id
-	Folder    string   // of its package main, below the root: functions/get-health
-	Actions   []string // that its role allows, of any service: dynamodb:GetItem
-	Variables []string // names of its environment, global ones included
-	Routes    []string // wired to it, "GET /v1/health"
-	Scheduled bool     // it has a schedule
-}
+	"pricing/tools/verify/rules"
+)
 
 // Finding is one disagreement between template and code.
 type Finding struct {
@@ -47,15 +40,15 @@ func (f Finding) String() string {
 
 // Check compares the functions of a template with the module that stands in the folder root. Its error means that the
 // code could not be read or does not compile.
-func Check(root string, functions []Function) ([]Finding, error) {
-	p, err := load(root, functions)
+func Check(ctx context.Context, root string, functions []rules.Function) ([]Finding, error) {
+	p, err := load(ctx, root, functions)
 	if err != nil {
 		return nil, err
 	}
 	return p.check(functions), nil
 }
 
-func (p *program) check(functions []Function) []Finding {
+func (p *program) check(functions []rules.Function) []Finding {
 	found := p.routes(functions)
 	for _, f := range functions {
 		if of, ok := p.facts[path.Clean(f.Folder)]; ok { // routes reports those that have none

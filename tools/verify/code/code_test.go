@@ -12,12 +12,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pricing/tools/verify/rules"
 )
 
 // right is what a template would say of testdata/project, were it right.
-func right() []Function {
+func right() []rules.Function {
 	table := []string{"TABLE_NAME"}
-	return []Function{
+	return []rules.Function{
 		{ID: "Get", Folder: "functions/get-thing/", Variables: table, Routes: []string{"GET /things/{id}"}, Actions: []string{"dynamodb:GetItem", "logs:PutLogEvents"}},
 		{ID: "Take", Folder: "functions/take-thing", Variables: table, Routes: []string{"POST /things/{id}"}, Actions: []string{"dynamodb:getitem", "dynamodb:DeleteItem"}},
 		{ID: "Roundabout", Folder: "functions/roundabout", Routes: []string{"PUT /things/{id}"},
@@ -31,8 +32,8 @@ func right() []Function {
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	other := []Function{{Folder: "other/name-settings"}, {Folder: "other/no-program"}}
-	p, err := load("testdata/project", append(right(), other...))
+	other := []rules.Function{{Folder: "other/name-settings"}, {Folder: "other/no-program"}}
+	p, err := load(t.Context(), "testdata/project", append(right(), other...))
 	require.NoError(t, err)
 	files := fstest.MapFS{}
 	require.NoError(t, fs.WalkDir(p.files, ".", func(name string, d fs.DirEntry, err error) error {
@@ -45,26 +46,28 @@ func TestCheck(t *testing.T) {
 	}))
 	require.Empty(t, p.check(right()))
 
-	role := func(id string, actions ...string) func([]Function) []Function {
-		return change(id, func(f *Function) { f.Actions = actions })
+	role := func(id string, actions ...string) func([]rules.Function) []rules.Function {
+		return change(id, func(f *rules.Function) { f.Actions = actions })
 	}
-	given := func(id string, variables ...string) func([]Function) []Function {
-		return change(id, func(f *Function) { f.Variables = variables })
+	given := func(id string, variables ...string) func([]rules.Function) []rules.Function {
+		return change(id, func(f *rules.Function) { f.Variables = variables })
 	}
-	routed := func(id string, routes ...string) func([]Function) []Function {
-		return change(id, func(f *Function) { f.Routes = routes })
+	routed := func(id string, routes ...string) func([]rules.Function) []rules.Function {
+		return change(id, func(f *rules.Function) { f.Routes = routes })
 	}
-	add := func(f Function) func([]Function) []Function {
-		return func(all []Function) []Function { return append(all, f) }
+	add := func(f rules.Function) func([]rules.Function) []rules.Function {
+		return func(all []rules.Function) []rules.Function { return append(all, f) }
 	}
 	tests := map[string]struct {
-		broken     func([]Function) []Function
+		broken     func([]rules.Function) []rules.Function
 		file, text string // instead of the project's; text "" removes it
 		want       []string
 	}{
 		"a call more, of a handler called by reflection": {broken: role("Take", "dynamodb:GetItem"), want: []string{
 			"store/store.go: Take: Store.Delete needs dynamodb:DeleteItem, which its role does not allow",
 		}},
+		"a role that allows nothing": {broken: role("Get", []string{}...), want: []string{"store/store.go: Get: Store.Get needs dynamodb:GetItem"}},
+		"a role from elsewhere":      {broken: role("Get")},
 		"a call less": {broken: role("Get", "dynamodb:GetItem", "dynamodb:DeleteItem"), want: []string{
 			"functions/get-thing: Get: its role allows dynamodb:DeleteItem, but its code calls dynamodb:GetItem",
 		}},
@@ -108,13 +111,13 @@ func TestCheck(t *testing.T) {
 		}},
 		"a variable not read":             {broken: given("Get", "TABLE_NAME", "LIMIT"), want: []string{"functions/get-thing: Get: is given the variable LIMIT, which nothing in it reads"}},
 		"a variable of the SDK, misspelt": {broken: given("Get", "TABLE_NAME", "AWS_NEW_RETRY_2026"), want: []string{"is given the variable AWS_NEW_RETRY_2026, which nothing"}},
-		"names that only show when it runs": {broken: add(Function{ID: "Name", Folder: "other/name-settings"}), want: []string{
+		"names that only show when it runs": {broken: add(rules.Function{ID: "Name", Folder: "other/name-settings"}), want: []string{
 			"other/name-settings/main.go: Name: reads a variable of the environment whose name only shows when it runs",
 			"other/name-settings/main.go: Name: reads a variable of the environment whose name only shows when it runs",
 		}},
 
 		"swapped routes": {
-			broken: func(all []Function) []Function {
+			broken: func(all []rules.Function) []rules.Function {
 				all[0].Routes, all[2].Routes = all[2].Routes, all[0].Routes
 				return all
 			},
@@ -132,13 +135,14 @@ func TestCheck(t *testing.T) {
 		"a route twice": {broken: routed("Get", "GET /things/{id}", "PUT /things/{id}"), want: []string{
 			"functions/roundabout: Roundabout: shares the route PUT /things/{id} with Get", "Get: is wired to PUT /things/{id}, which is the route of Roundabout",
 		}},
-		"a schedule and a route": {broken: change("Get", func(f *Function) { f.Scheduled = true }), want: []string{
-			"Get: has a schedule and the route GET /things/{id}", "events/get-thing/ok.json: Get: is the request GET /things/{id}, but the function has a schedule",
+		"a request to a schedule": {file: "events/tidy-up/ok.json", text: event("GET /things/{id}", "GET /things/{id}"), want: []string{
+			"events/tidy-up/ok.json: TidyUp: is the request GET /things/{id}, but the function has a schedule and no route",
 		}},
-		"two functions of one folder": {broken: add(Function{ID: "Got", Folder: "functions/authorize", Actions: []string{"dynamodb:GetItem"}}), want: []string{"functions/authorize: Got: is the code of Authorize too"}},
-		"a folder that is missing":    {broken: add(Function{ID: "New", Folder: "functions/new-thing"}), want: []string{"functions/new-thing: New: holds no Go program", "events/new-thing: New: has no event"}},
-		"a folder that is no program": {broken: add(Function{ID: "Lib", Folder: "other/no-program"}), want: []string{"other/no-program: Lib: holds no Go program"}},
-		"a function not in the template": {broken: func(all []Function) []Function { return all[:5] }, want: []string{
+		"a schedule's event to a route": {file: "events/get-thing/ok.json", text: `{"source": "aws.events"}`, want: []string{"events/get-thing/ok.json: Get: is no request, but the template gives the function GET /things/{id}"}},
+		"two functions of one folder":   {broken: add(rules.Function{ID: "Got", Folder: "functions/authorize", Actions: []string{"dynamodb:GetItem"}}), want: []string{"functions/authorize: Got: is the code of Authorize too"}},
+		"a folder that is missing":      {broken: add(rules.Function{ID: "New", Folder: "functions/new-thing"}), want: []string{"functions/new-thing: New: holds no Go program", "events/new-thing: New: has no event"}},
+		"a folder that is no program":   {broken: add(rules.Function{ID: "Lib", Folder: "other/no-program"}), want: []string{"other/no-program: Lib: holds no Go program"}},
+		"a function not in the template": {broken: func(all []rules.Function) []rules.Function { return all[:5] }, want: []string{
 			"functions/tidy-up: is no function of the template; it is never deployed", "events/tidy-up: holds events of no function of the template",
 		}},
 		"events of no function":        {file: "events/got-thing/ok.json", text: "{}", want: []string{"events/got-thing: holds events of no function"}},
@@ -173,17 +177,21 @@ func TestCheck(t *testing.T) {
 // TestCheck_foreign: another module, in which the service is not DynamoDB and neither folders nor events are this project's.
 func TestCheck_foreign(t *testing.T) {
 	t.Parallel()
-	f := Function{ID: "Notify", Folder: "notify", Actions: []string{"sns:Publish", "sqs:ReceiveMessage"}}
-	f.Routes = []string{"GET /elsewhere"}
-	found, err := Check("testdata/foreign", []Function{f})
+	functions := []rules.Function{
+		{ID: "Notify", Folder: "notify", Routes: []string{"GET /elsewhere"}, Actions: []string{"sns:Publish", "sqs:ReceiveMessage"}, Variables: []string{"AWS_PROFILE"}},
+		{ID: "Configure", Folder: "configure", Variables: []string{"PLACE"}},
+	}
+	p, err := load(t.Context(), "testdata/foreign", functions)
 	require.NoError(t, err)
-	require.Empty(t, found)
+	require.Empty(t, p.check(functions))
 
-	f.Actions = []string{"sns:Subscribe"}
-	found, err = Check("testdata/foreign", []Function{f})
-	require.NoError(t, err)
-	sees(t, []string{"notify: Notify: its role allows sns:Subscribe, but its code calls sns:Publish", "notify/main.go: Notify: main.main needs sns:Publish"}, found)
-	assert.Equal(t, "notify/main.go:11", found[1].Path)
+	functions[0].Actions, functions[0].Variables = []string{"sns:Subscribe"}, []string{"AWS_PROFILE", "PLACE"}
+	found := p.check(functions)
+	sees(t, []string{
+		"notify: Notify: is given the variable PLACE, which nothing in it reads", "notify: Notify: its role allows sns:Subscribe, but its code calls sns:Publish",
+		"notify/main.go: Notify: main.main needs sns:Publish",
+	}, found)
+	assert.Equal(t, "notify/main.go:11", found[2].Path)
 }
 
 // TestCheck_compile: what does not compile is no mistake of the template.
@@ -192,7 +200,7 @@ func TestCheck_compile(t *testing.T) {
 	root := t.TempDir()
 	require.NoError(t, os.WriteFile(path.Join(root, "go.mod"), []byte("module broken\n\ngo 1.26\n"), 0o644))
 	require.NoError(t, os.WriteFile(path.Join(root, "main.go"), []byte("package main\n\nfunc main() { run() }\n"), 0o644))
-	_, err := Check(root, []Function{{ID: "F", Folder: "."}})
+	_, err := Check(t.Context(), root, []rules.Function{{ID: "F", Folder: "."}})
 	require.ErrorContains(t, err, "compile the functions: ")
 	require.ErrorContains(t, err, "main.go:3:15: undefined: run")
 }
@@ -211,8 +219,8 @@ func sees(t *testing.T, want []string, found []Finding) {
 	assert.Empty(t, found)
 }
 
-func change(id string, how func(*Function)) func([]Function) []Function {
-	return func(all []Function) []Function {
+func change(id string, how func(*rules.Function)) func([]rules.Function) []rules.Function {
+	return func(all []rules.Function) []rules.Function {
 		for i := range all {
 			if all[i].ID == id {
 				how(&all[i])

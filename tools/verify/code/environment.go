@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
+
+	"pricing/tools/verify/rules"
 )
 
 // provided are the variables that code may read though the template does not give them: Lambda sets them, or the SDK's
@@ -33,7 +35,7 @@ type variables struct {
 	own    map[string]string // in the project's code, with the first place
 	others map[string]bool   // in the SDK, other modules and the standard library
 	untold []string          // places in the project's code whose names were not found out
-	blind  bool              // the SDK has such places
+	blind  []string          // beginnings of names that modules may read, which have such places
 }
 
 func (r *reached) variables() variables {
@@ -41,14 +43,16 @@ func (r *reached) variables() variables {
 	for _, read := range r.reads() {
 		names, ok := r.constants(read.name, nil)
 		if !r.own(read.by) {
-			v.blind = v.blind || !ok && strings.HasPrefix(packageOf(read.by), "github.com/aws/")
+			if begin, module := namesOf(packageOf(read.by)); module && !ok {
+				v.blind = append(v.blind, begin)
+			}
 			for _, name := range names {
 				v.others[name] = true
 			}
 			continue
 		}
 		if !ok {
-			v.untold = append(v.untold, read.at)
+			v.untold, v.blind = append(v.untold, read.at), append(v.blind, "")
 		}
 		for _, name := range names {
 			if at, ok := v.own[name]; !ok || read.at < at {
@@ -61,7 +65,7 @@ func (r *reached) variables() variables {
 
 // compare holds the variables that a function is given against those it reads. What only the SDK or the standard library
 // read is a use of what is given, but need not be given.
-func (v variables) compare(f Function) []Finding {
+func (v variables) compare(f rules.Function) []Finding {
 	var found []Finding
 	for _, at := range v.untold {
 		found = append(found, Finding{
@@ -78,8 +82,8 @@ func (v variables) compare(f Function) []Finding {
 		}
 	}
 	for _, name := range f.Variables {
-		theirs := strings.HasPrefix(name, "AWS_") && v.blind // the SDK's perhaps, by a name that was not found out
-		if v.own[name] == "" && !v.others[name] && !theirs && !slices.Contains(unseen, name) {
+		perhaps := slices.ContainsFunc(v.blind, func(begin string) bool { return strings.HasPrefix(name, begin) })
+		if v.own[name] == "" && !v.others[name] && !perhaps && !slices.Contains(unseen, name) {
 			found = append(found, Finding{
 				Function: f.ID, Path: path.Clean(f.Folder), What: "is given the variable " + name + ", which nothing in it reads",
 				Consequence: "the setting has no effect", Mend: "correct its name or take it out",
@@ -87,6 +91,16 @@ func (v variables) compare(f Function) []Finding {
 		}
 	}
 	return found
+}
+
+// namesOf returns how the variables begin that a module's package reads: any, but the SDK has its own. The standard
+// library is no module.
+func namesOf(pkg string) (begin string, module bool) {
+	first, _, _ := strings.Cut(pkg, "/")
+	if strings.HasPrefix(pkg, "github.com/aws/") {
+		return "AWS_", true
+	}
+	return "", strings.Contains(first, ".")
 }
 
 // readers are the functions that read the environment; true: the variable that their argument names.

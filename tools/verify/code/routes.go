@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"pricing/tools/verify/rules"
 )
 
 // Folders of a project that hold one folder for each function.
@@ -19,7 +21,7 @@ const (
 
 // routes checks that folders, events and the template's functions are the same set, and that each function's code and
 // events name the routes that the template wires to it.
-func (p *program) routes(functions []Function) []Finding {
+func (p *program) routes(functions []rules.Function) []Finding {
 	found := slices.Concat(shared(functions), p.folders(functions))
 	for _, f := range functions {
 		if folder, name := path.Split(path.Clean(f.Folder)); folder == functionsFolder+"/" {
@@ -30,7 +32,7 @@ func (p *program) routes(functions []Function) []Finding {
 }
 
 // shared finds code and routes that two functions have.
-func shared(functions []Function) []Finding {
+func shared(functions []rules.Function) []Finding {
 	var found []Finding
 	coded, routed := map[string]string{}, map[string]string{}
 	for _, f := range functions {
@@ -51,18 +53,12 @@ func shared(functions []Function) []Finding {
 			}
 			routed[route] = f.ID
 		}
-		if f.Scheduled && len(f.Routes) > 0 {
-			found = append(found, Finding{
-				Function: f.ID, Path: folder, What: "has a schedule and the route " + list(f.Routes),
-				Consequence: "callers and the clock send it events of two forms", Mend: "keep one of them",
-			})
-		}
 	}
 	return found
 }
 
 // folders compares the folders of code and events with the template's functions.
-func (p *program) folders(functions []Function) []Finding {
+func (p *program) folders(functions []rules.Function) []Finding {
 	var found []Finding
 	known := map[string]string{} // by name of the folder
 	for _, f := range functions {
@@ -97,8 +93,9 @@ func (p *program) folders(functions []Function) []Finding {
 	return found
 }
 
-// eventRoutes compares the route in each event with those of its function. An authorizer, which has none, may have any.
-func (p *program) eventRoutes(f Function, name string) []Finding {
+// eventRoutes compares the route in each event with those of its function. An authorizer, which has none, may have any; a
+// schedule's event has none.
+func (p *program) eventRoutes(f rules.Function, name string) []Finding {
 	if subfolders(p.files, eventsFolder) == nil {
 		return nil
 	}
@@ -133,8 +130,11 @@ func (p *program) eventRoutes(f Function, name string) []Finding {
 			wrong(file, "cannot be read: %v", err)
 		case inner != route:
 			wrong(file, "is %s outside and %s in requestContext", route, inner)
-		case f.Scheduled && event.Method != "":
-			wrong(file, "is the request %s, but the function has a schedule", route)
+		case f.Scheduled && event.Method == "":
+		case f.Scheduled && len(f.Routes) == 0:
+			wrong(file, "is the request %s, but the function has a schedule and no route", route)
+		case len(f.Routes) > 0 && event.Method == "":
+			wrong(file, "is no request, but the template gives the function %s", list(f.Routes))
 		case len(f.Routes) > 0 && !slices.ContainsFunc(f.Routes, func(r string) bool { return serves(r, route) }):
 			wrong(file, "is %s, but the template gives the function %s", route, list(f.Routes))
 		}
@@ -154,7 +154,7 @@ var routeForm = regexp.MustCompile(`^(ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT
 
 // constantRoutes compares the routes that functions name in their code with those they are wired to. Where no function
 // names any, there is nothing to compare.
-func (p *program) constantRoutes(functions []Function) []Finding {
+func (p *program) constantRoutes(functions []rules.Function) []Finding {
 	var found []Finding
 	named := make([]map[string]string, len(functions)) // place by route
 	owner := map[string]string{}

@@ -110,7 +110,7 @@ func accessRules() []Rule {
 					if !ok || r.properties["SourceArn"] == nil || r.properties["Principal"] != gatewayPrincipal || object(s.project.source, "Resources", r.id) == nil {
 						continue // one that SAM made of an event is event-route's
 					}
-					used := false
+					used := !slices.ContainsFunc(s.apis, func(a *api) bool { return strings.Contains(text(r.properties["SourceArn"]), "<"+a.id+">") })
 					call := func(a *api, uri any, source string) {
 						if target, _, ok := s.called(uri); ok && target == id {
 							// A route without permission may be the one this was meant for, and says so itself.

@@ -201,7 +201,9 @@ var dimensionOf = map[string][2]string{
 func (s *Stack) dimension(m metric, name string, value any) bool {
 	switch {
 	case m.namespace == "AWS/ApiGateway" && name == "ApiName":
-		return slices.ContainsFunc(s.apis, func(a *api) bool { return value == a.name() })
+		return slices.ContainsFunc(s.of("AWS::ApiGateway::RestApi"), func(r resource) bool {
+			return value == cmpAny(r.properties["Name"], object(r.properties, "Body", "info")["title"]) // the title, without a Name
+		})
 	case m.namespace == "AWS/ApiGateway" && name == "Stage":
 		return slices.ContainsFunc(s.of("AWS::ApiGateway::Stage"), func(r resource) bool { return r.is(value, "StageName") })
 	case m.namespace == "AWS/ApiGateway" && name == "Resource":
@@ -215,9 +217,4 @@ func (s *Stack) dimension(m metric, name string, value any) bool {
 		return true
 	}
 	return slices.ContainsFunc(s.of(of[0]), func(r resource) bool { return r.is(value, of[1]) })
-}
-
-// name is what the API is called in metrics: its Name, or its title.
-func (a *api) name() any {
-	return cmpAny(a.resource().properties["Name"], object(a.body, "info")["title"])
 }

@@ -219,10 +219,14 @@ func (s *Stack) eachAstray(f func(at []string, uri any)) {
 	}
 }
 
-// astray reports whether some uri is: then a function that nothing calls may be the one that was meant.
+// astray reports whether some uri is, or whether some API's body is out of sight: then a function that nothing calls may
+// be the one that was meant.
 func (s *Stack) astray() bool {
 	found := false
 	s.eachAstray(func([]string, any) { found = true })
+	for _, r := range s.of("AWS::ApiGateway::RestApi") {
+		found = found || r.properties["BodyS3Location"] != nil || r.properties["Body"] != nil && object(r.properties["Body"]) == nil
+	}
 	return found
 }
 

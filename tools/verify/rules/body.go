@@ -186,6 +186,43 @@ func bodyRules() []Rule {
 			},
 		},
 		{
+			Name: "scheme-authorizer", Doc: "A security scheme has an authorizer or an authtype, or is the API key x-api-key.",
+			Consequence: "nothing checks it, and the operations that name it are open to anyone",
+			Mend:        "add x-amazon-apigateway-authtype and x-amazon-apigateway-authorizer, or write name: x-api-key for API keys",
+			stack: func(s *Stack, report report) {
+				for _, a := range s.apis {
+					schemes := object(a.body, "components", "securitySchemes")
+					for _, name := range sorted(schemes) {
+						scheme := object(schemes[name])
+						key := strings.EqualFold(text(scheme["name"]), "x-api-key")
+						if scheme["type"] == "apiKey" && !key && scheme["x-amazon-apigateway-authtype"] == nil && scheme["x-amazon-apigateway-authorizer"] == nil {
+							report(below(a.root, "components", "securitySchemes", name), "the scheme %s has no authorizer", name)
+						}
+					}
+				}
+			},
+		},
+		{
+			Name: "identity-source", Doc: "An authorizer's identitySource is a header for a token, and headers, query or context for a request.",
+			Consequence: "the import fails: invalid identity source, or every call of a cached authorizer answers 401",
+			Mend:        "write method.request.header.<name>; a request authorizer may list several, also of method.request.querystring, context and stageVariables",
+			stack: func(s *Stack, report report) {
+				for _, a := range s.apis {
+					for _, au := range a.authorizers() {
+						kind, source := text(au.fields["type"]), au.fields["identitySource"]
+						form := identitySource
+						if kind == "token" {
+							form = tokenSource
+						}
+						uncached := kind == "request" && source == nil && text(au.fields["authorizerResultTtlInSeconds"]) == "0"
+						if (kind == "token" || kind == "request") && !uncached && !form.MatchString(text(source)) {
+							report(below(au.at, "identitySource"), "the identity source of a %s authorizer is %q", kind, text(source))
+						}
+					}
+				}
+			},
+		},
+		{
 			Name: "authorizer-ttl", Doc: "authorizerResultTtlInSeconds is from 0 to 3600.",
 			Consequence: "the import fails",
 			Mend:        "write a number from 0, which switches the cache off, to 3600",
@@ -280,8 +317,12 @@ func bodyRules() []Rule {
 	}
 }
 
+const oneSource = `(method\.request\.(header|querystring)\.` + fieldName + `|stageVariables\.\w+|context\.[\w.]+)`
+
 var (
 	segmentForm    = regexp.MustCompile(`^([\w.,:-]*|\{[\w.,:-]+\+?\})$`)
+	tokenSource    = regexp.MustCompile(`^method\.request\.header\.` + fieldName + `$`)
+	identitySource = regexp.MustCompile(`^` + oneSource + `(\s*,\s*` + oneSource + `)*$`)
 	aliasAttribute = regexp.MustCompile(`\$\{\w+\.Alias\}|^\w+\.Alias$`)
 	constraints    = []string{
 		"pattern", "enum", "const", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",

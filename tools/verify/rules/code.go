@@ -3,14 +3,13 @@ package rules
 import (
 	"path"
 	"slices"
-	"strings"
 )
 
 // Function is what a template promises of one function, for checks that compare it with the function's code.
 type Function struct {
 	ID        string   // logical id
 	Folder    string   // its CodeUri, relative to the template and without a slash at the end: functions/get-health
-	Actions   []string // of its role on DynamoDB, sorted: dynamodb:GetItem
+	Actions   []string // that its role allows, sorted: dynamodb:GetItem; nil when the role is not in the template
 	Variables []string // names of its environment variables, sorted
 	Routes    []string // methods that call it, sorted: GET /v1/health; ANY for any method
 	Scheduled bool     // a schedule calls it
@@ -22,7 +21,7 @@ func (p *Project) Functions(environment string) []Function {
 	if s == nil {
 		return nil
 	}
-	r := newResolver(p.source, p.parameters[environment])
+	r := newResolver(p.source, p.environments[environment].Parameters)
 	var all []Function
 	for _, f := range s.functions() {
 		one := Function{ID: f.id, Actions: s.actions(f), Variables: sorted(object(f.properties, "Environment", "Variables")), Scheduled: s.scheduled(f)}
@@ -41,21 +40,22 @@ func (p *Project) Functions(environment string) []Function {
 	return all
 }
 
-// actions are what a function's role may do on DynamoDB.
+// actions are what a function's role may do, or nil.
 func (s *Stack) actions(f resource) []string {
 	role := s.role(f.properties["Role"])
-	var actions []string
+	if role == "" {
+		return nil
+	}
+	actions := []string{}
 	s.eachStatement(func(at []string, statement map[string]any) {
 		owner := s.resources[at[1]]
-		attached := owner.id == role && role != "" || slices.ContainsFunc(list(owner.properties["Roles"]), func(v any) bool { return role != "" && s.role(v) == role }) ||
+		attached := owner.id == role || slices.ContainsFunc(list(owner.properties["Roles"]), func(v any) bool { return s.role(v) == role }) ||
 			slices.ContainsFunc(list(s.resources[role].properties["ManagedPolicyArns"]), func(v any) bool { return v == "<"+owner.id+">" })
 		if statement["Effect"] != "Allow" || !attached {
 			return
 		}
 		for _, action := range list(statement["Action"]) {
-			if strings.HasPrefix(text(action), "dynamodb:") {
-				actions = append(actions, text(action))
-			}
+			actions = append(actions, text(action))
 		}
 	})
 	slices.Sort(actions)

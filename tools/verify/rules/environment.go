@@ -93,6 +93,22 @@ func stackRules() []Rule {
 			},
 		},
 		{
+			Name: "shared-stack", Doc: "No two environments are deployed to one stack.",
+			Consequence: "deploying the one replaces the other",
+			Mend:        "give each environment its own stack_name",
+			all: func(p *Project, report report) {
+				first := map[string]string{}
+				for _, environment := range sorted(p.environments) {
+					stack := p.environments[environment].Stack
+					if other, ok := first[stack]; ok && stack != "" {
+						report([]string{environment, "deploy", "parameters", "stack_name"}, "%s and %s both have %s", other, environment, stack)
+						continue
+					}
+					first[stack] = environment
+				}
+			},
+		},
+		{
 			Name: "environment-name", Doc: "No name, ARN, URL or variable has an environment's name written into it.",
 			Consequence: "every environment gets the value of that one, and works with its resources",
 			Mend:        "write !Sub with the environment's parameter",
@@ -104,7 +120,7 @@ func stackRules() []Rule {
 							return
 						}
 						for _, word := range words.FindAllString(placeholder.ReplaceAllString(value, "."), -1) {
-							if p.parameters[word] != nil {
+							if _, ok := p.environments[word]; ok {
 								report(at, "%s is written into %q", word, value)
 								return
 							}
@@ -118,8 +134,8 @@ func stackRules() []Rule {
 			Consequence: "the deployment fails, or the difference between environments that it stands for is none",
 			Mend:        "declare the parameter or drop the value",
 			source: func(p *Project, report report) {
-				for _, environment := range sorted(p.parameters) {
-					for _, name := range sorted(p.parameters[environment]) {
+				for _, environment := range sorted(p.environments) {
+					for _, name := range sorted(p.environments[environment].Parameters) {
 						if object(p.source["Parameters"])[name] == nil {
 							report([]string{"Parameters", name}, "%s sets %s, which is not declared", environment, name)
 						}
@@ -135,26 +151,25 @@ var words = regexp.MustCompile(`[A-Za-z0-9]+`)
 // namesSomething reports whether a text of the source is a name by which one resource means another or itself, rather
 // than prose or a word of a schema: a physical name, a stage, an ARN, a URL, or the whole value of a variable or tag.
 func (p *Project) namesSomething(at []string, value string) bool {
-	key := at[len(at)-1]
-	if key == "Fn::Sub" || key == "0" && len(at) > 1 && at[len(at)-2] == "Fn::Sub" {
-		key = at[slices.Index(at, "Fn::Sub")-1]
-	}
-	if strings.Contains(value, " ") {
-		return false
-	}
 	switch {
+	case strings.Contains(value, " "), slices.Contains(at, "Fn::If"), slices.Contains(at, "Fn::FindInMap"), slices.Contains(at, "Fn::GetAtt"):
+		return false // prose, a choice between environments, a logical id
 	case strings.HasPrefix(value, "arn:"), strings.Contains(value, "://"):
 		return true
-	case key == "StageName", key == "Stage":
-		return !slices.Contains(at, "DefinitionBody")
 	case slices.Contains(at, "Variables"), slices.Contains(at, "Tags"):
-		return p.parameters[value] != nil // the whole
+		_, ok := p.environments[value] // the whole
+		return ok
+	case len(at) < 4 || at[0] != "Resources" || at[2] != "Properties":
+		return false
 	}
-	if len(at) > 3 && at[0] == "Resources" && at[2] == "Properties" {
-		kind := text(object(p.source, "Resources", at[1])["Type"])
-		return at[3] == key && (slices.Contains(physicalNames[kind], key) || kind == "AWS::Serverless::Api" && key == "Name" || kind == "AWS::Serverless::Function" && key == "FunctionName")
+	kind := text(object(p.source, "Resources", at[1])["Type"])
+	switch kind {
+	case "AWS::Serverless::Api":
+		return at[3] == "Name" || at[3] == "StageName"
+	case "AWS::Serverless::Function":
+		return at[3] == "FunctionName"
 	}
-	return false
+	return at[3] == "StageName" || slices.Contains(physicalNames[kind], at[3]) || slices.Contains(at, "ApiStages") && slices.Contains(at, "Stage")
 }
 
 // physicalNames are the properties that name a resource for the whole account, or in what the account shows of it.

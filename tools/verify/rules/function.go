@@ -1,7 +1,7 @@
 package rules
 
 import (
-	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -49,21 +49,7 @@ func functionRules() []Rule {
 			},
 		},
 		{
-			Name: "log-policy", Doc: "Every log group says what becomes of it when it is removed or replaced.",
-			Consequence: "a rename deletes the logs by default, perhaps those that explain an incident",
-			Mend:        "add DeletionPolicy and UpdateReplacePolicy, Delete or Retain",
-			stack: func(s *Stack, report report) {
-				for _, r := range s.of("AWS::Logs::LogGroup") {
-					for _, key := range []string{"DeletionPolicy", "UpdateReplacePolicy"} {
-						if r.whole[key] == nil {
-							report(r.at(key), "%s has no %s", r.id, key)
-						}
-					}
-				}
-			},
-		},
-		{
-			Name: "uncalled-function", Doc: "Every function is called by a method, an authorizer, an event or another resource of the stack.",
+			Name: "uncalled-function", Doc: "Every function is called by a method, an authorizer, an event or another resource of the stack, or shown by an output.",
 			Consequence: "the function is deployed and never runs",
 			Mend:        "add its route, event or permission, or drop the function",
 			stack: func(s *Stack, report report) {
@@ -121,15 +107,15 @@ func (s *Stack) logGroup(f resource) string {
 
 // used reports whether any resource refers to a function but those that only accompany it.
 func (s *Stack) used(f resource) bool {
-	symbols := []string{"<" + f.id + ">", "<" + f.id + ".Arn>"}
+	found, symbols := false, []string{"<" + f.id + ">", "<" + f.id + ".Arn>"}
 	for _, r := range s.of("AWS::Lambda::Alias") {
 		if id, _, ok := s.function(r.properties["FunctionName"]); ok && id == f.id {
 			symbols = append(symbols, "<"+r.id+">")
 		}
 	}
-	for _, r := range s.resources {
+	for _, r := range append(slices.Collect(maps.Values(s.resources)), resource{properties: s.outputs}) {
 		switch r.kind {
-		case "AWS::Lambda::Version", "AWS::CloudWatch::Alarm", "AWS::CodeDeploy::DeploymentGroup", "AWS::Logs::LogGroup", "AWS::Lambda::EventInvokeConfig":
+		case "AWS::Lambda::Version", "AWS::CloudWatch::Alarm", "AWS::CodeDeploy::DeploymentGroup", "AWS::Logs::LogGroup":
 			continue
 		case "AWS::Lambda::Permission":
 			if r.properties["Principal"] == gatewayPrincipal {
@@ -140,16 +126,17 @@ func (s *Stack) used(f resource) bool {
 			continue
 		}
 		what := any(r.properties)
-		if r.kind == "AWS::Lambda::Alias" {
+		switch r.kind {
+		case "AWS::Lambda::Alias":
 			what = r.whole["UpdatePolicy"] // calls the hooks of a deployment
+		case "AWS::Lambda::EventInvokeConfig":
+			what = r.properties["DestinationConfig"]
 		}
-		written, _ := json.Marshal(what)
-		plain := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(string(written))
-		if slices.ContainsFunc(symbols, func(symbol string) bool { return strings.Contains(plain, symbol) }) {
-			return true
-		}
+		walk(what, nil, func(_ []string, v any) {
+			found = found || slices.ContainsFunc(symbols, func(symbol string) bool { return strings.Contains(text(v), symbol) })
+		})
 	}
-	return false
+	return found
 }
 
 // cmpAny is the first of two values that is set.

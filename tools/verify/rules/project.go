@@ -13,15 +13,16 @@ import (
 
 // Environment is one environment of samconfig.toml.
 type Environment struct {
+	Stack       string // stack_name; may be empty
 	Parameters  map[string]string
 	Transformed json.RawMessage // the template as the SAM transform leaves it; empty where the transform refuses it
 }
 
 // Project is a template with its environments.
 type Project struct {
-	source     map[string]any
-	parameters map[string]map[string]string // samconfig's, by environment
-	stacks     map[string]*Stack            // by environment
+	source       map[string]any
+	environments map[string]Environment
+	stacks       map[string]*Stack // by environment
 }
 
 // Stack is what one environment would get.
@@ -29,7 +30,8 @@ type Stack struct {
 	project     *Project
 	environment string
 	resources   map[string]resource
-	apis        []*api
+	outputs     map[string]any
+	apis        []*api // those whose body is in the template
 }
 
 type resource struct {
@@ -38,9 +40,9 @@ type resource struct {
 	whole      map[string]any // with DependsOn, DeletionPolicy and the like
 }
 
-// New reads a template's text and its environments. It fails on what is no YAML or no template at all.
+// New reads a template's text and its environments. It fails on what is no YAML.
 func New(source []byte, environments map[string]Environment) (*Project, error) {
-	p := &Project{parameters: map[string]map[string]string{}, stacks: map[string]*Stack{}}
+	p := &Project{environments: environments, stacks: map[string]*Stack{}}
 	var root yaml.Node
 	if err := yaml.Unmarshal(source, &root); err != nil {
 		return nil, fmt.Errorf("read the template: %w", err)
@@ -49,11 +51,8 @@ func New(source []byte, environments map[string]Environment) (*Project, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the template: %w", err)
 	}
-	if p.source = object(long); p.source == nil {
-		return nil, fmt.Errorf("read the template: it is no mapping")
-	}
+	p.source = object(long) // nil where cfn-lint says that it is no template
 	for name, e := range environments {
-		p.parameters[name] = e.Parameters
 		if len(e.Transformed) == 0 {
 			continue
 		}
@@ -67,7 +66,7 @@ func New(source []byte, environments map[string]Environment) (*Project, error) {
 }
 
 func newStack(p *Project, name string, transformed map[string]any) *Stack {
-	r := newResolver(transformed, p.parameters[name])
+	r := newResolver(transformed, p.environments[name].Parameters)
 	s := &Stack{project: p, environment: name, resources: map[string]resource{}}
 	for id, v := range object(transformed["Resources"]) {
 		if condition, ok := object(v)["Condition"].(string); ok && !r.condition(condition) {
@@ -82,6 +81,7 @@ func newStack(p *Project, name string, transformed map[string]any) *Stack {
 			s.apis = append(s.apis, newAPI(s, res.id, body))
 		}
 	}
+	s.outputs = object(r.resolve(transformed["Outputs"]))
 	return s
 }
 
@@ -108,7 +108,7 @@ func (r resource) property(keys ...string) []string {
 
 // is reports whether a value means this resource: a reference to it, or the physical name it has by a property.
 func (r resource) is(value any, name string) bool {
-	return value == "<"+r.id+">" || value != nil && value == r.properties[name]
+	return value == "<"+r.id+">" || name != "" && value == "<"+r.id+"."+name+">" || value != nil && value == r.properties[name]
 }
 
 // plain turns YAML into maps, lists and scalars with every intrinsic function in its long spelling.

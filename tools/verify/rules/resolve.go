@@ -27,7 +27,11 @@ func newResolver(template map[string]any, overrides map[string]string) *resolver
 		if !ok || isTrue(object(v)["NoEcho"]) { // a secret stays out of what is printed
 			continue
 		}
-		if kind := text(object(v)["Type"]); kind == "CommaDelimitedList" || strings.HasPrefix(kind, "List<") {
+		kind := text(object(v)["Type"])
+		if strings.HasPrefix(kind, "AWS::SSM::Parameter::Value") {
+			continue // the value is the name of the value
+		}
+		if kind == "CommaDelimitedList" || strings.HasPrefix(kind, "List<") {
 			var items []any
 			for item := range strings.SplitSeq(text(value), ",") {
 				items = append(items, strings.TrimSpace(item))
@@ -68,6 +72,8 @@ func (r *resolver) resolve(v any) any {
 			}
 		}
 		return out
+	case string:
+		return dynamic.ReplaceAllString(v, "<resolve>")
 	}
 	return v
 }
@@ -128,6 +134,9 @@ func (r *resolver) call(name string, argument any) any {
 	return "<" + strings.TrimPrefix(name, "Fn::") + ">"
 }
 
+// dynamic is a reference to a parameter or secret that CloudFormation reads itself.
+var dynamic = regexp.MustCompile(`\{\{resolve:[^}]*\}\}`)
+
 var placeholder = regexp.MustCompile(`\$\{(!?)([^}]*)\}`)
 
 func (r *resolver) sub(arguments []any) any {
@@ -138,7 +147,7 @@ func (r *resolver) sub(arguments []any) any {
 	if len(arguments) > 1 {
 		own = object(arguments[1])
 	}
-	return placeholder.ReplaceAllStringFunc(text(arguments[0]), func(match string) string {
+	whole := placeholder.ReplaceAllStringFunc(text(arguments[0]), func(match string) string {
 		parts := placeholder.FindStringSubmatch(match)
 		if parts[1] == "!" {
 			return "${" + parts[2] + "}"
@@ -149,6 +158,7 @@ func (r *resolver) sub(arguments []any) any {
 		}
 		return text(r.ref(name))
 	})
+	return dynamic.ReplaceAllString(whole, "<resolve>")
 }
 
 // condition evaluates a condition by name or by its function.

@@ -23,6 +23,18 @@ func stageRules() []Rule {
 			},
 		},
 		{
+			Name: "stage-name", Doc: "A stage's name has letters, digits, _ and - only.",
+			Consequence: "the deployment fails: stage name only allows a-zA-Z0-9-_",
+			Mend:        "leave other characters out",
+			stack: func(s *Stack, report report) {
+				s.eachStage(func(a *api, stage resource) {
+					if name := text(stage.properties["StageName"]); !unknown(name) && !stageName.MatchString(name) {
+						report(a.stageProperty(stage, "StageName"), "%q is no stage name", name)
+					}
+				})
+			},
+		},
+		{
 			Name: "log-context", Doc: "The access log's format uses $context variables that exist, and nothing else.",
 			Consequence: "the field is - in every line",
 			Mend:        "correct the name",
@@ -157,6 +169,7 @@ func stageRules() []Rule {
 var (
 	requestID           = regexp.MustCompile(`\$context\.(requestId|extendedRequestId)\b`)
 	authorizationHeader = regexp.MustCompile(`(?i)[\w$.]*header[^\s$"]*authorization`)
+	stageName           = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 	settingForm         = regexp.MustCompile(`^(/|/\*|/~1[^/]*)$`)
 )
 
