@@ -2,6 +2,9 @@
 ADDR ?= 127.0.0.1
 PORT ?= 3000
 ENV  ?= dev
+ARCH ?= arm64
+SAM  ?= sam
+PACKED ?= .build/template.yaml
 
 .DEFAULT_GOAL := help
 
@@ -32,6 +35,15 @@ sam-test: ddb ## run the project in the real SAM CLI and compare it with `make r
 	@go build -o .local/bin/ ./tools/samtest
 	@exec .local/bin/samtest
 
+pack: ## build what is deployed, twice: zips, templates, hashes and SBOMs in .build (ARCH="arm64,x86_64")
+	go run ./tools/pack -arch $(ARCH)
+
+deploy: pack ## deploy this working tree to ENV with the SAM CLI; the pipeline does it by the scripts of ops/pipeline
+	$(SAM) deploy --config-env $(ENV) --template-file $(PACKED) $(DEPLOY_FLAGS)
+
+rehearse: ## deploy dev and prod to an emulator of AWS, from nothing to a rollback (minutes; needs internet once)
+	go run ./tools/rehearse
+
 inspect: ## print what the table of `make run` holds of PRODUCT
 	@. .local/env && go run ./tools/inspect -product "$(PRODUCT)"
 
@@ -59,4 +71,4 @@ tools/ddb/node_modules/.package-lock.json: tools/ddb/package-lock.json
 .local/bin/golangci-lint:
 	GOBIN=$(CURDIR)/.local/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test lint verify sam-test inspect mutants bench-capacity fmt build clean ddb
+.PHONY: help run test lint verify sam-test pack deploy rehearse inspect mutants bench-capacity fmt build clean ddb
