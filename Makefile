@@ -39,10 +39,10 @@ pack: ## build what is deployed, twice: zips, templates, hashes and SBOMs in .bu
 	go run ./tools/pack -arch $(ARCH)
 
 deploy: pack ## deploy this working tree to ENV with the SAM CLI; the pipeline does it by the scripts of ops/pipeline
-	$(SAM) deploy --config-env $(ENV) --template-file $(PACKED) $(DEPLOY_FLAGS)
+	$(SAM) deploy --config-file $(CURDIR)/samconfig.toml --config-env $(ENV) --template-file $(PACKED) $(DEPLOY_FLAGS)
 
-rehearse: ## deploy dev and prod to an emulator of AWS, from nothing to a rollback (minutes; needs internet once)
-	go run ./tools/rehearse
+rehearse: ## deploy dev and prod to an emulator of AWS, from nothing to a rollback (minutes; ARGS=-sam: also by `make deploy`)
+	go run ./tools/rehearse $(ARGS)
 
 inspect: ## print what the table of `make run` holds of PRODUCT
 	@. .local/env && go run ./tools/inspect -product "$(PRODUCT)"
