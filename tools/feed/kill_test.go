@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/csv"
 	"encoding/json"
 	"io"
@@ -13,45 +12,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pricing/shared/engine"
-	"pricing/shared/store"
-	"pricing/shared/storetest"
 	"pricing/shared/token"
+	"pricing/tools/internal/localtest"
 )
-
-// project is a copy of what tools/local serves, and the binaries under test. A copy, because tools/local keeps its
-// files beside the template, where a `make run` may be at work.
-type project struct{ dir, local, feed string }
-
-func newProject(t *testing.T) project {
-	t.Helper()
-	root, err := engine.Root()
-	require.NoError(t, err)
-	p := project{dir: t.TempDir()}
-	for _, folder := range []string{"shared", "functions"} {
-		require.NoError(t, os.CopyFS(filepath.Join(p.dir, folder), os.DirFS(filepath.Join(root, folder))))
-	}
-	for _, name := range []string{"go.mod", "go.sum", "template.yaml"} {
-		text, err := os.ReadFile(filepath.Join(root, name))
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(p.dir, name), text, 0o600))
-	}
-	build := exec.Command("go", "build", "-o", p.dir+"/bin/", "./tools/local", "./tools/feed")
-	build.Dir = root
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, string(out))
-	p.local, p.feed = filepath.Join(p.dir, "bin", "local"), filepath.Join(p.dir, "bin", "feed")
-	return p
-}
 
 // market is a served API on a table of its own.
 type market struct {
@@ -61,37 +31,11 @@ type market struct {
 }
 
 // serve serves the API on a table of its own until the test ends.
-func (p project) serve(t *testing.T, name string) market {
+func serve(t *testing.T, p localtest.Project, name string) market {
 	t.Helper()
-	endpoint := storetest.Endpoint(t)
-	environment := name + strconv.FormatInt(time.Now().UnixNano(), 36)
-	cmd := exec.Command(p.local, "-addr", "127.0.0.1:0", "-dynamodb", endpoint, "-env", environment, "-param", "HistoryDays=4000", "-quiet")
-	cmd.Dir = p.dir
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	cmd.Stderr = cmd.Stdout
-	require.NoError(t, cmd.Start())
-	var m market
-	var said []string
-	lines := bufio.NewScanner(out)
-	for m.url == "" && lines.Scan() {
-		said = append(said, lines.Text())
-		if rest, ok := strings.CutPrefix(lines.Text(), "Serving "); ok {
-			m.url, _, _ = strings.Cut(rest, " ")
-		}
-	}
-	t.Cleanup(func() {
-		assert.NoError(t, cmd.Process.Signal(os.Interrupt))
-		_, _ = io.Copy(io.Discard, out) // until it ends
-		assert.NoError(t, cmd.Wait())
-	})
-	require.NotEmpty(t, m.url, said)
-	tok := token.Mint(environment)
-	s := store.New(storetest.Client(endpoint), store.Options{Table: "pricing-" + environment})
-	require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: tok.KeyID, Digest: tok.Digest(), Client: "t", Scopes: token.Scopes,
-		Expires: time.Now().Add(time.Hour), Active: true}))
-	m.text, m.token = tok.String(), write(t, "token", tok.String())
-	return m
+	api := p.Serve(t, name)
+	text := api.Token(t, token.Scopes...)
+	return market{url: api.URL, token: write(t, "token", text), text: text}
 }
 
 // get returns the JSON of a path.
@@ -170,7 +114,7 @@ func newGate(t *testing.T, m market, through int32) *gate {
 // TestKilled kills the feeder with SIGKILL while it sends real prices to the real functions on the real engine, and
 // starts it again: the store must end as if nothing had happened.
 func TestKilled(t *testing.T) {
-	p := newProject(t)
+	p := localtest.New(t, "feed")
 	const sample, bad = "../../testdata/gpu-rental-sample.ndjson.gz", 3
 	printed := run(t.Context(), t, nil, nil, "-print", "-map", "mappings/gpu-rental.yaml", "-rejected-dir", t.TempDir(), sample)
 	var rows []string
@@ -194,9 +138,9 @@ func TestKilled(t *testing.T) {
 	rows = append(rows, "no JSON\n")
 	content := strings.Join(rows, "")
 
-	whole := p.serve(t, "w")
+	whole := serve(t, p, "w")
 	feed := func(url string, m market, args ...string) *exec.Cmd {
-		return exec.Command(p.feed, append([]string{"-url", url, "-token-file", m.token, "-register-competitors", "-in-flight", "2"}, args...)...)
+		return exec.Command(p.Tool("feed"), append([]string{"-url", url, "-token-file", m.token, "-register-competitors", "-in-flight", "2"}, args...)...)
 	}
 	reference := write(t, "a.ndjson", content)
 	out, err := feed(whole.url, whole, reference).CombinedOutput()
@@ -205,7 +149,7 @@ func TestKilled(t *testing.T) {
 	want := whole.state(t, products)
 	require.Len(t, refused(t, reference), bad+1)
 
-	cut := p.serve(t, "c")
+	cut := serve(t, p, "c")
 	file := write(t, "a.ndjson", content)
 	g := newGate(t, cut, 3)
 	// Twice: after three batches of six, then after one more.

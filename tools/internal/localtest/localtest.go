@@ -1,0 +1,94 @@
+// Package localtest serves this project with tools/local for the tests of tools that talk to its API.
+package localtest
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/engine"
+	"pricing/shared/store"
+	"pricing/shared/storetest"
+	"pricing/shared/token"
+)
+
+// Project is a copy of what tools/local serves, and tools that were built. A copy, because tools/local keeps its files
+// beside the template, where a `make run` may be at work.
+type Project struct{ dir string }
+
+// New copies the project and builds tools/local and the named tools.
+func New(t *testing.T, tools ...string) Project {
+	t.Helper()
+	root, err := engine.Root()
+	require.NoError(t, err)
+	p := Project{dir: t.TempDir()}
+	for _, folder := range []string{"shared", "functions"} {
+		require.NoError(t, os.CopyFS(filepath.Join(p.dir, folder), os.DirFS(filepath.Join(root, folder))))
+	}
+	for _, name := range []string{"go.mod", "go.sum", "template.yaml"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(p.dir, name), text, 0o600))
+	}
+	args := []string{"build", "-o", p.dir + "/bin/", "./tools/local"}
+	for _, tool := range tools {
+		args = append(args, "./tools/"+tool)
+	}
+	build := exec.Command("go", args...)
+	build.Dir = root
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	return p
+}
+
+// Tool is the path of a tool that was built.
+func (p Project) Tool(name string) string { return filepath.Join(p.dir, "bin", name) }
+
+// API is a served API on a table of its own.
+type API struct{ URL, environment, endpoint string }
+
+// Serve serves the API in an environment whose name begins with name, until the test ends.
+func (p Project) Serve(t *testing.T, name string) API {
+	t.Helper()
+	a := API{environment: name + strconv.FormatInt(time.Now().UnixNano(), 36), endpoint: storetest.Endpoint(t)}
+	cmd := exec.Command(p.Tool("local"), "-addr", "127.0.0.1:0", "-dynamodb", a.endpoint, "-env", a.environment, "-param", "HistoryDays=4000", "-quiet")
+	cmd.Dir = p.dir
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	cmd.Stderr = cmd.Stdout
+	require.NoError(t, cmd.Start())
+	var said []string
+	lines := bufio.NewScanner(out)
+	for a.URL == "" && lines.Scan() {
+		said = append(said, lines.Text())
+		if rest, ok := strings.CutPrefix(lines.Text(), "Serving "); ok {
+			a.URL, _, _ = strings.Cut(rest, " ")
+		}
+	}
+	t.Cleanup(func() {
+		assert.NoError(t, cmd.Process.Signal(os.Interrupt))
+		_, _ = io.Copy(io.Discard, out) // until it ends
+		assert.NoError(t, cmd.Wait())
+	})
+	require.NotEmpty(t, a.URL, said)
+	return a
+}
+
+// Token makes a token that is valid for an hour.
+func (a API) Token(t *testing.T, scopes ...string) string {
+	t.Helper()
+	tok := token.Mint(a.environment)
+	s := store.New(storetest.Client(a.endpoint), store.Options{Table: "pricing-" + a.environment})
+	require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: tok.KeyID, Digest: tok.Digest(), Client: "t", Scopes: scopes,
+		Expires: time.Now().Add(time.Hour), Active: true}))
+	return tok.String()
+}
