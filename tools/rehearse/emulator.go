@@ -153,8 +153,8 @@ func (r *rehearsal) must(ctx context.Context, environment []string, name string,
 }
 
 // refused is a command that has to fail and to say why.
-func (r *rehearsal) refused(ctx context.Context, environment []string, why string, name string, args ...string) error {
-	text, err := r.command(ctx, environment, name, args...)
+func (r *rehearsal) refused(ctx context.Context, why, name string, args ...string) error {
+	text, err := r.command(ctx, nil, name, args...)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

@@ -48,7 +48,7 @@ func (r *rehearsal) story(ctx context.Context) error {
 		add("data "+env, func(ctx context.Context) (string, error) { return r.write(ctx, env) })
 	}
 	add("protected", func(ctx context.Context) (string, error) {
-		return "prod cannot be deleted, its table is to be kept", r.refused(ctx, nil, "TerminationProtection", r.cli(), "cloudformation", "delete-stack", "--stack-name", "pricing-prod")
+		return "prod cannot be deleted, its table is to be kept", r.refused(ctx, "TerminationProtection", r.cli(), "cloudformation", "delete-stack", "--stack-name", "pricing-prod")
 	})
 	add("by hand, with the AWS CLI", r.byHand)
 	if r.sam {
@@ -89,12 +89,12 @@ func (r *rehearsal) story(ctx context.Context) error {
 	})
 	add("deploy 3 prod", func(ctx context.Context) (string, error) { return r.deploy(ctx, "prod", third) })
 	add("smoke 3 prod", func(ctx context.Context) (string, error) {
-		return "fails at: read back", r.refused(ctx, nil, "smoke: read back:", "ops/pipeline/smoke.sh", "prod", bucket, third.commit, r.tokenFile("prod"))
+		return "fails at: read back", r.refused(ctx, "smoke: read back:", "ops/pipeline/smoke.sh", "prod", bucket, third.commit, r.tokenFile("prod"))
 	})
 	add("rollback prod", func(ctx context.Context) (string, error) { return r.rollback(ctx, "prod", second) })
 	add("rollback prod once more", func(ctx context.Context) (string, error) { return r.rollback(ctx, "prod", first) })
 	add("rollback prod no further", func(ctx context.Context) (string, error) {
-		return "refused: none is known to be good", r.refused(ctx, nil, "no commit is known to have been good", "ops/pipeline/rollback.sh", "prod", bucket, r.tokenFile("prod"))
+		return "refused: none is known to be good", r.refused(ctx, "no commit is known to have been good", "ops/pipeline/rollback.sh", "prod", bucket, r.tokenFile("prod"))
 	})
 
 	add("a permission is taken", func(ctx context.Context) (string, error) { return r.permission(ctx, second) })
@@ -350,7 +350,7 @@ func (r *rehearsal) permission(ctx context.Context, v version) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := r.refused(ctx, nil, "REFUSED: an existing permission", "ops/pipeline/changeset.sh", "dev", bucket, commit); err != nil {
+	if err := r.refused(ctx, "REFUSED: an existing permission", "ops/pipeline/changeset.sh", "dev", bucket, commit); err != nil {
 		return "", err
 	}
 	if _, err := r.script(ctx, []string{"ALLOW_CHANGES=ListOffersRole"}, "deploy.sh", "dev", bucket, commit); err != nil {
@@ -383,7 +383,7 @@ func (r *rehearsal) replacedTable(ctx context.Context, v version) (string, error
 		}
 	}
 	if !slices.Contains(names, "Table") {
-		return "", fmt.Errorf("Table is not among %v", names)
+		return "", fmt.Errorf("not refused is Table, but %v", names)
 	}
 	if _, err := r.script(ctx, []string{"ALLOW_CHANGES=" + strings.Join(names, ",")}, "changeset.sh", "dev", bucket, commit); err != nil {
 		return "", err
@@ -397,7 +397,7 @@ func (r *rehearsal) failedUpdate(ctx context.Context, v version) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if err := r.refused(ctx, nil, "is UPDATE_ROLLBACK_COMPLETE", "ops/pipeline/deploy.sh", "dev", bucket, commit); err != nil {
+	if err := r.refused(ctx, "is UPDATE_ROLLBACK_COMPLETE", "ops/pipeline/deploy.sh", "dev", bucket, commit); err != nil {
 		return "", err
 	}
 	if _, err := r.smoke(ctx, "dev", v.commit); err != nil {
@@ -413,7 +413,7 @@ func (r *rehearsal) deleteStack(ctx context.Context, stack string) error {
 	if _, err := r.aws(ctx, "cloudformation", "wait", "stack-delete-complete", "--stack-name", stack); err != nil {
 		return err
 	}
-	return r.refused(ctx, nil, "does not exist", r.cli(), "cloudformation", "describe-stacks", "--stack-name", stack)
+	return r.refused(ctx, "does not exist", r.cli(), "cloudformation", "describe-stacks", "--stack-name", stack)
 }
 
 // teardown deletes both stacks; the tables and what is in them stay.

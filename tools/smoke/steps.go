@@ -143,8 +143,8 @@ func refused(method, path, authorization, body string, status int, code string) 
 			return "", err
 		}
 		if c.emulator {
-			if a.status < http.StatusBadRequest {
-				return "", fmt.Errorf("status %d: it was not refused", a.status)
+			if a.status != status {
+				return "", fmt.Errorf("status %d, not %d: %.300s", a.status, status, a.body)
 			}
 			return fmt.Sprintf("%d, its form is not looked at", a.status), nil
 		}
@@ -187,7 +187,9 @@ func write(ctx context.Context, c *checker) (string, error) {
 		return "", err
 	}
 	switch r.Outcome {
-	case "created", "changed", "unchanged", "duplicate": // duplicate: a first attempt had landed
+	case "created", "changed", "unchanged":
+	case "duplicate": // a first attempt had landed
+	case "late": // a smoke test before had a clock that is ahead of this one
 	default:
 		return "", fmt.Errorf("the outcome is %q", r.Outcome)
 	}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/tools/internal/localtest"
+)
+
+// build is the version of a binary that was built without one.
+const build = "dev"
+
+// smoke runs the command once, without waiting for a service that is busy.
+func smoke(t *testing.T, api, token string, args ...string) (string, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(file, []byte(token+"\n"), 0o600))
+	var stdout, stderr bytes.Buffer
+	err := run(t.Context(), append([]string{"-url", api + "/", "-token-file", file, "-attempts", "1"}, args...), &stdout, &stderr)
+	return stdout.String(), err
+}
+
+// broken serves an API with its answers changed.
+func broken(t *testing.T, api string, change func(*http.Request, *http.Response, string) string) string {
+	t.Helper()
+	target, err := url.Parse(api)
+	require.NoError(t, err)
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.ModifyResponse = func(resp *http.Response) error {
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return err
+		}
+		text := change(resp.Request, resp, string(body))
+		resp.Body, resp.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+		resp.Header.Del("Content-Length")
+		return nil
+	}
+	server := httptest.NewServer(proxy)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	api := localtest.New(t).Serve(t, "s")
+	token := api.Token(t, "ingest", "read")
+
+	t.Run("all is well", func(t *testing.T) {
+		t.Parallel()
+		for range 2 { // what the first wrote is there the second time
+			out, err := smoke(t, api.URL, token, "-commit", build)
+			require.NoError(t, err, out)
+			assert.Equal(t, len(steps), strings.Count(out, "ok  "))
+			for _, s := range steps {
+				assert.Contains(t, out, "ok  "+s.name)
+			}
+			assert.NotContains(t, out, "not proved")
+		}
+	})
+	at := func(method, path string) func(*http.Request) bool {
+		return func(r *http.Request) bool { return r.Method == method && strings.HasPrefix(r.URL.Path, path) }
+	}
+	// replace changes the body where old is found in it.
+	replace := func(match func(*http.Request) bool, old, new string) func(*http.Request, *http.Response, string) string {
+		return func(r *http.Request, _ *http.Response, body string) string {
+			if match(r) {
+				return strings.Replace(body, old, new, 1)
+			}
+			return body
+		}
+	}
+	header := func(match func(*http.Request) bool, name, value string) func(*http.Request, *http.Response, string) string {
+		return func(r *http.Request, resp *http.Response, body string) string {
+			if match(r) {
+				resp.Header.Set(name, value)
+			}
+			return body
+		}
+	}
+	status := func(match func(*http.Request) bool, status int) func(*http.Request, *http.Response, string) string {
+		return func(r *http.Request, resp *http.Response, body string) string {
+			if match(r) {
+				resp.StatusCode = status
+			}
+			return body
+		}
+	}
+	without := func(r *http.Request) bool { return r.Header.Get("Authorization") == "" && !at("GET", "/v1/health")(r) }
+	unknown := func(r *http.Request) bool { return r.Header.Get("Authorization") == "Bearer cpi_nobody" }
+	same := func(_ *http.Request, _ *http.Response, body string) string { return body }
+	tests := map[string]struct {
+		change  func(*http.Request, *http.Response, string) string
+		scopes  string
+		args    []string
+		wantErr string
+	}{
+		"another commit":                   {same, "ingest read", []string{"-commit", "0a1b2c"}, "health: version is dev, not 0a1b2c"},
+		"a service that is ill":            {replace(at("GET", "/v1/health"), `"ok"`, `"ill"`), "ingest read", nil, `health: status is "ill"`},
+		"health fails":                     {status(at("GET", "/v1/health"), 500), "ingest read", nil, "health: status 500, not [200]"},
+		"health leads elsewhere":           {status(at("GET", "/v1/health"), 302), "ingest read", nil, "health: status 302, not [200]"},
+		"health is no JSON":                {replace(at("GET", "/v1/health"), "{", "<"), "ingest read", nil, "health: the answer is no JSON"},
+		"the service is busy":              {status(at("GET", "/v1/health"), 503), "ingest read", nil, "health: after 1 attempts: GET /v1/health answered 503"},
+		"anyone may read":                  {status(without, 200), "ingest read", nil, "no token: status 200, not [401]"},
+		"a gateway's default answer":       {header(without, "Content-Type", "application/json"), "ingest read", nil, `no token: Content-Type is "application/json"`},
+		"another problem":                  {replace(unknown, "unauthorized", "forbidden"), "ingest read", nil, `unknown token: the problem is "urn:problem-type:pricing:forbidden", not unauthorized`},
+		"another status in the problem":    {replace(unknown, `401`, `403`), "ingest read", nil, "unknown token: the problem has status 403"},
+		"a token that may change too much": {same, "ingest read catalog", nil, "wrong scope: status 422, not [403]"},
+		"a token that may not write":       {same, "read", nil, "bad body: status 403, not [400]"},
+		"a token that may not read":        {same, "ingest", nil, "read back: status 403, not [200]"},
+		"an answer without its id":         {header(at("POST", "/v1/observations"), "X-Request-Id", ""), "ingest read", nil, "bad body: x-request-id or x-correlation-id is missing"},
+		"a route too many":                 {status(at("GET", "/v1/nothing-here"), 404), "ingest read", nil, "unknown route: status 404, not [403]"},
+		"a write refused":                  {status(created, 500), "ingest read", nil, "write: status 500, not [201 200]"},
+		"an unknown outcome":               {replace(at("POST", "/v1/observations"), `"outcome":"`, `"outcome":"un`), "ingest read", nil, `write: the outcome is "un`},
+		"a write that is not idempotent":   {replace(at("POST", "/v1/observations"), `"duplicate"`, `"late"`), "ingest read", nil, `the same write again: the outcome is "late"`},
+		"a write that is not there":        {replace(at("GET", "/v1/products/"), `"self-check"`, `"other"`), "ingest read", nil, "read back: the offer observed at"},
+		"a read that fails":                {status(at("GET", "/v1/products/"), 502), "ingest read", nil, "read back: status 502, not [200]"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			args := tt.args
+			if args == nil {
+				args = []string{"-commit", build}
+			}
+			out, err := smoke(t, broken(t, api.URL, tt.change), api.Token(t, strings.Fields(tt.scopes)...), args...)
+			require.ErrorContains(t, err, tt.wantErr)
+			step, _, _ := strings.Cut(tt.wantErr, ":")
+			assert.NotContains(t, out, "ok  "+step)
+		})
+	}
+
+	t.Run("a clock that is behind", func(t *testing.T) {
+		t.Parallel()
+		late := replace(at("POST", "/v1/observations"), `"outcome":"`, `"outcome":"late","was":"`)
+		once := func(r *http.Request, resp *http.Response, body string) string {
+			if strings.Contains(body, `"duplicate"`) {
+				return body
+			}
+			return late(r, resp, body)
+		}
+		out, err := smoke(t, broken(t, api.URL, once), token, "-commit", build)
+		require.NoError(t, err)
+		assert.Contains(t, out, "late ")
+	})
+
+	// An emulator refuses as the gateway does, in another form.
+	plain := func(r *http.Request, resp *http.Response, body string) string {
+		if resp.StatusCode >= 400 {
+			resp.Header.Set("Content-Type", "application/json")
+			return `{"message":"no"}`
+		}
+		return body
+	}
+	t.Run("an emulator", func(t *testing.T) {
+		t.Parallel()
+		out, err := smoke(t, broken(t, api.URL, plain), token, "-commit", build, "-emulator")
+		require.NoError(t, err)
+		assert.Contains(t, out, "not proved on an emulator: the gateway's own answer for no token, unknown token, wrong scope, bad body, unknown route\n")
+	})
+	t.Run("an emulator that refuses nothing", func(t *testing.T) {
+		t.Parallel()
+		_, err := smoke(t, broken(t, api.URL, status(unknown, 200)), token, "-commit", build, "-emulator")
+		require.ErrorContains(t, err, "unknown token: status 200, not 401")
+	})
+}
+
+// created matches the writes, not the bad body.
+func created(r *http.Request) bool { return r.Method == http.MethodPost && r.ContentLength > 50 }
+
+func TestRun_SaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"-url and -token-file are needed": {"-url", "http://127.0.0.1:9"},
+		"read the token":                  {"-url", "http://127.0.0.1:9", "-token-file", filepath.Join(t.TempDir(), "none")},
+		"help requested":                  {"-nothing"},
+	} {
+		var stdout, stderr bytes.Buffer
+		require.ErrorContains(t, run(t.Context(), args, &stdout, &stderr), want)
+		assert.Empty(t, stdout.String())
+	}
+}
