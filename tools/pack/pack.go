@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -77,6 +78,9 @@ func (p *packer) pack(ctx context.Context, t *template, arch string) error {
 	for _, f := range t.functions {
 		one, two := filepath.Join(first, f.name), filepath.Join(second, f.name)
 		binary, err := os.ReadFile(one)
+		if errors.Is(err, fs.ErrNotExist) { // go build passes over it
+			return fmt.Errorf("%s is no program: its package is not main", f.folder)
+		}
 		if err != nil {
 			return fmt.Errorf("read what was built: %w", err)
 		}
