@@ -168,7 +168,7 @@ func TestAccount_Execution(t *testing.T) {
 	source, err := os.ReadFile("../../template.yaml")
 	require.NoError(t, err)
 	type request struct {
-		Source     string            `json:"template"`
+		Source     string            `json:"source"`
 		Parameters map[string]string `json:"parameters"`
 	}
 	var requests []request
