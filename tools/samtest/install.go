@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"pricing/tools/internal/process"
 )
 
 // cannot says why the test cannot run on this machine, "" when it must.
@@ -35,7 +37,7 @@ func needDocker(ctx context.Context, out io.Writer) error {
 	}
 	_, _ = fmt.Fprintln(out, "installing docker.io")
 	for _, args := range [][]string{{"-qq", "update"}, {"-qq", "install", "-y", "--no-install-recommends", "docker.io"}} {
-		cmd := command(ctx, "apt-get", args...)
+		cmd := process.Command(ctx, "apt-get", args...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		if text, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("apt-get %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(string(text)))

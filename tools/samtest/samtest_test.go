@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -154,25 +153,4 @@ func TestLock(t *testing.T) {
 	unlock, err = lock(gone, &out)
 	require.NoError(t, err)
 	unlock()
-}
-
-func TestChild(t *testing.T) {
-	t.Parallel()
-	never := func(context.Context) error { return errors.New("not yet") }
-	c, err := startChild(t.TempDir(), exec.Command("sh", "-c", "echo why; exit 3"))
-	require.NoError(t, err)
-	require.ErrorContains(t, c.ready(t.Context(), never), "ended by itself: why")
-	c.stop() // harms nothing
-
-	c, err = startChild(t.TempDir(), exec.Command("sleep", "1000"))
-	require.NoError(t, err)
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	require.ErrorIs(t, c.ready(gone, never), context.Canceled)
-	require.NoError(t, c.ready(t.Context(), func(context.Context) error { return nil }))
-	c.stop()
-	assert.NotNil(t, c.cmd.ProcessState, "it has ended")
-
-	_, err = startChild(t.TempDir(), exec.Command("/no/such/program"))
-	require.ErrorContains(t, err, "start /no/such/program")
 }

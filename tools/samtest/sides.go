@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pricing/tools/internal/process"
 )
 
 // region is the one that SAM local tells functions and that ours does not look at.
@@ -114,14 +116,14 @@ func environment(more ...string) []string {
 
 // compile makes tools/local and tools/token.
 func (t *test) compile(ctx context.Context) error {
-	if text, err := command(ctx, "go", "build", "-o", t.dir, "./tools/local", "./tools/token").CombinedOutput(); err != nil {
+	if text, err := process.Command(ctx, "go", "build", "-o", t.dir, "./tools/local", "./tools/token").CombinedOutput(); err != nil {
 		return fmt.Errorf("compile tools/local and tools/token: %w: %s", err, text)
 	}
 	return nil
 }
 
 func (t *test) token(ctx context.Context, args ...string) (string, error) {
-	cmd := command(ctx, filepath.Join(t.dir, "token"), args...)
+	cmd := process.Command(ctx, filepath.Join(t.dir, "token"), args...)
 	cmd.Env = environment("AWS_REGION="+region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_ENDPOINT_URL_DYNAMODB="+t.endpoint)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -159,12 +161,12 @@ func (t *test) startLocal(ctx context.Context) (s *side, start, cold time.Durati
 		cmd := exec.Command(filepath.Join(t.dir, "local"), args...)
 		cmd.Dir, cmd.Env = t.root, environment()
 		begin := time.Now()
-		c, err := startChild(t.dir, cmd)
+		c, err := process.Start(t.dir, cmd)
 		if err != nil {
 			return nil, 0, 0, err
 		}
-		s.stop = c.stop
-		if err := c.ready(ctx, s.answers); err != nil {
+		s.stop = c.Stop
+		if err := c.Ready(ctx, s.answers); err != nil {
 			s.stop()
 			return nil, 0, 0, err
 		}
@@ -195,15 +197,15 @@ func (t *test) startSAM(ctx context.Context, args ...string) (*side, time.Durati
 	}
 	cmd := t.sam(context.Background(), append(append([]string{"local", "start-api", "--port", port}, all...), args...)...) // its stop ends it
 	begin := time.Now()
-	c, err := startChild(t.dir, cmd)
+	c, err := process.Start(t.dir, cmd)
 	if err != nil {
 		return nil, 0, err
 	}
 	s.stop = func() {
-		c.stop()
-		t.docker.remember(c.output())
+		c.Stop()
+		t.docker.remember(c.Output())
 	}
-	if err := c.ready(ctx, s.answers); err != nil {
+	if err := c.Ready(ctx, s.answers); err != nil {
 		s.stop()
 		return nil, 0, err
 	}
@@ -233,7 +235,7 @@ func (t *test) overrides() []string {
 
 // sam runs the SAM CLI offline.
 func (t *test) sam(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := command(ctx, t.python, append([]string{"-m", "samcli"}, args...)...)
+	cmd := process.Command(ctx, t.python, append([]string{"-m", "samcli"}, args...)...)
 	cmd.Dir = t.root
 	cmd.Env = environment("DOCKER_HOST=unix://"+t.docker.socket, "SAM_CLI_TELEMETRY=0", "__SAM_CLI_APP_DIR="+t.dir, "AWS_DEFAULT_REGION="+region,
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "NO_PROXY=127.0.0.1,localhost",

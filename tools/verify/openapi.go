@@ -114,3 +114,11 @@ func leaves(e *jsonschema.ValidationError) []string {
 	}
 	return faults
 }
+
+func at(v any, keys ...string) any {
+	for _, key := range keys {
+		m, _ := v.(map[string]any)
+		v = m[key]
+	}
+	return v
+}

@@ -1,76 +1,19 @@
 package main
 
 import (
-	"fmt"
-	"os"
-	"strings"
-
-	"github.com/BurntSushi/toml"
-
+	"pricing/tools/internal/samconfig"
 	"pricing/tools/verify/rules"
 )
 
 // readEnvironments reads each environment's parameter values and stack from a samconfig.toml.
 func readEnvironments(path string) (map[string]rules.Environment, error) {
-	text, err := os.ReadFile(path)
+	read, err := samconfig.Read(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the environments: %w", err)
-	}
-	tables := map[string]any{} // one table per environment, beside the file's version
-	if err := toml.Unmarshal(text, &tables); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	environments := map[string]rules.Environment{}
-	for name, table := range tables {
-		deploy, ok := at(table, "deploy", "parameters").(map[string]any)
-		if !ok {
-			continue
-		}
-		values, err := readOverrides(deploy["parameter_overrides"])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %s.deploy.parameters.parameter_overrides: %w", path, name, err)
-		}
-		stack, _ := deploy["stack_name"].(string)
-		environments[name] = rules.Environment{Stack: stack, Parameters: values}
-	}
-	if len(environments) == 0 {
-		return nil, fmt.Errorf("%s: no environment has deploy.parameters", path)
+	for name, e := range read {
+		environments[name] = rules.Environment{Stack: e.Stack, Parameters: e.Parameters}
 	}
 	return environments, nil
-}
-
-func at(v any, keys ...string) any {
-	for _, key := range keys {
-		m, _ := v.(map[string]any)
-		v = m[key]
-	}
-	return v
-}
-
-// readOverrides reads "A=1 B=2" or ["A=1", "B=2"].
-func readOverrides(v any) (map[string]string, error) {
-	var fields []string
-	switch v := v.(type) {
-	case nil:
-	case string:
-		fields = strings.Fields(v)
-	case []any:
-		for _, field := range v {
-			fields = append(fields, fmt.Sprint(field))
-		}
-	default:
-		return nil, fmt.Errorf("neither text nor a list: %v", v)
-	}
-	values := map[string]string{}
-	for _, field := range fields {
-		name, value, ok := strings.Cut(field, "=")
-		if !ok || strings.ContainsAny(field, `"'`) || strings.Contains(field, "ParameterKey=") {
-			return nil, fmt.Errorf("%s: write Name=value without quotes; a value with spaces needs the list form", field)
-		}
-		if _, ok := values[name]; ok {
-			return nil, fmt.Errorf("%s is set twice", name)
-		}
-		values[name] = value
-	}
-	return values, nil
 }

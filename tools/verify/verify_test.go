@@ -43,7 +43,7 @@ func TestRun(t *testing.T) {
 						"the import fails or every call answers 500; write arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}:live/invocations (lambda-uri)",
 				}},
 				// The condition is false here, so it is the second branch that counts.
-				{"{description: 'Alive.'}", "!If [HasAlarmTopic, {description: 'Alive.'}, {}]", []string{
+				{"{description: 'Alive.'}", "!If [HasAlarmEndpoint, {description: 'Alive.'}, {}]", []string{
 					"Resources.Api.Properties.DefinitionBody.paths./v1/health.get.responses.200: 'description' is a required property (openapi-spec-validator)",
 					"Resources.Api.Properties.DefinitionBody: invalid paths: invalid path /v1/health: invalid operation GET: a short description of the response is required (kin-openapi)",
 				}},
@@ -91,17 +91,22 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestRun_Good: neither this project's template nor one that has nothing to do with it has a mistake.
+// TestRun_Good: neither this project's template nor one that has nothing to do with it has a mistake. The first is looked
+// at without its code, which the tests of package code hold it against.
 func TestRun_Good(t *testing.T) {
 	t.Parallel()
 	needPython(t)
-	for template, log := range map[string]string{"../../template.yaml": "", parcels: noCode} {
-		t.Run(template, func(t *testing.T) {
+	for _, folder := range []string{"../..", filepath.Dir(parcels)} {
+		t.Run(folder, func(t *testing.T) {
 			t.Parallel()
+			template, err := os.ReadFile(filepath.Join(folder, "template.yaml"))
+			require.NoError(t, err)
+			samconfig, err := os.ReadFile(filepath.Join(folder, "samconfig.toml"))
+			require.NoError(t, err)
 			var stdout, stderr bytes.Buffer
-			assert.Zero(t, run(t.Context(), []string{template}, &stdout, &stderr))
+			assert.Zero(t, run(t.Context(), []string{write(t, string(template), string(samconfig))}, &stdout, &stderr))
 			assert.Empty(t, stdout.String())
-			assert.Equal(t, log, stderr.String())
+			assert.Equal(t, noCode, stderr.String())
 		})
 	}
 }
@@ -138,36 +143,6 @@ func TestRun_usage(t *testing.T) {
 			assert.Equal(t, 2, run(t.Context(), tt.args, &stdout, &stderr))
 			assert.Contains(t, stderr.String(), tt.want)
 			assert.Empty(t, stdout.String())
-		})
-	}
-}
-
-func TestReadOverrides(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
-		give    any
-		want    map[string]string
-		wantErr string
-	}{
-		"none":          {nil, map[string]string{}, ""},
-		"text":          {"A=1  B= C=x=y", map[string]string{"A": "1", "B": "", "C": "x=y"}, ""},
-		"list":          {[]any{"A=1 2", "B=3"}, map[string]string{"A": "1 2", "B": "3"}, ""},
-		"no value":      {"A", nil, "A: write Name=value"},
-		"quotes":        {`A="1`, nil, "without quotes"},
-		"the long form": {"ParameterKey=A,ParameterValue=1", nil, "write Name=value"},
-		"twice":         {"A=1 A=2", nil, "A is set twice"},
-		"a number":      {7, nil, "neither text nor a list: 7"},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got, err := readOverrides(tt.give)
-			if tt.wantErr != "" {
-				require.ErrorContains(t, err, tt.wantErr)
-				return
-			}
-			require.NoError(t, err)
-			assert.Equal(t, tt.want, got)
 		})
 	}
 }

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Asks CloudFormation what deploying a commit to an environment would change, and refuses what nobody should do by accident:
+#
+#   changeset.sh ENV BUCKET COMMIT
+#
+# .build/changeset-ENV.json is the change set, for people to read and for deploy.sh to execute. ALLOW_CHANGES names logical
+# ids that may change all the same (see tools/guard, to which GUARD_FLAGS go); PARAMETERS replace some of samconfig.toml
+# (NAME=VALUE, one a line); CFN_ROLE_ARN is the role that CloudFormation takes to make the changes.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/common.sh"
+(($# == 3)) || usage
+env=$1 bucket=$2 commit=$3
+file=.build/changeset-$env.json
+rm -f "$file"
+choose
+
+template=template.yaml # of arm64, the default
+[[ $(parameters -value Architecture "$env") != x86_64 ]] || template="template-x86_64.yaml"
+aws s3 cp --only-show-errors "s3://$bucket/$commit/$template" "$work/template.yaml"
+
+if ! aws cloudformation describe-stacks --stack-name "$stack" --output json >"$work/stack.json" 2>"$work/told"; then
+  grep -q 'does not exist' "$work/told" || fail "$(<"$work/told")"
+  : >"$work/stack.json"
+fi
+status=$(member StackStatus "$work/stack.json")
+previous=()
+case $status in
+'' | REVIEW_IN_PROGRESS) type=CREATE ;;
+*_IN_PROGRESS) fail "$stack is $status: wait until that has ended" ;;
+ROLLBACK_COMPLETE | ROLLBACK_FAILED | DELETE_FAILED)
+  fail "$stack is $status and cannot be updated: look at its events, then \`aws cloudformation delete-stack --stack-name $stack\`"
+  ;;
+*) type=UPDATE previous=(-template "$work/template.yaml" -previous "$work/stack.json") ;;
+esac
+
+umask 077 # there may be secrets among them
+values=$(mktemp)
+trap 'rm -f "$values"' EXIT
+parameters "${previous[@]}" "$env" >"$values"
+
+region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region)}}
+# A path, not the bucket's own host: every endpoint understands it, and the template is too long to be sent along. No stack
+# tags: a commit in one would touch every resource each time.
+id=$(aws cloudformation create-change-set --stack-name "$stack" --change-set-type "$type" \
+  --change-set-name "commit-${commit:0:12}-$(date +%s)" --description "commit $commit" \
+  --template-url "https://s3.$region.amazonaws.com/$bucket/$commit/$template" --parameters "file://$values" \
+  --capabilities CAPABILITY_IAM ${CFN_ROLE_ARN:+--role-arn "$CFN_ROLE_ARN"} --query Id --output text)
+while
+  aws cloudformation describe-change-set --change-set-name "$id" --output json >"$file"
+  [[ $(member Status "$file") =~ ^CREATE_(PENDING|IN_PROGRESS)$ ]]
+do sleep 1; done
+
+# shellcheck disable=SC2086 # GUARD_FLAGS are words
+if go run ./tools/guard ${GUARD_FLAGS:-} "$file"; then
+  [[ $(member Status "$file") == CREATE_COMPLETE ]] || aws cloudformation delete-change-set --change-set-name "$id" # empty
+else
+  aws cloudformation delete-change-set --change-set-name "$id" # so that nobody executes it
+  exit 1
+fi

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Builds every function and puts what is deployed into the bucket, once for all environments:
+#
+#   package.sh BUCKET [COMMIT]
+#
+# functions/<name>/<sha256>.zip is there already when the function has not changed. <COMMIT>/ has the template, the manifest
+# and samconfig.toml; it is never overwritten with something else. COMMIT is git's HEAD if not given. PACK_FLAGS go to
+# tools/pack.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/common.sh"
+(($# == 1 || $# == 2)) || usage
+bucket=$1
+
+rm -rf .build/release
+# shellcheck disable=SC2086 # PACK_FLAGS are words
+go run ./tools/pack -out .build -bucket "$bucket" ${2:+-commit "$2"} ${PACK_FLAGS:-}
+commit=$(member commit .build/manifest.json)
+cp .build/manifest.json samconfig.toml .build/release/
+
+before=$(recall "$commit/manifest.json")
+[[ -z $before || $before == "$(<.build/manifest.json)" ]] ||
+  fail "s3://$bucket/$commit/ holds another build of this commit. What was deployed must stay: use another COMMIT"
+
+mapfile -t zips < <(sed -n 's/^ *"zip": "\(.*\)",$/\1/p' .build/manifest.json)
+chosen=()
+for zip in "${zips[@]}"; do # and the SBOM beside it
+  chosen+=(--include "${zip#functions/}" --include "$(sed 's|^functions/||; s|zip$|cdx.json|' <<<"$zip")")
+done
+# The name says the content, so a file of this name needs no comparison of times.
+uploaded=$(aws s3 sync .build/functions "s3://$bucket/functions" --no-progress --size-only --exclude '*' "${chosen[@]}")
+for zip in "${zips[@]}"; do
+  if [[ $uploaded == *"$zip"* ]]; then echo "uploaded  $zip"; else echo "was there $zip"; fi
+done
+aws s3 cp --recursive --only-show-errors .build/release "s3://$bucket/$commit"
+echo "packaged $commit in s3://$bucket"

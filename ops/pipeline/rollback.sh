@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Brings an environment back to the last commit that was good, and sees that it is:
+#
+#   rollback.sh ENV BUCKET TOKEN_FILE [COMMIT]
+#
+# That is deployed/ENV/good, or the one before if the good one is what runs now and somebody found it bad all the same.
+# COMMIT names another. All comes from the bucket, nothing from a job before. Data is never rolled back. Permissions may
+# return to what they were; the table is guarded as ever.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/common.sh"
+(($# == 3 || $# == 4)) || usage
+env=$1 bucket=$2 token=$3 commit=${4:-}
+
+current=$(recall "deployed/$env/current")
+good=$(recall "deployed/$env/good")
+if [[ -z $commit ]]; then
+  commit=$good
+  [[ $good != "$current" ]] || commit=$(recall "deployed/$env/before")
+  [[ -n $commit ]] || fail "no commit is known to have been good in $env before ${current:-the first}: name a COMMIT"
+fi
+echo "rolling $env back from ${current:-an unknown commit} to $commit"
+export GUARD_FLAGS="-rollback ${GUARD_FLAGS:-}"
+ops/pipeline/deploy.sh "$env" "$bucket" "$commit"
+ops/pipeline/smoke.sh "$env" "$bucket" "$commit" "$token"
+[[ $commit == "$good" ]] || aws s3 rm --only-show-errors "s3://$bucket/deployed/$env/before" # that is the bad one now

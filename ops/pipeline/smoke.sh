@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Asks the deployed API whether it is this commit and does what it must:
+#
+#   smoke.sh ENV BUCKET COMMIT TOKEN_FILE
+#
+# If so, COMMIT is remembered in the bucket as deployed/ENV/good, where rollback.sh finds it, and the one before as
+# deployed/ENV/before. SMOKE_URL replaces the stack's ApiUrl, with {ApiId} and {env} in it filled in; SMOKE_FLAGS go to tools/smoke.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/common.sh"
+(($# == 4)) || usage
+env=$1 bucket=$2 commit=$3 token=$4
+choose
+
+output() { aws cloudformation describe-stacks --stack-name "$stack" --query "Stacks[0].Outputs[?OutputKey==\`$1\`].OutputValue" --output text; }
+
+url=${SMOKE_URL:-$(output ApiUrl)}
+[[ $url != *'{ApiId}'* ]] || url=${url//'{ApiId}'/$(output ApiId)}
+url=${url//'{env}'/$env}
+# shellcheck disable=SC2086 # SMOKE_FLAGS are words
+go run ./tools/smoke -url "$url" -token-file "$token" -commit "$commit" ${SMOKE_FLAGS:-}
+
+before=$(recall "deployed/$env/good")
+if [[ $before != "$commit" ]]; then
+  [[ -z $before ]] || remember "deployed/$env/before" "$before"
+  remember "deployed/$env/good" "$commit"
+fi

@@ -1,0 +1,75 @@
+// Package samconfig reads the environments of a samconfig.toml: what `sam deploy --config-env NAME` would deploy.
+package samconfig
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// Environment is one table of the file.
+type Environment struct {
+	Stack      string            // stack_name
+	Parameters map[string]string // parameter_overrides: the template's parameters that are not left to their defaults
+}
+
+// Read reads all environments of a file, by name; at least one.
+func Read(path string) (map[string]Environment, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the environments: %w", err)
+	}
+	tables := map[string]any{} // one table per environment, beside the file's version
+	if err := toml.Unmarshal(text, &tables); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	environments := map[string]Environment{}
+	for name, table := range tables {
+		table, _ := table.(map[string]any)
+		action, _ := table["deploy"].(map[string]any)
+		deploy, ok := action["parameters"].(map[string]any)
+		if !ok {
+			continue
+		}
+		values, err := readOverrides(deploy["parameter_overrides"])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s.deploy.parameters.parameter_overrides: %w", path, name, err)
+		}
+		stack, _ := deploy["stack_name"].(string)
+		environments[name] = Environment{Stack: stack, Parameters: values}
+	}
+	if len(environments) == 0 {
+		return nil, fmt.Errorf("%s: no environment has deploy.parameters", path)
+	}
+	return environments, nil
+}
+
+// readOverrides reads "A=1 B=2" or ["A=1", "B=2"].
+func readOverrides(v any) (map[string]string, error) {
+	var fields []string
+	switch v := v.(type) {
+	case nil:
+	case string:
+		fields = strings.Fields(v)
+	case []any:
+		for _, field := range v {
+			fields = append(fields, fmt.Sprint(field))
+		}
+	default:
+		return nil, fmt.Errorf("neither text nor a list: %v", v)
+	}
+	values := map[string]string{}
+	for _, field := range fields {
+		name, value, ok := strings.Cut(field, "=")
+		if !ok || strings.ContainsAny(field, `"'`) || strings.Contains(field, "ParameterKey=") {
+			return nil, fmt.Errorf("%s: write Name=value without quotes; a value with spaces needs the list form", field)
+		}
+		if _, ok := values[name]; ok {
+			return nil, fmt.Errorf("%s is set twice", name)
+		}
+		values[name] = value
+	}
+	return values, nil
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const config = `version = 0.1
+[dev.deploy.parameters]
+stack_name = "shop-dev"
+parameter_overrides = "DeployEnv=dev Rate=50"
+[bare.deploy.parameters]
+`
+
+const template = `Parameters:
+  DeployEnv: {Type: String}
+  Password: {Type: String, NoEcho: true, Default: none}
+  Pin: {Type: String, NoEcho: true, Default: none}
+  Rate: {Type: Number, Default: 1}
+  Size: {Type: Number, Default: 1}
+Resources:
+  A: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref DeployEnv}}
+`
+
+const stack = `{"Stacks":[{"StackName":"shop-dev","Parameters":[
+  {"ParameterKey":"Password","ParameterValue":"****"},{"ParameterKey":"Size","ParameterValue":"7"},{"ParameterKey":"Gone","ParameterValue":"x"}]}]}`
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"samconfig.toml": config, "template.yaml": template, "stack.json": stack} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	secrets := []string{"-template", filepath.Join(dir, "template.yaml"), "-previous", filepath.Join(dir, "stack.json")}
+	tests := map[string]struct {
+		args          []string
+		want, wantErr string
+	}{
+		"samconfig's": {[]string{"dev"}, `[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},{"ParameterKey":"Rate","ParameterValue":"50"}]`, ""},
+		"none":        {[]string{"bare"}, `[]`, ""},
+		"in their stead": {[]string{"dev", "Rate=", "Size=a=b c"},
+			`[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},{"ParameterKey":"Rate","ParameterValue":""},{"ParameterKey":"Size","ParameterValue":"a=b c"}]`, ""},
+		"secrets stay, other values of the stack do not": {append(secrets, "dev"),
+			`[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},{"ParameterKey":"Rate","ParameterValue":"50"},{"ParameterKey":"Password","UsePreviousValue":true}]`, ""},
+		"a new secret": {append(secrets, "bare", "Password=x"), `[{"ParameterKey":"Password","ParameterValue":"x"}]`, ""},
+
+		"no environment":      {nil, "", "name an environment"},
+		"unknown environment": {[]string{"prod"}, "", `has no environment "prod", but bare, dev`},
+		"no value":            {[]string{"dev", "Rate"}, "", `"Rate" is not NAME=VALUE`},
+		"no stack":            {[]string{"-stack", "bare"}, "", "bare.deploy.parameters.stack_name is missing"},
+		"no template":         {[]string{"-template", "none.yaml", "-previous", "none.json", "dev"}, "", "read the template"},
+		"no description":      {[]string{secrets[0], secrets[1], "-previous", "none.json", "dev"}, "", "read the stack's description"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr bytes.Buffer
+			err := run(append([]string{"-config", filepath.Join(dir, "samconfig.toml")}, tt.args...), &stdout, &stderr)
+			if tt.wantErr != "" {
+				require.ErrorContains(t, err, tt.wantErr)
+				return
+			}
+			require.NoError(t, err)
+			assert.JSONEq(t, tt.want, stdout.String())
+		})
+	}
+	for want, args := range map[string][]string{"shop-dev\n": {"-stack", "dev"}, "50\n": {"-value", "Rate", "dev"}, "\n": {"-value", "Size", "dev"}, "9\n": {"-value", "Rate", "dev", "Rate=9"}} {
+		var stdout bytes.Buffer
+		require.NoError(t, run(append([]string{"-config", filepath.Join(dir, "samconfig.toml")}, args...), &stdout, &stdout))
+		assert.Equal(t, want, stdout.String())
+	}
+}
