@@ -391,6 +391,11 @@ var ruleFaults = map[string][]fault{
 	}}, {"Action: dynamodb:Query", "NotAction: [dynamodb:Query, dynamodb:Scan]", []string{
 		"Resources.RegisterRole.Properties.Policies.0.PolicyDocument.Statement.1.NotAction: everything but dynamodb:Query and dynamodb:Scan is allowed (iam-action)",
 	}}},
+	"managed-policy": {{"        - DynamoDBReadPolicy: {TableName: !Ref Parcels}\n", "        - AdministratorAccess\n", []string{
+		"Resources.TrackFunctionRole.Properties.ManagedPolicyArns.1: TrackFunction may do what arn:aws:iam::aws:policy/AdministratorAccess allows (managed-policy)",
+	}}, {"  RegisterRole:\n    Type: AWS::IAM::Role\n    Properties:\n", "  RegisterRole:\n    Type: AWS::IAM::Role\n    Properties:\n      ManagedPolicyArns: [!Sub 'arn:${AWS::Partition}:iam::aws:policy/AmazonDynamoDBFullAccess', !Sub 'arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole']\n", []string{
+		"Resources.RegisterRole.Properties.ManagedPolicyArns.0: RegisterFunction may do what arn:${AWS::Partition}:iam::aws:policy/AmazonDynamoDBFullAccess allows (managed-policy)",
+	}}},
 	"shared-role": {
 		{"      CodeUri: check/\n", "      CodeUri: check/\n      Role: !GetAtt RegisterRole.Arn\n", []string{
 			"Resources.RegisterFunction.Properties.Role: CheckFunction and RegisterFunction share ${RegisterRole.Arn} (shared-role)",

@@ -28,6 +28,7 @@ Resources:
     Type: AWS::Serverless::Api
     Properties:
       StageName: x
+      CacheClusterEnabled: true
       MethodSettings: [{HttpMethod: "*", ResourcePath: "/*", ThrottlingRateLimit: !Ref Rate, ThrottlingBurstLimit: "7"}]
       BinaryMediaTypes: [image~1png]
       DefinitionBody:
@@ -61,7 +62,10 @@ func TestParse_API(t *testing.T) {
 	assert.True(t, f.Scheduled)
 	assert.True(t, f.Tracing)
 	assert.Equal(t, samtemplate.Logging{Format: "JSON", Level: "INFO", Group: "/aws/lambda/F"}, f.Logging)
-	assert.Equal(t, []string{"Resources.F.Properties.Events.Queue: events of type SQS are not delivered here"}, tmpl.Notes)
+	assert.Equal(t, []string{
+		"Resources.F.Properties.Events.Queue: events of type SQS are not delivered here",
+		"Resources.A.Properties.CacheClusterEnabled: has no effect here",
+	}, tmpl.Notes)
 }
 
 // TestParse_GlobalsAreMerged: maps by key, lists one after the other, as SAM does.
