@@ -168,7 +168,7 @@ func TestAccount_Execution(t *testing.T) {
 	source, err := os.ReadFile("../../template.yaml")
 	require.NoError(t, err)
 	type request struct {
-		Source     string            `json:"source"`
+		Source     string            `json:"template"`
 		Parameters map[string]string `json:"parameters"`
 	}
 	var requests []request

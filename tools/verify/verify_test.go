@@ -43,7 +43,7 @@ func TestRun(t *testing.T) {
 						"the import fails or every call answers 500; write arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}:live/invocations (lambda-uri)",
 				}},
 				// The condition is false here, so it is the second branch that counts.
-				{"{description: 'Alive.'}", "!If [HasAlarmTopic, {description: 'Alive.'}, {}]", []string{
+				{"{description: 'Alive.'}", "!If [HasAlarmEndpoint, {description: 'Alive.'}, {}]", []string{
 					"Resources.Api.Properties.DefinitionBody.paths./v1/health.get.responses.200: 'description' is a required property (openapi-spec-validator)",
 					"Resources.Api.Properties.DefinitionBody: invalid paths: invalid path /v1/health: invalid operation GET: a short description of the response is required (kin-openapi)",
 				}},
