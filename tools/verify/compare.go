@@ -84,10 +84,6 @@ func differ(a, b map[string]string) []string {
 
 // differences transforms a template for two sets of values and compares the results.
 func differences(ctx context.Context, python, root string, text []byte, values map[string]map[string]string, a, b string) ([]rules.Difference, error) {
-	type request struct {
-		Source     string            `json:"template"`
-		Parameters map[string]string `json:"parameters"`
-	}
 	var transformed []json.RawMessage
 	if err := callPython(ctx, python, root, []request{{string(text), values[a]}, {string(text), values[b]}}, &transformed); err != nil {
 		return nil, err

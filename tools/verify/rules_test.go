@@ -870,10 +870,6 @@ func transformAll(t *testing.T, all []deployable) []map[string]rules.Environment
 	require.NoError(t, err)
 	python, err := installPython(t.Context(), root, os.Stderr)
 	require.NoError(t, err)
-	type request struct {
-		Template   any               `json:"source"`
-		Parameters map[string]string `json:"parameters"`
-	}
 	got := make([]map[string]rules.Environment, len(all))
 	workers := min(2, len(all))
 	share := func(worker int) error {
