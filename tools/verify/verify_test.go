@@ -147,6 +147,18 @@ func TestRun_usage(t *testing.T) {
 	}
 }
 
+// TestCheckOpenAPI_Greedy: kin-openapi must see AWS's {key+} as the parameter key, and still miss one that is not declared.
+func TestCheckOpenAPI_Greedy(t *testing.T) {
+	t.Parallel()
+	body := func(parameter string) []byte {
+		return []byte(`{"openapi": "3.0.1", "info": {"title": "x", "version": "1"}, "paths": {"/labels/{key+}": {"get": {
+			"parameters": [{"name": "` + parameter + `", "in": "path", "required": true, "schema": {"type": "string"}}],
+			"responses": {"200": {"description": "x"}}}}}}`)
+	}
+	assert.Empty(t, checkOpenAPI(t.Context(), body("key")))
+	assert.NotEmpty(t, checkOpenAPI(t.Context(), body("other")))
+}
+
 func TestSource_tidy(t *testing.T) {
 	t.Parallel()
 	s, err := readSource(write(t, "Resources:\n  Api:\n    Properties:\n      DefinitionBody:\n        servers: [{}, {url: x}]\n", ""))

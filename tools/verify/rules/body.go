@@ -214,8 +214,9 @@ func bodyRules() []Rule {
 						if kind == "token" {
 							form = tokenSource
 						}
-						uncached := kind == "request" && source == nil && text(au.fields["authorizerResultTtlInSeconds"]) == "0"
-						if (kind == "token" || kind == "request") && !uncached && !form.MatchString(text(source)) {
+						// A token's default is the header that the scheme names; a request needs none without a cache.
+						none := source == nil && (kind == "token" || text(au.fields["authorizerResultTtlInSeconds"]) == "0")
+						if (kind == "token" || kind == "request") && !none && !form.MatchString(text(source)) {
 							report(below(au.at, "identitySource"), "the identity source of a %s authorizer is %q", kind, text(source))
 						}
 					}
