@@ -67,15 +67,15 @@ func (p *packer) pack(ctx context.Context, t *template, arch string) error {
 	if p.cold {
 		cache = filepath.Join(second, "cache")
 	}
+	if err := p.build(ctx, p.root, t.functions, arch, "", first); err != nil {
+		return err
+	}
+	if err := p.build(ctx, copied, t.functions, arch, cache, second); err != nil {
+		return err
+	}
 	uris := map[string]string{}
 	for _, f := range t.functions {
 		one, two := filepath.Join(first, f.name), filepath.Join(second, f.name)
-		if err := p.build(ctx, p.root, f, arch, "", one); err != nil {
-			return err
-		}
-		if err := p.build(ctx, copied, f, arch, cache, two); err != nil {
-			return err
-		}
 		binary, err := os.ReadFile(one)
 		if err != nil {
 			return fmt.Errorf("read what was built: %w", err)
@@ -116,21 +116,29 @@ func (p *packer) pack(ctx context.Context, t *template, arch string) error {
 	return write(filepath.Join(p.out, "release", name), []byte(t.with(uris)))
 }
 
-// build compiles one function. The build id is left out: it is made of the flags, so one function's commit would change
-// them all.
-func (p *packer) build(ctx context.Context, root string, f function, arch, cache, to string) error {
-	flags := "-s -w -buildid="
-	if hasCommit(filepath.Join(root, f.folder)) {
-		flags += " -X main.commit=" + p.commit
+// build compiles functions into a folder, where each has its name: those that have no commit in them at once. The build id
+// is left out: it is made of the flags, so one function's commit would change them all.
+func (p *packer) build(ctx context.Context, root string, functions []function, arch, cache, to string) error {
+	const flags = "-s -w -buildid="
+	packages := map[string][]string{} // by flags
+	for _, f := range functions {
+		own := flags
+		if hasCommit(filepath.Join(root, f.folder)) {
+			own += " -X main.commit=" + p.commit
+		}
+		packages[own] = append(packages[own], "./"+f.folder)
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-tags=lambda.norpc", "-trimpath", "-ldflags="+flags, "-o", to, "./"+f.folder)
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goArch[arch], "GOFLAGS=", "GOWORK=off")
-	if cache != "" {
-		cmd.Env = append(cmd.Env, "GOCACHE="+cache)
-	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s for %s: %w\n%s", f.name, arch, err, out)
+	for _, flags := range slices.Sorted(maps.Keys(packages)) {
+		args := []string{"build", "-buildvcs=false", "-tags=lambda.norpc", "-trimpath", "-ldflags=" + flags, "-o", to + string(filepath.Separator)}
+		cmd := exec.CommandContext(ctx, "go", append(args, packages[flags]...)...)
+		cmd.Dir = root
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goArch[arch], "GOFLAGS=", "GOWORK=off")
+		if cache != "" {
+			cmd.Env = append(cmd.Env, "GOCACHE="+cache)
+		}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("build for %s: %w\n%s", arch, err, out)
+		}
 	}
 	return nil
 }

@@ -93,6 +93,16 @@ func TestMake_File(t *testing.T) {
 	assert.NotEqual(t, first, third, "one with other scopes is not")
 }
 
+// TestRun_Endpoint: the variable for all of AWS leads to another engine as well.
+func TestRun_Endpoint(t *testing.T) {
+	t.Parallel()
+	_, table := storetest.Table(t)
+	env := map[string]string{"AWS_ENDPOINT_URL": storetest.Endpoint(t), "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+	var out bytes.Buffer
+	require.NoError(t, runTool(t, []string{"list", "-table", table}, env, &out))
+	assert.Contains(t, out.String(), "KEY ID")
+}
+
 func TestRun_SaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	run, _ := command(t)

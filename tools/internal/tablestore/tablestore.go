@@ -5,6 +5,7 @@
 package tablestore
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,11 +13,11 @@ import (
 	"pricing/shared/store"
 )
 
-// Open returns a store on a table. AWS_ENDPOINT_URL_DYNAMODB names another engine than AWS.
+// Open returns a store on a table. AWS_ENDPOINT_URL_DYNAMODB, or else AWS_ENDPOINT_URL, names another engine than AWS.
 func Open(table string, getenv func(string) string) *store.Store {
 	keys := aws.Credentials{AccessKeyID: getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: getenv("AWS_SESSION_TOKEN")}
 	return store.New(store.NewClient(store.ClientOptions{
-		Region: getenv("AWS_REGION"), Endpoint: getenv("AWS_ENDPOINT_URL_DYNAMODB"), Width: 1,
+		Region: getenv("AWS_REGION"), Endpoint: cmp.Or(getenv("AWS_ENDPOINT_URL_DYNAMODB"), getenv("AWS_ENDPOINT_URL")), Width: 1,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return keys, nil }),
 	}), store.Options{Table: table})
 }
