@@ -61,11 +61,11 @@ type tokens interface {
 }
 
 func authorizer(f boot.Function) func(context.Context, []byte) ([]byte, error) {
-	return authorize(f.Store, f.Settings.Environment, time.Now, slog.Default())
+	return authorize(f.Store, f.Metrics, f.Settings.Environment, time.Now, slog.Default())
 }
 
 // authorize answers an authorizer event. It logs one line with an outcome and never the token.
-func authorize(db tokens, environment string, now func() time.Time, log *slog.Logger) func(context.Context, []byte) ([]byte, error) {
+func authorize(db tokens, source meter.Source, environment string, now func() time.Time, log *slog.Logger) func(context.Context, []byte) ([]byte, error) {
 	return func(ctx context.Context, event []byte) ([]byte, error) {
 		ctx, m := meter.With(ctx)
 		start := now()
@@ -81,6 +81,10 @@ func authorize(db tokens, environment string, now func() time.Time, log *slog.Lo
 		case err != nil:
 			outcome, level = "internal", slog.LevelError
 		}
+		var left time.Duration
+		if deadline, ok := ctx.Deadline(); ok {
+			left = time.Until(deadline)
+		}
 		cost := m.Counts()
 		attrs := []slog.Attr{
 			slog.String("outcome", outcome), slog.String("clientId", record.Client), slog.String("gatewayRequestId", r.Context.RequestID),
@@ -90,7 +94,11 @@ func authorize(db tokens, environment string, now func() time.Time, log *slog.Lo
 		if err != nil && level == slog.LevelError {
 			attrs = append(attrs, slog.String("error", err.Error()))
 		}
-		log.LogAttrs(ctx, level, "authorize", attrs...)
+		metrics := source.Lines(start, m.Metrics(left, meter.Items{}))
+		log.LogAttrs(ctx, level, "authorize", append(attrs, metrics[0]...)...)
+		for _, more := range metrics[1:] {
+			log.LogAttrs(ctx, slog.LevelInfo, "metrics", more...)
+		}
 		if err != nil {
 			return nil, err
 		}

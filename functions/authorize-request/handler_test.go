@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"pricing/shared/gatewaytest"
+	"pricing/shared/metertest"
 	"pricing/shared/store"
 	"pricing/shared/storetest"
 	"pricing/shared/token"
@@ -58,15 +59,17 @@ func TestAuthorize(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			event := tokens.Replace(string(gatewaytest.Event(t, name)))
 			var log bytes.Buffer
-			call := authorize(s, "dev", func() time.Time { return gatewaytest.Now }, slog.New(slog.NewJSONHandler(&log, nil)))
+			call := authorize(s, metertest.Source, "dev", func() time.Time { return gatewaytest.Now }, slog.New(slog.NewJSONHandler(&log, nil)))
 			out, err := call(t.Context(), []byte(event))
 			assert.NotContains(t, log.String(), "cpi_", "no token in the log")
+			samples := metertest.Extract(t, log.Bytes())
 			if want[name] == "Unauthorized" {
 				require.EqualError(t, err, "Unauthorized", "API Gateway answers 401 for this text only")
 				assert.Contains(t, log.String(), `"outcome":"unauthorized"`)
 				return
 			}
 			require.NoError(t, err)
+			assert.Positive(t, samples.Sum("SdkAttempts"))
 			var a answer
 			require.NoError(t, json.Unmarshal(out, &a))
 			assert.Equal(t, "crawler-a", a.PrincipalID)
@@ -86,7 +89,7 @@ func TestAuthorize(t *testing.T) {
 func TestAuthorize_ThePolicyIsTheSameForEveryMethod(t *testing.T) {
 	t.Parallel()
 	s, tokens := market(t)
-	call := authorize(s, "dev", func() time.Time { return gatewaytest.Now }, slog.New(slog.DiscardHandler))
+	call := authorize(s, metertest.Source, "dev", func() time.Time { return gatewaytest.Now }, slog.New(slog.DiscardHandler))
 	one, err := call(t.Context(), []byte(tokens.Replace(string(gatewaytest.Event(t, "allowed")))))
 	require.NoError(t, err)
 	two, err := call(t.Context(), []byte(tokens.Replace(string(gatewaytest.Event(t, "other-method")))))
@@ -98,7 +101,7 @@ func TestAuthorize_ThePolicyIsTheSameForEveryMethod(t *testing.T) {
 func TestAuthorize_TwoClients(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
-	call := authorize(s, "dev", func() time.Time { return gatewaytest.Now }, slog.New(slog.DiscardHandler))
+	call := authorize(s, metertest.Source, "dev", func() time.Time { return gatewaytest.Now }, slog.New(slog.DiscardHandler))
 	event := string(gatewaytest.Event(t, "allowed"))
 	var policies []answer
 	for client, scopes := range map[string][]string{"crawler-a": {"ingest"}, "pricing-b": {"read"}} {
@@ -122,7 +125,7 @@ func TestAuthorize_AnOutageIsNotTheClientsFault(t *testing.T) {
 	t.Parallel()
 	_, tokens := market(t)
 	var log bytes.Buffer
-	call := authorize(down{}, "dev", func() time.Time { return gatewaytest.Now }, slog.New(slog.NewJSONHandler(&log, nil)))
+	call := authorize(down{}, metertest.Source, "dev", func() time.Time { return gatewaytest.Now }, slog.New(slog.NewJSONHandler(&log, nil)))
 	_, err := call(t.Context(), []byte(tokens.Replace(string(gatewaytest.Event(t, "allowed")))))
 	require.Error(t, err)
 	assert.NotEqual(t, "Unauthorized", err.Error())

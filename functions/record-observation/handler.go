@@ -57,23 +57,23 @@ func record(db recorder) func(context.Context, *gateway.Request) (gateway.Answer
 		}
 		now := price.At(r.Received)
 		verdict, err := judge(ctx, db, body, now, dryRun)
-		outcome := map[string]int{verdict.Outcome(): 1}
+		items := store.Tally([]store.Verdict{verdict}, dryRun)
 		switch {
 		case err == nil:
 		case dryRun && fault.Is(err, fault.Invalid), dryRun && fault.Is(err, fault.Conflict):
 			problem := gateway.ProblemOf(err)
-			return gateway.Answer{Outcomes: outcome, Body: answer{
+			return gateway.Answer{Items: items, Body: answer{
 				DryRun: true, Status: problem.Status, ProductID: verdict.ProductID, Outcome: verdict.Outcome(), Problem: &problem, ReceivedAt: now, Warnings: []string{},
 			}}, nil
 		default:
-			return gateway.Answer{Outcomes: outcome}, err
+			return gateway.Answer{Items: items}, err
 		}
 		out := describe(verdict)
 		if dryRun {
 			out.DryRun, out.Status = true, verdict.Status()
-			return gateway.Answer{Body: out, Outcomes: outcome}, nil
+			return gateway.Answer{Body: out, Items: items}, nil
 		}
-		return gateway.Answer{Status: verdict.Status(), Body: out, Outcomes: outcome}, nil
+		return gateway.Answer{Status: verdict.Status(), Body: out, Items: items}, nil
 	}
 }
 

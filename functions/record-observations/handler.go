@@ -76,8 +76,8 @@ func record(db recorder) func(context.Context, *gateway.Request) (gateway.Answer
 		if err != nil {
 			return gateway.Answer{}, err
 		}
-		results, outcomes := b.results()
-		a := answer{DryRun: dryRun, Retry: outcomes["throttled"] > 0, ReceivedAt: now, Counts: tally(len(results), outcomes), Results: results}
+		results, items := b.results(), store.Tally(b.verdicts, dryRun)
+		a := answer{DryRun: dryRun, Retry: items.Outcomes["throttled"] > 0, ReceivedAt: now, Counts: tally(len(results), items.Outcomes), Results: results}
 		if only == "failed" {
 			a.Results = failed(results)
 		}
@@ -85,7 +85,7 @@ func record(db recorder) func(context.Context, *gateway.Request) (gateway.Answer
 		if dryRun {
 			status = http.StatusOK
 		}
-		return gateway.Answer{Status: status, Body: a, Outcomes: outcomes, Retry: a.Retry, Cause: cause}, nil
+		return gateway.Answer{Status: status, Body: a, Items: items, Retry: a.Retry, Cause: cause}, nil
 	}
 }
 
@@ -152,10 +152,9 @@ func (b *batch) record(ctx context.Context, db recorder, now price.Timestamp, dr
 	return cause, nil
 }
 
-func (b *batch) results() (results []result, outcomes map[string]int) {
-	results, outcomes = make([]result, len(b.items)), map[string]int{}
+func (b *batch) results() []result {
+	results := make([]result, len(b.items))
 	for i, v := range b.verdicts {
-		outcomes[v.Outcome()]++
 		res := result{Index: i, ItemID: b.submissions[i].ItemID, Outcome: v.Outcome(), Warnings: v.Warnings()}
 		if v.ProductID == "" {
 			v.ProductID = b.submissions[i].Observation.Key.ProductID
@@ -171,7 +170,7 @@ func (b *batch) results() (results []result, outcomes map[string]int) {
 		}
 		results[i] = res
 	}
-	return results, outcomes
+	return results
 }
 
 // problem describes an item's fault. Inside a batch a malformed item is as unprocessable as one that breaks a rule, and

@@ -25,6 +25,7 @@ import (
 
 	"pricing/shared/config"
 	"pricing/shared/gateway"
+	"pricing/shared/meter"
 	"pricing/shared/store"
 )
 
@@ -35,12 +36,14 @@ var amazonRoots []byte
 type Function struct {
 	Settings config.Settings
 	Store    *store.Store
+	Metrics  meter.Source // of the function's metrics
 }
 
 // Start serves an endpoint until Lambda ends the process. It does not return.
 func Start(endpoint func(Function) gateway.Endpoint) {
 	StartFunc(func(f Function) func(context.Context, []byte) ([]byte, error) {
 		e := endpoint(f)
+		e.Source = f.Metrics
 		return func(ctx context.Context, event []byte) ([]byte, error) {
 			return json.Marshal(gateway.Serve(ctx, e, event))
 		}
@@ -85,7 +88,11 @@ func build(getenv func(string) string) (Function, error) {
 	client := store.NewClient(store.ClientOptions{
 		Region: settings.Region, Endpoint: settings.StoreEndpoint, Credentials: credentials(getenv), Roots: roots, Width: width,
 	})
-	return Function{settings, store.New(client, store.Options{Table: settings.Table, Retention: settings.Retention, Width: width})}, nil
+	return Function{
+		Settings: settings,
+		Store:    store.New(client, store.Options{Table: settings.Table, Retention: settings.Retention, Width: width}),
+		Metrics:  meter.Source{Environment: settings.Environment, Function: lambdacontext.FunctionName},
+	}, nil
 }
 
 // credentials reads the role's keys, which Lambda puts into the environment and never changes in a running process.

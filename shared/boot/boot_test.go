@@ -1,6 +1,7 @@
 package boot_test
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pricing/shared/engine"
+	"pricing/shared/metertest"
 	"pricing/shared/storetest"
 )
 
@@ -33,14 +35,13 @@ func build(t *testing.T, function string) string {
 	return binary
 }
 
-// TestStart_SurvivesAClosedLog runs a real bootstrap whose standard output nobody reads any more. A Go process dies of
-// SIGPIPE at its next write then, unless it ignores the signal.
-func TestStart_SurvivesAClosedLog(t *testing.T) {
+// serve runs a real bootstrap of get-health until it has answered so many invocations, and returns the answers.
+func serve(t *testing.T, stdout *os.File, invocations int) (answers []string) {
+	t.Helper()
 	_, table := storetest.Table(t)
 	event, err := os.ReadFile("../../events/get-health/ok.json")
 	require.NoError(t, err)
-	const invocations = 3
-	answers := make(chan string, invocations)
+	answered := make(chan string, invocations)
 	served := 0
 	runtime := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -54,35 +55,59 @@ func TestStart_SurvivesAClosedLog(t *testing.T) {
 			_, _ = w.Write(event) // the test fails if the child is gone
 		default:
 			body, _ := io.ReadAll(r.Body) // a part of it fails the test as well
-			answers <- string(body)
+			answered <- string(body)
 			w.WriteHeader(http.StatusAccepted)
 		}
 	}))
-	reader, writer, err := os.Pipe()
-	require.NoError(t, err)
 	cmd := exec.Command(build(t, "get-health"))
-	cmd.Stdout, cmd.Stderr = writer, writer
+	cmd.Stdout, cmd.Stderr = stdout, stdout
 	cmd.Env = []string{
 		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(runtime.URL, "http://"), "TABLE_NAME=" + table, "DEPLOY_ENV=dev", "HISTORY_DAYS=400",
 		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL_DYNAMODB=" + storetest.Endpoint(t),
+		"AWS_LAMBDA_FUNCTION_NAME=" + metertest.Source.Function, "AWS_LAMBDA_LOG_FORMAT=JSON",
 	}
 	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
+	defer func() {
 		_ = cmd.Process.Kill() // still waiting for work
 		_ = cmd.Wait()
 		runtime.CloseClientConnections()
 		runtime.Close()
-	})
-	require.NoError(t, writer.Close())
-	require.NoError(t, reader.Close())
+	}()
+	_ = stdout.Close() // the child has its own
 	for range invocations {
 		select {
-		case answer := <-answers:
-			assert.Contains(t, answer, `"statusCode":200`)
+		case answer := <-answered:
+			answers = append(answers, answer)
 		case <-time.After(20 * time.Second):
-			require.Fail(t, "no answer: the process died of its closed log")
+			require.Fail(t, "no answer: the process has died")
 		}
 	}
+	return answers
+}
+
+// TestStart_SurvivesAClosedLog runs a real bootstrap whose standard output nobody reads any more. A Go process dies of
+// SIGPIPE at its next write then, unless it ignores the signal.
+func TestStart_SurvivesAClosedLog(t *testing.T) {
+	reader, writer, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, reader.Close())
+	for _, answer := range serve(t, writer, 3) {
+		assert.Contains(t, answer, `"statusCode":200`)
+	}
+}
+
+// TestStart_Metrics: the log of a real bootstrap gives CloudWatch the function's metrics, one cold start among them.
+func TestStart_Metrics(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "log")
+	stdout, err := os.Create(file)
+	require.NoError(t, err)
+	serve(t, stdout, 3)
+	log, err := os.ReadFile(file)
+	require.NoError(t, err)
+	samples := metertest.Extract(t, log)
+	assert.Equal(t, 1, samples.Sum("ColdStart", "Function="+metertest.Source.Function))
+	assert.Len(t, samples["DeadlineLeftMs Environment=dev"], 3)
+	assert.Equal(t, 3, bytes.Count(log, []byte("\n")), "one line per request")
 }
 
 func TestStart_NamesWhatIsMissing(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -16,10 +15,6 @@ import (
 
 	"pricing/shared/meter"
 )
-
-// warm is false until the process has served its first request. It is the package's only state, about the process and
-// not about any request.
-var warm atomic.Bool
 
 // entry is what becomes the request's log line.
 type entry struct {
@@ -31,7 +26,9 @@ type entry struct {
 	code    string // of the fault, if any
 }
 
-// write logs the line: at ERROR when the fault is ours, WARN when the client may try again, else INFO.
+// write logs the line: at ERROR when the fault is ours, WARN when the client may try again, else INFO. The request's
+// metrics are members of it. CloudWatch takes one value of a dimension from a line, so a second reason for rejections or
+// throttles has a line of its own, with nothing but the metric.
 func (l entry) write(ctx context.Context, e Endpoint, answer Answer, err error, out Response) {
 	level, outcome := slog.LevelInfo, "ok"
 	switch {
@@ -43,20 +40,24 @@ func (l entry) write(ctx context.Context, e Endpoint, answer Answer, err error, 
 	if l.code != "" {
 		outcome = l.code
 	}
-	if len(answer.Outcomes) == 1 {
-		outcome = slices.Collect(maps.Keys(answer.Outcomes))[0]
+	outcomes := answer.Items.Outcomes
+	if len(outcomes) == 1 {
+		outcome = slices.Collect(maps.Keys(outcomes))[0]
 	}
 	method, _, _ := strings.Cut(l.route, " ")
 	cost := l.meter.Counts()
-	attrs := []slog.Attr{
+	const most = 48 // of a request with every outcome; less would grow three times
+	attrs := append(make([]slog.Attr, 0, most),
 		slog.String("route", l.route), slog.String("method", method), slog.Int("status", out.StatusCode), slog.String("outcome", outcome),
-		slog.Float64("durationMs", milliseconds(e.Now().Sub(l.start))), slog.Bool("coldStart", !warm.Swap(true)),
+		slog.Float64("durationMs", milliseconds(e.Now().Sub(l.start))), slog.Bool("coldStart", l.meter.Cold()),
 		slog.String("functionVersion", lambdacontext.FunctionVersion),
 		slog.Int("storeCalls", cost.Calls), slog.Float64("readUnits", cost.ReadUnits), slog.Float64("writeUnits", cost.WriteUnits),
 		slog.Int("sdkAttempts", cost.Attempts), slog.Int("bytesIn", l.bytesIn), slog.Int("bytesOut", len(out.Body)),
-	}
+	)
+	var left time.Duration
 	if deadline, ok := ctx.Deadline(); ok {
-		attrs = append(attrs, slog.Float64("deadlineLeftMs", milliseconds(time.Until(deadline))))
+		left = time.Until(deadline)
+		attrs = append(attrs, slog.Float64("deadlineLeftMs", milliseconds(left)))
 	}
 	if r := l.request; r != nil {
 		attrs = append(attrs, slog.String("gatewayRequestId", printable(r.id())), slog.String("extendedRequestId", printable(r.event.Context.ExtendedRequestID)),
@@ -65,13 +66,14 @@ func (l entry) write(ctx context.Context, e Endpoint, answer Answer, err error, 
 	if trace, ok := ctx.Value("x-amzn-trace-id").(string); ok { // where aws-lambda-go puts it
 		attrs = append(attrs, slog.String("traceId", printable(trace)))
 	}
-	items := 0
-	for _, name := range slices.Sorted(maps.Keys(answer.Outcomes)) {
-		items += answer.Outcomes[name]
-		attrs = append(attrs, slog.Int(name, answer.Outcomes[name]))
+	for _, name := range slices.Sorted(maps.Keys(outcomes)) {
+		attrs = append(attrs, slog.Int(name, outcomes[name]))
 	}
-	if items > 0 {
+	if items := answer.Items.Total(); items > 0 {
 		attrs = append(attrs, slog.Int("items", items))
+	}
+	if answer.Items.DryRun {
+		attrs = append(attrs, slog.Bool("dryRun", true))
 	}
 	if l.code != "" {
 		attrs = append(attrs, slog.String("errorCode", l.code))
@@ -79,7 +81,15 @@ func (l entry) write(ctx context.Context, e Endpoint, answer Answer, err error, 
 	if err != nil && level != slog.LevelInfo {
 		attrs = append(attrs, slog.String("error", printable(err.Error())))
 	}
-	e.Log.LogAttrs(ctx, level, "request", attrs...)
+	metrics := l.meter.Metrics(left, answer.Items)
+	if level == slog.LevelError { // Lambda counts no error: it was answered
+		metrics = append(metrics, meter.Metric{Name: "InternalErrors", Unit: meter.Count, Values: []int{1}})
+	}
+	lines := e.Source.Lines(l.start, metrics)
+	e.Log.LogAttrs(ctx, level, "request", append(attrs, lines[0]...)...)
+	for _, more := range lines[1:] {
+		e.Log.LogAttrs(ctx, slog.LevelInfo, "metrics", more...)
+	}
 }
 
 func milliseconds(d time.Duration) float64 { return math.Round(float64(d.Microseconds())/10) / 100 }

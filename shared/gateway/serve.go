@@ -30,17 +30,18 @@ type Endpoint struct {
 	MaxBody int      // most bytes of body; 0: the body is not read
 	Handle  func(context.Context, *Request) (Answer, error)
 
-	Now func() time.Time // nil: time.Now
-	Log *slog.Logger     // nil: slog.Default
+	Now    func() time.Time // nil: time.Now
+	Log    *slog.Logger     // nil: slog.Default
+	Source meter.Source     // of its metrics; zero: there are none
 }
 
 // Answer is what a handler found.
 type Answer struct {
-	Status   int            // 0: 200
-	Body     any            // encoded as JSON
-	Outcomes map[string]int // items per outcome of api.md, for the log
-	Retry    bool           // something may be repeated: Retry-After is sent
-	Cause    error          // what went wrong behind an answer that is no error itself, for the log
+	Status int         // 0: 200
+	Body   any         // encoded as JSON
+	Items  meter.Items // what became of each observation, for the log and the metrics
+	Retry  bool        // something may be repeated: Retry-After is sent
+	Cause  error       // what went wrong behind an answer that is no error itself, for the log
 }
 
 // Response is API Gateway's proxy response.

@@ -20,6 +20,7 @@ import (
 	"pricing/shared/fault"
 	"pricing/shared/gateway"
 	"pricing/shared/meter"
+	"pricing/shared/metertest"
 )
 
 // event returns a proxy event; change may alter it.
@@ -215,10 +216,10 @@ func TestServe_ETag(t *testing.T) {
 }
 
 func TestServe_LogLine(t *testing.T) {
-	e := answering(gateway.Answer{Status: 207, Body: "x", Outcomes: map[string]int{"created": 2, "rejected": 1}, Retry: true}, nil)
+	e := answering(gateway.Answer{Status: 207, Body: "x", Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}}, Retry: true}, nil)
 	e.Handle = func(ctx context.Context, _ *gateway.Request) (gateway.Answer, error) {
 		meter.Add(ctx, meter.Counts{Calls: 3, Attempts: 4, ReadUnits: 0.5, WriteUnits: 2})
-		return gateway.Answer{Status: 207, Body: "x", Outcomes: map[string]int{"created": 2, "rejected": 1}, Retry: true, Cause: errors.New("behind it")}, nil
+		return gateway.Answer{Status: 207, Body: "x", Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}}, Retry: true, Cause: errors.New("behind it")}, nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-2-3"), time.Minute) //nolint:staticcheck // aws-lambda-go's own key
 	defer cancel()
@@ -239,11 +240,52 @@ func TestServe_LogLine(t *testing.T) {
 	}
 	assert.ElementsMatch(t, append(known, "error"), slices.Collect(maps.Keys(line)), "and error only where a cause is to be told")
 
-	_, line = served(t, ctx, answering(gateway.Answer{Outcomes: map[string]int{"created": 2, "rejected": 1}}, nil), event(t, nil))
+	_, line = served(t, ctx, answering(gateway.Answer{Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}}}, nil), event(t, nil))
 	assert.ElementsMatch(t, known, slices.Collect(maps.Keys(line)))
 	_, line = served(t, ctx, answering(gateway.Answer{}, fault.New(fault.NotFound, fault.CodeUnknownProduct, "x")), event(t, nil))
 	without := slices.DeleteFunc(known, func(name string) bool { return slices.Contains([]string{"items", "created", "rejected"}, name) })
 	assert.ElementsMatch(t, append(without, "errorCode"), slices.Collect(maps.Keys(line)), "no cause: the client's fault is told by its code")
+}
+
+// TestServe_MetricsAreMembersOfTheLine, whatever the request came to: a panic and an event nobody can read included.
+func TestServe_MetricsAreMembersOfTheLine(t *testing.T) {
+	tests := map[string]struct {
+		handle func() (gateway.Answer, error)
+		raw    []byte
+		want   map[string]int
+	}{
+		"answered": {func() (gateway.Answer, error) {
+			return gateway.Answer{Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}, Rejected: map[string]int{"unknown-gtin": 1}}}, nil
+		}, event(t, nil), map[string]int{"SdkAttempts": 4, "Created": 2, "Rejected": 1, "Accepted": 2, "BatchSize": 3}},
+		"a dry run": {func() (gateway.Answer, error) {
+			return gateway.Answer{Items: meter.Items{Outcomes: map[string]int{"created": 2}, DryRun: true}}, nil
+		}, event(t, nil), map[string]int{"SdkAttempts": 4}},
+		"refused with an outcome": {func() (gateway.Answer, error) {
+			return gateway.Answer{Items: meter.Items{Outcomes: map[string]int{"throttled": 1}}}, fault.New(fault.Unavailable, fault.CodeThrottled, "x")
+		}, event(t, nil), map[string]int{"SdkAttempts": 4, "Throttled": 1, "BatchSize": 1}},
+		"a panic":                  {func() (gateway.Answer, error) { panic("worst") }, event(t, nil), map[string]int{"SdkAttempts": 4, "InternalErrors": 1}},
+		"an event nobody can read": {func() (gateway.Answer, error) { return gateway.Answer{}, nil }, []byte("{"), map[string]int{"InternalErrors": 1}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			var log bytes.Buffer
+			e := answering(gateway.Answer{}, nil)
+			e.Log, e.Source = slog.New(slog.NewJSONHandler(&log, nil)), metertest.Source
+			e.Handle = func(ctx context.Context, _ *gateway.Request) (gateway.Answer, error) {
+				meter.Add(ctx, meter.Counts{Attempts: 4})
+				return tt.handle()
+			}
+			gateway.Serve(ctx, e, tt.raw)
+			samples := metertest.Extract(t, log.Bytes())
+			for _, name := range []string{"SdkAttempts", "Created", "Rejected", "Throttled", "Accepted", "BatchSize", "InternalErrors"} {
+				assert.Equal(t, tt.want[name], samples.Sum(name), name)
+			}
+			assert.Len(t, samples["DeadlineLeftMs Environment=dev"], 1)
+			assert.Equal(t, 1, strings.Count(log.String(), "\n"), "one line")
+		})
+	}
 }
 
 // TestServe_NothingSecretIsLogged puts a marker into every place a client fills and looks for it in the log.

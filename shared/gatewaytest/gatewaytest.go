@@ -7,6 +7,7 @@
 package gatewaytest
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"log/slog"
@@ -23,6 +24,7 @@ import (
 
 	"pricing/shared/config"
 	"pricing/shared/gateway"
+	"pricing/shared/metertest"
 	"pricing/shared/store"
 	"pricing/shared/storetest"
 )
@@ -50,10 +52,7 @@ func Run(t *testing.T, endpoint func(tb testing.TB) gateway.Endpoint) {
 	for _, name := range Cases(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := endpoint(t)
-			e.Now = func() time.Time { return Now }
-			e.Log = slog.New(slog.DiscardHandler)
-			response := gateway.Serve(t.Context(), e, Event(t, name))
+			response, _ := Metered(t, endpoint(t), Event(t, name))
 			got := answer{Status: response.StatusCode, Headers: map[string]string{}}
 			for _, header := range []string{"Content-Type", "Retry-After", "ETag"} {
 				if v, ok := response.Headers[header]; ok && (header != "Content-Type" || v != "application/json") {
@@ -84,6 +83,18 @@ func Run(t *testing.T, endpoint func(tb testing.TB) gateway.Endpoint) {
 		_, err := os.Stat(filepath.Join("..", "..", "events", function, filepath.Base(file)))
 		assert.NoError(t, err, "an expected answer without its event")
 	}
+}
+
+// Metered serves an event of the function in the working directory and returns the answer with the metrics that
+// CloudWatch takes from the log.
+func Metered(tb testing.TB, e gateway.Endpoint, event []byte) (gateway.Response, metertest.Samples) {
+	tb.Helper()
+	var log bytes.Buffer
+	e.Now = func() time.Time { return Now }
+	e.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	e.Source = metertest.Source
+	response := gateway.Serve(tb.Context(), e, event)
+	return response, metertest.Extract(tb, log.Bytes())
 }
 
 // Outage runs an event on a store that nobody serves: the answer must be a 503 that names no cause and says when to

@@ -1,12 +1,17 @@
-// Package meter counts what one request costs at the store: calls, attempts and capacity units.
+// Package meter counts what one request did, for its log line and its metrics: calls, attempts, capacity units and
+// troubles at the store, and what became of its observations.
 //
 // The meter travels in the context because its two ends do not know each other: store adds to it, gateway prints it
 // in the request's log line. Counting is safe from several goroutines; a context without a meter is counted nowhere.
+// Metrics are members of that same line (emf.go), so a request without a line has none.
 package meter
 
 import (
 	"context"
+	"maps"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // Counts is what a request has used so far. Units are DynamoDB capacity units as the store reported them.
@@ -15,19 +20,46 @@ type Counts struct {
 	Attempts   int // HTTP requests sent, the SDK's own retries included
 	ReadUnits  float64
 	WriteUnits float64
+
+	Throttles     map[string]int // refused attempts by the reason that DynamoDB gave, of a closed list
+	QuotaExceeded int            // calls the SDK gave up because its budget of retries was used up
+	Unprocessed   int            // keys that DynamoDB left over in answers that report success
+	OwnWrites     int            // conditions refused that turned out to be met by this request's own write
+}
+
+// Items is what became of a request's observations.
+type Items struct {
+	Outcomes map[string]int  // by the words of api.md
+	Rejected map[string]int  // those rejected, by their fault's code
+	Lags     []time.Duration // from observedAt to receivedAt, of those stored now for the first time
+	DryRun   bool            // nothing was stored: no metric counts it
+}
+
+// Total is the number of observations.
+func (i Items) Total() int {
+	total := 0
+	for _, n := range i.Outcomes {
+		total += n
+	}
+	return total
 }
 
 // Meter gathers counts.
 type Meter struct {
-	mu sync.Mutex
-	c  Counts
+	cold bool
+	mu   sync.Mutex
+	c    Counts
 }
 
 type key struct{}
 
+// warm is false until the process has had its first meter. It is the package's only state, about the process and not
+// about any request.
+var warm atomic.Bool
+
 // With returns a context that carries a new meter, and the meter.
 func With(ctx context.Context) (context.Context, *Meter) {
-	m := &Meter{}
+	m := &Meter{cold: !warm.Swap(true)}
 	return context.WithValue(ctx, key{}, m), m
 }
 
@@ -43,11 +75,25 @@ func Add(ctx context.Context, c Counts) {
 	m.c.Attempts += c.Attempts
 	m.c.ReadUnits += c.ReadUnits
 	m.c.WriteUnits += c.WriteUnits
+	for reason, n := range c.Throttles {
+		if m.c.Throttles == nil {
+			m.c.Throttles = map[string]int{}
+		}
+		m.c.Throttles[reason] += n
+	}
+	m.c.QuotaExceeded += c.QuotaExceeded
+	m.c.Unprocessed += c.Unprocessed
+	m.c.OwnWrites += c.OwnWrites
 }
 
 // Counts returns what was added so far.
 func (m *Meter) Counts() Counts {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.c
+	c := m.c
+	c.Throttles = maps.Clone(c.Throttles)
+	return c
 }
+
+// Cold reports whether this is the first request of the process.
+func (m *Meter) Cold() bool { return m.cold }

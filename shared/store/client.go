@@ -3,12 +3,16 @@ package store
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
 
 	"pricing/shared/meter"
@@ -48,7 +52,7 @@ func NewClient(o ClientOptions) *dynamodb.Client {
 					t.TLSClientConfig.RootCAs = o.Roots
 				}
 			}),
-		APIOptions: []func(*middleware.Stack) error{countAttempts},
+		APIOptions: []func(*middleware.Stack) error{countAttempts, countQuota},
 	}
 	if o.Endpoint != "" {
 		options.BaseEndpoint = aws.String(o.Endpoint)
@@ -56,12 +60,73 @@ func NewClient(o ClientOptions) *dynamodb.Client {
 	return dynamodb.New(options)
 }
 
-// countAttempts adds every attempt to the request's meter. It stands after the retryer, which runs what follows once
-// per attempt.
+// countAttempts adds every attempt to the request's meter, and why it was throttled. It stands after the retryer, which
+// runs what follows once per attempt.
 func countAttempts(stack *middleware.Stack) error {
 	return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("CountAttempts",
 		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-			meter.Add(ctx, meter.Counts{Attempts: 1})
-			return next.HandleFinalize(ctx, in)
+			out, metadata, err := next.HandleFinalize(ctx, in)
+			meter.Add(ctx, meter.Counts{Attempts: 1, Throttles: throttles(err)})
+			return out, metadata, err
 		}), "Retry", middleware.After)
+}
+
+// countQuota adds to the request's meter that the retryer gave up before its last attempt, because the budget of retries
+// that all calls of the client share was used up.
+func countQuota(stack *middleware.Stack) error {
+	return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("CountQuota",
+		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+			out, metadata, err := next.HandleFinalize(ctx, in)
+			if quota := (ratelimit.QuotaExceededError{}); errors.As(err, &quota) {
+				meter.Add(ctx, meter.Counts{QuotaExceeded: 1})
+			}
+			return out, metadata, err
+		}), "Retry", middleware.Before)
+}
+
+// unspecified stands for a reason that DynamoDB did not give, or that is not documented: reasons are the values of a
+// metric's dimension, and of those there must not be many.
+const unspecified = "Unspecified"
+
+// documented tells DynamoDB's reasons: a resource, an operation and a limit in one word.
+func documented(reason string) bool {
+	for _, on := range []string{"TableRead", "TableWrite", "IndexRead", "IndexWrite"} {
+		if limit, ok := strings.CutPrefix(reason, on); ok {
+			switch limit {
+			case "ProvisionedThroughputExceeded", "AccountLimitExceeded", "KeyRangeThroughputExceeded", "MaxOnDemandThroughputExceeded":
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// throttles returns the reasons of a throttled attempt, each once, or nil.
+func throttles(err error) map[string]int {
+	var throughput *types.ProvisionedThroughputExceededException
+	var limit *types.RequestLimitExceeded
+	var throttling *types.ThrottlingException
+	var reasons []types.ThrottlingReason
+	switch {
+	case errors.As(err, &throughput):
+		reasons = throughput.ThrottlingReasons
+	case errors.As(err, &limit):
+		reasons = limit.ThrottlingReasons
+	case errors.As(err, &throttling):
+		reasons = throttling.ThrottlingReasons
+	default:
+		return nil
+	}
+	counts := map[string]int{}
+	for _, r := range reasons {
+		reason := aws.ToString(r.Reason)
+		if !documented(reason) {
+			reason = unspecified
+		}
+		counts[reason] = 1
+	}
+	if len(counts) == 0 {
+		counts[unspecified] = 1
+	}
+	return counts
 }

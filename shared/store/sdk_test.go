@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/shared/meter"
 	"pricing/shared/storetest"
 )
 
@@ -93,15 +94,66 @@ func TestSDK_RetryBudget(t *testing.T) {
 	defer server.Close()
 	client := storetest.Client(server.URL)
 	table := "t"
+	ctx, m := meter.With(t.Context())
 	var wg sync.WaitGroup
 	for range calls {
 		wg.Go(func() {
-			_, err := client.PutItem(context.WithoutCancel(t.Context()), &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{}})
+			_, err := client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{}})
 			assert.Error(t, err)
 		})
 	}
 	wg.Wait()
 	assert.LessOrEqual(t, seen.Load(), int64(calls+budget))
+	assert.Equal(t, int(seen.Load()), m.Counts().Attempts)
+	assert.GreaterOrEqual(t, m.Counts().QuotaExceeded, calls-budget, "what gave up for want of budget is told")
+}
+
+// TestSDK_ThrottlingReasons: reasons become a metric's dimension, so only those that are documented are told apart.
+func TestSDK_ThrottlingReasons(t *testing.T) {
+	t.Parallel()
+	reasons := func(member string, reasons ...string) string {
+		var all []string
+		for _, r := range reasons {
+			all = append(all, `{"reason":"`+r+`","resource":"arn:aws:dynamodb:eu-west-1:123456789012:table/t"}`)
+		}
+		return `,"` + member + `":[` + strings.Join(all, ",") + `]`
+	}
+	tests := map[string]struct {
+		code, members string
+		want          map[string]int
+	}{
+		"a hot key":             {"ProvisionedThroughputExceededException", reasons("ThrottlingReasons", "TableWriteKeyRangeThroughputExceeded"), map[string]int{"TableWriteKeyRangeThroughputExceeded": 1}},
+		"the account's limit":   {"RequestLimitExceeded", reasons("ThrottlingReasons", "IndexReadAccountLimitExceeded"), map[string]int{"IndexReadAccountLimitExceeded": 1}},
+		"another exception":     {"ThrottlingException", reasons("throttlingReasons", "TableReadMaxOnDemandThroughputExceeded"), map[string]int{"TableReadMaxOnDemandThroughputExceeded": 1}},
+		"each reason once":      {"ProvisionedThroughputExceededException", reasons("ThrottlingReasons", "TableReadProvisionedThroughputExceeded", "TableReadProvisionedThroughputExceeded", "TableReadAccountLimitExceeded"), map[string]int{"TableReadProvisionedThroughputExceeded": 1, "TableReadAccountLimitExceeded": 1}},
+		"none":                  {"ProvisionedThroughputExceededException", "", map[string]int{"Unspecified": 1}},
+		"one nobody documented": {"ThrottlingException", reasons("throttlingReasons", "TableWrite\u202eWhatever"), map[string]int{"Unspecified": 1}},
+		"no throttle":           {"ResourceNotFoundException", "", nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = io.WriteString(w, `{"__type":"com.amazonaws.dynamodb.v20120810#`+tt.code+`","message":"injected"`+tt.members+`}`)
+			}))
+			defer server.Close()
+			ctx, m := meter.With(t.Context())
+			table := "t"
+			_, err := storetest.Client(server.URL).PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{}})
+			require.Error(t, err)
+			c := m.Counts()
+			var want map[string]int
+			for reason, n := range tt.want {
+				if want == nil {
+					want = map[string]int{}
+				}
+				want[reason] = n * c.Attempts // every attempt is told
+			}
+			assert.Equal(t, want, c.Throttles)
+		})
+	}
 }
 
 // TestSDK_HangingServer: without a client timeout the SDK would wait for its caller's deadline.

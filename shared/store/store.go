@@ -167,6 +167,7 @@ func (s *Store) batchGet(ctx context.Context, keys []item, consistent bool) ([]i
 			}
 			items = append(items, out.Responses[*s.table]...)
 			pending = out.UnprocessedKeys[*s.table].Keys
+			meter.Add(ctx, meter.Counts{Unprocessed: len(pending)})
 		}
 	}
 	return items, nil

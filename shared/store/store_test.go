@@ -407,6 +407,40 @@ func TestStore_MetersCallsAndUnits(t *testing.T) {
 	assert.Equal(t, meter.Counts{Calls: 4, Attempts: 4, ReadUnits: 0.5, WriteUnits: 3}, m.Counts(), "a read, the new url, the board, the competitor's health")
 }
 
+// TestStore_MetersTroubles: what befell a request's calls is told by their number, though the request succeeded.
+func TestStore_MetersTroubles(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		action          storetest.Action
+		operation, item string
+		times           int // the calls it befalls
+		want            meter.Counts
+	}{
+		"a throttle, by its reason":           {storetest.Throttle, "UpdateItem", "board", 2, meter.Counts{Throttles: map[string]int{storetest.ThrottleReason: 2}}},
+		"no throttle":                         {storetest.Fail, "UpdateItem", "board", 1, meter.Counts{}},
+		"keys left over":                      {storetest.Leave, "BatchGetItem", "", 2, meter.Counts{Unprocessed: 2}},
+		"a write of our own, its answer lost": {storetest.DropAnswer, "UpdateItem", "board", 1, meter.Counts{OwnWrites: 1}},
+		"a write that never arrived":          {storetest.Drop, "UpdateItem", "board", 1, meter.Counts{}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := behind(t, func(_ *store.Store, c storetest.Call) storetest.Action {
+				if c.Is(tt.operation, tt.item, c.Before) && c.Before < tt.times {
+					return tt.action
+				}
+				return storetest.Pass
+			})
+			ctx, m := meter.With(t.Context())
+			verdicts, err := s.Record(ctx, []price.Submission{seen("P1", "bigmart", at(0), 100)}, at(1), false)
+			require.NoError(t, err)
+			assert.Equal(t, []string{"created"}, outcomes(verdicts))
+			got := m.Counts()
+			assert.Equal(t, tt.want, meter.Counts{Throttles: got.Throttles, QuotaExceeded: got.QuotaExceeded, Unprocessed: got.Unprocessed, OwnWrites: got.OwnWrites})
+		})
+	}
+}
+
 func itemKey(pk, sk string) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: pk}, "sk": &types.AttributeValueMemberS{Value: sk}}
 }

@@ -5,6 +5,7 @@ import (
 
 	"pricing/shared/board"
 	"pricing/shared/fault"
+	"pricing/shared/meter"
 )
 
 // The outcomes that are not a board's.
@@ -54,4 +55,24 @@ func (v Verdict) Warnings() []string {
 		return []string{fault.CodeUnknownProduct}
 	}
 	return []string{}
+}
+
+// Tally counts verdicts for the log and the metrics.
+func Tally(verdicts []Verdict, dryRun bool) meter.Items {
+	items := meter.Items{Outcomes: map[string]int{}, DryRun: dryRun}
+	for _, v := range verdicts {
+		outcome := v.Outcome()
+		items.Outcomes[outcome]++
+		switch {
+		case outcome == outcomeRejected:
+			if items.Rejected == nil {
+				items.Rejected = map[string]int{}
+			}
+			items.Rejected[fault.Of(v.Err).Code]++
+		case v.Err == nil && v.Result.Outcome != board.Conflict && v.Result.Outcome != board.Duplicate: // those were stored before
+			stored := v.Result.Stored
+			items.Lags = append(items.Lags, stored.ReceivedAt.Time().Sub(stored.ObservedAt.Time()))
+		}
+	}
+	return items
 }

@@ -14,6 +14,7 @@ import (
 
 	"pricing/shared/board"
 	"pricing/shared/fault"
+	"pricing/shared/meter"
 	"pricing/shared/price"
 )
 
@@ -58,7 +59,7 @@ func (w boardWriter) write(ctx context.Context, p *part) {
 			return
 		}
 		for _, share := range parts {
-			if results, ok := landed(*share.board, share.tried, w.mark); ok {
+			if results, ok := landed(ctx, *share.board, share.tried, w.mark); ok {
 				share.settle(w.verdicts, results)
 				continue
 			}
@@ -134,7 +135,7 @@ func (w boardWriter) attempt(ctx context.Context, p *part) ([]board.Result, erro
 			return nil, errMoved
 		case current != nil:
 			p.board, p.directory = current.board, current.keep(p.directory)
-			if results, ok := landed(*p.board, p.tried, w.mark); ok {
+			if results, ok := landed(ctx, *p.board, p.tried, w.mark); ok {
 				return results, nil
 			}
 		}
@@ -151,7 +152,7 @@ func (w boardWriter) attempt(ctx context.Context, p *part) ([]board.Result, erro
 			if p.board == nil {
 				continue
 			}
-			if results, ok := landed(*p.board, p.tried, w.mark); ok {
+			if results, ok := landed(ctx, *p.board, p.tried, w.mark); ok {
 				return results, nil
 			}
 		}
@@ -228,9 +229,10 @@ func (w boardWriter) prepare(ctx context.Context, p *part, change board.Change) 
 }
 
 // landed finds the attempt that did write the board although its answer said otherwise or was lost.
-func landed(b board.Board, tried map[int64][]board.Result, mark board.Mark) ([]board.Result, bool) {
+func landed(ctx context.Context, b board.Board, tried map[int64][]board.Result, mark board.Mark) ([]board.Result, bool) {
 	for v, results := range tried {
 		if b.WroteBy(v, mark) {
+			meter.Add(ctx, meter.Counts{OwnWrites: 1})
 			return results, true
 		}
 	}

@@ -21,7 +21,7 @@ const (
 	Pass       Action = iota
 	Drop              // close the connection, the call never arrives
 	DropAnswer        // the call takes effect, its answer is lost
-	Throttle          // refuse with ProvisionedThroughputExceededException
+	Throttle          // refuse with ProvisionedThroughputExceededException for the reason ThrottleReason
 	Fail              // refuse with a 500
 	Deny              // refuse with AccessDeniedException
 	Hang              // never answer
@@ -29,7 +29,11 @@ const (
 	Conflict          // refuse with TransactionConflictException
 	Stale             // answer what the same call was answered first: an eventually consistent read of long ago
 	Missing           // answer that there is nothing: an eventually consistent read from before it was written
+	Leave             // answer a BatchGetItem with success and every key unprocessed
 )
+
+// ThrottleReason is what a Proxy gives as DynamoDB's reason for a throttle: one hot key.
+const ThrottleReason = "TableWriteKeyRangeThroughputExceeded"
 
 // Call is one attempt that reached a Proxy.
 type Call struct {
@@ -100,7 +104,8 @@ func Proxy(tb testing.TB, decide func(Call) Action) string {
 			forward()
 			reset(tb, w)
 		case Throttle:
-			refuse(w, http.StatusBadRequest, "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException")
+			refuse(w, http.StatusBadRequest, "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+				`"ThrottlingReasons":[{"reason":"`+ThrottleReason+`","resource":"arn:aws:dynamodb:eu-west-1:123456789012:table/test"}]`)
 		case Fail:
 			refuse(w, http.StatusInternalServerError, "com.amazonaws.dynamodb.v20120810#InternalServerError")
 		case Deny:
@@ -115,6 +120,9 @@ func Proxy(tb testing.TB, decide func(Call) Action) string {
 		case Missing:
 			w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 			_, _ = w.Write(call.nothing()) // the client may have gone
+		case Leave:
+			w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+			_, _ = io.WriteString(w, `{"Responses":{},"UnprocessedKeys":`+string(call.RequestItems)+`}`) // the client may have gone
 		case Stale:
 			stale.write(w, len(stale.body))
 		case Pass, Truncate:
@@ -164,7 +172,14 @@ type request struct {
 		SK struct{ S string } `json:"sk"`
 	}
 	ConsistentRead bool
-	RequestItems   map[string]struct{ ConsistentRead bool }
+	RequestItems   json.RawMessage // of a batch
+}
+
+// tables reads the batch: its keys by table.
+func (r request) tables() map[string]struct{ ConsistentRead bool } {
+	var tables map[string]struct{ ConsistentRead bool }
+	_ = json.Unmarshal(r.RequestItems, &tables) // calls of other forms have none
+	return tables
 }
 
 // canonical gives bodies that differ in the order of their members alone the same text.
@@ -182,7 +197,7 @@ func about(body []byte) request {
 }
 
 func (r request) consistent() bool {
-	for _, table := range r.RequestItems {
+	for _, table := range r.tables() {
 		return table.ConsistentRead
 	}
 	return r.ConsistentRead
@@ -191,17 +206,18 @@ func (r request) consistent() bool {
 // nothing is the answer of a read that finds nothing.
 func (r request) nothing() []byte {
 	responses := map[string][]any{}
-	for table := range r.RequestItems {
+	for table := range r.tables() {
 		responses[table] = []any{}
 	}
 	body, _ := json.Marshal(map[string]any{"Items": []any{}, "Count": 0, "Responses": responses, "UnprocessedKeys": map[string]any{}}) // plain data
 	return body
 }
 
-func refuse(w http.ResponseWriter, status int, code string) {
+// refuse answers with an error and further members of it.
+func refuse(w http.ResponseWriter, status int, code string, members ...string) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, `{"__type":"`+code+`","message":"injected"}`) // the client may have gone
+	_, _ = io.WriteString(w, "{"+strings.Join(append([]string{`"__type":"` + code + `","message":"injected"`}, members...), ",")+"}") // the client may have gone
 }
 
 // reset closes the client's connection with RST.

@@ -89,6 +89,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a terminal that is gone must not end it, see lineWriter
 	var err error
 	if o.invoke != "" {
 		err = invoke(ctx, o, os.Stdin, os.Stdout, os.Stderr)

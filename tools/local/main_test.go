@@ -90,6 +90,7 @@ type gateway struct {
 	url    string
 	cmd    *exec.Cmd
 	output *bytes.Buffer
+	reader io.Closer // of what it prints from then on
 	done   chan error
 }
 
@@ -123,6 +124,7 @@ func serve(t *testing.T, path, root string, args ...string) *gateway {
 		}
 	}
 	require.NotEmpty(t, g.url, g.output.String())
+	g.reader = out
 	go func() {
 		_, _ = io.Copy(io.Discard, out) // until it ends
 		g.done <- g.cmd.Wait()

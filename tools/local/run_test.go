@@ -158,6 +158,19 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestStop_TerminalGone closes what reads the terminal's lines, as head does or a window that was shut.
+func TestStop_TerminalGone(t *testing.T) {
+	path, _ := binary(t)
+	g := serve(t, path, foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"}))
+	require.NoError(t, g.reader.Close())
+	for range 20 {
+		status, _, body := g.call(t, "GET", "/A", "", "")
+		require.Equal(t, 200, status, body)
+	}
+	require.NoError(t, g.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, <-g.done, "exit status 0")
+}
+
 // piped is a standard input with a text.
 func piped(t *testing.T, text string) *os.File {
 	t.Helper()

@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 
 	"pricing/tools/internal/process"
 )
@@ -30,6 +31,7 @@ const bridge = "docker0"
 // daemon is a Docker daemon: one that ran already, or our own.
 type daemon struct {
 	socket    string
+	data      string // of our own
 	client    *http.Client
 	own       *process.Process // nil: it ran already
 	ownBridge bool
@@ -56,13 +58,14 @@ func startDocker(ctx context.Context, dir string, out io.Writer) (*daemon, error
 		return running, nil
 	}
 	d := connect(filepath.Join(dir, "docker.sock"))
+	d.data = filepath.Join(dir, "docker-data")
 	if _, err := net.InterfaceByName(bridge); err != nil {
 		d.ownBridge = true
 	}
 	var failed error
 	for _, storage := range [][]string{nil, {"--storage-driver=vfs"}} { // vfs works where there is nothing to mount
 		// No network but the bridge itself: containers reach this machine, not the world.
-		cmd := exec.Command("dockerd", append([]string{"--host", "unix://" + d.socket, "--data-root", filepath.Join(dir, "docker-data"),
+		cmd := exec.Command("dockerd", append([]string{"--host", "unix://" + d.socket, "--data-root", d.data,
 			"--exec-root", filepath.Join(dir, "docker-exec"), "--pidfile", filepath.Join(dir, "docker.pid"),
 			"--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"}, storage...)...)
 		cmd.Env = append(os.Environ(), "HTTP_PROXY=http://127.0.0.1:9", "HTTPS_PROXY=http://127.0.0.1:9") // a pull fails at once
@@ -74,7 +77,7 @@ func startDocker(ctx context.Context, dir string, out io.Writer) (*daemon, error
 			d.own = c
 			return d, nil
 		}
-		c.Stop()
+		d.end(c)
 		if failed = errors.Join(failed, err); ctx.Err() != nil {
 			break
 		}
@@ -201,7 +204,13 @@ func (d *daemon) stop() {
 		}
 		return
 	}
-	d.own.Stop()
+	d.end(d.own)
+}
+
+// end ends a daemon of our own and takes back what it did to the machine.
+func (d *daemon) end(c *process.Process) {
+	c.Stop()
+	_ = syscall.Unmount(d.data, syscall.MNT_DETACH) // it mounts the folder on itself, and leaves it so when it fails
 	if d.ownBridge {
 		_ = exec.Command("ip", "link", "delete", bridge).Run() // a machine without ip keeps it; the next daemon takes it
 	}

@@ -167,10 +167,6 @@ func TestAccount_Execution(t *testing.T) {
 	require.NoError(t, err)
 	source, err := os.ReadFile("../../template.yaml")
 	require.NoError(t, err)
-	type request struct {
-		Source     string            `json:"source"`
-		Parameters map[string]string `json:"parameters"`
-	}
 	var requests []request
 	for _, e := range environments {
 		requests = append(requests, request{string(source), e.Parameters})

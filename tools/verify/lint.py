@@ -12,17 +12,17 @@ environments.json has the parameter values of each environment: {"dev": {"Deploy
 cfn-lint reads both templates because either one hides mistakes: the source's DefinitionBody is opaque to it, and the
 transform drops what it does not know.
 
-Without TEMPLATE it only transforms, many templates in one process: requests.json is a list of {"source": text,
-"parameters": {...}}, transformed.json the list of their templates.
+Without TEMPLATE it only transforms, many templates in one process: requests.json is a list of {"source": ...,
+"parameters": {...}} with a template's text or what the text means, transformed.json the list of their templates.
 """
 
 import copy
-import functools
 import json
 import re
 import sys
 from pathlib import Path
 
+from boto3 import Session
 from cfnlint.api import ManualArgs, lint, lint_file
 from openapi_spec_validator import OpenAPIV30SpecValidator
 from samtranslator.model.exceptions import InvalidDocumentException
@@ -56,17 +56,24 @@ def cfn_lint(matches, environment):
     return values or mistakes
 
 
-parse = functools.cache(yaml_parse)  # most of a transform's time
+SESSION = Session()
 
 
-def transform(source, parameters):
+def transform(template, parameters):
     """The template as CloudFormation would get it. The code's place does not matter, only that it is in S3."""
-    template = copy.deepcopy(parse(source))
+    template = copy.deepcopy(template)
     functions = [r for r in template.get("Resources", {}).values() if r.get("Type") == "AWS::Serverless::Function"]
     for section in [f.get("Properties", {}) for f in functions] + [template.get("Globals", {}).get("Function", {})]:
         if "CodeUri" in section:
             section["CodeUri"] = "s3://artifacts/code.zip"
-    return Translator({}, Parser()).translate(template, dict(parameters))
+    return Translator({}, Parser(), boto_session=SESSION).translate(template, dict(parameters))
+
+
+def typed(template, parameters):
+    """Parameter values as cfn-lint wants them: a list is one, not text."""
+    kinds = {name: p.get("Type", "") for name, p in template.get("Parameters", {}).items()}
+    lists = {name for name, kind in kinds.items() if kind == "CommaDelimitedList" or kind.startswith("List<")}
+    return {name: v.split(",") if name in lists else v for name, v in parameters.items()}
 
 
 class Placeholders:
@@ -137,7 +144,7 @@ def main(path, environments):
         return {"mistakes": mistakes, "bodies": bodies, "transformed": transformed}
     for environment, parameters in environments.items():
         try:
-            template = transform(source, parameters)
+            template = transform(yaml_parse(source), parameters)
         except InvalidDocumentException as error:
             for cause in error.causes:
                 place = ["Resources", cause._logical_id] if hasattr(cause, "_logical_id") else []
@@ -147,7 +154,9 @@ def main(path, environments):
             mistakes.append(mistake("sam transform", [], f"gives up: {error!r}", environment))
             continue
         transformed[environment] = template
-        mistakes += cfn_lint(lint(json.dumps(template), config=ManualArgs(parameters=[parameters])), environment)
+        # Which parameters are used only the source tells: the transform itself takes the value of some.
+        found = cfn_lint(lint(json.dumps(template), config=ManualArgs(parameters=[typed(template, parameters)])), environment)
+        mistakes += [m for m in found if m["tool"] != "cfn-lint W2001"]
         for logical_id, resource in template["Resources"].items():
             if resource.get("Type") != "AWS::ApiGateway::RestApi" or "Body" not in resource["Properties"]:
                 continue
@@ -166,4 +175,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         json.dump(main(sys.argv[1], given), sys.stdout)
     else:
+        for r in given:
+            if isinstance(r["source"], str):
+                r["source"] = yaml_parse(r["source"])
         json.dump([transform(r["source"], r["parameters"]) for r in given], sys.stdout)

@@ -2,13 +2,15 @@
 //
 //	verify [template.yaml]
 //	verify -plain ops/account.yaml
+//	verify -compare dev prod [template.yaml]
 //
 // It prints one line a mistake (file, place, what, and who says so) and ends with status 1; 2 means that it could not
 // look. No single tool sees much of a template whose API is an inline OpenAPI document, so it asks all of them: cfn-lint
 // on the source and on the template as the SAM transform leaves it for each environment of samconfig.toml, the transform
 // itself, openapi-spec-validator and kin-openapi on the API's body, and a draft 4 compiler on its models. What none of
 // them knows are rules of its own: package rules looks at the template, package code at the Go code it deploys. -plain is
-// for a template that belongs to no environment and is not SAM: cfn-lint reads it.
+// for a template that belongs to no environment and is not SAM: cfn-lint reads it. -compare prints what two environments
+// would get differently, and ends with status 1 if a difference is declared by no parameter.
 //
 // Some of these are Python. They are installed once, at the versions of requirements.txt, below .local/.
 package main
@@ -38,12 +40,25 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	template, plain := "template.yaml", false
 	switch {
+	case (len(args) == 3 || len(args) == 4) && args[0] == "-compare":
+		if len(args) == 4 {
+			template = args[3]
+		}
+		undeclared, err := compare(ctx, template, args[1], args[2], stdout, stderr)
+		switch {
+		case err != nil:
+			_, _ = fmt.Fprintf(stderr, "verify: %v\n", err)
+			return 2
+		case undeclared > 0:
+			return 1
+		}
+		return 0
 	case len(args) == 2 && args[0] == "-plain":
 		template, plain = args[1], true
 	case len(args) == 1 && args[0] != "" && args[0][0] != '-':
 		template = args[0]
 	case len(args) > 0:
-		_, _ = fmt.Fprintln(stderr, "usage: verify [template.yaml]     samconfig.toml is read from the same folder\n       verify -plain FILE")
+		_, _ = fmt.Fprintln(stderr, "usage: verify [template.yaml]     samconfig.toml is read from the same folder\n       verify -plain FILE\n       verify -compare ENVIRONMENT ENVIRONMENT [template.yaml]")
 		return 2
 	}
 	mistakes, err := check(ctx, template, plain, stderr)

@@ -42,6 +42,12 @@ func lint(ctx context.Context, python, root, template string, environments map[s
 	return r, err
 }
 
+// request asks lint.py for the transform of one template, which is text or already read.
+type request struct {
+	Template   any               `json:"source"`
+	Parameters map[string]string `json:"parameters"`
+}
+
 // callPython runs lint.py, which is given JSON and answers with JSON.
 func callPython(ctx context.Context, python, root string, given, answer any, args ...string) error {
 	input, err := json.Marshal(given)

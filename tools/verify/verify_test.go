@@ -43,7 +43,7 @@ func TestRun(t *testing.T) {
 						"the import fails or every call answers 500; write arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}:live/invocations (lambda-uri)",
 				}},
 				// The condition is false here, so it is the second branch that counts.
-				{"{description: 'Alive.'}", "!If [HasAlarmTopic, {description: 'Alive.'}, {}]", []string{
+				{"{description: 'Alive.'}", "!If [HasAlarmEndpoint, {description: 'Alive.'}, {}]", []string{
 					"Resources.Api.Properties.DefinitionBody.paths./v1/health.get.responses.200: 'description' is a required property (openapi-spec-validator)",
 					"Resources.Api.Properties.DefinitionBody: invalid paths: invalid path /v1/health: invalid operation GET: a short description of the response is required (kin-openapi)",
 				}},
@@ -91,17 +91,22 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestRun_Good: neither this project's template nor one that has nothing to do with it has a mistake.
+// TestRun_Good: neither this project's template nor one that has nothing to do with it has a mistake. The first is looked
+// at without its code, which the tests of package code hold it against.
 func TestRun_Good(t *testing.T) {
 	t.Parallel()
 	needPython(t)
-	for template, log := range map[string]string{"../../template.yaml": "", parcels: noCode} {
-		t.Run(template, func(t *testing.T) {
+	for _, folder := range []string{"../..", filepath.Dir(parcels)} {
+		t.Run(folder, func(t *testing.T) {
 			t.Parallel()
+			template, err := os.ReadFile(filepath.Join(folder, "template.yaml"))
+			require.NoError(t, err)
+			samconfig, err := os.ReadFile(filepath.Join(folder, "samconfig.toml"))
+			require.NoError(t, err)
 			var stdout, stderr bytes.Buffer
-			assert.Zero(t, run(t.Context(), []string{template}, &stdout, &stderr))
+			assert.Zero(t, run(t.Context(), []string{write(t, string(template), string(samconfig))}, &stdout, &stderr))
 			assert.Empty(t, stdout.String())
-			assert.Equal(t, log, stderr.String())
+			assert.Equal(t, noCode, stderr.String())
 		})
 	}
 }

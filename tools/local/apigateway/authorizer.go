@@ -128,7 +128,7 @@ func (x *exchange) callAuthorizer(a *samtemplate.Authorizer, sources []string) (
 		event = x.request()
 		event["type"], event["methodArn"] = "REQUEST", x.methodARN()
 	}
-	payload, err := json.Marshal(event)
+	payload, err := encode(event)
 	if err != nil {
 		return authorizerAnswer{}, fmt.Errorf("encode the event: %w", err)
 	}

@@ -1,8 +1,10 @@
 package apigateway
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"mime"
 	"net"
 	"net/http"
@@ -24,6 +26,15 @@ func resourceID(m *samtemplate.Method) string { return hex.EncodeToString([]byte
 var dropped = map[string]bool{
 	"Connection": true, "Content-Length": true, "Content-Md5": true, "Expect": true, "Max-Forwards": true, "Proxy-Authenticate": true, "Server": true,
 	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Www-Authenticate": true,
+}
+
+// encode is json.Marshal without its escapes of <, > and &, which would make an event several times as long as it is.
+func encode(v any) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), err
 }
 
 // event builds the proxy event, payload version 1. Absent maps and an absent body are null.

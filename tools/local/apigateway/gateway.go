@@ -167,9 +167,8 @@ func (x *exchange) checkSizes() bool {
 		return x.plain(badRequestLine, fmt.Sprintf("%q must be sent percent-encoded.", x.r.RequestURI[i]))
 	}
 	body, err := io.ReadAll(io.LimitReader(x.r.Body, maxPayload+1))
-	if err != nil {
-		x.log.Reason = "the client sent only a part of the body"
-		return false
+	if err != nil { // a client that is gone does not read it, one that sent it wrongly does
+		return x.plain(http.StatusBadRequest, "The body ends early or is malformed.")
 	}
 	if len(body) > maxPayload {
 		return x.plain(http.StatusRequestEntityTooLarge, "HTTP content length exceeded 10485760 bytes.")
@@ -189,7 +188,8 @@ func (x *exchange) plain(status int, text string) bool {
 // respond sends an answer whose headers are set.
 func (x *exchange) respond(status int, body []byte) {
 	h := x.w.Header()
-	h["x-amzn-RequestId"], h["x-amz-apigw-id"] = []string{x.requestID}, []string{x.extended}
+	backendHeader(h, "x-amzn-RequestId", x.requestID)
+	backendHeader(h, "x-amz-apigw-id", x.extended)
 	x.log.Status = status
 	x.context["responseLength"] = fmt.Sprint(len(body))
 	x.w.WriteHeader(status)

@@ -209,7 +209,7 @@ func (a *api) send(t *testing.T, request string) answer {
 			text += h + "\r\n"
 		}
 	}
-	if body != "" {
+	if body != "" && !strings.Contains(headers, "Transfer-Encoding:") {
 		text += fmt.Sprintf("Content-Length: %d\r\n", len(body))
 	}
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", a.addr)

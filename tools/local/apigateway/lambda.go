@@ -31,7 +31,7 @@ func (x *exchange) invoke() {
 			"no AWS::Lambda::Permission lets the gateway call "+i.Function+" for this method")
 		return
 	}
-	event, err := json.Marshal(x.event())
+	event, err := encode(x.event())
 	if err != nil {
 		x.refuse("INTEGRATION_FAILURE", "", "the event cannot be encoded: "+err.Error())
 		return

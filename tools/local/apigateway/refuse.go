@@ -3,7 +3,6 @@ package apigateway
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"maps"
 	"net/http"
 	"regexp"
@@ -132,7 +131,7 @@ func (x *exchange) refusePlain(status int, errorType, message string) {
 }
 
 func quote(s string) string {
-	text, _ := json.Marshal(s) // a text
+	text, _ := encode(s) // a text
 	return string(text)
 }
 

@@ -58,6 +58,7 @@ var routing = []row{
 	is(missing, "1.1 unknown path", "GET /nope"),
 	is(missing, "1.1 known path, undeclared method", "POST /only-get"),
 	is(missing, "1.1 known path, OPTIONS", "OPTIONS /only-get"),
+	is(missing, "1.1 OPTIONS of the server as a whole", "OPTIONS *"),
 	is(missing, "1.1 known path, HEAD is not derived from GET", "HEAD /only-get").noBody(),
 	is(missing, "1.1 double slash between segments of a non-greedy route", "GET /items//special"),
 	{name: "1.1 unknown stage", setup: setup{stagePath: true}, request: "GET /prod/echo", status: 403, body: `{"message":"Forbidden"}`, header: problem("ForbiddenException")},
@@ -340,6 +341,12 @@ var results = []row{
 			assert.NotEmpty(t, r.header.Get(name), name)
 		}
 	}}),
+	gives("1.7 the ids are the gateway's own", `{"headers":{"X-Amzn-RequestId":"theirs","X-Amz-Apigw-Id":"theirs"}}`, row{status: 200, then: func(t *testing.T, a *api) {
+		r := a.send(t, "POST /result\n\n"+`{"headers":{"X-Amzn-RequestId":"theirs","X-Amz-Apigw-Id":"theirs"}}`)
+		assert.Len(t, r.header.Values("x-amzn-RequestId"), 1)
+		assert.Len(t, r.header.Values("x-amz-apigw-id"), 1)
+		assert.NotContains(t, r.raw, "theirs")
+	}}),
 	gives("1.7 Set-Cookie is not joined", `{"multiValueHeaders":{"Set-Cookie":["a=1","b=2"]}}`, row{status: 200, then: func(t *testing.T, a *api) {
 		assert.Equal(t, []string{"a=1", "b=2"}, a.send(t, "POST /result\n\n"+`{"multiValueHeaders":{"Set-Cookie":["a=1","b=2"]}}`).header.Values("Set-Cookie"))
 	}}),
@@ -495,6 +502,10 @@ var sizes = []row{
 	{name: "1.10 payload of 10 MB", setup: setup{replace: []string{"timeoutInMillis: 250", "timeoutInMillis: 29000"}}, request: "POST /old/x\n\n" + strings.Repeat("x", 10<<20), status: 200},
 	{name: "1.10 payload of 10 MB and 1", request: "POST /old/x\n\n" + strings.Repeat("x", 10<<20+1), status: 413, body: "HTTP content length exceeded 10485760 bytes.", header: map[string]string{"X-Amzn-Errortype": "", "Content-Type": "text/plain"}, calls: "none"},
 	{name: "1.10 Lambda request", request: "POST /result\n\n" + strings.Repeat("x", 6_291_456), status: 413, body: `{"message": "Request Too Long"}`, calls: "none"},
+	{name: "1.10 a body that is not chunked as it says", request: "POST /echo\nTransfer-Encoding: chunked\n\nno length\r\n", status: 400, calls: "none", reason: "malformed"},
+	{name: "1.10 Lambda request: as the bytes of JSON, not of its escapes", request: "POST /echo\nContent-Type: text/plain\n\n" + strings.Repeat("<", 2<<20), status: 200, event: func(t *testing.T, e map[string]any) {
+		assert.Equal(t, strings.Repeat("<", 2<<20), e["body"])
+	}},
 	{name: "1.10 all header values together", request: "GET /echo\nX-A: " + strings.Repeat("x", 5_200) + "\nX-B: " + strings.Repeat("x", 5_200), status: 431, body: "HTTP header is larger than 10240 bytes."},
 	{name: "1.10 URL", request: "GET /echo?" + strings.Repeat("x", 10_240), status: 414, calls: "none"},
 	{name: "1.10 integration timeout", request: "GET /fail?how=slow", status: 504},

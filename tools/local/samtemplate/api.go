@@ -179,6 +179,7 @@ type operation struct {
 	Validator   *string               `json:"x-amazon-apigateway-request-validator"`
 	Parameters  []Parameter           `json:"parameters"`
 	Body        struct {
+		Ref     string `json:"$ref"`
 		Content map[string]struct {
 			Schema any `json:"schema"`
 		} `json:"content"`
@@ -217,16 +218,20 @@ var httpMethods = map[string]string{
 	"x-amazon-apigateway-any-method": "ANY",
 }
 
-// maxTimeout is the integration's timeout unless the quota was raised.
-const maxTimeout = 29 * time.Second
+const (
+	minTimeout = 50               // milliseconds of an integration's timeout; the most is a quota that can be raised
+	maxTimeout = 29 * time.Second // the integration's timeout unless the quota was raised
+)
 
 func readAPI(r *resolver, id string, functions map[string]Function) (*API, error) {
 	path := "Resources." + id + ".Properties"
 	resource, _ := r.resource(id)
-	given, _ := resource["Properties"].(map[string]any)
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		if !slices.Contains(servedProperties, name) && !slices.Contains(harmlessProperties, name) {
-			return nil, fmt.Errorf("%s.%s: is not supported; write it in DefinitionBody", path, name)
+	own, _ := resource["Properties"].(map[string]any)
+	for where, given := range map[string]map[string]any{path: own, "Globals.Api": r.globals("AWS::Serverless::Api")} {
+		for _, name := range slices.Sorted(maps.Keys(given)) {
+			if !slices.Contains(servedProperties, name) && !slices.Contains(harmlessProperties, name) {
+				return nil, fmt.Errorf("%s.%s: is not supported; write it in DefinitionBody", where, name)
+			}
 		}
 	}
 	api := &API{LogicalID: id, ID: apiID(id), Variables: map[string]string{}, Responses: map[string]GatewayResponse{}}
@@ -424,6 +429,14 @@ func readMethod(body openAPI, raw json.RawMessage, functions map[string]Function
 	if err := extensions(keysOf, operationExtensions, path); err != nil {
 		return Method{}, err
 	}
+	for i, p := range op.Parameters {
+		if places := []string{"header", "path", "query", "cookie"}; p.Name == "" || !slices.Contains(places, p.In) {
+			return fail(fmt.Sprintf(".parameters[%d]", i), "needs a name and a place here; a $ref is not supported")
+		}
+	}
+	if op.Body.Ref != "" {
+		return fail(".requestBody.$ref", "is not supported; write the body's content here")
+	}
 	m := Method{OperationID: op.OperationID, Bodies: map[string]string{}, Parameters: op.Parameters}
 	if op.Integration == nil {
 		return fail("", "has no x-amazon-apigateway-integration")
@@ -448,11 +461,14 @@ func readMethod(body openAPI, raw json.RawMessage, functions map[string]Function
 	default:
 		return fail(place+"type", "%s is not supported, only aws_proxy, http_proxy and mock", op.Integration.Type)
 	}
-	milliseconds, err := number(op.Integration.Timeout)
-	if err != nil {
-		return fail(place+"timeoutInMillis", "%w", err)
-	}
-	if milliseconds > 0 {
+	if op.Integration.Timeout != nil {
+		milliseconds, err := number(op.Integration.Timeout)
+		if err == nil && milliseconds < minTimeout {
+			err = fmt.Errorf("%d is less than %d", milliseconds, minTimeout)
+		}
+		if err != nil {
+			return fail(place+"timeoutInMillis", "%w", err)
+		}
 		m.Integration.Timeout = time.Duration(milliseconds) * time.Millisecond
 	}
 	validator := body.Validator

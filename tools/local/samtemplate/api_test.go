@@ -64,6 +64,16 @@ func TestParse_API(t *testing.T) {
 	assert.Equal(t, []string{"Resources.F.Properties.Events.Queue: events of type SQS are not delivered here"}, tmpl.Notes)
 }
 
+// TestParse_GlobalsAreMerged: maps by key, lists one after the other, as SAM does.
+func TestParse_GlobalsAreMerged(t *testing.T) {
+	globals := "Globals: {Function: {LoggingConfig: {LogGroup: mine, LogFormat: Text}}, Api: {Variables: {a: b}, BinaryMediaTypes: [a~1b]}}\nResources:\n"
+	tmpl, err := samtemplate.Parse([]byte(strings.NewReplacer("Resources:\n", globals, "StageName: x", "StageName: x\n      Variables: {c: d}").Replace(served)), nil)
+	require.NoError(t, err)
+	assert.Equal(t, samtemplate.Logging{Format: "JSON", Level: "INFO", Group: "mine"}, tmpl.Functions["F"].Logging)
+	assert.Equal(t, []string{"a/b", "image/png"}, tmpl.API.Binary)
+	assert.Equal(t, map[string]string{"a": "b", "c": "d"}, tmpl.API.Variables)
+}
+
 // TestParse_Unsupported: what is not supported is an error with its place, never silence.
 func TestParse_Unsupported(t *testing.T) {
 	const api = "Resources.A.Properties"
@@ -84,6 +94,14 @@ func TestParse_Unsupported(t *testing.T) {
 		"a Cognito authorizer":        {"paths:", "components: {securitySchemes: {S: {type: apiKey, x-amazon-apigateway-authorizer: {type: cognito_user_pools}}}}\n        paths:", "securitySchemes.S.x-amazon-apigateway-authorizer.type: cognito_user_pools is not supported"},
 		"parameters of a path":        {"/a: {post", "/a: {parameters: [], post", "paths./a.parameters: is not supported; write it at each method"},
 		"a timeout that is no number": {"timeoutInMillis: 100", "timeoutInMillis: soon", "timeoutInMillis: soon is no whole number"},
+		"a timeout too short":         {"timeoutInMillis: 100", "timeoutInMillis: 49", "timeoutInMillis: 49 is less than 50"},
+		"a parameter elsewhere":       {"post: {", "post: {parameters: [{$ref: '#/components/parameters/X'}], ", "paths./a.post.parameters[0]: needs a name and a place here"},
+		"a body elsewhere":            {"post: {", "post: {requestBody: {$ref: '#/components/requestBodies/X'}, ", "paths./a.post.requestBody.$ref: is not supported"},
+		"a transform of the body":     {"openapi: 3.0.1", "openapi: 3.0.1\n        Fn::Transform: {Name: AWS::Include}", api + ".DefinitionBody.Fn::Transform: is not supported"},
+		"a property of Globals":       {"Resources:\n", "Globals: {Api: {Auth: {ApiKeyRequired: true}}}\nResources:\n", "Globals.Api.Auth: is not supported"},
+		"a loop of resources":         {"Resources:\n", "Resources:\n  Fn::ForEach::X: [A, [a], {}]\n", "Resources.Fn::ForEach::X: is not supported"},
+		"a global table":              {"AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable", "Resources.Bucket: AWS::DynamoDB::GlobalTable is not supported"},
+		"a function's own URL":        {"CodeUri: f/", "CodeUri: f/, FunctionUrlConfig: {AuthType: NONE}", "Resources.F.Properties.FunctionUrlConfig: map[AuthType:NONE] is not supported"},
 		"an HTTP API":                 {"AWS::S3::Bucket", "AWS::Serverless::HttpApi", "Resources.Bucket: AWS::Serverless::HttpApi is not supported"},
 		"a second API":                {"Type: AWS::S3::Bucket", "Type: AWS::Serverless::Api", "more than one AWS::Serverless::Api"},
 		"a layer":                     {"CodeUri: f/", "CodeUri: f/, Layers: [x]", "Resources.F.Properties.Layers: [x] is not supported"},

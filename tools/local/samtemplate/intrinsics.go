@@ -53,11 +53,15 @@ func parseValue(n *yaml.Node, depth int) (any, error) {
 	case yaml.MappingNode:
 		m := make(map[string]any, len(n.Content)/2)
 		for i := 0; i < len(n.Content); i += 2 {
+			key := n.Content[i]
+			if _, twice := m[key.Value]; twice || key.Tag == "!!merge" {
+				return nil, fmt.Errorf("line %d: %s: CloudFormation takes neither merged nor repeated keys", key.Line, key.Value)
+			}
 			v, err := parse(n.Content[i+1], depth+1)
 			if err != nil {
 				return nil, err
 			}
-			m[n.Content[i].Value] = v
+			m[key.Value] = v
 		}
 		return m, nil
 	case yaml.SequenceNode:
@@ -114,6 +118,9 @@ func (r *resolver) resolve(v any, path string) (any, error) {
 		}
 		out := make(map[string]any, len(v))
 		for key, value := range v {
+			if strings.HasPrefix(key, "Fn::") { // Fn::ForEach::Name, or Fn::Transform beside what it adds to
+				return nil, fmt.Errorf("%s.%s: is not supported beside other keys", path, key)
+			}
 			resolved, err := r.resolve(value, path+"."+key)
 			if err != nil {
 				return nil, err
@@ -173,6 +180,10 @@ func (r *resolver) call(name string, argument any, path string) (any, error) {
 	list, _ := resolved.([]any)
 	switch name {
 	case "Fn::GetAtt":
+		if whole, ok := resolved.(string); ok {
+			id, attribute, _ := strings.Cut(whole, ".")
+			list = []any{id, attribute}
+		}
 		if len(list) != 2 {
 			return nil, fmt.Errorf("%s: needs a resource and an attribute", path)
 		}
@@ -273,6 +284,15 @@ func (r *resolver) ref(name, path string) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: there is no parameter or resource %s", path, name)
 	}
+	if condition, ok := resource["Condition"].(string); ok {
+		made, err := r.condition(condition, "Resources."+name)
+		if err != nil {
+			return nil, err
+		}
+		if !made {
+			return nil, fmt.Errorf("%s: %s is not made, its condition %s does not hold", path, name, condition)
+		}
+	}
 	if resource["Type"] == "AWS::Serverless::Api" {
 		return apiID(name), nil
 	}
@@ -351,14 +371,44 @@ func (r *resolver) resource(id string) (map[string]any, bool) {
 func (r *resolver) property(id, name string) (any, error) {
 	resource, _ := r.resource(id)
 	properties, _ := resource["Properties"].(map[string]any)
-	v, ok := properties[name]
-	if !ok {
-		v, ok = r.globals(fmt.Sprint(resource["Type"]))[name]
-	}
-	if !ok {
+	v := merged(r.globals(fmt.Sprint(resource["Type"]))[name], properties[name])
+	if v == nil {
 		return nil, nil
 	}
 	return r.resolve(v, "Resources."+id+".Properties."+name)
+}
+
+// merged adds a resource's own value to that of Globals as SAM does: maps by key, lists one after the other, else the
+// own one alone.
+func merged(global, own any) any {
+	if own == nil {
+		return global
+	}
+	switch g := global.(type) {
+	case map[string]any:
+		o, ok := own.(map[string]any)
+		if !ok || intrinsic(g) || intrinsic(o) {
+			return own
+		}
+		out := maps.Clone(g)
+		for name, value := range o {
+			out[name] = merged(g[name], value)
+		}
+		return out
+	case []any:
+		if o, ok := own.([]any); ok {
+			return slices.Concat(g, o)
+		}
+	}
+	return own
+}
+
+// intrinsic tells a call of an intrinsic function.
+func intrinsic(v map[string]any) bool {
+	for name := range v {
+		return len(v) == 1 && (name == "Ref" || name == "Condition" || strings.HasPrefix(name, "Fn::"))
+	}
+	return false
 }
 
 // globals returns the Globals section of a resource type.

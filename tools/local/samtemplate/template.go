@@ -66,10 +66,11 @@ type event struct {
 
 // unserved types are asked by clients, so that a template which has one cannot be served as it is.
 var unserved = []string{"AWS::Serverless::HttpApi", "AWS::Serverless::SimpleTable", "AWS::Serverless::GraphQLApi", "AWS::Serverless::Application",
-	"AWS::ApiGateway::RestApi", "AWS::ApiGateway::Method", "AWS::ApiGateway::Authorizer", "AWS::ApiGateway::GatewayResponse", "AWS::ApiGatewayV2::Api", "AWS::Lambda::Function"}
+	"AWS::ApiGateway::RestApi", "AWS::ApiGateway::Method", "AWS::ApiGateway::Authorizer", "AWS::ApiGateway::GatewayResponse", "AWS::ApiGatewayV2::Api", "AWS::Lambda::Function", "AWS::Lambda::Url",
+	"AWS::DynamoDB::GlobalTable"}
 
 // undone types stand between a client and the API, or beside it, and are left out.
-var undone = []string{"AWS::WAFv2::WebACLAssociation", "AWS::ApiGateway::BasePathMapping", "AWS::Lambda::EventSourceMapping"}
+var undone = []string{"AWS::WAFv2::WebACLAssociation", "AWS::ApiGateway::BasePathMapping", "AWS::Lambda::EventSourceMapping", "AWS::CloudFormation::Stack"}
 
 // Load reads a template with parameter values; those not given take their defaults.
 func Load(path string, parameters map[string]string) (*Template, error) {
@@ -112,6 +113,9 @@ func Parse(text []byte, parameters map[string]string) (*Template, error) {
 	resources, _ := root["Resources"].(map[string]any)
 	var apis []string
 	for _, id := range slices.Sorted(maps.Keys(resources)) {
+		if strings.HasPrefix(id, "Fn::") {
+			return nil, fmt.Errorf("%s: is not supported", "Resources."+id)
+		}
 		resource, _ := resources[id].(map[string]any)
 		if condition, ok := resource["Condition"].(string); ok {
 			wanted, err := r.condition(condition, "Resources."+id)
@@ -301,18 +305,18 @@ func readFunction(r *resolver, id string) (Function, error) {
 	if reserved >= 0 {
 		f.Concurrency = &reserved
 	}
-	resource, _ := r.resource(id)
-	properties, _ := resource["Properties"].(map[string]any)
-	for _, source := range []map[string]any{r.globals("AWS::Serverless::Function"), properties} { // a function's own variables win
-		environment, err := r.resolve(source["Environment"], "Resources."+id+".Properties.Environment")
-		if err != nil {
-			return Function{}, err
+	environment, err := r.property(id, "Environment")
+	if err != nil {
+		return Function{}, err
+	}
+	section, _ := environment.(map[string]any)
+	variables, _ := section["Variables"].(map[string]any)
+	for name, value := range variables {
+		switch value.(type) {
+		case map[string]any, []any, nil:
+			return fail("Environment.Variables."+name, fmt.Errorf("%v is no text", value))
 		}
-		section, _ := environment.(map[string]any)
-		variables, _ := section["Variables"].(map[string]any)
-		for name, value := range variables {
-			f.Environment[name] = fmt.Sprint(value)
-		}
+		f.Environment[name] = fmt.Sprint(value)
 	}
 	return f, nil
 }
@@ -320,11 +324,12 @@ func readFunction(r *resolver, id string) (Function, error) {
 // check reads what decides how a function runs, and refuses what cannot be run here.
 func (f *Function) check(r *resolver, id string) error {
 	for property, supported := range map[string]func(string) bool{
-		"PackageType": func(v string) bool { return v == "Zip" },
-		"Runtime":     func(v string) bool { return strings.HasPrefix(v, "provided") },
-		"InlineCode":  func(string) bool { return false },
-		"ImageUri":    func(string) bool { return false },
-		"Layers":      func(string) bool { return false },
+		"PackageType":       func(v string) bool { return v == "Zip" },
+		"Runtime":           func(v string) bool { return strings.HasPrefix(v, "provided") },
+		"InlineCode":        func(string) bool { return false },
+		"ImageUri":          func(string) bool { return false },
+		"Layers":            func(string) bool { return false },
+		"FunctionUrlConfig": func(string) bool { return false },
 	} {
 		v, err := r.property(id, property)
 		if err != nil {

@@ -27,6 +27,7 @@ Globals:
   Function: {Timeout: 7, Environment: {Variables: {SHARED: all, MINE: global}}}
 Resources:
   Heap: {Type: AWS::DynamoDB::Table, Properties: {TableName: !Sub "heap-${Env}"}}
+  Gone: {Type: AWS::DynamoDB::Table, Condition: IsProd}
   Role: {Type: AWS::IAM::Role, Properties: {RoleName: runner}}
   F:
     Type: AWS::Serverless::Function
@@ -43,6 +44,8 @@ func TestParse_Intrinsics(t *testing.T) {
 		"Ref of a table":        {`!Ref Heap`, `{Ref: Heap}`, "heap-dev"},
 		"Ref of a pseudo":       {`!Ref AWS::Region`, `{Ref: "AWS::Region"}`, "eu-west-1"},
 		"GetAtt":                {`!GetAtt Heap.Arn`, `{"Fn::GetAtt": [Heap, Arn]}`, "arn:aws:dynamodb:eu-west-1:123456789012:table/heap-dev"},
+		"GetAtt as a text":      {`!GetAtt Heap.Arn`, `{"Fn::GetAtt": Heap.Arn}`, "arn:aws:dynamodb:eu-west-1:123456789012:table/heap-dev"},
+		"If within If":          {`!If [IsProd, a, !If [NotProd, !If [Both, !Sub "${Env}!", b], c]]`, `{"Fn::If": [IsProd, a, {"Fn::If": [NotProd, {"Fn::If": [Both, {"Fn::Sub": "${Env}!"}, b]}, c]}]}`, "dev!"},
 		"GetAtt of a role":      {`!GetAtt Role.Arn`, `{"Fn::GetAtt": [Role, Arn]}`, "arn:aws:iam::123456789012:role/runner"},
 		"Sub":                   {`!Sub "${Env}/${AWS::AccountId}/${Heap.Arn}/${!kept}"`, `{"Fn::Sub": "${Env}/${AWS::AccountId}/${Heap.Arn}/${!kept}"}`, "dev/123456789012/arn:aws:dynamodb:eu-west-1:123456789012:table/heap-dev/${kept}"},
 		"Sub with values":       {`!Sub ["${A}-${Env}", {A: !Ref Heap}]`, `{"Fn::Sub": ["${A}-${Env}", {A: {Ref: Heap}}]}`, "heap-dev-dev"},
@@ -79,7 +82,7 @@ func TestParse_Function(t *testing.T) {
 	assert.Equal(t, "f-prod", f.Name)
 	assert.Equal(t, 7*time.Second, f.Timeout, "from Globals")
 	assert.Equal(t, 128, f.MemoryMB, "Lambda's default")
-	assert.Equal(t, map[string]string{"Heap": "heap-prod"}, tmpl.Tables)
+	assert.Equal(t, map[string]string{"Heap": "heap-prod", "Gone": "Gone"}, tmpl.Tables)
 }
 
 func TestParse_FailuresNameThePlace(t *testing.T) {
@@ -90,6 +93,13 @@ func TestParse_FailuresNameThePlace(t *testing.T) {
 		"an unknown attribute": {`!GetAtt Heap.StreamArn`, "the attribute StreamArn of Heap is not supported"},
 		"an unknown condition": {`!If [Nope, a, b]`, "there is no condition Nope"},
 		"no such entry":        {`!FindInMap [Sizes, dev, Nope]`, "VALUE.Fn::FindInMap: no such entry"},
+		"a resource not made":  {`!If [IsProd, x, !Ref Gone]`, "VALUE.Fn::If[2].Ref: Gone is not made, its condition IsProd does not hold"},
+		"its attribute":        {`!Sub "${Gone.Arn}"`, "VALUE.Fn::Sub: Gone is not made"},
+		"a loop":               {`{"Fn::ForEach::X": [A, [a], {}], B: b}`, "VALUE.Fn::ForEach::X: is not supported"},
+		"a list":               {`[a]`, "Environment.Variables.VALUE: [a] is no text"},
+		"nothing":              {`~`, "Environment.Variables.VALUE: <nil> is no text"},
+		"merged keys":          {"x, <<: {A: b}", "line 25: <<: CloudFormation takes neither merged nor repeated keys"},
+		"repeated keys":        {"x, MINE: again", "MINE: CloudFormation takes neither merged nor repeated keys"},
 		"wrong arguments":      {`!Select [9, [a]]`, "VALUE.Fn::Select: wrong arguments"},
 	}
 	for name, tt := range tests {

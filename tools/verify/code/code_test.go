@@ -66,6 +66,8 @@ func TestCheck(t *testing.T) {
 		"a call more, of a handler called by reflection": {broken: role("Take", "dynamodb:GetItem"), want: []string{
 			"store/store.go: Take: Store.Delete needs dynamodb:DeleteItem, which its role does not allow",
 		}},
+		"a role that allows nothing": {broken: role("Get", []string{}...), want: []string{"store/store.go: Get: Store.Get needs dynamodb:GetItem"}},
+		"a role from elsewhere":      {broken: role("Get")},
 		"a call less": {broken: role("Get", "dynamodb:GetItem", "dynamodb:DeleteItem"), want: []string{
 			"functions/get-thing: Get: its role allows dynamodb:DeleteItem, but its code calls dynamodb:GetItem",
 		}},
@@ -133,12 +135,13 @@ func TestCheck(t *testing.T) {
 		"a route twice": {broken: routed("Get", "GET /things/{id}", "PUT /things/{id}"), want: []string{
 			"functions/roundabout: Roundabout: shares the route PUT /things/{id} with Get", "Get: is wired to PUT /things/{id}, which is the route of Roundabout",
 		}},
-		"a schedule and a route": {broken: change("Get", func(f *rules.Function) { f.Scheduled = true }), want: []string{
-			"Get: has a schedule and the route GET /things/{id}", "events/get-thing/ok.json: Get: is the request GET /things/{id}, but the function has a schedule",
+		"a request to a schedule": {file: "events/tidy-up/ok.json", text: event("GET /things/{id}", "GET /things/{id}"), want: []string{
+			"events/tidy-up/ok.json: TidyUp: is the request GET /things/{id}, but the function has a schedule and no route",
 		}},
-		"two functions of one folder": {broken: add(rules.Function{ID: "Got", Folder: "functions/authorize", Actions: []string{"dynamodb:GetItem"}}), want: []string{"functions/authorize: Got: is the code of Authorize too"}},
-		"a folder that is missing":    {broken: add(rules.Function{ID: "New", Folder: "functions/new-thing"}), want: []string{"functions/new-thing: New: holds no Go program", "events/new-thing: New: has no event"}},
-		"a folder that is no program": {broken: add(rules.Function{ID: "Lib", Folder: "other/no-program"}), want: []string{"other/no-program: Lib: holds no Go program"}},
+		"a schedule's event to a route": {file: "events/get-thing/ok.json", text: `{"source": "aws.events"}`, want: []string{"events/get-thing/ok.json: Get: is no request, but the template gives the function GET /things/{id}"}},
+		"two functions of one folder":   {broken: add(rules.Function{ID: "Got", Folder: "functions/authorize", Actions: []string{"dynamodb:GetItem"}}), want: []string{"functions/authorize: Got: is the code of Authorize too"}},
+		"a folder that is missing":      {broken: add(rules.Function{ID: "New", Folder: "functions/new-thing"}), want: []string{"functions/new-thing: New: holds no Go program", "events/new-thing: New: has no event"}},
+		"a folder that is no program":   {broken: add(rules.Function{ID: "Lib", Folder: "other/no-program"}), want: []string{"other/no-program: Lib: holds no Go program"}},
 		"a function not in the template": {broken: func(all []rules.Function) []rules.Function { return all[:5] }, want: []string{
 			"functions/tidy-up: is no function of the template; it is never deployed", "events/tidy-up: holds events of no function of the template",
 		}},
@@ -174,17 +177,21 @@ func TestCheck(t *testing.T) {
 // TestCheck_foreign: another module, in which the service is not DynamoDB and neither folders nor events are this project's.
 func TestCheck_foreign(t *testing.T) {
 	t.Parallel()
-	f := rules.Function{ID: "Notify", Folder: "notify", Actions: []string{"sns:Publish", "sqs:ReceiveMessage"}}
-	f.Routes = []string{"GET /elsewhere"}
-	found, err := Check(t.Context(), "testdata/foreign", []rules.Function{f})
+	functions := []rules.Function{
+		{ID: "Notify", Folder: "notify", Routes: []string{"GET /elsewhere"}, Actions: []string{"sns:Publish", "sqs:ReceiveMessage"}, Variables: []string{"AWS_PROFILE"}},
+		{ID: "Configure", Folder: "configure", Variables: []string{"PLACE"}},
+	}
+	p, err := load(t.Context(), "testdata/foreign", functions)
 	require.NoError(t, err)
-	require.Empty(t, found)
+	require.Empty(t, p.check(functions))
 
-	f.Actions = []string{"sns:Subscribe"}
-	found, err = Check(t.Context(), "testdata/foreign", []rules.Function{f})
-	require.NoError(t, err)
-	sees(t, []string{"notify: Notify: its role allows sns:Subscribe, but its code calls sns:Publish", "notify/main.go: Notify: main.main needs sns:Publish"}, found)
-	assert.Equal(t, "notify/main.go:11", found[1].Path)
+	functions[0].Actions, functions[0].Variables = []string{"sns:Subscribe"}, []string{"AWS_PROFILE", "PLACE"}
+	found := p.check(functions)
+	sees(t, []string{
+		"notify: Notify: is given the variable PLACE, which nothing in it reads", "notify: Notify: its role allows sns:Subscribe, but its code calls sns:Publish",
+		"notify/main.go: Notify: main.main needs sns:Publish",
+	}, found)
+	assert.Equal(t, "notify/main.go:11", found[2].Path)
 }
 
 // TestCheck_compile: what does not compile is no mistake of the template.

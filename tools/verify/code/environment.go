@@ -35,7 +35,7 @@ type variables struct {
 	own    map[string]string // in the project's code, with the first place
 	others map[string]bool   // in the SDK, other modules and the standard library
 	untold []string          // places in the project's code whose names were not found out
-	blind  bool              // the SDK has such places
+	blind  []string          // beginnings of names that modules may read, which have such places
 }
 
 func (r *reached) variables() variables {
@@ -43,14 +43,16 @@ func (r *reached) variables() variables {
 	for _, read := range r.reads() {
 		names, ok := r.constants(read.name, nil)
 		if !r.own(read.by) {
-			v.blind = v.blind || !ok && strings.HasPrefix(packageOf(read.by), "github.com/aws/")
+			if begin, module := namesOf(packageOf(read.by)); module && !ok {
+				v.blind = append(v.blind, begin)
+			}
 			for _, name := range names {
 				v.others[name] = true
 			}
 			continue
 		}
 		if !ok {
-			v.untold = append(v.untold, read.at)
+			v.untold, v.blind = append(v.untold, read.at), append(v.blind, "")
 		}
 		for _, name := range names {
 			if at, ok := v.own[name]; !ok || read.at < at {
@@ -80,8 +82,8 @@ func (v variables) compare(f rules.Function) []Finding {
 		}
 	}
 	for _, name := range f.Variables {
-		theirs := strings.HasPrefix(name, "AWS_") && v.blind // the SDK's perhaps, by a name that was not found out
-		if v.own[name] == "" && !v.others[name] && !theirs && !slices.Contains(unseen, name) {
+		perhaps := slices.ContainsFunc(v.blind, func(begin string) bool { return strings.HasPrefix(name, begin) })
+		if v.own[name] == "" && !v.others[name] && !perhaps && !slices.Contains(unseen, name) {
 			found = append(found, Finding{
 				Function: f.ID, Path: path.Clean(f.Folder), What: "is given the variable " + name + ", which nothing in it reads",
 				Consequence: "the setting has no effect", Mend: "correct its name or take it out",
@@ -89,6 +91,16 @@ func (v variables) compare(f rules.Function) []Finding {
 		}
 	}
 	return found
+}
+
+// namesOf returns how the variables begin that a module's package reads: any, but the SDK has its own. The standard
+// library is no module.
+func namesOf(pkg string) (begin string, module bool) {
+	first, _, _ := strings.Cut(pkg, "/")
+	if strings.HasPrefix(pkg, "github.com/aws/") {
+		return "AWS_", true
+	}
+	return "", strings.Contains(first, ".")
 }
 
 // readers are the functions that read the environment; true: the variable that their argument names.

@@ -53,12 +53,6 @@ func shared(functions []rules.Function) []Finding {
 			}
 			routed[route] = f.ID
 		}
-		if f.Scheduled && len(f.Routes) > 0 {
-			found = append(found, Finding{
-				Function: f.ID, Path: folder, What: "has a schedule and the route " + list(f.Routes),
-				Consequence: "callers and the clock send it events of two forms", Mend: "keep one of them",
-			})
-		}
 	}
 	return found
 }
@@ -99,7 +93,8 @@ func (p *program) folders(functions []rules.Function) []Finding {
 	return found
 }
 
-// eventRoutes compares the route in each event with those of its function. An authorizer, which has none, may have any.
+// eventRoutes compares the route in each event with those of its function. An authorizer, which has none, may have any; a
+// schedule's event has none.
 func (p *program) eventRoutes(f rules.Function, name string) []Finding {
 	if subfolders(p.files, eventsFolder) == nil {
 		return nil
@@ -135,8 +130,11 @@ func (p *program) eventRoutes(f rules.Function, name string) []Finding {
 			wrong(file, "cannot be read: %v", err)
 		case inner != route:
 			wrong(file, "is %s outside and %s in requestContext", route, inner)
-		case f.Scheduled && event.Method != "":
-			wrong(file, "is the request %s, but the function has a schedule", route)
+		case f.Scheduled && event.Method == "":
+		case f.Scheduled && len(f.Routes) == 0:
+			wrong(file, "is the request %s, but the function has a schedule and no route", route)
+		case len(f.Routes) > 0 && event.Method == "":
+			wrong(file, "is no request, but the template gives the function %s", list(f.Routes))
 		case len(f.Routes) > 0 && !slices.ContainsFunc(f.Routes, func(r string) bool { return serves(r, route) }):
 			wrong(file, "is %s, but the template gives the function %s", route, list(f.Routes))
 		}

@@ -9,7 +9,7 @@ import (
 type Function struct {
 	ID        string   // logical id
 	Folder    string   // its CodeUri, relative to the template and without a slash at the end: functions/get-health
-	Actions   []string // that its role allows, sorted: dynamodb:GetItem
+	Actions   []string // that its role allows, sorted: dynamodb:GetItem; nil when the role is not in the template
 	Variables []string // names of its environment variables, sorted
 	Routes    []string // methods that call it, sorted: GET /v1/health; ANY for any method
 	Scheduled bool     // a schedule calls it
@@ -40,13 +40,16 @@ func (p *Project) Functions(environment string) []Function {
 	return all
 }
 
-// actions are what a function's role may do.
+// actions are what a function's role may do, or nil.
 func (s *Stack) actions(f resource) []string {
 	role := s.role(f.properties["Role"])
-	var actions []string
+	if role == "" {
+		return nil
+	}
+	actions := []string{}
 	s.eachStatement(func(at []string, statement map[string]any) {
 		owner := s.resources[at[1]]
-		attached := owner.id == role && role != "" || slices.ContainsFunc(list(owner.properties["Roles"]), func(v any) bool { return role != "" && s.role(v) == role }) ||
+		attached := owner.id == role || slices.ContainsFunc(list(owner.properties["Roles"]), func(v any) bool { return s.role(v) == role }) ||
 			slices.ContainsFunc(list(s.resources[role].properties["ManagedPolicyArns"]), func(v any) bool { return v == "<"+owner.id+">" })
 		if statement["Effect"] != "Allow" || !attached {
 			return

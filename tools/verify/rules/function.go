@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -108,7 +107,7 @@ func (s *Stack) logGroup(f resource) string {
 
 // used reports whether any resource refers to a function but those that only accompany it.
 func (s *Stack) used(f resource) bool {
-	symbols := []string{"<" + f.id + ">", "<" + f.id + ".Arn>"}
+	found, symbols := false, []string{"<" + f.id + ">", "<" + f.id + ".Arn>"}
 	for _, r := range s.of("AWS::Lambda::Alias") {
 		if id, _, ok := s.function(r.properties["FunctionName"]); ok && id == f.id {
 			symbols = append(symbols, "<"+r.id+">")
@@ -133,13 +132,11 @@ func (s *Stack) used(f resource) bool {
 		case "AWS::Lambda::EventInvokeConfig":
 			what = r.properties["DestinationConfig"]
 		}
-		written, _ := json.Marshal(what)
-		plain := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(string(written))
-		if slices.ContainsFunc(symbols, func(symbol string) bool { return strings.Contains(plain, symbol) }) {
-			return true
-		}
+		walk(what, nil, func(_ []string, v any) {
+			found = found || slices.ContainsFunc(symbols, func(symbol string) bool { return strings.Contains(text(v), symbol) })
+		})
 	}
-	return false
+	return found
 }
 
 // cmpAny is the first of two values that is set.

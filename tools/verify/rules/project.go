@@ -40,7 +40,7 @@ type resource struct {
 	whole      map[string]any // with DependsOn, DeletionPolicy and the like
 }
 
-// New reads a template's text and its environments. It fails on what is no YAML or no template at all.
+// New reads a template's text and its environments. It fails on what is no YAML.
 func New(source []byte, environments map[string]Environment) (*Project, error) {
 	p := &Project{environments: environments, stacks: map[string]*Stack{}}
 	var root yaml.Node
@@ -51,9 +51,7 @@ func New(source []byte, environments map[string]Environment) (*Project, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the template: %w", err)
 	}
-	if p.source = object(long); p.source == nil {
-		return nil, fmt.Errorf("read the template: it is no mapping")
-	}
+	p.source = object(long) // nil where cfn-lint says that it is no template
 	for name, e := range environments {
 		if len(e.Transformed) == 0 {
 			continue

@@ -40,7 +40,7 @@ type Mistake struct {
 
 // All lists every rule, in the order of gateway.md's sections: the body, its refusals, the stage, functions, the rest.
 func All() []Rule {
-	return slices.Concat(bodyRules(), modelRules(), integrationRules(), accessRules(), responseRules(), stageRules(), functionRules(), alarmRules(), stackRules())
+	return slices.Concat(bodyRules(), modelRules(), integrationRules(), accessRules(), policyRules(), responseRules(), stageRules(), functionRules(), alarmRules(), stackRules(), rehearsalRules())
 }
 
 var symbol = regexp.MustCompile(`<(\w+(\.\w+)*)>`)

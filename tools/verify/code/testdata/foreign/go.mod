@@ -2,6 +2,12 @@ module foreign
 
 go 1.26
 
-require github.com/aws/aws-sdk-go-v2/service/sns v1.0.0
+require (
+	example.com/settings v1.0.0
+	github.com/aws/aws-sdk-go-v2/service/sns v1.0.0
+)
 
-replace github.com/aws/aws-sdk-go-v2/service/sns => ./sns
+replace (
+	example.com/settings => ./settings
+	github.com/aws/aws-sdk-go-v2/service/sns => ./sns
+)
