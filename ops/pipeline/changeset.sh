@@ -16,13 +16,15 @@ choose
 
 template=template.yaml # of arm64, the default
 [[ $(parameters -value Architecture "$env") != x86_64 ]] || template="template-x86_64.yaml"
-aws s3 cp --only-show-errors "s3://$bucket/$commit/$template" "$work/template.yaml"
+[[ -f $release/$template ]] || fail "commit $commit was not packed for this architecture"
 
-if ! aws cloudformation describe-stacks --stack-name "$stack" --output json >"$work/stack.json" 2>"$work/told"; then
-  grep -q 'does not exist' "$work/told" || fail "$(<"$work/told")"
-  : >"$work/stack.json"
+scratch=$(mktemp -d) # for its owner only: there may be secrets among the parameters
+trap 'rm -rf "$scratch"' EXIT
+described=$scratch/stack told=$scratch/told values=$scratch/parameters
+if ! aws cloudformation describe-stacks --stack-name "$stack" --output json >"$described" 2>"$told"; then
+  grep -q 'does not exist' "$told" || fail "$(<"$told")"
 fi
-status=$(member StackStatus "$work/stack.json")
+status=$(member StackStatus "$described")
 previous=()
 case $status in
 '' | REVIEW_IN_PROGRESS) type=CREATE ;;
@@ -30,12 +32,9 @@ case $status in
 ROLLBACK_COMPLETE | ROLLBACK_FAILED | DELETE_FAILED)
   fail "$stack is $status and cannot be updated: look at its events, then \`aws cloudformation delete-stack --stack-name $stack\`"
   ;;
-*) type=UPDATE previous=(-template "$work/template.yaml" -previous "$work/stack.json") ;;
+*) type=UPDATE previous=(-template "$release/$template" -previous "$described") ;;
 esac
 
-umask 077 # there may be secrets among them
-values=$(mktemp)
-trap 'rm -f "$values"' EXIT
 parameters "${previous[@]}" "$env" >"$values"
 
 region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region)}}

@@ -1,6 +1,6 @@
 # What the scripts of this folder share; each sources it. They run from the project's root, on a laptop, in CI and in the
 # rehearsal alike, and need git, Go and the AWS CLI (1 or 2). The AWS_* variables say which account, region or emulator.
-# shellcheck shell=bash disable=SC2154 # each script sets env, bucket and commit
+# shellcheck shell=bash disable=SC2034,SC2154 # the scripts set env, bucket and commit, and use what is set here
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export AWS_PAGER="" # version 2 would wait for a key
@@ -16,23 +16,22 @@ usage() {
   exit 2
 }
 
-# choose finds what to deploy: the parameters in samconfig.toml of the commit itself, so that a rollback brings back its
-# parameters too; PARAMETERS (NAME=VALUE, one a line) stand in their stead. Sets stack, samconfig, extra and work.
+# choose finds what to deploy: the templates of a commit and its own samconfig.toml, so that a rollback brings back its
+# parameters too; PARAMETERS (NAME=VALUE, one a line) stand in their stead. Sets release, stack and extra.
 choose() {
-  work=.build/$env
-  mkdir -p "$work"
-  samconfig=$work/samconfig.toml
-  aws s3 cp --only-show-errors "s3://$bucket/$commit/samconfig.toml" "$samconfig" ||
-    fail "commit $commit is not in the bucket $bucket: package.sh puts it there"
+  release=.build/releases/$bucket/$commit
+  if [[ ! -d $release || $commit == *-dirty ]]; then # what stands there for a commit never changes
+    rm -rf "$release" "$release.new"
+    aws s3 cp --recursive --only-show-errors "s3://$bucket/$commit/" "$release.new"
+    [[ -f $release.new/samconfig.toml ]] || fail "commit $commit is not in the bucket $bucket: package.sh puts it there"
+    mv "$release.new" "$release"
+  fi
   extra=()
   [[ -z ${PARAMETERS:-} ]] || mapfile -t extra <<<"$PARAMETERS"
   stack=$(parameters -stack "$env")
 }
 
-parameters() { go run ./tools/parameters -config "$samconfig" "$@" "${extra[@]}"; }
-
-# outputs prints the stack's outputs.
-outputs() { aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].Outputs' --output json; }
+parameters() { go run ./tools/parameters -config "$release/samconfig.toml" "$@" "${extra[@]}"; }
 
 # member prints the first text of a name in a JSON file as the AWS CLI indents it.
 member() { sed -n "/^ *\"$1\": \"/{s/^[^:]*: \"\(.*\)\",\{0,1\}$/\1/p;q}" "$2"; }

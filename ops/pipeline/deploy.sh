@@ -4,8 +4,8 @@
 #   deploy.sh ENV BUCKET COMMIT
 #
 # It executes the change set of .build/changeset-ENV.json if that is of this commit and still valid, else one that it makes
-# itself as changeset.sh does, guard included: a job that is run again alone works. .build/outputs-ENV.json gets the outputs
-# of the stack. A failed update is rolled back by CloudFormation; the status is 1 then.
+# itself as changeset.sh does, guard included: a job that is run again alone works. .build/outputs-ENV.json gets the stack's
+# outputs. A failed update is rolled back by CloudFormation; the status is 1 then.
 # shellcheck source-path=SCRIPTDIR disable=SC2016 # JMESPath writes texts in backquotes
 . "$(dirname "$0")/common.sh"
 (($# == 3)) || usage
@@ -21,13 +21,21 @@ valid() {
 
 valid || ops/pipeline/changeset.sh "$env" "$bucket" "$commit"
 
+# look puts what is known of the stack into the outputs' file.
+outputs=.build/outputs-$env.json
+look() {
+  aws cloudformation describe-stacks --stack-name "$stack" --output json >"$outputs" --query 'Stacks[0].{StackStatus: StackStatus,
+    Outputs: Outputs, Protected: EnableTerminationProtection, Keep: Parameters[?ParameterKey==`DeletionProtection`] | [0].ParameterValue}'
+}
+
+remember "deployed/$env/current" "$commit" # before it happens: whatever comes of it, this is what was tried last
 if [[ $(member Status "$file") == CREATE_COMPLETE ]]; then
-  remember "deployed/$env/current" "$commit" # before it happens: whatever comes of it, this is what was tried last
   aws cloudformation execute-change-set --change-set-name "$(member ChangeSetId "$file")" >/dev/null
   while
-    status=$(aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text)
-    [[ $status == *_IN_PROGRESS ]]
+    look
+    [[ $(member StackStatus "$outputs") == *_IN_PROGRESS ]]
   do sleep 1; done
+  status=$(member StackStatus "$outputs")
   echo "$stack is $status"
   if [[ $status != CREATE_COMPLETE && $status != UPDATE_COMPLETE ]]; then
     aws cloudformation describe-stack-events --stack-name "$stack" --max-items 200 --output text \
@@ -36,12 +44,11 @@ if [[ $(member Status "$file") == CREATE_COMPLETE ]]; then
   fi
 else
   echo "$stack: nothing changes"
-  remember "deployed/$env/current" "$commit"
+  look
 fi
 
 # A stack whose table must not go must not go either.
-if [[ $(aws cloudformation describe-stacks --stack-name "$stack" --output text \
-  --query 'Stacks[0].Parameters[?ParameterKey==`DeletionProtection`].ParameterValue') == true ]]; then
+if [[ $(member Keep "$outputs") == true ]] && ! grep -q '"Protected": true' "$outputs"; then
   aws cloudformation update-termination-protection --enable-termination-protection --stack-name "$stack" >/dev/null
 fi
-outputs | tee ".build/outputs-$env.json"
+cat "$outputs"

@@ -11,10 +11,11 @@
 env=$1 bucket=$2 commit=$3 token=$4
 choose
 
-output() { aws cloudformation describe-stacks --stack-name "$stack" --query "Stacks[0].Outputs[?OutputKey==\`$1\`].OutputValue" --output text; }
-
-url=${SMOKE_URL:-$(output ApiUrl)}
-[[ $url != *'{ApiId}'* ]] || url=${url//'{ApiId}'/$(output ApiId)}
+declare -A output
+described=$(aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].Outputs[].[OutputKey, OutputValue]' --output text)
+while read -r key value; do output[$key]=$value; done <<<"$described"
+url=${SMOKE_URL:-${output[ApiUrl]:?is not among the outputs of $stack}}
+url=${url//'{ApiId}'/${output[ApiId]:-}}
 url=${url//'{env}'/$env}
 # shellcheck disable=SC2086 # SMOKE_FLAGS are words
 go run ./tools/smoke -url "$url" -token-file "$token" -commit "$commit" ${SMOKE_FLAGS:-}

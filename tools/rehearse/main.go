@@ -1,0 +1,144 @@
+// Command rehearse deploys this project to an emulator of AWS, from nothing to a rollback, with the scripts of ops/pipeline.
+//
+//	go run ./tools/rehearse [-sam]
+//
+// It works on a copy of the working tree with a git repository of its own, so that it can commit: a first version goes to
+// dev and prod, a second that changes one handler, a third that is broken and is rolled back. Change sets that would
+// replace the table or change a permission are refused unless they are named. The functions run with their roles
+// enforced. Every step is asserted; the first that is not as it must be ends the rehearsal with status 1 and is named.
+// What was said meanwhile is in .local/rehearse.log. -sam deploys one more environment as people do, by `make deploy`;
+// it installs the SAM CLI below .local, once.
+//
+// The emulator (ministack, installed below .local, once) does not make the gateway's own answers, shifts no traffic and
+// knows no metric math: the last lines say what only AWS itself can show. Linux on x86-64 only: it runs the binaries.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"pricing/shared/engine"
+	"pricing/tools/internal/pythonenv"
+)
+
+func main() {
+	sam := flag.Bool("sam", false, "also deploy with the SAM CLI")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, *sam, os.Stdout)) //nolint:gocritic // stop only undoes NotifyContext
+}
+
+func run(ctx context.Context, sam bool, out io.Writer) int {
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		_, _ = fmt.Fprintf(out, "\n*** SKIPPED: nothing was rehearsed: the binaries are for Linux on x86-64 ***\n\n")
+		return 0
+	}
+	begin := time.Now()
+	r := &rehearsal{out: out, sam: sam}
+	err := r.run(ctx)
+	switch {
+	case ctx.Err() != nil:
+		_, _ = fmt.Fprintln(out, "rehearse: interrupted")
+	case err != nil:
+		_, _ = fmt.Fprintln(out, "rehearse:", err)
+	default:
+		_, _ = fmt.Fprintf(out, "%6.1f s  in all\n%s", time.Since(begin).Seconds(), notProved)
+		return 0
+	}
+	return 1
+}
+
+// notProved is what the emulator cannot show.
+const notProved = `
+Only AWS itself can show:
+  the gateway's own answers (problem documents, validators, models), its logs and its timeouts
+  CodeDeploy: a canary, and its rollback by an alarm
+  alarms of metric math, composite alarms, the metrics of Lambda, API Gateway and DynamoDB
+  point-in-time recovery, encryption, TTL and deletion protection as CloudFormation sets them
+  that a stack in ROLLBACK_COMPLETE takes no update, and that a table's name in use makes a replacement fail
+  CAPABILITY_IAM, the roles of the pipeline and of CloudFormation, OIDC, quotas, arm64
+`
+
+// rehearsal is one run.
+type rehearsal struct {
+	out      io.Writer
+	sam      bool
+	root     string // the project
+	dir      string // ours, removed at the end
+	copy     string // of the project
+	python   string // has ministack and the AWS CLI
+	samCLI   string // a Python that has the SAM CLI; "" without -sam
+	log      *os.File
+	emulator *emulator
+	observed map[string]string // by environment: when its offer was observed that must outlive all deployments
+}
+
+func (r *rehearsal) run(ctx context.Context) (err error) {
+	if r.root, err = engine.Root(); err != nil {
+		return err
+	}
+	local := filepath.Join(r.root, ".local")
+	if r.python, err = install(ctx, r.root, "rehearse", filepath.Join(local, "rehearse-venv"), r.out); err != nil {
+		return err
+	}
+	if r.sam {
+		if r.samCLI, err = install(ctx, r.root, "samtest", filepath.Join(local, "sam-venv"), r.out); err != nil {
+			return err
+		}
+	}
+	if r.dir, err = os.MkdirTemp("", "rehearse-"); err != nil {
+		return fmt.Errorf("make a folder: %w", err)
+	}
+	defer os.RemoveAll(r.dir) //nolint:errcheck // the system clears its temporary folder
+	if r.log, err = os.Create(filepath.Join(local, "rehearse.log")); err != nil {
+		return fmt.Errorf("make the log: %w", err)
+	}
+	defer func() { err = errors.Join(err, r.log.Close()) }()
+
+	if err := r.step(ctx, "emulator", r.start); err != nil {
+		return err
+	}
+	defer r.emulator.stop()
+	return r.story(ctx)
+}
+
+// install makes the Python environment of a tool's requirements.txt.
+func install(ctx context.Context, root, tool, prefix string, log io.Writer) (string, error) {
+	python, err := pythonenv.Install(ctx, filepath.Join(root, "tools", tool, "requirements.txt"), prefix, log)
+	if err != nil {
+		return "", fmt.Errorf("install what tools/%s needs: %w", tool, err)
+	}
+	return python, nil
+}
+
+// step does one thing and tells its time and what was seen.
+func (r *rehearsal) step(ctx context.Context, name string, do func(ctx context.Context) (told string, err error)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(r.log, "\n=== %s\n", name)
+	begin := time.Now()
+	told, err := do(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	_, _ = fmt.Fprintf(r.out, "%6.1f s  %-28s %s\n", time.Since(begin).Seconds(), name, told)
+	return nil
+}
+
+// last are the closing lines of what a command printed.
+func last(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-15):], "\n")
+}
