@@ -127,12 +127,16 @@ def deepest(error):
 
 
 def openapi(body, path, environment):
+    names = {}
+    if isinstance(body.get("paths"), dict):  # {proxy+} is a parameter of that name here, and proxy's to API Gateway
+        names = {name.replace("+}", "}"): name for name in body["paths"]}
+        body = body | {"paths": {plain: body["paths"][name] for plain, name in names.items()}}
     errors = [deepest(e) for e in OpenAPIV30SpecValidator(body).iter_errors()]
     # What is seen through a reference has a path from the reference's target: it counts only if it is told nowhere else.
     placed = [e for e in errors if not e.absolute_path or e.absolute_path[0] in body]
     told = {e.message for e in placed}
     return [
-        mistake("openapi-spec-validator", path + list(e.absolute_path), e.message, environment) for e in placed
+        mistake("openapi-spec-validator", path + [names.get(key, key) for key in e.absolute_path], e.message, environment) for e in placed
     ] + [mistake("openapi-spec-validator", path, e.message, environment) for e in errors if e.message not in told]
 
 

@@ -40,7 +40,7 @@ func checkBody(ctx context.Context, environment, api string, body json.RawMessag
 
 func checkOpenAPI(ctx context.Context, body []byte) []error {
 	loader := openapi3.NewLoader()
-	doc, err := loader.LoadFromData(body) // resolves references
+	doc, err := loader.LoadFromData(plainPaths(body)) // resolves references
 	if err == nil {
 		err = doc.Validate(ctx, openapi3.EnableMultiError())
 	}
@@ -52,6 +52,22 @@ func checkOpenAPI(ctx context.Context, body []byte) []error {
 		return several
 	}
 	return []error{err}
+}
+
+// plainPaths writes {proxy+} as {proxy}: to OpenAPI the former is a parameter called proxy+, to API Gateway its name is
+// proxy. A body that is no object is left to who reads it.
+func plainPaths(body []byte) []byte {
+	var document, paths map[string]json.RawMessage
+	if json.Unmarshal(body, &document) != nil || json.Unmarshal(document["paths"], &paths) != nil {
+		return body
+	}
+	plain := make(map[string]json.RawMessage, len(paths))
+	for path, item := range paths {
+		plain[strings.ReplaceAll(path, "+}", "}")] = item
+	}
+	document["paths"], _ = json.Marshal(plain) // what was just read
+	text, _ := json.Marshal(document)
+	return text
 }
 
 // models returns the paths of all schemas that API Gateway makes models of: the named ones, and those of request bodies.
