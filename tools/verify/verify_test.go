@@ -111,6 +111,20 @@ func TestRun_Good(t *testing.T) {
 	}
 }
 
+// TestRun_GreedyMethod: to OpenAPI {proxy+} is a parameter of that name, to API Gateway its name is proxy.
+func TestRun_GreedyMethod(t *testing.T) {
+	t.Parallel()
+	needPython(t)
+	good, err := os.ReadFile(parcels)
+	require.NoError(t, err)
+	samconfig, err := os.ReadFile(filepath.Join(filepath.Dir(parcels), "samconfig.toml"))
+	require.NoError(t, err)
+	template := strings.NewReplacer("x-amazon-apigateway-any-method:", "post:").Replace(string(good))
+	var stdout, stderr bytes.Buffer
+	assert.Zero(t, run(t.Context(), []string{write(t, template, string(samconfig))}, &stdout, &stderr))
+	assert.Empty(t, stdout.String())
+}
+
 // lines returns the output's lines without the folder and the line numbers.
 func lines(output, folder string) []string {
 	var lines []string
