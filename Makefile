@@ -13,7 +13,7 @@ run: ddb ## serve the API on http://127.0.0.1:3000 (ADDR, PORT, ENV; RESET=1 sta
 	@go build -o .local/bin/ ./tools/local ./tools/token
 	@exec .local/bin/local -addr $(ADDR):$(PORT) -env $(ENV) -param HistoryDays=4000 -watch -on-ready tools/token/welcome.sh
 
-test: ddb ## run every test on the real engine, race detector included
+test: ddb gitlab-ci ## run every test on the real engine, race detector included
 	go test -race -shuffle=on -count=1 $$(go list ./... | grep -v /tools/verify)
 	go test -shuffle=on -count=1 ./tools/verify/... # the call graph takes five times as long under the race detector
 	go test -run Property -count=1 ./shared/board # ten times the cases, which would take long above
@@ -27,10 +27,13 @@ verify: ## check the template for every environment: linters, transform, OpenAPI
 	go run ./tools/verify
 	go run ./tools/verify -plain ops/account.yaml
 
-sam-test: ddb ## run the project in the real SAM CLI and compare it with `make run` (root on Debian; half a minute)
+sam-test: ddb gitlab-ci ## run the project in the real SAM CLI and compare it with `make run` (root on Debian; half a minute)
 	@mkdir -p .local/bin
 	@go build -o .local/bin/ ./tools/samtest
 	@exec .local/bin/samtest
+
+pipeline: gitlab-ci ## run .gitlab-ci.yml without GitLab, on an emulator of AWS, from build to the rollback (ARGS=-all: all jobs)
+	go run ./tools/rehearse -pipeline $(ARGS)
 
 inspect: ## print what the table of `make run` holds of PRODUCT
 	@. .local/env && go run ./tools/inspect -product "$(PRODUCT)"
@@ -48,7 +51,7 @@ build: ## compile everything
 	go build ./...
 
 clean: ## remove what was made here, local data included
-	rm -rf .local .build .aws-sam tools/ddb/node_modules
+	rm -rf .local .build .aws-sam tools/ddb/node_modules tools/pipeline/node_modules
 
 ddb: tools/ddb/node_modules/.package-lock.json # the embedded DynamoDB engine (Linux x86-64; elsewhere set AWS_ENDPOINT_URL_DYNAMODB)
 
@@ -56,7 +59,13 @@ tools/ddb/node_modules/.package-lock.json: tools/ddb/package-lock.json
 	npm ci --silent --prefix tools/ddb
 	@touch $@
 
+gitlab-ci: tools/pipeline/node_modules/.package-lock.json # gitlab-ci-local
+
+tools/pipeline/node_modules/.package-lock.json: tools/pipeline/package-lock.json
+	npm ci --silent --prefix tools/pipeline
+	@touch $@
+
 .local/bin/golangci-lint:
 	GOBIN=$(CURDIR)/.local/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test lint verify sam-test inspect mutants bench-capacity fmt build clean ddb
+.PHONY: help run test lint verify sam-test pipeline inspect mutants bench-capacity fmt build clean ddb gitlab-ci
