@@ -85,6 +85,8 @@ var ruleFaults = map[string][]fault{
 		body + "paths./status.get.security: GET /status has no security (no-security)",
 	}}, {"              security: [{Badge: []}]\n", "", []string{
 		body + "paths./parcels/{parcelId}.get.security: GET /parcels/{parcelId} has no security (no-security)",
+	}}, {"              security: []\n", "              security: [{}]\n", []string{
+		body + "paths./status.get.security.0: GET /status may be called without any scheme (no-security)",
 	}}},
 	"root-security": {
 		{"        openapi: 3.0.1\n", "        openapi: 3.0.1\n        security: [{Badge: []}]\n", []string{
@@ -460,6 +462,8 @@ var ruleFaults = map[string][]fault{
 		"Resources.Api.Properties.AccessLogSetting.Format: there is no variable $context.statusCode (log-context)",
 	}}, {"$context.status", "$input.body", []string{
 		"Resources.Api.Properties.AccessLogSetting.Format: there is no variable $input.body (log-context)",
+	}}, {"$context.status", "${context.status}", []string{
+		"Resources.Api.Properties.AccessLogSetting.Format: there is no variable ${context.status (log-context)",
 	}}},
 	"log-request-id": {
 		{`"id":"$context.requestId",`, "", []string{

@@ -320,6 +320,7 @@ var results = []row{
 	gives("1.7 an extra key", `{"statusCode":200,"extra":1}`, malformed),
 	gives("1.7 cookies, an HTTP API's key", `{"statusCode":200,"cookies":[]}`, malformed),
 	gives("1.7 statusCode no number", `{"statusCode":"test"}`, malformed),
+	gives("1.7 statusCode of HTTP's own", `{"statusCode":101}`, malformed),
 	gives("1.7 a multiValueHeaders value that is no list", `{"multiValueHeaders":{"X-A":"1"}}`, malformed),
 	gives("1.7 a bare JSON string", `"hello"`, malformed),
 	gives("1.7 null", `null`, malformed),

@@ -147,8 +147,14 @@ func bodyRules() []Rule {
 			Mend:        "name the security scheme, or write security: [] where no token is needed",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
-					if _, ok := o.fields["security"]; !ok {
+					given, ok := o.fields["security"]
+					if !ok {
 						report(below(o.at, "security"), "%s has no security", o.name())
+					}
+					for i, requirement := range list(given) {
+						if len(object(requirement)) == 0 {
+							report(below(o.at, "security", text(i)), "%s may be called without any scheme", o.name())
+						}
 					}
 				})
 			},
