@@ -2,6 +2,9 @@
 ADDR ?= 127.0.0.1
 PORT ?= 3000
 ENV  ?= dev
+ARCH ?= arm64
+SAM  ?= sam
+PACKED ?= .build/template.yaml
 
 .DEFAULT_GOAL := help
 
@@ -31,6 +34,15 @@ sam-test: ddb gitlab-ci ## run the project in the real SAM CLI and compare it wi
 	@mkdir -p .local/bin
 	@go build -o .local/bin/ ./tools/samtest
 	@exec .local/bin/samtest
+
+pack: ## build what is deployed, twice: zips, templates, hashes and SBOMs in .build (ARCH="arm64,x86_64")
+	go run ./tools/pack -arch $(ARCH)
+
+deploy: pack ## deploy this working tree to ENV with the SAM CLI; the pipeline does it by the scripts of ops/pipeline
+	$(SAM) deploy --config-env $(ENV) --template-file $(PACKED) $(DEPLOY_FLAGS)
+
+rehearse: ## deploy dev and prod to an emulator of AWS, from nothing to a rollback (minutes; needs internet once)
+	go run ./tools/rehearse
 
 pipeline: gitlab-ci ## run .gitlab-ci.yml without GitLab, on an emulator of AWS, from build to the rollback (ARGS=-all: all jobs)
 	go run ./tools/rehearse -pipeline $(ARGS)
@@ -68,4 +80,4 @@ tools/pipeline/node_modules/.package-lock.json: tools/pipeline/package-lock.json
 .local/bin/golangci-lint:
 	GOBIN=$(CURDIR)/.local/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test lint verify sam-test pipeline inspect mutants bench-capacity fmt build clean ddb gitlab-ci
+.PHONY: help run test lint verify sam-test pack deploy rehearse pipeline inspect mutants bench-capacity fmt build clean ddb gitlab-ci

@@ -4,8 +4,9 @@
 #   rollback.sh ENV BUCKET TOKEN_FILE [COMMIT]
 #
 # That is deployed/ENV/good, or the one before if the good one is what runs now and somebody found it bad all the same.
-# COMMIT names another. All comes from the bucket, nothing from a job before. Data is never rolled back. Permissions may
-# return to what they were; the table is guarded as ever.
+# COMMIT names another. All comes from the bucket, nothing from a job before, and all requests move at once; the next
+# deployment is gradual again. Data is never rolled back. Permissions may return to what they were; the table is guarded as
+# ever.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 (($# == 3 || $# == 4)) || usage
@@ -17,6 +18,11 @@ if [[ -z $commit ]]; then
   commit=$good
   [[ $good != "$current" ]] || commit=$(recall "deployed/$env/before")
   [[ -n $commit ]] || fail "no commit is known to have been good in $env before ${current:-the first}: name a COMMIT"
+fi
+choose
+if grep -q '^  GradualDeployments:' "$release"/template*.yaml; then # not five more minutes of the bad one
+  export PARAMETERS="${PARAMETERS:+$PARAMETERS
+}GradualDeployments=false"
 fi
 echo "rolling $env back from ${current:-an unknown commit} to $commit"
 export GUARD_FLAGS="-rollback ${GUARD_FLAGS:-}"

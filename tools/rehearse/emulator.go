@@ -131,8 +131,8 @@ func (r *rehearsal) environment(more ...string) []string {
 	return append(kept, more...)
 }
 
-// parameters stand in the place of samconfig.toml's in every environment.
-var parameters = []string{"Architecture=x86_64"}
+// parameters stand in the place of samconfig.toml's in every environment: what the emulator refuses is left out.
+var parameters = []string{"Architecture=x86_64", "GradualDeployments=false", "Rehearsal=true"}
 
 // command runs a program in the copy of the project and returns what it printed.
 func (r *rehearsal) command(ctx context.Context, environment []string, name string, args ...string) (string, error) {

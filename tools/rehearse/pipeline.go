@@ -64,7 +64,7 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 		return told, commit(0, "the first version")
 	}}}
 	if r.all {
-		for _, job := range []string{"lint", "template", "test", "e2e"} { // one after the other: all work in the same folder
+		for _, job := range []string{"lint", "template", "test", "e2e", "rehearsal"} { // one after the other: all work in the same folder
 			steps = append(steps, step{job, func(ctx context.Context) (string, error) { return r.jobs(ctx, os.Environ(), nil, job) }})
 		}
 	}

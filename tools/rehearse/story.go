@@ -314,7 +314,9 @@ func (r *rehearsal) byHand(ctx context.Context) (string, error) {
 
 // bySAM deploys an environment as people do.
 func (r *rehearsal) bySAM(ctx context.Context) (string, error) {
-	_, err := r.must(ctx, nil, "make", "deploy", "ENV=integ", "SAM="+r.samCLI+" -m samcli", "DEPLOY_FLAGS=--template-file .build/template-x86_64.yaml --no-progressbar --parameter-overrides DeployEnv=integ "+strings.Join(parameters, " "))
+	// -o: it is packed. samconfig.toml's parameters are those of AWS.
+	_, err := r.must(ctx, nil, "make", "-o", "pack", "deploy", "ENV=integ", "PACKED=.build/template-x86_64.yaml", "SAM="+r.samCLI+" -m samcli",
+		"DEPLOY_FLAGS=--no-progressbar --parameter-overrides DeployEnv=integ "+strings.Join(parameters, " "))
 	if err != nil {
 		return "", err
 	}
