@@ -64,9 +64,9 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 		return told, commit(0, "the first version")
 	}}}
 	if r.all {
-		steps = append(steps, step{"checks", func(ctx context.Context) (string, error) {
-			return r.jobs(ctx, os.Environ(), nil, "lint", "template", "test", "e2e")
-		}})
+		for _, job := range []string{"lint", "template", "test", "e2e", "rehearsal"} { // one after the other: all work in the same folder
+			steps = append(steps, step{job, func(ctx context.Context) (string, error) { return r.jobs(ctx, os.Environ(), nil, job) }})
+		}
 	}
 	steps = append(steps, []step{
 		{"to integ", func(ctx context.Context) (string, error) {

@@ -73,7 +73,7 @@ func TestGitLabCI_Valid(t *testing.T) {
 	list, err := askGitLabCI(t, text, "--list")
 	require.NoError(t, err, list)
 	for _, job := range []string{
-		"lint", "template", "test", "e2e", "build", "package", "changeset:integ", "deploy:integ", "smoke:integ",
+		"lint", "template", "test", "e2e", "rehearsal", "build", "package", "changeset:integ", "deploy:integ", "smoke:integ",
 		"changeset:prod", "deploy:prod", "smoke:prod", "rollback:prod", "rollback:prod:smoke-failed",
 	} {
 		assert.Contains(t, list, "\n"+job+" ")
@@ -112,7 +112,7 @@ func TestGitLabCI_Pipelines(t *testing.T) {
 		}
 		return names
 	}
-	checks := []string{"lint", "template", "test", "e2e", "build"}
+	checks := []string{"lint", "template", "test", "e2e", "rehearsal", "build"}
 	assert.Contains(t, jobs(), "deploy:prod")
 	assert.Equal(t, checks, jobs("CI_COMMIT_BRANCH=topic"))
 }
