@@ -16,7 +16,7 @@ run: ddb ## serve the API on http://127.0.0.1:3000 (ADDR, PORT, ENV; RESET=1 sta
 	@go build -o .local/bin/ ./tools/local ./tools/token
 	@exec .local/bin/local -addr $(ADDR):$(PORT) -env $(ENV) -param HistoryDays=4000 -watch -on-ready tools/token/welcome.sh
 
-test: ddb ## run every test on the real engine, race detector included
+test: ddb gitlab-ci ## run every test on the real engine, race detector included
 	go test -race -shuffle=on -count=1 $$(go list ./... | grep -v /tools/verify)
 	go test -shuffle=on -count=1 ./tools/verify/... # the call graph takes five times as long under the race detector
 	go test -run Property -count=1 ./shared/board # ten times the cases, which would take long above
@@ -34,6 +34,9 @@ sam-test: ddb ## run the project in the real SAM CLI and compare it with `make r
 	@mkdir -p .local/bin
 	@go build -o .local/bin/ ./tools/samtest
 	@exec .local/bin/samtest
+
+pipeline: gitlab-ci ## run .gitlab-ci.yml without GitLab, on an emulator of AWS, from build to the rollback (ARGS=-all: all jobs)
+	go run ./tools/rehearse -pipeline $(ARGS)
 
 pack: ## build what is deployed, twice: zips, templates, hashes and SBOMs in .build (ARCH="arm64,x86_64")
 	go run ./tools/pack -arch $(ARCH)
@@ -60,7 +63,7 @@ build: ## compile everything
 	go build ./...
 
 clean: ## remove what was made here, local data included
-	rm -rf .local .build .aws-sam tools/ddb/node_modules
+	rm -rf .local .build .aws-sam tools/ddb/node_modules tools/pipeline/node_modules
 
 ddb: tools/ddb/node_modules/.package-lock.json # the embedded DynamoDB engine (Linux x86-64; elsewhere set AWS_ENDPOINT_URL_DYNAMODB)
 
@@ -68,7 +71,13 @@ tools/ddb/node_modules/.package-lock.json: tools/ddb/package-lock.json
 	npm ci --silent --prefix tools/ddb
 	@touch $@
 
+gitlab-ci: tools/pipeline/node_modules/.package-lock.json # gitlab-ci-local
+
+tools/pipeline/node_modules/.package-lock.json: tools/pipeline/package-lock.json
+	npm ci --silent --prefix tools/pipeline
+	@touch $@
+
 .local/bin/golangci-lint:
 	GOBIN=$(CURDIR)/.local/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test lint verify sam-test pack deploy rehearse inspect mutants bench-capacity fmt build clean ddb
+.PHONY: help run test lint verify sam-test pipeline pack deploy rehearse inspect mutants bench-capacity fmt build clean ddb gitlab-ci

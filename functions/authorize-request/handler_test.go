@@ -158,12 +158,25 @@ func TestPermits_CoverEveryRoute(t *testing.T) {
 		} `yaml:"Resources"`
 	}
 	require.NoError(t, yaml.Unmarshal(text, &template))
+	const facade = "/v1/legacy/{proxy+}"
 	scopes := map[string]string{
 		"POST /v1/observations": "ingest", "POST /v1/observations/batch": "ingest", "GET /v1/products/{productId}/offers": "read",
 		"GET /v1/products/{productId}/history": "read", "PUT /v1/competitors/{competitorId}": "catalog", "GET /v1/competitors": "read", "GET /v1/health": "",
 	}
+	for _, verb := range []string{"GET", "HEAD"} {
+		scopes[verb+" "+facade] = "read"
+	}
+	for _, verb := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+		scopes[verb+" "+facade] = "catalog"
+	}
 	routes := 0
 	for path, methods := range template.Resources.Api.Properties.DefinitionBody.Paths {
+		if operation, ok := methods["x-amazon-apigateway-any-method"]; ok {
+			delete(methods, "x-amazon-apigateway-any-method")
+			for _, verb := range []string{"get", "head", "post", "put", "patch", "delete", "options"} {
+				methods[verb] = operation
+			}
+		}
 		for verb, operation := range methods {
 			route := strings.ToUpper(verb) + " " + path
 			want, ok := scopes[route]

@@ -75,10 +75,16 @@ func TestLines_OneLineUnlessADimensionHasTwoValues(t *testing.T) {
 	count := func(name, by, of string) meter.Metric {
 		return meter.Metric{Name: name, Unit: meter.Count, Values: []int{1}, By: by, Of: of}
 	}
+	var many []meter.Metric
+	for i := range 101 {
+		many = append(many, count(fmt.Sprintf("M%d", i), "", ""))
+	}
 	tests := map[string]struct {
 		metrics []meter.Metric
 		want    int
 	}{
+		"as many as a line takes":    {many[:100], 1},
+		"more than a line takes":     {many, 2},
 		"none":                       {nil, 1},
 		"one each":                   {[]meter.Metric{count("Created", "", ""), count("Rejected", meter.Code, "a"), count("ThrottledByReason", meter.Reason, "x")}, 1},
 		"two codes, two reasons":     {[]meter.Metric{count("Rejected", meter.Code, "a"), count("Rejected", meter.Code, "b"), count("ThrottledByReason", meter.Reason, "x"), count("ThrottledByReason", meter.Reason, "y")}, 2},

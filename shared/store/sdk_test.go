@@ -128,6 +128,7 @@ func TestSDK_ThrottlingReasons(t *testing.T) {
 		"each reason once":      {"ProvisionedThroughputExceededException", reasons("ThrottlingReasons", "TableReadProvisionedThroughputExceeded", "TableReadProvisionedThroughputExceeded", "TableReadAccountLimitExceeded"), map[string]int{"TableReadProvisionedThroughputExceeded": 1, "TableReadAccountLimitExceeded": 1}},
 		"none":                  {"ProvisionedThroughputExceededException", "", map[string]int{"Unspecified": 1}},
 		"one nobody documented": {"ThrottlingException", reasons("throttlingReasons", "TableWrite\u202eWhatever"), map[string]int{"Unspecified": 1}},
+		"half of one":           {"ThrottlingException", reasons("throttlingReasons", "KeyRangeThroughputExceeded", "TableWrite"), map[string]int{"Unspecified": 1}},
 		"no throttle":           {"ResourceNotFoundException", "", nil},
 	}
 	for name, tt := range tests {

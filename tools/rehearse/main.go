@@ -1,6 +1,7 @@
 // Command rehearse deploys this project to an emulator of AWS, from nothing to a rollback, with the scripts of ops/pipeline.
 //
 //	go run ./tools/rehearse [-sam]
+//	go run ./tools/rehearse -pipeline [-all]
 //
 // It works on a copy of the working tree with a git repository of its own, so that it can commit: a first version goes to
 // dev and prod, a second that changes one handler, a third that is broken and is rolled back. Change sets that would
@@ -8,6 +9,9 @@
 // enforced. Every step is asserted; the first that is not as it must be ends the rehearsal with status 1 and is named.
 // What was said meanwhile is in .local/rehearse.log. -sam deploys one more environment as people do, by `make deploy`;
 // it installs the SAM CLI below .local, once.
+//
+// -pipeline runs the jobs of .gitlab-ci.yml instead, without GitLab but with gitlab-ci-local, from build to the rollback;
+// -all runs those before build too, which takes as long as .ci/run.
 //
 // The emulator (ministack, installed below .local, once) does not make the gateway's own answers, shifts no traffic and
 // knows no metric math: the last lines say what only AWS itself can show. Linux on x86-64 only: it runs the binaries.
@@ -33,19 +37,21 @@ import (
 
 func main() {
 	sam := flag.Bool("sam", false, "also deploy with the SAM CLI")
+	gitlab := flag.Bool("pipeline", false, "run .gitlab-ci.yml instead")
+	all := flag.Bool("all", false, "with -pipeline: all its jobs")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, *sam, os.Stdout)) //nolint:gocritic // stop only undoes NotifyContext
+	os.Exit(run(ctx, &rehearsal{out: os.Stdout, sam: *sam, gitlab: *gitlab, all: *all})) //nolint:gocritic // stop only undoes NotifyContext
 }
 
-func run(ctx context.Context, sam bool, out io.Writer) int {
+func run(ctx context.Context, r *rehearsal) int {
+	out := r.out
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		_, _ = fmt.Fprintf(out, "\n*** SKIPPED: nothing was rehearsed: the binaries are for Linux on x86-64 ***\n\n")
 		return 0
 	}
 	begin := time.Now()
-	r := &rehearsal{out: out, sam: sam}
 	err := r.run(ctx)
 	switch {
 	case ctx.Err() != nil:
@@ -74,6 +80,8 @@ Only AWS itself can show:
 type rehearsal struct {
 	out      io.Writer
 	sam      bool
+	gitlab   bool   // .gitlab-ci.yml
+	all      bool   // of it
 	root     string // the project
 	dir      string // ours, removed at the end
 	copy     string // of the project
@@ -81,6 +89,7 @@ type rehearsal struct {
 	samCLI   string // a Python that has the SAM CLI; "" without -sam
 	log      *os.File
 	emulator *emulator
+	goCaches []string          // modules and builds
 	observed map[string]string // by environment: when its offer was observed that must outlive all deployments
 }
 
@@ -110,6 +119,9 @@ func (r *rehearsal) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer r.emulator.stop()
+	if r.gitlab {
+		return r.pipeline(ctx)
+	}
 	return r.story(ctx)
 }
 

@@ -127,12 +127,17 @@ def deepest(error):
 
 
 def openapi(body, path, environment):
+    # {proxy+} is AWS's own: the validator would take proxy+ for the parameter's name.
+    greedy = {p.replace("+}", "}"): p for p in body.get("paths", {}) if "+}" in p}
+    if greedy:
+        body = body | {"paths": {p.replace("+}", "}"): item for p, item in body["paths"].items()}}
     errors = [deepest(e) for e in OpenAPIV30SpecValidator(body).iter_errors()]
     # What is seen through a reference has a path from the reference's target: it counts only if it is told nowhere else.
     placed = [e for e in errors if not e.absolute_path or e.absolute_path[0] in body]
     told = {e.message for e in placed}
     return [
-        mistake("openapi-spec-validator", path + list(e.absolute_path), e.message, environment) for e in placed
+        mistake("openapi-spec-validator", path + [greedy.get(p, p) for p in e.absolute_path], e.message, environment)
+        for e in placed
     ] + [mistake("openapi-spec-validator", path, e.message, environment) for e in errors if e.message not in told]
 
 

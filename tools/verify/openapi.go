@@ -39,6 +39,10 @@ func checkBody(ctx context.Context, environment, api string, body json.RawMessag
 }
 
 func checkOpenAPI(ctx context.Context, body []byte) []error {
+	body, err := ungreedy(body)
+	if err != nil {
+		return []error{err}
+	}
 	loader := openapi3.NewLoader()
 	doc, err := loader.LoadFromData(body) // resolves references
 	if err == nil {
@@ -52,6 +56,23 @@ func checkOpenAPI(ctx context.Context, body []byte) []error {
 		return several
 	}
 	return []error{err}
+}
+
+// ungreedy writes paths such as /a/{proxy+} as /a/{proxy}: the plus is AWS's own, and OpenAPI would take it for a part of
+// the parameter's name.
+func ungreedy(body []byte) ([]byte, error) {
+	var doc map[string]any
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return nil, err
+	}
+	paths, _ := doc["paths"].(map[string]any)
+	for path, item := range maps.Clone(paths) {
+		if plain := strings.ReplaceAll(path, "+}", "}"); plain != path {
+			delete(paths, path)
+			paths[plain] = item
+		}
+	}
+	return json.Marshal(doc)
 }
 
 // models returns the paths of all schemas that API Gateway makes models of: the named ones, and those of request bodies.

@@ -52,6 +52,8 @@ func missing(t *testing.T, text string) (wrong []string) {
 				memory = 512
 			}
 			demand(p["MemorySize"] == memory, "%s: has not %d MB", id, memory)
+			logging, _ := p["LoggingConfig"].(properties)
+			demand(logging["LogFormat"] == "JSON" && logging["ApplicationLogLevel"] == "INFO", "%s: its metrics are lost with the lines that it does not log", id)
 		case "AWS::Logs::LogGroup":
 			demand(p["RetentionInDays"] == "LogRetentionDays", "%s: another retention than the environment's", id)
 			demand(r.DeletionPolicy != "" && r.ReplacePolicy != "", "%s: no policy for its end", id)
@@ -91,6 +93,8 @@ func TestProject(t *testing.T) {
 		"another memory":               {"MemorySize: 512", "MemorySize: 128", "has not 512 MB"},
 		"logs kept otherwise":          {"RetentionInDays: !Ref LogRetentionDays", "RetentionInDays: 7", "another retention"},
 		"logs without an end":          {"    DeletionPolicy: Delete\n", "", "no policy for its end"},
+		"lines of requests left out":   {"ApplicationLogLevel: INFO", "ApplicationLogLevel: WARN", "its metrics are lost"},
+		"lines of another form":        {"LogFormat: JSON", "LogFormat: Text", "its metrics are lost"},
 		"a table without expiry":       {"AttributeName: expires, Enabled: true", "AttributeName: expires, Enabled: false", "nothing ever expires"},
 		"a refusal in another form":    {"'application/problem+json'", "'application/json'", "is no problem document"},
 		"a refusal of another status":  {`"status":429`, `"status":430`, "tells another status"},

@@ -85,6 +85,8 @@ var ruleFaults = map[string][]fault{
 		body + "paths./status.get.security: GET /status has no security (no-security)",
 	}}, {"              security: [{Badge: []}]\n", "", []string{
 		body + "paths./parcels/{parcelId}.get.security: GET /parcels/{parcelId} has no security (no-security)",
+	}}, {"              security: []\n", "              security: [{}]\n", []string{
+		body + "paths./status.get.security.0: GET /status may be called without any scheme (no-security)",
 	}}},
 	"root-security": {
 		{"        openapi: 3.0.1\n", "        openapi: 3.0.1\n        security: [{Badge: []}]\n", []string{
@@ -391,6 +393,11 @@ var ruleFaults = map[string][]fault{
 	}}, {"Action: dynamodb:Query", "NotAction: [dynamodb:Query, dynamodb:Scan]", []string{
 		"Resources.RegisterRole.Properties.Policies.0.PolicyDocument.Statement.1.NotAction: everything but dynamodb:Query and dynamodb:Scan is allowed (iam-action)",
 	}}},
+	"managed-policy": {{"        - DynamoDBReadPolicy: {TableName: !Ref Parcels}\n", "        - AdministratorAccess\n", []string{
+		"Resources.TrackFunctionRole.Properties.ManagedPolicyArns.1: TrackFunction may do what arn:aws:iam::aws:policy/AdministratorAccess allows (managed-policy)",
+	}}, {"  RegisterRole:\n    Type: AWS::IAM::Role\n    Properties:\n", "  RegisterRole:\n    Type: AWS::IAM::Role\n    Properties:\n      ManagedPolicyArns: [!Sub 'arn:${AWS::Partition}:iam::aws:policy/AmazonDynamoDBFullAccess', !Sub 'arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole']\n", []string{
+		"Resources.RegisterRole.Properties.ManagedPolicyArns.0: RegisterFunction may do what arn:${AWS::Partition}:iam::aws:policy/AmazonDynamoDBFullAccess allows (managed-policy)",
+	}}},
 	"shared-role": {
 		{"      CodeUri: check/\n", "      CodeUri: check/\n      Role: !GetAtt RegisterRole.Arn\n", []string{
 			"Resources.RegisterFunction.Properties.Role: CheckFunction and RegisterFunction share ${RegisterRole.Arn} (shared-role)",
@@ -455,6 +462,8 @@ var ruleFaults = map[string][]fault{
 		"Resources.Api.Properties.AccessLogSetting.Format: there is no variable $context.statusCode (log-context)",
 	}}, {"$context.status", "$input.body", []string{
 		"Resources.Api.Properties.AccessLogSetting.Format: there is no variable $input.body (log-context)",
+	}}, {"$context.status", "${context.status}", []string{
+		"Resources.Api.Properties.AccessLogSetting.Format: there is no variable ${context.status (log-context)",
 	}}},
 	"log-request-id": {
 		{`"id":"$context.requestId",`, "", []string{
@@ -674,6 +683,7 @@ var harmless = map[string][]string{
 	"several types that are not validated": {"request-validator: everything", "request-validator: names", "schemas/Parcel\"}}}", "schemas/Parcel\"}}, text/csv: {}}"},
 	"several types with a default model":   {"schemas/Parcel\"}}}", "schemas/Parcel\"}}, $default: {schema: {$ref: \"#/components/schemas/Parcel\"}}}"},
 	"several identity sources":             {"type: token\n                identitySource: method.request.header.Authorization", "type: request\n                identitySource: method.request.header.A, method.request.querystring.b,context.identity.sourceIp"},
+	"the scheme's header is the token":     {"                identitySource: method.request.header.Authorization\n", ""},
 	"no identity source and no cache":      {"type: token\n                identitySource: method.request.header.Authorization\n                authorizerResultTtlInSeconds: !Ref TokenTtl", "type: request\n                authorizerResultTtlInSeconds: 0"},
 	"AlwaysDeploy is off":                  {"      FailOnWarnings: true\n", "      FailOnWarnings: true\n      AlwaysDeploy: false\n"},
 	"everything is denied":                 {"{Effect: Allow, Action: dynamodb:Query, Resource: !Sub \"${Parcels.Arn}/index/*\"}", "{Effect: Deny, Action: '*', Resource: '*'}"},

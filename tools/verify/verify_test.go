@@ -111,6 +111,20 @@ func TestRun_Good(t *testing.T) {
 	}
 }
 
+// TestRun_GreedyMethod: to OpenAPI {proxy+} is a parameter of that name, to API Gateway its name is proxy.
+func TestRun_GreedyMethod(t *testing.T) {
+	t.Parallel()
+	needPython(t)
+	good, err := os.ReadFile(parcels)
+	require.NoError(t, err)
+	samconfig, err := os.ReadFile(filepath.Join(filepath.Dir(parcels), "samconfig.toml"))
+	require.NoError(t, err)
+	template := strings.NewReplacer("x-amazon-apigateway-any-method:", "post:").Replace(string(good))
+	var stdout, stderr bytes.Buffer
+	assert.Zero(t, run(t.Context(), []string{write(t, template, string(samconfig))}, &stdout, &stderr))
+	assert.Empty(t, stdout.String())
+}
+
 // lines returns the output's lines without the folder and the line numbers.
 func lines(output, folder string) []string {
 	var lines []string
@@ -145,6 +159,18 @@ func TestRun_usage(t *testing.T) {
 			assert.Empty(t, stdout.String())
 		})
 	}
+}
+
+// TestCheckOpenAPI_Greedy: kin-openapi must see AWS's {key+} as the parameter key, and still miss one that is not declared.
+func TestCheckOpenAPI_Greedy(t *testing.T) {
+	t.Parallel()
+	body := func(parameter string) []byte {
+		return []byte(`{"openapi": "3.0.1", "info": {"title": "x", "version": "1"}, "paths": {"/labels/{key+}": {"get": {
+			"parameters": [{"name": "` + parameter + `", "in": "path", "required": true, "schema": {"type": "string"}}],
+			"responses": {"200": {"description": "x"}}}}}}`)
+	}
+	assert.Empty(t, checkOpenAPI(t.Context(), body("key")))
+	assert.NotEmpty(t, checkOpenAPI(t.Context(), body("other")))
 }
 
 func TestSource_tidy(t *testing.T) {

@@ -25,6 +25,8 @@ const (
 	// tlsFailureStatus and networkMessage answer a backend whose TLS handshake fails.
 	tlsFailureStatus = 504
 	networkMessage   = "Network error communicating with endpoint"
+	// lowestStatus is the least statusCode that a function may give; a less one is malformed.
+	lowestStatus = 200
 	// backendTooLargeStatus answers a backend that sends more than maxPayload.
 	backendTooLargeStatus = 500
 )

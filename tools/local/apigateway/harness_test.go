@@ -35,6 +35,7 @@ type api struct {
 	given   map[string]string // their last events
 	log     []apigateway.Entry
 	access  []string
+	gateway http.Handler
 	backend []*http.Request // what the façade's backend got
 	bodies  []string
 }
@@ -83,6 +84,7 @@ func start(t *testing.T, s setup) *api {
 		Now:    func() time.Time { a.mu.Lock(); defer a.mu.Unlock(); return a.now },
 	})
 	require.NoError(t, err)
+	a.gateway = gateway
 	listener, err := apigateway.Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	server := apigateway.Server(gateway)
@@ -135,6 +137,9 @@ func (a *api) Invoke(ctx context.Context, function, _, _ string, event []byte) (
 		token := e.Token
 		if e.Type == "REQUEST" {
 			token = e.Headers["Authorization"]
+		}
+		if deadline, ok := ctx.Deadline(); token == "Bearer patient" && ok && time.Until(deadline) <= 29*time.Second { // the integration's
+			return lambdaruntime.Result{}, ctx.Err()
 		}
 		return authorizer(strings.TrimPrefix(token, "Bearer "), e.ARN)
 	}
@@ -225,6 +230,14 @@ func (a *api) send(t *testing.T, request string) answer {
 	require.NoError(t, err)
 	raw, _, _ := strings.Cut(seen.String(), "\r\n\r\n")
 	return answer{resp.StatusCode, resp.Header, raw, string(got)}
+}
+
+// serve asks the gateway itself for a path, which is faster than by TCP, and returns the status.
+func (a *api) serve(t *testing.T, path string) int {
+	t.Helper()
+	w := httptest.NewRecorder()
+	a.gateway.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+	return w.Code
 }
 
 // entry is what the terminal was told of the last request.

@@ -148,7 +148,7 @@ func (x *exchange) passHeaders(headers http.Header) {
 func statusCode(raw json.RawMessage) (int, error) {
 	text := strings.Trim(string(raw), `"`)
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 100 || n > 599 {
+	if err != nil || n < lowestStatus || n > 599 {
 		return 0, fmt.Errorf("%s is no HTTP status", raw)
 	}
 	return n, nil

@@ -9,6 +9,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"pricing/tools/local/apigateway"
+	"pricing/tools/local/samtemplate"
 )
 
 // row is one fact about API Gateway, under the section and words it is known by. Empty fields are not looked at.
@@ -279,6 +282,10 @@ var events = []row{
 			}
 		}
 	}},
+	{name: "1.6 never in the event, of a chunked body", request: "POST /echo\nTrailer: X-End\nTransfer-Encoding: chunked\n\n4\r\nbody\r\n0\r\nX-End: 1\r\n\r\n", status: 200, event: func(t *testing.T, e map[string]any) {
+		assert.Equal(t, "body", e["body"])
+		assert.ElementsMatch(t, []string{"Accept", "Host", "User-Agent", "X-Amzn-Trace-Id", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto"}, keysOf(e["headers"]))
+	}},
 	{name: "1.6 added headers", request: "GET /echo", status: 200, event: func(t *testing.T, e map[string]any) {
 		h := e["headers"].(map[string]any)
 		assert.Equal(t, "AmazonAPIGateway_api", h["User-Agent"])
@@ -313,6 +320,7 @@ var results = []row{
 	gives("1.7 an extra key", `{"statusCode":200,"extra":1}`, malformed),
 	gives("1.7 cookies, an HTTP API's key", `{"statusCode":200,"cookies":[]}`, malformed),
 	gives("1.7 statusCode no number", `{"statusCode":"test"}`, malformed),
+	gives("1.7 statusCode of HTTP's own", `{"statusCode":101}`, malformed),
 	gives("1.7 a multiValueHeaders value that is no list", `{"multiValueHeaders":{"X-A":"1"}}`, malformed),
 	gives("1.7 a bare JSON string", `"hello"`, malformed),
 	gives("1.7 null", `null`, malformed),
@@ -385,6 +393,20 @@ var throttles = []row{
 		assert.Equal(t, []int{429}, a.statuses(t, 1, "POST /keyed"+planned))
 		assert.Equal(t, []int{200}, a.statuses(t, 1, "GET /keyed"+planned), "the others have their own")
 	}},
+	{name: "1.8 usage plan before stage", setup: setup{replace: []string{`HttpMethod: GET, ResourcePath: "/~1slow~1{id}"`, `HttpMethod: GET, ResourcePath: /~1keyed`}}, request: "GET /keyed" + planned, status: 200, then: func(t *testing.T, a *api) {
+		assert.Equal(t, []int{200, 429}, a.statuses(t, 2, "GET /keyed"+planned))
+		assert.Contains(t, a.entry().Reason, "the stage's throttle", "it has two at once, the plan three")
+		assert.Equal(t, []int{429}, a.statuses(t, 1, "GET /keyed"+planned))
+		assert.Contains(t, a.entry().Reason, "usage plan Plan", "asked first, and used up by what the stage refused")
+	}},
+	{name: "1.8 account: 5,000 at once", request: "GET /only-get", status: 200, then: func(t *testing.T, a *api) {
+		for range 4_999 {
+			a.serve(t, "/only-get")
+		}
+		assert.Equal(t, 429, a.serve(t, "/only-get"))
+		assert.Contains(t, a.entry().Reason, "the account's throttle")
+	}},
+	{name: "1.8 throttles come with the key check, after the authorizer", setup: setup{replace: []string{`HttpMethod: GET, ResourcePath: /~1shut`, `HttpMethod: GET, ResourcePath: /~1request`}}, request: "GET /request" + bearer + "good", status: 429, calls: "Authorizer"},
 	{name: "1.8 quota", request: "GET /keyed\nx-api-key: key-with-a-quota-00000", status: 200, then: func(t *testing.T, a *api) {
 		const request = "GET /keyed\nx-api-key: key-with-a-quota-00000"
 		assert.Equal(t, []int{200, 429}, a.statuses(t, 2, request), "three less the offset")
@@ -482,6 +504,7 @@ var authorizers = []row{
 	{name: "1.9 failure: error text exactly Unauthorized", request: "GET /request" + bearer + "unauthorized", status: 401, body: `{"message":"Unauthorized"}`},
 	{name: "1.9 failure: any other error", request: "GET /request" + bearer + "error", status: 500, body: `{"message":null}`},
 	{name: "1.9 failure: timeout", request: "GET /request" + bearer + "timeout", status: 500, body: `{"message":null}`},
+	{name: "1.9 the integration's timeout does not apply to the authorizer", request: "GET /request" + bearer + "patient", status: 200},
 	{name: "1.9 failure: policy silent", request: "GET /request" + bearer + "silent", status: 403},
 	{name: "1.9 failure: explicit deny", request: "GET /request" + bearer + "deny", status: 403, holds: []string{"with an explicit deny"}},
 	{name: "1.9 no AWS::Lambda::Permission for the authorizer", request: "GET /forbidden-authorizer" + bearer + "good", status: 500, body: `{"message":null}`, calls: "none", reason: "no AWS::Lambda::Permission"},
@@ -613,6 +636,23 @@ var facade = []row{
 	{name: "1.11 façade: refused connection", request: "GET /nowhere", status: 500, body: `{"message": "Internal server error"}`, reason: "connection refused"},
 	{name: "1.11 façade: TLS error", request: "GET /no-tls", status: 504, body: `{"message": "Network error communicating with endpoint"}`, reason: "certificate"},
 	{name: "1.11 façade: timeout", request: "GET /old/x", status: 504, body: `{"message": "Endpoint request timed out"}`, setup: setup{ends: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }}, reason: "timeoutInMillis (250)"},
+}
+
+// TestNew_ResponseTypes: the types that there are, and no other.
+func TestNew_ResponseTypes(t *testing.T) {
+	t.Parallel()
+	types := []string{"ACCESS_DENIED", "API_CONFIGURATION_ERROR", "AUTHORIZER_CONFIGURATION_ERROR", "AUTHORIZER_FAILURE", "BAD_REQUEST_BODY", "BAD_REQUEST_PARAMETERS",
+		"DEFAULT_4XX", "DEFAULT_5XX", "EXPIRED_TOKEN", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT", "INVALID_API_KEY", "INVALID_SIGNATURE", "MISSING_AUTHENTICATION_TOKEN",
+		"QUOTA_EXCEEDED", "REQUEST_TOO_LARGE", "RESOURCE_NOT_FOUND", "THROTTLED", "UNAUTHORIZED", "UNSUPPORTED_MEDIA_TYPE", "WAF_FILTERED"}
+	api := &samtemplate.API{Responses: map[string]samtemplate.GatewayResponse{}}
+	for _, name := range types {
+		api.Responses[name] = samtemplate.GatewayResponse{}
+	}
+	_, err := apigateway.New(apigateway.Options{API: api})
+	require.NoError(t, err)
+	api.Responses["UNAUTHORISED"] = samtemplate.GatewayResponse{}
+	_, err = apigateway.New(apigateway.Options{API: api})
+	require.EqualError(t, err, "x-amazon-apigateway-gateway-responses.UNAUTHORISED: there is no such type")
 }
 
 // TestRows holds the gateway to what is known of API Gateway, row by row.

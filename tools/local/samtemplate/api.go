@@ -179,7 +179,6 @@ type operation struct {
 	Validator   *string               `json:"x-amazon-apigateway-request-validator"`
 	Parameters  []Parameter           `json:"parameters"`
 	Body        struct {
-		Ref     string `json:"$ref"`
 		Content map[string]struct {
 			Schema any `json:"schema"`
 		} `json:"content"`
@@ -266,6 +265,9 @@ func readAPI(r *resolver, id string, functions map[string]Function) (*API, error
 	if err := extensions(properties["DefinitionBody"], bodyExtensions, path); err != nil {
 		return nil, err
 	}
+	if err := flatten(properties["DefinitionBody"], path); err != nil {
+		return nil, err
+	}
 	if err := decode(properties["DefinitionBody"], &body, path); err != nil {
 		return nil, err
 	}
@@ -313,6 +315,76 @@ func readAPI(r *resolver, id string, functions map[string]Function) (*API, error
 	}
 	api.Permitted, err = readPermissions(r, api, functions)
 	return api, err
+}
+
+// flatten writes out, at each method, what OpenAPI lets stand elsewhere: a path's parameters and what a $ref names. Those
+// within models stay.
+func flatten(document any, path string) error {
+	root, _ := document.(map[string]any)
+	paths, _ := root["paths"].(map[string]any)
+	for _, p := range slices.Sorted(maps.Keys(paths)) {
+		item, _ := paths[p].(map[string]any)
+		shared, _ := item["parameters"].([]any)
+		delete(item, "parameters")
+		for _, verb := range slices.Sorted(maps.Keys(item)) {
+			method, ok := item[verb].(map[string]any)
+			if _, known := httpMethods[verb]; !ok || !known {
+				continue
+			}
+			where := path + ".paths." + p + "." + verb
+			own, _ := method["parameters"].([]any)
+			byPlace := map[string]bool{}
+			var parameters []any
+			for i, parameter := range slices.Concat(own, shared) { // a method's own come first and win
+				resolved, err := pointed(root, parameter, fmt.Sprintf("%s.parameters[%d]", where, i))
+				if err != nil {
+					return err
+				}
+				fields, _ := resolved.(map[string]any)
+				key := fmt.Sprint(fields["in"], " ", fields["name"])
+				if !byPlace[key] || i < len(own) {
+					parameters = append(parameters, resolved)
+				}
+				byPlace[key] = true
+			}
+			if parameters != nil {
+				method["parameters"] = parameters
+			}
+			for _, name := range []string{"requestBody", "x-amazon-apigateway-integration"} {
+				if _, ok := method[name]; ok {
+					resolved, err := pointed(root, method[name], where+"."+name)
+					if err != nil {
+						return err
+					}
+					method[name] = resolved
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// pointed follows a value that is a $ref to a place in the document.
+func pointed(root map[string]any, v any, path string) (any, error) {
+	for range maxDepth {
+		fields, _ := v.(map[string]any)
+		ref, ok := fields["$ref"].(string)
+		if !ok {
+			return v, nil
+		}
+		pointer, ok := strings.CutPrefix(ref, "#/")
+		if !ok {
+			return nil, fmt.Errorf("%s.$ref: %s is not in this document", path, ref)
+		}
+		v = root
+		for _, key := range strings.Split(pointer, "/") {
+			at, _ := v.(map[string]any)
+			if v, ok = at[strings.NewReplacer("~1", "/", "~0", "~").Replace(key)]; !ok {
+				return nil, fmt.Errorf("%s.$ref: there is no %s", path, ref)
+			}
+		}
+	}
+	return nil, fmt.Errorf("%s.$ref: %w", path, errDeep)
 }
 
 // extensions refuses x-amazon-apigateway-* keys that are not read.
@@ -431,11 +503,8 @@ func readMethod(body openAPI, raw json.RawMessage, functions map[string]Function
 	}
 	for i, p := range op.Parameters {
 		if places := []string{"header", "path", "query", "cookie"}; p.Name == "" || !slices.Contains(places, p.In) {
-			return fail(fmt.Sprintf(".parameters[%d]", i), "needs a name and a place here; a $ref is not supported")
+			return fail(fmt.Sprintf(".parameters[%d]", i), "needs a name and a place")
 		}
-	}
-	if op.Body.Ref != "" {
-		return fail(".requestBody.$ref", "is not supported; write the body's content here")
 	}
 	m := Method{OperationID: op.OperationID, Bodies: map[string]string{}, Parameters: op.Parameters}
 	if op.Integration == nil {

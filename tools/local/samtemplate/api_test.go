@@ -28,6 +28,7 @@ Resources:
     Type: AWS::Serverless::Api
     Properties:
       StageName: x
+      CacheClusterEnabled: true
       MethodSettings: [{HttpMethod: "*", ResourcePath: "/*", ThrottlingRateLimit: !Ref Rate, ThrottlingBurstLimit: "7"}]
       BinaryMediaTypes: [image~1png]
       DefinitionBody:
@@ -61,7 +62,10 @@ func TestParse_API(t *testing.T) {
 	assert.True(t, f.Scheduled)
 	assert.True(t, f.Tracing)
 	assert.Equal(t, samtemplate.Logging{Format: "JSON", Level: "INFO", Group: "/aws/lambda/F"}, f.Logging)
-	assert.Equal(t, []string{"Resources.F.Properties.Events.Queue: events of type SQS are not delivered here"}, tmpl.Notes)
+	assert.Equal(t, []string{
+		"Resources.F.Properties.Events.Queue: events of type SQS are not delivered here",
+		"Resources.A.Properties.CacheClusterEnabled: has no effect here",
+	}, tmpl.Notes)
 }
 
 // TestParse_GlobalsAreMerged: maps by key, lists one after the other, as SAM does.
@@ -72,6 +76,17 @@ func TestParse_GlobalsAreMerged(t *testing.T) {
 	assert.Equal(t, samtemplate.Logging{Format: "JSON", Level: "INFO", Group: "mine"}, tmpl.Functions["F"].Logging)
 	assert.Equal(t, []string{"a/b", "image/png"}, tmpl.API.Binary)
 	assert.Equal(t, map[string]string{"a": "b", "c": "d"}, tmpl.API.Variables)
+}
+
+// TestParse_SharedParts: a path's parameters and what a $ref names hold at each method, whose own parameters win.
+func TestParse_SharedParts(t *testing.T) {
+	text := strings.Replace(served, `/a: {post: {`, `/a: {parameters: [{name: q, in: query, required: true}, {$ref: "#/components/parameters/Page"}], post: {requestBody: {$ref: "#/components/requestBodies/Thing"}, parameters: [{name: q, in: query}], `, 1)
+	text = strings.Replace(text, "        paths:\n", "        components: {parameters: {Page: {name: page, in: query, required: true}}, requestBodies: {Thing: {content: {application/json: {schema: {type: object}}}}}}\n        paths:\n", 1)
+	tmpl, err := samtemplate.Parse([]byte(text), nil)
+	require.NoError(t, err)
+	m := tmpl.API.Methods[0]
+	assert.Equal(t, []samtemplate.Parameter{{Name: "q", In: "query"}, {Name: "page", In: "query", Required: true}}, m.Parameters)
+	assert.Equal(t, map[string]string{"application/json": `{"type":"object"}`}, m.Bodies)
 }
 
 // TestParse_Unsupported: what is not supported is an error with its place, never silence.
@@ -92,11 +107,12 @@ func TestParse_Unsupported(t *testing.T) {
 		"a scheme that is no key":     {"paths:", "components: {securitySchemes: {S: {type: oauth2}}}\n        paths:", "components.securitySchemes.S.type: oauth2 is not supported"},
 		"an authorizer without code":  {"paths:", "components: {securitySchemes: {S: {type: apiKey, x-amazon-apigateway-authorizer: {type: request, authorizerUri: x}}}}\n        paths:", "securitySchemes.S.x-amazon-apigateway-authorizer.authorizerUri: \"x\" names no function"},
 		"a Cognito authorizer":        {"paths:", "components: {securitySchemes: {S: {type: apiKey, x-amazon-apigateway-authorizer: {type: cognito_user_pools}}}}\n        paths:", "securitySchemes.S.x-amazon-apigateway-authorizer.type: cognito_user_pools is not supported"},
-		"parameters of a path":        {"/a: {post", "/a: {parameters: [], post", "paths./a.parameters: is not supported; write it at each method"},
+		"something else of a path":    {"/a: {post", "/a: {servers: [], post", "paths./a.servers: is not supported; write it at each method"},
+		"a parameter in another file": {"post: {", "post: {parameters: [{$ref: 'other.yaml'}], ", "paths./a.post.parameters[0].$ref: other.yaml is not in this document"},
 		"a timeout that is no number": {"timeoutInMillis: 100", "timeoutInMillis: soon", "timeoutInMillis: soon is no whole number"},
 		"a timeout too short":         {"timeoutInMillis: 100", "timeoutInMillis: 49", "timeoutInMillis: 49 is less than 50"},
-		"a parameter elsewhere":       {"post: {", "post: {parameters: [{$ref: '#/components/parameters/X'}], ", "paths./a.post.parameters[0]: needs a name and a place here"},
-		"a body elsewhere":            {"post: {", "post: {requestBody: {$ref: '#/components/requestBodies/X'}, ", "paths./a.post.requestBody.$ref: is not supported"},
+		"a parameter elsewhere":       {"post: {", "post: {parameters: [{$ref: '#/components/parameters/X'}], ", "paths./a.post.parameters[0].$ref: there is no #/components/parameters/X"},
+		"a body elsewhere":            {"post: {", "post: {requestBody: {$ref: '#/components/requestBodies/X'}, ", "paths./a.post.requestBody.$ref: there is no #/components/requestBodies/X"},
 		"a transform of the body":     {"openapi: 3.0.1", "openapi: 3.0.1\n        Fn::Transform: {Name: AWS::Include}", api + ".DefinitionBody.Fn::Transform: is not supported"},
 		"a property of Globals":       {"Resources:\n", "Globals: {Api: {Auth: {ApiKeyRequired: true}}}\nResources:\n", "Globals.Api.Auth: is not supported"},
 		"a loop of resources":         {"Resources:\n", "Resources:\n  Fn::ForEach::X: [A, [a], {}]\n", "Resources.Fn::ForEach::X: is not supported"},

@@ -165,6 +165,11 @@ func Parse(text []byte, parameters map[string]string) (*Template, error) {
 		}
 	}
 	if t.API != nil {
+		for _, name := range []string{"CacheClusterEnabled", "MinimumCompressionSize"} {
+			if v, err := r.property(apis[0], name); err == nil && v != nil && v != false {
+				t.Notes = append(t.Notes, fmt.Sprintf("Resources.%s.Properties.%s: has no effect here", apis[0], name))
+			}
+		}
 		for _, key := range t.API.Keys {
 			if key.Made {
 				t.Notes = append(t.Notes, "Resources."+key.LogicalID+": its value is "+key.Value+" here")

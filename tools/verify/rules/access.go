@@ -170,6 +170,21 @@ func accessRules() []Rule {
 			},
 		},
 		{
+			Name: "managed-policy", Doc: "A function's role has no managed policy but those that let Lambda itself do its work.",
+			Consequence: "the function may do whatever AWS puts into the policy, whatever its code calls",
+			Mend:        "write out the actions that the code calls in a policy of this template",
+			stack: func(s *Stack, report report) {
+				for _, f := range s.functions() {
+					role := s.resources[s.role(f.properties["Role"])]
+					for i, arn := range list(role.properties["ManagedPolicyArns"]) {
+						if name := text(arn); strings.HasPrefix(name, "arn:") && !lambdasOwn.MatchString(name) {
+							report(role.property("ManagedPolicyArns", text(i)), "%s may do what %s allows", f.id, name)
+						}
+					}
+				}
+			},
+		},
+		{
 			Name: "shared-role", Doc: "Every function has a role of its own.",
 			Consequence: "each of the functions may do what only the other needs",
 			Mend:        "give each function its own role with its own actions",
@@ -192,6 +207,9 @@ const gatewayPrincipal = "apigateway.amazonaws.com"
 
 // withoutResources are the actions that IAM allows on "*" only.
 var withoutResources = []string{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+// lambdasOwn matches the managed policies by which Lambda writes logs and traces, polls an event source or joins a network.
+var lambdasOwn = regexp.MustCompile(`:policy/(service-role/AWSLambda\w+ExecutionRole|AWSX[Rr]ay(WriteOnly|DaemonWrite)Access|CloudWatchLambdaInsightsExecutionRolePolicy)$`)
 
 // anything matches the resource part of an ARN that names nothing: *, table/*, log-group:*.
 var anything = regexp.MustCompile(`^[a-z-]*[/:]?\*`)

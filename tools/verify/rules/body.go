@@ -147,8 +147,14 @@ func bodyRules() []Rule {
 			Mend:        "name the security scheme, or write security: [] where no token is needed",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
-					if _, ok := o.fields["security"]; !ok {
+					given, ok := o.fields["security"]
+					if !ok {
 						report(below(o.at, "security"), "%s has no security", o.name())
+					}
+					for i, requirement := range list(given) {
+						if len(object(requirement)) == 0 {
+							report(below(o.at, "security", text(i)), "%s may be called without any scheme", o.name())
+						}
 					}
 				})
 			},
@@ -214,8 +220,9 @@ func bodyRules() []Rule {
 						if kind == "token" {
 							form = tokenSource
 						}
-						uncached := kind == "request" && source == nil && text(au.fields["authorizerResultTtlInSeconds"]) == "0"
-						if (kind == "token" || kind == "request") && !uncached && !form.MatchString(text(source)) {
+						// A token's default is the header that the scheme names; a request needs none without a cache.
+						none := source == nil && (kind == "token" || text(au.fields["authorizerResultTtlInSeconds"]) == "0")
+						if (kind == "token" || kind == "request") && !none && !form.MatchString(text(source)) {
 							report(below(au.at, "identitySource"), "the identity source of a %s authorizer is %q", kind, text(source))
 						}
 					}

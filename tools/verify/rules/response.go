@@ -148,7 +148,7 @@ var responseTypes = []string{
 }
 
 var (
-	dollar    = regexp.MustCompile(`\$[A-Za-z]\w*(\.\w+)*`)
+	dollar    = regexp.MustCompile(`\$\{?[A-Za-z]\w*(\.\w+)*`)
 	variables = regexp.MustCompile(`\$context(\.[\w-]+)+|\$stageVariables\.\w+|method\.request\.(querystring|path|header)\.[\w-]+`)
 )
 

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"pricing/shared/engine"
+)
+
+// ciJob is what these tests read of a job, with what it extends in place.
+type ciJob struct {
+	Stage         string
+	When          string
+	Interruptible *bool
+	Script        []string
+	BeforeScript  []string `yaml:"before_script"`
+	ResourceGroup string   `yaml:"resource_group"`
+	Environment   struct{ Name, Action string }
+	Variables     map[string]string
+	Rules         []struct{ If, When string }
+	IDTokens      map[string]struct{ Aud string } `yaml:"id_tokens"`
+}
+
+// askGitLabCI returns what gitlab-ci-local prints of a .gitlab-ci.yml in a repository of its own whose branch is main.
+func askGitLabCI(t *testing.T, text string, args ...string) (string, error) {
+	t.Helper()
+	root, err := engine.Root()
+	require.NoError(t, err)
+	if _, err := os.Stat(gitlabCI(root)); err != nil {
+		if os.Getenv("CI") == "" {
+			t.Skip("make gitlab-ci has not run")
+		}
+		require.NoError(t, err)
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".gitlab-ci.yml"), []byte(text), 0o644))
+	for _, git := range [][]string{
+		{"init", "--quiet", "--initial-branch=main"}, {"add", "."},
+		{"-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false", "commit", "--quiet", "--message=test"},
+		{"remote", "add", "origin", "https://gitlab.example.com/group/pricing.git"},
+	} {
+		cmd := exec.Command("git", git...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	cmd := exec.Command("node", append([]string{gitlabCI(root), "--home", dir}, args...)...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func gitlabFile(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../.gitlab-ci.yml")
+	require.NoError(t, err)
+	return string(text)
+}
+
+// TestGitLabCI_Valid: GitLab's own schema takes the file, and refuses it with a mistake in it.
+func TestGitLabCI_Valid(t *testing.T) {
+	t.Parallel()
+	text := gitlabFile(t)
+	list, err := askGitLabCI(t, text, "--list")
+	require.NoError(t, err, list)
+	for _, job := range []string{
+		"lint", "template", "test", "e2e", "rehearsal", "build", "package", "changeset:integ", "deploy:integ", "smoke:integ",
+		"changeset:prod", "deploy:prod", "smoke:prod", "rollback:prod", "rollback:prod:smoke-failed",
+	} {
+		assert.Contains(t, list, "\n"+job+" ")
+	}
+	for name, tt := range map[string]struct{ old, broken string }{
+		"a key that GitLab does not know": {"resource_group: prod", "resourcegroup: prod"},
+		"a job that there is not":         {`needs: ["deploy:prod"]`, `needs: ["deploy:production"]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Contains(t, text, tt.old)
+			list, err := askGitLabCI(t, strings.Replace(text, tt.old, tt.broken, 1), "--list")
+			require.Error(t, err, list)
+		})
+	}
+}
+
+// TestGitLabCI_Pipelines: deployments belong to main, and a merge request has one pipeline.
+func TestGitLabCI_Pipelines(t *testing.T) {
+	t.Parallel()
+	jobs := func(variables ...string) []string {
+		args := []string{"--list-json"}
+		for _, v := range variables {
+			args = append(args, "--variable", v)
+		}
+		out, err := askGitLabCI(t, gitlabFile(t), args...)
+		require.NoError(t, err, out)
+		var list []struct{ Name, When string }
+		out = out[strings.Index(out, "[\n"):]
+		require.NoError(t, json.NewDecoder(strings.NewReader(out)).Decode(&list), out)
+		var names []string
+		for _, job := range list {
+			if job.When != "never" {
+				names = append(names, job.Name)
+			}
+		}
+		return names
+	}
+	checks := []string{"lint", "template", "test", "e2e", "rehearsal", "build"}
+	assert.Contains(t, jobs(), "deploy:prod")
+	assert.Equal(t, checks, jobs("CI_COMMIT_BRANCH=topic"))
+}
+
+// TestGitLabCI_Deployments: every job that reaches AWS does so as one role, with a token and no key, one at a time for an
+// environment, and is not interrupted; production is started by people.
+func TestGitLabCI_Deployments(t *testing.T) {
+	t.Parallel()
+	assert.NotContains(t, gitlabFile(t), "AWS_SECRET")
+	assert.NotContains(t, gitlabFile(t), "AWS_ACCESS_KEY")
+	preview, err := askGitLabCI(t, gitlabFile(t), "--preview")
+	require.NoError(t, err, preview)
+	preview = preview[strings.Index(preview, "---\n"):]
+	var all map[string]yaml.Node
+	require.NoError(t, yaml.Unmarshal([]byte(preview), &all), preview)
+	var reached []string
+	for name, node := range all {
+		var job ciJob
+		if name[0] == '.' || node.Decode(&job) != nil || job.Script == nil {
+			continue
+		}
+		script := strings.Join(job.Script, "\n")
+		if !strings.Contains(script, "ops/pipeline/") {
+			assert.Empty(t, job.IDTokens, name)
+			continue
+		}
+		reached = append(reached, name)
+		assert.Equal(t, "$CI_SERVER_URL", job.IDTokens["AWS_ID_TOKEN"].Aud, name)
+		assert.Contains(t, job.BeforeScript, `. ops/pipeline/login.sh "$ROLES/$ROLE"`, name)
+		require.NotNil(t, job.Interruptible, name)
+		assert.False(t, *job.Interruptible, name)
+		require.Len(t, job.Rules, 1, name)
+		assert.Equal(t, "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH", job.Rules[0].If, name)
+		kind, env, _ := strings.Cut(name, ":")
+		env, _, _ = strings.Cut(env, ":")
+		if env == "" {
+			assert.Equal(t, "pricing-package", job.Variables["ROLE"], name)
+			continue
+		}
+		assert.Contains(t, script, "ops/pipeline/"+kind+".sh "+env+" ", name)
+		assert.Equal(t, env, job.ResourceGroup, name)
+		assert.Equal(t, env, job.Environment.Name, name)
+		assert.Equal(t, kind == "deploy", job.Environment.Action == "", "%s: GitLab takes it for a deployment", name)
+		assert.Equal(t, "pricing-"+env+"-pipeline", job.Variables["ROLE"], name)
+		assert.Equal(t, "$ROLES/pricing-"+env+"-execution", job.Variables["CFN_ROLE_ARN"], name)
+		switch name {
+		case "deploy:prod", "rollback:prod":
+			assert.Equal(t, "manual", job.Rules[0].When, name)
+		case "rollback:prod:smoke-failed":
+			assert.Equal(t, "on_failure", job.Rules[0].When, name)
+		}
+	}
+	slices.Sort(reached)
+	assert.Equal(t, []string{
+		"changeset:integ", "changeset:prod", "deploy:integ", "deploy:prod", "package", "rollback:prod", "rollback:prod:smoke-failed", "smoke:integ", "smoke:prod",
+	}, reached)
+}
