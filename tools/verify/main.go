@@ -116,6 +116,9 @@ func check(ctx context.Context, template string, plain bool, log io.Writer) ([]M
 		environments[name] = e
 	}
 	project, err := rules.New(source.text, environments)
+	if err != nil && len(found) > 0 { // cfn-lint says what is wrong with the text
+		return source.tidy(found, len(environments)), nil
+	}
 	if err != nil {
 		return nil, err
 	}

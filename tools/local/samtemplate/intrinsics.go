@@ -17,7 +17,10 @@ const maxDepth = 200
 
 var errDeep = errors.New("is nested too deep, or refers to itself")
 
-// parse turns YAML into maps, lists and scalars with every intrinsic function in its long spelling.
+// Long turns a template's YAML into maps, lists and scalars with every intrinsic function in its long spelling: !Ref X is
+// {Ref: X}. It fails on what CloudFormation does not take: repeated and merged keys, and aliases that hold themselves.
+func Long(n *yaml.Node) (any, error) { return parse(n, 0) }
+
 func parse(n *yaml.Node, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("line %d: %w", n.Line, errDeep)

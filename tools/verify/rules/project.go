@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"pricing/tools/local/samtemplate"
 )
 
 // Environment is one environment of samconfig.toml.
@@ -47,11 +49,13 @@ func New(source []byte, environments map[string]Environment) (*Project, error) {
 	if err := yaml.Unmarshal(source, &root); err != nil {
 		return nil, fmt.Errorf("read the template: %w", err)
 	}
-	long, err := plain(&root)
-	if err != nil {
-		return nil, fmt.Errorf("read the template: %w", err)
+	if root.Kind != 0 { // else it is empty
+		long, err := samtemplate.Long(&root)
+		if err != nil {
+			return nil, fmt.Errorf("read the template: %w", err)
+		}
+		p.source = object(long) // nil where cfn-lint says that it is no template
 	}
-	p.source = object(long) // nil where cfn-lint says that it is no template
 	for name, e := range environments {
 		if len(e.Transformed) == 0 {
 			continue
@@ -109,67 +113,6 @@ func (r resource) property(keys ...string) []string {
 // is reports whether a value means this resource: a reference to it, or the physical name it has by a property.
 func (r resource) is(value any, name string) bool {
 	return value == "<"+r.id+">" || name != "" && value == "<"+r.id+"."+name+">" || value != nil && value == r.properties[name]
-}
-
-// plain turns YAML into maps, lists and scalars with every intrinsic function in its long spelling.
-func plain(n *yaml.Node) (any, error) {
-	switch n.Kind {
-	case yaml.DocumentNode:
-		return plain(n.Content[0])
-	case yaml.AliasNode:
-		return plain(n.Alias)
-	case 0:
-		return nil, nil
-	}
-	v, err := untagged(n)
-	if err != nil || !strings.HasPrefix(n.Tag, "!") || strings.HasPrefix(n.Tag, "!!") {
-		return v, err
-	}
-	switch name := n.Tag[1:]; name {
-	case "Ref", "Condition":
-		return map[string]any{name: v}, nil
-	case "GetAtt":
-		if s, ok := v.(string); ok {
-			id, attribute, _ := strings.Cut(s, ".")
-			v = []any{id, attribute}
-		}
-		return map[string]any{"Fn::GetAtt": v}, nil
-	default:
-		return map[string]any{"Fn::" + name: v}, nil
-	}
-}
-
-func untagged(n *yaml.Node) (any, error) {
-	switch n.Kind {
-	case yaml.MappingNode:
-		m := make(map[string]any, len(n.Content)/2)
-		for i := 0; i < len(n.Content); i += 2 {
-			v, err := plain(n.Content[i+1])
-			if err != nil {
-				return nil, err
-			}
-			m[n.Content[i].Value] = v
-		}
-		return m, nil
-	case yaml.SequenceNode:
-		list := make([]any, len(n.Content))
-		for i, c := range n.Content {
-			v, err := plain(c)
-			if err != nil {
-				return nil, err
-			}
-			list[i] = v
-		}
-		return list, nil
-	}
-	if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") || n.Tag == "!!timestamp" {
-		return n.Value, nil
-	}
-	var v any
-	if err := n.Decode(&v); err != nil {
-		return nil, fmt.Errorf("line %d: %w", n.Line, err)
-	}
-	return v, nil
 }
 
 // object is v as a mapping, or nil.
