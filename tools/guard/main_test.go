@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,6 +54,46 @@ func TestRun(t *testing.T) {
 			assert.Equal(t, tt.status, status)
 			assert.Contains(t, stdout.String(), tt.stdout)
 			assert.Contains(t, stderr.String(), tt.stderr)
+		})
+	}
+}
+
+// TestRun_Captured reads change sets as the AWS CLI printed them in a rehearsal: of a new stack, of a changed handler, of a
+// role that lost an action, of a table with another key, and of nothing.
+func TestRun_Captured(t *testing.T) {
+	t.Parallel()
+	roles := []string{"AuthorizeRequestRole", "GetHealthRole", "ListCompetitorsRole", "ListHistoryRole", "ListOffersRole", "PutCompetitorRole", "RecordObservationRole", "RecordObservationsRole"}
+	tests := map[string]struct {
+		changes int
+		refused []string
+	}{
+		"create": {101, nil}, "code": {17, nil}, "empty": {0, nil}, "role": {13, []string{"ListOffersRole"}}, "table": {33, append(roles, "Table")},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file, allowed := filepath.Join("testdata", name+".json"), ""
+			guard := func(args ...string) (int, []string) {
+				var stdout, stderr bytes.Buffer
+				status := run(append(args, file), nil, &stdout, &stderr, func(string) string { return allowed })
+				assert.Contains(t, stdout.String(), fmt.Sprintf(": %d changes\n", tt.changes), stderr.String())
+				var refused []string
+				for line := range strings.Lines(stdout.String()) {
+					if strings.Contains(line, "REFUSED") {
+						refused = append(refused, strings.Fields(line)[1])
+					}
+				}
+				assert.Equal(t, len(refused) > 0, status == 1)
+				return status, refused
+			}
+			status, refused := guard()
+			assert.Equal(t, tt.refused, refused)
+			assert.Equal(t, len(tt.refused) > 0, status != 0)
+			_, refused = guard("-rollback")
+			assert.Equal(t, slices.Contains(tt.refused, "Table"), len(refused) == 1, "data only: %v", refused)
+			allowed = strings.Join(tt.refused, " ")
+			status, _ = guard()
+			assert.Zero(t, status)
 		})
 	}
 }
