@@ -45,14 +45,14 @@ id=$(aws cloudformation create-change-set --stack-name "$stack" --change-set-typ
   --template-url "https://s3.$region.amazonaws.com/$bucket/$commit/$template" --parameters "file://$values" \
   --capabilities CAPABILITY_IAM ${CFN_ROLE_ARN:+--role-arn "$CFN_ROLE_ARN"} --query Id --output text)
 while
-  aws cloudformation describe-change-set --change-set-name "$id" --output json >"$file"
+  aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$id" --output json >"$file"
   [[ $(member Status "$file") =~ ^CREATE_(PENDING|IN_PROGRESS)$ ]]
 do sleep 1; done
 
 # shellcheck disable=SC2086 # GUARD_FLAGS are words
 if go run ./tools/guard ${GUARD_FLAGS:-} "$file"; then
-  [[ $(member Status "$file") == CREATE_COMPLETE ]] || aws cloudformation delete-change-set --change-set-name "$id" # empty
+  [[ $(member Status "$file") == CREATE_COMPLETE ]] || aws cloudformation delete-change-set --stack-name "$stack" --change-set-name "$id" # empty
 else
-  aws cloudformation delete-change-set --change-set-name "$id" # so that nobody executes it
+  aws cloudformation delete-change-set --stack-name "$stack" --change-set-name "$id" # so that nobody executes it
   exit 1
 fi

@@ -16,7 +16,7 @@ choose
 # valid says whether the change set in the file can be executed and was made for this commit.
 valid() {
   [[ -f $file && $(member Description "$file") == "commit $commit" && $(member StackName "$file") == "$stack" ]] &&
-    [[ $(aws cloudformation describe-change-set --change-set-name "$(member ChangeSetId "$file")" --query ExecutionStatus --output text 2>/dev/null) == AVAILABLE ]]
+    [[ $(aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$(member ChangeSetId "$file")" --query ExecutionStatus --output text 2>/dev/null) == AVAILABLE ]]
 }
 
 valid || ops/pipeline/changeset.sh "$env" "$bucket" "$commit"
@@ -30,7 +30,7 @@ look() {
 
 remember "deployed/$env/current" "$commit" # before it happens: whatever comes of it, this is what was tried last
 if [[ $(member Status "$file") == CREATE_COMPLETE ]]; then
-  aws cloudformation execute-change-set --change-set-name "$(member ChangeSetId "$file")" >/dev/null
+  aws cloudformation execute-change-set --stack-name "$stack" --change-set-name "$(member ChangeSetId "$file")" >/dev/null
   pause=1
   while
     look
