@@ -31,10 +31,11 @@ look() {
 remember "deployed/$env/current" "$commit" # before it happens: whatever comes of it, this is what was tried last
 if [[ $(member Status "$file") == CREATE_COMPLETE ]]; then
   aws cloudformation execute-change-set --stack-name "$stack" --change-set-name "$(member ChangeSetId "$file")" >/dev/null
+  pause=1
   while
     look
     [[ $(member StackStatus "$outputs") == *_IN_PROGRESS ]]
-  do sleep 1; done
+  do sleep "$pause" && pause=5; done
   status=$(member StackStatus "$outputs")
   echo "$stack is $status"
   if [[ $status != CREATE_COMPLETE && $status != UPDATE_COMPLETE ]]; then

@@ -3,12 +3,12 @@
 #   . ops/pipeline/login.sh ROLE_ARN
 #
 # AWS_ID_TOKEN is the token (id_tokens in .gitlab-ci.yml); the keys it is changed for end with the job, at the latest after
-# an hour, and are written nowhere. With AWS_ENDPOINT_URL set there is an emulator and nothing to log in to.
+# an hour, and are written nowhere. Without a token but with AWS_ENDPOINT_URL there is an emulator and nothing to log in to.
 # shellcheck shell=bash
 
 login() {
   local keys
-  if [[ -n ${AWS_ENDPOINT_URL:-} ]]; then
+  if [[ -z ${AWS_ID_TOKEN:-} && -n ${AWS_ENDPOINT_URL:-} ]]; then
     echo "no login: $AWS_ENDPOINT_URL stands for AWS"
     return
   fi

@@ -73,7 +73,7 @@ Only AWS itself can show:
   alarms of metric math, composite alarms, the metrics of Lambda, API Gateway and DynamoDB
   point-in-time recovery, encryption, TTL and deletion protection as CloudFormation sets them
   that a stack in ROLLBACK_COMPLETE takes no update, and that a table's name in use makes a replacement fail
-  CAPABILITY_IAM, the roles of the pipeline and of CloudFormation, OIDC, quotas, arm64
+  CAPABILITY_IAM, CloudFormation's own role, GitLab's signature on a token, quotas, arm64 (the pipeline's roles: make pipeline)
 `
 
 // rehearsal is one run.
