@@ -4,12 +4,14 @@
 //	parameters [-config samconfig.toml] [-template FILE] [-previous FILE] ENV
 //	parameters [-config samconfig.toml] -stack ENV
 //	parameters [-config samconfig.toml] -value NAME ENV
+//	parameters [-config samconfig.toml] -mark FILE ENV
 //
 // They are those of samconfig.toml, with what the variable PARAMETERS holds (NAME=VALUE, one a line) in their stead: not
 // arguments, which every process of the machine may read. All others fall back to the template's defaults, also where
 // the stack has another value now: what is deployed is what stands in the repository. The exception are
 // secrets, which do not stand there: a parameter with NoEcho in -template that -previous (what `describe-stacks` prints)
-// has already keeps its value. -stack prints the name of the stack, -value one value, empty when it is left to its default.
+// has already keeps its value. -stack prints the name of the stack, -value one value, empty when it is left to its default;
+// -mark prints a template as it has to be deployed with them (samconfig.Marked).
 package main
 
 import (
@@ -46,6 +48,7 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 	template := flags.String("template", "", "`file` of the template, for its secrets")
 	previous := flags.String("previous", "", "`file` with what describe-stacks printed")
 	stack := flags.Bool("stack", false, "print the stack's name")
+	mark := flags.String("mark", "", "print this template `file` with a hash of the parameters in it")
 	value := flags.String("value", "", "print the value of this `parameter`")
 	if err := flags.Parse(args); err != nil {
 		return flag.ErrHelp // flags has told
@@ -81,6 +84,16 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 		return err
 	case *value != "":
 		_, err = fmt.Fprintln(stdout, e.Parameters[*value])
+		return err
+	case *mark != "":
+		text, err := os.ReadFile(*mark)
+		if err != nil {
+			return fmt.Errorf("read the template: %w", err)
+		}
+		if text, err = samconfig.Marked(text, e.Parameters); err != nil {
+			return fmt.Errorf("%s: %w", *mark, err)
+		}
+		_, err = stdout.Write(text)
 		return err
 	}
 	kept, err := keep(*template, *previous, e.Parameters)
