@@ -42,7 +42,8 @@ pack: ## build what is deployed, twice: zips, templates, hashes and SBOMs in .bu
 	go run ./tools/pack -arch $(ARCH)
 
 deploy: pack ## deploy this working tree to ENV with the SAM CLI; the pipeline does it by the scripts of ops/pipeline
-	$(SAM) deploy --config-file $(CURDIR)/samconfig.toml --config-env $(ENV) --template-file $(PACKED) $(DEPLOY_FLAGS)
+	go run ./tools/parameters -mark $(PACKED) $(ENV) >.build/marked.yaml
+	$(SAM) deploy --config-file $(CURDIR)/samconfig.toml --config-env $(ENV) --template-file .build/marked.yaml $(DEPLOY_FLAGS)
 
 rehearse: ## deploy dev and prod to an emulator of AWS, from nothing to a rollback (minutes; ARGS=-sam: also by `make deploy`)
 	go run ./tools/rehearse $(ARGS)

@@ -36,13 +36,15 @@ ROLLBACK_COMPLETE | ROLLBACK_FAILED | DELETE_FAILED)
 esac
 
 parameters "${previous[@]}" "$env" >"$values"
+parameters -mark "$release/$template" "$env" >"$scratch/$template" # else a new value reaches neither function nor gateway
+aws s3 cp --only-show-errors "$scratch/$template" "s3://$bucket/deployed/$env/$template"
 
 region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region)}}
 # A path, not the bucket's own host: every endpoint understands it, and the template is too long to be sent along. No stack
 # tags: a commit in one would touch every resource each time.
 id=$(aws cloudformation create-change-set --stack-name "$stack" --change-set-type "$type" \
   --change-set-name "commit-${commit:0:12}-$(date +%s)" --description "commit $commit" \
-  --template-url "https://s3.$region.amazonaws.com/$bucket/$commit/$template" --parameters "file://$values" \
+  --template-url "https://s3.$region.amazonaws.com/$bucket/deployed/$env/$template" --parameters "file://$values" \
   --capabilities CAPABILITY_IAM ${CFN_ROLE_ARN:+--role-arn "$CFN_ROLE_ARN"} --query Id --output text)
 while
   aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$id" --output json >"$file"

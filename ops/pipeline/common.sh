@@ -17,7 +17,7 @@ usage() {
 }
 
 # choose finds what to deploy: the templates of a commit and its own samconfig.toml, so that a rollback brings back its
-# parameters too; PARAMETERS (NAME=VALUE, one a line) stand in their stead. Sets release, stack and extra.
+# parameters too; PARAMETERS (NAME=VALUE, one a line) stand in their stead. Sets release and stack.
 choose() {
   release=.build/releases/$bucket/$commit
   if [[ ! -d $release || $commit == *-dirty ]]; then # what stands there for a commit never changes
@@ -26,12 +26,10 @@ choose() {
     [[ -f $release.new/samconfig.toml ]] || fail "commit $commit is not in the bucket $bucket: package.sh puts it there"
     mv "$release.new" "$release"
   fi
-  extra=()
-  [[ -z ${PARAMETERS:-} ]] || mapfile -t extra <<<"$PARAMETERS"
   stack=$(parameters -stack "$env")
 }
 
-parameters() { go run ./tools/parameters -config "$release/samconfig.toml" "$@" "${extra[@]}"; }
+parameters() { go run ./tools/parameters -config "$release/samconfig.toml" "$@"; }
 
 # member prints the first text of a name in a JSON file as the AWS CLI indents it.
 member() { sed -n "/^ *\"$1\": \"/{s/^[^:]*: \"\(.*\)\",\{0,1\}$/\1/p;q}" "$2"; }

@@ -1,14 +1,17 @@
 // Command parameters prints the parameters of an environment as `aws cloudformation create-change-set --parameters` takes
 // them.
 //
-//	parameters [-config samconfig.toml] [-template FILE] [-previous FILE] ENV [NAME=VALUE]...
+//	parameters [-config samconfig.toml] [-template FILE] [-previous FILE] ENV
 //	parameters [-config samconfig.toml] -stack ENV
-//	parameters [-config samconfig.toml] -value NAME ENV [NAME=VALUE]...
+//	parameters [-config samconfig.toml] -value NAME ENV
+//	parameters [-config samconfig.toml] -mark FILE ENV
 //
-// They are those of samconfig.toml with the arguments in their stead; all others fall back to the template's defaults,
-// also where the stack has another value now: what is deployed is what stands in the repository. The exception are
+// They are those of samconfig.toml, with what the variable PARAMETERS holds (NAME=VALUE, one a line) in their stead: not
+// arguments, which every process of the machine may read. All others fall back to the template's defaults, also where
+// the stack has another value now: what is deployed is what stands in the repository. The exception are
 // secrets, which do not stand there: a parameter with NoEcho in -template that -previous (what `describe-stacks` prints)
-// has already keeps its value. -stack prints the name of the stack, -value one value, empty when it is left to its default.
+// has already keeps its value. -stack prints the name of the stack, -value one value, empty when it is left to its default;
+// -mark prints a template as it has to be deployed with them (samconfig.Marked).
 package main
 
 import (
@@ -28,7 +31,7 @@ import (
 )
 
 func main() {
-	err := run(os.Args[1:], os.Stdout, os.Stderr)
+	err := run(os.Args[1:], os.Stdout, os.Stderr, os.Getenv)
 	if errors.Is(err, flag.ErrHelp) {
 		os.Exit(2)
 	}
@@ -38,19 +41,20 @@ func main() {
 	}
 }
 
-func run(args []string, stdout, stderr io.Writer) error {
+func run(args []string, stdout, stderr io.Writer, getenv func(string) string) error {
 	flags := flag.NewFlagSet("parameters", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	config := flags.String("config", "samconfig.toml", "`file` with the environments")
 	template := flags.String("template", "", "`file` of the template, for its secrets")
 	previous := flags.String("previous", "", "`file` with what describe-stacks printed")
 	stack := flags.Bool("stack", false, "print the stack's name")
+	mark := flags.String("mark", "", "print this template `file` with a hash of the parameters in it")
 	value := flags.String("value", "", "print the value of this `parameter`")
 	if err := flags.Parse(args); err != nil {
 		return flag.ErrHelp // flags has told
 	}
-	if flags.NArg() == 0 {
-		return errors.New("name an environment")
+	if flags.NArg() != 1 {
+		return errors.New("name one environment")
 	}
 	environments, err := samconfig.Read(*config)
 	if err != nil {
@@ -61,10 +65,14 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if !ok {
 		return fmt.Errorf("%s has no environment %q, but %s", *config, name, strings.Join(slices.Sorted(maps.Keys(environments)), ", "))
 	}
-	for _, argument := range flags.Args()[1:] {
-		key, v, ok := strings.Cut(argument, "=")
-		if !ok || key == "" {
-			return fmt.Errorf("%q is not NAME=VALUE", argument)
+	for line := range strings.Lines(getenv("PARAMETERS")) {
+		line = strings.TrimSuffix(line, "\n")
+		key, v, ok := strings.Cut(line, "=")
+		switch {
+		case line == "":
+			continue
+		case !ok || key == "":
+			return errors.New("PARAMETERS: a line is not NAME=VALUE") // the line may be a secret
 		}
 		e.Parameters[key] = v
 	}
@@ -76,6 +84,16 @@ func run(args []string, stdout, stderr io.Writer) error {
 		return err
 	case *value != "":
 		_, err = fmt.Fprintln(stdout, e.Parameters[*value])
+		return err
+	case *mark != "":
+		text, err := os.ReadFile(*mark)
+		if err != nil {
+			return fmt.Errorf("read the template: %w", err)
+		}
+		if text, err = samconfig.Marked(text, e.Parameters); err != nil {
+			return fmt.Errorf("%s: %w", *mark, err)
+		}
+		_, err = stdout.Write(text)
 		return err
 	}
 	kept, err := keep(*template, *previous, e.Parameters)

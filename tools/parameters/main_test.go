@@ -39,39 +39,42 @@ func TestRun(t *testing.T) {
 	secrets := []string{"-template", filepath.Join(dir, "template.yaml"), "-previous", filepath.Join(dir, "stack.json")}
 	tests := map[string]struct {
 		args          []string
+		variable      string
 		want, wantErr string
 	}{
-		"samconfig's": {[]string{"dev"}, `[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},{"ParameterKey":"Rate","ParameterValue":"50"}]`, ""},
-		"none":        {[]string{"bare"}, `[]`, ""},
-		"in their stead": {[]string{"dev", "Rate=", "Size=a=b c"},
-			`[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},{"ParameterKey":"Rate","ParameterValue":""},{"ParameterKey":"Size","ParameterValue":"a=b c"}]`, ""},
-		"secrets stay, other values of the stack do not": {append(secrets, "dev"),
+		"samconfig's": {[]string{"dev"}, "", `[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},{"ParameterKey":"Rate","ParameterValue":"50"}]`, ""},
+		"none":        {[]string{"bare"}, "", `[]`, ""},
+		"in their stead": {[]string{"dev"}, "Rate=\n\nSize=a=b 'c\"\n",
+			`[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},{"ParameterKey":"Rate","ParameterValue":""},{"ParameterKey":"Size","ParameterValue":"a=b 'c\""}]`, ""},
+		"secrets stay, other values of the stack do not": {append(secrets, "dev"), "",
 			`[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},{"ParameterKey":"Rate","ParameterValue":"50"},{"ParameterKey":"Password","UsePreviousValue":true}]`, ""},
-		"a new secret": {append(secrets, "bare", "Password=x"), `[{"ParameterKey":"Password","ParameterValue":"x"}]`, ""},
+		"a new secret": {append(secrets, "bare"), "Password=x", `[{"ParameterKey":"Password","ParameterValue":"x"}]`, ""},
 
-		"no environment":      {nil, "", "name an environment"},
-		"unknown environment": {[]string{"prod"}, "", `has no environment "prod", but bare, dev`},
-		"no value":            {[]string{"dev", "Rate"}, "", `"Rate" is not NAME=VALUE`},
-		"no stack":            {[]string{"-stack", "bare"}, "", "bare.deploy.parameters.stack_name is missing"},
-		"no template":         {[]string{"-template", "none.yaml", "-previous", "none.json", "dev"}, "", "read the template"},
-		"no description":      {[]string{secrets[0], secrets[1], "-previous", "none.json", "dev"}, "", "read the stack's description"},
+		"no environment":       {nil, "", "", "name one environment"},
+		"an argument too much": {[]string{"dev", "Rate=9"}, "", "", "name one environment"},
+		"unknown environment":  {[]string{"prod"}, "", "", `has no environment "prod", but bare, dev`},
+		"no value":             {[]string{"dev"}, "hunter2", "", "PARAMETERS: a line is not NAME=VALUE"},
+		"no stack":             {[]string{"-stack", "bare"}, "", "", "bare.deploy.parameters.stack_name is missing"},
+		"no template":          {[]string{"-template", "none.yaml", "-previous", "none.json", "dev"}, "", "", "read the template"},
+		"no description":       {[]string{secrets[0], secrets[1], "-previous", "none.json", "dev"}, "", "", "read the stack's description"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
-			err := run(append([]string{"-config", filepath.Join(dir, "samconfig.toml")}, tt.args...), &stdout, &stderr)
+			err := run(append([]string{"-config", filepath.Join(dir, "samconfig.toml")}, tt.args...), &stdout, &stderr, func(string) string { return tt.variable })
 			if tt.wantErr != "" {
 				require.ErrorContains(t, err, tt.wantErr)
+				assert.NotContains(t, err.Error(), "hunter2")
 				return
 			}
 			require.NoError(t, err)
 			assert.JSONEq(t, tt.want, stdout.String())
 		})
 	}
-	for want, args := range map[string][]string{"shop-dev\n": {"-stack", "dev"}, "50\n": {"-value", "Rate", "dev"}, "\n": {"-value", "Size", "dev"}, "9\n": {"-value", "Rate", "dev", "Rate=9"}} {
+	for want, args := range map[string][]string{"shop-dev\n": {"-stack", "dev"}, "50\n": {"-value", "Rate", "dev"}, "\n": {"-value", "Size", "dev"}} {
 		var stdout bytes.Buffer
-		require.NoError(t, run(append([]string{"-config", filepath.Join(dir, "samconfig.toml")}, args...), &stdout, &stdout))
+		require.NoError(t, run(append([]string{"-config", filepath.Join(dir, "samconfig.toml")}, args...), &stdout, &stdout, func(string) string { return "" }))
 		assert.Equal(t, want, stdout.String())
 	}
 }

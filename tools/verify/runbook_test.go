@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -281,4 +283,31 @@ func TestProject_Durations(t *testing.T) {
 		assert.Less(t, threshold, min(timeout*1000-1500, 25_000), id)
 	}
 	assert.Equal(t, 8, functions)
+}
+
+// TestRunbook_Look runs the commands of "How to look" in bash, with a program in the place of the AWS CLI.
+func TestRunbook_Look(t *testing.T) {
+	t.Parallel()
+	runbook, err := os.ReadFile("../../ops/runbook.md")
+	require.NoError(t, err)
+	block := regexp.MustCompile("(?s)```sh\n(ENV=prod\n.*?)```").FindSubmatch(runbook)
+	require.NotNil(t, block)
+	bin := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "aws"), []byte(`#!/bin/sh
+echo "$@" >>"$0.log"
+case "$*" in
+*describe-log-groups*) echo /aws/lambda/pricing-prod-a /aws/lambda/pricing-prod-b ;;
+*start-query*) echo query-1 ;;
+*"--query status "*) echo Complete ;;
+*get-query-results*) echo found ;;
+esac
+`), 0o755)) //nolint:gosec // a program
+	cmd := exec.Command("bash", "-euc", string(block[1]))
+	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Equal(t, "found\n", string(out))
+	asked, err := os.ReadFile(filepath.Join(bin, "aws.log"))
+	require.NoError(t, err)
+	assert.Contains(t, string(asked), "start-query --log-group-names /aws/lambda/pricing-prod-a /aws/lambda/pricing-prod-b --query-string filter level")
 }
