@@ -38,7 +38,7 @@ type Mistake struct {
 	Environment string // empty: any
 }
 
-// All lists every rule, in the order of gateway.md's sections: the body, its refusals, the stage, functions, the rest.
+// All lists every rule: the body, its refusals, the stage, functions, the rest.
 func All() []Rule {
 	return slices.Concat(bodyRules(), modelRules(), integrationRules(), accessRules(), policyRules(), responseRules(), stageRules(), functionRules(), alarmRules(), stackRules(), rehearsalRules())
 }
