@@ -5,7 +5,8 @@
 // The token needs the scopes ingest and read, and must lack catalog. One observation is written, under the names that
 // are reserved for checks. The first step that fails ends it with status 1 and is named; a refusal to serve for the
 // moment (429, 503, no connection) is repeated a few times, as every client must. -commit is what /v1/health must tell
-// (default: git's HEAD). An emulator does not make the gateway's own answers: -emulator names what stays unproved.
+// (default: git's HEAD). An emulator does not make the gateway's own answers: with -emulator only their status counts, and
+// what stays unproved is named.
 package main
 
 import (
