@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export AWS_PAGER="" # version 2 would wait for a key
+export AWS_RETRY_MODE=standard AWS_MAX_ATTEMPTS=8 # a deployment must not count as failed because one question about it did
 
 fail() {
   echo "$(basename "$0"): $*" >&2

@@ -37,6 +37,7 @@ if [[ $(member Status "$file") == CREATE_COMPLETE ]]; then
     [[ $(member StackStatus "$outputs") == *_IN_PROGRESS ]]
   do sleep "$pause" && pause=5; done
   status=$(member StackStatus "$outputs")
+  [[ -n $status ]] || fail "it is not known what became of $stack: look there, it may still be at work"
   echo "$stack is $status"
   if [[ $status != CREATE_COMPLETE && $status != UPDATE_COMPLETE ]]; then
     aws cloudformation describe-stack-events --stack-name "$stack" --max-items 200 --output text \
