@@ -25,3 +25,4 @@ if [[ $before != "$commit" ]]; then
   [[ -z $before ]] || remember "deployed/$env/before" "$before"
   remember "deployed/$env/good" "$commit"
 fi
+aws s3 rm --only-show-errors "s3://$bucket/deployed/$env/target" # what rollback.sh wanted has ended

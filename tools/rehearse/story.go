@@ -93,6 +93,9 @@ func (r *rehearsal) story(ctx context.Context) error {
 	add("smoke 3 prod", func(ctx context.Context) (string, error) {
 		return "fails at: read back", r.refused(ctx, "smoke: read back:", "ops/pipeline/smoke.sh", "prod", bucket, third.commit, r.tokenFile("prod"))
 	})
+	add("rollback prod, no token", func(ctx context.Context) (string, error) {
+		return "deployed, but its smoke fails", r.refused(ctx, "smoke:", "ops/pipeline/rollback.sh", "prod", bucket, os.DevNull)
+	})
 	add("rollback prod", func(ctx context.Context) (string, error) { return r.rollback(ctx, "prod", second) })
 	add("rollback prod once more", func(ctx context.Context) (string, error) { return r.rollback(ctx, "prod", first) })
 	add("rollback prod no further", func(ctx context.Context) (string, error) {
