@@ -132,7 +132,7 @@ func (r *rehearsal) environment(more ...string) []string {
 }
 
 // parameters stand in the place of samconfig.toml's in every environment: what the emulator refuses is left out.
-var parameters = []string{"Architecture=x86_64", "GradualDeployments=false", "Rehearsal=true"}
+var parameters = []string{"Architecture=x86_64", "BoundedRoles=false", "GradualDeployments=false", "Rehearsal=true"}
 
 // command runs a program in the copy of the project and returns what it printed.
 func (r *rehearsal) command(ctx context.Context, environment []string, name string, args ...string) (string, error) {

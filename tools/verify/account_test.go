@@ -60,9 +60,10 @@ type accountRole struct {
 		Policies                 []struct {
 			PolicyDocument struct {
 				Statement []struct {
-					Effect   string    `yaml:"Effect"`
-					Action   texts     `yaml:"Action"`
-					Resource yaml.Node `yaml:"Resource"`
+					Effect    string                          `yaml:"Effect"`
+					Action    texts                           `yaml:"Action"`
+					Resource  yaml.Node                       `yaml:"Resource"`
+					Condition map[string]map[string]yaml.Node `yaml:"Condition"`
 				} `yaml:"Statement"`
 			} `yaml:"PolicyDocument"`
 		} `yaml:"Policies"`
@@ -152,7 +153,7 @@ var unused = []string{
 	"dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem",
 	"dynamodb:DeleteResourcePolicy", "dynamodb:PutResourcePolicy", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents",
 	"s3:GetObjectMetadata", "s3:ListBucket", "s3:REST.PUT.OBJECT",
-	"iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary", "iam:ListRoles",
+	"iam:DeleteRolePermissionsBoundary", "iam:ListRoles",
 	"lambda:AssociateRuntimeAlias", "lambda:PassCapacityProvider", "lambda:PutFunctionScalingConfig",
 	"lambda:DeleteFunctionCodeSigningConfig", "lambda:PutFunctionCodeSigningConfig",
 }
@@ -228,6 +229,85 @@ func TestAccount_Execution(t *testing.T) {
 	for _, name := range unused {
 		assert.Contains(t, asked, name, "no longer asked for")
 	}
+}
+
+// boundary is the ARN of the policy that bounds an environment's roles.
+const boundary = "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/owner/pricing-"
+
+// TestAccount_Boundary: whoever can deploy a template cannot make himself more by a role in it. The execution role writes
+// roles within the boundary only, but for CodeDeploy's, which gets one policy of AWS; the boundary lets the template's roles
+// do what they ask for, and nothing with permissions.
+func TestAccount_Boundary(t *testing.T) {
+	t.Parallel()
+	bounded := 0
+	for _, policy := range accountRoles(t)["ExecutionRole&{Env}"].Properties.Policies {
+		for _, s := range policy.PolicyDocument.Statement {
+			within := s.Condition["StringEquals"]["iam:PermissionsBoundary"]
+			attached := s.Condition["ArnEquals"]["iam:PolicyARN"]
+			for _, action := range s.Action {
+				assert.NotContains(t, []string{"iam:*", "iam:DeleteRolePermissionsBoundary"}, action)
+				codeDeploy := strings.HasSuffix(s.Resource.Value, ":role/pricing-${Env}-CodeDeployServiceRole-*")
+				switch action {
+				case "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary":
+					bounded++
+					assert.Equal(t, boundary+"${Env}-boundary", within.Value, action)
+				case "iam:CreateRole":
+					assert.True(t, codeDeploy || within.Value == boundary+"${Env}-boundary", action)
+				case "iam:AttachRolePolicy":
+					assert.True(t, within.Value == boundary+"${Env}-boundary" ||
+						codeDeploy && attached.Value == "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda", action)
+				}
+			}
+		}
+	}
+	assert.Equal(t, 2, bounded)
+
+	text, err := os.ReadFile(account)
+	require.NoError(t, err)
+	_, after, found := strings.Cut(string(text), "\n      Boundary&{Env}:\n")
+	require.True(t, found)
+	limits, _, found := strings.Cut(after, "\n\n")
+	require.True(t, found)
+	assert.NotRegexp(t, `iam:|sts:|lambda:|NotAction|\*\]|Action: "?\*`, limits)
+
+	source, err := os.ReadFile("../../template.yaml")
+	require.NoError(t, err)
+	var template struct {
+		Resources map[string]yaml.Node `yaml:"Resources"`
+	}
+	require.NoError(t, yaml.Unmarshal(source, &template))
+	roles := 0
+	for id, node := range template.Resources {
+		var resource struct {
+			Type       string    `yaml:"Type"`
+			Properties yaml.Node `yaml:"Properties"`
+		}
+		require.NoError(t, node.Decode(&resource), id)
+		if resource.Type != "AWS::IAM::Role" {
+			continue
+		}
+		roles++
+		var role struct {
+			PermissionsBoundary []string `yaml:"PermissionsBoundary"`
+			Policies            []struct {
+				PolicyDocument struct {
+					Statement []struct {
+						Action texts `yaml:"Action"`
+					} `yaml:"Statement"`
+				} `yaml:"PolicyDocument"`
+			} `yaml:"Policies"`
+		}
+		require.NoError(t, resource.Properties.Decode(&role), id)
+		assert.Equal(t, []string{"HasBoundary", boundary + "${DeployEnv}-boundary", "AWS::NoValue"}, role.PermissionsBoundary, id)
+		for _, policy := range role.Policies {
+			for _, s := range policy.PolicyDocument.Statement {
+				for _, action := range s.Action {
+					assert.Contains(t, limits, action, "%s is not within the boundary", id)
+				}
+			}
+		}
+	}
+	assert.Equal(t, 8, roles)
 }
 
 // handlerPermissions returns what CloudFormation's handlers of a type ask for; cfn-lint carries the registry's schemas.
