@@ -11,6 +11,11 @@
 (($# == 1 || $# == 2)) || usage
 bucket=$1
 
+# A commit's name stands for its bytes. Files that git does not know are not looked at: caches and tools leave some.
+if [[ -n ${2:-} && $2 == "$(git rev-parse -q --verify HEAD)" ]] && ! git diff --quiet HEAD --; then
+  fail "the working tree has changes that are not in $2: commit them, or put them away"
+fi
+
 rm -rf .build/release
 # shellcheck disable=SC2086 # PACK_FLAGS are words
 go run ./tools/pack -out .build -bucket "$bucket" ${2:+-commit "$2"} ${PACK_FLAGS:-}
