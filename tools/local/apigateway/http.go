@@ -50,11 +50,12 @@ func (x *exchange) proxyHTTP() {
 		return
 	}
 	if len(body) > maxPayload {
-		x.refuseAs("INTEGRATION_FAILURE", backendTooLargeStatus, kinds["INTEGRATION_FAILURE"].errorType, internalMessage, "the backend's answer is larger than 10 MB")
+		x.refuseAs("INTEGRATION_FAILURE", backendTooLargeStatus, internalMessage, "the backend's answer is larger than 10 MB")
 		return
 	}
 	status := fmt.Sprint(resp.StatusCode)
-	x.context["integration.status"], x.context["integration.integrationStatus"], x.context["integrationStatus"] = status, status, status
+	x.context["integration.status"] = status
+	x.answered(status)
 	for _, name := range []string{"Content-Encoding", "Via"} { // dropped (model)
 		resp.Header.Del(name)
 	}
@@ -78,9 +79,9 @@ func (x *exchange) refuseBackend(ctx context.Context, r *http.Request, err error
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		x.timedOut("the backend took longer than timeoutInMillis (%d)")
 	case errors.As(err, &record), errors.As(err, &certificate), errors.As(err, &alert):
-		x.refuseAs("INTEGRATION_FAILURE", tlsFailureStatus, kinds["INTEGRATION_FAILURE"].errorType, networkMessage, reason)
+		x.refuseAs("INTEGRATION_FAILURE", tlsFailureStatus, networkMessage, reason)
 	default:
-		x.refuseAs(refusedConnectionType, http.StatusInternalServerError, kinds[refusedConnectionType].errorType, internalMessage, reason)
+		x.refuseAs(refusedConnectionType, http.StatusInternalServerError, internalMessage, reason)
 	}
 }
 

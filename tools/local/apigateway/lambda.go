@@ -22,12 +22,12 @@ var remapped = map[string]bool{"Connection": true, "Content-Length": true, "Date
 func (x *exchange) invoke() {
 	i := &x.route.Integration
 	if i.HTTPMethod != http.MethodPost {
-		x.refuseAs(wrongMethodType, http.StatusInternalServerError, kinds[wrongMethodType].errorType, internalMessage,
+		x.refuseAs(wrongMethodType, http.StatusInternalServerError, internalMessage,
 			"the integration's httpMethod is "+i.HTTPMethod+"; functions are called with POST only")
 		return
 	}
 	if !x.permitted(i.Invoked, samtemplate.ExecuteARN(x.g.o.API, x.g.o.API.Stage, x.method, x.route.Path)) {
-		x.refuseAs(missingPermissionType, http.StatusInternalServerError, kinds[missingPermissionType].errorType, internalMessage,
+		x.refuseAs(missingPermissionType, http.StatusInternalServerError, internalMessage,
 			"no AWS::Lambda::Permission lets the gateway call "+i.Function+" for this method")
 		return
 	}
@@ -47,20 +47,20 @@ func (x *exchange) invoke() {
 	x.log.Function, x.log.Cold = i.Function, x.log.Cold || result.Cold
 	x.measured(started)
 	x.context["integration.requestId"] = id
-	x.context["integration.integrationStatus"], x.context["integrationStatus"] = "200", "200"
+	x.answered("200")
 	var failed *lambdaruntime.Error
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		x.context["integration.integrationStatus"], x.context["integrationStatus"] = "", ""
+		x.answered("")
 		x.timedOut("the function took longer than timeoutInMillis (%d); it runs on")
 	case errors.Is(err, lambdaruntime.ErrThrottled):
-		x.context["integration.integrationStatus"], x.context["integrationStatus"] = "429", "429"
-		x.refuseAs("INTEGRATION_FAILURE", http.StatusInternalServerError, kinds["INTEGRATION_FAILURE"].errorType, internalMessage, err.Error())
+		x.answered("429")
+		x.refuseAs("INTEGRATION_FAILURE", http.StatusInternalServerError, internalMessage, err.Error())
 	case errors.As(err, &failed):
 		x.context["integration.error"], x.context["integrationErrorMessage"] = failed.Message, failed.Message
 		x.refuse("INTEGRATION_FAILURE", "", "the function failed: "+failed.Error())
 	case err != nil:
-		x.context["integration.integrationStatus"], x.context["integrationStatus"] = "500", "500"
+		x.answered("500")
 		x.refuse("INTEGRATION_FAILURE", "", err.Error())
 	default:
 		if err := x.proxyResponse(result.Payload); err != nil {
@@ -73,6 +73,11 @@ func (x *exchange) invoke() {
 func (x *exchange) measured(started time.Time) {
 	latency := strconv.FormatInt(x.g.o.Now().Sub(started).Milliseconds(), 10)
 	x.context["integration.latency"], x.context["integrationLatency"] = latency, latency
+}
+
+// answered notes what the backend answered, Lambda itself where it is a function.
+func (x *exchange) answered(status string) {
+	x.context["integration.integrationStatus"], x.context["integrationStatus"] = status, status
 }
 
 func (x *exchange) timedOut(reason string) {

@@ -33,7 +33,7 @@ var kinds = map[string]kind{
 	"AUTHORIZER_FAILURE":             {status: 500, errorType: "AuthorizerFailureException"}, // error type unverified
 	"BAD_REQUEST_BODY":               {status: 400, message: "Invalid request body", errorType: "BadRequestException", running: true},
 	"BAD_REQUEST_PARAMETERS":         {status: 400, message: "Invalid request parameters", errorType: "BadRequestException", running: true},
-	"DEFAULT_4XX":                    {},
+	"DEFAULT_4XX":                    {errorType: "IncompleteSignatureException"}, // by itself only for an Authorization that is no signature
 	"DEFAULT_5XX":                    {},
 	"EXPIRED_TOKEN":                  {status: 403, message: "The security token included in the request is expired", errorType: "ExpiredTokenException"}, // unverified
 	"INTEGRATION_FAILURE":            {status: 504, plain: 502, message: internalMessage, errorType: "InternalServerErrorException", running: true},
@@ -64,12 +64,12 @@ func (x *exchange) refuse(name, message, reason string) bool {
 	if k.plain != 0 {
 		status = k.plain
 	}
-	return x.refuseAs(name, status, k.errorType, message, reason)
+	return x.refuseAs(name, status, message, reason)
 }
 
 // refuseAs answers with a gateway response whose uncustomised status is given. A type that the template sets uses its
 // own values and the table's; one that it does not set falls back to DEFAULT_4XX or DEFAULT_5XX.
-func (x *exchange) refuseAs(name string, status int, errorType, message, reason string) bool {
+func (x *exchange) refuseAs(name string, status int, message, reason string) bool {
 	k := kinds[name]
 	set, customised := x.g.o.API.Responses[name]
 	switch {
@@ -103,7 +103,7 @@ func (x *exchange) refuseAs(name string, status int, errorType, message, reason 
 		}
 	}
 	h["Content-Type"] = []string{media}
-	h["x-amzn-ErrorType"] = []string{errorType}
+	h["x-amzn-ErrorType"] = []string{k.errorType}
 	for _, parameter := range slices.Sorted(maps.Keys(set.Parameters)) {
 		if header, ok := strings.CutPrefix(parameter, "gatewayresponse.header."); ok {
 			if v := x.mapped(set.Parameters[parameter]); v != "" {
