@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,8 +48,8 @@ func (x *exchange) authorize() bool {
 		}
 		sources = append(sources, value)
 	}
-	if a.Type == "token" && a.Expression != "" && !regexp.MustCompile("^(?:"+a.Expression+")$").MatchString(sources[0]) {
-		return x.refuse("UNAUTHORIZED", "", "the token does not match identityValidationExpression "+a.Expression)
+	if a.Type == "token" && a.Expression != nil && !a.Expression.MatchString(sources[0]) {
+		return x.refuse("UNAUTHORIZED", "", "the token does not match identityValidationExpression "+a.Expression.String())
 	}
 	key := a.Name + "\x00" + strings.Join(sources, "\x00")
 	answer, ok := x.g.policies.find(key, x.g.o.Now())
@@ -82,14 +81,13 @@ func (x *exchange) authorize() bool {
 	if !ok && a.TTL > 0 && (byToken != denied || denialsAreCached) {
 		x.g.policies.keep(key, answer, x.g.o.Now().Add(a.TTL))
 	}
-	const message = "User is not authorized to access this resource"
 	switch {
 	case byToken == denied:
 		x.context["authorizer.status"] = "403"
-		return x.refuse("ACCESS_DENIED", message+" with an explicit deny", "the authorizer's policy denies "+call.arn)
+		return x.refuse("ACCESS_DENIED", kinds["ACCESS_DENIED"].message+" with an explicit deny", "the authorizer's policy denies "+call.arn)
 	case byToken == silent && byAPI == silent:
 		x.context["authorizer.status"] = "403"
-		return x.refuse("ACCESS_DENIED", message, "the authorizer's policy says nothing of "+call.arn)
+		return x.refuse("ACCESS_DENIED", "", "the authorizer's policy says nothing of "+call.arn)
 	}
 	return true
 }

@@ -102,7 +102,7 @@ type Authorizer struct {
 	Invoked    string // ARN as invoked, with the qualifier
 	Type       string // request or token
 	Sources    []string
-	Expression string // identityValidationExpression
+	Expression *regexp.Regexp // identityValidationExpression, of the whole token; nil: none
 	TTL        time.Duration
 }
 
@@ -459,7 +459,7 @@ func readSchemes(body openAPI, functions map[string]Function, path string) (auth
 		case scheme.Authorizer == nil:
 			return nil, nil, fmt.Errorf("%s.%s: is neither a Lambda authorizer nor the API key header x-api-key", path, name)
 		}
-		a := &Authorizer{Name: name, Type: strings.ToLower(scheme.Authorizer.Type), Expression: scheme.Authorizer.Expression, TTL: 300 * time.Second}
+		a := &Authorizer{Name: name, Type: strings.ToLower(scheme.Authorizer.Type), TTL: 300 * time.Second}
 		if a.Type != "request" && a.Type != "token" {
 			return nil, nil, fmt.Errorf("%s.%s.x-amazon-apigateway-authorizer.type: %s is not supported, only request and token", path, name, scheme.Authorizer.Type)
 		}
@@ -474,8 +474,10 @@ func readSchemes(body openAPI, functions map[string]Function, path string) (auth
 		if a.Type == "token" && len(a.Sources) == 0 {
 			a.Sources = []string{"method.request.header." + scheme.Name}
 		}
-		if _, err := regexp.Compile(a.Expression); err != nil {
-			return nil, nil, fmt.Errorf("%s.%s.x-amazon-apigateway-authorizer.identityValidationExpression: %w", path, name, err)
+		if text := scheme.Authorizer.Expression; text != "" {
+			if a.Expression, err = regexp.Compile("^(?:" + text + ")$"); err != nil {
+				return nil, nil, fmt.Errorf("%s.%s.x-amazon-apigateway-authorizer.identityValidationExpression: %w", path, name, err)
+			}
 		}
 		if scheme.Authorizer.TTL != nil {
 			seconds, err := number(scheme.Authorizer.TTL)
