@@ -146,14 +146,21 @@ type authorizer struct {
 
 func (a *api) authorizers() []authorizer {
 	var all []authorizer
+	a.eachScheme(func(at []string, name string, scheme map[string]any) {
+		const key = "x-amazon-apigateway-authorizer"
+		if fields := object(scheme, key); fields != nil {
+			all = append(all, authorizer{name: name, fields: fields, at: below(at, key)})
+		}
+	})
+	return all
+}
+
+// eachScheme visits the security schemes by name.
+func (a *api) eachScheme(f func(at []string, name string, scheme map[string]any)) {
 	schemes := object(a.body, "components", "securitySchemes")
 	for _, name := range sorted(schemes) {
-		if fields := object(schemes[name], "x-amazon-apigateway-authorizer"); fields != nil {
-			all = append(all, authorizer{name: name, fields: fields,
-				at: below(a.root, "components", "securitySchemes", name, "x-amazon-apigateway-authorizer")})
-		}
+		f(below(a.root, "components", "securitySchemes", name), name, object(schemes[name]))
 	}
-	return all
 }
 
 var invocation = regexp.MustCompile(`^arn:[^:]+:apigateway:[^:]+:lambda:path/2015-03-31/functions/(.+)/invocations$`)

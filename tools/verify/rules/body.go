@@ -177,17 +177,14 @@ func bodyRules() []Rule {
 			Mend:        "write type: apiKey with name and in: header, and the authorizer below it",
 			stack: func(s *Stack, report report) {
 				for _, a := range s.apis {
-					schemes := object(a.body, "components", "securitySchemes")
-					for _, name := range sorted(schemes) {
-						scheme := object(schemes[name])
-						at := below(a.root, "components", "securitySchemes", name)
+					a.eachScheme(func(at []string, name string, scheme map[string]any) {
 						switch {
 						case scheme["type"] != "apiKey":
 							report(below(at, "type"), "the scheme %s is of type %s", name, text(scheme["type"]))
 						case scheme["in"] != "header" || text(scheme["name"]) == "":
 							report(at, "the scheme %s needs in: header and a name", name)
 						}
-					}
+					})
 				}
 			},
 		},
@@ -197,14 +194,12 @@ func bodyRules() []Rule {
 			Mend:        "add x-amazon-apigateway-authtype and x-amazon-apigateway-authorizer, or write name: x-api-key for API keys",
 			stack: func(s *Stack, report report) {
 				for _, a := range s.apis {
-					schemes := object(a.body, "components", "securitySchemes")
-					for _, name := range sorted(schemes) {
-						scheme := object(schemes[name])
+					a.eachScheme(func(at []string, name string, scheme map[string]any) {
 						key := strings.EqualFold(text(scheme["name"]), "x-api-key")
 						if scheme["type"] == "apiKey" && !key && scheme["x-amazon-apigateway-authtype"] == nil && scheme["x-amazon-apigateway-authorizer"] == nil {
-							report(below(a.root, "components", "securitySchemes", name), "the scheme %s has no authorizer", name)
+							report(at, "the scheme %s has no authorizer", name)
 						}
-					}
+					})
 				}
 			},
 		},
