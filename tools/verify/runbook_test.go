@@ -220,6 +220,35 @@ func TestRunbook(t *testing.T) {
 // by a dimension that it has.
 func TestProject_OwnMetrics(t *testing.T) {
 	t.Parallel()
+	resources := projectResources(t)
+	sent := map[string]string{"InternalErrors": "[map[Name:Environment Value:DeployEnv]]"} // sent by gateway beside the meter's
+	ctx, m := meter.With(t.Context())
+	meter.Add(ctx, everything)
+	for _, metric := range m.Metrics(time.Second, every) {
+		sent[metric.Name] = "[map[Name:Environment Value:DeployEnv]]"
+	}
+	alarms := 0
+	for _, r := range resources {
+		for _, v := range anyList(r["MetricTransformations"]) {
+			sent[fmt.Sprint(v.(properties)["MetricName"])] = "<nil>"
+		}
+	}
+	for id, r := range resources {
+		if r["AlarmName"] == nil || r["Namespace"] != "pricing/${DeployEnv}" {
+			continue
+		}
+		alarms++
+		name := fmt.Sprint(r["MetricName"])
+		if assert.Contains(t, sent, name, id) {
+			assert.Equal(t, sent[name], fmt.Sprint(r["Dimensions"]), id)
+		}
+	}
+	assert.Equal(t, 5, alarms)
+}
+
+// projectResources returns the properties of the project's resources, with intrinsic functions read as their argument.
+func projectResources(t *testing.T) map[string]properties {
+	t.Helper()
 	file, err := os.ReadFile("../../template.yaml")
 	require.NoError(t, err)
 	var source struct {
@@ -228,29 +257,11 @@ func TestProject_OwnMetrics(t *testing.T) {
 		} `yaml:"Resources"`
 	}
 	require.NoError(t, yaml.Unmarshal(file, &source))
-	sent := map[string]string{"InternalErrors": "[map[Name:Environment Value:DeployEnv]]"} // sent by gateway beside the meter's
-	ctx, m := meter.With(t.Context())
-	meter.Add(ctx, everything)
-	for _, metric := range m.Metrics(time.Second, every) {
-		sent[metric.Name] = "[map[Name:Environment Value:DeployEnv]]"
-	}
-	alarms := 0
-	for _, r := range source.Resources {
-		for _, v := range anyList(r.Properties["MetricTransformations"]) {
-			sent[fmt.Sprint(v.(properties)["MetricName"])] = "<nil>"
-		}
-	}
+	all := map[string]properties{}
 	for id, r := range source.Resources {
-		if r.Properties["AlarmName"] == nil || r.Properties["Namespace"] != "pricing/${DeployEnv}" {
-			continue
-		}
-		alarms++
-		name := fmt.Sprint(r.Properties["MetricName"])
-		if assert.Contains(t, sent, name, id) {
-			assert.Equal(t, sent[name], fmt.Sprint(r.Properties["Dimensions"]), id)
-		}
+		all[id] = r.Properties
 	}
-	assert.Equal(t, 5, alarms)
+	return all
 }
 
 func anyList(v any) []any {
@@ -261,22 +272,15 @@ func anyList(v any) []any {
 // TestProject_Durations: an alarm on duration comes before the adapter ends the work, 1.5 s before the timeout.
 func TestProject_Durations(t *testing.T) {
 	t.Parallel()
-	file, err := os.ReadFile("../../template.yaml")
-	require.NoError(t, err)
-	var source struct {
-		Resources map[string]struct {
-			Properties properties `yaml:"Properties"`
-		} `yaml:"Resources"`
-	}
-	require.NoError(t, yaml.Unmarshal(file, &source))
+	resources := projectResources(t)
 	functions := 0
-	for id, r := range source.Resources {
-		timeout, ok := r.Properties["Timeout"].(int)
+	for id, r := range resources {
+		timeout, ok := r["Timeout"].(int)
 		if !ok {
 			continue
 		}
 		functions++
-		alarm := source.Resources[strings.TrimSuffix(id, "Function")+"DurationAlarm"].Properties
+		alarm := resources[strings.TrimSuffix(id, "Function")+"DurationAlarm"]
 		threshold, _ := alarm["Threshold"].(int)
 		assert.Equal(t, "Duration", alarm["MetricName"], id)
 		assert.Greater(t, threshold, timeout*1000/2, id)
