@@ -13,12 +13,12 @@ help: ## list the commands
 
 run: ddb ## serve the API on http://127.0.0.1:3000 (ADDR, PORT, ENV; RESET=1 starts with no data)
 	@mkdir -p .local/bin
-	@go build -o .local/bin/ ./tools/local ./tools/token
+	@go build -o .local/bin/ ./samkit/local ./tools/token
 	@exec .local/bin/local -addr $(ADDR):$(PORT) -env $(ENV) -param HistoryDays=4000 -watch -on-ready tools/token/welcome.sh
 
 test: ddb gitlab-ci ## run every test on the real engine, race detector included
-	go test -race -shuffle=on -count=1 $$(go list ./... | grep -v /tools/verify)
-	go test -shuffle=on -count=1 ./tools/verify/... # the call graph takes five times as long under the race detector
+	go test -race -shuffle=on -count=1 $$(go list ./... | grep -v /samkit/verify)
+	go test -shuffle=on -count=1 ./samkit/verify/... # the call graph takes five times as long under the race detector
 	go test -run Property -count=1 ./shared/board # ten times the cases, which would take long above
 
 lint: .local/bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml
@@ -27,22 +27,22 @@ lint: .local/bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml
 	.local/bin/golangci-lint run ./...
 
 verify: ## check the template for every environment: linters, transform, OpenAPI, models, our rules, the code it deploys; and the account's
-	go run ./tools/verify
-	go run ./tools/verify -plain ops/account.yaml
+	go run ./samkit/verify
+	go run ./samkit/verify -plain ops/account.yaml
 
 sam-test: ddb ## run the project in the real SAM CLI and compare it with `make run` (root on Debian; half a minute)
 	@mkdir -p .local/bin
-	@go build -o .local/bin/ ./tools/samtest
+	@go build -o .local/bin/ ./samkit/samtest
 	@exec .local/bin/samtest
 
 pipeline: gitlab-ci ## run .gitlab-ci.yml without GitLab, on an emulator of AWS, from build to the rollback (ARGS=-all: all jobs)
 	go run ./tools/rehearse -pipeline $(ARGS)
 
 pack: ## build what is deployed, twice: zips, templates, hashes and SBOMs in .build (ARCH="arm64,x86_64")
-	go run ./tools/pack -arch $(ARCH)
+	go run ./samkit/pack -arch $(ARCH)
 
 deploy: pack ## deploy this working tree to ENV with the SAM CLI; the pipeline does it by the scripts of ops/pipeline
-	go run ./tools/parameters -mark $(PACKED) $(ENV) >.build/marked.yaml
+	go run ./samkit/parameters -mark $(PACKED) $(ENV) >.build/marked.yaml
 	$(SAM) deploy --config-file $(CURDIR)/samconfig.toml --config-env $(ENV) --template-file .build/marked.yaml $(DEPLOY_FLAGS)
 
 rehearse: ## deploy dev and prod to an emulator of AWS, from nothing to a rollback (minutes; ARGS=-sam: also by `make deploy`)
@@ -55,7 +55,7 @@ mutants: ddb ## break the store in known ways, one at a time, and see that a tes
 	go run ./tools/mutants
 
 bench-capacity: ddb ## count capacity units, side by side with the usual design (minutes; ARGS="-goals")
-	go run ./tools/capacity $(ARGS)
+	go run ./tools/bench $(ARGS)
 
 fmt: ## format all Go code
 	gofmt -w $$(git ls-files '*.go')
@@ -64,12 +64,12 @@ build: ## compile everything
 	go build ./...
 
 clean: ## remove what was made here, local data included
-	rm -rf .local .build .aws-sam tools/ddb/node_modules tools/pipeline/node_modules
+	rm -rf .local .build .aws-sam samkit/engine/node_modules tools/pipeline/node_modules
 
-ddb: tools/ddb/node_modules/.package-lock.json # the embedded DynamoDB engine (Linux x86-64; elsewhere set AWS_ENDPOINT_URL_DYNAMODB)
+ddb: samkit/engine/node_modules/.package-lock.json # the embedded DynamoDB engine (Linux x86-64; elsewhere set AWS_ENDPOINT_URL_DYNAMODB)
 
-tools/ddb/node_modules/.package-lock.json: tools/ddb/package-lock.json
-	npm ci --silent --prefix tools/ddb
+samkit/engine/node_modules/.package-lock.json: samkit/engine/package-lock.json
+	npm ci --silent --prefix samkit/engine
 	@touch $@
 
 gitlab-ci: tools/pipeline/node_modules/.package-lock.json # gitlab-ci-local

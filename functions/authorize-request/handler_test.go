@@ -15,10 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"pricing/shared/gatewaytest"
-	"pricing/shared/metertest"
 	"pricing/shared/store"
-	"pricing/shared/storetest"
+	"pricing/shared/testkit/gatewaytest"
+	"pricing/shared/testkit/metertest"
+	"pricing/shared/testkit/storetest"
 	"pricing/shared/token"
 )
 

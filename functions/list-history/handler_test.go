@@ -11,10 +11,10 @@ import (
 
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
-	"pricing/shared/gatewaytest"
 	"pricing/shared/price"
 	"pricing/shared/store"
-	"pricing/shared/storetest"
+	"pricing/shared/testkit/gatewaytest"
+	"pricing/shared/testkit/storetest"
 )
 
 func TestEndpoint(t *testing.T) {

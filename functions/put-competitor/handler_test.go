@@ -5,9 +5,9 @@ import (
 
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
-	"pricing/shared/gatewaytest"
 	"pricing/shared/store"
-	"pricing/shared/storetest"
+	"pricing/shared/testkit/gatewaytest"
+	"pricing/shared/testkit/storetest"
 )
 
 func TestEndpoint(t *testing.T) {

@@ -12,11 +12,11 @@ import (
 
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
-	"pricing/shared/gatewaytest"
-	"pricing/shared/metertest"
 	"pricing/shared/price"
 	"pricing/shared/store"
-	"pricing/shared/storetest"
+	"pricing/shared/testkit/gatewaytest"
+	"pricing/shared/testkit/metertest"
+	"pricing/shared/testkit/storetest"
 )
 
 // metered serves an event on a store and returns the metrics beside what the client was told.

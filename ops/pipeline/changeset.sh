@@ -4,7 +4,7 @@
 #   changeset.sh ENV BUCKET COMMIT
 #
 # .build/changeset-ENV.json is the change set, for people to read and for deploy.sh to execute. ALLOW_CHANGES names logical
-# ids that may change all the same (see tools/guard, to which GUARD_FLAGS go); PARAMETERS replace some of samconfig.toml
+# ids that may change all the same (see samkit/guard, to which GUARD_FLAGS go); PARAMETERS replace some of samconfig.toml
 # (NAME=VALUE, one a line); CFN_ROLE_ARN is the role that CloudFormation takes to make the changes.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
@@ -52,7 +52,7 @@ while
 do sleep 1; done
 
 # shellcheck disable=SC2086 # GUARD_FLAGS are words
-if go run ./tools/guard ${GUARD_FLAGS:-} "$file"; then
+if go run ./samkit/guard ${GUARD_FLAGS:-} "$file"; then
   [[ $(member Status "$file") == CREATE_COMPLETE ]] || aws cloudformation delete-change-set --stack-name "$stack" --change-set-name "$id" # empty
 else
   aws cloudformation delete-change-set --stack-name "$stack" --change-set-name "$id" # so that nobody executes it

@@ -30,7 +30,7 @@ choose() {
   stack=$(parameters -stack "$env")
 }
 
-parameters() { go run ./tools/parameters -config "$release/samconfig.toml" "$@"; }
+parameters() { go run ./samkit/parameters -config "$release/samconfig.toml" "$@"; }
 
 # member prints the first text of a name in a JSON file as the AWS CLI indents it.
 member() { sed -n "/^ *\"$1\": \"/{s/^[^:]*: \"\(.*\)\",\{0,1\}$/\1/p;q}" "$2"; }

@@ -5,7 +5,7 @@
 #
 # functions/<name>/<sha256>.zip is there already when the function has not changed. <COMMIT>/ has the template, the manifest
 # and samconfig.toml; it is never overwritten with something else. COMMIT is git's HEAD if not given. PACK_FLAGS go to
-# tools/pack.
+# samkit/pack.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 (($# == 1 || $# == 2)) || usage
@@ -18,7 +18,7 @@ fi
 
 rm -rf .build/release
 # shellcheck disable=SC2086 # PACK_FLAGS are words
-go run ./tools/pack -out .build -bucket "$bucket" ${2:+-commit "$2"} ${PACK_FLAGS:-}
+go run ./samkit/pack -out .build -bucket "$bucket" ${2:+-commit "$2"} ${PACK_FLAGS:-}
 commit=$(member commit .build/manifest.json)
 cp .build/manifest.json samconfig.toml .build/release/
 

@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 
 	"pricing/shared/board"
-	"pricing/shared/boardtest"
 	"pricing/shared/price"
+	"pricing/shared/testkit/boardtest"
 )
 
 // askedForHistory is a case in which the board alone could not decide.

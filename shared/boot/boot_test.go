@@ -17,9 +17,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pricing/shared/engine"
-	"pricing/shared/metertest"
-	"pricing/shared/storetest"
+	"pricing/samkit/engine"
+	"pricing/shared/testkit/metertest"
+	"pricing/shared/testkit/storetest"
 )
 
 // build compiles a function as it is deployed.

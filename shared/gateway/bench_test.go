@@ -9,7 +9,7 @@ import (
 
 	"pricing/shared/gateway"
 	"pricing/shared/meter"
-	"pricing/shared/metertest"
+	"pricing/shared/testkit/metertest"
 )
 
 // BenchmarkServe counts what one request costs beside its handler: decoding, answering and the log line with its metrics.

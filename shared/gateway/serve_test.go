@@ -20,7 +20,7 @@ import (
 	"pricing/shared/fault"
 	"pricing/shared/gateway"
 	"pricing/shared/meter"
-	"pricing/shared/metertest"
+	"pricing/shared/testkit/metertest"
 )
 
 // event returns a proxy event; change may alter it.

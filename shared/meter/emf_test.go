@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"pricing/shared/meter"
-	"pricing/shared/metertest"
+	"pricing/shared/testkit/metertest"
 )
 
 var now = time.Date(2026, 7, 6, 9, 14, 5, 112_000_000, time.UTC)

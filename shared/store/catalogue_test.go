@@ -10,7 +10,7 @@ import (
 	"pricing/shared/fault"
 	"pricing/shared/price"
 	"pricing/shared/store"
-	"pricing/shared/storetest"
+	"pricing/shared/testkit/storetest"
 )
 
 const gtin, otherGTIN = price.GTIN("06291041500213"), price.GTIN("00012345678905")

@@ -17,7 +17,7 @@ import (
 	"pricing/shared/meter"
 	"pricing/shared/price"
 	"pricing/shared/store"
-	"pricing/shared/storetest"
+	"pricing/shared/testkit/storetest"
 )
 
 // changes computes the view of changes the plain way from the rows of a window: of each offer the first, and each with

@@ -14,7 +14,7 @@ import (
 	"pricing/shared/meter"
 	"pricing/shared/price"
 	"pricing/shared/store"
-	"pricing/shared/storetest"
+	"pricing/shared/testkit/storetest"
 )
 
 // A crawler whose urls carry a session is never short of new ones. Its observations must go in all the same, and must

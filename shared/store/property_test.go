@@ -15,10 +15,10 @@ import (
 	"pgregory.net/rapid"
 
 	"pricing/shared/board"
-	"pricing/shared/boardtest"
 	"pricing/shared/price"
 	"pricing/shared/store"
-	"pricing/shared/storetest"
+	"pricing/shared/testkit/boardtest"
+	"pricing/shared/testkit/storetest"
 )
 
 // propertyCases is how many cases the property below is checked on; -rapid.checks says another number.

@@ -17,7 +17,7 @@ import (
 	"pricing/shared/fault"
 	"pricing/shared/price"
 	"pricing/shared/store"
-	"pricing/shared/storetest"
+	"pricing/shared/testkit/storetest"
 )
 
 // Each race here stops one writer at a call of its own, chosen by the proxy, and lets others go on from there. So the

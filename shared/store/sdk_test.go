@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pricing/shared/meter"
-	"pricing/shared/storetest"
+	"pricing/shared/testkit/storetest"
 )
 
 // The SDK under faults, as the store relies on it (docs/decisions/0004). A new version of the SDK that behaves

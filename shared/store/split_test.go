@@ -9,7 +9,7 @@ import (
 
 	"pricing/shared/meter"
 	"pricing/shared/price"
-	"pricing/shared/storetest"
+	"pricing/shared/testkit/storetest"
 )
 
 // sellers returns one observation of each of n sellers whose long names fill a board soon.

@@ -19,7 +19,7 @@ import (
 	"pricing/shared/meter"
 	"pricing/shared/price"
 	"pricing/shared/store"
-	"pricing/shared/storetest"
+	"pricing/shared/testkit/storetest"
 )
 
 func TestMain(m *testing.M) {

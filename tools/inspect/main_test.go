@@ -17,7 +17,7 @@ import (
 	"pricing/shared/board"
 	"pricing/shared/price"
 	"pricing/shared/store"
-	"pricing/shared/storetest"
+	"pricing/shared/testkit/storetest"
 	"pricing/shared/token"
 )
 

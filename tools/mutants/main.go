@@ -186,11 +186,11 @@ func copyTree(ctx context.Context, to string) error {
 			return fmt.Errorf("copy: %w", err)
 		}
 	}
-	modules, err := filepath.Abs("tools/ddb/node_modules")
+	modules, err := filepath.Abs("samkit/engine/node_modules")
 	if err != nil {
 		return fmt.Errorf("find the engine: %w", err)
 	}
-	if err := os.Symlink(modules, filepath.Join(to, "tools/ddb/node_modules")); err != nil {
+	if err := os.Symlink(modules, filepath.Join(to, "samkit/engine/node_modules")); err != nil {
 		return fmt.Errorf("link the engine: %w", err)
 	}
 	return os.WriteFile(filepath.Join(to, "shared/store/mutant_helpers.go"), []byte(helpers), 0o644)

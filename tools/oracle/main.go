@@ -34,7 +34,7 @@ import (
 	"sync"
 	"time"
 
-	"pricing/shared/oracle"
+	"pricing/shared/testkit/oracle"
 )
 
 const (

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pricing/shared/oracle"
+	"pricing/shared/testkit/oracle"
 )
 
 var now = time.Date(2026, 7, 7, 12, 0, 0, 0, time.UTC)

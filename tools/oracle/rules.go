@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"pricing/shared/oracle"
+	"pricing/shared/testkit/oracle"
 )
 
 // This file is the wire's side of the rules: what a line of a file means, and how the API prints what package oracle

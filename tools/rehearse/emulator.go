@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"pricing/tools/internal/process"
+	"pricing/samkit/process"
 )
 
 const (

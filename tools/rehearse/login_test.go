@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pricing/shared/engine"
+	"pricing/samkit/engine"
 )
 
 const keys = `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult><Credentials>
@@ -28,7 +28,7 @@ func TestLogin(t *testing.T) {
 	t.Parallel()
 	root, err := engine.Root()
 	require.NoError(t, err)
-	python, err := install(t.Context(), root, "rehearse", filepath.Join(root, ".local", "rehearse-venv"), os.Stderr)
+	python, err := install(t.Context(), root, "samkit/emulator", filepath.Join(root, ".local", "rehearse-venv"), os.Stderr)
 	if err != nil && os.Getenv("CI") == "" {
 		t.Skip(err)
 	}

@@ -31,8 +31,8 @@ import (
 	"syscall"
 	"time"
 
-	"pricing/shared/engine"
-	"pricing/tools/internal/pythonenv"
+	"pricing/samkit/engine"
+	"pricing/samkit/pythonenv"
 )
 
 func main() {
@@ -98,11 +98,11 @@ func (r *rehearsal) run(ctx context.Context) (err error) {
 		return err
 	}
 	local := filepath.Join(r.root, ".local")
-	if r.python, err = install(ctx, r.root, "rehearse", filepath.Join(local, "rehearse-venv"), r.out); err != nil {
+	if r.python, err = install(ctx, r.root, "samkit/emulator", filepath.Join(local, "rehearse-venv"), r.out); err != nil {
 		return err
 	}
 	if r.sam {
-		if r.samCLI, err = install(ctx, r.root, "samtest", filepath.Join(local, "sam-venv"), r.out); err != nil {
+		if r.samCLI, err = install(ctx, r.root, "samkit/samtest", filepath.Join(local, "sam-venv"), r.out); err != nil {
 			return err
 		}
 	}
@@ -125,11 +125,11 @@ func (r *rehearsal) run(ctx context.Context) (err error) {
 	return r.story(ctx)
 }
 
-// install makes the Python environment of a tool's requirements.txt.
-func install(ctx context.Context, root, tool, prefix string, log io.Writer) (string, error) {
-	python, err := pythonenv.Install(ctx, filepath.Join(root, "tools", tool, "requirements.txt"), prefix, log)
+// install makes the Python environment of a folder's requirements.txt.
+func install(ctx context.Context, root, folder, prefix string, log io.Writer) (string, error) {
+	python, err := pythonenv.Install(ctx, filepath.Join(root, folder, "requirements.txt"), prefix, log)
 	if err != nil {
-		return "", fmt.Errorf("install what tools/%s needs: %w", tool, err)
+		return "", fmt.Errorf("install what %s needs: %w", folder, err)
 	}
 	return python, nil
 }

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"pricing/tools/internal/process"
+	"pricing/samkit/process"
 )
 
 // What ops/account.yaml calls the bucket; .gitlab-ci.yml builds the name from the variables that the project's settings give.

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"pricing/shared/engine"
+	"pricing/samkit/engine"
 )
 
 // ciJob is what these tests read of a job, with what it extends in place.

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"pricing/tools/internal/process"
+	"pricing/samkit/process"
 )
 
 // version is a commit of the copy.

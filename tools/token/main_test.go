@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pricing/shared/store"
-	"pricing/shared/storetest"
+	"pricing/shared/testkit/storetest"
 	"pricing/shared/token"
 )
 

@@ -1,4 +1,4 @@
-// Package localtest serves this project with tools/local for the tests of tools that talk to its API.
+// Package localtest serves this project with samkit/local for the tests of tools that talk to its API.
 package localtest
 
 import (
@@ -15,17 +15,17 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pricing/shared/engine"
+	"pricing/samkit/engine"
 	"pricing/shared/store"
-	"pricing/shared/storetest"
+	"pricing/shared/testkit/storetest"
 	"pricing/shared/token"
 )
 
-// Project is a copy of what tools/local serves, and tools that were built. A copy, because tools/local keeps its files
+// Project is a copy of what samkit/local serves, and tools that were built. A copy, because samkit/local keeps its files
 // beside the template, where a `make run` may be at work.
 type Project struct{ dir string }
 
-// New copies the project and builds tools/local and the named tools.
+// New copies the project and builds samkit/local and the named tools.
 func New(t *testing.T, tools ...string) Project {
 	t.Helper()
 	root, err := engine.Root()
@@ -39,7 +39,7 @@ func New(t *testing.T, tools ...string) Project {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(p.dir, name), text, 0o600))
 	}
-	args := []string{"build", "-o", p.dir + "/bin/", "./tools/local"}
+	args := []string{"build", "-o", p.dir + "/bin/", "./samkit/local"}
 	for _, tool := range tools {
 		args = append(args, "./tools/"+tool)
 	}

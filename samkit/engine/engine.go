@@ -1,0 +1,165 @@
+// Package engine starts the embedded DynamoDB engine (Dynoxide) and makes a template's tables on it.
+//
+// It serves tests and the laptop; no function imports it. The engine is a child process on a free port, in memory or in
+// one file. It dies with its parent, however that ends.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// binary is where `npm ci --prefix samkit/engine` puts the engine, below the module's root.
+var binary = filepath.Join("samkit", "engine", "node_modules", "@dynoxide", "linux-x64", "dynoxide")
+
+// ErrMissing says that the engine was not fetched.
+var ErrMissing = errors.New("the DynamoDB engine is missing: run `npm ci --prefix samkit/engine`, or set AWS_ENDPOINT_URL_DYNAMODB to another one")
+
+// Engine is a running engine.
+type Engine struct {
+	endpoint string
+	stop     chan struct{}
+	done     chan struct{}
+}
+
+// Root returns the module's root: the nearest folder above the working directory that holds go.mod.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the module root: %w", err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("find the module root: no go.mod above the working directory")
+		}
+		dir = parent
+	}
+}
+
+// Start starts an engine on a loopback port and waits until it answers. root is the module's root; an empty dbPath keeps
+// everything in memory, otherwise it is the database file. An engine that was never fetched is ErrMissing.
+func Start(ctx context.Context, root, dbPath string) (*Engine, error) {
+	return StartAt(ctx, root, "127.0.0.1", dbPath)
+}
+
+// StartAt is Start with another address of this machine: a container cannot reach the loopback ones.
+func StartAt(ctx context.Context, root, host, dbPath string) (*Engine, error) {
+	path := filepath.Join(root, binary)
+	if _, err := os.Stat(path); err != nil {
+		return nil, ErrMissing
+	}
+	var err error
+	for range 3 { // another process may take the free port first
+		var e *Engine
+		if e, err = start(ctx, path, host, dbPath); err == nil {
+			return e, nil
+		}
+	}
+	return nil, fmt.Errorf("start the DynamoDB engine: %w", err)
+}
+
+func start(ctx context.Context, path, host, dbPath string) (*Engine, error) {
+	port, err := freePort(host)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"serve", "--host", host, "--port", strconv.Itoa(port)}
+	if dbPath != "" {
+		args = append(args, "--db-path", dbPath)
+	}
+	e := &Engine{endpoint: "http://" + net.JoinHostPort(host, strconv.Itoa(port)), stop: make(chan struct{}), done: make(chan struct{})}
+	cmd := exec.Command(path, args...)
+	started := make(chan error)
+	go e.run(cmd, started)
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	if err := e.ready(ctx); err != nil {
+		e.Stop()
+		return nil, err
+	}
+	return e, nil
+}
+
+// run starts the child and stays with it on one OS thread: the kernel ends the child when the thread that started it
+// ends, and Go ends idle threads as it likes.
+func (e *Engine) run(cmd *exec.Cmd, started chan<- error) {
+	runtime.LockOSThread()
+	defer close(e.done)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // own group: Ctrl-C is for the parent to pass on
+	if err := cmd.Start(); err != nil {
+		started <- err
+		return
+	}
+	started <- nil
+	exited := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // how it ended is not news: Stop asked for it, or calls to it fail
+		close(exited)
+	}()
+	select {
+	case <-exited:
+	case <-e.stop:
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+		<-exited
+	}
+}
+
+func (e *Engine) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.endpoint, nil)
+		if err != nil {
+			return err
+		}
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			return resp.Body.Close()
+		}
+		select {
+		case <-tick.C:
+		case <-e.done:
+			return errors.New("it ended at once")
+		case <-ctx.Done():
+			return errors.New("it does not answer")
+		}
+	}
+}
+
+// Endpoint returns the engine's URL.
+func (e *Engine) Endpoint() string { return e.endpoint }
+
+// Stop ends the engine and waits for it. What was written to a file is kept.
+func (e *Engine) Stop() {
+	select {
+	case <-e.stop:
+	default:
+		close(e.stop)
+	}
+	<-e.done
+}
+
+func freePort(host string) (int, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close() //nolint:errcheck // only its number was wanted
+	return l.Addr().(*net.TCPAddr).Port, nil
+}

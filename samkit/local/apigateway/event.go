@@ -1,0 +1,174 @@
+package apigateway
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"pricing/samkit/local/samtemplate"
+)
+
+const (
+	deploymentID = "local"
+	requestTime  = "02/Jan/2006:15:04:05 -0700"
+)
+
+// resourceID is made of the path: on AWS it is random.
+func resourceID(m *samtemplate.Method) string { return hex.EncodeToString([]byte(hash(m.Path)))[:6] }
+
+// dropped headers never reach a function or backend (recorded).
+var dropped = map[string]bool{
+	"Connection": true, "Content-Length": true, "Content-Md5": true, "Expect": true, "Max-Forwards": true, "Proxy-Authenticate": true, "Server": true,
+	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Www-Authenticate": true,
+}
+
+// encode is json.Marshal without its escapes of <, > and &, which would make an event several times as long as it is.
+func encode(v any) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), err
+}
+
+// event builds the proxy event, payload version 1. Absent maps and an absent body are null.
+func (x *exchange) event() map[string]any {
+	e := x.request()
+	e["body"], e["isBase64Encoded"] = nil, false
+	switch {
+	case len(x.body) == 0:
+	case x.isBinary(x.r.Header.Get("Content-Type")):
+		e["body"], e["isBase64Encoded"] = base64.StdEncoding.EncodeToString(x.body), true
+	default:
+		e["body"] = string(x.body)
+	}
+	return e
+}
+
+// request is the part of the event that an authorizer gets as well.
+func (x *exchange) request() map[string]any {
+	single, multi := x.headers()
+	identity := map[string]any{
+		"accessKey": nil, "accountId": nil, "caller": nil, "cognitoAuthenticationProvider": nil, "cognitoAuthenticationType": nil,
+		"cognitoIdentityId": nil, "cognitoIdentityPoolId": nil, "principalOrgId": nil, "sourceIp": x.sourceIP(), "user": nil,
+		"userAgent": nil, "userArn": nil,
+	}
+	if agent := x.r.UserAgent(); agent != "" {
+		identity["userAgent"] = agent
+	}
+	if x.apiKey != nil {
+		identity["apiKey"], identity["apiKeyId"] = x.apiKey.Value, strings.ToLower(x.apiKey.LogicalID)
+	}
+	context := map[string]any{
+		"accountId": samtemplate.AccountID, "apiId": x.g.o.API.ID, "deploymentId": deploymentID, "domainName": x.r.Host, "domainPrefix": strings.Split(x.r.Host, ".")[0],
+		"extendedRequestId": x.extended, "httpMethod": x.method, "path": x.fullPath, "protocol": "HTTP/1.1", "requestId": x.requestID,
+		"requestTime": x.start.UTC().Format(requestTime), "requestTimeEpoch": x.start.UnixMilli(), "resourceId": resourceID(x.route),
+		"resourcePath": x.route.Path, "stage": x.g.o.API.Stage, "identity": identity,
+	}
+	if x.route.OperationID != "" {
+		context["operationName"] = x.route.OperationID
+	}
+	if x.principal != nil {
+		context["authorizer"] = x.principal
+	}
+	e := map[string]any{
+		"resource": x.route.Path, "path": x.path, "httpMethod": x.method, "headers": orNull(single), "multiValueHeaders": orNull(multi),
+		"queryStringParameters": nil, "multiValueQueryStringParameters": nil, "pathParameters": orNull(x.params),
+		"stageVariables": orNull(x.g.o.API.Variables), "requestContext": context,
+	}
+	if len(x.query) > 0 {
+		single := map[string]string{}
+		for name, values := range x.query {
+			single[name] = last(values)
+		}
+		e["queryStringParameters"], e["multiValueQueryStringParameters"] = single, x.query
+	}
+	return e
+}
+
+func orNull[V any](m map[string]V) any {
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+}
+
+// parseQuery decodes values once; ";" splits like "&".
+func parseQuery(raw string) map[string][]string {
+	out := map[string][]string{}
+	for _, pair := range strings.FieldsFunc(raw, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, value, _ := strings.Cut(pair, "=")
+		name, value = unescape(name), unescape(value)
+		out[name] = append(out[name], value)
+	}
+	return out
+}
+
+func unescape(s string) string {
+	if decoded, err := url.QueryUnescape(s); err == nil {
+		return decoded
+	}
+	return s
+}
+
+// headers returns the request's headers, last value and all values, with those that API Gateway adds.
+func (x *exchange) headers() (single map[string]string, multi map[string][]string) {
+	single, multi = map[string]string{}, map[string][]string{}
+	add := func(name string, values ...string) {
+		single[name], multi[name] = values[len(values)-1], values
+	}
+	for name, values := range x.sent {
+		if canonical := http.CanonicalHeaderKey(name); !dropped[canonical] && canonical != "X-Amzn-Trace-Id" {
+			add(name, values...)
+		}
+	}
+	_, port, _ := net.SplitHostPort(x.r.Host) // no port is empty
+	if port == "" {
+		port = "80"
+	}
+	add("Host", x.r.Host)
+	add("X-Forwarded-For", strings.TrimPrefix(strings.Join(append(x.r.Header.Values("X-Forwarded-For"), x.sourceIP()), ", "), ", "))
+	add("X-Forwarded-Port", port)
+	add("X-Forwarded-Proto", "http")
+	add("X-Amzn-Trace-Id", x.trace)
+	if x.r.UserAgent() == "" {
+		add("User-Agent", "AmazonAPIGateway_"+x.g.o.API.ID)
+	}
+	if x.r.Header.Get("Accept") == "" {
+		add("Accept", "application/json")
+	}
+	return single, multi
+}
+
+func (x *exchange) isBinary(media string) bool {
+	if media == "" {
+		return false
+	}
+	media = mediaType(media)
+	for _, t := range x.g.o.API.Binary {
+		if t == "*/*" || t == media {
+			return true
+		}
+	}
+	return false
+}
+
+// firstAccept is the only media type of Accept that counts for binary answers.
+func firstAccept(r *http.Request) string {
+	first, _, _ := strings.Cut(r.Header.Get("Accept"), ",")
+	return strings.TrimSpace(first)
+}
+
+// mediaType is a Content-Type without its parameters.
+func mediaType(s string) string {
+	if parsed, _, err := mime.ParseMediaType(s); err == nil {
+		return parsed
+	}
+	return s
+}

@@ -1,0 +1,295 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/samkit/local/samtemplate"
+)
+
+func TestRun_OneLinePerRequest(t *testing.T) {
+	t.Parallel()
+	dir := foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"})
+	t.Run("text", func(t *testing.T) {
+		t.Parallel()
+		failing := strings.Replace(code(`"a"`), "\t\treturn", "\t\tif event[\"queryStringParameters\"] != nil {\n\t\t\treturn nil, fmt.Errorf(\"in\\ntwo lines\")\n\t\t}\n\t\treturn", 1)
+		s := serveProject(t, foreign(t, map[string]string{"a/main.go": failing}, map[string]string{"A": "a"}), nil)
+		s.says(t, "A", "a")
+		assert.Regexp(t, `^GET    /A 200 A cold [0-9.]+ms$`, s.next(t, "/A"))
+		s.says(t, "A", "a")
+		assert.Regexp(t, `^GET    /A 200 A warm [0-9.]+ms$`, s.next(t, "/A"))
+		s.get(t, "/A?fail")
+		assert.Regexp(t, `^GET    /A\?fail 502 A warm [0-9.]+ms  .* in two lines$`, s.next(t, "/A"))
+		s.get(t, "/nowhere")
+		assert.Regexp(t, `^GET    /nowhere 403 - [0-9.]+ms  no route `, s.next(t, "/nowhere"))
+	})
+	t.Run("json", func(t *testing.T) {
+		t.Parallel()
+		s := serveProject(t, dir, func(o *options) { o.objects = true })
+		s.says(t, "A", "a")
+		var line map[string]any
+		require.NoError(t, json.Unmarshal([]byte(s.next(t, "{")), &line))
+		assert.Positive(t, line["milliseconds"])
+		delete(line, "milliseconds")
+		assert.Equal(t, map[string]any{"method": "GET", "path": "/A", "status": 200.0, "function": "A", "start": "cold"}, line)
+		s.get(t, "/nowhere")
+		line = nil
+		require.NoError(t, json.Unmarshal([]byte(s.next(t, "{")), &line))
+		assert.Contains(t, line["reason"], "no route")
+		assert.NotContains(t, line, "function")
+	})
+	t.Run("quiet", func(t *testing.T) {
+		t.Parallel()
+		s := serveProject(t, foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"}), func(o *options) { o.quiet = true })
+		s.says(t, "A", "a")
+		s.stop()
+		assert.Empty(t, s.printed())
+	})
+}
+
+func TestRun_FoldersOfOneName(t *testing.T) {
+	t.Parallel()
+	dir := foreign(t, map[string]string{
+		"orders/handler/main.go":      code(`"orders"`),
+		"deep/er/invoices/go.mod":     "module invoices\n\ngo 1.26\n\nrequire github.com/aws/aws-lambda-go v1.55.1\n",
+		"deep/er/invoices/main.go":    code(`"invoices"`),
+		"deep/er/customers/main.go":   code(`"customers"`),
+		"other/customers/main.go":     code(`"others"`),
+		"deep/er/customers/ignore.md": "text",
+	}, map[string]string{"O": "orders/handler", "I": "deep/er/invoices/", "C": "./deep/er/customers", "D": "other/customers"})
+	sums, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+	require.NoError(t, err)
+	edit(t, dir, "deep/er/invoices/go.sum", string(sums))
+	s := serveProject(t, dir, nil)
+	for id, want := range map[string]string{"O": "orders", "I": "invoices", "C": "customers", "D": "others"} {
+		s.says(t, id, want)
+	}
+	assert.FileExists(t, filepath.Join(dir, ".local", "log.ndjson"))
+}
+
+// TestRun_NobodyReadsTheTerminal lets the terminal take not one line once requests come.
+func TestRun_NobodyReadsTheTerminal(t *testing.T) {
+	t.Parallel()
+	talk := strings.Replace(code(`"a"`), "return map", "fmt.Println(os.Environ())\n\t\treturn map", 1)
+	dir := foreign(t, map[string]string{"a/main.go": talk}, map[string]string{"A": "a"})
+	out, terminal := io.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, options{template: filepath.Join(dir, "template.yaml"), addr: "127.0.0.1:0", parameters: parameterFlag{}}, terminal, terminal)
+	}()
+	s := &served{}
+	for read := make([]byte, 4096); s.url == ""; {
+		n, err := out.Read(read)
+		require.NoError(t, err)
+		if _, rest, ok := strings.Cut(string(read[:n]), "Serving "); ok {
+			s.url, _, _ = strings.Cut(rest, " ")
+		}
+	}
+	for range 100 {
+		s.says(t, "A", "a")
+	}
+	cancel()
+	require.NoError(t, <-ended)
+}
+
+func TestLineWriter_CountsWhatNobodyTook(t *testing.T) {
+	t.Parallel()
+	out, to := io.Pipe()
+	l := newLineWriter(to)
+	for range 2 * queued {
+		l.println("line")
+	}
+	go func() {
+		l.close()
+		_ = to.Close() // a pipe's Close has no error
+	}()
+	text, err := io.ReadAll(out)
+	require.NoError(t, err)
+	lines := strings.Count(string(text), "line\n")
+	assert.GreaterOrEqual(t, lines, queued)
+	assert.Less(t, lines, 2*queued)
+	assert.Contains(t, string(text), " lines were lost: nobody took them\n")
+}
+
+func TestEnvironment_IsExactly(t *testing.T) {
+	f := samtemplate.Function{Name: "the-name", Alias: "live", Handler: "bootstrap", MemoryMB: 256, Logging: samtemplate.Logging{Format: "JSON", Level: "WARN", Group: "the-group"},
+		Environment: map[string]string{"MINE": "1", "TZ": ":Europe/Berlin", "AWS_REGION": "mars", "AWS_ENDPOINT_URL_DYNAMODB": ""}}
+	want := []string{
+		"AWS_ACCESS_KEY_ID=local", "AWS_DEFAULT_REGION=eu-west-1", "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:1",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "AWS_LAMBDA_FUNCTION_NAME=the-name", "AWS_LAMBDA_FUNCTION_VERSION=1",
+		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_GROUP_NAME=the-group", "AWS_LAMBDA_LOG_LEVEL=WARN",
+		"AWS_LAMBDA_LOG_STREAM_NAME=local", "AWS_REGION=eu-west-1", "AWS_SECRET_ACCESS_KEY=local", "AWS_SESSION_TOKEN=local",
+		"LAMBDA_RUNTIME_DIR=/var/runtime", "LAMBDA_TASK_ROOT=/var/task", "LANG=en_US.UTF-8", "MINE=1", "TZ=:Europe/Berlin", "_HANDLER=bootstrap",
+	}
+	assert.Equal(t, want, environment(f, "http://127.0.0.1:1"))
+	f.Environment, f.Alias, f.Logging = nil, "", samtemplate.Logging{Format: "Text"}
+	assert.Contains(t, environment(f, ""), "AWS_LAMBDA_FUNCTION_VERSION=$LATEST")
+	assert.NotContains(t, strings.Join(environment(f, ""), "\n"), "AWS_LAMBDA_LOG_LEVEL", "text has no level")
+	assert.NotContains(t, strings.Join(environment(f, ""), "\n"), "DYNAMODB", "none without tables")
+}
+
+// TestStop serves from a shell that is set to build for another machine, and ends it as systems do.
+func TestStop(t *testing.T) {
+	path, _ := binary(t)
+	dir := foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"})
+	t.Setenv("GOOS", "windows")
+	t.Setenv("GOARCH", "arm64")
+	t.Setenv("CGO_ENABLED", "1")
+	g := serve(t, path, dir, "-quiet")
+	status, _, body := g.call(t, "GET", "/A", "", "")
+	require.Equal(t, 200, status, body)
+	running := children(t, g.cmd.Process.Pid)
+	assert.Len(t, running, 1)
+	require.NoError(t, g.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, <-g.done, "exit status 0")
+	for _, pid := range running {
+		assert.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH)
+	}
+}
+
+// TestStop_TerminalGone closes what reads the terminal's lines, as head does or a window that was shut.
+func TestStop_TerminalGone(t *testing.T) {
+	path, _ := binary(t)
+	g := serve(t, path, foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"}))
+	require.NoError(t, g.reader.Close())
+	for range 20 {
+		status, _, body := g.call(t, "GET", "/A", "", "")
+		require.Equal(t, 200, status, body)
+	}
+	require.NoError(t, g.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, <-g.done, "exit status 0")
+}
+
+// piped is a standard input with a text.
+func piped(t *testing.T, text string) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = r.Close() }) // only read
+	_, err = io.WriteString(w, text)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return r
+}
+
+func TestInvoke(t *testing.T) {
+	t.Parallel()
+	echo := `package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+func main() {
+	lambda.Start(func(event map[string]any) (map[string]any, error) {
+		fmt.Println("it logs")
+		if event["fail"] == true {
+			return nil, errors.New("as told")
+		}
+		event["name"] = os.Getenv("AWS_LAMBDA_FUNCTION_NAME")
+		return event, nil
+	})
+}
+`
+	dir := foreign(t, map[string]string{"a/main.go": echo, "b/main.go": "package main\n\nfunc main() { x }\n"}, map[string]string{"A": "a", "B": "b"})
+	edit(t, dir, "event.json", `{"from":"file"}`)
+	null, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	defer null.Close() //nolint:errcheck // nothing to lose
+	call := func(name, event string, in *os.File) (out, logs string, err error) {
+		var answer, said strings.Builder
+		o := options{template: filepath.Join(dir, "template.yaml"), parameters: parameterFlag{"DeployEnv": "dev"}, guessed: true, invoke: name, event: event}
+		err = invoke(t.Context(), o, in, &answer, &said)
+		return answer.String(), said.String(), err
+	}
+	t.Run("by logical id, an event piped in", func(t *testing.T) {
+		out, logs, err := call("A", "", piped(t, `{"from":"pipe"}`))
+		require.NoError(t, err)
+		assert.Equal(t, `{"from":"pipe","name":"the-a"}`+"\n", out)     //nolint:testifylint // as printed
+		assert.Equal(t, `{"function":"A","text":"it logs"}`+"\n", logs) //nolint:testifylint // as printed
+	})
+	t.Run("by name, an event of a file", func(t *testing.T) {
+		out, _, err := call("the-a", filepath.Join(dir, "event.json"), piped(t, `{"from":"pipe"}`))
+		require.NoError(t, err)
+		assert.Contains(t, out, `"from":"file"`)
+	})
+	t.Run("of a schedule", func(t *testing.T) {
+		out, _, err := call("A", "", null)
+		require.NoError(t, err)
+		var event struct {
+			Source, Time, Region string
+			DetailType           string `json:"detail-type"`
+			Resources            []string
+		}
+		require.NoError(t, json.Unmarshal([]byte(out), &event))
+		assert.Equal(t, "aws.events", event.Source)
+		assert.Equal(t, "Scheduled Event", event.DetailType)
+		assert.Len(t, event.Resources, 1)
+		_, err = time.Parse(time.RFC3339, event.Time)
+		require.NoError(t, err)
+	})
+	t.Run("a failure", func(t *testing.T) {
+		out, _, err := call("A", "", piped(t, `{"fail":true}`))
+		require.EqualError(t, err, "A failed: errorString: as told")
+		assert.Equal(t, `{"errorType":"errorString","errorMessage":"as told"}`+"\n", out) //nolint:testifylint // as printed
+	})
+	failures := map[string]struct {
+		name, event string
+		in          *os.File
+		want        string
+	}{
+		"no such function":     {"C", "", null, "there is no function C; there are A, B"},
+		"no JSON":              {"A", "", piped(t, "{"), "standard input is no JSON"},
+		"no file":              {"A", filepath.Join(dir, "none"), null, "read the event: open "},
+		"it does not compile":  {"B", "", null, "b/main.go:3:15: undefined: x"},
+		"its own failure only": {"A", "", piped(t, `[]`), "cannot unmarshal array"},
+	}
+	for name, tt := range failures {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := call(tt.name, tt.event, tt.in)
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+func TestRun_CompileErrorsAreALineEach(t *testing.T) {
+	t.Parallel()
+	dir := foreign(t, map[string]string{
+		"a/main.go":    "package main\n\nimport \"other/both\"\n\nfunc main() { both.F(1, 2) }\n",
+		"b/main.go":    "package main\n\nimport _ \"other/both\"\n\nfunc main() {}\n",
+		"both/both.go": "package both\n\nfunc F(string) { x }\n\nfunc G() { return 1 }\n",
+		"c/main.go":    "package main\n\nimport (\n\t\"github.com/none/such\"\n)\n\nfunc main() { such.F() }\n",
+		"d/library.go": "package library\n",
+		"e/README.md":  "no code\n",
+	}, map[string]string{"A": "a", "B": "b", "C": "c", "D": "d", "E": "e"})
+	err := run(t.Context(), options{template: filepath.Join(dir, "template.yaml"), addr: "127.0.0.1:0", parameters: parameterFlag{}}, io.Discard, io.Discard)
+	var failed *buildError
+	require.ErrorAs(t, err, &failed)
+	var lines []string
+	for _, line := range strings.Split(err.Error(), "\n") {
+		lines = append(lines, strings.ReplaceAll(line, relative(dir)+"/", ""))
+	}
+	assert.Equal(t, []string{
+		"the functions do not compile:",
+		"  both/both.go:3:18: undefined: x",
+		"  both/both.go:5:19: too many return values have (number) want ()",
+		"  c/main.go:4:2: no required module provides package github.com/none/such; to add it: go get github.com/none/such",
+		"  d: package library is not a main package",
+		"  e: no Go files",
+	}, lines)
+}

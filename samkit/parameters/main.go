@@ -1,0 +1,164 @@
+// Command parameters prints the parameters of an environment as `aws cloudformation create-change-set --parameters` takes
+// them.
+//
+//	parameters [-config samconfig.toml] [-template FILE] [-previous FILE] ENV
+//	parameters [-config samconfig.toml] -stack ENV
+//	parameters [-config samconfig.toml] -value NAME ENV
+//	parameters [-config samconfig.toml] -mark FILE ENV
+//
+// They are those of samconfig.toml, with what the variable PARAMETERS holds (NAME=VALUE, one a line) in their stead: not
+// arguments, which every process of the machine may read. All others fall back to the template's defaults, also where
+// the stack has another value now: what is deployed is what stands in the repository. The exception are
+// secrets, which do not stand there: a parameter with NoEcho in -template that -previous (what `describe-stacks` prints)
+// has already keeps its value. -stack prints the name of the stack, -value one value, empty when it is left to its default;
+// -mark prints a template as it has to be deployed with them (samconfig.Marked).
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"pricing/samkit/internal/samconfig"
+)
+
+func main() {
+	err := run(os.Args[1:], os.Stdout, os.Stderr, os.Getenv)
+	if errors.Is(err, flag.ErrHelp) {
+		os.Exit(2)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "parameters:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, stdout, stderr io.Writer, getenv func(string) string) error {
+	flags := flag.NewFlagSet("parameters", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	config := flags.String("config", "samconfig.toml", "`file` with the environments")
+	template := flags.String("template", "", "`file` of the template, for its secrets")
+	previous := flags.String("previous", "", "`file` with what describe-stacks printed")
+	stack := flags.Bool("stack", false, "print the stack's name")
+	mark := flags.String("mark", "", "print this template `file` with a hash of the parameters in it")
+	value := flags.String("value", "", "print the value of this `parameter`")
+	if err := flags.Parse(args); err != nil {
+		return flag.ErrHelp // flags has told
+	}
+	if flags.NArg() != 1 {
+		return errors.New("name one environment")
+	}
+	environments, err := samconfig.Read(*config)
+	if err != nil {
+		return err
+	}
+	name := flags.Arg(0)
+	e, ok := environments[name]
+	if !ok {
+		return fmt.Errorf("%s has no environment %q, but %s", *config, name, strings.Join(slices.Sorted(maps.Keys(environments)), ", "))
+	}
+	for line := range strings.Lines(getenv("PARAMETERS")) {
+		line = strings.TrimSuffix(line, "\n")
+		key, v, ok := strings.Cut(line, "=")
+		switch {
+		case line == "":
+			continue
+		case !ok || key == "":
+			return errors.New("PARAMETERS: a line is not NAME=VALUE") // the line may be a secret
+		}
+		e.Parameters[key] = v
+	}
+	switch {
+	case *stack && e.Stack == "":
+		return fmt.Errorf("%s: %s.deploy.parameters.stack_name is missing", *config, name)
+	case *stack:
+		_, err = fmt.Fprintln(stdout, e.Stack)
+		return err
+	case *value != "":
+		_, err = fmt.Fprintln(stdout, e.Parameters[*value])
+		return err
+	case *mark != "":
+		text, err := os.ReadFile(*mark)
+		if err != nil {
+			return fmt.Errorf("read the template: %w", err)
+		}
+		if text, err = samconfig.Marked(text, e.Parameters); err != nil {
+			return fmt.Errorf("%s: %w", *mark, err)
+		}
+		_, err = stdout.Write(text)
+		return err
+	}
+	kept, err := keep(*template, *previous, e.Parameters)
+	if err != nil {
+		return err
+	}
+	list := []parameter{} // [] and not null when there is none
+	for _, key := range slices.Sorted(maps.Keys(e.Parameters)) {
+		v := e.Parameters[key]
+		list = append(list, parameter{Key: key, Value: &v})
+	}
+	for _, key := range kept {
+		list = append(list, parameter{Key: key, Previous: true})
+	}
+	text, err := json.MarshalIndent(list, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the parameters: %w", err)
+	}
+	_, err = fmt.Fprintln(stdout, string(text))
+	return err
+}
+
+// parameter is CloudFormation's form.
+type parameter struct {
+	Key      string  `json:"ParameterKey"`
+	Value    *string `json:"ParameterValue,omitempty"` // may be empty
+	Previous bool    `json:"UsePreviousValue,omitempty"`
+}
+
+// keep lists the secrets of a template that a stack has and nobody sets.
+func keep(template, previous string, set map[string]string) ([]string, error) {
+	if template == "" || previous == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(template)
+	if err != nil {
+		return nil, fmt.Errorf("read the template: %w", err)
+	}
+	var declared struct {
+		Parameters map[string]struct {
+			NoEcho bool `yaml:"NoEcho"`
+		} `yaml:"Parameters"`
+	}
+	if err := yaml.Unmarshal(text, &declared); err != nil {
+		return nil, fmt.Errorf("%s: %w", template, err)
+	}
+	if text, err = os.ReadFile(previous); err != nil {
+		return nil, fmt.Errorf("read the stack's description: %w", err)
+	}
+	var described struct {
+		Stacks []struct {
+			Parameters []struct{ ParameterKey string }
+		}
+	}
+	if err := json.Unmarshal(text, &described); err != nil {
+		return nil, fmt.Errorf("%s: %w", previous, err)
+	}
+	var kept []string
+	for _, s := range described.Stacks {
+		for _, p := range s.Parameters {
+			if _, ok := set[p.ParameterKey]; !ok && declared.Parameters[p.ParameterKey].NoEcho {
+				kept = append(kept, p.ParameterKey)
+			}
+		}
+	}
+	slices.Sort(kept)
+	return kept, nil
+}

@@ -1,0 +1,337 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"pricing/samkit/engine"
+)
+
+const account = "../../ops/account.yaml"
+
+func TestRun_plain(t *testing.T) {
+	t.Parallel()
+	needPython(t)
+	file, err := os.ReadFile(account)
+	require.NoError(t, err)
+	verify := func(text string) (status int, told string) {
+		path := filepath.Join(t.TempDir(), "account.yaml")
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		var stdout, stderr bytes.Buffer
+		status = run(t.Context(), []string{"-plain", path}, &stdout, &stderr)
+		assert.Empty(t, stderr.String())
+		return status, stdout.String()
+	}
+	status, told := verify(string(file))
+	assert.Zero(t, status)
+	assert.Empty(t, told)
+
+	faults := []struct{ old, broken, want string }{
+		{"BlockPublicPolicy:", "BlockPublicPolicies:", "Resources.ArtifactBucket.Properties.PublicAccessBlockConfiguration.BlockPublicPolicies: Additional properties are not allowed"},
+		{"Bucket: !Ref ArtifactBucket", "Bucket: !Ref Artefacts", "Resources.ArtifactBucketPolicy.Properties.Bucket.Ref: 'Artefacts' is not one of"},
+		{"RoleName: !Sub pricing-${Env}-pipeline", "RoleName: pricing-pipeline", "should have unique values across the resources"},
+	}
+	text := string(file)
+	for _, f := range faults {
+		require.Contains(t, text, f.old)
+		text = strings.Replace(text, f.old, f.broken, 1)
+	}
+	status, told = verify(text)
+	assert.Equal(t, 1, status)
+	for _, f := range faults {
+		assert.Contains(t, told, f.want)
+	}
+}
+
+// accountRole is what these tests read of a role. Intrinsic functions are read as their argument.
+type accountRole struct {
+	Properties struct {
+		Path                     string    `yaml:"Path"`
+		AssumeRolePolicyDocument yaml.Node `yaml:"AssumeRolePolicyDocument"`
+		Policies                 []struct {
+			PolicyDocument struct {
+				Statement []struct {
+					Effect    string                          `yaml:"Effect"`
+					Action    texts                           `yaml:"Action"`
+					Resource  yaml.Node                       `yaml:"Resource"`
+					Condition map[string]map[string]yaml.Node `yaml:"Condition"`
+				} `yaml:"Statement"`
+			} `yaml:"PolicyDocument"`
+		} `yaml:"Policies"`
+	} `yaml:"Properties"`
+}
+
+// texts is a text or a list of them.
+type texts []string
+
+func (l *texts) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*l = texts{n.Value}
+		return nil
+	}
+	return n.Decode((*[]string)(l))
+}
+
+// accountRoles returns the roles of ops/account.yaml by logical id, those of an environment with ${Env} in it.
+func accountRoles(t *testing.T) map[string]accountRole {
+	t.Helper()
+	text, err := os.ReadFile(account)
+	require.NoError(t, err)
+	var template struct {
+		Resources map[string]yaml.Node `yaml:"Resources"`
+	}
+	require.NoError(t, yaml.Unmarshal(text, &template))
+	nodes := template.Resources
+	loop := nodes["Fn::ForEach::Environment"]
+	require.Len(t, loop.Content, 3, "variable, list and resources")
+	var each map[string]yaml.Node
+	require.NoError(t, loop.Content[2].Decode(&each))
+	for id, node := range each {
+		nodes[id] = node
+	}
+	roles := map[string]accountRole{}
+	for id, node := range nodes {
+		if !strings.Contains(id, "Role") {
+			continue
+		}
+		var role accountRole
+		require.NoError(t, node.Decode(&role), id)
+		roles[id] = role
+	}
+	return roles
+}
+
+// TestAccount_Trust: a role that GitLab's jobs take asks for this project's one branch, and for the environment's if it
+// has one, by equality; the functions' roles are out of reach of all who write roles.
+func TestAccount_Trust(t *testing.T) {
+	t.Parallel()
+	roles := accountRoles(t)
+	for id, suffix := range map[string]string{"PackageRole": "", "PipelineRole&{Env}": "${Environment}"} {
+		require.Contains(t, roles, id)
+		var sub struct {
+			Text []yaml.Node `yaml:"Fn::Sub"`
+		}
+		node := roles[id].Properties.AssumeRolePolicyDocument
+		require.NoError(t, node.Decode(&sub), id)
+		var document struct {
+			Statement []struct {
+				Effect, Action string
+				Condition      map[string]map[string]string
+			}
+		}
+		require.NoError(t, json.Unmarshal([]byte(sub.Text[0].Value), &document), id)
+		require.Len(t, document.Statement, 1, id)
+		assert.Equal(t, "sts:AssumeRoleWithWebIdentity", document.Statement[0].Action, id)
+		assert.Equal(t, map[string]map[string]string{"StringEquals": {
+			"${Host}:aud": "${GitLabUrl}",
+			"${Host}:sub": "project_path:${ProjectPath}:ref_type:branch:ref:${Branch}" + suffix,
+		}}, document.Statement[0].Condition, id)
+	}
+	for id, role := range roles {
+		assert.Equal(t, "/owner/", role.Properties.Path, "%s could be rewritten by an execution role", id)
+	}
+}
+
+// unused are the actions, and whole services, that handlers ask for in order to do what template.yaml does not want.
+var unused = []string{
+	"ec2", "elasticfilesystem", "s3files", // networks and file systems of functions
+	"kms", // the table's key is the account's own for DynamoDB, whose policy lets the service use it
+	"kinesis", "dynamodb:DisableKinesisStreamingDestination", "dynamodb:EnableKinesisStreamingDestination", "dynamodb:UpdateKinesisStreamingDestination",
+	"firehose", "logs:CreateLogDelivery", "logs:AssociateKmsKey", "logs:DisassociateKmsKey", "logs:PutBearerTokenAuthentication", "logs:PutLogGroupDeletionProtection",
+	"logs:DeleteDataProtectionPolicy", "logs:PutDataProtectionPolicy", "logs:DeleteIndexPolicy", "logs:PutIndexPolicy", "logs:DeleteResourcePolicy", "logs:PutResourcePolicy",
+	// global tables and imports
+	"iam:CreateServiceLinkedRole", "dynamodb:AssociateTableReplica", "dynamodb:CreateTableReplica", "dynamodb:ImportTable", "dynamodb:ListTables",
+	"dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem",
+	"dynamodb:DeleteResourcePolicy", "dynamodb:PutResourcePolicy", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents",
+	"s3:GetObjectMetadata", "s3:ListBucket", "s3:REST.PUT.OBJECT",
+	"iam:DeleteRolePermissionsBoundary", "iam:ListRoles",
+	"lambda:AssociateRuntimeAlias", "lambda:PassCapacityProvider", "lambda:PutFunctionScalingConfig",
+	"lambda:DeleteFunctionCodeSigningConfig", "lambda:PutFunctionCodeSigningConfig",
+}
+
+// TestAccount_Execution: the role that CloudFormation works with may do what CloudFormation itself says it does for every
+// type in the template, in every environment, and may not write outside the environment's names.
+func TestAccount_Execution(t *testing.T) {
+	t.Parallel()
+	needPython(t)
+	root, err := engine.Root()
+	require.NoError(t, err)
+	python, err := installPython(t.Context(), root, os.Stderr)
+	require.NoError(t, err)
+	environments, err := readEnvironments("../../samconfig.toml")
+	require.NoError(t, err)
+	source, err := os.ReadFile("../../template.yaml")
+	require.NoError(t, err)
+	var requests []request
+	for _, e := range environments {
+		requests = append(requests, request{string(source), e.Parameters})
+	}
+	var transformed []struct {
+		Resources map[string]struct{ Type string }
+	}
+	require.NoError(t, callPython(t.Context(), python, root, requests, &transformed))
+
+	role, ok := accountRoles(t)["ExecutionRole&{Env}"]
+	require.True(t, ok)
+	var allowed, everywhere []string
+	for _, policy := range role.Properties.Policies {
+		for _, s := range policy.PolicyDocument.Statement {
+			require.Equal(t, "Allow", s.Effect)
+			allowed = append(allowed, s.Action...)
+			if s.Resource.Kind == yaml.ScalarNode && s.Resource.Value == "*" {
+				for _, action := range s.Action {
+					_, verb, _ := strings.Cut(action, ":")
+					onlyThere := action == "cloudwatch:PutCompositeAlarm" // a narrower permission is as good as none, says its API reference
+					assert.True(t, strings.HasPrefix(verb, "List") || strings.HasPrefix(verb, "Describe") || onlyThere, "%s on everything", action)
+					everywhere = append(everywhere, action)
+				}
+			}
+		}
+	}
+	assert.Subset(t, everywhere, []string{"cloudwatch:DescribeAlarms", "cloudwatch:PutCompositeAlarm"}, "for composite alarms they count on everything only")
+	may := func(action string) bool {
+		return slices.ContainsFunc(allowed, func(a string) bool {
+			start, wild := strings.CutSuffix(a, "*")
+			return a == action || wild && strings.HasPrefix(action, start)
+		})
+	}
+	types := map[string]bool{}
+	for _, template := range transformed {
+		for _, r := range template.Resources {
+			types[r.Type] = true
+		}
+	}
+	for _, name := range []string{"AWS::ApiGateway::RestApi", "AWS::DynamoDB::Table", "AWS::IAM::Role", "AWS::Lambda::Alias"} {
+		require.Contains(t, types, name)
+	}
+	asked := map[string]bool{}
+	for name := range types {
+		permissions := handlerPermissions(t, python, name)
+		require.NotEmpty(t, permissions, name)
+		for _, action := range permissions {
+			service, _, _ := strings.Cut(action, ":")
+			asked[action], asked[service] = true, true
+			if slices.Contains(unused, action) || slices.Contains(unused, service) {
+				continue
+			}
+			assert.True(t, may(action), "%s asks for %s, which the execution role lacks", name, action)
+		}
+	}
+	for _, name := range unused {
+		assert.Contains(t, asked, name, "no longer asked for")
+	}
+}
+
+// boundary is the ARN of the policy that bounds an environment's roles.
+const boundary = "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/owner/pricing-"
+
+// TestAccount_Boundary: whoever can deploy a template cannot make himself more by a role in it. The execution role writes
+// roles within the boundary only, but for CodeDeploy's, which gets one policy of AWS; the boundary lets the template's roles
+// do what they ask for, and nothing with permissions.
+func TestAccount_Boundary(t *testing.T) {
+	t.Parallel()
+	bounded := 0
+	for _, policy := range accountRoles(t)["ExecutionRole&{Env}"].Properties.Policies {
+		for _, s := range policy.PolicyDocument.Statement {
+			within := s.Condition["StringEquals"]["iam:PermissionsBoundary"]
+			attached := s.Condition["ArnEquals"]["iam:PolicyARN"]
+			for _, action := range s.Action {
+				assert.NotContains(t, []string{"iam:*", "iam:DeleteRolePermissionsBoundary"}, action)
+				codeDeploy := strings.HasSuffix(s.Resource.Value, ":role/pricing-${Env}-CodeDeployServiceRole-*")
+				switch action {
+				case "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary":
+					bounded++
+					assert.Equal(t, boundary+"${Env}-boundary", within.Value, action)
+				case "iam:CreateRole":
+					assert.True(t, codeDeploy || within.Value == boundary+"${Env}-boundary", action)
+				case "iam:AttachRolePolicy":
+					assert.True(t, within.Value == boundary+"${Env}-boundary" ||
+						codeDeploy && attached.Value == "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda", action)
+				}
+			}
+		}
+	}
+	assert.Equal(t, 2, bounded)
+
+	text, err := os.ReadFile(account)
+	require.NoError(t, err)
+	_, after, found := strings.Cut(string(text), "\n      Boundary&{Env}:\n")
+	require.True(t, found)
+	limits, _, found := strings.Cut(after, "\n\n")
+	require.True(t, found)
+	assert.NotRegexp(t, `iam:|sts:|lambda:|NotAction|\*\]|Action: "?\*`, limits)
+
+	source, err := os.ReadFile("../../template.yaml")
+	require.NoError(t, err)
+	var template struct {
+		Resources map[string]yaml.Node `yaml:"Resources"`
+	}
+	require.NoError(t, yaml.Unmarshal(source, &template))
+	roles := 0
+	for id, node := range template.Resources {
+		var resource struct {
+			Type       string    `yaml:"Type"`
+			Properties yaml.Node `yaml:"Properties"`
+		}
+		require.NoError(t, node.Decode(&resource), id)
+		if resource.Type != "AWS::IAM::Role" {
+			continue
+		}
+		roles++
+		var role struct {
+			PermissionsBoundary []string `yaml:"PermissionsBoundary"`
+			Policies            []struct {
+				PolicyDocument struct {
+					Statement []struct {
+						Action texts `yaml:"Action"`
+					} `yaml:"Statement"`
+				} `yaml:"PolicyDocument"`
+			} `yaml:"Policies"`
+		}
+		require.NoError(t, resource.Properties.Decode(&role), id)
+		assert.Equal(t, []string{"HasBoundary", boundary + "${DeployEnv}-boundary", "AWS::NoValue"}, role.PermissionsBoundary, id)
+		for _, policy := range role.Policies {
+			for _, s := range policy.PolicyDocument.Statement {
+				for _, action := range s.Action {
+					assert.Contains(t, limits, action, "%s is not within the boundary", id)
+				}
+			}
+		}
+	}
+	assert.Equal(t, 8, roles)
+}
+
+// handlerPermissions returns what CloudFormation's handlers of a type ask for; cfn-lint carries the registry's schemas.
+func handlerPermissions(t *testing.T, python, name string) (actions []string) {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(python)), "lib", "python3*", "site-packages", "cfnlint", "data", "schemas"))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	text, err := os.ReadFile(filepath.Join(found[0], "providers", "eu-west-1.json"))
+	require.NoError(t, err)
+	var files map[string]string
+	require.NoError(t, json.Unmarshal(text, &files))
+	require.Contains(t, files, name)
+	text, err = os.ReadFile(filepath.Join(found[0], "resources", files[name]+".json"))
+	require.NoError(t, err)
+	var schema struct {
+		Handlers map[string]struct {
+			Permissions []string `json:"permissions"`
+		} `json:"handlers"`
+	}
+	require.NoError(t, json.Unmarshal(text, &schema))
+	for _, h := range schema.Handlers {
+		actions = append(actions, h.Permissions...)
+	}
+	slices.Sort(actions)
+	return slices.Compact(actions)
+}

@@ -1,0 +1,317 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"pricing/shared/gateway"
+	"pricing/shared/meter"
+	"pricing/shared/testkit/metertest"
+)
+
+var (
+	link     = regexp.MustCompile(`\[([a-z-]+)\]\(#([a-z-]+)\)`)
+	heading  = regexp.MustCompile(`(?m)^### ([a-z-]+)$`)
+	query    = regexp.MustCompile("(?s)```(insights|access)\n(.*?)```")
+	unquoted = regexp.MustCompile(`"[^"]*"|/[^/]+/|\b\d+[mh]?\b|\.\d+`)
+	alias    = regexp.MustCompile(`\bas (\w+)`)
+	word     = regexp.MustCompile(`[@\w]+\(?`)
+)
+
+// syntax are the words of Logs Insights' language that the runbook uses; a word before a parenthesis is a function.
+var syntax = []string{"fields", "filter", "stats", "sort", "limit", "by", "as", "and", "or", "like", "desc", "asc", "@timestamp", "@message"}
+
+// alarmNames lists the template's alarms as the runbook calls them, and its functions.
+func alarmNames(t *testing.T, template string) (alarms, functions []string) {
+	t.Helper()
+	var source struct {
+		Resources map[string]struct {
+			Type       string     `yaml:"Type"`
+			Properties properties `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(template), &source))
+	for _, r := range source.Resources {
+		switch r.Type {
+		case "AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm":
+			name, _ := r.Properties["AlarmName"].(string)
+			alarms = append(alarms, strings.TrimPrefix(name, "pricing-${DeployEnv}-"))
+		case "AWS::Serverless::Function":
+			name, _ := r.Properties["FunctionName"].(string)
+			functions = append(functions, strings.TrimPrefix(name, "pricing-${DeployEnv}-"))
+		}
+	}
+	slices.Sort(alarms)
+	return alarms, functions
+}
+
+// unhelpful lists what somebody who is woken by an alarm of the template would miss in the runbook. line and access are
+// the fields of the two logs.
+func unhelpful(t *testing.T, template, runbook string, line, access map[string]bool) (wrong []string) {
+	t.Helper()
+	alarms, functions := alarmNames(t, template)
+	headings := map[string]bool{}
+	for _, m := range heading.FindAllStringSubmatch(runbook, -1) {
+		headings[m[1]] = true
+	}
+	rows := map[string]int{} // how many alarms each is about
+	for text := range strings.Lines(runbook) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(text), "|"), "|")
+		name := strings.Trim(strings.TrimSpace(cells[0]), "`")
+		if !strings.HasPrefix(text, "| `") {
+			continue
+		}
+		if _, twice := rows[name]; twice {
+			wrong = append(wrong, name+": has two rows")
+		}
+		rows[name] = 0
+		if len(cells) != 5 || slices.ContainsFunc(cells, func(cell string) bool { return strings.TrimSpace(cell) == "" }) {
+			wrong = append(wrong, name+": its row has an empty cell")
+			continue
+		}
+		looks := link.FindAllStringSubmatch(cells[3], -1)
+		if len(looks) != 3 {
+			wrong = append(wrong, name+": does not name three looks")
+		}
+		for _, look := range looks {
+			if look[1] != look[2] || !headings[look[1]] {
+				wrong = append(wrong, name+": there is no look "+look[2])
+			}
+		}
+	}
+	for _, alarm := range alarms {
+		row := alarm
+		if _, own := rows[alarm]; !own {
+			for _, f := range functions {
+				if kind, ok := strings.CutPrefix(alarm, f+"-"); ok {
+					row = "<function>-" + kind
+				}
+			}
+		}
+		if _, ok := rows[row]; !ok {
+			wrong = append(wrong, alarm+": has no row")
+			continue
+		}
+		rows[row]++
+	}
+	for _, row := range slices.Sorted(maps.Keys(rows)) {
+		if rows[row] == 0 {
+			wrong = append(wrong, row+": is no alarm")
+		}
+	}
+	for _, m := range query.FindAllStringSubmatch(runbook, -1) {
+		known := maps.Clone(line)
+		if m[1] == "access" {
+			known = maps.Clone(access)
+		}
+		for _, a := range alias.FindAllStringSubmatch(m[2], -1) {
+			known[a[1]] = true
+		}
+		for _, w := range word.FindAllString(unquoted.ReplaceAllString(m[2], " "), -1) {
+			if !known[w] && !slices.Contains(syntax, w) && !strings.HasSuffix(w, "(") {
+				wrong = append(wrong, w+": is no field of the "+m[1]+" log")
+			}
+		}
+	}
+	return wrong
+}
+
+// lineFields are the fields of a function's line: those of requests with everything there is to tell.
+func lineFields(t *testing.T) map[string]bool {
+	t.Helper()
+	fields := map[string]bool{"requestId": true, "timestamp": true, "message": true} // of aws-lambda-go, in place of slog's time and msg
+	event := []byte(`{"httpMethod":"POST","requestContext":{"requestId":"r","extendedRequestId":"e","authorizer":{"clientId":"c","scopes":"ingest"}}}`)
+	ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-2-3"), time.Hour) //nolint:staticcheck // aws-lambda-go's own key
+	defer cancel()
+	for _, err := range []error{nil, errors.New("x")} {
+		var log bytes.Buffer
+		gateway.Serve(ctx, gateway.Endpoint{
+			Route: "POST /v1/observations/batch", Scope: "ingest", Source: metertest.Source, Log: slog.New(slog.NewJSONHandler(&log, nil)),
+			Handle: func(ctx context.Context, _ *gateway.Request) (gateway.Answer, error) {
+				meter.Add(ctx, everything)
+				return gateway.Answer{Items: every}, err
+			},
+		}, event)
+		var line map[string]any
+		require.NoError(t, json.Unmarshal(bytes.Split(log.Bytes(), []byte("\n"))[0], &line))
+		for name := range line {
+			fields[name] = true
+		}
+	}
+	fields["ColdStart"] = true // only once a process
+	return fields
+}
+
+// everything that can befall a request, and every outcome.
+var (
+	everything = meter.Counts{Calls: 1, Attempts: 1, ReadUnits: 1, WriteUnits: 1, Throttles: map[string]int{"Unspecified": 1}, QuotaExceeded: 1, Unprocessed: 1, OwnWrites: 1}
+	every      = meter.Items{
+		Outcomes: map[string]int{"created": 1, "changed": 1, "unchanged": 1, "late": 1, "duplicate": 1, "conflict": 1, "rejected": 1, "throttled": 1},
+		Rejected: map[string]int{"invalid-field": 1}, Lags: []time.Duration{time.Second},
+	}
+)
+
+// accessFields are the fields of the gateway's log, which the template spells out.
+func accessFields(t *testing.T, template string) map[string]bool {
+	t.Helper()
+	format := regexp.MustCompile(`Format: '(\{.*\})'`).FindStringSubmatch(template)
+	require.Len(t, format, 2)
+	var names map[string]string
+	require.NoError(t, json.Unmarshal([]byte(format[1]), &names))
+	fields := map[string]bool{}
+	for name := range names {
+		fields[name] = true
+	}
+	return fields
+}
+
+// TestRunbook: every alarm has its row and every row its alarm; what a row sends one to is there, and asks for fields
+// that the logs have.
+func TestRunbook(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile("../../template.yaml")
+	require.NoError(t, err)
+	template := string(file)
+	file, err = os.ReadFile("../../ops/runbook.md")
+	require.NoError(t, err)
+	runbook := string(file)
+	line, access := lineFields(t), accessFields(t, template)
+	require.Empty(t, unhelpful(t, template, runbook, line, access))
+
+	tests := map[string]struct{ old, broken, want string }{
+		"an alarm without a row":         {"| `ingest-lag` |", "| `ingest-lags` |", "ingest-lag: has no row"},
+		"a row without an alarm":         {"| `ingest-lag` |", "| `ingest-lags` |", "ingest-lags: is no alarm"},
+		"a kind of alarm without one":    {"| `<function>-duration` |", "| `<function>-slow` |", "get-health-duration: has no row"},
+		"two rows":                       {"| `ingest-lag` |", "| `retry-quota` |", "retry-quota: has two rows"},
+		"a look that is nowhere":         {"[lag](#lag)", "[lags](#lags)", "there is no look lags"},
+		"a link to another":              {"[lag](#lag)", "[lag](#slow)", "there is no look slow"},
+		"two looks":                      {"[lag](#lag), ", "", "ingest-lag: does not name three looks"},
+		"nobody feels it":                {"| Whoever gets the 5XX. |", "| |", "burn-fast: its row has an empty cell"},
+		"a field that lines do not have": {"durationMs > 1000", "duration > 1000", "duration: is no field of the insights log"},
+		"a field of the other log":       {"by resourcePath, httpMethod", "by route, httpMethod", "route: is no field of the access log"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Contains(t, runbook, tt.old)
+			assert.Contains(t, strings.Join(unhelpful(t, template, strings.Replace(runbook, tt.old, tt.broken, 1), line, access), "\n"), tt.want)
+		})
+	}
+}
+
+// TestProject_OwnMetrics: an alarm on one of our own metrics watches something that the code or a metric filter sends,
+// by a dimension that it has.
+func TestProject_OwnMetrics(t *testing.T) {
+	t.Parallel()
+	resources := projectResources(t)
+	sent := map[string]string{"InternalErrors": "[map[Name:Environment Value:DeployEnv]]"} // sent by gateway beside the meter's
+	ctx, m := meter.With(t.Context())
+	meter.Add(ctx, everything)
+	for _, metric := range m.Metrics(time.Second, every) {
+		sent[metric.Name] = "[map[Name:Environment Value:DeployEnv]]"
+	}
+	alarms := 0
+	for _, r := range resources {
+		for _, v := range anyList(r["MetricTransformations"]) {
+			sent[fmt.Sprint(v.(properties)["MetricName"])] = "<nil>"
+		}
+	}
+	for id, r := range resources {
+		if r["AlarmName"] == nil || r["Namespace"] != "pricing/${DeployEnv}" {
+			continue
+		}
+		alarms++
+		name := fmt.Sprint(r["MetricName"])
+		if assert.Contains(t, sent, name, id) {
+			assert.Equal(t, sent[name], fmt.Sprint(r["Dimensions"]), id)
+		}
+	}
+	assert.Equal(t, 5, alarms)
+}
+
+// projectResources returns the properties of the project's resources, with intrinsic functions read as their argument.
+func projectResources(t *testing.T) map[string]properties {
+	t.Helper()
+	file, err := os.ReadFile("../../template.yaml")
+	require.NoError(t, err)
+	var source struct {
+		Resources map[string]struct {
+			Properties properties `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	require.NoError(t, yaml.Unmarshal(file, &source))
+	all := map[string]properties{}
+	for id, r := range source.Resources {
+		all[id] = r.Properties
+	}
+	return all
+}
+
+func anyList(v any) []any {
+	list, _ := v.([]any)
+	return list
+}
+
+// TestProject_Durations: an alarm on duration comes before the adapter ends the work, 1.5 s before the timeout.
+func TestProject_Durations(t *testing.T) {
+	t.Parallel()
+	resources := projectResources(t)
+	functions := 0
+	for id, r := range resources {
+		timeout, ok := r["Timeout"].(int)
+		if !ok {
+			continue
+		}
+		functions++
+		alarm := resources[strings.TrimSuffix(id, "Function")+"DurationAlarm"]
+		threshold, _ := alarm["Threshold"].(int)
+		assert.Equal(t, "Duration", alarm["MetricName"], id)
+		assert.Greater(t, threshold, timeout*1000/2, id)
+		assert.Less(t, threshold, min(timeout*1000-1500, 25_000), id)
+	}
+	assert.Equal(t, 8, functions)
+}
+
+// TestRunbook_Look runs the commands of "How to look" in bash, with a program in the place of the AWS CLI.
+func TestRunbook_Look(t *testing.T) {
+	t.Parallel()
+	runbook, err := os.ReadFile("../../ops/runbook.md")
+	require.NoError(t, err)
+	block := regexp.MustCompile("(?s)```sh\n(ENV=prod\n.*?)```").FindSubmatch(runbook)
+	require.NotNil(t, block)
+	bin := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "aws"), []byte(`#!/bin/sh
+echo "$@" >>"$0.log"
+case "$*" in
+*describe-log-groups*) echo /aws/lambda/pricing-prod-a /aws/lambda/pricing-prod-b ;;
+*start-query*) echo query-1 ;;
+*"--query status "*) echo Complete ;;
+*get-query-results*) echo found ;;
+esac
+`), 0o755)) //nolint:gosec // a program
+	cmd := exec.Command("bash", "-euc", string(block[1]))
+	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Equal(t, "found\n", string(out))
+	asked, err := os.ReadFile(filepath.Join(bin, "aws.log"))
+	require.NoError(t, err)
+	assert.Contains(t, string(asked), "start-query --log-group-names /aws/lambda/pricing-prod-a /aws/lambda/pricing-prod-b --query-string filter level")
+}

@@ -1,0 +1,231 @@
+package boardtest
+
+import (
+	"fmt"
+	"slices"
+
+	"pricing/shared/board"
+	"pricing/shared/price"
+	"pricing/shared/testkit/oracle"
+)
+
+// Ledger knows what has to come of a case's requests, from the oracle, and notes what happened.
+type Ledger struct {
+	Events map[Event]bool
+	Stored [][]price.Observation // by phase, as they were first stored
+
+	market   oracle.Market
+	urls     map[board.URLHash]string
+	received map[string]price.Timestamp // of what is stored, by id
+	now      price.Timestamp
+}
+
+// NewLedger returns a ledger for a case.
+func NewLedger(c Case) *Ledger {
+	l := &Ledger{Events: map[Event]bool{}, market: oracle.Market{Retention: c.Retention}, urls: map[board.URLHash]string{}, received: map[string]price.Timestamp{}}
+	for _, url := range urls {
+		l.urls[board.HashURL(url)] = url
+	}
+	return l
+}
+
+// Begin starts a phase.
+func (l *Ledger) Begin(p Phase) {
+	l.now = p.Now
+	l.Stored = append(l.Stored, nil)
+}
+
+// Expected is what has to come of one observation.
+type Expected struct {
+	Outcome    string
+	Stored     oracle.Observation
+	ReceivedAt price.Timestamp // of what is stored
+	Current    bool            // it is the offer's newest after the whole request
+}
+
+// Record takes the next request of the phase and returns what has to come of it.
+func (l *Ledger) Record(request []price.Observation) []Expected {
+	plain := make([]oracle.Observation, len(request))
+	for i, o := range request {
+		plain[i] = l.plain(o.Key, board.NewEntry(o, l.now))
+	}
+	gone := l.market.Gone(l.now.Time())
+	results := l.market.Record(l.now.Time(), plain)
+	expected := make([]Expected, len(results))
+	wrote := false
+	for i, r := range results {
+		switch r.Outcome {
+		case "conflict":
+			l.Events[Conflict] = true
+		case "duplicate":
+			l.Events[Duplicate] = true
+		default:
+			wrote = true
+			l.received[r.Stored.ID] = l.now
+			last := len(l.Stored) - 1
+			l.Stored[last] = append(l.Stored[last], request[i])
+			l.note(r, slices.Contains(gone, r.Stored.Key))
+		}
+		expected[i] = Expected{Outcome: r.Outcome, Stored: r.Stored, ReceivedAt: l.received[r.Stored.ID]}
+	}
+	for i, r := range results {
+		offer, _ := l.market.Offer(r.Stored.Key)
+		expected[i].Current = offer.Current.ID == r.Stored.ID && r.Outcome != "conflict"
+	}
+	if wrote && len(gone) > 0 {
+		l.Events[OfferGone] = true
+	}
+	return expected
+}
+
+// note tells what kind of thing a newly stored observation is.
+func (l *Ledger) note(r oracle.Result, wasGone bool) {
+	if r.Outcome == "created" && wasGone {
+		l.Events[StartedAfresh] = true
+	}
+	if r.Before == nil {
+		return
+	}
+	if before := r.Before; r.Outcome == "late" {
+		first := before.LastChanged // of the current run
+		switch previous := before.Previous; {
+		case r.Stored.At.Equal(first) || previous != nil && r.Stored.At.Equal(previous.At):
+			l.Events[LateInThatMillisecond] = true
+		case r.Stored.At.After(first):
+			l.Events[LateAfterRunStart] = true
+		case previous == nil:
+		case r.Stored.At.Before(previous.At):
+			l.Events[LateBeforePrevious] = true
+		default:
+			l.Events[LateBetween] = true
+		}
+	}
+}
+
+// Flushed notes the months of one board's segments and how often one was flushed.
+func (l *Ledger) Flushed(months, flushes int) {
+	l.Events[SeveralMonths] = l.Events[SeveralMonths] || months > 1
+	l.Events[TwoFlushes] = l.Events[TwoFlushes] || flushes > 1
+}
+
+// Divided notes how often the product was divided.
+func (l *Ledger) Divided(times int) {
+	l.Events[Split] = l.Events[Split] || times > 0
+	l.Events[Doubling] = l.Events[Doubling] || times > 1
+}
+
+// Differences compares offers that are not gone and the rows of the whole retention with what they have to be.
+func (l *Ledger) Differences(offers []board.Offer, rows []board.Row) []string {
+	var wrong []string
+	differs := func(what string, want, got any) {
+		wrong = append(wrong, fmt.Sprintf("%s: want %v, got %v", what, want, got))
+	}
+	want := l.market.Offers(l.now.Time())
+	if len(want) != len(offers) {
+		differs("offers", len(want), len(offers))
+	}
+	byKey := map[oracle.Key]board.Offer{}
+	for _, o := range offers {
+		byKey[plainKey(o.Key)] = o
+	}
+	ties := map[string]bool{}
+	for _, w := range want {
+		o, ok := byKey[w.Current.Key]
+		if !ok {
+			differs("offer "+w.Current.String(), "one", "none")
+			continue
+		}
+		wrong = append(wrong, l.offer(w, o)...)
+	}
+	history := l.market.History(l.now.Time())
+	if len(history) != len(rows) {
+		differs("rows", len(history), len(rows))
+		return wrong
+	}
+	for i, w := range history {
+		got := l.plain(rows[i].Key, rows[i].Entry)
+		got.ID = rows[i].Entry.ID(rows[i].Key)
+		if !same(w, got) {
+			differs(fmt.Sprintf("row %d", i), w, got)
+		}
+		tie := w.String() + oracle.Stamp(w.At)
+		l.Events[Tie] = l.Events[Tie] || ties[tie]
+		ties[tie] = true
+	}
+	return wrong
+}
+
+// Offer compares an offer, gone or not, with what it has to be.
+func (l *Ledger) Offer(o board.Offer) []string {
+	want, ok := l.market.Offer(plainKey(o.Key))
+	if !ok {
+		return []string{fmt.Sprintf("offer %v: want none", o.Key)}
+	}
+	return l.offer(want, o)
+}
+
+func (l *Ledger) offer(want oracle.Offer, o board.Offer) []string {
+	var wrong []string
+	differs := func(what string, want, got any) {
+		wrong = append(wrong, fmt.Sprintf("%s of %v: want %v, got %v", what, o.Key, want, got))
+	}
+	if got := l.plain(o.Key, o.Current); !same(want.Current, got) {
+		differs("current", want.Current, got)
+	}
+	previous := price.NoTime
+	if want.Previous != nil {
+		previous = price.At(want.Previous.At)
+	}
+	if got := plainMoney(o.Previous.Price); (got == nil) != (want.PreviousPrice == nil) || got != nil && *got != *want.PreviousPrice {
+		differs("previous price", want.PreviousPrice, got)
+	}
+	derived := []any{price.At(want.FirstSeen), price.At(want.LastChanged), previous}
+	if got := []any{o.FirstSeen, o.RunStart, o.Previous.At}; !slices.Equal(derived, got) {
+		differs("first seen, run's start and previous", derived, got)
+	}
+	return wrong
+}
+
+func same(a, b oracle.Observation) bool {
+	return a.ID == b.ID && a.Key == b.Key && a.At.Equal(b.At) && a.Source == b.Source && oracle.SameContent(a, b)
+}
+
+// Same reports whether an entry is the stored observation it has to be.
+func (l *Ledger) Same(want oracle.Observation, key price.OfferKey, e board.Entry) bool {
+	return same(want, l.plain(key, e))
+}
+
+// plain writes an observation in the oracle's words.
+func (l *Ledger) plain(k price.OfferKey, e board.Entry) oracle.Observation {
+	o := oracle.Observation{
+		Key: plainKey(k),
+		Terms: oracle.Terms{Price: plainMoney(e.Terms.Price), Shipping: plainMoney(e.Terms.Shipping), ListPrice: plainMoney(e.Terms.ListPrice),
+			Availability: e.Terms.Availability.String(), PriceType: e.Terms.PriceType.String()},
+		At: e.ObservedAt.Time(), Source: e.Source.ID, Kind: e.Source.Kind.String(), Confidence: e.Source.Confidence.String(), URL: l.urls[e.URL],
+	}
+	if p := e.Terms.Promotion; p.Present {
+		o.Promotion = &oracle.Promotion{Label: p.Label}
+		if p.ValidThrough != price.NoTime {
+			o.Promotion.ValidThrough = p.ValidThrough.String()
+		}
+		if p.MinQuantity != 0 {
+			o.Promotion.MinQuantity = fmt.Sprint(p.MinQuantity)
+		}
+	}
+	o.ID = oracle.Identity(o)
+	return o
+}
+
+func plainKey(k price.OfferKey) oracle.Key {
+	return oracle.Key{Product: k.ProductID, Competitor: k.CompetitorID, Seller: k.SellerID, Condition: k.Condition.String(), Region: k.Region, Audience: k.Audience.String()}
+}
+
+func plainMoney(m price.Money) *oracle.Money {
+	if !m.Present() {
+		return nil
+	}
+	return &oracle.Money{Minor: m.Minor, Currency: m.Currency}
+}
+
+// Oldest returns the oldest moment that has not left the retention.
+func (l *Ledger) Oldest() price.Timestamp { return l.now.Add(-l.market.Retention) }

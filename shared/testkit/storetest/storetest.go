@@ -1,0 +1,102 @@
+// Package storetest gives a test a store on a fresh table of the real engine, made from template.yaml.
+//
+// One in-memory engine serves a test binary; it dies with it. AWS_ENDPOINT_URL_DYNAMODB names another engine. Without
+// any a test is skipped on a laptop, saying why, and fails where CI is set: a test that did not run proves nothing.
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+
+	"pricing/samkit/engine"
+	"pricing/shared/store"
+)
+
+// Retention is the retention of stores made here, long enough for any date a test may use.
+const Retention = 4000 * 24 * time.Hour
+
+// New returns a store on a table of its own.
+func New(tb testing.TB) *store.Store {
+	tb.Helper()
+	client, table := Table(tb)
+	return store.New(client, store.Options{Table: table, Retention: Retention, Width: 4})
+}
+
+// Table makes a fresh table and returns a client for it and its name, for tests that look at items or need a store
+// with other options.
+func Table(tb testing.TB) (client *dynamodb.Client, table string) {
+	tb.Helper()
+	client = Client(Endpoint(tb))
+	root, err := engine.Root()
+	require.NoError(tb, err)
+	template, err := os.ReadFile(filepath.Join(root, "template.yaml"))
+	require.NoError(tb, err)
+	tables, err := engine.Tables(template)
+	require.NoError(tb, err)
+	require.Len(tb, tables, 1, "the template has one table")
+	table = "test-" + strings.ToLower(rand.Text())
+	require.NoError(tb, engine.Create(tb.Context(), client, tables[0], table))
+	return client, table
+}
+
+// Client returns a client of an endpoint with dummy credentials.
+func Client(endpoint string) *dynamodb.Client {
+	return store.NewClient(store.ClientOptions{Region: "eu-west-1", Endpoint: endpoint, Width: 16,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+		})})
+}
+
+var shared = sync.OnceValues(func() (*engine.Engine, error) {
+	root, err := engine.Root()
+	if err != nil {
+		return nil, err
+	}
+	return engine.Start(context.Background(), root, "")
+})
+
+// Endpoint returns the URL of the engine that tests of this binary share.
+func Endpoint(tb testing.TB) string {
+	tb.Helper()
+	if endpoint := os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"); endpoint != "" {
+		return endpoint
+	}
+	e, err := shared()
+	if errors.Is(err, engine.ErrMissing) && os.Getenv("CI") == "" {
+		tb.Skip(err.Error())
+	}
+	require.NoError(tb, err)
+	return e.Endpoint()
+}
+
+// PutGTIN makes a gtin belong to a product, as the catalogue does.
+func PutGTIN(tb testing.TB, client *dynamodb.Client, table, gtin, productID string) {
+	tb.Helper()
+	_, err := client.PutItem(tb.Context(), &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
+		"pk": &types.AttributeValueMemberS{Value: "g#" + gtin}, "sk": &types.AttributeValueMemberS{Value: "product"},
+		"productId": &types.AttributeValueMemberS{Value: productID},
+	}})
+	require.NoError(tb, err)
+}
+
+// Seeded returns a store with the market of Seed on a table of its own.
+func Seeded(tb testing.TB) *store.Store {
+	tb.Helper()
+	client, table := Table(tb)
+	s := store.New(client, store.Options{Table: table, Retention: Retention, Width: 4})
+	PutGTIN(tb, client, table, "06291041500213", "ZU-1042")
+	Seed(tb, s)
+	return s
+}
