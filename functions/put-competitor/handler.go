@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"pricing/shared/api"
 	"pricing/shared/boot"
 	"pricing/shared/fault"
 	"pricing/shared/gateway"
@@ -16,37 +17,34 @@ type putter interface {
 }
 
 func endpoint(f boot.Function) gateway.Endpoint {
-	return gateway.Endpoint{Route: "PUT /v1/competitors/{competitorId}", Scope: "catalog", MaxBody: gateway.SingleBytes, Handle: put(f.Store)}
+	return gateway.Endpoint{
+		Route: "PUT /v1/competitors/{competitorId}", Scope: "catalog", MaxBody: api.SingleBytes, Handle: put(f.Store),
+	}
 }
 
-func put(db putter) func(context.Context, *gateway.Request) (gateway.Answer, error) {
+func put(db putter) gateway.Handler {
 	return func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
-		id, err := r.Path("competitorId")
-		if err != nil {
-			return gateway.Answer{}, err
-		}
 		body, err := jsondoc.Parse(r.Body)
 		if err != nil {
 			return gateway.Answer{}, err
 		}
-		var reader jsondoc.Reader
-		switch {
-		case !price.CheckCompetitorID(id):
-			reader.Add("/path/competitorId", fault.CodeInvalidField, "A competitorId has 2 to 40 of a-z, 0-9 and -.")
-		case price.Reserved(id):
-			reader.Add("/path/competitorId", fault.CodeInvalidField, "Names beginning with self-check are reserved.")
+		p := r.Params()
+		id := api.CompetitorID(p)
+		if price.Reserved(id) {
+			p.Add("/path/competitorId", fault.CodeInvalidField, "Names beginning with self-check are reserved.")
 		}
-		c := price.ReadCompetitor(id, reader.At(body, ""))
-		if err := reader.Err(); err != nil {
+		c := price.ReadCompetitor(id, p.At(body, ""))
+		if err := p.Err(); err != nil {
 			return gateway.Answer{}, err
 		}
 		isNew, err := db.PutCompetitor(ctx, c)
 		if err != nil {
 			return gateway.Answer{}, err
 		}
+		status := http.StatusOK
 		if isNew {
-			return gateway.Answer{Status: http.StatusCreated, Body: c}, nil
+			status = http.StatusCreated
 		}
-		return gateway.Answer{Body: c}, nil
+		return gateway.Answer{Status: status, Body: api.NewCompetitor(c)}, nil
 	}
 }

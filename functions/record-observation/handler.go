@@ -2,20 +2,14 @@ package main
 
 import (
 	"context"
-	"time"
 
+	"pricing/shared/api"
 	"pricing/shared/boot"
 	"pricing/shared/fault"
 	"pricing/shared/gateway"
 	"pricing/shared/jsondoc"
 	"pricing/shared/price"
-	"pricing/shared/store"
 )
-
-type recorder interface {
-	Retention() time.Duration
-	Record(ctx context.Context, in []price.Submission, received price.Timestamp, dryRun bool) ([]store.Verdict, error)
-}
 
 type answer struct {
 	DryRun        bool             `json:"dryRun,omitempty"`
@@ -39,12 +33,12 @@ type offer struct {
 
 func endpoint(f boot.Function) gateway.Endpoint {
 	return gateway.Endpoint{
-		Route: "POST /v1/observations", Scope: "ingest", Query: []string{"dryRun"}, MaxBody: gateway.SingleBytes,
-		Handle: record(f.Store),
+		Route: "POST /v1/observations", Scope: "ingest", Query: []string{"dryRun"}, MaxBody: api.SingleBytes,
+		Handle: record(f.Store, api.NewClock(f.Settings.Retention)),
 	}
 }
 
-func record(db recorder) func(context.Context, *gateway.Request) (gateway.Answer, error) {
+func record(db api.Recorder, clock api.Clock) gateway.Handler {
 	return func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
 		p := r.Params()
 		dryRun := p.Bool("dryRun", false)
@@ -55,49 +49,44 @@ func record(db recorder) func(context.Context, *gateway.Request) (gateway.Answer
 		if err != nil {
 			return gateway.Answer{}, err
 		}
-		now := price.At(r.Received)
-		verdict, err := judge(ctx, db, body, now, dryRun)
-		items := store.Tally([]store.Verdict{verdict}, dryRun)
+		now := clock(r)
+		item := []api.Item{api.ReadItem(p.At(body, ""), jsondoc.Value{}, false, now)}
+		err = api.Record(ctx, db, item, now.Now, dryRun)
+		if err == nil {
+			err = item[0].Err()
+		}
+		out := gateway.Answer{Items: api.Tally(item, dryRun)}
 		switch {
+		case err == nil && dryRun:
+			stored := describe(item[0])
+			stored.DryRun, stored.Status = true, item[0].Status()
+			out.Body = stored
 		case err == nil:
-		case dryRun && fault.Is(err, fault.Invalid), dryRun && fault.Is(err, fault.Conflict):
-			problem := gateway.ProblemOf(err)
-			return gateway.Answer{Items: items, Body: answer{
-				DryRun: true, Status: problem.Status, ProductID: verdict.ProductID, Outcome: verdict.Outcome(), Problem: &problem, ReceivedAt: now, Warnings: []string{},
-			}}, nil
-		default:
-			return gateway.Answer{Items: items}, err
+			out.Status, out.Body = item[0].Status(), describe(item[0])
+		case dryRun && (fault.Is(err, fault.Invalid) || fault.Is(err, fault.Conflict)):
+			out.Body, err = refused(item[0], err, now.Now), nil
 		}
-		out := describe(verdict)
-		if dryRun {
-			out.DryRun, out.Status = true, verdict.Status()
-			return gateway.Answer{Body: out, Items: items}, nil
-		}
-		return gateway.Answer{Status: verdict.Status(), Body: out, Items: items}, nil
+		return out, err
 	}
 }
 
-// judge reads and stores the observation; the error is what the client is to hear of.
-func judge(ctx context.Context, db recorder, body *jsondoc.Node, now price.Timestamp, dryRun bool) (store.Verdict, error) {
-	var reader jsondoc.Reader
-	sub := price.ReadSubmission(reader.At(body, ""), jsondoc.Value{}, false, price.Clock{Now: now, Retention: db.Retention()})
-	if err := reader.Err(); err != nil {
-		return store.Verdict{Err: err}, err
-	}
-	verdicts, err := db.Record(ctx, []price.Submission{sub}, now, dryRun)
-	if err != nil {
-		return store.Verdict{Err: err}, err
-	}
-	return verdicts[0], verdicts[0].Fault("")
-}
-
-func describe(v store.Verdict) answer {
-	current := v.Result.Offer.Current
+// refused is the answer to a dry run of what would not be stored.
+func refused(i api.Item, err error, received price.Timestamp) answer {
+	problem := gateway.ProblemOf(err)
 	return answer{
-		ObservationID: v.Result.Stored.ID(v.Result.Offer.Key), ProductID: v.ProductID, Outcome: v.Outcome(), Current: v.Result.Current,
+		DryRun: true, Status: problem.Status, ProductID: i.Verdict.ProductID, Outcome: i.Outcome(), Problem: &problem,
+		ReceivedAt: received, Warnings: i.Warnings(),
+	}
+}
+
+func describe(i api.Item) answer {
+	result := i.Verdict.Result
+	current := result.Offer.Current.Terms
+	return answer{
+		ObservationID: i.ID(), ProductID: i.ProductID(), Outcome: i.Outcome(), Current: result.Current,
 		Offer: &offer{
-			Price: current.Terms.Price, Landed: current.Terms.Landed(), PreviousPrice: v.Result.Offer.Previous.Price, LastChangedAt: v.Result.Offer.RunStart,
+			Price: current.Price, Landed: current.Landed(), PreviousPrice: result.Offer.Previous.Price, LastChangedAt: result.Offer.RunStart,
 		},
-		ReceivedAt: v.Result.Stored.ReceivedAt, Warnings: v.Warnings(),
+		ReceivedAt: result.Stored.ReceivedAt, Warnings: i.Warnings(),
 	}
 }

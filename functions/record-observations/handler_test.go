@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/shared/api"
 	"pricing/shared/boot"
 	"pricing/shared/fault"
 	"pricing/shared/gateway"
@@ -36,15 +37,15 @@ func TestEndpoint_Outage(t *testing.T) {
 // told is what these tests read of an answer.
 type told struct {
 	Retry   bool
-	Counts  counts
-	Results []result
+	Counts  api.Counts
+	Results []api.Result
 }
 
 // asked serves one event.
-func asked(t *testing.T, ctx context.Context, db recorder, event string) (response gateway.Response, body told) {
+func asked(t *testing.T, ctx context.Context, db api.Recorder, event string) (response gateway.Response, body told) {
 	t.Helper()
 	e := endpoint(boot.Function{Settings: gatewaytest.Settings})
-	e.Handle = record(db)
+	e.Handle = record(db, api.NewClock(gatewaytest.Settings.Retention))
 	e.Now = func() time.Time { return gatewaytest.Now }
 	e.Log = slog.New(slog.DiscardHandler)
 	response = gateway.Serve(ctx, e, gatewaytest.Event(t, event))
@@ -107,7 +108,7 @@ func TestEndpoint_OneItemUnknown(t *testing.T) {
 	assert.Equal(t, http.StatusMultiStatus, response.StatusCode)
 	assert.NotEmpty(t, response.Headers["Retry-After"])
 	assert.True(t, body.Retry)
-	assert.Equal(t, counts{Received: 3, Changed: 1, Rejected: 1, Throttled: 1}, body.Counts)
+	assert.Equal(t, api.Counts{Received: 3, Changed: 1, Rejected: 1, Throttled: 1}, body.Counts)
 	require.Len(t, body.Results, 3)
 	for i, retryable := range []bool{false, false, true} {
 		assert.Equal(t, retryable, body.Results[i].Retryable)

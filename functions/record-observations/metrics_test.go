@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/shared/api"
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
 	"pricing/shared/price"
@@ -20,10 +21,10 @@ import (
 )
 
 // metered serves an event on a store and returns the metrics beside what the client was told.
-func metered(t *testing.T, db recorder, event string) (gateway.Response, told, metertest.Samples) {
+func metered(t *testing.T, db api.Recorder, event string) (gateway.Response, told, metertest.Samples) {
 	t.Helper()
 	e := endpoint(boot.Function{Settings: gatewaytest.Settings})
-	e.Handle = record(db)
+	e.Handle = record(db, api.NewClock(gatewaytest.Settings.Retention))
 	response, samples := gatewaytest.Metered(t, e, gatewaytest.Event(t, event))
 	var body told
 	require.NoError(t, json.Unmarshal([]byte(response.Body), &body), response.Body)
@@ -40,7 +41,7 @@ func TestMetrics_SayWhatClientsAreTold(t *testing.T) {
 			_, body, samples := metered(t, storetest.Seeded(t), name)
 			if name == "dry-run" {
 				assert.Positive(t, body.Counts.Changed+body.Counts.Created)
-				body.Counts = counts{} // nothing was stored
+				body.Counts = api.Counts{} // nothing was stored
 			}
 			assert.Equal(t, map[string]int{
 				"Created": body.Counts.Created, "Changed": body.Counts.Changed, "Unchanged": body.Counts.Unchanged, "Late": body.Counts.Late,

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"pricing/shared/price"
 )
@@ -43,12 +42,6 @@ type Result struct {
 	Offer   Offer    // the offer after the whole request, without its tail
 }
 
-// Clock is when a request was received and how long observations are kept.
-type Clock struct {
-	Now       price.Timestamp
-	Retention time.Duration
-}
-
 // Change is the outcome of Apply.
 type Change struct {
 	Next     Board
@@ -62,7 +55,7 @@ type Change struct {
 // It returns the months it needs (and no change) until history holds all it has to know: the months of late
 // observations at or before b.Flushed, to tell a duplicate from news, and the months in which the current run's start
 // may have to be found again. The mark is written for the new version. b is not changed.
-func Apply(b Board, in []Incoming, clock Clock, mark Mark, history *History) (Change, []Month) {
+func Apply(b Board, in []Incoming, clock price.Clock, mark Mark, history *History) (Change, []Month) {
 	f := fold{board: b, clock: clock, history: history, offers: make(map[string]*working, len(b.Offers)), need: map[Month]bool{}}
 	f.open()
 	results := make([]Result, len(in))
@@ -100,7 +93,7 @@ type working struct {
 
 type fold struct {
 	board   Board
-	clock   Clock
+	clock   price.Clock
 	history *History
 	offers  map[string]*working // by key text
 	need    map[Month]bool
@@ -109,7 +102,7 @@ type fold struct {
 
 // open takes the board's offers over, without those nobody has seen within the retention.
 func (f *fold) open() {
-	for _, o := range f.board.Live(f.clock.Now, f.clock.Retention) {
+	for _, o := range f.board.Live(f.clock) {
 		f.offers[KeyText(o.Key)] = &working{Offer: o}
 	}
 }

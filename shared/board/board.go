@@ -144,10 +144,10 @@ func (b Board) Find(key price.OfferKey) (Offer, bool) {
 }
 
 // Live returns the offers seen within the retention, in key order (api.md, rule 7: the others are gone).
-func (b Board) Live(now price.Timestamp, retention time.Duration) []Offer {
+func (b Board) Live(clock price.Clock) []Offer {
 	var live []Offer
 	for _, o := range b.Offers {
-		if o.Current.ObservedAt >= now.Add(-retention) {
+		if o.Current.ObservedAt >= clock.Now.Add(-clock.Retention) {
 			live = append(live, o)
 		}
 	}

@@ -29,7 +29,7 @@ func seen(competitor string, at price.Timestamp, minor int64) board.Incoming {
 
 var (
 	start = price.At(time.Date(2026, 7, 6, 9, 0, 0, 0, time.UTC))
-	clock = board.Clock{Now: start.Add(90 * 24 * time.Hour), Retention: 400 * 24 * time.Hour}
+	clock = price.Clock{Now: start.Add(90 * 24 * time.Hour), Retention: 400 * 24 * time.Hour}
 )
 
 func at(minutes int) price.Timestamp { return start.Add(time.Duration(minutes) * time.Minute) }
@@ -103,7 +103,7 @@ func TestApply_AsksForNoMoreMonthsThanItNeeds(t *testing.T) {
 	b := board.New(product)
 	b.Flushed = at(200 * 24 * 60)
 	b.Offers = []board.Offer{{Key: key("bigmart"), Current: seen("bigmart", at(210*24*60), 100).Entry, FirstSeen: at(0), RunStart: at(0), Previous: board.Previous{At: price.NoTime}}}
-	later := board.Clock{Now: at(220 * 24 * 60), Retention: clock.Retention}
+	later := price.Clock{Now: at(220 * 24 * 60), Retention: clock.Retention}
 	var history board.History
 	asks := func(in board.Incoming) []board.Month {
 		_, need := board.Apply(b, []board.Incoming{in}, later, board.Mark{1}, &history)
@@ -126,8 +126,8 @@ func TestApply_AsksForNoMoreMonthsThanItNeeds(t *testing.T) {
 func TestApply_OffersNotSeenForTheRetentionLeave(t *testing.T) {
 	tb := newTable()
 	tb.put(t, []board.Incoming{seen("bigmart", at(0), 100), seen("shopx", at(0), 100)}, clock)
-	later := board.Clock{Now: at(1).Add(clock.Retention), Retention: clock.Retention}
-	assert.Empty(t, tb.board(t).Live(later.Now, later.Retention), "reads leave it out")
+	later := price.Clock{Now: at(1).Add(clock.Retention), Retention: clock.Retention}
+	assert.Empty(t, tb.board(t).Live(later), "reads leave it out")
 
 	now := later.Now
 	assert.Equal(t, []string{"created"}, outcomes(tb.put(t, []board.Incoming{seen("bigmart", now, 200)}, later)), "it starts afresh")

@@ -105,7 +105,7 @@ func (tb *table) lineage(s board.Shard) []board.Shard {
 
 // put applies one request and stores what it changed, as a store does: share by share, and divided first where that
 // is due, once a request.
-func (tb *table) put(t require.TestingT, in []board.Incoming, clock board.Clock) []board.Result {
+func (tb *table) put(t require.TestingT, in []board.Incoming, clock price.Clock) []board.Result {
 	results := make([]board.Result, len(in))
 	items := make([]int, len(in))
 	for i := range in {
@@ -115,7 +115,7 @@ func (tb *table) put(t require.TestingT, in []board.Incoming, clock board.Clock)
 	return results
 }
 
-func (tb *table) share(t require.TestingT, in []board.Incoming, items []int, clock board.Clock, results []board.Result, divided bool) {
+func (tb *table) share(t require.TestingT, in []board.Incoming, items []int, clock price.Clock, results []board.Result, divided bool) {
 	byShard := make([][]int, max(tb.shards, 1))
 	for _, i := range items {
 		s := board.ShardOf(in[i].Key, tb.shards)
@@ -159,7 +159,7 @@ func (tb *table) divide(t require.TestingT, n int) {
 	}
 }
 
-func (tb *table) write(t require.TestingT, b board.Board, in []board.Incoming, items []int, clock board.Clock, results []board.Result) {
+func (tb *table) write(t require.TestingT, b board.Board, in []board.Incoming, items []int, clock price.Clock, results []board.Result) {
 	var mine []board.Incoming
 	for _, i := range items {
 		mine = append(mine, in[i])
@@ -190,7 +190,7 @@ func (tb *table) write(t require.TestingT, b board.Board, in []board.Incoming, i
 }
 
 // rivals is what another writer wants to store in the same version of a board.
-func rivals(b board.Board, clock board.Clock) board.Incoming {
+func rivals(b board.Board, clock price.Clock) board.Incoming {
 	in := seen("rival", clock.Now, 12345)
 	if len(b.Offers) > 0 {
 		in.Key = b.Offers[0].Key
@@ -199,7 +199,7 @@ func rivals(b board.Board, clock board.Clock) board.Incoming {
 	return in
 }
 
-func (tb *table) apply(t require.TestingT, b board.Board, in []board.Incoming, clock board.Clock, mark board.Mark) board.Change {
+func (tb *table) apply(t require.TestingT, b board.Board, in []board.Incoming, clock price.Clock, mark board.Mark) board.Change {
 	var history board.History
 	for range 100 {
 		change, need := board.Apply(b, in, clock, mark, &history)
@@ -238,17 +238,17 @@ func send(t require.TestingT, c boardtest.Case, begin func(boardtest.Phase), eac
 			for i, o := range request {
 				in[i] = board.Incoming{Key: o.Key, Entry: board.NewEntry(o, phase.Now)}
 			}
-			each(request, tb.put(t, in, board.Clock{Now: phase.Now, Retention: c.Retention}))
+			each(request, tb.put(t, in, price.Clock{Now: phase.Now, Retention: c.Retention}))
 		}
 	}
 	return tb
 }
 
 // live returns the offers that are not gone.
-func (tb *table) live(t require.TestingT, clock board.Clock) []board.Offer {
+func (tb *table) live(t require.TestingT, clock price.Clock) []board.Offer {
 	var live []board.Offer
 	for _, b := range tb.all(t) {
-		live = append(live, b.Live(clock.Now, clock.Retention)...)
+		live = append(live, b.Live(clock)...)
 	}
 	return live
 }
@@ -273,7 +273,7 @@ func TestProperty(t *testing.T) {
 				require.Equal(t, got.Outcome == board.Conflict, len(got.Differs) > 0, "item %d", i)
 			}
 		})
-		clock := board.Clock{Now: c.Phases[len(c.Phases)-1].Now, Retention: c.Retention}
+		clock := price.Clock{Now: c.Phases[len(c.Phases)-1].Now, Retention: c.Retention}
 		require.Empty(t, ledger.Differences(tb.live(t, clock), tb.rowsFrom(t, ledger.Oldest())))
 
 		other := send(t, c.Shuffled(t, ledger.Stored), func(boardtest.Phase) {}, func([]price.Observation, []board.Result) {})

@@ -3,6 +3,7 @@ package gateway
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,13 +12,13 @@ import (
 	"pricing/shared/jsondoc"
 )
 
-// Params reads query parameters and gathers every fault; ask Err once all are read.
+// Params reads the parameters of the query and the path and gathers every fault; ask Err once all are read.
 type Params struct {
 	jsondoc.Reader
 	r *Request
 }
 
-// Params returns a reader of the request's query parameters.
+// Params returns a reader of the request's parameters.
 func (r *Request) Params() *Params { return &Params{r: r} }
 
 // Text returns a parameter as sent; ok is false when it was not. Percent-encoding is gone already.
@@ -40,6 +41,20 @@ func (p *Params) Checked(name string, valid func(string) bool, rule string) (val
 		return "", false
 	}
 	return value, ok
+}
+
+// Path returns a path parameter, percent-decoded once: API Gateway passes it exactly as sent. rule is what whoever
+// broke it is told.
+func (p *Params) Path(name string, valid func(string) bool, rule string) string {
+	value, err := url.PathUnescape(p.r.event.PathParameters[name])
+	switch {
+	case err != nil:
+		p.Add("/path/"+name, fault.CodeInvalidField, "The percent-encoding is broken.")
+		return ""
+	case !valid(value):
+		p.Add("/path/"+name, fault.CodeInvalidField, rule)
+	}
+	return value
 }
 
 // Word returns one of a list of words, the first when the parameter was not sent.

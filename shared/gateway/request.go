@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -76,15 +75,6 @@ func (r *Request) Header(name string) string {
 		}
 	}
 	return ""
-}
-
-// Path returns a path parameter, percent-decoded once: API Gateway passes it exactly as sent.
-func (r *Request) Path(name string) (string, error) {
-	value, err := url.PathUnescape(r.event.PathParameters[name])
-	if err != nil {
-		return "", fault.Fields([]fault.Field{{Pointer: "/path/" + name, Code: fault.CodeInvalidField, Detail: "The percent-encoding is broken."}})
-	}
-	return value, nil
 }
 
 // checkQuery refuses parameters that the endpoint does not know (a misspelt filter must not silently answer with

@@ -28,12 +28,15 @@ type Endpoint struct {
 	Scope   string   // what the token must allow; empty: no token needed
 	Query   []string // the query parameters it knows; any other is refused
 	MaxBody int      // most bytes of body; 0: the body is not read
-	Handle  func(context.Context, *Request) (Answer, error)
+	Handle  Handler
 
 	Now    func() time.Time // nil: time.Now
 	Log    *slog.Logger     // nil: slog.Default
 	Source meter.Source     // of its metrics; zero: there are none
 }
+
+// Handler serves a request that its endpoint lets pass. It returns what it found or a fault, and builds no response.
+type Handler func(context.Context, *Request) (Answer, error)
 
 // Answer is what a handler found.
 type Answer struct {

@@ -318,11 +318,12 @@ func TestServe_LogInjection(t *testing.T) {
 	}
 }
 
-func TestRequest_Path(t *testing.T) {
+func TestParams_Path(t *testing.T) {
 	e := answering(gateway.Answer{}, nil)
 	e.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
-		value, err := r.Path("thing")
-		return gateway.Answer{Body: value}, err
+		p := r.Params()
+		value := p.Path("thing", func(s string) bool { return s != "bad" }, "A thing is not bad.")
+		return gateway.Answer{Body: value}, p.Err()
 	}
 	ask := func(value string) gateway.Response {
 		r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) { e["pathParameters"] = map[string]any{"thing": value} }))
@@ -332,6 +333,7 @@ func TestRequest_Path(t *testing.T) {
 	assert.Equal(t, `"a%2Fb"`, ask("a%252Fb").Body, "decoded once")
 	assert.Equal(t, `"a+b"`, ask("a+b").Body, "a plus is a plus in a path")
 	assert.Equal(t, http.StatusUnprocessableEntity, ask("%zz").StatusCode)
+	assert.Contains(t, ask("bad").Body, `{"pointer":"/path/thing","code":"invalid-field","detail":"A thing is not bad."}`)
 }
 
 func TestParams_Cursor(t *testing.T) {

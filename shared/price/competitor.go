@@ -1,7 +1,7 @@
 package price
 
 import (
-	"encoding/json"
+	"cmp"
 	"time"
 
 	"pricing/shared/fault"
@@ -23,28 +23,10 @@ type Competitor struct {
 // DefaultFreshFor is how long an offer stays fresh unless its competitor says otherwise.
 const DefaultFreshFor = 26 * time.Hour
 
-// MarshalJSON writes the API's form, competitorId first, null for what is absent.
-func (c Competitor) MarshalJSON() ([]byte, error) {
-	status := "active"
-	if !c.Active {
-		status = "inactive"
-	}
-	optional := func(s string) *string {
-		if s == "" {
-			return nil
-		}
-		return &s
-	}
-	return json.Marshal(struct {
-		ID              string         `json:"competitorId"`
-		Name            string         `json:"name"`
-		Kind            CompetitorKind `json:"kind"`
-		Domain          *string        `json:"domain"`
-		Country         *string        `json:"country"`
-		DefaultCurrency *string        `json:"defaultCurrency"`
-		FreshFor        string         `json:"freshFor"`
-		Status          string         `json:"status"`
-	}{c.ID, c.Name, c.Kind, optional(c.Domain), optional(c.Country), optional(c.DefaultCurrency), FormatDuration(c.FreshFor), status})
+// StaleAt returns when an offer goes stale that was last seen at a moment. A competitor that is not known any more is
+// as fresh as one that was registered without freshFor.
+func (c Competitor) StaleAt(lastSeen Timestamp) Timestamp {
+	return lastSeen.Add(cmp.Or(c.FreshFor, DefaultFreshFor))
 }
 
 // ReadCompetitor reads the body of a PUT and adds every broken rule to the value's reader.

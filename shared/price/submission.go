@@ -26,6 +26,18 @@ type Submission struct {
 	ItemID      string
 	GTIN        GTIN // set only when no productId was sent; the product is looked up at receipt
 	Observation Observation
+
+	sent lookup // where its members stood
+}
+
+// Pointer returns where in the request a member of the observation stood, or would have stood: under its batch's
+// defaults if it was taken from there. member is a pointer into the observation, such as "/source/kind".
+func (s Submission) Pointer(member string) string {
+	name, below, _ := strings.Cut(strings.TrimPrefix(member, "/"), "/")
+	if below != "" {
+		below = "/" + below
+	}
+	return s.sent.member(name).Pointer + below
 }
 
 // The members of an observation, as sent. itemId is allowed in a batch only.
@@ -59,7 +71,7 @@ func ReadSubmission(item, defaults jsondoc.Value, inBatch bool, c Clock) Submiss
 		return Submission{}
 	}
 	f := lookup{item: members, defaults: defaults.Members()}
-	var s Submission
+	s := Submission{sent: f}
 	o := &s.Observation
 	s.ItemID = freeText(members.Optional("itemId").NotNull(), 1, 128)
 	f.product(&s)

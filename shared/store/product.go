@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -30,10 +29,10 @@ type Product struct {
 }
 
 // Live returns the offers seen within the retention, by key text (api.md, rule 7).
-func (p Product) Live(now price.Timestamp, retention time.Duration) []board.Offer {
+func (p Product) Live(clock price.Clock) []board.Offer {
 	var live []board.Offer
 	for _, b := range p.Boards {
-		live = append(live, b.Live(now, retention)...)
+		live = append(live, b.Live(clock)...)
 	}
 	if len(p.Boards) > 1 {
 		slices.SortFunc(live, func(a, b board.Offer) int { return strings.Compare(board.KeyText(a.Key), board.KeyText(b.Key)) })

@@ -77,8 +77,8 @@ func (s shop) differences(t *rapid.T, productID string, ledger *boardtest.Ledger
 	if w.Descending {
 		slices.Reverse(rows)
 	}
-	wrong := ledger.Differences(p.Live(now, boardtest.Retention), rows)
-	for _, o := range p.Live(now, boardtest.Retention) {
+	wrong := ledger.Differences(p.Live(price.Clock{Now: now, Retention: boardtest.Retention}), rows)
+	for _, o := range p.Live(price.Clock{Now: now, Retention: boardtest.Retention}) {
 		if hash := o.Current.URL; hash != (board.URLHash{}) && board.HashURL(p.URLs[hash]) != hash {
 			wrong = append(wrong, fmt.Sprintf("url of %v: listed as %q", o.Key, p.URLs[hash]))
 		}

@@ -151,7 +151,7 @@ func plainly(t *testing.T, s *store.Store) (p plain) {
 	t.Helper()
 	product, err := s.Product(t.Context(), racers, false)
 	require.NoError(t, err)
-	for _, o := range product.Live(at(5000), storetest.Retention) {
+	for _, o := range product.Live(price.Clock{Now: at(5000), Retention: storetest.Retention}) {
 		o.Tail, o.Current.ReceivedAt = nil, 0
 		p.offers = append(p.offers, o)
 	}
@@ -304,7 +304,7 @@ func TestRace_Division(t *testing.T) {
 		product, err := r.slow.Product(t.Context(), racers, false)
 		require.NoError(t, err)
 		assert.True(t, happened())
-		assert.Len(t, product.Live(at(5000), storetest.Retention), 14)
+		assert.Len(t, product.Live(price.Clock{Now: at(5000), Retention: storetest.Retention}), 14)
 	})
 	t.Run("a tail is flushed between a reader's boards and segments", func(t *testing.T) {
 		t.Parallel()

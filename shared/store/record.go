@@ -40,7 +40,7 @@ func (s *Store) Record(ctx context.Context, submissions []price.Submission, rece
 		}
 		return verdicts, nil
 	}
-	w := boardWriter{store: s, clock: board.Clock{Now: received, Retention: s.retention}, dryRun: dryRun, verdicts: verdicts, past: &pastMonths{}}
+	w := boardWriter{store: s, clock: price.Clock{Now: received, Retention: s.retention}, dryRun: dryRun, verdicts: verdicts, past: &pastMonths{}}
 	_, _ = rand.Read(w.mark[:]) // never fails (crypto/rand)
 	eachOf(len(parts), s.width, func(i int) { w.write(ctx, parts[i]) })
 	if !dryRun {

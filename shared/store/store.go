@@ -22,7 +22,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"sync"
 	"time"
 
@@ -62,9 +61,6 @@ func New(client *dynamodb.Client, o Options) *Store {
 	}
 	return &Store{db: client, table: aws.String(o.Table), retention: o.Retention, width: max(o.Width, 1), now: o.Now}
 }
-
-// Retention returns how long observations are kept.
-func (s *Store) Retention() time.Duration { return s.retention }
 
 // Ping does one cheap read; nil means that the table answers.
 func (s *Store) Ping(ctx context.Context) error {
@@ -215,12 +211,15 @@ func (s *Store) failed(ctx context.Context, what string, err error) error {
 	meter.Add(ctx, meter.Counts{Calls: 1})
 	var api smithy.APIError
 	var answer interface{ HTTPStatusCode() int }
-	if errors.As(err, &api) && errors.As(err, &answer) && answer.HTTPStatusCode() < http.StatusInternalServerError && !busy(api.ErrorCode()) {
+	if errors.As(err, &api) && errors.As(err, &answer) && answer.HTTPStatusCode() < serverError && !busy(api.ErrorCode()) {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return fault.New(fault.Unavailable, fault.CodeThrottled, "The store is busy or did not answer; the outcome is unknown. Repeat the request.").
 		Because(fmt.Errorf("%s: %w", what, err))
 }
+
+// serverError is the first status with which DynamoDB says that the mistake is its own.
+const serverError = 500
 
 // busy tells DynamoDB's refusals that pass.
 func busy(code string) bool {

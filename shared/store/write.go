@@ -30,7 +30,7 @@ const (
 // boardWriter writes the boards of one request.
 type boardWriter struct {
 	store    *Store
-	clock    board.Clock
+	clock    price.Clock
 	mark     board.Mark
 	dryRun   bool
 	verdicts []Verdict

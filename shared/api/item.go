@@ -1,0 +1,239 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"pricing/shared/board"
+	"pricing/shared/fault"
+	"pricing/shared/gateway"
+	"pricing/shared/jsondoc"
+	"pricing/shared/meter"
+	"pricing/shared/price"
+	"pricing/shared/store"
+)
+
+// Item is one observation of a request: as it was sent, and what became of it.
+type Item struct {
+	Submission price.Submission
+	Faults     error         // the rules it broke; the store never saw it then
+	Verdict    store.Verdict // what the store made of it
+}
+
+// ReadItem reads an observation as sent; defaults is absent where a request has none.
+func ReadItem(sent, defaults jsondoc.Value, inBatch bool, clock price.Clock) Item {
+	var faults jsondoc.Reader
+	submission := price.ReadSubmission(sent.With(&faults), defaults.With(&faults), inBatch, clock)
+	return Item{Submission: submission, Faults: faults.Err()}
+}
+
+// Recorder is what Record needs of a store.
+type Recorder interface {
+	Record(ctx context.Context, in []price.Submission, received price.Timestamp, dryRun bool) ([]store.Verdict, error)
+}
+
+// Record stores the items that broke no rule and fills their verdicts. Its error is our own mistake: nothing can be
+// said of any of them then.
+func Record(ctx context.Context, db Recorder, items []Item, received price.Timestamp, dryRun bool) error {
+	var good []*Item
+	var submissions []price.Submission
+	for i := range items {
+		if items[i].Faults == nil {
+			good, submissions = append(good, &items[i]), append(submissions, items[i].Submission)
+		}
+	}
+	if len(good) == 0 {
+		return nil
+	}
+	verdicts, err := db.Record(ctx, submissions, received, dryRun)
+	for n, item := range good {
+		if err != nil {
+			item.Verdict.Err = err
+			continue
+		}
+		item.Verdict = verdicts[n]
+	}
+	return err
+}
+
+// Outcome returns the word for what became of the item.
+func (i Item) Outcome() string {
+	if i.Faults != nil {
+		return store.OutcomeRejected
+	}
+	return i.Verdict.Outcome()
+}
+
+// Stored reports whether the observation is stored, now or before.
+func (i Item) Stored() bool { return i.Faults == nil && i.Verdict.Stored() }
+
+// ID returns the observationId of a stored item.
+func (i Item) ID() string { return i.Verdict.Result.Stored.ID(i.Verdict.Result.Offer.Key) }
+
+// ProductID returns the product's id, empty when it could not be told.
+func (i Item) ProductID() string {
+	if i.Verdict.ProductID != "" {
+		return i.Verdict.ProductID
+	}
+	if id := i.Submission.Observation.Key.ProductID; price.CheckProductID(id) {
+		return id
+	}
+	return ""
+}
+
+// Status returns the HTTP status of a stored item: 200 when it was stored before, else 201.
+func (i Item) Status() int {
+	if i.Verdict.Result.Outcome == board.Duplicate {
+		return http.StatusOK
+	}
+	return http.StatusCreated
+}
+
+// Warnings returns what the client should know of a stored item, never nil.
+func (i Item) Warnings() []string {
+	if i.Stored() && !i.Verdict.Catalogued {
+		return []string{fault.CodeUnknownProduct}
+	}
+	return []string{}
+}
+
+// Err returns what the client is to hear of an item that is not stored, else nil. Its pointers say where in the request
+// the members stood.
+func (i Item) Err() error {
+	switch {
+	case i.Faults != nil:
+		return i.Faults
+	case i.Verdict.Err != nil:
+		return i.located(fault.Of(i.Verdict.Err), i.Verdict.Err)
+	case i.Verdict.Stored():
+		return nil
+	}
+	conflict := fault.New(fault.Conflict, fault.CodeConflict, "An observation with this id is stored with other content; the first stored stays.")
+	for _, member := range i.Verdict.Result.Differs {
+		conflict.Fields = append(conflict.Fields, fault.Field{Pointer: member, Code: fault.CodeConflict, Detail: "Differs from what is stored."})
+	}
+	return i.located(conflict, conflict)
+}
+
+// located gives the fields of a fault, which the packages below name as members of an observation, their place in the
+// request. A fault without fields stays the error that it is.
+func (i Item) located(f *fault.Error, err error) error {
+	if len(f.Fields) == 0 {
+		return err
+	}
+	out := *f
+	out.Fields = make([]fault.Field, len(f.Fields))
+	for n, field := range f.Fields {
+		field.Pointer = i.Submission.Pointer(field.Pointer)
+		out.Fields[n] = field
+	}
+	return &out
+}
+
+// Tally counts what became of items, for the log and the metrics.
+func Tally(items []Item, dryRun bool) meter.Items {
+	counts := meter.Items{Outcomes: map[string]int{}, DryRun: dryRun}
+	for _, i := range items {
+		outcome := i.Outcome()
+		counts.Outcomes[outcome]++
+		switch {
+		case outcome == store.OutcomeRejected:
+			if counts.Rejected == nil {
+				counts.Rejected = map[string]int{}
+			}
+			counts.Rejected[fault.Of(i.Err()).Code]++
+		case i.Stored() && i.Verdict.Result.Outcome != board.Duplicate: // that one was stored before
+			stored := i.Verdict.Result.Stored
+			counts.Lags = append(counts.Lags, stored.ReceivedAt.Time().Sub(stored.ObservedAt.Time()))
+		}
+	}
+	return counts
+}
+
+// Cause returns the first store error behind a throttled item, for the log; nil when there is none.
+func Cause(items []Item) error {
+	for _, i := range items {
+		if i.Outcome() == store.OutcomeThrottled {
+			return i.Verdict.Err
+		}
+	}
+	return nil
+}
+
+// Counts counts the outcomes of a batch.
+type Counts struct {
+	Received  int `json:"received"`
+	Created   int `json:"created"`
+	Changed   int `json:"changed"`
+	Unchanged int `json:"unchanged"`
+	Late      int `json:"late"`
+	Duplicate int `json:"duplicate"`
+	Conflict  int `json:"conflict"`
+	Rejected  int `json:"rejected"`
+	Throttled int `json:"throttled"`
+}
+
+// NewCounts makes counts of a tally.
+func NewCounts(items meter.Items) Counts {
+	n := items.Outcomes
+	return Counts{
+		Received: items.Total(), Created: n["created"], Changed: n["changed"], Unchanged: n["unchanged"], Late: n["late"],
+		Duplicate: n["duplicate"], Conflict: n["conflict"], Rejected: n[store.OutcomeRejected], Throttled: n[store.OutcomeThrottled],
+	}
+}
+
+// Status is the whole batch's: 200 all stored, 207 mixed, 503 nothing stored and something retryable, 422 nothing
+// stored and nothing retryable.
+func (c Counts) Status() int {
+	switch stored := c.Created + c.Changed + c.Unchanged + c.Late + c.Duplicate; {
+	case stored == c.Received:
+		return http.StatusOK
+	case stored > 0:
+		return http.StatusMultiStatus
+	case c.Throttled > 0:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusUnprocessableEntity
+}
+
+// Result is the document of one item of a batch.
+type Result struct {
+	Index         int              `json:"index"`
+	ItemID        string           `json:"itemId,omitempty"`
+	ProductID     *string          `json:"productId"` // null when it could not be told
+	Status        int              `json:"status"`
+	Outcome       string           `json:"outcome"`
+	Retryable     bool             `json:"retryable"`
+	ObservationID string           `json:"observationId,omitempty"`
+	Current       *bool            `json:"current,omitempty"`
+	Problem       *gateway.Problem `json:"problem,omitempty"`
+	Warnings      []string         `json:"warnings"`
+}
+
+// NewResult describes what became of the item at an index of its batch.
+func NewResult(index int, i Item) Result {
+	out := Result{
+		Index: index, ItemID: i.Submission.ItemID, ProductID: orNull(i.ProductID()), Outcome: i.Outcome(), Warnings: i.Warnings(),
+	}
+	if err := i.Err(); err != nil {
+		problem := gateway.ProblemOf(ofItem(err))
+		out.Status, out.Problem, out.Retryable = problem.Status, &problem, out.Outcome == store.OutcomeThrottled
+		return out
+	}
+	out.Status, out.ObservationID, out.Current = i.Status(), i.ID(), &i.Verdict.Result.Current
+	return out
+}
+
+// ofItem makes an error one of an item of a batch: there a malformed item is as unprocessable as one that breaks a
+// rule, and what went wrong in the store for one item of many is always worth another try.
+func ofItem(err error) error {
+	f := *fault.Of(err)
+	switch f.Kind {
+	case fault.Malformed:
+		f.Kind = fault.Invalid
+	case fault.Invalid, fault.Conflict, fault.Unavailable:
+	default:
+		return fault.New(fault.Unavailable, fault.CodeThrottled, "This could not be stored; repeat it.")
+	}
+	return &f
+}

@@ -1,0 +1,69 @@
+package api
+
+import (
+	"pricing/shared/fault"
+	"pricing/shared/gateway"
+	"pricing/shared/price"
+)
+
+// ProductID reads the path's productId.
+func ProductID(p *gateway.Params) string {
+	return p.Path("productId", price.CheckProductID, "A productId has 1 to 64 letters, digits and . _ -")
+}
+
+// CompetitorID reads the path's competitorId.
+func CompetitorID(p *gateway.Params) string {
+	return p.Path("competitorId", price.CheckCompetitorID, "A competitorId has 2 to 40 of a-z, 0-9 and -.")
+}
+
+// FilterParams are the query parameters of a filter.
+var FilterParams = []string{"competitorId", "sellerId", "itemCondition", "audience", "region"}
+
+// Filter reports whether an offer key is among those asked for.
+type Filter func(price.OfferKey) bool
+
+// ReadFilter reads the filter of a query. A parameter that was not sent lets every offer pass.
+func ReadFilter(p *gateway.Params) Filter {
+	competitor, byCompetitor := p.Checked("competitorId", price.CheckCompetitorID, "2 to 40 of a-z, 0-9 and -")
+	seller, bySeller := p.Text("sellerId")
+	region, byRegion := p.Text("region")
+	condition, byCondition := wordParam(p, "itemCondition", price.ParseCondition, "New, Used, Refurbished or Damaged")
+	audience, byAudience := wordParam(p, "audience", price.ParseAudience, "public, member, signedIn or app")
+	return func(k price.OfferKey) bool {
+		return (!byCompetitor || k.CompetitorID == competitor) && (!bySeller || k.SellerID == seller) &&
+			(!byRegion || k.Region == region) && (!byCondition || k.Condition == condition) && (!byAudience || k.Audience == audience)
+	}
+}
+
+func wordParam[T any](p *gateway.Params, name string, parse func(string) (T, bool), rule string) (value T, sent bool) {
+	text, sent := p.Checked(name, func(s string) bool { _, ok := parse(s); return ok }, rule)
+	value, _ = parse(text)
+	return value, sent
+}
+
+// PageParams are the query parameters of a page.
+var PageParams = []string{"limit", "cursor"}
+
+// Page is the part of a list that a request asks for.
+type Page struct {
+	Limit int    // most rows
+	After string // the position behind which the page begins; empty: the list's beginning
+
+	params *gateway.Params
+}
+
+// ReadPage reads limit, which is usual when it was not sent and at most the greatest, and cursor.
+func ReadPage(p *gateway.Params, usual, greatest int) Page {
+	return Page{Limit: p.Int("limit", usual, greatest), After: p.Cursor(), params: p}
+}
+
+// Next returns the member `next` of a page that ends at a position: the cursor with which the query goes on.
+func (g Page) Next(position string) *string {
+	cursor := g.params.NextCursor(position)
+	return &cursor
+}
+
+// Invalid records that the cursor names no position of this query.
+func (g Page) Invalid() {
+	g.params.Fault("cursor", fault.CodeCursorInvalid, "Not a cursor of this query.")
+}
