@@ -1,0 +1,144 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/api"
+	"pricing/shared/board"
+	"pricing/shared/fault"
+	"pricing/shared/gateway"
+	"pricing/shared/price"
+	"pricing/shared/store"
+)
+
+// query serves a request with query parameters to a handler that reads them.
+func query(t *testing.T, parameters map[string]string, read func(*gateway.Params)) gateway.Response {
+	t.Helper()
+	values := map[string][]string{}
+	var known []string
+	for name, value := range parameters {
+		values[name] = []string{value}
+		known = append(known, name)
+	}
+	event, err := json.Marshal(map[string]any{"httpMethod": "GET", "resource": "/", "multiValueQueryStringParameters": values})
+	require.NoError(t, err)
+	return gateway.Serve(t.Context(), gateway.Endpoint{Route: "GET /", Query: known, Log: slog.New(slog.DiscardHandler),
+		Handle: func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
+			p := r.Params()
+			read(p)
+			return gateway.Answer{}, p.Err()
+		}}, event)
+}
+
+func TestReadFilter(t *testing.T) {
+	t.Parallel()
+	key := price.OfferKey{ProductID: "P", CompetitorID: "bigmart", SellerID: "Otto", Region: "DE",
+		Condition: price.ConditionUsed, Audience: price.AudienceApp}
+	tests := map[string]struct{ passes, not string }{
+		"competitorId":  {"bigmart", "shopx"},
+		"sellerId":      {"Otto", "otto"},
+		"region":        {"DE", "AT"},
+		"itemCondition": {"Used", "New"},
+		"audience":      {"app", "public"},
+	}
+	assert.Len(t, api.FilterParams, len(tests))
+	for _, name := range api.FilterParams {
+		t.Run(name, func(t *testing.T) {
+			for value, want := range map[string]bool{tests[name].passes: true, tests[name].not: false} {
+				response := query(t, map[string]string{name: value}, func(p *gateway.Params) {
+					assert.Equal(t, want, api.ReadFilter(p)(key), value)
+				})
+				assert.Equal(t, http.StatusOK, response.StatusCode, response.Body)
+			}
+		})
+	}
+	query(t, nil, func(p *gateway.Params) { assert.True(t, api.ReadFilter(p)(key), "no parameter lets every offer pass") })
+	for name, value := range map[string]string{"competitorId": "B", "itemCondition": "used", "audience": "all"} {
+		response := query(t, map[string]string{name: value}, func(p *gateway.Params) { api.ReadFilter(p) })
+		assert.Equal(t, http.StatusUnprocessableEntity, response.StatusCode, name)
+		assert.Contains(t, response.Body, `"/query/`+name+`"`)
+	}
+}
+
+func TestPage(t *testing.T) {
+	t.Parallel()
+	var cursor string
+	query(t, map[string]string{"limit": "7"}, func(p *gateway.Params) {
+		page := api.ReadPage(p, 3, 10)
+		assert.Equal(t, 7, page.Limit)
+		assert.Empty(t, page.After)
+		cursor = *page.Next("there")
+	})
+	query(t, map[string]string{"cursor": cursor}, func(p *gateway.Params) {
+		page := api.ReadPage(p, 3, 10)
+		assert.Equal(t, 3, page.Limit)
+		assert.Equal(t, "there", page.After)
+	})
+	for name, value := range map[string]string{"limit": "11", "cursor": "x"} {
+		response := query(t, map[string]string{name: value}, func(p *gateway.Params) { api.ReadPage(p, 3, 10) })
+		assert.Contains(t, response.Body, `"/query/`+name+`"`)
+	}
+}
+
+// TestItem: each thing that may become of an item has one word, one status and one problem.
+func TestItem(t *testing.T) {
+	t.Parallel()
+	newProduct := []string{"unknown-product"}
+	busy := fault.New(fault.Unavailable, fault.CodeThrottled, "x")
+	missing := fault.New(fault.NotFound, fault.CodeInternal, "secret")
+	invalid := fault.Fields([]fault.Field{{Pointer: "/price", Code: fault.CodeMissingField, Detail: "x"}})
+	result := func(o board.Outcome) store.Verdict {
+		return store.Verdict{ProductID: "P", Result: board.Result{Outcome: o}}
+	}
+	tests := map[string]struct {
+		item      api.Item
+		outcome   string
+		status    int
+		retryable bool
+		warnings  []string
+	}{
+		"created":                        {api.Item{Verdict: result(board.Created)}, "created", http.StatusCreated, false, newProduct},
+		"changed":                        {api.Item{Verdict: result(board.Changed)}, "changed", http.StatusCreated, false, newProduct},
+		"unchanged":                      {api.Item{Verdict: result(board.Unchanged)}, "unchanged", http.StatusCreated, false, newProduct},
+		"late":                           {api.Item{Verdict: result(board.Late)}, "late", http.StatusCreated, false, newProduct},
+		"duplicate":                      {api.Item{Verdict: result(board.Duplicate)}, "duplicate", http.StatusOK, false, newProduct},
+		"of a product in the catalogue":  {api.Item{Verdict: store.Verdict{Catalogued: true}}, "created", http.StatusCreated, false, []string{}},
+		"conflict":                       {api.Item{Verdict: result(board.Conflict)}, "conflict", http.StatusConflict, false, []string{}},
+		"a broken rule":                  {api.Item{Faults: invalid}, "rejected", http.StatusUnprocessableEntity, false, []string{}},
+		"refused by the store":           {api.Item{Verdict: store.Verdict{Err: invalid}}, "rejected", http.StatusUnprocessableEntity, false, []string{}},
+		"a store that does not answer":   {api.Item{Verdict: store.Verdict{Err: busy}}, "throttled", http.StatusServiceUnavailable, true, []string{}},
+		"a mistake of ours":              {api.Item{Verdict: store.Verdict{Err: errors.New("secret")}}, "throttled", http.StatusServiceUnavailable, true, []string{}},
+		"a missing item that must exist": {api.Item{Verdict: store.Verdict{Err: missing}}, "throttled", http.StatusServiceUnavailable, true, []string{}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := api.NewResult(3, tt.item)
+			assert.Equal(t, 3, got.Index)
+			assert.Equal(t, tt.outcome, got.Outcome)
+			assert.Equal(t, tt.status, got.Status)
+			assert.Equal(t, tt.retryable, got.Retryable)
+			assert.Equal(t, tt.warnings, got.Warnings)
+			assert.Equal(t, tt.item.Stored(), got.Problem == nil)
+			text, err := json.Marshal(got)
+			require.NoError(t, err)
+			assert.NotContains(t, string(text), "secret")
+		})
+	}
+}
+
+func TestCounts_Status(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, http.StatusOK, api.Counts{Received: 5, Created: 1, Changed: 1, Unchanged: 1, Late: 1, Duplicate: 1}.Status())
+	assert.Equal(t, http.StatusMultiStatus, api.Counts{Received: 2, Duplicate: 1, Throttled: 1}.Status())
+	assert.Equal(t, http.StatusMultiStatus, api.Counts{Received: 2, Late: 1, Rejected: 1}.Status())
+	assert.Equal(t, http.StatusServiceUnavailable, api.Counts{Received: 2, Throttled: 1, Conflict: 1}.Status())
+	assert.Equal(t, http.StatusUnprocessableEntity, api.Counts{Received: 2, Rejected: 1, Conflict: 1}.Status())
+}
