@@ -96,11 +96,8 @@ func (t *test) run(ctx context.Context) (err error) {
 		return fmt.Errorf("make a folder: %w", err)
 	}
 	defer os.RemoveAll(t.dir) //nolint:errcheck // the system clears its temporary folder
-	if t.python, err = pythonenv.Install(ctx, filepath.Join("samkit", "samtest", "requirements.txt"), filepath.Join(".local", "sam-venv"), t.out); err != nil {
+	if t.python, err = pythonenv.Install(ctx, t.root, filepath.Join("samkit", "samtest"), t.out); err != nil {
 		return fmt.Errorf("install the SAM CLI: %w", err)
-	}
-	if t.python, err = filepath.Abs(t.python); err != nil {
-		return fmt.Errorf("find the SAM CLI: %w", err)
 	}
 	start := time.Now()
 	if t.docker, err = startDocker(ctx, t.dir, t.out); err != nil {
