@@ -32,7 +32,7 @@ verify: ## check the template for every environment: linters, transform, OpenAPI
 
 sam-test: ddb ## run the project in the real SAM CLI and compare it with `make run` (root on Debian; half a minute)
 	@mkdir -p .local/bin
-	@go build -o .local/bin/ ./samkit/samtest
+	@go build -o .local/bin/ ./tools/samtest
 	@exec .local/bin/samtest
 
 pipeline: gitlab-ci ## run .gitlab-ci.yml without GitLab, on an emulator of AWS, from build to the rollback (ARGS=-all: all jobs)
