@@ -16,7 +16,7 @@ run: ddb ## serve the API on http://127.0.0.1:3000 (ADDR, PORT, ENV; RESET=1 sta
 	@go build -o .local/bin/ ./samkit/local ./tools/token
 	@exec .local/bin/local -addr $(ADDR):$(PORT) -env $(ENV) -param HistoryDays=4000 -watch -on-ready tools/token/welcome.sh
 
-test: ddb gitlab-ci ## run every test on the real engine, race detector included
+test: ddb gitlab-ci python ## run every test on the real engine, race detector included
 	go test -race -shuffle=on -count=1 $$(go list ./... | grep -v /samkit/verify)
 	go test -shuffle=on -count=1 ./samkit/verify/... # the call graph takes five times as long under the race detector
 	go test -run Property -count=1 ./shared/board # ten times the cases, which would take long above
@@ -32,7 +32,7 @@ verify: ## check the template for every environment: linters, transform, OpenAPI
 
 sam-test: ddb ## run the project in the real SAM CLI and compare it with `make run` (root on Debian; half a minute)
 	@mkdir -p .local/bin
-	@go build -o .local/bin/ ./samkit/samtest
+	@go build -o .local/bin/ ./tools/samtest
 	@exec .local/bin/samtest
 
 pipeline: gitlab-ci ## run .gitlab-ci.yml without GitLab, on an emulator of AWS, from build to the rollback (ARGS=-all: all jobs)
@@ -78,7 +78,10 @@ tools/pipeline/node_modules/.package-lock.json: tools/pipeline/package-lock.json
 	npm ci --silent --prefix tools/pipeline
 	@touch $@
 
+python: # the Python environments that tests need, below .local; programs that need one make it themselves
+	@go run ./samkit/pythonenv/install samkit/verify samkit/emulator
+
 .local/bin/golangci-lint:
 	GOBIN=$(CURDIR)/.local/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test lint verify sam-test pipeline pack deploy rehearse inspect mutants bench-capacity fmt build clean ddb gitlab-ci
+.PHONY: help run test lint verify sam-test pipeline pack deploy rehearse inspect mutants bench-capacity fmt build clean ddb gitlab-ci python

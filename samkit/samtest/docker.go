@@ -1,4 +1,4 @@
-package main
+package samtest
 
 import (
 	"archive/tar"
@@ -22,8 +22,9 @@ import (
 	"pricing/samkit/process"
 )
 
-// image is what SAM local 1.170 runs functions of provided.al2023 on x86-64 in; with --skip-pull-image it takes the one
-// that is there. The real one is the operating system, which a static binary does without, and the emulator.
+// image is the one in which SAM local 1.170 runs functions of provided.al2023 on x86-64. With --skip-pull-image it takes the
+// one that is there: ours. The real one holds an operating system, which a static binary does not need, and the emulator of
+// Lambda.
 const image = "public.ecr.aws/lambda/provided:al2023-rapid-x86_64"
 
 const bridge = "docker0"
@@ -31,17 +32,17 @@ const bridge = "docker0"
 // daemon is a Docker daemon: one that ran already, or our own.
 type daemon struct {
 	socket    string
-	data      string // of our own
+	data      string // its folder, if it is our own
 	client    *http.Client
 	own       *process.Process // nil: it ran already
-	ownBridge bool
-	ownImage  bool
+	ownBridge bool             // it made the bridge
+	ownImage  bool             // we made the image
 
 	mu         sync.Mutex
-	containers []string // of ours
+	containers []string // made for us
 }
 
-// startDocker returns the daemon that runs, and starts one when there is none.
+// startDocker returns the daemon that runs already, or else starts one.
 func startDocker(ctx context.Context, dir string, out io.Writer) (*daemon, error) {
 	socket, ok := strings.CutPrefix(os.Getenv("DOCKER_HOST"), "unix://")
 	if !ok {
@@ -54,7 +55,7 @@ func startDocker(ctx context.Context, dir string, out io.Writer) (*daemon, error
 	if err := needDocker(ctx, out); err != nil {
 		return nil, err
 	}
-	if running.ping(ctx) == nil { // its package starts one where there is systemd
+	if running.ping(ctx) == nil { // where there is systemd its package starts one
 		return running, nil
 	}
 	d := connect(filepath.Join(dir, "docker.sock"))
@@ -64,7 +65,7 @@ func startDocker(ctx context.Context, dir string, out io.Writer) (*daemon, error
 	}
 	var failed error
 	for _, storage := range [][]string{nil, {"--storage-driver=vfs"}} { // vfs works where there is nothing to mount
-		// No network but the bridge itself: containers reach this machine, not the world.
+		// No network but the bridge itself: containers reach this machine, not the internet.
 		cmd := exec.Command("dockerd", append([]string{"--host", "unix://" + d.socket, "--data-root", d.data,
 			"--exec-root", filepath.Join(dir, "docker-exec"), "--pidfile", filepath.Join(dir, "docker.pid"),
 			"--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"}, storage...)...)
@@ -127,7 +128,7 @@ func (d *daemon) needImage(ctx context.Context, lib string) error {
 	}
 	found, err := filepath.Glob(filepath.Join(lib, "python3*", "site-packages", "samcli", "local", "rapid", "aws-lambda-rie-x86_64"))
 	if err != nil || len(found) != 1 {
-		return fmt.Errorf("make the image: the SAM CLI brings no emulator of Lambda (%d found)", len(found))
+		return fmt.Errorf("make the image: the SAM CLI should bring one emulator of Lambda, but %d were found", len(found))
 	}
 	emulator, err := os.ReadFile(found[0])
 	if err != nil {
@@ -158,8 +159,8 @@ func (d *daemon) needImage(ctx context.Context, lib string) error {
 	return nil
 }
 
-// rootFiles is the image's content as tar: SAM local starts the emulator and mounts a function at /var/task, where the
-// emulator finds it by /var/runtime/bootstrap.
+// rootFiles is the image's content as a tar file. SAM local starts the emulator and mounts a function at /var/task, where the
+// emulator finds it through /var/runtime/bootstrap.
 func rootFiles(emulator []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -183,7 +184,7 @@ func rootFiles(emulator []byte) ([]byte, error) {
 
 var containerID = regexp.MustCompile(`SAM_CONTAINER_ID: ([0-9a-f]+)`)
 
-// remember notes the containers that SAM local says to have made: when it ends it leaves some at times.
+// remember notes the containers that SAM local says it has made. Sometimes it leaves one behind when it ends.
 func (d *daemon) remember(output string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -192,14 +193,14 @@ func (d *daemon) remember(output string) {
 	}
 }
 
-// stop leaves nothing of ours behind. It has no context, as it also ends a run that was interrupted.
+// stop leaves nothing of ours behind. It takes no context, since it also cleans up after a run that was interrupted.
 func (d *daemon) stop() {
 	ctx := context.Background()
 	for _, id := range d.containers {
 		_, _ = d.call(ctx, http.MethodDelete, "/containers/"+id+"?force=1", nil) // most are gone
 	}
 	if d.own == nil {
-		if d.ownImage { // whoever uses this daemon expects the real one under this name
+		if d.ownImage { // others who use this daemon expect the real image under this name
 			_, _ = d.call(ctx, http.MethodDelete, "/images/"+image+"?force=1", nil)
 		}
 		return
@@ -207,16 +208,16 @@ func (d *daemon) stop() {
 	d.end(d.own)
 }
 
-// end ends a daemon of our own and takes back what it did to the machine.
+// end ends a daemon of our own and undoes what it did to the machine.
 func (d *daemon) end(c *process.Process) {
 	c.Stop()
-	_ = syscall.Unmount(d.data, syscall.MNT_DETACH) // it mounts the folder on itself, and leaves it so when it fails
+	_ = syscall.Unmount(d.data, syscall.MNT_DETACH) // it mounts the folder on itself, and when it fails it does not unmount it
 	if d.ownBridge {
-		_ = exec.Command("ip", "link", "delete", bridge).Run() // a machine without ip keeps it; the next daemon takes it
+		_ = exec.Command("ip", "link", "delete", bridge).Run() // a machine without ip keeps the bridge; the next daemon uses it
 	}
 }
 
-// bridgeAddress is this machine's address as containers see it.
+// bridgeAddress is the address of this machine as containers see it.
 func bridgeAddress() (string, error) {
 	i, err := net.InterfaceByName(bridge)
 	if err != nil {

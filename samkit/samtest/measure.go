@@ -1,4 +1,4 @@
-package main
+package samtest
 
 import (
 	"context"
@@ -8,53 +8,54 @@ import (
 	"time"
 )
 
-// timing is a measurement of both sides. Nothing is asserted of it.
+// timing is a measurement of both targets. Nothing is asserted of it.
 type timing struct {
 	what       string
 	sam, local time.Duration
 }
 
-// warmRequests is how many are measured of each kind; below the throttle's burst.
-const warmRequests = 9
+const (
+	starts       = 5 // cold starts of each target
+	warmRequests = 9 // of each kind
+)
 
-func (t *test) measure(ctx context.Context, sam, local *side) ([]timing, error) {
-	var timings []timing
-	for _, m := range []struct {
-		what string
-		call call
-	}{
-		{"GET /v1/health, warm", get("/v1/health", "")},
-		{"GET /v1/competitors, warm, with a token", get("/v1/competitors", "all")},
-	} {
-		row := timing{what: m.what}
-		for _, one := range []struct {
-			side *side
-			to   *time.Duration
-		}{{sam, &row.sam}, {local, &row.local}} {
-			took := make([]time.Duration, warmRequests)
-			for i := range took {
-				var err error
-				if took[i], err = one.side.time(ctx, m.call); err != nil {
-					return nil, err
-				}
+// measure times warm requests.
+func (t *test) measure(ctx context.Context, sam, local *Target) ([]timing, error) {
+	warm := func(target *Target, c Call) (time.Duration, error) {
+		took := make([]time.Duration, warmRequests)
+		for i := range took {
+			var err error
+			if took[i], err = target.time(ctx, c); err != nil {
+				return 0, err
 			}
-			*one.to = median(took)
 		}
-		timings = append(timings, row)
+		return median(took), nil
+	}
+	var timings []timing
+	for _, c := range t.Measured {
+		line := timing{what: c.String() + ", warm"}
+		var err error
+		if line.sam, err = warm(sam, c); err != nil {
+			return nil, err
+		}
+		if line.local, err = warm(local, c); err != nil {
+			return nil, err
+		}
+		timings = append(timings, line)
 	}
 	return timings, nil
 }
 
-// samCold measures SAM local as people start it: a container for each request.
+// samCold times SAM local as people start it: with a new container for each request.
 func (t *test) samCold(ctx context.Context) (time.Duration, error) {
-	s, _, err := t.startSAM(ctx)
+	target, _, err := t.startSAM(ctx)
 	if err != nil {
 		return 0, err
 	}
-	defer s.stop()
+	defer target.stop()
 	took := make([]time.Duration, starts)
 	for i := range took {
-		if took[i], err = s.time(ctx, get("/v1/health", "")); err != nil {
+		if took[i], err = target.time(ctx, t.Measured[0]); err != nil {
 			return 0, err
 		}
 	}
@@ -62,12 +63,12 @@ func (t *test) samCold(ctx context.Context) (time.Duration, error) {
 }
 
 // time is how long a request takes that must succeed.
-func (s *side) time(ctx context.Context, c call) (time.Duration, error) {
+func (t *Target) time(ctx context.Context, c Call) (time.Duration, error) {
 	start := time.Now()
-	a, err := s.send(ctx, c)
+	a, err := t.Send(ctx, c)
 	took := time.Since(start)
-	if err == nil && a.status != http.StatusOK {
-		err = fmt.Errorf("%s: %s %s: answers %d: %s", s.name, c.method, c.path, a.status, a.body)
+	if err == nil && a.Status != http.StatusOK {
+		err = fmt.Errorf("%s: %s: answers %d: %s", t.Name, c, a.Status, a.Body)
 	}
 	return took, err
 }
@@ -77,12 +78,12 @@ func median(d []time.Duration) time.Duration {
 	return d[len(d)/2]
 }
 
-func timingRows(timings []timing) [][3]string {
-	var rows [][3]string
+func timingLines(timings []timing) [][3]string {
+	var lines [][3]string
 	for _, t := range timings {
-		rows = append(rows, [3]string{t.what, milliseconds(t.sam), milliseconds(t.local)})
+		lines = append(lines, [3]string{t.what, milliseconds(t.sam), milliseconds(t.local)})
 	}
-	return rows
+	return lines
 }
 
 func milliseconds(d time.Duration) string {

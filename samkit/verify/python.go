@@ -24,7 +24,7 @@ type report struct {
 // installPython returns the Python that has the packages of requirements.txt, installing them when there is none for
 // this very list.
 func installPython(ctx context.Context, root string, log io.Writer) (string, error) {
-	python, err := pythonenv.Install(ctx, filepath.Join(root, "samkit", "verify", "requirements.txt"), filepath.Join(root, ".local", "verify-venv"), log)
+	python, err := pythonenv.Install(ctx, root, filepath.Join("samkit", "verify"), log)
 	if err != nil {
 		return "", fmt.Errorf("install the Python checks: %w", err)
 	}

@@ -98,11 +98,11 @@ func (r *rehearsal) run(ctx context.Context) (err error) {
 		return err
 	}
 	local := filepath.Join(r.root, ".local")
-	if r.python, err = install(ctx, r.root, "samkit/emulator", filepath.Join(local, "rehearse-venv"), r.out); err != nil {
+	if r.python, err = install(ctx, r.root, "samkit/emulator", r.out); err != nil {
 		return err
 	}
 	if r.sam {
-		if r.samCLI, err = install(ctx, r.root, "samkit/samtest", filepath.Join(local, "sam-venv"), r.out); err != nil {
+		if r.samCLI, err = install(ctx, r.root, "samkit/samtest", r.out); err != nil {
 			return err
 		}
 	}
@@ -126,8 +126,8 @@ func (r *rehearsal) run(ctx context.Context) (err error) {
 }
 
 // install makes the Python environment of a folder's requirements.txt.
-func install(ctx context.Context, root, folder, prefix string, log io.Writer) (string, error) {
-	python, err := pythonenv.Install(ctx, filepath.Join(root, folder, "requirements.txt"), prefix, log)
+func install(ctx context.Context, root, folder string, log io.Writer) (string, error) {
+	python, err := pythonenv.Install(ctx, root, folder, log)
 	if err != nil {
 		return "", fmt.Errorf("install what %s needs: %w", folder, err)
 	}
