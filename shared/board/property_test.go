@@ -257,7 +257,7 @@ func (tb *table) live(t require.TestingT, clock price.Clock) []board.Offer {
 // accepted: outcomes, offers and history. On the way it checks that nothing is lost or doubled, that what is encoded
 // decodes to the same, that versions only grow and that every writer of one flushes the same bytes.
 func TestProperty(t *testing.T) {
-	boardtest.Checks(t, cases)
+	boardtest.Checks(t, 10_000)
 	var tally boardtest.Tally
 	rapid.Check(t, func(t *rapid.T) {
 		c := boardtest.Draw(t)

@@ -35,18 +35,20 @@ func (e Entry) equal(other Entry) bool {
 }
 
 const (
-	productSK          = "product"
 	statusActive       = "active"
 	statusDiscontinued = "discontinued"
 )
 
 func entryItem(productID string, e Entry, version int64) item {
-	it := key(productKey(productID), productSK)
-	it["v"], it["title"], it["own"], it["status"] = number(version), str(e.Title), str(e.Own.Text()), str(statusActive)
+	it := key(ProductPartition(productID), productSK)
+	it[AttrVersion] = number(version)
+	it[AttrTitle] = str(e.Title)
+	it[AttrOwn] = str(e.Own.Text())
+	it[AttrStatus] = str(statusActive)
 	if e.Discontinued {
-		it["status"] = str(statusDiscontinued)
+		it[AttrStatus] = str(statusDiscontinued)
 	}
-	for name, value := range map[string]string{"gtin": string(e.GTIN), "mpn": e.MPN, "brand": e.Brand, "category": e.Category} {
+	for name, value := range map[string]string{AttrGTIN: string(e.GTIN), AttrMPN: e.MPN, AttrBrand: e.Brand, AttrCategory: e.Category} {
 		if value != "" {
 			it[name] = str(value)
 		}
@@ -56,28 +58,30 @@ func entryItem(productID string, e Entry, version int64) item {
 		for _, tag := range e.Tags {
 			tags.Value = append(tags.Value, str(tag))
 		}
-		it["tags"] = tags
+		it[AttrTags] = tags
 	}
 	return it
 }
 
 func decodeEntry(it item) (e Entry, version int64, err error) {
 	wrap := func(err error) (Entry, int64, error) {
-		return Entry{}, 0, fmt.Errorf("product %s: %w: %w", text(it, "pk"), board.ErrFormat, err)
+		return Entry{}, 0, fmt.Errorf("product %s: %w: %w", text(it, AttrPK), board.ErrFormat, err)
 	}
-	if version, err = integer(it, "v"); err != nil {
+	if version, err = integer(it, AttrVersion); err != nil {
 		return wrap(err)
 	}
-	status := text(it, "status")
+	status := text(it, AttrStatus)
 	if version < 1 || status != statusActive && status != statusDiscontinued {
 		return wrap(fmt.Errorf("version %d, status %q", version, status))
 	}
-	e = Entry{Title: text(it, "title"), GTIN: price.GTIN(text(it, "gtin")), MPN: text(it, "mpn"), Brand: text(it, "brand"),
-		Category: text(it, "category"), Discontinued: status == statusDiscontinued}
-	if e.Own, err = board.ParseOwn(text(it, "own")); err != nil {
+	e = Entry{
+		Title: text(it, AttrTitle), GTIN: price.GTIN(text(it, AttrGTIN)), MPN: text(it, AttrMPN), Brand: text(it, AttrBrand),
+		Category: text(it, AttrCategory), Discontinued: status == statusDiscontinued,
+	}
+	if e.Own, err = board.ParseOwn(text(it, AttrOwn)); err != nil {
 		return wrap(err)
 	}
-	if tags, ok := it["tags"].(*types.AttributeValueMemberL); ok {
+	if tags, ok := it[AttrTags].(*types.AttributeValueMemberL); ok {
 		for _, tag := range tags.Value {
 			s, ok := tag.(*types.AttributeValueMemberS)
 			if !ok {
@@ -91,7 +95,7 @@ func decodeEntry(it item) (e Entry, version int64, err error) {
 
 // FindEntry returns a product's entry and its version, strongly consistent; NotFound when it is not in the catalogue.
 func (s *Store) FindEntry(ctx context.Context, productID string) (Entry, int64, error) {
-	it, err := s.find(ctx, productKey(productID), productSK, true)
+	it, err := s.find(ctx, ProductPartition(productID), productSK, true)
 	if err != nil {
 		return Entry{}, 0, fmt.Errorf("find product: %w", err)
 	}
@@ -134,24 +138,27 @@ func (s *Store) putEntry(ctx context.Context, productID string, e Entry, match i
 	}
 	put := &types.Put{TableName: s.table, Item: entryItem(productID, e, version+1), ConditionExpression: aws.String("attribute_not_exists(pk)")}
 	if version > 0 {
-		put.ConditionExpression, put.ExpressionAttributeValues = aws.String("v = :old"), item{":old": number(version)}
+		put.ConditionExpression = aws.String("v = :old")
+		put.ExpressionAttributeValues = item{":old": number(version)}
 	}
 	writes := []types.TransactWriteItem{{Put: put}}
 	mine := item{":id": str(productID)}
 	if e.GTIN != old.GTIN && old.GTIN != "" {
-		writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{TableName: s.table, Key: key(gtinKey(old.GTIN), productSK),
+		writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{TableName: s.table, Key: key(GTINPartition(old.GTIN), productSK),
 			ConditionExpression: aws.String("attribute_not_exists(pk) OR productId = :id"), ExpressionAttributeValues: mine}})
 	}
 	taking := -1 // which of the writes takes a gtin
 	if e.GTIN != old.GTIN && e.GTIN != "" {
-		it := key(gtinKey(e.GTIN), productSK)
-		it["productId"] = str(productID)
+		it := key(GTINPartition(e.GTIN), productSK)
+		it[AttrProductID] = str(productID)
 		taking = len(writes)
 		writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: s.table, Item: it,
 			ConditionExpression: aws.String("attribute_not_exists(pk) OR productId = :id"), ExpressionAttributeValues: mine}})
 	}
 	// One kind of write for every case: a product is put seldom, and a transaction of one item costs two units.
-	out, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal})
+	out, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+		TransactItems: writes, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+	})
 	if err == nil {
 		meter.Add(ctx, meter.Counts{Calls: 1})
 		for _, c := range out.ConsumedCapacity {

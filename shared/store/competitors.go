@@ -27,7 +27,6 @@ type Competitor struct {
 }
 
 const (
-	healthSuffix  = "#health"
 	competitorAge = time.Minute // how old the cached list may be
 	recheckAge    = time.Second // how old it may be when something is to be rejected for it
 	selfCheck     = "self-check"
@@ -52,7 +51,9 @@ func (s *Store) cachedCompetitors(ctx context.Context, age time.Duration) (map[s
 	c := &s.competitors
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, certain, readAt := s.now(), age < competitorAge, c.readAt
+	now := s.now()
+	readAt := c.readAt
+	certain := age < competitorAge
 	if certain {
 		readAt = c.rechecked
 	}
@@ -60,8 +61,8 @@ func (s *Store) cachedCompetitors(ctx context.Context, age time.Duration) (map[s
 		return c.list, nil
 	}
 	list := map[string]Competitor{}
-	err := s.query(ctx, competitorsKey, " ", "~", queryOptions{consistent: certain}, func(it item) (bool, error) {
-		id, isHealth := strings.CutSuffix(text(it, "sk"), healthSuffix)
+	err := s.query(ctx, CompetitorsPartition, leastSK, greatestSK, queryOptions{consistent: certain}, func(it item) (bool, error) {
+		id, isHealth := strings.CutSuffix(text(it, AttrSK), healthSuffix)
 		one, known := list[id]
 		if !known {
 			one.LastReceivedAt, one.LastObservedAt = price.NoTime, price.NoTime
@@ -103,10 +104,10 @@ func competitorItem(c price.Competitor) item {
 	if !c.Active {
 		status = "inactive"
 	}
-	it := key(competitorsKey, c.ID)
+	it := key(CompetitorsPartition, c.ID)
 	for name, value := range map[string]string{
-		"name": c.Name, "kind": c.Kind.String(), "domain": c.Domain, "country": c.Country,
-		"currency": c.DefaultCurrency, "freshFor": price.FormatDuration(c.FreshFor), "status": status,
+		AttrName: c.Name, AttrKind: c.Kind.String(), AttrDomain: c.Domain, AttrCountry: c.Country,
+		AttrCurrency: c.DefaultCurrency, AttrFreshFor: price.FormatDuration(c.FreshFor), AttrStatus: status,
 	} {
 		if value != "" {
 			it[name] = str(value)
@@ -116,28 +117,28 @@ func competitorItem(c price.Competitor) item {
 }
 
 func decodeCompetitor(id string, it item) (price.Competitor, error) {
-	kind, ok := price.ParseCompetitorKind(text(it, "kind"))
+	kind, ok := price.ParseCompetitorKind(text(it, AttrKind))
 	if !ok {
-		return price.Competitor{}, fmt.Errorf("competitor %s: unknown kind %q", id, text(it, "kind"))
+		return price.Competitor{}, fmt.Errorf("competitor %s: unknown kind %q", id, text(it, AttrKind))
 	}
-	freshFor, err := price.ParseDuration(text(it, "freshFor"))
+	freshFor, err := price.ParseDuration(text(it, AttrFreshFor))
 	if err != nil {
 		return price.Competitor{}, fmt.Errorf("competitor %s: %w", id, err)
 	}
 	return price.Competitor{
-		ID: id, Name: text(it, "name"), Kind: kind, Domain: text(it, "domain"), Country: text(it, "country"),
-		DefaultCurrency: text(it, "currency"), FreshFor: freshFor, Active: text(it, "status") == "active",
+		ID: id, Name: text(it, AttrName), Kind: kind, Domain: text(it, AttrDomain), Country: text(it, AttrCountry),
+		DefaultCurrency: text(it, AttrCurrency), FreshFor: freshFor, Active: text(it, AttrStatus) == "active",
 	}, nil
 }
 
 func decodeHealth(it item) (received, observed price.Timestamp, err error) {
-	r, err := integer(it, "r")
+	r, err := integer(it, AttrLastReceived)
 	if err != nil {
-		return 0, 0, fmt.Errorf("health %s: %w", text(it, "sk"), err)
+		return 0, 0, fmt.Errorf("health %s: %w", text(it, AttrSK), err)
 	}
-	o, err := integer(it, "o")
+	o, err := integer(it, AttrLastObserved)
 	if err != nil {
-		return 0, 0, fmt.Errorf("health %s: %w", text(it, "sk"), err)
+		return 0, 0, fmt.Errorf("health %s: %w", text(it, AttrSK), err)
 	}
 	return price.Timestamp(r), price.Timestamp(o), nil
 }
@@ -208,7 +209,7 @@ func (s *Store) noteHealth(ctx context.Context, submissions []price.Submission, 
 	eachOf(len(ids), s.width, func(i int) {
 		out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName:                 s.table,
-			Key:                       key(competitorsKey, ids[i]+healthSuffix),
+			Key:                       key(CompetitorsPartition, ids[i]+healthSuffix),
 			UpdateExpression:          aws.String("SET r = :r, o = :o"),
 			ConditionExpression:       aws.String("attribute_not_exists(r) OR r < :r"),
 			ExpressionAttributeValues: item{":r": number(int64(now)), ":o": number(int64(heard[ids[i]]))},
@@ -217,7 +218,7 @@ func (s *Store) noteHealth(ctx context.Context, submissions []price.Submission, 
 		var later *types.ConditionalCheckFailedException
 		switch {
 		case err == nil:
-			wrote(ctx, out.ConsumedCapacity)
+			countWrite(ctx, out.ConsumedCapacity)
 		case errors.As(err, &later): // another process noted this minute
 			meter.Add(ctx, meter.Counts{Calls: 1})
 		default:

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/assert"
@@ -10,65 +11,67 @@ import (
 
 	"pricing/shared/board"
 	"pricing/shared/price"
+	"pricing/shared/token"
 )
 
 // An item may be damaged or of another release. A decoder never panics, and what it accepts encodes to something that
 // decodes to the same. The seeds in testdata/fuzz are items in DynamoDB's JSON, as its console shows them.
 
-func FuzzDecodeStored(f *testing.F) {
+func FuzzDecodeBoardItem(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		it, ok := parseItem(text)
 		if !ok {
 			return
 		}
-		st, err := decodeStored("ZU-1042", it)
+		bi, err := decodeBoardItem("ZU-1042", it)
 		if err != nil {
 			require.ErrorIs(t, err, board.ErrFormat)
 			return
 		}
-		if st.directory.catalogued {
-			own, err := board.ParseOwn(st.directory.own.Text())
+		if bi.Directory.Catalogued {
+			own, err := board.ParseOwn(bi.Directory.Own.Text())
 			require.NoError(t, err)
-			require.Equal(t, st.directory.own, own)
+			require.Equal(t, bi.Directory.Own, own)
 		}
-		if st.board == nil {
-			assert.Equal(t, st.shard.N == 0, st.directory.shards > 0, "a directory or a marker")
+		if bi.Board == nil {
+			assert.Equal(t, bi.Shard.N == 0, bi.Directory.Shards > 0, "a directory, or a shard that was split further")
 			return
 		}
-		require.Equal(t, st.shard, st.board.Shard)
-		if st.board.Version == 0 {
-			require.Zero(t, st.shard.N, "only the whole board may never have been written")
+		require.Equal(t, bi.Shard, bi.Board.Shard)
+		if bi.Board.Version == 0 {
+			require.Zero(t, bi.Shard.N, "only the whole board may never have been written")
 			return
 		}
-		again := boardAttributes(*st.board)
-		again["sk"] = str(boardKey(st.shard))
-		if st.directory.catalogued {
-			again["own"] = str(st.directory.own.Text())
+		again := boardAttributes(*bi.Board)
+		again["sk"] = str(boardKey(bi.Shard))
+		if bi.Directory.Catalogued {
+			again["own"] = str(bi.Directory.Own.Text())
+			again["ov"] = number(bi.Directory.OwnVersion)
 		}
-		repeated, err := decodeStored("ZU-1042", again)
+		repeated, err := decodeBoardItem("ZU-1042", again)
 		require.NoError(t, err)
-		require.Equal(t, st, repeated)
+		require.Equal(t, bi, repeated)
 	})
 }
 
-func FuzzDecodeListing(f *testing.F) {
+func FuzzDecodeURLs(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		it, ok := parseItem(text)
 		if !ok {
 			return
 		}
 		urls := map[board.URLHash]string{}
-		if err := decodeListing(it, urls); err != nil {
+		if err := decodeURLs(it, func(hash board.URLHash, url SeenURL) { urls[hash] = url.URL }); err != nil {
 			require.ErrorIs(t, err, board.ErrFormat)
 			return
 		}
-		entries := 0
+		stored := 0
 		for name := range it {
-			if name != "pk" && name != "sk" && name != listingBytes {
-				entries++
+			if name != "pk" && name != "sk" && name != "c" {
+				stored++
 			}
 		}
-		require.Len(t, urls, entries, "no entry stands for another's url")
+		require.Len(t, urls, stored, "no attribute stands for the url of another")
 	})
 }
 
@@ -189,8 +192,8 @@ func TestStoredNames(t *testing.T) {
 	r, err := decodeToken("0123456789abcdef", it)
 	require.NoError(t, err)
 	assert.Equal(t, it, tokenItem(r))
-	assert.Equal(t, []any{"crawler-a", []string{"ingest", "read"}, int64(1783328400), int64(1814864400), false, []byte{0xde, 0xad, 0xbe, 0xef}},
-		[]any{r.Client, r.Scopes, r.NotBefore.Unix(), r.Expires.Unix(), r.Active, r.Digest})
+	assert.Equal(t, token.Record{KeyID: "0123456789abcdef", Client: "crawler-a", Scopes: []string{"ingest", "read"},
+		NotBefore: time.Unix(1783328400, 0), Expires: time.Unix(1814864400, 0), Digest: []byte{0xde, 0xad, 0xbe, 0xef}}, r)
 
 	received, observed, err := decodeHealth(item{"r": number(60_000), "o": number(120_000)})
 	require.NoError(t, err)
@@ -198,11 +201,12 @@ func TestStoredNames(t *testing.T) {
 
 	board1, ok := parseItem(goldenBoard)
 	require.True(t, ok)
-	st, err := decodeStored("ZU-1042", board1)
+	bi, err := decodeBoardItem("ZU-1042", board1)
 	require.NoError(t, err)
-	require.NotNil(t, st.board)
-	assert.True(t, st.directory.catalogued)
-	again := boardAttributes(*st.board)
+	require.NotNil(t, bi.Board)
+	assert.True(t, bi.Directory.Catalogued)
+	assert.Equal(t, int64(3), bi.Directory.OwnVersion)
+	again := boardAttributes(*bi.Board)
 	for _, name := range []string{"pk", "sk", "own", "ov"} { // beside the board
 		again[name] = board1[name]
 	}
@@ -210,17 +214,15 @@ func TestStoredNames(t *testing.T) {
 
 	directory, ok := parseItem(`{"sk":{"S":"board"},"v":{"N":"9"},"shards":{"N":"8"},"past":{"L":[{"N":"2"},{"N":"4"}]}}`)
 	require.True(t, ok)
-	st, err = decodeStored("ZU-1042", directory)
+	bi, err = decodeBoardItem("ZU-1042", directory)
 	require.NoError(t, err)
-	assert.Equal(t, []any{int64(9), 8, []int{2, 4}, false}, []any{st.directory.version, st.directory.shards, st.directory.past, st.directory.catalogued})
-	assert.Nil(t, st.board)
+	assert.Equal(t, BoardItem{Directory: Directory{Version: 9, Shards: 8, Past: []int{2, 4}}}, bi)
 
-	marker, ok := parseItem(`{"sk":{"S":"board#4.1"},"v":{"N":"9"},"moved":{"BOOL":true}}`)
+	moved, ok := parseItem(`{"sk":{"S":"board#4.1"},"v":{"N":"9"},"moved":{"BOOL":true}}`)
 	require.True(t, ok)
-	st, err = decodeStored("ZU-1042", marker)
+	bi, err = decodeBoardItem("ZU-1042", moved)
 	require.NoError(t, err)
-	assert.Nil(t, st.board)
-	assert.Equal(t, board.Shard{N: 4, I: 1}, st.shard)
+	assert.Equal(t, BoardItem{Shard: board.Shard{N: 4, I: 1}, Directory: Directory{Version: 9}}, bi)
 }
 
 // goldenBoard is a board with own prices beside it.

@@ -81,19 +81,23 @@ const (
 
 // segments visits the segments of the months of [from, to], by month, until visit returns false. What is newer than the
 // last flush stands in the boards' tails alone.
-func (s *Store) segments(ctx context.Context, p Product, from, to price.Timestamp, descending bool, visit func(board.Month, []board.SegmentOffer) (more bool)) error {
+func (s *Store) segments(
+	ctx context.Context, p Product, from, to price.Timestamp, descending bool, visit func(board.Month, []board.SegmentOffer) (more bool),
+) error {
 	if from > p.flushed() {
 		return nil
 	}
-	first, last := monthKey(board.MonthOf(from)), monthKey(board.MonthOf(min(to, p.flushed())))+"~"
-	return s.query(ctx, productKey(p.ID), first, last, queryOptions{descending: descending, consistent: true, limit: segmentsACall}, func(it item) (bool, error) {
-		month, err := segmentMonth(text(it, "sk"))
+	oldest := monthKey(board.MonthOf(from))
+	newest := monthKey(board.MonthOf(min(to, p.flushed()))) + greatestSK
+	options := queryOptions{descending: descending, consistent: true, limit: segmentsACall}
+	return s.query(ctx, ProductPartition(p.ID), oldest, newest, options, func(it item) (bool, error) {
+		month, err := segmentMonth(text(it, AttrSK))
 		if err != nil {
 			return false, err
 		}
-		offers, err := board.UnpackSegment(p.ID, blob(it, "h"))
+		offers, err := board.UnpackSegment(p.ID, blob(it, AttrPacked))
 		if err != nil {
-			return false, fmt.Errorf("segment %s: %w", text(it, "sk"), err)
+			return false, fmt.Errorf("segment %s: %w", text(it, AttrSK), err)
 		}
 		return visit(month, offers), nil
 	})

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -139,35 +140,69 @@ func same(a board.Row) func(board.Row) bool {
 	return func(b board.Row) bool { return board.CompareRows(a, b) == 0 }
 }
 
+// labelled returns n observations of P1, a minute apart, with labels so long that a few of them fill a board. kind numbers
+// their terms.
+func labelled(minute, n int, kind func(i int) int) []price.Submission {
+	in := make([]price.Submission, n)
+	for i := range in {
+		in[i] = seen("P1", "bigmart", at(minute+i), int64(kind(i)))
+		in[i].Observation.Terms.Promotion = price.Promotion{
+			Present: true, Label: strings.Repeat("x", 110) + fmt.Sprint(minute, kind(i)), ValidThrough: price.NoTime,
+		}
+	}
+	return in
+}
+
+// copies puts a segment again so many times, under versions that no board had. They have to be read like others; what they
+// hold is the same and counts once.
+func copies(tb testing.TB, client *dynamodb.Client, table string, segment map[string]types.AttributeValue, n int) {
+	tb.Helper()
+	sk := segment["sk"].(*types.AttributeValueMemberS).Value
+	prefix, version := sk[:strings.LastIndexByte(sk, '#')+1], sk[strings.LastIndexByte(sk, '#')+1:]
+	var writes []types.WriteRequest
+	for i := range n {
+		again := maps.Clone(segment)
+		again["sk"] = &types.AttributeValueMemberS{Value: fmt.Sprintf("%s%s%04d", prefix, version, i)}
+		writes = append(writes, types.WriteRequest{PutRequest: &types.PutRequest{Item: again}})
+	}
+	for chunk := range slices.Chunk(writes, 25) {
+		out, err := client.BatchWriteItem(tb.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{table: chunk}})
+		require.NoError(tb, err)
+		require.Empty(tb, out.UnprocessedItems)
+	}
+}
+
 // A page of a long history reads the months it shows, and as many older ones as it takes to know its last rows.
 func TestStore_History_ReadsNoMoreMonthsThanItNeeds(t *testing.T) {
 	t.Parallel()
-	s := storetest.New(t)
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
 	register(t, s, "bigmart")
 	const day = 24 * 60
-	for d := range 360 {
-		var in []price.Submission
-		for n := range 10 {
-			sub := seen("P1", "bigmart", at(d*day+n), int64(n/2))
-			sub.Observation.Terms.Promotion = price.Promotion{Present: true, Label: strings.Repeat("x", 100) + fmt.Sprint(n/2), ValidThrough: price.NoTime}
-			in = append(in, sub)
-		}
-		record(t, s, at((d+1)*day), in...)
+	const scans, every = 90, 4 // days
+	for scan := range scans {
+		record(t, s, at((scan*every+1)*day), labelled(scan*every*day, 10, func(n int) int { return n / 2 })...)
+	}
+	for _, segment := range items(t, client, table, "p#P1", "seg#") {
+		copies(t, client, table, segment, 3)
 	}
 	units := func(w store.Window) float64 {
 		ctx, m := meter.With(t.Context())
-		w.From, w.To, w.Changes = at(0), at(360*day), true
+		w.From = at(0)
+		w.To = at(scans * every * day)
+		w.Changes = true
 		page, err := s.History(ctx, "P1", w)
 		require.NoError(t, err)
 		require.Len(t, page.Rows, w.Limit)
 		return m.Counts().ReadUnits
 	}
-	all := units(store.Window{Limit: 360 * 5})
+	all := units(store.Window{Limit: scans * 5})
+	middle := &board.Row{Key: price.OfferKey{ProductID: "P1", CompetitorID: "bigmart"}, Entry: board.Entry{ObservedAt: at(180 * day)}}
 	for name, w := range map[string]store.Window{
-		"the newest":        {Limit: 10, Descending: true},
-		"in the middle":     {Limit: 10, Descending: true, After: &board.Row{Key: price.OfferKey{ProductID: "P1", CompetitorID: "bigmart"}, Entry: board.Entry{ObservedAt: at(180 * day)}}},
-		"the oldest":        {Limit: 10},
-		"upwards from June": {Limit: 10, After: &board.Row{Key: price.OfferKey{ProductID: "P1", CompetitorID: "bigmart"}, Entry: board.Entry{ObservedAt: at(180 * day)}}},
+		"the newest":              {Limit: 10, Descending: true},
+		"downwards in the middle": {Limit: 10, Descending: true, After: middle},
+		"the oldest":              {Limit: 10},
+		"upwards in the middle":   {Limit: 10, After: middle},
 	} {
 		assert.Less(t, units(w), all/3, name)
 	}
@@ -176,28 +211,31 @@ func TestStore_History_ReadsNoMoreMonthsThanItNeeds(t *testing.T) {
 // A filter that matches nothing, or next to nothing, must not make one request read a whole long history.
 func TestStore_History_APageEndsThoughItHasNoRows(t *testing.T) {
 	t.Parallel()
-	s := storetest.New(t)
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
 	register(t, s, "bigmart", "shopx")
-	const rounds, hours = 500, 20 // over 14 months
+	const rounds, hours = 40, 250 // over 14 months
 	for n := range rounds {
-		var in []price.Submission
-		for i := range 6 {
-			sub := seen("P1", "bigmart", at(n*hours*60+i), int64(n))
-			sub.Observation.Terms.Promotion = price.Promotion{Present: true, Label: strings.Repeat("x", 110) + fmt.Sprint(n*6+i), ValidThrough: price.NoTime}
-			in = append(in, sub)
-		}
+		in := labelled(n*hours*60, 6, func(i int) int { return i })
 		if n == 0 || n == rounds/2 {
 			in = append(in, seen("P1", "shopx", at(n*hours*60), int64(n)))
 		}
 		record(t, s, at((n+1)*hours*60), in...)
 	}
+	segments := items(t, client, table, "p#P1", "seg#")
+	for _, segment := range segments {
+		copies(t, client, table, segment, 500/len(segments)+1)
+	}
 	for _, w := range []store.Window{
 		{}, {Changes: true}, {Descending: true}, {Changes: true, Descending: true},
 	} {
 		for competitor, want := range map[string]int{"nobody": 0, "shopx": 2} {
-			w.From, w.To, w.Limit, w.After = at(0), at(rounds*hours*60), 10, nil
+			w.From = at(0)
+			w.To = at(rounds * hours * 60)
+			w.Limit = 10
+			w.After = nil
 			w.Match = func(k price.OfferKey) bool { return k.CompetitorID == competitor }
-			pages, rows := 0, 0
+			var pages, rows int
 			for {
 				page, err := s.History(t.Context(), "P1", w)
 				require.NoError(t, err)
@@ -216,27 +254,22 @@ func TestStore_History_APageEndsThoughItHasNoRows(t *testing.T) {
 // A month with more segments than a page reads is passed all the same.
 func TestStore_History_ALargeMonthIsPassed(t *testing.T) {
 	t.Parallel()
-	s := storetest.New(t)
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
 	register(t, s, "bigmart")
-	var minutes []int
-	for n := range 500 {
-		minutes = append(minutes, n*60) // in July
-	}
-	for n := range 10 {
-		minutes = append(minutes, -30*24*60+n*60, 30*24*60+n*60) // in June and August
-	}
-	slices.Sort(minutes)
-	for _, minute := range minutes {
-		var in []price.Submission
-		for i := range 8 {
-			sub := seen("P1", "bigmart", at(minute+i), int64(i))
-			sub.Observation.Terms.Promotion = price.Promotion{Present: true, Label: strings.Repeat("x", 110) + fmt.Sprint(minute+i), ValidThrough: price.NoTime}
-			in = append(in, sub)
+	for _, month := range []int{-1, 0, 1} { // June, July and August
+		for n := range 5 {
+			minute := month*30*24*60 + n*60
+			record(t, s, at(minute+10), labelled(minute, 8, func(i int) int { return i })...)
 		}
-		record(t, s, at(minute+10), in...)
 	}
+	july := items(t, client, table, "p#P1", "seg#2026-07")
+	require.NotEmpty(t, july)
+	copies(t, client, table, july[0], 500)
 	for _, w := range []store.Window{{}, {Changes: true}, {Descending: true}, {Changes: true, Descending: true}} {
-		w.From, w.To, w.Limit = at(-40*24*60), at(40*24*60), 1000
+		w.From = at(-40 * 24 * 60)
+		w.To = at(40 * 24 * 60)
+		w.Limit = 1000
 		w.Match = func(price.OfferKey) bool { return false }
 		pages := 0
 		for {
@@ -257,8 +290,8 @@ func TestStore_History_AKeyOfNoKnownForm(t *testing.T) {
 	client, table := storetest.Table(t)
 	s := storetestStore(client, table)
 	register(t, s, "bigmart")
-	for minute := range 200 {
-		record(t, s, at(minute+1), seen("P1", "bigmart", at(minute), int64(minute)))
+	for round := range 3 {
+		record(t, s, at(round*100+10), labelled(round*100, 8, func(i int) int { return i })...)
 	}
 	segments := items(t, client, table, "p#P1", "seg#")
 	require.NotEmpty(t, segments)

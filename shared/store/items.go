@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,26 +14,13 @@ import (
 	"pricing/shared/price"
 )
 
-const (
-	competitorsKey = "competitors"
-	boardSK        = "board"
-	listingSK      = "listing"
-	segmentPrefix  = "seg#"
-)
+type item = map[string]types.AttributeValue
 
-func productKey(id string) string   { return "p#" + id }
-func gtinKey(g price.GTIN) string   { return "g#" + string(g) }
-func monthKey(m board.Month) string { return segmentPrefix + string(m) + "#" }
-func segmentKey(s board.Segment) string {
-	return fmt.Sprintf("%s%s#%010d", monthKey(s.Month), s.Shard, s.Version)
-}
-
-// boardKey returns the sort key of a shard, or of the whole board.
-func boardKey(s board.Shard) string {
-	if s.N == 0 {
-		return boardSK
-	}
-	return boardSK + "#" + s.String()
+func str(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+func bin(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
+func key(pk, sk string) item            { return item{AttrPK: str(pk), AttrSK: str(sk)} }
+func number(v int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(v, 10)}
 }
 
 // parseBoardKey is the inverse of boardKey.
@@ -51,111 +39,120 @@ func parseBoardKey(sk string) (board.Shard, error) {
 	return shard, err
 }
 
-// directory is what the item "board" says beside, or instead of, a board.
-type directory struct {
-	version    int64 // of the item, whatever it holds
-	shards     int   // 0: the product's board is not divided
-	past       []int // the numbers of shards it had before, least first
-	catalogued bool
-	own        board.Own
+// Directory is what the item "board" says beside, or instead of, a board.
+type Directory struct {
+	Version    int64 // of the item, whatever it holds; 0: it holds own prices alone
+	Shards     int   // 0: the board is not split
+	Past       []int // the numbers of shards it had before, least first
+	Catalogued bool  // the product is in the catalogue
+	Own        board.Own
+	OwnVersion int64 // the version of the catalogue entry that Own came from
 }
 
 // lineage returns the shard and those its offers were in before, whose segments hold their older history.
-func (d directory) lineage(s board.Shard) []board.Shard {
+func (d Directory) lineage(s board.Shard) []board.Shard {
 	if s.N == 0 {
 		return []board.Shard{s}
 	}
 	shards := []board.Shard{{}}
-	for _, n := range d.past {
+	for _, n := range d.Past {
 		shards = append(shards, s.Ancestor(n))
 	}
 	return append(shards, s)
 }
 
-// stored is an item of a product's board.
-type stored struct {
-	directory directory    // of the item "board"
-	shard     board.Shard  // which part of the product it is or was
-	board     *board.Board // nil: a directory, or the marker that a divided shard leaves behind
+// BoardItem is an item of a product's board: the whole board, the directory of a split one, a shard, or what is left of a
+// shard that was split further.
+type BoardItem struct {
+	Shard     board.Shard  // which part of the product it is or was; zero: the whole
+	Board     *board.Board // nil: a directory, or a shard that was split further
+	Directory Directory    // of a shard only the Version
 }
 
-// decodeStored reads the whole board, its directory, a shard or a marker. What this release does not know is an error,
-// never an empty board.
-func decodeStored(productID string, it item) (stored, error) {
+// decodeBoardItem reads any item of a board. What this release does not know is an error, never an empty board.
+func decodeBoardItem(productID string, it item) (BoardItem, error) {
 	wrap := func(err error) error {
-		return fmt.Errorf("%s of %s: %w: %w", text(it, "sk"), productID, board.ErrFormat, err)
+		return fmt.Errorf("%s of %s: %w: %w", text(it, AttrSK), productID, board.ErrFormat, err)
 	}
-	shard, err := parseBoardKey(text(it, "sk"))
+	shard, err := parseBoardKey(text(it, AttrSK))
 	if err != nil {
-		return stored{}, wrap(err)
+		return BoardItem{}, wrap(err)
 	}
-	st := stored{shard: shard}
-	if _, ok := it["own"]; ok {
-		st.directory.catalogued = true
-		if st.directory.own, err = board.ParseOwn(text(it, "own")); err != nil {
-			return stored{}, wrap(err)
+	bi := BoardItem{Shard: shard}
+	if _, ok := it[AttrOwn]; ok {
+		if err := bi.Directory.decodeOwn(it); err != nil {
+			return BoardItem{}, wrap(err)
 		}
 	}
-	if _, versioned := it["v"]; !versioned && shard.N == 0 { // nothing but own prices
+	if _, versioned := it[AttrVersion]; !versioned && shard.N == 0 { // nothing but own prices
 		b := board.New(productID)
-		st.board = &b
-		return st, nil
+		bi.Board = &b
+		return bi, nil
 	}
-	if st.directory.version, err = integer(it, "v"); err != nil {
-		return stored{}, wrap(err)
+	if bi.Directory.Version, err = integer(it, AttrVersion); err != nil {
+		return BoardItem{}, wrap(err)
 	}
-	_, divided := it["shards"]
-	_, moved := it["moved"]
+	_, split := it[AttrShards]
+	_, moved := it[AttrMoved]
 	switch {
-	case divided && shard.N == 0:
-		if err := st.directory.decodeShards(it); err != nil {
-			return stored{}, wrap(err)
+	case split && shard.N == 0:
+		if err := bi.Directory.decodeShards(it); err != nil {
+			return BoardItem{}, wrap(err)
 		}
-		return st, nil
+		return bi, nil
 	case moved && shard.N > 0:
-		return st, nil
+		return bi, nil
 	}
 	b, err := decodeBoard(productID, shard, it)
 	if err != nil {
-		return stored{}, wrap(err)
+		return BoardItem{}, wrap(err)
 	}
-	st.board = &b
-	return st, nil
+	bi.Board = &b
+	return bi, nil
 }
 
-func (d *directory) decodeShards(it item) error {
-	counts, ok := it["past"].(*types.AttributeValueMemberL)
-	if !ok {
-		return fmt.Errorf("attribute past is no list")
+func (d *Directory) decodeOwn(it item) (err error) {
+	d.Catalogued = true
+	if d.Own, err = board.ParseOwn(text(it, AttrOwn)); err != nil {
+		return err
 	}
-	all := append(slices.Clone(counts.Value), it["shards"])
+	d.OwnVersion, err = integer(it, AttrOwnVersion)
+	return err
+}
+
+func (d *Directory) decodeShards(it item) error {
+	counts, ok := it[AttrPast].(*types.AttributeValueMemberL)
+	if !ok {
+		return fmt.Errorf("attribute %s is no list", AttrPast)
+	}
+	all := append(slices.Clone(counts.Value), it[AttrShards])
 	for _, count := range all {
-		n, err := integer(item{"shards": count}, "shards")
+		n, err := integer(item{AttrShards: count}, AttrShards)
 		if err != nil {
 			return err
 		}
 		if _, err := board.ParseShard(board.Shard{N: int(n)}.String()); err != nil || n < 2 {
 			return fmt.Errorf("%d shards", n)
 		}
-		d.past = append(d.past, int(n))
+		d.Past = append(d.Past, int(n))
 	}
-	d.shards = d.past[len(d.past)-1]
-	d.past = d.past[:len(d.past)-1]
+	d.Shards = d.Past[len(d.Past)-1]
+	d.Past = d.Past[:len(d.Past)-1]
 	return nil
 }
 
 func decodeBoard(productID string, shard board.Shard, it item) (board.Board, error) {
-	offers, ok := it["o"].(*types.AttributeValueMemberM)
+	offers, ok := it[AttrOffers].(*types.AttributeValueMemberM)
 	if !ok {
-		return board.Board{}, fmt.Errorf("attribute o is no map")
+		return board.Board{}, fmt.Errorf("attribute %s is no map", AttrOffers)
 	}
-	p := board.Packed{F: price.NoTime, O: make(map[string]string, len(offers.Value)), H: blob(it, "h"), W: blob(it, "w")}
+	p := board.Packed{F: price.NoTime, O: make(map[string]string, len(offers.Value)), H: blob(it, AttrPacked), W: blob(it, AttrMarks)}
 	var err error
-	if p.V, err = integer(it, "v"); err != nil {
+	if p.V, err = integer(it, AttrVersion); err != nil {
 		return board.Board{}, err
 	}
-	if _, ok := it["f"]; ok {
-		f, err := integer(it, "f")
+	if _, ok := it[AttrFlushed]; ok {
+		f, err := integer(it, AttrFlushed)
 		if err != nil {
 			return board.Board{}, err
 		}
@@ -178,9 +175,9 @@ func boardAttributes(b board.Board) item {
 	for name, value := range p.O {
 		offers[name] = str(value)
 	}
-	it := item{"v": number(p.V), "o": &types.AttributeValueMemberM{Value: offers}, "h": bin(p.H), "w": bin(p.W)}
+	it := item{AttrVersion: number(p.V), AttrOffers: &types.AttributeValueMemberM{Value: offers}, AttrPacked: bin(p.H), AttrMarks: bin(p.W)}
 	if p.F != price.NoTime {
-		it["f"] = number(int64(p.F))
+		it[AttrFlushed] = number(int64(p.F))
 	}
 	return it
 }
@@ -188,14 +185,35 @@ func boardAttributes(b board.Board) item {
 // grace is how long after its newest observation left the retention a segment may be deleted.
 const grace = 7 * 24 * time.Hour
 
+// SegmentItem is a segment: flushed observations of one month.
+type SegmentItem struct {
+	Offers    []board.SegmentOffer
+	Count     int64           // of observations
+	Low, High price.Timestamp // their oldest and newest observedAt
+	Expires   time.Time
+}
+
 func segmentItem(productID string, seg board.Segment, retention time.Duration) item {
-	it := key(productKey(productID), segmentKey(seg))
-	it["h"] = bin(seg.H)
-	it["n"] = number(int64(seg.N))
-	it["lo"] = number(int64(seg.Low))
-	it["hi"] = number(int64(seg.High))
-	it["expires"] = number(seg.High.Add(retention + grace).Time().Unix())
+	it := key(ProductPartition(productID), segmentKey(seg))
+	it[AttrPacked] = bin(seg.H)
+	it[AttrCount] = number(int64(seg.N))
+	it[AttrLow] = number(int64(seg.Low))
+	it[AttrHigh] = number(int64(seg.High))
+	it[AttrExpires] = number(seg.High.Add(retention + grace).Time().Unix())
 	return it
+}
+
+func decodeSegmentItem(productID string, it item) (SegmentItem, error) {
+	offers, err := board.UnpackSegment(productID, blob(it, AttrPacked))
+	if err != nil {
+		return SegmentItem{}, err
+	}
+	count, errCount := integer(it, AttrCount)
+	low, errLow := integer(it, AttrLow)
+	high, errHigh := integer(it, AttrHigh)
+	expires, errExpires := integer(it, AttrExpires)
+	return SegmentItem{Offers: offers, Count: count, Low: price.Timestamp(low), High: price.Timestamp(high), Expires: time.Unix(expires, 0).UTC()},
+		errors.Join(errCount, errLow, errHigh, errExpires)
 }
 
 func text(it item, name string) string {
@@ -222,4 +240,34 @@ func integer(it item, name string) (int64, error) {
 		return 0, fmt.Errorf("attribute %s: %w", name, err)
 	}
 	return v, nil
+}
+
+// ItemSize is an item's size in bytes as DynamoDB bills it: names and values in UTF-8 bytes, a number one byte for two
+// digits and one more, a list or map 3 bytes and one for each element.
+func ItemSize(it map[string]types.AttributeValue) int {
+	n := 0
+	for name, value := range it {
+		n += len(name) + valueSize(value)
+	}
+	return n
+}
+
+func valueSize(v types.AttributeValue) int {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return len(v.Value)
+	case *types.AttributeValueMemberB:
+		return len(v.Value)
+	case *types.AttributeValueMemberN:
+		return (len(v.Value)+1)/2 + 1
+	case *types.AttributeValueMemberM:
+		return 3 + len(v.Value) + ItemSize(v.Value)
+	case *types.AttributeValueMemberL:
+		n := 3
+		for _, e := range v.Value {
+			n += valueSize(e) + 1
+		}
+		return n
+	}
+	return 1
 }

@@ -25,7 +25,7 @@ type Product struct {
 	Own        board.Own     // its own prices, if it is
 	URLs       map[board.URLHash]string
 
-	directory directory
+	directory Directory
 }
 
 // Live returns the offers seen within the retention, by key text (api.md, rule 7).
@@ -54,32 +54,32 @@ func (p Product) flushed() price.Timestamp {
 
 // shard returns the board that holds a key.
 func (p Product) shard(key price.OfferKey) board.Board {
-	return p.Boards[board.ShardOf(key, p.directory.shards).I]
+	return p.Boards[board.ShardOf(key, p.directory.Shards).I]
 }
 
-// Product reads a product strongly consistent, with the urls of its listings when they are asked for. One that was
-// never observed nor put into the catalogue is a NotFound fault.
+// Product reads a product strongly consistent, with its urls when they are asked for. One that was never observed nor put
+// into the catalogue is a NotFound fault.
 func (s *Store) Product(ctx context.Context, productID string, urls bool) (Product, error) {
-	return s.product(ctx, productID, urls, true)
+	return s.readProduct(ctx, productID, urls, true)
 }
 
-// errTorn is a read that saw the items of a product from before and after it was divided.
-var errTorn = errors.New("the product was being divided")
+// errTorn is a read that saw some items of a product from before it was split and some from after.
+var errTorn = errors.New("the product was being split")
 
-// product reads all of a product's boards with one query. That is no snapshot: it may see the product divided half, and
-// reads again then. Nothing missing is ever taken for empty.
-func (s *Store) product(ctx context.Context, productID string, urls, consistent bool) (Product, error) {
-	to := boardSK + "#~"
+// readProduct reads all of a product's boards with one query. That is no snapshot: it may see a split half done, and then
+// reads again. Nothing missing is ever taken for empty.
+func (s *Store) readProduct(ctx context.Context, productID string, urls, consistent bool) (Product, error) {
+	to := boardSK + "#" + greatestSK
 	if urls {
-		to = listingSK + "#~"
+		to = urlsSK + "#" + greatestSK
 	}
 	const tries = 6
 	for try := 0; ; try++ {
 		g := gathered{id: productID}
-		if err := s.query(ctx, productKey(productID), boardSK, to, queryOptions{consistent: consistent}, g.add); err != nil {
+		if err := s.query(ctx, ProductPartition(productID), boardSK, to, queryOptions{consistent: consistent}, g.add); err != nil {
 			return Product{}, fmt.Errorf("read product: %w", err)
 		}
-		p, err := g.product()
+		p, err := g.assemble()
 		if !errors.Is(err, errTorn) {
 			return p, err
 		}
@@ -97,37 +97,39 @@ func (s *Store) product(ctx context.Context, productID string, urls, consistent 
 type gathered struct {
 	id        string
 	known     bool
-	directory directory
+	directory Directory
 	whole     *board.Board
-	shards    map[board.Shard]*board.Board // nil: a marker
+	shards    map[board.Shard]*board.Board // nil: it was split further
 	urls      map[board.URLHash]string
 }
 
 func (g *gathered) add(it item) (more bool, err error) {
-	if strings.HasPrefix(text(it, "sk"), listingSK) {
+	if strings.HasPrefix(text(it, AttrSK), urlsSK) {
 		if g.urls == nil {
 			g.urls = map[board.URLHash]string{}
 		}
-		return true, decodeListing(it, g.urls)
+		return true, decodeURLs(it, func(hash board.URLHash, url SeenURL) { g.urls[hash] = url.URL })
 	}
-	st, err := decodeStored(g.id, it)
+	bi, err := decodeBoardItem(g.id, it)
 	if err != nil {
 		return false, err
 	}
-	if st.shard.N == 0 {
-		g.known, g.directory, g.whole = true, st.directory, st.board
+	if bi.Shard.N == 0 {
+		g.known = true
+		g.directory = bi.Directory
+		g.whole = bi.Board
 		return true, nil
 	}
 	if g.shards == nil {
 		g.shards = map[board.Shard]*board.Board{}
 	}
-	g.shards[st.shard] = st.board
+	g.shards[bi.Shard] = bi.Board
 	return true, nil
 }
 
-// product puts the items together; errTorn when they do not fit.
-func (g *gathered) product() (Product, error) {
-	p := Product{ID: g.id, Catalogued: g.directory.catalogued, Own: g.directory.own, URLs: g.urls, directory: g.directory}
+// assemble puts the items together; errTorn when they do not fit.
+func (g *gathered) assemble() (Product, error) {
+	p := Product{ID: g.id, Catalogued: g.directory.Catalogued, Own: g.directory.Own, URLs: g.urls, directory: g.directory}
 	switch {
 	case !g.known && len(g.shards) == 0:
 		return Product{}, fault.New(fault.NotFound, fault.CodeUnknownProduct,
@@ -138,8 +140,8 @@ func (g *gathered) product() (Product, error) {
 		p.Boards = []board.Board{*g.whole}
 		return p, nil
 	}
-	for i := range g.directory.shards {
-		b := g.shards[board.Shard{N: g.directory.shards, I: i}]
+	for i := range g.directory.Shards {
+		b := g.shards[board.Shard{N: g.directory.Shards, I: i}]
 		if b == nil {
 			return Product{}, errTorn
 		}
@@ -148,12 +150,12 @@ func (g *gathered) product() (Product, error) {
 	return p, nil
 }
 
-// Products reads many products eventually consistent, without urls, in any order; unknown ones are left out. Undivided
-// ones cost one call for a hundred of them, each divided one a call of its own.
+// Products reads many products eventually consistent, without urls, in any order; unknown ones are left out. A call reads a
+// hundred of them, but each one that was split costs a call of its own.
 func (s *Store) Products(ctx context.Context, ids []string) ([]Product, error) {
 	keys := make([]item, len(ids))
 	for i, id := range ids {
-		keys[i] = key(productKey(id), boardSK)
+		keys[i] = key(ProductPartition(id), boardSK)
 	}
 	items, err := s.batchGet(ctx, keys, false)
 	if err != nil {
@@ -162,35 +164,35 @@ func (s *Store) Products(ctx context.Context, ids []string) ([]Product, error) {
 	products := make([]Product, len(items))
 	errs := make([]error, len(items))
 	eachOf(len(items), s.width, func(i int) {
-		id := strings.TrimPrefix(text(items[i], "pk"), productKey(""))
+		id := strings.TrimPrefix(text(items[i], AttrPK), productPrefix)
 		g := gathered{id: id}
 		if _, errs[i] = g.add(items[i]); errs[i] != nil {
 			return
 		}
 		if g.whole == nil {
-			products[i], errs[i] = s.product(ctx, id, false, false)
+			products[i], errs[i] = s.readProduct(ctx, id, false, false)
 			return
 		}
-		products[i], errs[i] = g.product()
+		products[i], errs[i] = g.assemble()
 	})
 	return products, errors.Join(errs...)
 }
 
 // SetOwn puts a product's own prices beside its board, if they are of a later version of the product than what stands
 // there; the first makes it a product of the catalogue. The board and its version are untouched, so no writer of
-// observations is disturbed, nor does a division lose it.
+// observations is disturbed, and a split does not lose the prices.
 func (s *Store) SetOwn(ctx context.Context, productID string, own board.Own, version int64) error {
 	for try := 1; ; try++ {
 		out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName:                 s.table,
-			Key:                       key(productKey(productID), boardSK),
+			Key:                       key(ProductPartition(productID), boardSK),
 			UpdateExpression:          aws.String("SET own = :own, ov = :ov"),
 			ConditionExpression:       aws.String("attribute_not_exists(ov) OR ov < :ov"),
 			ExpressionAttributeValues: item{":own": str(own.Text()), ":ov": number(version)},
 			ReturnConsumedCapacity:    types.ReturnConsumedCapacityTotal,
 		})
 		if err == nil {
-			wrote(ctx, out.ConsumedCapacity)
+			countWrite(ctx, out.ConsumedCapacity)
 			return nil
 		}
 		failed := s.failed(ctx, "set own prices", err)

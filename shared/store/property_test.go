@@ -21,7 +21,7 @@ import (
 	"pricing/shared/testkit/storetest"
 )
 
-// propertyCases is how many cases the property below is checked on; -rapid.checks says another number.
+// propertyCases is how many cases the property below is checked on.
 const propertyCases = 300
 
 // shop is a product on the engine that cases are sent to.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -84,15 +82,20 @@ func (r *race) fill(n int, minutes ...int) {
 	}
 }
 
-// untilFlushDue writes until the next write of the undivided board has to flush it first.
+// untilFlushDue writes until the next write of the board, which is not split, has to flush it first.
 func (r *race) untilFlushDue(minute int) (next int) {
 	r.t.Helper()
-	for ; minute < 400; minute++ {
-		r.write(r.quick, observed(0, minute)...)
+	const atOnce = 4 // few enough that a flush is due before one is made
+	for ; minute < 400; minute += atOnce {
+		var in []price.Submission
+		for n := range atOnce {
+			in = append(in, observed(0, minute+n)...)
+		}
+		r.write(r.quick, in...)
 		p, err := r.quick.Product(r.t.Context(), racers, false)
 		require.NoError(r.t, err)
 		if p.Boards[0].FlushDue() {
-			return minute + 1
+			return minute + atOnce
 		}
 	}
 	require.Fail(r.t, "no flush was ever due")
@@ -123,14 +126,22 @@ func (r *race) settled() {
 	want, got := plainly(r.t, once), plainly(r.t, r.quick)
 	require.Equal(r.t, want.offers, got.offers)
 	require.Equal(r.t, want.rows, got.rows)
-	inspected, err := r.quick.Inspect(r.t.Context(), store.ProductPartition(racers))
+	items, err := r.quick.Items(r.t.Context(), store.ProductPartition(racers))
 	require.NoError(r.t, err)
-	stored := 0
-	for _, it := range inspected {
-		require.NoError(r.t, it.Err)
-		for _, line := range it.Lines {
-			if strings.HasPrefix(line, "      ") { // an observation in a tail or segment
-				stored++
+	stored := 0 // observations in tails and segments
+	for _, it := range items {
+		decoded, err := store.Decode(it)
+		require.NoError(r.t, err)
+		switch decoded := decoded.(type) {
+		case store.BoardItem:
+			if decoded.Board != nil {
+				for _, o := range decoded.Board.Offers {
+					stored += len(o.Tail)
+				}
+			}
+		case store.SegmentItem:
+			for _, o := range decoded.Offers {
+				stored += len(o.Entries)
 			}
 		}
 	}
@@ -461,13 +472,25 @@ func TestRace_StaleDirectory(t *testing.T) {
 			_, err := r.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &r.table, Key: map[string]types.AttributeValue{"pk": it["pk"], "sk": it["sk"]}})
 			require.NoError(t, err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
-		defer cancel()
-		verdicts, err := r.quick.Record(ctx, observed(2, 3), at(5000), false)
+		// The deadline comes when the product was looked for a few times.
+		deadline := func() context.Context {
+			ctx, end := context.WithCancelCause(t.Context())
+			queries := 0
+			r.at = func(c storetest.Call) storetest.Action {
+				if c.Operation == "Query" {
+					if queries++; queries == 3 {
+						end(context.DeadlineExceeded)
+					}
+				}
+				return storetest.Pass
+			}
+			return ctx
+		}
+		verdicts, err := r.slow.Record(deadline(), observed(2, 3), at(5000), false)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"throttled"}, outcomes(verdicts))
 		assert.Empty(t, r.items("board#"))
-		_, err = r.quick.Product(ctx, racers, false)
+		_, err = r.slow.Product(deadline(), racers, false)
 		assert.True(t, fault.Is(err, fault.Unavailable), "%v", err)
 	})
 }

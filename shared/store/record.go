@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
 
 	"pricing/shared/board"
 	"pricing/shared/fault"
@@ -52,15 +53,15 @@ func (s *Store) Record(ctx context.Context, submissions []price.Submission, rece
 // part is the part of a request that concerns one board: a product's whole board or one of its shards.
 type part struct {
 	productID string
-	directory directory
+	directory Directory
 	board     *board.Board // as last read; nil when it has to be looked for anew
 	in        []board.Incoming
-	urls      map[board.URLHash]string // of in, not yet in the listing
+	urls      map[board.URLHash]string // of in, not yet added to the product
 	items     []int                    // where in the request
 	tried     map[int64][]board.Result // results by the version an attempt would have made
 	attempts  int
 	moves     int   // how often the board was not where it was looked for
-	divided   bool  // this request has tried to divide it
+	split     bool  // this request has tried to split it
 	err       error // the board could not be read
 }
 
@@ -72,7 +73,8 @@ func (p *part) fail(verdicts []Verdict, err error) {
 
 func (p *part) settle(verdicts []Verdict, results []board.Result) {
 	for n, at := range p.items {
-		verdicts[at].Result, verdicts[at].Catalogued = results[n], p.directory.catalogued
+		verdicts[at].Result = results[n]
+		verdicts[at].Catalogued = p.directory.Catalogued
 	}
 }
 
@@ -101,23 +103,24 @@ func groupByProduct(submissions []price.Submission, verdicts []Verdict, received
 	return parts
 }
 
-// divide gives each of d's shards its share of the part, in the order of the shards. What earlier attempts did is
-// kept: a shard has the marks of what it was divided from.
-func (p *part) divide(d directory) []*part {
-	if d.shards == 0 {
+// byShard gives each of d's shards its share of the part, in the order of the shards. What earlier attempts did is kept: a
+// shard has the marks of the board that it was split from.
+func (p *part) byShard(d Directory) []*part {
+	if d.Shards == 0 {
 		p.directory = d
 		return []*part{p}
 	}
-	shares := make([]*part, d.shards)
+	shares := make([]*part, d.Shards)
 	var parts []*part
 	for n, in := range p.in {
-		i := board.ShardOf(in.Key, d.shards).I
+		i := board.ShardOf(in.Key, d.Shards).I
 		if shares[i] == nil {
 			shares[i] = &part{productID: p.productID, directory: d, urls: map[board.URLHash]string{}, tried: map[int64][]board.Result{},
-				attempts: p.attempts, moves: p.moves, divided: p.divided}
+				attempts: p.attempts, moves: p.moves, split: p.split}
 		}
 		share := shares[i]
-		share.in, share.items = append(share.in, in), append(share.items, p.items[n])
+		share.in = append(share.in, in)
+		share.items = append(share.items, p.items[n])
 		for v, results := range p.tried {
 			share.tried[v] = append(share.tried[v], results[n])
 		}
@@ -133,35 +136,38 @@ func (p *part) divide(d directory) []*part {
 	return parts
 }
 
-// locate reads the boards of a request, eventually consistent: a stale one fails its version check. Divided products
-// cost a second round for their shards; a shard that is missing or has moved is left to be looked for anew.
+// locate reads the boards of a request, eventually consistent: a stale one fails its version check. Products that were split
+// cost a second round for their shards; a shard that is missing or was split further is left to be looked for anew.
 func (s *Store) locate(ctx context.Context, products []*part) ([]*part, error) {
 	keys := make([]item, len(products))
 	byKey := map[string]*part{}
 	for i, p := range products {
 		empty := board.New(p.productID)
 		p.board = &empty
-		keys[i] = key(productKey(p.productID), boardSK)
-		byKey[productKey(p.productID)] = p
+		keys[i] = key(ProductPartition(p.productID), boardSK)
+		byKey[ProductPartition(p.productID)] = p
 	}
 	items, err := s.batchGet(ctx, keys, false)
 	if err != nil {
 		return products, err
 	}
 	for _, it := range items {
-		p := byKey[text(it, "pk")]
-		st, err := decodeStored(p.productID, it)
-		p.board, p.directory, p.err = st.board, st.directory, err
+		p := byKey[text(it, AttrPK)]
+		var bi BoardItem
+		bi, p.err = decodeBoardItem(p.productID, it)
+		p.board = bi.Board
+		p.directory = bi.Directory
 	}
 	var parts []*part
-	keys, byKey = nil, map[string]*part{}
+	keys = nil
+	byKey = map[string]*part{}
 	for _, p := range products {
-		for _, share := range p.divide(p.directory) {
+		for _, share := range p.byShard(p.directory) {
 			parts = append(parts, share)
-			if n := p.directory.shards; n > 0 {
-				at := key(productKey(p.productID), boardKey(board.ShardOf(share.in[0].Key, n)))
+			if n := p.directory.Shards; n > 0 {
+				at := key(ProductPartition(p.productID), boardKey(board.ShardOf(share.in[0].Key, n)))
 				keys = append(keys, at)
-				byKey[text(at, "pk")+" "+text(at, "sk")] = share
+				byKey[text(at, AttrPK)+" "+text(at, AttrSK)] = share
 			}
 		}
 	}
@@ -170,9 +176,10 @@ func (s *Store) locate(ctx context.Context, products []*part) ([]*part, error) {
 		return parts, err
 	}
 	for _, it := range items {
-		p := byKey[text(it, "pk")+" "+text(it, "sk")]
-		st, err := decodeStored(p.productID, it)
-		p.board, p.err = st.board, err
+		p := byKey[text(it, AttrPK)+" "+text(it, AttrSK)]
+		var bi BoardItem
+		bi, p.err = decodeBoardItem(p.productID, it)
+		p.board = bi.Board
 	}
 	return parts, nil
 }
@@ -186,7 +193,7 @@ func (s *Store) resolveProducts(ctx context.Context, submissions []price.Submiss
 		verdicts[i].ProductID = sub.Observation.Key.ProductID
 		if _, ok := products[sub.GTIN]; sub.GTIN != "" && !ok {
 			products[sub.GTIN] = ""
-			keys = append(keys, key(gtinKey(sub.GTIN), productSK))
+			keys = append(keys, key(GTINPartition(sub.GTIN), productSK))
 		}
 	}
 	if len(keys) == 0 {
@@ -197,7 +204,7 @@ func (s *Store) resolveProducts(ctx context.Context, submissions []price.Submiss
 		return err
 	}
 	for _, it := range items {
-		products[price.GTIN(text(it, "pk")[len("g#"):])] = text(it, "productId")
+		products[price.GTIN(strings.TrimPrefix(text(it, AttrPK), gtinPrefix))] = text(it, AttrProductID)
 	}
 	for i, sub := range submissions {
 		if sub.GTIN == "" {

@@ -13,47 +13,54 @@ import (
 	"pricing/shared/meter"
 )
 
-// split divides a product into n shards in one transaction, if it still is as it was read. Every part of it has a
-// condition, so a delayed one does nothing: the directory (or whole board) and every old shard must have the version
-// that was read, and no new shard may exist. Losing is no error: whoever comes next sees what is left to do.
+// split splits a product into n shards in one transaction, if it still is as it was read. Every part of it has a condition,
+// so a delayed one does nothing: the directory (or whole board) and every old shard must have the version that was read,
+// and no new shard may exist. Losing is no error: whoever comes next sees what is left to do.
 func (s *Store) split(ctx context.Context, p Product, n int) error {
 	if len(p.Boards) != 1 && n != 2*len(p.Boards) {
-		return nil // another has divided it meanwhile
+		return nil // another has split it meanwhile
 	}
-	pk := productKey(p.ID)
-	divide := &types.Update{
+	pk := ProductPartition(p.ID)
+	directory := &types.Update{
 		TableName: s.table, Key: key(pk, boardSK),
 		UpdateExpression:          aws.String("SET v = :next, shards = :n, past = :past REMOVE o, h, f, w"),
 		ConditionExpression:       aws.String("v = :v AND attribute_not_exists(shards)"),
-		ExpressionAttributeValues: item{":v": number(p.directory.version), ":next": number(p.directory.version + 1), ":n": number(int64(n))},
+		ExpressionAttributeValues: item{":v": number(p.directory.Version), ":next": number(p.directory.Version + 1), ":n": number(int64(n))},
 	}
 	past := []types.AttributeValue{}
-	if p.directory.shards > 0 {
-		divide.ConditionExpression = aws.String("v = :v AND shards = :old")
-		divide.UpdateExpression = aws.String("SET v = :next, shards = :n, past = :past")
-		divide.ExpressionAttributeValues[":old"] = number(int64(p.directory.shards))
-		for _, n := range append(p.directory.past, p.directory.shards) {
+	if p.directory.Shards > 0 {
+		directory.ConditionExpression = aws.String("v = :v AND shards = :old")
+		directory.UpdateExpression = aws.String("SET v = :next, shards = :n, past = :past")
+		directory.ExpressionAttributeValues[":old"] = number(int64(p.directory.Shards))
+		for _, n := range append(p.directory.Past, p.directory.Shards) {
 			past = append(past, number(int64(n)))
 		}
 	}
-	divide.ExpressionAttributeValues[":past"] = &types.AttributeValueMemberL{Value: past}
-	writes := []types.TransactWriteItem{{Update: divide}}
-	if p.directory.shards > 0 {
+	directory.ExpressionAttributeValues[":past"] = &types.AttributeValueMemberL{Value: past}
+	writes := []types.TransactWriteItem{{Update: directory}}
+	if p.directory.Shards > 0 {
 		for _, b := range p.Boards {
 			writes = append(writes, types.TransactWriteItem{Update: &types.Update{
 				TableName: s.table, Key: key(pk, boardKey(b.Shard)),
-				UpdateExpression:          aws.String("SET v = :next, moved = :true REMOVE o, h, f, w"),
-				ConditionExpression:       aws.String("v = :v AND attribute_not_exists(moved)"),
-				ExpressionAttributeValues: item{":v": number(b.Version), ":next": number(b.Version + 1), ":true": &types.AttributeValueMemberBOOL{Value: true}},
+				UpdateExpression:    aws.String("SET v = :next, moved = :true REMOVE o, h, f, w"),
+				ConditionExpression: aws.String("v = :v AND attribute_not_exists(moved)"),
+				ExpressionAttributeValues: item{
+					":v": number(b.Version), ":next": number(b.Version + 1), ":true": &types.AttributeValueMemberBOOL{Value: true},
+				},
 			}})
 		}
 	}
 	for _, b := range board.Split(p.Boards, n) {
 		it := boardAttributes(b)
-		it["pk"], it["sk"] = str(pk), str(boardKey(b.Shard))
-		writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: s.table, Item: it, ConditionExpression: aws.String("attribute_not_exists(pk)")}})
+		it[AttrPK] = str(pk)
+		it[AttrSK] = str(boardKey(b.Shard))
+		writes = append(writes, types.TransactWriteItem{Put: &types.Put{
+			TableName: s.table, Item: it, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+		}})
 	}
-	out, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal})
+	out, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+		TransactItems: writes, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+	})
 	if err == nil {
 		meter.Add(ctx, meter.Counts{Calls: 1})
 		for _, c := range out.ConsumedCapacity {
@@ -61,13 +68,14 @@ func (s *Store) split(ctx context.Context, p Product, n int) error {
 		}
 		return nil
 	}
-	failed := s.failed(ctx, "divide board", err)
+	failed := s.failed(ctx, "split board", err)
 	var canceled *types.TransactionCanceledException
 	if errors.As(err, &canceled) && lostRace(canceled) {
-		meter.Add(ctx, meter.Counts{WriteUnits: 2 * float64(len(writes))}) // billed, two units an item at least, though the error has no figure
+		// It is billed, at two units an item or more, though the error has no figure.
+		meter.Add(ctx, meter.Counts{WriteUnits: 2 * float64(len(writes))})
 		return nil
 	}
-	return fmt.Errorf("divide %s into %d: %w", p.ID, n, failed)
+	return fmt.Errorf("split %s into %d: %w", p.ID, n, failed)
 }
 
 // lostRace reports whether a transaction was cancelled for nothing but conditions and conflicts with other writers.

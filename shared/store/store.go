@@ -2,15 +2,18 @@
 //
 // The rule of every write stands in its condition; nothing is read and then written without one. Keys:
 //
-//	p#<productId>     board                          the product's board (package board), or the directory of its shards;
-//	                                                 own prices beside either
-//	p#<productId>     board#<n>.<i>                  a shard, or the marker that one left when it was divided
-//	p#<productId>     listing, listing#<i>           urls by their hash
-//	p#<productId>     seg#<yyyy-mm>#<label>#<version>  flushed history of one month, never changed
-//	p#<productId>     product                        the product's entry in the catalogue
-//	competitors       <competitorId>              a competitor, and <competitorId>#health beside it
-//	g#<GTIN-14>       product                     the product that has the gtin
-//	t#<key id>        token                       an API token's record
+//	p#<productId>  board                 the product's board (package board), or the directory of its shards; own prices
+//	                                     beside either
+//	p#<productId>  board#<n>.<i>         a shard, or what is left of one that was split further
+//	p#<productId>  listing, listing#<i>  urls by their hash
+//	p#<productId>  seg#<yyyy-mm>#<label>#<version>
+//	                                     a segment: flushed history of one month, never changed
+//	p#<productId>  product               the product's entry in the catalogue
+//	competitors    <competitorId>        a competitor, and <competitorId>#health beside it
+//	g#<GTIN-14>    product               the product that has the gtin
+//	t#<key id>     token                 an API token's record; tokens lists the key ids
+//
+// attributes.go names the attributes; Decode reads any item.
 //
 // What surprises: an outcome that cannot be established is always a fault of kind Unavailable, and repeating is always
 // safe. A write whose answer was lost is recognised by the request's random mark on the board, so its results are what
@@ -51,7 +54,7 @@ type Store struct {
 	now         func() time.Time
 	competitors competitorCache
 
-	rooms rooms // of listing items, by their keys with a space between
+	rooms rooms // of urls items, by their keys with a space between
 }
 
 // New returns a store on a client's table.
@@ -64,19 +67,12 @@ func New(client *dynamodb.Client, o Options) *Store {
 
 // Ping does one cheap read; nil means that the table answers.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := s.find(ctx, competitorsKey, "self-check", false)
+	_, err := s.find(ctx, CompetitorsPartition, selfCheck, false)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return fmt.Errorf("read the table: %w", err)
 	}
 	return nil
 }
-
-type item = map[string]types.AttributeValue
-
-func str(s string) types.AttributeValue   { return &types.AttributeValueMemberS{Value: s} }
-func bin(b []byte) types.AttributeValue   { return &types.AttributeValueMemberB{Value: b} }
-func key(pk, sk string) item              { return item{"pk": str(pk), "sk": str(sk)} }
-func number(v int64) types.AttributeValue { return &types.AttributeValueMemberN{Value: fmt.Sprint(v)} }
 
 // errMissing is what find wraps into its NotFound fault.
 var errMissing = errors.New("no such item")
@@ -89,7 +85,7 @@ func (s *Store) find(ctx context.Context, pk, sk string, consistent bool) (item,
 	if err != nil {
 		return nil, s.failed(ctx, "get item", err)
 	}
-	read(ctx, out.ConsumedCapacity)
+	countRead(ctx, out.ConsumedCapacity)
 	if out.Item == nil {
 		return nil, fault.New(fault.NotFound, fault.CodeInternal, "There is no such item.").Because(errMissing)
 	}
@@ -121,7 +117,7 @@ func (s *Store) query(ctx context.Context, pk, from, to string, o queryOptions, 
 		if err != nil {
 			return s.failed(ctx, "query", err)
 		}
-		read(ctx, out.ConsumedCapacity)
+		countRead(ctx, out.ConsumedCapacity)
 		for _, it := range out.Items {
 			more, err := visit(it)
 			if err != nil || !more {
@@ -177,21 +173,21 @@ func (s *Store) put(ctx context.Context, it item) (old item, err error) {
 	if err != nil {
 		return nil, s.failed(ctx, "put item", err)
 	}
-	wrote(ctx, out.ConsumedCapacity)
+	countWrite(ctx, out.ConsumedCapacity)
 	return out.Attributes, nil
 }
 
-func read(ctx context.Context, c *types.ConsumedCapacity) {
+func countRead(ctx context.Context, c *types.ConsumedCapacity) {
 	count(ctx, c, func(m *meter.Counts) *float64 { return &m.ReadUnits })
 }
 
-func wrote(ctx context.Context, c *types.ConsumedCapacity) {
+func countWrite(ctx context.Context, c *types.ConsumedCapacity) {
 	count(ctx, c, func(m *meter.Counts) *float64 { return &m.WriteUnits })
 }
 
-// refusedWrite counts a conditional write that was refused: it is billed by the item's size in bytes like one that was not,
+// countRefused counts a conditional write that was refused: it is billed by the item's size in bytes like one that was not,
 // though DynamoDB's error has no figure.
-func refusedWrite(ctx context.Context, size int) {
+func countRefused(ctx context.Context, size int) {
 	const unit = 1024
 	meter.Add(ctx, meter.Counts{WriteUnits: math.Ceil(float64(size) / unit)})
 }

@@ -14,17 +14,12 @@ import (
 	"pricing/shared/token"
 )
 
-const tokenPrefix = "t#"
+func tokenKey(keyID string) item { return key(TokenPartition(keyID), tokenSK) }
 
-func tokenKey(keyID string) item { return key(tokenPrefix+keyID, "token") }
-
-// tokensKey lists the tokens: one item per key id, beside the record, so that a person can be shown them all without
-// reading the whole table.
-const tokensKey = "tokens"
-
-// PutToken stores a token's record and lists it.
+// PutToken stores a token's record and lists its key id in a partition of all tokens, so that a person can be shown them
+// without reading the whole table.
 func (s *Store) PutToken(ctx context.Context, r token.Record) error {
-	for _, it := range []item{key(tokensKey, r.KeyID), tokenItem(r)} { // listed first: an entry without a record is shown nowhere
+	for _, it := range []item{key(TokensPartition, r.KeyID), tokenItem(r)} { // listed first: a key id without a record is shown nowhere
 		if _, err := s.put(ctx, it); err != nil {
 			return fmt.Errorf("put token: %w", err)
 		}
@@ -35,8 +30,8 @@ func (s *Store) PutToken(ctx context.Context, r token.Record) error {
 // ListTokens returns the records of all tokens, by key id.
 func (s *Store) ListTokens(ctx context.Context) ([]token.Record, error) {
 	var ids []string
-	if err := s.query(ctx, tokensKey, " ", "~", queryOptions{consistent: true}, func(it item) (bool, error) {
-		ids = append(ids, text(it, "sk"))
+	if err := s.query(ctx, TokensPartition, leastSK, greatestSK, queryOptions{consistent: true}, func(it item) (bool, error) {
+		ids = append(ids, text(it, AttrSK))
 		return true, nil
 	}); err != nil {
 		return nil, fmt.Errorf("list tokens: %w", err)
@@ -57,7 +52,7 @@ func (s *Store) ListTokens(ctx context.Context) ([]token.Record, error) {
 
 // FindToken returns a token's record; an unknown key id is a NotFound fault.
 func (s *Store) FindToken(ctx context.Context, keyID string) (token.Record, error) {
-	it, err := s.find(ctx, tokenPrefix+keyID, "token", false)
+	it, err := s.find(ctx, TokenPartition(keyID), tokenSK, false)
 	if err != nil {
 		return token.Record{}, fmt.Errorf("find token: %w", err)
 	}
@@ -66,32 +61,32 @@ func (s *Store) FindToken(ctx context.Context, keyID string) (token.Record, erro
 
 func tokenItem(r token.Record) item {
 	it := tokenKey(r.KeyID)
-	it["digest"] = bin(r.Digest)
-	it["client"] = str(r.Client)
-	it["scopes"] = str(strings.Join(r.Scopes, " "))
-	it["notBefore"] = number(r.NotBefore.Unix())
-	it["notAfter"] = number(r.Expires.Unix()) // not `expires`: the record outlives its token, so that a late use can be told
+	it[AttrDigest] = bin(r.Digest)
+	it[AttrClient] = str(r.Client)
+	it[AttrScopes] = str(strings.Join(r.Scopes, " "))
+	it[AttrNotBefore] = number(r.NotBefore.Unix())
+	it[AttrNotAfter] = number(r.Expires.Unix())
 	status := "active"
 	if !r.Active {
 		status = "revoked"
 	}
-	it["status"] = str(status)
+	it[AttrStatus] = str(status)
 	return it
 }
 
 func decodeToken(keyID string, it item) (token.Record, error) {
 	r := token.Record{
-		KeyID: keyID, Digest: blob(it, "digest"), Client: text(it, "client"),
-		Scopes: strings.Fields(text(it, "scopes")), Active: text(it, "status") == "active",
+		KeyID: keyID, Digest: blob(it, AttrDigest), Client: text(it, AttrClient),
+		Scopes: strings.Fields(text(it, AttrScopes)), Active: text(it, AttrStatus) == "active",
 	}
-	for name, field := range map[string]*time.Time{"notBefore": &r.NotBefore, "notAfter": &r.Expires} {
+	for name, field := range map[string]*time.Time{AttrNotBefore: &r.NotBefore, AttrNotAfter: &r.Expires} {
 		seconds, err := integer(it, name)
 		if err != nil {
 			return token.Record{}, fmt.Errorf("token %s: %w", keyID, err)
 		}
 		*field = time.Unix(seconds, 0)
 	}
-	if seconds, err := integer(it, "lastUsed"); err == nil {
+	if seconds, err := integer(it, AttrLastUsed); err == nil {
 		r.LastUsed = time.Unix(seconds, 0)
 	}
 	return r, nil
@@ -121,12 +116,12 @@ func (s *Store) updateToken(ctx context.Context, keyID, set string, value types.
 		ReturnConsumedCapacity:    types.ReturnConsumedCapacityTotal,
 	}
 	if strings.Contains(set, "#s") {
-		in.ExpressionAttributeNames = map[string]string{"#s": "status"}
+		in.ExpressionAttributeNames = map[string]string{"#s": AttrStatus}
 	}
 	out, err := s.db.UpdateItem(ctx, in)
 	if err != nil {
 		return s.failed(ctx, "update token", err)
 	}
-	wrote(ctx, out.ConsumedCapacity)
+	countWrite(ctx, out.ConsumedCapacity)
 	return nil
 }

@@ -24,7 +24,7 @@ import (
 const (
 	maxWrites       = 10
 	maxWritesSingle = 6
-	maxMoves        = 8 // how often a board may have gone elsewhere; a product is divided at most six times
+	maxMoves        = 8 // how often a board may have gone elsewhere; a product is split at most six times
 )
 
 // boardWriter writes the boards of one request.
@@ -37,7 +37,7 @@ type boardWriter struct {
 	past     *pastMonths
 }
 
-// errMoved is a board that is not where it was read: the product was divided, or a read was stale.
+// errMoved is a board that is not where it was read: the product was split, or a read was stale.
 var errMoved = errors.New("the board is elsewhere")
 
 // write settles a part's verdicts, following its board where it goes.
@@ -73,11 +73,11 @@ func (w boardWriter) relocate(ctx context.Context, p *part) ([]*part, error) {
 	if p.moves++; p.moves > maxMoves {
 		return nil, unavailable("The product is being reorganised; repeat the request.", errMoved)
 	}
-	product, err := w.store.read(ctx, p.productID)
+	product, err := w.store.productOrNew(ctx, p.productID)
 	if err != nil {
 		return nil, err
 	}
-	parts := p.divide(product.directory)
+	parts := p.byShard(product.directory)
 	for _, share := range parts {
 		b := product.shard(share.in[0].Key)
 		share.board = &b
@@ -85,8 +85,8 @@ func (w boardWriter) relocate(ctx context.Context, p *part) ([]*part, error) {
 	return parts, nil
 }
 
-// read reads a product that may not exist.
-func (s *Store) read(ctx context.Context, productID string) (Product, error) {
+// productOrNew reads a product that may not exist yet.
+func (s *Store) productOrNew(ctx context.Context, productID string) (Product, error) {
 	product, err := s.Product(ctx, productID, false)
 	if fault.Is(err, fault.NotFound) {
 		return Product{ID: productID, Boards: []board.Board{board.New(productID)}}, nil
@@ -107,7 +107,7 @@ func (w boardWriter) attempt(ctx context.Context, p *part) ([]board.Result, erro
 		if p.board == nil {
 			return nil, errMoved
 		}
-		if err := w.divideFirst(ctx, p); err != nil {
+		if err := w.splitFirst(ctx, p); err != nil {
 			return nil, err
 		}
 		b := *p.board
@@ -131,10 +131,10 @@ func (w boardWriter) attempt(ctx context.Context, p *part) ([]board.Result, erro
 		}
 		p.attempts++
 		switch {
-		case current != nil && current.board == nil:
+		case current != nil && current.Board == nil:
 			return nil, errMoved
 		case current != nil:
-			p.board, p.directory = current.board, current.keep(p.directory)
+			p.found(*current)
 			if results, ok := landed(ctx, *p.board, p.tried, w.mark); ok {
 				return results, nil
 			}
@@ -159,18 +159,18 @@ func (w boardWriter) attempt(ctx context.Context, p *part) ([]board.Result, erro
 	}
 }
 
-// keep returns what is known of a product's directory after its item st was read: a shard's item says nothing of it.
-func (st stored) keep(known directory) directory {
-	if st.shard.N > 0 {
-		return known
+// found takes over what was read of the part's board. A shard's item says nothing of the directory.
+func (p *part) found(bi BoardItem) {
+	p.board = bi.Board
+	if bi.Shard.N == 0 {
+		p.directory = bi.Directory
 	}
-	return st.directory
 }
 
 // reread reads a part's board strongly consistent.
 func (w boardWriter) reread(ctx context.Context, p *part) error {
 	shard := p.board.Shard
-	it, err := w.store.find(ctx, productKey(p.productID), boardKey(shard), true)
+	it, err := w.store.find(ctx, ProductPartition(p.productID), boardKey(shard), true)
 	switch {
 	case fault.Is(err, fault.NotFound) && shard.N == 0:
 		empty := board.New(p.productID)
@@ -182,23 +182,26 @@ func (w boardWriter) reread(ctx context.Context, p *part) error {
 	case err != nil:
 		return err
 	}
-	st, err := decodeStored(p.productID, it)
-	p.board, p.directory = st.board, st.keep(p.directory)
-	return err
+	bi, err := decodeBoardItem(p.productID, it)
+	if err != nil {
+		return err
+	}
+	p.found(bi)
+	return nil
 }
 
-// divideFirst divides a product whose offers have become too many for one item, once a request; errMoved then, since
-// the request starts again. Where that fails for the moment, it is left to a later writer.
-func (w boardWriter) divideFirst(ctx context.Context, p *part) error {
-	if p.divided || w.dryRun {
+// splitFirst splits a product whose offers have become too many for one item, once a request. It returns errMoved then,
+// since the request starts again. Where that fails for the moment, it is left to a later writer.
+func (w boardWriter) splitFirst(ctx context.Context, p *part) error {
+	if p.split || w.dryRun {
 		return nil
 	}
 	n := p.board.SplitDue()
 	if n == 0 {
 		return nil
 	}
-	p.divided = true
-	product, err := w.store.read(ctx, p.productID)
+	p.split = true
+	product, err := w.store.productOrNew(ctx, p.productID)
 	if err == nil {
 		err = w.store.split(ctx, product, n)
 	}
@@ -210,15 +213,16 @@ func (w boardWriter) divideFirst(ctx context.Context, p *part) error {
 
 // prepare stores what must stand before the board does: new urls, and the tail that leaves it.
 func (w boardWriter) prepare(ctx context.Context, p *part, change board.Change) error {
-	known, urls := p.board.URLs(), map[board.URLHash]string{}
+	known := p.board.URLs()
+	urls := map[board.URLHash]string{}
 	for _, r := range change.Results {
 		if url, ok := p.urls[r.Stored.URL]; ok && r.Stored.ReceivedAt == w.clock.Now && !known[r.Stored.URL] {
 			urls[r.Stored.URL] = url
 			delete(p.urls, r.Stored.URL)
 		}
 	}
-	if err := w.store.list(ctx, p.productID, p.directory.shards, urls, w.clock.Now); err != nil {
-		return fmt.Errorf("list urls: %w", err)
+	if err := w.store.addURLs(ctx, p.productID, p.directory.Shards, urls, w.clock.Now); err != nil {
+		return fmt.Errorf("add urls: %w", err)
 	}
 	for _, seg := range change.Segments {
 		if _, err := w.store.put(ctx, segmentItem(p.productID, seg, w.store.retention)); err != nil {
@@ -264,9 +268,9 @@ func (w boardWriter) apply(ctx context.Context, p *part) (board.Change, error) {
 	}
 }
 
-// pastMonths shares, within one request, what was flushed by the shards that a product had before it was divided. The
-// shards of today ask for the same, and no writer adds to it any more, so unlike a look-up of a shard's own segments it
-// holds when the board was written by another.
+// pastMonths shares, within one request, what was flushed by the shards that a product had before it was split. The shards of
+// today ask for the same, and no writer adds to it any more. So it still holds when the board was written by another, which
+// a look-up of a shard's own segments does not.
 type pastMonths struct {
 	mu    sync.Mutex
 	reads map[string]func() ([][]board.SegmentOffer, error)
@@ -289,8 +293,8 @@ func (p *pastMonths) once(key string, read func() ([][]board.SegmentOffer, error
 func (s *Store) month(ctx context.Context, productID string, m board.Month, shard board.Shard) ([][]board.SegmentOffer, error) {
 	var segments [][]board.SegmentOffer
 	prefix := monthKey(m) + shard.String() + "#"
-	err := s.query(ctx, productKey(productID), prefix, prefix+"~", queryOptions{consistent: true}, func(it item) (bool, error) {
-		offers, err := board.UnpackSegment(productID, blob(it, "h"))
+	err := s.query(ctx, ProductPartition(productID), prefix, prefix+greatestSK, queryOptions{consistent: true}, func(it item) (bool, error) {
+		offers, err := board.UnpackSegment(productID, blob(it, AttrPacked))
 		segments = append(segments, offers)
 		return true, err
 	})
@@ -301,9 +305,9 @@ func (s *Store) month(ctx context.Context, productID string, m board.Month, shar
 var errLost = errors.New("the board was written by another")
 
 // updateBoard stores next if the table still holds old's version. When another writer was first the error is errLost,
-// with what stands there if DynamoDB returned it. Attributes beside the board (own prices) are untouched. Only the
-// whole board may be new here: a shard is created by a division alone.
-func (s *Store) updateBoard(ctx context.Context, old, next board.Board) (current *stored, err error) {
+// with what stands there if DynamoDB returned it. Attributes beside the board (own prices) are untouched. Only the whole
+// board may be new here: a shard is created by a split alone.
+func (s *Store) updateBoard(ctx context.Context, old, next board.Board) (current *BoardItem, err error) {
 	set := "SET v = :v, o = :o, h = :h, w = :w"
 	if next.Flushed != price.NoTime {
 		set += ", f = :f"
@@ -320,7 +324,7 @@ func (s *Store) updateBoard(ctx context.Context, old, next board.Board) (current
 	}
 	out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:                           s.table,
-		Key:                                 key(productKey(next.ProductID), boardKey(next.Shard)),
+		Key:                                 key(ProductPartition(next.ProductID), boardKey(next.Shard)),
 		UpdateExpression:                    aws.String(set),
 		ConditionExpression:                 aws.String(condition),
 		ExpressionAttributeValues:           values,
@@ -331,22 +335,22 @@ func (s *Store) updateBoard(ctx context.Context, old, next board.Board) (current
 	var conflict *types.TransactionConflictException
 	switch {
 	case err == nil:
-		wrote(ctx, out.ConsumedCapacity)
+		countWrite(ctx, out.ConsumedCapacity)
 		return nil, nil
 	case errors.As(err, &lost):
 		_ = s.failed(ctx, "update board", err) // counts the call
-		refusedWrite(ctx, max(old.Size(), next.Size()))
+		countRefused(ctx, max(old.Size(), next.Size()))
 		switch {
 		case lost.Item == nil && next.Shard.N > 0: // missing, not empty
-			return &stored{shard: next.Shard}, errLost
+			return &BoardItem{Shard: next.Shard}, errLost
 		case lost.Item == nil:
 			return nil, errLost
 		}
-		st, err := decodeStored(next.ProductID, lost.Item)
+		bi, err := decodeBoardItem(next.ProductID, lost.Item)
 		if err != nil {
 			return nil, err
 		}
-		return &st, errLost
+		return &bi, errLost
 	case errors.As(err, &conflict):
 		_ = s.failed(ctx, "update board", err) // counts the call
 		return nil, errLost

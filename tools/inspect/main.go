@@ -7,11 +7,11 @@
 //	go run ./tools/inspect -table pricing-dev -token 0123456789abcdef
 //
 // It talks to the table with the AWS_* variables of its environment; AWS_ENDPOINT_URL_DYNAMODB names another engine.
-// `make inspect PRODUCT=ZU-1042` asks the one of `make run`. Of a product it prints board, directory, shards and markers,
-// listings and every segment of the history. It only reads.
+// `make inspect PRODUCT=ZU-1042` asks the one of `make run`. Of a product it prints the board, or the directory and every
+// shard, then urls, catalogue entry and every segment of the history. It only reads.
 //
-// What surprises: an item that this release cannot decode is printed as its attributes are, the rest all the same, and
-// the exit status is 1.
+// What surprises: an item that this release cannot decode is printed attribute by attribute, and the others as usual; the
+// exit status is 1 then.
 package main
 
 import (
@@ -23,6 +23,9 @@ import (
 	"os"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"pricing/shared/board"
 	"pricing/shared/price"
 	"pricing/shared/store"
 	"pricing/tools/internal/tablestore"
@@ -65,10 +68,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 		partitions = append(partitions, store.GTINPartition(g))
 	}
 	if *competitors {
-		partitions = append(partitions, store.CompetitorsPartition())
+		partitions = append(partitions, store.CompetitorsPartition)
 	}
 	if *tokens {
-		partitions = append(partitions, store.TokensPartition())
+		partitions = append(partitions, store.TokensPartition)
 	}
 	if *token != "" {
 		partitions = append(partitions, store.TokenPartition(*token))
@@ -80,7 +83,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	undecoded := 0
 	var empty []string
 	for _, partition := range partitions {
-		items, err := s.Inspect(ctx, partition)
+		items, err := s.Items(ctx, partition)
 		if err != nil {
 			return err
 		}
@@ -102,15 +105,28 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	return nil
 }
 
-// print writes items and returns how many of them could not be decoded.
-func print(out io.Writer, items []store.Inspected) (undecoded int, err error) {
-	for _, it := range items {
-		lines := it.Lines
-		if it.Err != nil {
-			undecoded++
-			lines = append([]string{"NOT DECODED: " + it.Err.Error()}, lines...)
+// print writes a partition's items and returns how many of them could not be decoded.
+func print(out io.Writer, items []map[string]types.AttributeValue) (undecoded int, err error) {
+	decoded := make([]any, len(items))
+	faults := make([]error, len(items))
+	urls := map[board.URLHash]string{}
+	for i, it := range items {
+		decoded[i], faults[i] = store.Decode(it)
+		if of, ok := decoded[i].(store.URLsItem); ok && faults[i] == nil {
+			for hash, url := range of.URLs {
+				urls[hash] = url.URL
+			}
 		}
-		if _, err := fmt.Fprintf(out, "%s %s (%d bytes)\n", it.PK, it.SK, it.Size); err != nil {
+	}
+	for i, it := range items {
+		var lines []string
+		if faults[i] != nil {
+			undecoded++
+			lines = append([]string{"NOT DECODED: " + faults[i].Error()}, attributes(it)...)
+		} else {
+			lines = describe(decoded[i], urls)
+		}
+		if _, err := fmt.Fprintf(out, "%s %s (%d bytes)\n", text(it[store.AttrPK]), text(it[store.AttrSK]), store.ItemSize(it)); err != nil {
 			return undecoded, fmt.Errorf("print: %w", err)
 		}
 		for _, line := range lines {
@@ -120,4 +136,11 @@ func print(out io.Writer, items []store.Inspected) (undecoded int, err error) {
 		}
 	}
 	return undecoded, nil
+}
+
+func text(v types.AttributeValue) string {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
 }

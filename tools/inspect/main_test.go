@@ -96,8 +96,9 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// A product with many offers has a directory, shards, markers, several listings and segments of each generation.
-func TestRun_ADividedProduct(t *testing.T) {
+// A product with many offers has a directory, shards, shards that were split further, several urls items and segments of
+// each generation.
+func TestRun_ASplitProduct(t *testing.T) {
 	t.Parallel()
 	client, table := storetest.Table(t)
 	s := store.New(client, store.Options{Table: table, Retention: storetest.Retention, Width: 4})
@@ -122,7 +123,7 @@ func TestRun_ADividedProduct(t *testing.T) {
 	got, err := inspected(t, table, "-product", "P1")
 	require.NoError(t, err)
 	for _, want := range []string{
-		"directory v ", " shards, before [", "marker v ", "divided further", "board v ", "p#P1 listing#", "p#P1 listing (",
+		"directory v ", " shards, before [", "moved v ", "split further", "board v ", "p#P1 listing#", "p#P1 listing (",
 		"p#P1 seg#2026-07#1#", "observations from 2026-07-06T", "https://bigmart.example/59",
 	} {
 		assert.Contains(t, got, want)

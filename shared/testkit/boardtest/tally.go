@@ -34,8 +34,10 @@ const (
 var events = []Event{Tie, LateBeforePrevious, LateBetween, LateAfterRunStart, LateInThatMillisecond, SeveralMonths, TwoFlushes, Split, Doubling,
 	Conflict, Duplicate, OfferGone, StartedAfresh}
 
-// least is the share of cases, in percent, in which each event has to occur.
-const least = 5
+const (
+	least  = 5   // the share of cases, in percent, in which each event has to occur
+	enough = 200 // of fewer cases no share is asked, only that each event occurs
+)
 
 // Tally counts cases by what happened in them. It is not safe for concurrent use.
 type Tally struct {
@@ -56,22 +58,27 @@ func (y *Tally) Add(happened map[Event]bool) {
 	}
 }
 
-// Require fails a test in whose cases one of the package's events, or of more, was rare, and logs the counts.
+// Require fails a test in whose cases one of the package's events, or of more, was rare. It logs the counts.
 func (y *Tally) Require(tb testing.TB, more ...Event) {
 	tb.Helper()
 	var table strings.Builder
 	for _, e := range append(slices.Clone(events), more...) {
 		fmt.Fprintf(&table, "\n%9d  %5.1f %%  %s", y.with[e], 100*float64(y.with[e])/float64(max(y.cases, 1)), e)
-		if y.with[e]*100 < y.cases*least || y.cases == 0 {
+		rare := y.cases >= enough && y.with[e]*100 < y.cases*least
+		if rare || y.with[e] == 0 {
 			tb.Errorf("%q happened in %d of %d cases, less than %d %%: the property is hardly tested there", e, y.with[e], y.cases, least)
 		}
 	}
 	tb.Logf("%d cases%s", y.cases, table.String())
 }
 
-// Checks sets on how many cases a test checks its properties, unless the command line says it with -rapid.checks.
+// Checks sets on how many cases a test checks its properties, unless the command line says it with -rapid.checks. Under the
+// race detector, which makes each case take several times as long, there are a few only.
 func Checks(tb testing.TB, cases int) {
 	tb.Helper()
+	if raceDetector {
+		cases = 100
+	}
 	const name = "rapid.checks"
 	said := false
 	flag.Visit(func(f *flag.Flag) { said = said || f.Name == name })

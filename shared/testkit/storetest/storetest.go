@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,11 +17,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"pricing/samkit/engine"
+	"pricing/shared/price"
 	"pricing/shared/store"
 )
 
@@ -39,25 +42,52 @@ func New(tb testing.TB) *store.Store {
 func Table(tb testing.TB) (client *dynamodb.Client, table string) {
 	tb.Helper()
 	client = Client(Endpoint(tb))
-	root, err := engine.Root()
+	declared, err := declaredTable()
 	require.NoError(tb, err)
-	template, err := os.ReadFile(filepath.Join(root, "template.yaml"))
-	require.NoError(tb, err)
-	tables, err := engine.Tables(template)
-	require.NoError(tb, err)
-	require.Len(tb, tables, 1, "the template has one table")
 	table = "test-" + strings.ToLower(rand.Text())
-	require.NoError(tb, engine.Create(tb.Context(), client, tables[0], table))
+	require.NoError(tb, engine.Create(tb.Context(), client, declared, table))
 	return client, table
 }
 
-// Client returns a client of an endpoint with dummy credentials.
+// declaredTable is the table as the template has it. Reading the template takes longer than making the table.
+var declaredTable = sync.OnceValues(func() (engine.Table, error) {
+	root, err := engine.Root()
+	if err != nil {
+		return engine.Table{}, err
+	}
+	template, err := os.ReadFile(filepath.Join(root, "template.yaml"))
+	if err != nil {
+		return engine.Table{}, fmt.Errorf("read the template: %w", err)
+	}
+	tables, err := engine.Tables(template)
+	if err != nil {
+		return engine.Table{}, err
+	}
+	if len(tables) != 1 {
+		return engine.Table{}, fmt.Errorf("the template has %d tables, not one", len(tables))
+	}
+	return tables[0], nil
+})
+
+// Client returns the store's own client of an endpoint, with dummy credentials. What depends on time is taken out: it does
+// not wait between attempts, and an attempt may take as long as it likes, since on a busy machine one that is slow would
+// pass for one that is lost.
 func Client(endpoint string) *dynamodb.Client {
-	return store.NewClient(store.ClientOptions{Region: "eu-west-1", Endpoint: endpoint, Width: 16,
+	client := store.NewClient(store.ClientOptions{Region: "eu-west-1", Endpoint: endpoint, Width: 16,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		})})
+	return dynamodb.New(client.Options(), func(o *dynamodb.Options) {
+		o.Retryer = impatient{o.Retryer.(aws.RetryerV2)}
+		o.HTTPClient = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(0)
+	})
 }
+
+// impatient is a retryer that does not wait: as many attempts as the other's, for the same errors, from the same budget.
+type impatient struct{ aws.RetryerV2 }
+
+// RetryDelay is how long to wait before an attempt.
+func (impatient) RetryDelay(int, error) (time.Duration, error) { return 0, nil }
 
 var shared = sync.OnceValues(func() (*engine.Engine, error) {
 	root, err := engine.Root()
@@ -85,8 +115,8 @@ func Endpoint(tb testing.TB) string {
 func PutGTIN(tb testing.TB, client *dynamodb.Client, table, gtin, productID string) {
 	tb.Helper()
 	_, err := client.PutItem(tb.Context(), &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
-		"pk": &types.AttributeValueMemberS{Value: "g#" + gtin}, "sk": &types.AttributeValueMemberS{Value: "product"},
-		"productId": &types.AttributeValueMemberS{Value: productID},
+		store.AttrPK: &types.AttributeValueMemberS{Value: store.GTINPartition(price.GTIN(gtin))}, store.AttrSK: &types.AttributeValueMemberS{Value: "product"},
+		store.AttrProductID: &types.AttributeValueMemberS{Value: productID},
 	}})
 	require.NoError(tb, err)
 }

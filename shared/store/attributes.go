@@ -1,0 +1,116 @@
+package store
+
+import (
+	"fmt"
+
+	"pricing/shared/board"
+	"pricing/shared/price"
+)
+
+// The attributes of items. The names are stored, so none may change. On items that observations write they have one or two
+// letters, since DynamoDB bills names like values. An expression spells its names out: so it can be read as DynamoDB reads it.
+const (
+	AttrPK      = "pk"      // partition key
+	AttrSK      = "sk"      // sort key
+	AttrExpires = "expires" // when DynamoDB may delete the item, in seconds (TTL)
+	AttrVersion = "v"       // of a board, a directory, a shard or a catalogue entry: it only grows
+	AttrStatus  = "status"  // of a catalogue entry, a competitor or a token
+
+	// A board: the whole one or a shard.
+	AttrFlushed = "f" // newest observedAt ever flushed into a segment; absent when none was
+	AttrOffers  = "o" // offer key -> readable text of its current observation
+	AttrPacked  = "h" // the rest of each offer, then the tail; of a segment its observations
+	AttrMarks   = "w" // the marks of whoever wrote the last versions
+
+	// Beside or instead of a board.
+	AttrOwn        = "own"    // the product's own prices, also on its catalogue entry
+	AttrOwnVersion = "ov"     // the version of the catalogue entry that they came from
+	AttrShards     = "shards" // of a directory: how many shards there are
+	AttrPast       = "past"   // of a directory: how many there were before, least first
+	AttrMoved      = "moved"  // of a shard that was split further: its offers are elsewhere
+
+	// A segment.
+	AttrCount = "n"  // its observations
+	AttrLow   = "lo" // their oldest observedAt
+	AttrHigh  = "hi" // their newest observedAt
+
+	// A urls item: beside this, each attribute is a url, named by its hash.
+	AttrURLBytes = "c" // bytes that its urls take
+
+	// A catalogue entry.
+	AttrTitle    = "title"
+	AttrGTIN     = "gtin"
+	AttrMPN      = "mpn"
+	AttrBrand    = "brand"
+	AttrCategory = "category"
+	AttrTags     = "tags"
+
+	// A gtin.
+	AttrProductID = "productId"
+
+	// A competitor.
+	AttrName     = "name"
+	AttrKind     = "kind"
+	AttrDomain   = "domain"
+	AttrCountry  = "country"
+	AttrCurrency = "currency"
+	AttrFreshFor = "freshFor"
+
+	// The health of a competitor's feed.
+	AttrLastReceived = "r"
+	AttrLastObserved = "o"
+
+	// A token.
+	AttrDigest    = "digest"
+	AttrClient    = "client"
+	AttrScopes    = "scopes"
+	AttrNotBefore = "notBefore"
+	AttrNotAfter  = "notAfter" // not AttrExpires: the record outlives its token, so that a late use can be told
+	AttrLastUsed  = "lastUsed"
+)
+
+// Partition keys. They are stored, as are the sort keys below.
+const (
+	CompetitorsPartition = "competitors" // of all competitors and the health of their feeds
+	TokensPartition      = "tokens"      // of the key ids of all tokens
+
+	productPrefix = "p#"
+	gtinPrefix    = "g#"
+	tokenPrefix   = "t#"
+)
+
+// ProductPartition is the partition key of all that is stored of a product.
+func ProductPartition(id string) string { return productPrefix + id }
+
+// GTINPartition is the partition key of the item that says whose a gtin is.
+func GTINPartition(g price.GTIN) string { return gtinPrefix + string(g) }
+
+// TokenPartition is the partition key of a token's record.
+func TokenPartition(keyID string) string { return tokenPrefix + keyID }
+
+// Sort keys.
+const (
+	boardSK       = "board"   // a board or a directory; a shard's goes on with "#" and its label
+	urlsSK        = "listing" // the urls of a product; those of a split one go on with "#" and a number
+	segmentPrefix = "seg#"    // then month, label and version
+	productSK     = "product" // a catalogue entry, and what a gtin belongs to
+	tokenSK       = "token"
+	healthSuffix  = "#health" // after a competitor's id
+
+	leastSK    = " " // comes before every sort key
+	greatestSK = "~" // comes after every sort key
+)
+
+// boardKey returns the sort key of a shard, or of the whole board.
+func boardKey(s board.Shard) string {
+	if s.N == 0 {
+		return boardSK
+	}
+	return boardSK + "#" + s.String()
+}
+
+func monthKey(m board.Month) string { return segmentPrefix + string(m) + "#" }
+
+func segmentKey(s board.Segment) string {
+	return fmt.Sprintf("%s%s#%010d", monthKey(s.Month), s.Shard, s.Version)
+}
