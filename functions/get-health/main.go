@@ -1,4 +1,4 @@
-// Command get-health tells whether the service is alive, its version and limits: GET /v1/health.
+// Command get-health says whether the service is alive, and its version and limits: GET /v1/health.
 package main
 
 import "pricing/shared/boot"

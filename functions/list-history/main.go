@@ -1,4 +1,4 @@
-// Command list-history lists what was observed of a product: GET /v1/products/{productId}/history.
+// Command list-history lists the observations of a product, or its price changes: GET /v1/products/{productId}/history.
 package main
 
 import "pricing/shared/boot"

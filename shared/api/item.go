@@ -70,7 +70,7 @@ func (i Item) Stored() bool { return i.Faults == nil && i.Verdict.Stored() }
 // ID returns the observationId of a stored item.
 func (i Item) ID() string { return i.Verdict.Result.Stored.ID(i.Verdict.Result.Offer.Key) }
 
-// ProductID returns the product's id, empty when it could not be told.
+// ProductID returns the product's id, empty when it is not known.
 func (i Item) ProductID() string {
 	if i.Verdict.ProductID != "" {
 		return i.Verdict.ProductID
@@ -97,8 +97,8 @@ func (i Item) Warnings() []string {
 	return []string{}
 }
 
-// Err returns what the client is to hear of an item that is not stored, else nil. Its pointers say where in the request
-// the members stood.
+// Err returns the fault of an item that is not stored, as the client reads it, or nil. Its pointers say where in the
+// request the members stood.
 func (i Item) Err() error {
 	switch {
 	case i.Faults != nil:
@@ -108,7 +108,8 @@ func (i Item) Err() error {
 	case i.Verdict.Stored():
 		return nil
 	}
-	conflict := fault.New(fault.Conflict, fault.CodeConflict, "An observation with this id is stored with other content; the first stored stays.")
+	conflict := fault.New(fault.Conflict, fault.CodeConflict,
+		"An observation with this id is stored with other content; the first stored stays.")
 	for _, member := range i.Verdict.Result.Differs {
 		conflict.Fields = append(conflict.Fields, fault.Field{Pointer: member, Code: fault.CodeConflict, Detail: "Differs from what is stored."})
 	}
@@ -200,7 +201,7 @@ func (c Counts) Status() int {
 type Result struct {
 	Index         int              `json:"index"`
 	ItemID        string           `json:"itemId,omitempty"`
-	ProductID     *string          `json:"productId"` // null when it could not be told
+	ProductID     *string          `json:"productId"` // null when it is not known
 	Status        int              `json:"status"`
 	Outcome       string           `json:"outcome"`
 	Retryable     bool             `json:"retryable"`

@@ -37,7 +37,7 @@ type OfferSource struct {
 	Confidence price.Confidence `json:"confidence"`
 }
 
-// NewOffer describes an offer of a competitor as it is now. url is empty where none is known.
+// NewOffer describes an offer of a competitor at the moment now. url is empty where none is known.
 func NewOffer(o board.Offer, c price.Competitor, url string, now price.Timestamp) Offer {
 	current := o.Current
 	return Offer{

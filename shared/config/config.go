@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Settings is what every function is told by the template.
+// Settings holds what the template says to every function.
 type Settings struct {
 	Table         string        // TABLE_NAME
 	Environment   string        // DEPLOY_ENV

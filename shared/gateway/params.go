@@ -33,7 +33,8 @@ func (p *Params) Text(name string) (value string, ok bool) {
 // Fault records a broken rule of a parameter.
 func (p *Params) Fault(name, code, detail string) { p.Add("/query/"+name, code, detail) }
 
-// Checked returns a parameter that must satisfy a rule, which is told to whoever broke it.
+// Checked returns a parameter that must satisfy a rule. The rule's text completes the sentence "Must be ..." for a
+// client that breaks it.
 func (p *Params) Checked(name string, valid func(string) bool, rule string) (value string, ok bool) {
 	value, ok = p.Text(name)
 	if ok && !valid(value) {
@@ -43,8 +44,8 @@ func (p *Params) Checked(name string, valid func(string) bool, rule string) (val
 	return value, ok
 }
 
-// Path returns a path parameter, percent-decoded once: API Gateway passes it exactly as sent. rule is what whoever
-// broke it is told.
+// Path returns a path parameter, percent-decoded once: API Gateway passes it exactly as sent. rule is the sentence
+// for a client that breaks it.
 func (p *Params) Path(name string, valid func(string) bool, rule string) string {
 	value, err := url.PathUnescape(p.r.event.PathParameters[name])
 	switch {

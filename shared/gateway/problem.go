@@ -70,7 +70,7 @@ var titles = map[string]string{
 	fault.CodeInternal:          "Internal error",
 }
 
-// internalDetail is all a client ever hears of our own mistakes; the cause is in the log.
+// internalDetail is all that a client reads of our own mistakes. The cause is in the log.
 const internalDetail = "Something went wrong on our side. The request id finds it in our logs."
 
 // ProblemOf returns the problem document of an error, without its instance.

@@ -9,7 +9,7 @@ import (
 
 // Reader takes values out of a tree and gathers every fault on the way.
 //
-// Take all that is wanted first, then ask Err once: that is how a client hears of all its mistakes in one answer.
+// Take all that is wanted first, then ask Err once: so a client reads all its mistakes in one answer.
 // A value that is absent or wrong comes back as its zero value.
 type Reader struct {
 	Fields []fault.Field

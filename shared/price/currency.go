@@ -3,7 +3,7 @@ package price
 import "strings"
 
 // The currencies of ISO 4217 list one (SIX, published 2026-01-01) by their number of minor digits. Codes without minor
-// units (metals, XDR, XTS, XXX and the like) are not prices and stand nowhere. Each code takes four bytes, so that a
+// units (metals, XDR, XTS, XXX and the like) are not prices and are not listed. Each code takes four bytes, so that a
 // search costs no table at start-up. No code is ever removed: prices in it are stored.
 const (
 	digits0 = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF "

@@ -71,7 +71,7 @@ const (
 
 var priceTypes = []string{"regular", "promotional", "clearance"}
 
-// SourceKind is the kind of whoever saw a price.
+// SourceKind says what kind of source saw a price.
 type SourceKind uint8
 
 // The source kinds.

@@ -95,7 +95,7 @@ func Parse(text string) (t Token, ok bool) {
 	return Token{Environment: environment, KeyID: keyID, text: text}, true
 }
 
-// String returns the token's text, the secret itself: print it once, to whoever it is for, and never log it.
+// String returns the token's text, the secret itself: print it once, for its client, and never log it.
 func (t Token) String() string { return t.text }
 
 // Digest returns what the store keeps of the token.
@@ -104,7 +104,7 @@ func (t Token) Digest() []byte {
 	return d[:]
 }
 
-// ValidEnvironment reports whether the name can stand in a token: [a-z][a-z0-9-]{0,15}.
+// ValidEnvironment reports whether the name can be part of a token: [a-z][a-z0-9-]{0,15}.
 func ValidEnvironment(name string) bool {
 	return name != "" && len(name) <= 16 && name[0] >= 'a' && name[0] <= 'z' && only(name, "abcdefghijklmnopqrstuvwxyz0123456789-")
 }
