@@ -16,8 +16,8 @@ import (
 	"pricing/shared/meter"
 )
 
-// entry is what becomes the request's log line.
-type entry struct {
+// logLine is what becomes the request's log line.
+type logLine struct {
 	start   time.Time
 	meter   *meter.Meter
 	route   string
@@ -29,8 +29,9 @@ type entry struct {
 // write logs the line: at ERROR when the fault is ours, WARN when the client may try again, else INFO. The request's
 // metrics are members of it. CloudWatch takes one value of a dimension from a line, so a second reason for rejections or
 // throttles has a line of its own, with nothing but the metric.
-func (l entry) write(ctx context.Context, e Endpoint, answer Answer, err error, out Response) {
-	level, outcome := slog.LevelInfo, "ok"
+func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error, out Response) {
+	level := slog.LevelInfo
+	outcome := "ok"
 	switch {
 	case out.StatusCode == http.StatusInternalServerError:
 		level = slog.LevelError

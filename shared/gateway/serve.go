@@ -73,7 +73,7 @@ func Serve(ctx context.Context, e Endpoint, event []byte) Response {
 		e.Log = slog.Default()
 	}
 	ctx, m := meter.With(ctx)
-	line := entry{start: e.Now(), meter: m, route: e.Route, bytesIn: len(event)}
+	line := logLine{start: e.Now(), meter: m, route: e.Route, bytesIn: len(event)}
 	r, err := newRequest(event, line.start)
 	var answer Answer
 	if err == nil {
@@ -118,7 +118,7 @@ func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // respond makes the response of an answer or an error.
-func respond(r *Request, answer Answer, err error, line *entry) Response {
+func respond(r *Request, answer Answer, err error, line *logLine) Response {
 	out := Response{StatusCode: answer.Status, Headers: map[string]string{
 		"Content-Type": "application/json", "x-request-id": r.id(), "x-correlation-id": r.correlationID(),
 	}}

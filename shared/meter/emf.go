@@ -57,8 +57,8 @@ var names = map[string]string{
 	"conflict": "Conflict", "throttled": "Throttled",
 }
 
-// Metrics lists the metrics of a request that had so much of Lambda's time left, 0 when it had no deadline. A count of
-// 0 is left out but for Accepted, whose 0 is what an alarm looks for.
+// Metrics lists the metrics of a request. left is what remained of Lambda's time at its end, 0 when it had no deadline.
+// A count of 0 is left out, except Accepted, because an alarm looks for its 0.
 func (m *Meter) Metrics(left time.Duration, items Items) []Metric {
 	metrics := make([]Metric, 0, 12)
 	count := func(name string, n int) {
