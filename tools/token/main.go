@@ -160,7 +160,8 @@ func list(ctx context.Context, s *store.Store, out io.Writer) error {
 		return err
 	}
 	for _, r := range records {
-		status, used := "active", "never"
+		status := "active"
+		used := "never"
 		if !r.Active {
 			status = "revoked"
 		}
