@@ -1,7 +1,8 @@
-// Package engine starts the embedded DynamoDB engine (Dynoxide) and makes a template's tables on it.
+// Package engine runs the embedded DynamoDB engine (Dynoxide) for the laptop, for tests and for runs of the SAM CLI, and makes a
+// template's tables on it.
 //
-// It serves tests and the laptop; no function imports it. The engine is a child process on a free port, in memory or in
-// one file. It dies with its parent, however that ends.
+// The engine is a child process on a free port, in memory or in one file. It dies with its parent, however that ends. What is
+// deployed never imports this package.
 package engine
 
 import (
@@ -23,7 +24,8 @@ import (
 var binary = filepath.Join("samkit", "engine", "node_modules", "@dynoxide", "linux-x64", "dynoxide")
 
 // ErrMissing says that the engine was not fetched.
-var ErrMissing = errors.New("the DynamoDB engine is missing: run `npm ci --prefix samkit/engine`, or set AWS_ENDPOINT_URL_DYNAMODB to another one")
+var ErrMissing = errors.New(
+	"the DynamoDB engine is missing: run `npm ci --prefix samkit/engine`, or set AWS_ENDPOINT_URL_DYNAMODB to another one")
 
 // Engine is a running engine.
 type Engine struct {
@@ -50,8 +52,8 @@ func Root() (string, error) {
 	}
 }
 
-// Start starts an engine on a loopback port and waits until it answers. root is the module's root; an empty dbPath keeps
-// everything in memory, otherwise it is the database file. An engine that was never fetched is ErrMissing.
+// Start starts an engine on a loopback port and waits until it answers. root is the module's root. dbPath is the database file;
+// when it is empty everything stays in memory. Where the engine was never fetched the error is ErrMissing.
 func Start(ctx context.Context, root, dbPath string) (*Engine, error) {
 	return StartAt(ctx, root, "127.0.0.1", dbPath)
 }
@@ -81,7 +83,11 @@ func start(ctx context.Context, path, host, dbPath string) (*Engine, error) {
 	if dbPath != "" {
 		args = append(args, "--db-path", dbPath)
 	}
-	e := &Engine{endpoint: "http://" + net.JoinHostPort(host, strconv.Itoa(port)), stop: make(chan struct{}), done: make(chan struct{})}
+	e := &Engine{
+		endpoint: "http://" + net.JoinHostPort(host, strconv.Itoa(port)),
+		stop:     make(chan struct{}),
+		done:     make(chan struct{}),
+	}
 	cmd := exec.Command(path, args...)
 	started := make(chan error)
 	go e.run(cmd, started)
@@ -95,12 +101,13 @@ func start(ctx context.Context, path, host, dbPath string) (*Engine, error) {
 	return e, nil
 }
 
-// run starts the child and stays with it on one OS thread: the kernel ends the child when the thread that started it
-// ends, and Go ends idle threads as it likes.
+// run starts the child and stays with it on one OS thread: the kernel ends the child together with the thread that started it,
+// and Go ends idle threads as it likes.
 func (e *Engine) run(cmd *exec.Cmd, started chan<- error) {
 	runtime.LockOSThread()
 	defer close(e.done)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // own group: Ctrl-C is for the parent to pass on
+	// A process group of its own keeps Ctrl-C from it: the parent decides when it ends.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		started <- err
 		return
@@ -108,7 +115,7 @@ func (e *Engine) run(cmd *exec.Cmd, started chan<- error) {
 	started <- nil
 	exited := make(chan struct{})
 	go func() {
-		_ = cmd.Wait() // how it ended is not news: Stop asked for it, or calls to it fail
+		_ = cmd.Wait() // the reason is of no use: Stop asked for it, or calls to the engine fail
 		close(exited)
 	}()
 	select {
@@ -119,8 +126,9 @@ func (e *Engine) run(cmd *exec.Cmd, started chan<- error) {
 	}
 }
 
+// ready waits until the engine answers or ends.
 func (e *Engine) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute) // usually it takes milliseconds, but the machine may be busy
 	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()

@@ -17,7 +17,7 @@ type Table struct {
 	Create    dynamodb.CreateTableInput // without a name
 }
 
-// Tables reads the AWS::DynamoDB::Table resources of a template, by logical id. Billing is always on demand; what an
+// Tables reads the AWS::DynamoDB::Table resources of a template, sorted by logical id. Billing is always on demand. What the
 // engine has no use for (recovery, encryption, TTL) is left out.
 func Tables(template []byte) ([]Table, error) {
 	var doc struct {
@@ -68,12 +68,16 @@ type keyElement struct {
 func (p tableProperties) create() dynamodb.CreateTableInput {
 	in := dynamodb.CreateTableInput{BillingMode: types.BillingModePayPerRequest, KeySchema: keySchema(p.KeySchema)}
 	for _, a := range p.AttributeDefinitions {
-		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{AttributeName: &a.AttributeName, AttributeType: types.ScalarAttributeType(a.AttributeType)})
+		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{
+			AttributeName: &a.AttributeName, AttributeType: types.ScalarAttributeType(a.AttributeType),
+		})
 	}
 	for _, index := range p.GlobalSecondaryIndexes {
 		in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
 			IndexName: &index.IndexName, KeySchema: keySchema(index.KeySchema),
-			Projection: &types.Projection{ProjectionType: types.ProjectionType(index.Projection.ProjectionType), NonKeyAttributes: index.Projection.NonKeyAttributes},
+			Projection: &types.Projection{
+				ProjectionType: types.ProjectionType(index.Projection.ProjectionType), NonKeyAttributes: index.Projection.NonKeyAttributes,
+			},
 		})
 	}
 	return in

@@ -16,11 +16,11 @@ const (
 	elevenMB = 11 << 20
 	tooMany  = 28 // requests in quick succession; ThrottleBurst is less
 
-	noRoute   = `403 "Missing Authentication Token"`
-	noAnswer  = `502 "Internal server error"`
+	noRoute      = `403 "Missing Authentication Token"`
+	noAnswer     = `502 "Internal server error"`
 	unknownRoute = "403 problem forbidden [MissingAuthenticationTokenException]"
-	noToken   = "401 problem unauthorized [UnauthorizedException]"
-	ownID     = "11111111-2222-3333-4444-555555555555"
+	noToken      = "401 problem unauthorized [UnauthorizedException]"
+	ownID        = "11111111-2222-3333-4444-555555555555"
 )
 
 // differences are the known ones that this project can show. Its template has no required query parameter or header, no API
