@@ -31,22 +31,55 @@ Resources:
   Table: {Type: AWS::DynamoDB::Table, Properties: {TableName: !Sub "${AWS::StackName}-table"}}
 `
 
-const greet = "package main\n\nimport (\n\t\"other/words\"\n\n\t\"github.com/aws/aws-lambda-go/events\"\n)\n\nfunc main() { println(words.Hello, events.S3Event{}.Records == nil) }\n"
+const greet = `package main
 
-// project is a small module with two functions, one of which tells its commit, and a package that both use.
+import (
+	"other/words"
+
+	"github.com/aws/smithy-go/ptr"
+)
+
+func main() { println(words.Hello, ptr.ToBool(nil)) }
+`
+
+const tell = `package main
+
+import "other/words"
+
+var (
+	commit = "dev"
+)
+
+func main() { println(words.Hello, commit) }
+`
+
+// dependency is the line of go.mod that requires what greet imports. Its package is small: zips are what takes the time here.
+func dependency(t *testing.T) (module, version string) {
+	t.Helper()
+	module = "github.com/aws/smithy-go"
+	text, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
+	require.NoError(t, err)
+	_, version, ok := strings.Cut(string(text), "\t"+module+" ")
+	require.True(t, ok)
+	version, _, _ = strings.Cut(version, "\n")
+	return module, version
+}
+
+// project is a small module with two functions, one of which says its commit, and a package that both use.
 func project(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	sums, err := os.ReadFile(filepath.Join("..", "..", "go.sum"))
 	require.NoError(t, err)
+	module, version := dependency(t)
 	for name, text := range map[string]string{
-		"go.mod":                      "module other\n\ngo 1.26\n\nrequire github.com/aws/aws-lambda-go v1.55.1\n",
+		"go.mod":                      "module other\n\ngo 1.26\n\nrequire " + module + " " + version + "\n",
 		"go.sum":                      string(sums),
 		"template.yaml":               shop,
 		"words/words.go":              "// Package words has words.\npackage words\n\nconst Hello = \"hello\"\n",
 		"functions/greet/main.go":     greet,
 		"functions/greet/x_test.go":   "package main\n\nvar commit = \"of a test only\"\n",
-		"functions/tell/main.go":      "package main\n\nimport \"other/words\"\n\nvar (\n\tcommit = \"dev\"\n)\n\nfunc main() { println(words.Hello, commit) }\n",
+		"functions/tell/main.go":      tell,
 		".hidden/functions/junk.go":   "no Go",
 		"node_modules/functions/x.go": "no Go",
 	} {
@@ -103,13 +136,14 @@ func TestRun_OnlyWhatChanged(t *testing.T) {
 	first, printed, m := pack(t, dir, options{commit: "c1"})
 	assert.Contains(t, printed, "commit c1, go")
 	assert.Equal(t, "c1", m.Commit)
+	put(t, dir, "functions/greet/main.go", greet+"\n// More words.\n")
 	again, _, _ := pack(t, dir, options{commit: "c1"})
-	assert.Equal(t, files(t, first), files(t, again), "the same bytes")
+	assert.Equal(t, files(t, first), files(t, again), "the same bytes, since a comment is no change")
 
-	// changed are the functions whose zip is another one than at first.
-	changed := func(o options) []string {
+	// changed are the functions whose zip is not the first one.
+	changed := func(commit string) []string {
 		var names []string
-		_, _, now := pack(t, dir, o)
+		_, _, now := pack(t, dir, options{commit: commit})
 		for name, a := range now.Functions {
 			if a["x86_64"].Zip != m.Functions[name]["x86_64"].Zip {
 				names = append(names, name)
@@ -117,19 +151,18 @@ func TestRun_OnlyWhatChanged(t *testing.T) {
 		}
 		return names
 	}
-	assert.Equal(t, []string{"tell"}, changed(options{commit: "c2"}), "the commit is in this one only")
-	put(t, dir, "functions/greet/main.go", greet+"\n// More words.\n")
-	assert.Empty(t, changed(options{commit: "c1"}), "a comment is no change")
+	assert.Equal(t, []string{"tell"}, changed("c2"), "the commit is in this one only")
 	put(t, dir, "functions/greet/main.go", strings.Replace(greet, "println(", "println(1, ", 1))
-	assert.Equal(t, []string{"greet"}, changed(options{commit: "c1"}))
+	assert.Equal(t, []string{"greet"}, changed("c1"))
 	put(t, dir, "functions/greet/main.go", greet)
 	put(t, dir, "words/words.go", "package words\n\nconst Hello = \"good day\"\n")
-	assert.ElementsMatch(t, []string{"greet", "tell"}, changed(options{commit: "c1"}), "what both use")
+	assert.ElementsMatch(t, []string{"greet", "tell"}, changed("c1"), "what both use")
 }
 
 func TestRun_Artifacts(t *testing.T) {
 	t.Parallel()
 	dir := project(t)
+	module, version := dependency(t)
 	out, _, m := pack(t, dir, options{commit: "c1", bucket: "store"})
 	require.Len(t, m.Functions, 2)
 	for name, commit := range map[string]bool{"greet": false, "tell": true} {
@@ -155,20 +188,23 @@ func TestRun_Artifacts(t *testing.T) {
 		require.NoError(t, os.WriteFile(run, binary, 0o700)) //nolint:gosec // it is run
 		said, err := exec.Command(run).CombinedOutput()
 		require.NoError(t, err)
-		assert.Equal(t, map[string]string{"greet": "hello true\n", "tell": "hello c1\n"}[name], string(said))
+		assert.Equal(t, map[string]string{"greet": "hello false\n", "tell": "hello c1\n"}[name], string(said))
 
 		bom := read(t, out, a.SBOM)
 		assert.Contains(t, bom, `"specVersion": "1.6"`)
 		assert.Contains(t, bom, `"purl": "pkg:golang/stdlib@go`)
 		assert.Contains(t, bom, a.Binary)
-		assert.Equal(t, name == "greet", strings.Contains(bom, `"purl": "pkg:golang/github.com/aws/aws-lambda-go@v1.55.1"`), bom)
+		assert.Equal(t, name == "greet", strings.Contains(bom, `"purl": "pkg:golang/`+module+"@"+version+`"`), bom)
 	}
-	greet, tell := m.Functions["greet"]["x86_64"].Zip, m.Functions["tell"]["x86_64"].Zip
-	want := strings.Replace(strings.Replace(shop, "functions/greet/,", "./"+greet+",", 1), "./functions/tell #", "./"+tell+" #", 1)
+	greet := m.Functions["greet"]["x86_64"].Zip
+	tell := m.Functions["tell"]["x86_64"].Zip
+	places := func(prefix string) string {
+		return strings.NewReplacer("functions/greet/,", prefix+greet+",", "./functions/tell #", prefix+tell+" #").Replace(shop)
+	}
+	want := places("./")
 	assert.Equal(t, want, read(t, out, "template-x86_64.yaml"), "nothing else changes")
 	assert.Equal(t, map[string]string{"template-x86_64.yaml": sum([]byte(want))}, m.Templates)
-	want = strings.Replace(strings.Replace(shop, "functions/greet/,", "s3://store/"+greet+",", 1), "./functions/tell #", "s3://store/"+tell+" #", 1)
-	assert.Equal(t, want, read(t, out, "release/template-x86_64.yaml"))
+	assert.Equal(t, places("s3://store/"), read(t, out, "release/template-x86_64.yaml"))
 }
 
 // TestRun_Arm64 has a function that imports nothing: no other test needs the standard library for arm64.

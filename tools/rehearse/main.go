@@ -3,18 +3,18 @@
 //	go run ./tools/rehearse [-sam]
 //	go run ./tools/rehearse -pipeline [-all]
 //
-// It works on a copy of the working tree with a git repository of its own, so that it can commit: a first version goes to
-// dev and prod, a second that changes one handler, a third that is broken and is rolled back. Change sets that would
-// replace the table or change a permission are refused unless they are named. The functions run with their roles
-// enforced. Every step is asserted; the first that is not as it must be ends the rehearsal with status 1 and is named.
-// What was said meanwhile is in .local/rehearse.log. -sam deploys one more environment as people do, by `make deploy`;
-// it installs the SAM CLI below .local, once.
+// It works on a copy of the working tree with a git repository of its own, so that it can commit. A first version goes to dev
+// and prod, then a second that changes one handler, then a third that is broken and is rolled back. Change sets that would
+// replace the table or change a permission are refused unless they are named. The functions run with their roles enforced.
+// Every step is asserted; the first that is not as it must be is named, and ends the rehearsal with status 1. All output of the
+// commands is in .local/rehearse.log. -sam deploys one more environment as people do, by `make deploy`; it installs the SAM CLI
+// below .local, once.
 //
 // -pipeline runs the jobs of .gitlab-ci.yml instead, without GitLab but with gitlab-ci-local, from build to the rollback;
-// -all runs those before build too, which takes as long as .ci/run.
+// -all also runs those before build, which takes as long as .ci/run.
 //
-// The emulator (ministack, installed below .local, once) does not make the gateway's own answers, shifts no traffic and
-// knows no metric math: the last lines say what only AWS itself can show. Linux on x86-64 only: it runs the binaries.
+// The emulator (samkit/emulator) is installed below .local, once. The last lines say what only AWS itself can show. Linux on
+// x86-64 only, since the binaries run.
 package main
 
 import (
@@ -31,6 +31,7 @@ import (
 	"syscall"
 	"time"
 
+	"pricing/samkit/emulator"
 	"pricing/samkit/engine"
 	"pricing/samkit/pythonenv"
 )
@@ -80,17 +81,17 @@ Only AWS itself can show:
 type rehearsal struct {
 	out      io.Writer
 	sam      bool
-	gitlab   bool   // .gitlab-ci.yml
-	all      bool   // of it
-	root     string // the project
-	dir      string // ours, removed at the end
+	gitlab   bool   // run .gitlab-ci.yml
+	all      bool   // and all of its jobs
+	root     string // of the project
+	dir      string // our files, removed at the end
 	copy     string // of the project
-	python   string // has ministack and the AWS CLI
+	python   string // has the emulator and the AWS CLI
 	samCLI   string // a Python that has the SAM CLI; "" without -sam
 	log      *os.File
-	emulator *emulator
+	emulator *emulator.Emulator
 	goCaches []string          // modules and builds
-	observed map[string]string // by environment: when its offer was observed that must outlive all deployments
+	observed map[string]string // by environment: when the offer was observed that must outlive all deployments
 }
 
 func (r *rehearsal) run(ctx context.Context) (err error) {
@@ -98,12 +99,12 @@ func (r *rehearsal) run(ctx context.Context) (err error) {
 		return err
 	}
 	local := filepath.Join(r.root, ".local")
-	if r.python, err = install(ctx, r.root, "samkit/emulator", r.out); err != nil {
+	if r.python, err = emulator.Install(ctx, r.root, r.out); err != nil {
 		return err
 	}
 	if r.sam {
-		if r.samCLI, err = install(ctx, r.root, "samkit/samtest", r.out); err != nil {
-			return err
+		if r.samCLI, err = pythonenv.Install(ctx, r.root, "samkit/samtest", r.out); err != nil {
+			return fmt.Errorf("install the SAM CLI: %w", err)
 		}
 	}
 	if r.dir, err = os.MkdirTemp("", "rehearse-"); err != nil {
@@ -115,37 +116,36 @@ func (r *rehearsal) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, r.log.Close()) }()
 
-	if err := r.step(ctx, "emulator", r.start); err != nil {
+	if err := r.steps(ctx, step{"emulator", r.start}); err != nil {
 		return err
 	}
-	defer r.emulator.stop()
+	defer r.emulator.Stop()
 	if r.gitlab {
 		return r.pipeline(ctx)
 	}
-	return r.story(ctx)
+	return r.scenario(ctx)
 }
 
-// install makes the Python environment of a folder's requirements.txt.
-func install(ctx context.Context, root, folder string, log io.Writer) (string, error) {
-	python, err := pythonenv.Install(ctx, root, folder, log)
-	if err != nil {
-		return "", fmt.Errorf("install what %s needs: %w", folder, err)
-	}
-	return python, nil
+// step is a part of a rehearsal. It asserts what it does and returns what was seen, in a few words.
+type step struct {
+	name string
+	do   func(ctx context.Context) (seen string, err error)
 }
 
-// step does one thing and tells its time and what was seen.
-func (r *rehearsal) step(ctx context.Context, name string, do func(ctx context.Context) (told string, err error)) error {
-	if err := ctx.Err(); err != nil {
-		return err
+// steps does one step after the other, and prints of each its time and what was seen.
+func (r *rehearsal) steps(ctx context.Context, steps ...step) error {
+	for _, s := range steps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(r.log, "\n=== %s\n", s.name)
+		begin := time.Now()
+		seen, err := s.do(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		_, _ = fmt.Fprintf(r.out, "%6.1f s  %-28s %s\n", time.Since(begin).Seconds(), s.name, seen)
 	}
-	_, _ = fmt.Fprintf(r.log, "\n=== %s\n", name)
-	begin := time.Now()
-	told, err := do(ctx)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	_, _ = fmt.Fprintf(r.out, "%6.1f s  %-28s %s\n", time.Since(begin).Seconds(), name, told)
 	return nil
 }
 

@@ -12,13 +12,14 @@ import (
 	"slices"
 	"strings"
 
+	"pricing/samkit/emulator"
 	"pricing/samkit/process"
 )
 
-// What ops/account.yaml calls the bucket; .gitlab-ci.yml builds the name from the variables that the project's settings give.
 const (
-	accountID      = "000000000000" // the emulator's
-	accountsBucket = "pricing-artifacts-" + accountID + "-" + region
+	// ops/account.yaml gives the bucket this name, and .gitlab-ci.yml builds it from the variables of the project's settings.
+	accountsBucket = "pricing-artifacts-" + emulator.AccountID + "-" + emulator.Region
+	roles          = "arn:aws:iam::" + emulator.AccountID + ":role/owner/"
 	gitlabURL      = "https://gitlab.example.com"
 	gitlabProject  = "group/pricing"
 )
@@ -28,100 +29,99 @@ func gitlabCI(root string) string {
 	return filepath.Join(root, "tools", "pipeline", "node_modules", "gitlab-ci-local", "src", "index.js")
 }
 
-// pipeline runs the jobs of .gitlab-ci.yml, each as the role that its ID token lets it be: a first commit to integ and prod, a second to prod, a third that is broken and
-// whose failed smoke rolls back, and a rollback by hand.
+// pipeline runs the jobs of .gitlab-ci.yml, each as the role that its ID token lets it be: a first commit to integ and prod, a
+// second to prod, a third that is broken and whose failed smoke test rolls it back, and a rollback by hand.
 func (r *rehearsal) pipeline(ctx context.Context) error {
 	for _, needed := range []struct{ file, by string }{{gitlabCI(r.root), "make gitlab-ci"}, {"rsync", "apt-get install rsync"}} {
 		if _, err := exec.LookPath(needed.file); err != nil {
 			return fmt.Errorf("%s is missing: %s", needed.file, needed.by)
 		}
 	}
-	caches, err := exec.CommandContext(ctx, "go", "env", "GOMODCACHE", "GOCACHE").Output() // the runner's would be empty ones
+	caches, err := exec.CommandContext(ctx, "go", "env", "GOMODCACHE", "GOCACHE").Output() // the runner's own would be empty
 	if err != nil {
 		return fmt.Errorf("find Go's caches: %w", err)
 	}
 	r.goCaches = strings.Fields(string(caches))
-	var commits [3]string
-	commit := func(i int, message string) (err error) {
-		commits[i], err = r.commit(ctx, message)
-		return err
-	}
-	type step struct {
-		name string
-		do   func(ctx context.Context) (string, error)
-	}
-	steps := []step{{"copy the project", func(ctx context.Context) (string, error) {
-		told, err := r.copyProject(ctx)
+	var steps []step
+	add := func(name string, do func(ctx context.Context) (string, error)) { steps = append(steps, step{name, do}) }
+
+	var first, second string // commits
+	add("copy the project", func(ctx context.Context) (string, error) {
+		seen, err := r.copyProject(ctx)
 		if err != nil {
 			return "", err
 		}
-		// What the rules and variables are made of in GitLab.
-		for _, args := range [][]string{{"symbolic-ref", "HEAD", "refs/heads/main"}, {"remote", "add", "origin", gitlabURL + "/" + gitlabProject + ".git"}} {
+		// From the branch and the remote come the values that rules and variables have in GitLab.
+		origin := gitlabURL + "/" + gitlabProject + ".git"
+		for _, args := range [][]string{{"symbolic-ref", "HEAD", "refs/heads/main"}, {"remote", "add", "origin", origin}} {
 			if _, err := r.must(ctx, nil, "git", args...); err != nil {
 				return "", err
 			}
 		}
-		return told, commit(0, "the first version")
-	}}, {"owner stack", r.ownerStack}, {"who may not", r.refusedLogins}}
+		first, err = r.commit(ctx, "the first version")
+		return seen, err
+	})
+	add("owner stack", r.ownerStack)
+	add("who may not", r.refusedLogins)
 	if r.all {
-		for _, job := range []string{"lint", "template", "test", "e2e", "rehearsal"} { // one after the other: all work in the same folder
-			steps = append(steps, step{job, func(ctx context.Context) (string, error) { return r.jobs(ctx, os.Environ(), nil, job) }})
+		for _, job := range []string{"lint", "template", "test", "e2e", "rehearsal"} { // in turn, since all work in one folder
+			add(job, func(ctx context.Context) (string, error) { return r.jobs(ctx, os.Environ(), nil, job) })
 		}
 	}
-	steps = append(steps, []step{
-		{"package 1", func(ctx context.Context) (string, error) {
-			return r.jobs(ctx, r.environment(idToken("main", "")), nil, "build", "package")
-		}},
-		{"to integ", func(ctx context.Context) (string, error) {
-			return r.jobs(ctx, r.environment(idToken("main", ":environment_protected:false")), nil, "changeset:integ", "deploy:integ")
-		}},
-		{"token integ", func(ctx context.Context) (string, error) { return r.token(ctx, "integ") }},
-		{"smoke integ", func(ctx context.Context) (string, error) {
-			return r.jobs(ctx, r.environment(idToken("main", ":environment_protected:false"), "SMOKE_TOKEN="+r.tokenFile("integ")), nil, "smoke:integ")
-		}},
-		{"to prod", func(ctx context.Context) (string, error) {
-			return r.jobs(ctx, r.prod(), nil, "changeset:prod", "deploy:prod")
-		}},
-		{"token prod", func(ctx context.Context) (string, error) { return r.token(ctx, "prod") }},
-		{"smoke prod", func(ctx context.Context) (string, error) { return r.jobs(ctx, r.prod(), nil, "smoke:prod") }},
-		{"package 2", func(ctx context.Context) (string, error) {
-			if err := r.addFile("second", "a commit more: get-health, which tells it, is another\n"); err != nil {
-				return "", err
-			}
-			if err := commit(1, "the second version"); err != nil {
-				return "", err
-			}
-			return r.jobs(ctx, r.environment(idToken("main", "")), nil, "package")
-		}},
-		{"to prod 2", func(ctx context.Context) (string, error) {
-			told, err := r.jobs(ctx, r.prod(), nil, "changeset:prod", "deploy:prod", "smoke:prod")
-			return told, errors.Join(err, r.isGood(ctx, commits[1]))
-		}},
-		{"package 3, which is broken", func(ctx context.Context) (string, error) {
-			if err := r.addFile("functions/list-offers/third.go", "package main\n\nfunc init() { panic(\"the third version is broken\") }\n"); err != nil {
-				return "", err
-			}
-			if err := commit(2, "the third version"); err != nil {
-				return "", err
-			}
-			return r.jobs(ctx, r.environment(idToken("main", "")), nil, "package")
-		}},
-		// The change set that lies there is of another commit: deploy:prod makes its own, as when it is started again alone.
-		{"to prod 3 and back", func(ctx context.Context) (string, error) {
-			told, err := r.jobs(ctx, r.prod(), []string{"smoke:prod"}, "deploy:prod", "smoke:prod", "rollback:prod:smoke-failed")
-			return told, errors.Join(err, r.isGood(ctx, commits[1]))
-		}},
-		{"rollback by hand", func(ctx context.Context) (string, error) {
-			told, err := r.jobs(ctx, r.prod(), nil, "rollback:prod")
-			return told, errors.Join(err, r.isGood(ctx, commits[0]))
-		}},
-	}...)
-	for _, s := range steps {
-		if err := r.step(ctx, s.name, s.do); err != nil {
-			return err
+	pack := func(names ...string) func(ctx context.Context) (string, error) {
+		return func(ctx context.Context) (string, error) {
+			return r.jobs(ctx, r.environment(idToken("main", "")), nil, names...)
 		}
 	}
-	return nil
+	integ := func(names ...string) func(ctx context.Context) (string, error) {
+		return func(ctx context.Context) (string, error) {
+			environment := r.environment(idToken("main", ":environment_protected:false"), "SMOKE_TOKEN="+r.tokenFile("integ"))
+			return r.jobs(ctx, environment, nil, names...)
+		}
+	}
+	prod := func(names ...string) func(ctx context.Context) (string, error) {
+		return func(ctx context.Context) (string, error) { return r.jobs(ctx, r.prod(), nil, names...) }
+	}
+	add("package 1", pack("build", "package"))
+	add("to integ", integ("changeset:integ", "deploy:integ"))
+	add("token integ", func(ctx context.Context) (string, error) { return r.token(ctx, "integ") })
+	add("smoke integ", integ("smoke:integ"))
+	add("to prod", prod("changeset:prod", "deploy:prod"))
+	add("token prod", func(ctx context.Context) (string, error) { return r.token(ctx, "prod") })
+	add("smoke prod", prod("smoke:prod"))
+	add("package 2", func(ctx context.Context) (_ string, err error) {
+		// With another commit get-health, which says it, is another.
+		if err = r.addFile("second", "one more commit\n"); err != nil {
+			return "", err
+		}
+		if second, err = r.commit(ctx, "the second version"); err != nil {
+			return "", err
+		}
+		return pack("package")(ctx)
+	})
+	add("to prod 2", func(ctx context.Context) (string, error) {
+		seen, err := prod("changeset:prod", "deploy:prod", "smoke:prod")(ctx)
+		return seen, errors.Join(err, r.isGood(ctx, second))
+	})
+	add("package 3, which is broken", func(ctx context.Context) (string, error) {
+		if err := r.addFile("functions/list-offers/third.go", brokenVersion); err != nil {
+			return "", err
+		}
+		if _, err := r.commit(ctx, "the third version"); err != nil {
+			return "", err
+		}
+		return pack("package")(ctx)
+	})
+	// The change set that is there belongs to another commit, so deploy:prod makes its own, as when it is started again alone.
+	add("to prod 3 and back", func(ctx context.Context) (string, error) {
+		seen, err := r.jobs(ctx, r.prod(), []string{"smoke:prod"}, "deploy:prod", "smoke:prod", "rollback:prod:smoke-failed")
+		return seen, errors.Join(err, r.isGood(ctx, second))
+	})
+	add("rollback by hand", func(ctx context.Context) (string, error) {
+		seen, err := prod("rollback:prod")(ctx)
+		return seen, errors.Join(err, r.isGood(ctx, first))
+	})
+	return r.steps(ctx, steps...)
 }
 
 // prod is the environment of production's jobs.
@@ -129,15 +129,15 @@ func (r *rehearsal) prod() []string {
 	return r.environment(idToken("main", ":environment_protected:true"), "SMOKE_TOKEN="+r.tokenFile("prod"))
 }
 
-// idToken is AWS_ID_TOKEN as GitLab would set it for a job of a branch; the emulator reads it and does not ask who signed.
+// idToken is AWS_ID_TOKEN as GitLab would set it for a job of a branch. The emulator reads it and does not ask who signed it.
 func idToken(branch, environment string) string {
 	part := func(json string) string { return base64.RawURLEncoding.EncodeToString([]byte(json)) }
 	return "AWS_ID_TOKEN=" + part(`{"alg":"none"}`) + "." + part(fmt.Sprintf(
 		`{"iss":%q,"aud":%q,"sub":"project_path:%s:ref_type:branch:ref:%s%s"}`, gitlabURL, gitlabURL, gitlabProject, branch, environment)) + "."
 }
 
-// ownerStack deploys ops/account.yaml, but for what the emulator lacks: identity providers, whose tokens it takes all the
-// same, and the condition on the role that a change set is given.
+// ownerStack deploys ops/account.yaml without what the emulator lacks: identity providers, whose tokens it accepts all the same,
+// and the condition on the role that is given to a change set.
 func (r *rehearsal) ownerStack(ctx context.Context) (string, error) {
 	text, err := os.ReadFile(filepath.Join(r.copy, "ops", "account.yaml"))
 	if err != nil {
@@ -153,14 +153,16 @@ func (r *rehearsal) ownerStack(ctx context.Context) (string, error) {
 	if err := os.WriteFile(file, []byte(strings.Join(lines, "")), 0o600); err != nil {
 		return "", fmt.Errorf("write the owner stack: %w", err)
 	}
-	if _, err := r.aws(ctx, "cloudformation", "deploy", "--stack-name", "pricing-account", "--template-file", file, "--capabilities", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND",
-		"--parameter-overrides", "GitLabUrl="+gitlabURL, "ProjectPath="+gitlabProject, "ExistingProviderArn=arn:aws:iam::"+accountID+":oidc-provider/gitlab.example.com"); err != nil {
+	provider := "arn:aws:iam::" + emulator.AccountID + ":oidc-provider/gitlab.example.com"
+	if _, err := r.aws(ctx, "cloudformation", "deploy", "--stack-name", "pricing-account", "--template-file", file,
+		"--capabilities", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND", "--parameter-overrides",
+		"GitLabUrl="+gitlabURL, "ProjectPath="+gitlabProject, "ExistingProviderArn="+provider); err != nil {
 		return "", err
 	}
 	return "bucket and roles", nil
 }
 
-// refusedLogins asserts which jobs do not become what they ask for.
+// refusedLogins asserts which jobs do not get the role that they ask for, and what the roles may not do.
 func (r *rehearsal) refusedLogins(ctx context.Context) (string, error) {
 	logins := []struct{ role, token string }{
 		{"pricing-prod-pipeline", idToken("main", ":environment_protected:false")},
@@ -171,28 +173,34 @@ func (r *rehearsal) refusedLogins(ctx context.Context) (string, error) {
 	}
 	for _, l := range logins {
 		if err := r.refused(ctx, "Not authorized to perform sts:AssumeRoleWithWebIdentity",
-			"env", l.token, "bash", "-euc", `. ops/pipeline/login.sh "$0"`, "arn:aws:iam::"+accountID+":role/owner/"+l.role); err != nil {
+			"env", l.token, "bash", "-euc", `. ops/pipeline/login.sh "$0"`, roles+l.role); err != nil {
 			return "", err
 		}
 	}
-	// Whoever may is not let do more than that.
-	pack, integ, prod := idToken("main", ""), idToken("main", ":environment_protected:false"), idToken("main", ":environment_protected:true")
+	const (
+		upload = "aws s3 cp ops/account.yaml s3://" + accountsBucket + "/functions/x"
+		vouch  = "aws s3 cp ops/account.yaml s3://" + accountsBucket + "/deployed/prod/good"
+	)
+	pack := idToken("main", "")
+	integ := idToken("main", ":environment_protected:false")
+	prod := idToken("main", ":environment_protected:true")
 	for _, denied := range []struct{ role, token, why, do string }{
-		{"pricing-package", pack, "explicit deny in a resource-based policy", "aws s3 cp ops/account.yaml s3://" + accountsBucket + "/functions/x"}, // no TLS
-		{"pricing-package", pack, "explicit deny in an identity-based policy", "aws s3 cp ops/account.yaml s3://" + accountsBucket + "/deployed/prod/good"},
-		{"pricing-integ-pipeline", integ, "s3:PutObject", "aws s3 cp ops/account.yaml s3://" + accountsBucket + "/deployed/prod/good"},
+		{"pricing-package", pack, "explicit deny in a resource-based policy", upload}, // without TLS
+		{"pricing-package", pack, "explicit deny in an identity-based policy", vouch},
+		{"pricing-integ-pipeline", integ, "s3:PutObject", vouch},
 		{"pricing-integ-pipeline", integ, "cloudformation:DescribeStacks", "aws cloudformation describe-stacks --stack-name pricing-prod"},
 		{"pricing-prod-pipeline", prod, "dynamodb:Scan", "aws dynamodb scan --table-name pricing-prod"},
 	} {
-		if err := r.refused(ctx, denied.why, "env", denied.token, "bash", "-euc", `. ops/pipeline/login.sh "$0"; `+denied.do, "arn:aws:iam::"+accountID+":role/owner/"+denied.role); err != nil {
+		if err := r.refused(ctx, denied.why,
+			"env", denied.token, "bash", "-euc", `. ops/pipeline/login.sh "$0"; `+denied.do, roles+denied.role); err != nil {
 			return "", err
 		}
 	}
-	_, err := r.aws(ctx, "s3api", "delete-bucket-policy", "--bucket", accountsBucket) // the emulator speaks no TLS
-	return "logins of other branches and environments; what is another role's", err
+	_, err := r.aws(ctx, "s3api", "delete-bucket-policy", "--bucket", accountsBucket) // it asks for TLS, which the emulator lacks
+	return "refused: logins of other branches and environments, what only another role may do", err
 }
 
-// isGood asserts which commit prod runs and holds for good; the smoke has asked the API itself.
+// isGood asserts that the commit is the one that prod runs and that is known to be good. The smoke test has asked the API.
 func (r *rehearsal) isGood(ctx context.Context, commit string) error {
 	for _, name := range []string{"current", "good"} {
 		text, err := r.aws(ctx, "s3", "cp", "s3://"+accountsBucket+"/deployed/prod/"+name, "-")
@@ -209,21 +217,25 @@ func (r *rehearsal) isGood(ctx context.Context, commit string) error {
 // summary is a job's line at the end of what gitlab-ci-local prints.
 var summary = regexp.MustCompile(`(?m)^ (PASS|FAIL) +\[ *([^\]]+)\] +(\S+)`)
 
-// jobs runs jobs of .gitlab-ci.yml in the copy and tells how long each took. Those of failing have to fail, all others to
+// jobs runs jobs of .gitlab-ci.yml in the copy and says how long each took. Those in failing have to fail, all others have to
 // succeed, and none may be left out. A job waits only for those of the others that it needs itself.
 func (r *rehearsal) jobs(ctx context.Context, environment, failing []string, names ...string) (string, error) {
-	args := []string{gitlabCI(r.root), "--home", r.dir, "--no-color", "--timestamps", "--force-shell-executor", "--shell-executor-no-image"}
-	// The settings, and what the file itself sets: that would win over the environment.
+	args := []string{
+		gitlabCI(r.root), "--home", r.dir, "--no-color", "--timestamps", "--force-shell-executor", "--shell-executor-no-image",
+	}
+	// What the project's settings say, and what the file itself sets: that would win over the environment.
 	for _, variable := range []string{
-		"AWS_ACCOUNT_ID=" + accountID, "AWS_DEFAULT_REGION=" + region, "PACK_FLAGS=-arch x86_64", "GOMODCACHE=" + r.goCaches[0], "GOCACHE=" + r.goCaches[1],
+		"AWS_ACCOUNT_ID=" + emulator.AccountID, "AWS_DEFAULT_REGION=" + emulator.Region, "PACK_FLAGS=-arch x86_64",
+		"GOMODCACHE=" + r.goCaches[0], "GOCACHE=" + r.goCaches[1],
 	} {
 		args = append(args, "--variable", variable)
 	}
-	for _, name := range names { // the click, without which nothing that needs a manual job runs
+	for _, name := range names { // stands for the click without which nothing runs that needs a manual job
 		args = append(args, "--manual="+name)
 	}
 	cmd := process.Command(ctx, "node", append(args, names...)...)
-	cmd.Dir, cmd.Env = r.copy, environment
+	cmd.Dir = r.copy
+	cmd.Env = environment
 	text, err := cmd.CombinedOutput()
 	_, _ = fmt.Fprintf(r.log, "$ gitlab-ci-local %s\n%s", strings.Join(names, " "), text)
 	if ctx.Err() != nil {
@@ -242,7 +254,7 @@ func (r *rehearsal) jobs(ctx context.Context, environment, failing []string, nam
 	if (err != nil) != (len(failing) > 0) {
 		return "", fmt.Errorf("gitlab-ci-local: %w\n%s", err, last(string(text)))
 	}
-	var told []string
+	var seen []string
 	for _, name := range names {
 		if took[name] == "" {
 			return "", fmt.Errorf("the job %s did not run\n%s", name, last(string(text)))
@@ -251,7 +263,7 @@ func (r *rehearsal) jobs(ctx context.Context, environment, failing []string, nam
 		if slices.Contains(failing, name) {
 			failed = " FAILS"
 		}
-		told = append(told, name+failed+" "+took[name])
+		seen = append(seen, name+failed+" "+took[name])
 	}
-	return strings.Join(told, ", "), nil
+	return strings.Join(seen, ", "), nil
 }

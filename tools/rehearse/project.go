@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"pricing/samkit/process"
@@ -19,7 +20,7 @@ type version struct {
 	manifest map[string]string // the SHA-256 of each function's zip
 }
 
-// copyProject copies the working tree, without what git ignores, and makes a repository of it.
+// copyProject copies the working tree, without the files that git ignores, and makes a repository of it.
 func (r *rehearsal) copyProject(ctx context.Context) (string, error) {
 	r.copy = filepath.Join(r.dir, "project")
 	cmd := process.Command(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -66,14 +67,15 @@ func (r *rehearsal) commit(ctx context.Context, message string) (string, error) 
 	if _, err := r.must(ctx, nil, "git", "add", "--all"); err != nil {
 		return "", err
 	}
-	if _, err := r.must(ctx, nil, "git", "-c", "user.name=rehearsal", "-c", "user.email=rehearsal@localhost", "-c", "commit.gpgsign=false", "commit", "--quiet", "--message", message); err != nil {
+	if _, err := r.must(ctx, nil, "git", "-c", "user.name=rehearsal", "-c", "user.email=rehearsal@localhost", "-c", "commit.gpgsign=false",
+		"commit", "--quiet", "--message", message); err != nil {
 		return "", err
 	}
 	sha, err := r.must(ctx, nil, "git", "rev-parse", "HEAD")
 	return strings.TrimSpace(sha), err
 }
 
-// pack commits the copy and puts what is deployed into the bucket.
+// pack commits the copy, builds what is deployed and puts it into the bucket.
 func (r *rehearsal) pack(ctx context.Context, message string) (version, error) {
 	commit, err := r.commit(ctx, message)
 	if err != nil {
@@ -111,13 +113,15 @@ func (v version) changed(other version) []string {
 			names = append(names, name)
 		}
 	}
-	return sorted(names)
+	slices.Sort(names)
+	return names
 }
 
-// variant puts a release of the same zips, deployed before, with another template into the bucket, as a commit that changes only that would.
-// The change is made in one resource's lines, and has to find something to change.
+// variant puts a release with another template but the same zips into the bucket, as a commit that changes only the template
+// would. The version was deployed before. The change is made in the lines of one resource, and has to find something to change.
 func (r *rehearsal) variant(ctx context.Context, v version, suffix, resource, old, new string) (string, error) {
-	commit, folder := v.commit+suffix, filepath.Join(r.dir, v.commit+suffix)
+	commit := v.commit + suffix
+	folder := filepath.Join(r.dir, commit)
 	if err := os.CopyFS(folder, os.DirFS(filepath.Join(r.copy, ".build", "releases", bucket, v.commit))); err != nil {
 		return "", fmt.Errorf("copy the release: %w", err)
 	}

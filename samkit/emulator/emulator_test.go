@@ -1,0 +1,33 @@
+package emulator
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/samkit/engine"
+	"pricing/samkit/pythonenv"
+)
+
+func TestStart(t *testing.T) {
+	t.Setenv("AWS_PROFILE", "a profile that is not there")
+	root, err := engine.Root()
+	require.NoError(t, err)
+	python, err := pythonenv.Find(root, Folder)
+	require.NoError(t, err)
+	e, err := Start(t.Context(), python, t.TempDir())
+	require.NoError(t, err)
+	defer e.Stop()
+	cmd := exec.Command("aws", "sts", "get-caller-identity", "--query", "Account", "--output", "text")
+	cmd.Path = e.CLI()
+	cmd.Env = e.Environment()
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	assert.Equal(t, AccountID+"\n", string(out))
+	require.NoError(t, e.Gone(t.Context()))
+	require.Error(t, e.healthy(t.Context()))
+}
