@@ -113,7 +113,9 @@ func (e *Emulator) Gone(ctx context.Context) error {
 func (e *Emulator) CLI() string { return e.cli }
 
 // API is the URL of a stage of a REST API with this id.
-func (e *Emulator) API(id, stage string) string { return e.URL + "/_aws/execute-api/" + id + "/" + stage }
+func (e *Emulator) API(id, stage string) string {
+	return e.URL + "/_aws/execute-api/" + id + "/" + stage
+}
 
 // Environment is this program's environment, with the emulator in the place of AWS and its command aws first in PATH.
 func (e *Emulator) Environment() []string {

@@ -1,14 +1,13 @@
-// Command guard reads a CloudFormation change set and refuses what nobody should do by accident.
+// Command guard reads a CloudFormation change set and refuses changes that nobody should make by accident.
 //
 //	aws cloudformation describe-change-set --change-set-name ARN --output json | guard [-rollback]
 //	guard [-rollback] FILE
 //
-// It prints every change, and ends with status 1 when one replaces or removes a table, or touches an IAM resource that
-// exists: a change set shows neither the data that would be lost nor whether a policy widens. A replacement that is only
-// possible (Conditional) counts as one. Nothing is refused that ALLOW_CHANGES names by its logical id, separated by
-// commas or spaces. With -rollback permissions may change: they return to what they were before, and a rollback in the
-// night must not wait for somebody to say so; data is guarded as ever. Status 2 means that the change set could not be
-// read whole.
+// It prints every change, and ends with status 1 when one replaces or removes a table, or touches an IAM resource that exists: a
+// change set shows neither the data that would be lost nor whether a policy widens. A replacement that is only possible
+// (Conditional) counts as one. ALLOW_CHANGES names the logical ids that are not refused, separated by commas or spaces. With
+// -rollback permissions may change: they return to what they were before, and a rollback at night must not wait for somebody
+// to allow that. Data is guarded all the same. Status 2 means that the change set could not be read whole.
 package main
 
 import (
@@ -24,14 +23,14 @@ import (
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)) }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
-	input := stdin
 	rollback := len(args) > 0 && args[0] == "-rollback"
 	if rollback {
 		args = args[1:]
 	}
+	input := stdin
 	switch {
 	case len(args) > 1 || len(args) == 1 && strings.HasPrefix(args[0], "-"):
-		_, _ = fmt.Fprintln(stderr, "usage: guard [-rollback] [FILE]     without one the change set is read from standard input")
+		_, _ = fmt.Fprintln(stderr, "usage: guard [-rollback] [FILE]     without a FILE the change set is read from standard input")
 		return 2
 	case len(args) == 1:
 		file, err := os.Open(args[0])
@@ -70,13 +69,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 		_, _ = fmt.Fprintln(stdout, line)
 	}
 	if refused > 0 {
-		_, _ = fmt.Fprintf(stderr, "guard: %d changes refused. If each is meant, name it: ALLOW_CHANGES=LogicalId,...\n", refused)
+		_, _ = fmt.Fprintf(stderr, "guard: %d changes refused. If you mean each of them, name them: ALLOW_CHANGES=LogicalId,...\n", refused)
 		return 1
 	}
 	return 0
 }
 
-// changeSet is what describe-change-set prints, as far as it is looked at.
+// changeSet is the part of describe-change-set's output that guard looks at.
 type changeSet struct {
 	StackName     string
 	ChangeSetName string
@@ -112,17 +111,19 @@ func read(r io.Reader) (changeSet, error) {
 		return set, fmt.Errorf("the change set is %s: %s", set.Status, set.StatusReason)
 	}
 	for i, c := range set.Changes {
-		if c.Type != "Resource" || c.ResourceChange.LogicalResourceID == "" || c.ResourceChange.ResourceType == "" || c.ResourceChange.Action == "" {
+		r := c.ResourceChange
+		if c.Type != "Resource" || r.LogicalResourceID == "" || r.ResourceType == "" || r.Action == "" {
 			return set, fmt.Errorf("change %d is of an unknown form (Type %q)", i, c.Type)
 		}
 	}
 	return set, nil
 }
 
-// empty tells a change set that failed for having nothing to change.
+// empty reports whether a change set failed only because nothing changes.
 func empty(set changeSet) bool {
-	return set.Status == "FAILED" && len(set.Changes) == 0 &&
-		(strings.Contains(set.StatusReason, "didn't contain changes") || strings.Contains(set.StatusReason, "No updates are to be performed"))
+	nothing := strings.Contains(set.StatusReason, "didn't contain changes") ||
+		strings.Contains(set.StatusReason, "No updates are to be performed")
+	return set.Status == "FAILED" && len(set.Changes) == 0 && nothing
 }
 
 // judge says why a change is refused; "" when it is not.
@@ -132,9 +133,9 @@ func judge(r resourceChange) string {
 		switch {
 		case r.Action == "Add":
 		case r.Action == "Remove":
-			return "the table and its data would go"
+			return "the table and its data would be deleted"
 		case r.Action != "Modify":
-			return "what " + r.Action + " does to the table is not known before"
+			return "what " + r.Action + " does to the table is not known in advance"
 		case r.Replacement != "False":
 			return "a new, empty table would take its place"
 		}

@@ -1,19 +1,19 @@
-// Command pack builds what is deployed: a zip per function, a template that names them, a manifest and an SBOM each.
+// Command pack builds what is deployed: a zip and an SBOM for each function, a template that names the zips, and a manifest.
 //
 //	pack [-template template.yaml] [-out .build] [-arch arm64,x86_64] [-commit SHA] [-bucket NAME] [-cold]
 //
-// Everything is built twice, the second time from a copy in another folder, and must come out alike byte for byte. A zip
-// holds bootstrap alone and is named by its content, so that an unchanged function keeps its name from one commit to the
-// next and a deployment touches only what changed. For the same reason only functions that have a variable main.commit
+// Everything is built twice, the second time from a copy in another folder, and both builds must be the same byte for byte. A
+// zip holds bootstrap alone and is named by its content, so that an unchanged function keeps its name from one commit to the
+// next, and a deployment touches only what has changed. For the same reason only functions that have a variable main.commit
 // are built with the commit.
 //
-// What it writes to -out, for each architecture (arm64 stands for the template's default in the names of templates):
+// It writes to -out, for each architecture:
 //
-//	template.yaml, template-x86_64.yaml    the template with each CodeUri replaced by its zip
+//	template.yaml, template-x86_64.yaml    the template with each CodeUri replaced by its zip (the first is of arm64)
 //	functions/<name>/<sha256>.zip          what Lambda runs
 //	functions/<name>/<sha256>.cdx.json     its SBOM (CycloneDX 1.6), from what the linker recorded
 //	manifest.json                          commit, Go version and hashes
-//	release/template.yaml, ...             with -bucket: the same with the zips' places in that bucket, s3://NAME/functions/...
+//	release/template.yaml, ...             with -bucket: the same with the places of the zips in it, s3://NAME/functions/...
 //
 // -cold empties the build cache for the second build, which takes minutes.
 package main
@@ -37,8 +37,8 @@ func main() {
 	flag.StringVar(&o.template, "template", "template.yaml", "SAM `file`; go.mod stands beside it")
 	flag.StringVar(&o.out, "out", ".build", "`folder` to write to")
 	architectures := flag.String("arch", "arm64,x86_64", "architectures, `comma-separated`")
-	flag.StringVar(&o.commit, "commit", "", "commit `SHA`; git says it when not given")
-	flag.StringVar(&o.bucket, "bucket", "", "`name` of the bucket that the zips go to")
+	flag.StringVar(&o.commit, "commit", "", "commit `SHA`; default: git's HEAD")
+	flag.StringVar(&o.bucket, "bucket", "", "`name` of the bucket to which the zips go")
 	flag.BoolVar(&o.cold, "cold", false, "empty the build cache for the second build")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -97,7 +97,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	return p.report(out)
 }
 
-// head is the commit of the working tree; changes that are not committed are told by a suffix.
+// head is the commit of the working tree. A suffix says that there are changes which are not committed.
 func head(ctx context.Context, root string) (string, error) {
 	git := func(args ...string) (string, error) {
 		cmd := exec.CommandContext(ctx, "git", args...)

@@ -23,7 +23,7 @@ import (
 	"strings"
 )
 
-// Manifest says what a packing made.
+// Manifest lists what was built.
 type Manifest struct {
 	Commit    string                         `json:"commit"`
 	Go        string                         `json:"go"`
@@ -33,13 +33,13 @@ type Manifest struct {
 
 // Artifact is one function's zip.
 type Artifact struct {
-	Zip     string `json:"zip"` // path below the output folder; its name is the SHA-256 of its bytes
-	SHA256  string `json:"sha256"`
-	Bytes   int    `json:"bytes"`
-	Binary  string `json:"binary"` // SHA-256 of bootstrap
-	SBOM    string `json:"sbom"`
-	Commit  bool   `json:"commit"` // built with the commit, so it differs at each one
-	Retains bool   `json:"-"`
+	Zip    string `json:"zip"` // path below the output folder; its name is the SHA-256 of its bytes
+	SHA256 string `json:"sha256"`
+	Bytes  int    `json:"bytes"`
+	Binary string `json:"binary"` // SHA-256 of bootstrap
+	SBOM   string `json:"sbom"`
+	Commit bool   `json:"commit"` // built with the commit, so each commit has another one
+	Kept   bool   `json:"-"`      // it was there before
 }
 
 type packer struct {
@@ -76,15 +76,14 @@ func (p *packer) pack(ctx context.Context, t *template, arch string) error {
 	}
 	uris := map[string]string{}
 	for _, f := range t.functions {
-		one, two := filepath.Join(first, f.name), filepath.Join(second, f.name)
-		binary, err := os.ReadFile(one)
-		if errors.Is(err, fs.ErrNotExist) { // go build passes over it
+		binary, err := os.ReadFile(filepath.Join(first, f.name))
+		if errors.Is(err, fs.ErrNotExist) { // go build skips such a package
 			return fmt.Errorf("%s is no program: its package is not main", f.folder)
 		}
 		if err != nil {
 			return fmt.Errorf("read what was built: %w", err)
 		}
-		again, err := os.ReadFile(two)
+		again, err := os.ReadFile(filepath.Join(second, f.name))
 		if err != nil {
 			return fmt.Errorf("read what was built: %w", err)
 		}
@@ -120,8 +119,8 @@ func (p *packer) pack(ctx context.Context, t *template, arch string) error {
 	return write(filepath.Join(p.out, "release", name), []byte(t.with(uris)))
 }
 
-// build compiles functions into a folder, where each has its name: those that have no commit in them at once. The build id
-// is left out: it is made of the flags, so one function's commit would change them all.
+// build compiles functions into a folder, where each has its name. Those without a commit in them are built together. The build
+// id is left out: it depends on the flags, so the commit of one function would change all.
 func (p *packer) build(ctx context.Context, root string, functions []function, arch, cache, to string) error {
 	const flags = "-s -w -buildid="
 	packages := map[string][]string{} // by flags
@@ -133,7 +132,9 @@ func (p *packer) build(ctx context.Context, root string, functions []function, a
 		packages[own] = append(packages[own], "./"+f.folder)
 	}
 	for _, flags := range slices.Sorted(maps.Keys(packages)) {
-		args := []string{"build", "-buildvcs=false", "-tags=lambda.norpc", "-trimpath", "-ldflags=" + flags, "-o", to + string(filepath.Separator)}
+		args := []string{
+			"build", "-buildvcs=false", "-tags=lambda.norpc", "-trimpath", "-ldflags=" + flags, "-o", to + string(filepath.Separator),
+		}
 		cmd := exec.CommandContext(ctx, "go", append(args, packages[flags]...)...)
 		cmd.Dir = root
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goArch[arch], "GOFLAGS=", "GOWORK=off")
@@ -147,13 +148,13 @@ func (p *packer) build(ctx context.Context, root string, functions []function, a
 	return nil
 }
 
-// hasCommit says whether a package has a variable commit for the linker to set.
+// hasCommit reports whether a package has a variable commit for the linker to set.
 func hasCommit(folder string) bool {
 	files, _ := filepath.Glob(filepath.Join(folder, "*.go")) // the pattern is sound
 	for _, file := range files {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
 		if err != nil || strings.HasSuffix(file, "_test.go") {
-			continue // the build tells what is wrong
+			continue // the build says what is wrong with it
 		}
 		for _, d := range parsed.Decls {
 			group, ok := d.(*ast.GenDecl)
@@ -170,7 +171,7 @@ func hasCommit(folder string) bool {
 	return false
 }
 
-// store writes a function's zip and SBOM, unless they are there.
+// store writes a function's zip and SBOM.
 func (p *packer) store(f function, binary []byte) (Artifact, error) {
 	archive, err := zipped(binary)
 	if err != nil {
@@ -184,7 +185,7 @@ func (p *packer) store(f function, binary []byte) (Artifact, error) {
 	base := "functions/" + f.name + "/" + hash
 	a := Artifact{Zip: base + ".zip", SHA256: hash, Bytes: len(archive), Binary: sum(binary), SBOM: base + ".cdx.json"}
 	if _, err := os.Stat(filepath.Join(p.out, a.Zip)); err == nil {
-		a.Retains = true
+		a.Kept = true
 	}
 	if err := write(filepath.Join(p.out, a.Zip), archive); err != nil {
 		return Artifact{}, err
@@ -192,11 +193,13 @@ func (p *packer) store(f function, binary []byte) (Artifact, error) {
 	return a, write(filepath.Join(p.out, a.SBOM), bom)
 }
 
-// zipped is a zip of bootstrap alone, the same bytes for the same binary: no time, a fixed mode.
+// zipped is a zip of bootstrap alone. It has no time and a fixed mode, so that the same binary gives the same bytes.
 func zipped(binary []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
-	w.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) { return flate.NewWriter(out, flate.DefaultCompression) })
+	w.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) {
+		return flate.NewWriter(out, flate.DefaultCompression)
+	})
 	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate}
 	header.SetMode(0o755)
 	file, err := w.CreateHeader(header)
@@ -227,7 +230,7 @@ func write(file string, b []byte) error {
 	return nil
 }
 
-// copySource copies the Go source of a module; hidden folders and those of other modules stay behind.
+// copySource copies a module's files, without hidden folders, node_modules and the folder that is written to.
 func copySource(from, to, out string) error {
 	skip, err := filepath.Abs(out)
 	if err != nil {
@@ -278,7 +281,7 @@ func (p *packer) report(out io.Writer) error {
 		for _, arch := range slices.Sorted(maps.Keys(p.manifest.Functions[name])) {
 			a := p.manifest.Functions[name][arch]
 			how := "new"
-			if a.Retains {
+			if a.Kept {
 				how = "as before"
 			}
 			if _, err := fmt.Fprintf(out, "  %-22s %-7s %s %5.1f MB  %s\n", name, arch, a.SHA256[:12], float64(a.Bytes)/1e6, how); err != nil {

@@ -95,7 +95,7 @@ func put(t *testing.T, dir, name, text string) {
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 }
 
-// pack packs a project into a new folder and returns that, what was printed and the manifest.
+// pack packs a project into a new folder and returns the folder, what was printed and the manifest.
 func pack(t *testing.T, dir string, o options) (string, string, Manifest) {
 	t.Helper()
 	o.template, o.out = filepath.Join(dir, "template.yaml"), filepath.Join(t.TempDir(), "out")
@@ -207,7 +207,7 @@ func TestRun_Artifacts(t *testing.T) {
 	assert.Equal(t, places("s3://store/"), read(t, out, "release/template-x86_64.yaml"))
 }
 
-// TestRun_Arm64 has a function that imports nothing: no other test needs the standard library for arm64.
+// TestRun_Arm64 has a function that imports nothing, so that nothing but the runtime is compiled for arm64.
 func TestRun_Arm64(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -234,14 +234,15 @@ func TestRun_Arm64(t *testing.T) {
 	}
 }
 
-// TestRun_Commit: without one git says it, and whether what is packed is that commit.
+// TestRun_Commit: where no commit is given git says it, and whether the working tree has other changes.
 func TestRun_Commit(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	_, err := head(t.Context(), dir)
 	require.ErrorContains(t, err, "or give -commit")
 	git := func(args ...string) string {
-		cmd := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "commit.gpgsign=false"}, args...)...)
+		identity := []string{"-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "commit.gpgsign=false"}
+		cmd := exec.Command("git", append(identity, args...)...)
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, string(out))
@@ -266,6 +267,8 @@ func TestRun_SaysWhatIsWrong(t *testing.T) {
 	function := func(id, code string) string {
 		return "  " + id + ":\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: " + code + "\n"
 	}
+	sameName := "Resources:\n" + function("A", "x/a") + function("B", "y/a")
+	const noFolder = "Resources:\n  A: {Type: AWS::Serverless::Function, Properties: {Handler: x}}\n"
 	tests := map[string]struct {
 		template, main string
 		architecture   string
@@ -275,10 +278,10 @@ func TestRun_SaysWhatIsWrong(t *testing.T) {
 		"no YAML":           {"a: [", "", "x86_64", "template.yaml: yaml"},
 		"empty":             {"", "", "x86_64", "is empty"},
 		"no functions":      {"Resources:\n  T: {Type: AWS::SNS::Topic}\n", "", "x86_64", "has no functions"},
-		"no folder":         {"Resources:\n  A: {Type: AWS::Serverless::Function, Properties: {Handler: x}}\n", "", "x86_64", "Resources.A.Properties.CodeUri: a folder is needed"},
+		"no folder":         {noFolder, "", "x86_64", "Resources.A.Properties.CodeUri: a folder is needed"},
 		"a bucket":          {"Resources:\n" + function("A", "{Bucket: b, Key: k}"), "", "x86_64", "a folder is needed"},
 		"quotes":            {"Resources:\n" + function("A", `"a"`), "", "x86_64", "without quotes"},
-		"two of a name":     {"Resources:\n" + function("A", "x/a") + function("B", "y/a"), "", "x86_64", "A and B have code folders of the same name a"},
+		"two of a name":     {sameName, "", "x86_64", "A and B have code folders of the same name a"},
 		"what is no Go":     {"Resources:\n" + function("A", "a"), "package main\n\nfunc main() { nothing() }\n", "x86_64", "undefined: nothing"},
 		"nothing to build":  {"Resources:\n" + function("A", "c"), "package main\n\nfunc main() {}\n", "x86_64", "build for x86_64"},
 		"one no program":    {"Resources:\n" + function("A", "a") + function("B", "b"), "package a\n", "x86_64", "a is no program"},
@@ -292,7 +295,11 @@ func TestRun_SaysWhatIsWrong(t *testing.T) {
 			put(t, dir, "template.yaml", tt.template)
 			put(t, dir, "a/main.go", tt.main)
 			put(t, dir, "b/main.go", "package main\n\nfunc main() {}\n")
-			err := run(t.Context(), options{template: filepath.Join(dir, "template.yaml"), out: filepath.Join(dir, "out"), architectures: []string{tt.architecture}, commit: "c1"}, io.Discard)
+			o := options{
+				template: filepath.Join(dir, "template.yaml"), out: filepath.Join(dir, "out"),
+				architectures: []string{tt.architecture}, commit: "c1",
+			}
+			err := run(t.Context(), o, io.Discard)
 			require.ErrorContains(t, err, tt.want)
 		})
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"debug/buildinfo"
-	"runtime/debug"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 )
@@ -20,11 +19,16 @@ func sbom(name string, binary []byte) ([]byte, error) {
 		Type: cdx.ComponentTypeApplication, Name: name, BOMRef: name,
 		Hashes: &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: sum(binary)}},
 	}}
-	standard := cdx.Component{Type: cdx.ComponentTypeLibrary, Name: "stdlib", Version: info.GoVersion, BOMRef: "pkg:golang/stdlib@" + info.GoVersion, PackageURL: "pkg:golang/stdlib@" + info.GoVersion}
-	components, refs := []cdx.Component{standard}, []string{standard.BOMRef}
+	components := []cdx.Component{component("stdlib", info.GoVersion)}
 	for _, m := range info.Deps {
-		c := component(m)
-		components, refs = append(components, c), append(refs, c.BOMRef)
+		if m.Replace != nil {
+			m = m.Replace
+		}
+		components = append(components, component(m.Path, m.Version))
+	}
+	var refs []string
+	for _, c := range components {
+		refs = append(refs, c.BOMRef)
 	}
 	bom.Components = &components
 	bom.Dependencies = &[]cdx.Dependency{{Ref: name, Dependencies: &refs}}
@@ -35,10 +39,7 @@ func sbom(name string, binary []byte) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-func component(m *debug.Module) cdx.Component {
-	if m.Replace != nil {
-		m = m.Replace
-	}
-	url := "pkg:golang/" + m.Path + "@" + m.Version
-	return cdx.Component{Type: cdx.ComponentTypeLibrary, Name: m.Path, Version: m.Version, BOMRef: url, PackageURL: url}
+func component(module, version string) cdx.Component {
+	url := "pkg:golang/" + module + "@" + version
+	return cdx.Component{Type: cdx.ComponentTypeLibrary, Name: module, Version: version, BOMRef: url, PackageURL: url}
 }

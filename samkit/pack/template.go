@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// template is the source with the places of its CodeUri values, so that it can be written again with nothing else
-// changed: comments and intrinsic functions stay as they are.
+// template is the source with the places of its CodeUri values, so that it can be written again with nothing else changed:
+// comments and intrinsic functions stay as they are.
 type template struct {
 	lines     []string
 	functions []function
@@ -72,7 +72,7 @@ func readTemplate(file string) (*template, error) {
 // with returns the template with other values for CodeUri, by logical id.
 func (t *template) with(uris map[string]string) string {
 	lines := append([]string(nil), t.lines...)
-	for _, f := range t.functions { // one value a line; the places of others do not move
+	for _, f := range t.functions { // a line has one value, so the places of others do not move
 		line := lines[f.line]
 		lines[f.line] = line[:f.column] + uris[f.id] + line[f.column+len(f.value):]
 	}

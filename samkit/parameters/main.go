@@ -6,12 +6,12 @@
 //	parameters [-config samconfig.toml] -value NAME ENV
 //	parameters [-config samconfig.toml] -mark FILE ENV
 //
-// They are those of samconfig.toml, with what the variable PARAMETERS holds (NAME=VALUE, one a line) in their stead: not
-// arguments, which every process of the machine may read. All others fall back to the template's defaults, also where
-// the stack has another value now: what is deployed is what stands in the repository. The exception are
-// secrets, which do not stand there: a parameter with NoEcho in -template that -previous (what `describe-stacks` prints)
-// has already keeps its value. -stack prints the name of the stack, -value one value, empty when it is left to its default;
-// -mark prints a template as it has to be deployed with them (samconfig.Marked).
+// They are those of samconfig.toml. Values in the variable PARAMETERS (NAME=VALUE, one a line) take precedence; they are not
+// arguments, because every process of the machine may read those. All other parameters go back to the template's defaults, even
+// where the stack has another value now: what is deployed is what the repository says. Secrets are the exception, since they
+// are not in the repository: a parameter with NoEcho in -template keeps its value if -previous (what `describe-stacks` prints)
+// has it. -stack prints the name of the stack. -value prints one value, or an empty line where it is left to its default. -mark
+// prints a template as it has to be deployed with the parameters (samconfig.Marked).
 package main
 
 import (
@@ -51,7 +51,7 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 	mark := flags.String("mark", "", "print this template `file` with a hash of the parameters in it")
 	value := flags.String("value", "", "print the value of this `parameter`")
 	if err := flags.Parse(args); err != nil {
-		return flag.ErrHelp // flags has told
+		return flag.ErrHelp // flags has said why
 	}
 	if flags.NArg() != 1 {
 		return errors.New("name one environment")
@@ -63,7 +63,8 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 	name := flags.Arg(0)
 	e, ok := environments[name]
 	if !ok {
-		return fmt.Errorf("%s has no environment %q, but %s", *config, name, strings.Join(slices.Sorted(maps.Keys(environments)), ", "))
+		names := strings.Join(slices.Sorted(maps.Keys(environments)), ", ")
+		return fmt.Errorf("%s has no environment %q; it has %s", *config, name, names)
 	}
 	for line := range strings.Lines(getenv("PARAMETERS")) {
 		line = strings.TrimSuffix(line, "\n")
@@ -123,7 +124,7 @@ type parameter struct {
 	Previous bool    `json:"UsePreviousValue,omitempty"`
 }
 
-// keep lists the secrets of a template that a stack has and nobody sets.
+// keep lists the secrets of a template that the stack has and that are not set now.
 func keep(template, previous string, set map[string]string) ([]string, error) {
 	if template == "" || previous == "" {
 		return nil, nil

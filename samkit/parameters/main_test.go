@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const config = `version = 0.1
+const environments = `version = 0.1
 [dev.deploy.parameters]
 stack_name = "shop-dev"
 parameter_overrides = "DeployEnv=dev Rate=50"
@@ -28,31 +29,34 @@ Resources:
 `
 
 const stack = `{"Stacks":[{"StackName":"shop-dev","Parameters":[
-  {"ParameterKey":"Password","ParameterValue":"****"},{"ParameterKey":"Size","ParameterValue":"7"},{"ParameterKey":"Gone","ParameterValue":"x"}]}]}`
+  {"ParameterKey":"Password","ParameterValue":"****"},{"ParameterKey":"Size","ParameterValue":"7"},
+  {"ParameterKey":"Gone","ParameterValue":"x"}]}]}`
 
 func TestRun(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"samconfig.toml": config, "template.yaml": template, "stack.json": stack} {
+	for name, text := range map[string]string{"samconfig.toml": environments, "template.yaml": template, "stack.json": stack} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
+	config := []string{"-config", filepath.Join(dir, "samconfig.toml")}
 	secrets := []string{"-template", filepath.Join(dir, "template.yaml"), "-previous", filepath.Join(dir, "stack.json")}
 	tests := map[string]struct {
 		args          []string
 		variable      string
 		want, wantErr string
 	}{
-		"samconfig's": {[]string{"dev"}, "", `[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},{"ParameterKey":"Rate","ParameterValue":"50"}]`, ""},
-		"none":        {[]string{"bare"}, "", `[]`, ""},
-		"in their stead": {[]string{"dev"}, "Rate=\n\nSize=a=b 'c\"\n",
-			`[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},{"ParameterKey":"Rate","ParameterValue":""},{"ParameterKey":"Size","ParameterValue":"a=b 'c\""}]`, ""},
-		"secrets stay, other values of the stack do not": {append(secrets, "dev"), "",
-			`[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},{"ParameterKey":"Rate","ParameterValue":"50"},{"ParameterKey":"Password","UsePreviousValue":true}]`, ""},
+		"samconfig's": {[]string{"dev"}, "", `[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},
+			{"ParameterKey":"Rate","ParameterValue":"50"}]`, ""},
+		"none": {[]string{"bare"}, "", `[]`, ""},
+		"given ones take precedence": {[]string{"dev"}, "Rate=\n\nSize=a=b 'c\"\n", `[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},
+			{"ParameterKey":"Rate","ParameterValue":""},{"ParameterKey":"Size","ParameterValue":"a=b 'c\""}]`, ""},
+		"secrets stay, other values of the stack do not": {append(secrets, "dev"), "", `[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},
+			{"ParameterKey":"Rate","ParameterValue":"50"},{"ParameterKey":"Password","UsePreviousValue":true}]`, ""},
 		"a new secret": {append(secrets, "bare"), "Password=x", `[{"ParameterKey":"Password","ParameterValue":"x"}]`, ""},
 
 		"no environment":       {nil, "", "", "name one environment"},
 		"an argument too much": {[]string{"dev", "Rate=9"}, "", "", "name one environment"},
-		"unknown environment":  {[]string{"prod"}, "", "", `has no environment "prod", but bare, dev`},
+		"unknown environment":  {[]string{"prod"}, "", "", `has no environment "prod"; it has bare, dev`},
 		"no value":             {[]string{"dev"}, "hunter2", "", "PARAMETERS: a line is not NAME=VALUE"},
 		"no stack":             {[]string{"-stack", "bare"}, "", "", "bare.deploy.parameters.stack_name is missing"},
 		"no template":          {[]string{"-template", "none.yaml", "-previous", "none.json", "dev"}, "", "", "read the template"},
@@ -61,8 +65,8 @@ func TestRun(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var stdout, stderr bytes.Buffer
-			err := run(append([]string{"-config", filepath.Join(dir, "samconfig.toml")}, tt.args...), &stdout, &stderr, func(string) string { return tt.variable })
+			var stdout bytes.Buffer
+			err := run(append(config, tt.args...), &stdout, io.Discard, func(string) string { return tt.variable })
 			if tt.wantErr != "" {
 				require.ErrorContains(t, err, tt.wantErr)
 				assert.NotContains(t, err.Error(), "hunter2")
@@ -72,9 +76,13 @@ func TestRun(t *testing.T) {
 			assert.JSONEq(t, tt.want, stdout.String())
 		})
 	}
-	for want, args := range map[string][]string{"shop-dev\n": {"-stack", "dev"}, "50\n": {"-value", "Rate", "dev"}, "\n": {"-value", "Size", "dev"}} {
+	for want, args := range map[string][]string{
+		"shop-dev\n": {"-stack", "dev"},
+		"50\n":       {"-value", "Rate", "dev"},
+		"\n":         {"-value", "Size", "dev"},
+	} {
 		var stdout bytes.Buffer
-		require.NoError(t, run(append([]string{"-config", filepath.Join(dir, "samconfig.toml")}, args...), &stdout, &stdout, func(string) string { return "" }))
+		require.NoError(t, run(append(config, args...), &stdout, io.Discard, func(string) string { return "" }))
 		assert.Equal(t, want, stdout.String())
 	}
 }

@@ -1,4 +1,4 @@
-// Package process runs other people's programs beside this one and ends them, in the order in which it wants them to end.
+// Package process runs other programs beside this one, and ends each of them when this one says so.
 package process
 
 import (
@@ -16,34 +16,35 @@ import (
 // Process is a process that runs beside this one until it is stopped.
 type Process struct {
 	cmd    *exec.Cmd
-	log    string // its output
+	log    string // file with its output
 	exited chan struct{}
 }
 
-// Start starts a process, its output goes to a new file below dir. A process group of its own keeps Ctrl-C from it:
-// children end in the order in which this program stops them.
+// Start starts a process whose output goes to a new file below dir. A process group of its own keeps Ctrl-C from it: children
+// end in the order in which this program stops them.
 func Start(dir string, cmd *exec.Cmd) (*Process, error) {
 	file, err := os.CreateTemp(dir, filepath.Base(cmd.Path)+"-*.log")
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
-	defer file.Close() //nolint:errcheck // the process has it
-	cmd.Stdout, cmd.Stderr = file, file
+	defer file.Close() //nolint:errcheck // the process has its own
+	cmd.Stdout = file
+	cmd.Stderr = file
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	p := &Process{cmd: cmd, log: file.Name(), exited: make(chan struct{})}
 	go func() {
-		_ = cmd.Wait() // whoever waits for it looks at what it said
+		_ = cmd.Wait() // whoever waits for it looks at its output
 		close(p.exited)
 	}()
 	return p, nil
 }
 
-// Ready waits until check succeeds: at most a minute.
+// Ready waits until check succeeds or the process ends, at most two minutes.
 func (p *Process) Ready(ctx context.Context, check func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("it is not ready after a minute"))
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*time.Minute, errors.New("it is not ready after two minutes"))
 	defer cancel()
 	for {
 		err := check(ctx)
@@ -75,10 +76,10 @@ func (p *Process) Said() string {
 	return text[max(0, len(text)-2000):]
 }
 
-// Left reports whether something of what the process started is still there.
+// Left reports whether anything that the process started is still there.
 func (p *Process) Left() bool { return syscall.Kill(-p.cmd.Process.Pid, 0) == nil }
 
-// Stop ends the process: it may take a while to leave nothing behind.
+// Stop ends the process. It gives the process 20 seconds to clean up.
 func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
 	select {
@@ -89,7 +90,7 @@ func (p *Process) Stop() {
 	}
 }
 
-// Command is a process that is waited for and ends, with what it started, with ctx.
+// Command is a program to wait for. It ends with ctx, and so does everything that it started.
 func Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

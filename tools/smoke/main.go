@@ -1,12 +1,12 @@
-// Command smoke asks a deployed API whether it does what it must, step by step.
+// Command smoke checks step by step that a deployed API does what it must.
 //
 //	smoke -url https://abc.execute-api.eu-west-1.amazonaws.com/dev -token-file FILE [-commit SHA] [-emulator]
 //
-// The token needs the scopes ingest and read, and must lack catalog. One observation is written, under the names that
-// are reserved for checks. The first step that fails ends it with status 1 and is named; a refusal to serve for the
-// moment (429, 503, no connection) is repeated a few times, as every client must. -commit is what /v1/health must tell
-// (default: git's HEAD). An emulator does not make the gateway's own answers: with -emulator only their status counts, and
-// what stays unproved is named.
+// The token needs the scopes ingest and read, and must lack catalog. One observation is written, under the names that are
+// reserved for checks. The first step that fails is named, and ends the program with status 1. A request is repeated a few
+// times, as every client must, while the service cannot be reached or says that it is busy (429, 503). -commit is what
+// /v1/health must answer (default: git's HEAD). An emulator does not make the gateway's own answers: with -emulator only their
+// status counts, and what is not proved is named.
 package main
 
 import (
@@ -42,11 +42,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	url := flags.String("url", "", "base `URL` of the API, with the stage")
 	file := flags.String("token-file", "", "`file` with a token of the scopes ingest and read")
-	commit := flags.String("commit", "", "`SHA` that health must tell; default: git's HEAD")
-	emulator := flags.Bool("emulator", false, "the gateway is an emulator: what it answers itself is not looked at")
-	attempts := flags.Int("attempts", 5, "`times` that a request is sent while the service is busy")
+	commit := flags.String("commit", "", "`SHA` that health must answer; default: git's HEAD")
+	emulator := flags.Bool("emulator", false, "the gateway is an emulator: of its own answers only the status is checked")
+	attempts := flags.Int("attempts", 5, "how `often` a request is sent while the service is busy")
 	if err := flags.Parse(args); err != nil {
-		return flag.ErrHelp // flags has told
+		return flag.ErrHelp // flags has said why
 	}
 	if *url == "" || *file == "" || flags.NArg() > 0 {
 		return errors.New("-url and -token-file are needed")
@@ -62,21 +62,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		*commit = strings.TrimSpace(string(head))
 	}
+	noRedirects := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c := &checker{
-		http: &http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		base: strings.TrimSuffix(*url, "/"), token: strings.TrimSpace(string(token)), commit: *commit, emulator: *emulator, attempts: *attempts, now: time.Now,
+		http:     &http.Client{Timeout: 30 * time.Second, CheckRedirect: noRedirects},
+		base:     strings.TrimSuffix(*url, "/"),
+		token:    strings.TrimSpace(string(token)),
+		commit:   *commit,
+		emulator: *emulator,
+		attempts: *attempts,
+		now:      time.Now,
 	}
 	var unproved []string
 	for _, s := range steps {
 		started := time.Now()
-		told, err := s.do(ctx, c)
+		seen, err := s.do(ctx, c)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 		if s.gateway && *emulator {
 			unproved = append(unproved, s.name)
 		}
-		if _, err := fmt.Fprintf(stdout, "ok  %-24s %5d ms  %s\n", s.name, time.Since(started).Milliseconds(), told); err != nil {
+		if _, err := fmt.Fprintf(stdout, "ok  %-24s %5d ms  %s\n", s.name, time.Since(started).Milliseconds(), seen); err != nil {
 			return err
 		}
 	}

@@ -31,8 +31,11 @@ func smoke(t *testing.T, api, token string, args ...string) (string, error) {
 	return stdout.String(), err
 }
 
+// change changes an answer and returns its new body.
+type change func(r *http.Request, resp *http.Response, body string) string
+
 // broken serves an API with its answers changed.
-func broken(t *testing.T, api string, change func(*http.Request, *http.Response, string) string) string {
+func broken(t *testing.T, api string, change change) string {
 	t.Helper()
 	target, err := url.Parse(api)
 	require.NoError(t, err)
@@ -73,7 +76,7 @@ func TestRun(t *testing.T) {
 		return func(r *http.Request) bool { return r.Method == method && strings.HasPrefix(r.URL.Path, path) }
 	}
 	// replace changes the body where old is found in it.
-	replace := func(match func(*http.Request) bool, old, new string) func(*http.Request, *http.Response, string) string {
+	replace := func(match func(*http.Request) bool, old, new string) change {
 		return func(r *http.Request, _ *http.Response, body string) string {
 			if match(r) {
 				return strings.Replace(body, old, new, 1)
@@ -81,7 +84,7 @@ func TestRun(t *testing.T) {
 			return body
 		}
 	}
-	header := func(match func(*http.Request) bool, name, value string) func(*http.Request, *http.Response, string) string {
+	header := func(match func(*http.Request) bool, name, value string) change {
 		return func(r *http.Request, resp *http.Response, body string) string {
 			if match(r) {
 				resp.Header.Set(name, value)
@@ -89,7 +92,7 @@ func TestRun(t *testing.T) {
 			return body
 		}
 	}
-	status := func(match func(*http.Request) bool, status int) func(*http.Request, *http.Response, string) string {
+	status := func(match func(*http.Request) bool, status int) change {
 		return func(r *http.Request, resp *http.Response, body string) string {
 			if match(r) {
 				resp.StatusCode = status
@@ -100,32 +103,40 @@ func TestRun(t *testing.T) {
 	without := func(r *http.Request) bool { return r.Header.Get("Authorization") == "" && !at("GET", "/v1/health")(r) }
 	unknown := func(r *http.Request) bool { return r.Header.Get("Authorization") == "Bearer cpi_nobody" }
 	same := func(_ *http.Request, _ *http.Response, body string) string { return body }
+	health := at("GET", "/v1/health")
+	writes := at("POST", "/v1/observations")
+	reads := at("GET", "/v1/products/")
+	const (
+		both           = "ingest read"
+		noID           = "bad body: x-request-id or x-correlation-id is missing"
+		anotherProblem = `unknown token: the problem is "urn:problem-type:pricing:forbidden", not unauthorized`
+	)
 	tests := map[string]struct {
-		change  func(*http.Request, *http.Response, string) string
+		change  change
 		scopes  string
 		args    []string
 		wantErr string
 	}{
-		"another commit":                   {same, "ingest read", []string{"-commit", "0a1b2c"}, "health: version is dev, not 0a1b2c"},
-		"a service that is ill":            {replace(at("GET", "/v1/health"), `"ok"`, `"ill"`), "ingest read", nil, `health: status is "ill"`},
-		"health fails":                     {status(at("GET", "/v1/health"), 500), "ingest read", nil, "health: status 500, not [200]"},
-		"health leads elsewhere":           {status(at("GET", "/v1/health"), 302), "ingest read", nil, "health: status 302, not [200]"},
-		"health is no JSON":                {replace(at("GET", "/v1/health"), "{", "<"), "ingest read", nil, "health: the answer is no JSON"},
-		"the service is busy":              {status(at("GET", "/v1/health"), 503), "ingest read", nil, "health: after 1 attempts: GET /v1/health answered 503"},
-		"anyone may read":                  {status(without, 200), "ingest read", nil, "no token: status 200, not [401]"},
-		"a gateway's default answer":       {header(without, "Content-Type", "application/json"), "ingest read", nil, `no token: Content-Type is "application/json"`},
-		"another problem":                  {replace(unknown, "unauthorized", "forbidden"), "ingest read", nil, `unknown token: the problem is "urn:problem-type:pricing:forbidden", not unauthorized`},
-		"another status in the problem":    {replace(unknown, `401`, `403`), "ingest read", nil, "unknown token: the problem has status 403"},
+		"another commit":                   {same, both, []string{"-commit", "0a1b2c"}, "health: version is dev, not 0a1b2c"},
+		"a service that is ill":            {replace(health, `"ok"`, `"ill"`), both, nil, `health: status is "ill"`},
+		"health fails":                     {status(health, 500), both, nil, "health: status 500, not [200]"},
+		"health leads elsewhere":           {status(health, 302), both, nil, "health: status 302, not [200]"},
+		"health is no JSON":                {replace(health, "{", "<"), both, nil, "health: the answer is no JSON"},
+		"the service is busy":              {status(health, 503), both, nil, "health: after 1 attempts: GET /v1/health answered 503"},
+		"anyone may read":                  {status(without, 200), both, nil, "no token: status 200, not [401]"},
+		"a gateway's default answer":       {header(without, "Content-Type", "text/html"), both, nil, `no token: Content-Type is "text/html"`},
+		"another problem":                  {replace(unknown, "unauthorized", "forbidden"), both, nil, anotherProblem},
+		"another status in the problem":    {replace(unknown, `401`, `403`), both, nil, "unknown token: the problem has status 403"},
 		"a token that may change too much": {same, "ingest read catalog", nil, "wrong scope: status 422, not [403]"},
 		"a token that may not write":       {same, "read", nil, "bad body: status 403, not [400]"},
 		"a token that may not read":        {same, "ingest", nil, "read back: status 403, not [200]"},
-		"an answer without its id":         {header(at("POST", "/v1/observations"), "X-Request-Id", ""), "ingest read", nil, "bad body: x-request-id or x-correlation-id is missing"},
-		"a route too many":                 {status(at("GET", "/v1/nothing-here"), 404), "ingest read", nil, "unknown route: status 404, not [403]"},
-		"a write refused":                  {status(created, 500), "ingest read", nil, "write: status 500, not [201 200]"},
-		"an unknown outcome":               {replace(at("POST", "/v1/observations"), `"outcome":"`, `"outcome":"un`), "ingest read", nil, `write: the outcome is "un`},
-		"a write that is not idempotent":   {replace(at("POST", "/v1/observations"), `"duplicate"`, `"late"`), "ingest read", nil, `the same write again: the outcome is "late"`},
-		"a write that is not there":        {replace(at("GET", "/v1/products/"), `"self-check"`, `"other"`), "ingest read", nil, "read back: the offer observed at"},
-		"a read that fails":                {status(at("GET", "/v1/products/"), 502), "ingest read", nil, "read back: status 502, not [200]"},
+		"an answer without its id":         {header(writes, "X-Request-Id", ""), both, nil, noID},
+		"a route too many":                 {status(at("GET", "/v1/nothing-here"), 404), both, nil, "unknown route: status 404, not [403]"},
+		"a write refused":                  {status(created, 500), both, nil, "write: status 500, not [201 200]"},
+		"an unknown outcome":               {replace(writes, `"outcome":"`, `"outcome":"un`), both, nil, `write: the outcome is "un`},
+		"a write that is not idempotent":   {replace(writes, `"duplicate"`, `"late"`), both, nil, `the same write again: the outcome is "late"`},
+		"a write that is not there":        {replace(reads, `"self-check"`, `"other"`), both, nil, "read back: the offer observed at"},
+		"a read that fails":                {status(reads, 502), both, nil, "read back: status 502, not [200]"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -170,7 +181,8 @@ func TestRun(t *testing.T) {
 		t.Parallel()
 		out, err := smoke(t, broken(t, api.URL, plain), token, "-commit", build, "-emulator")
 		require.NoError(t, err)
-		assert.Contains(t, out, "not proved on an emulator: the gateway's own answer for no token, unknown token, wrong scope, bad body, unknown route\n")
+		assert.Contains(t, out, "not proved on an emulator: the gateway's own answer for "+
+			"no token, unknown token, wrong scope, bad body, unknown route\n")
 	})
 	t.Run("an emulator that refuses nothing", func(t *testing.T) {
 		t.Parallel()

@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// step is one thing that must be so.
+// step is one thing that must hold. It returns what was seen, in a few words.
 type step struct {
 	name    string
 	gateway bool // the answer is the gateway's own
-	do      func(context.Context, *checker) (told string, err error)
+	do      func(context.Context, *checker) (seen string, err error)
 }
 
-// checker holds what steps share.
+// checker is what the steps share.
 type checker struct {
 	http     *http.Client
 	base     string
@@ -41,7 +41,7 @@ var steps = []step{
 	{"health", false, health},
 	{"no token", true, refused(http.MethodGet, "/v1/competitors", "", "", http.StatusUnauthorized, "unauthorized")},
 	{"unknown token", true, refused(http.MethodGet, "/v1/competitors", "Bearer cpi_nobody", "", http.StatusUnauthorized, "unauthorized")},
-	{"wrong scope", true, refused(http.MethodPut, "/v1/competitors/self-check", own, `{"name":"x","kind":"retailer"}`, http.StatusForbidden, "forbidden")},
+	{"wrong scope", true, refused(http.MethodPut, "/v1/competitors/self-check", own, competitor, http.StatusForbidden, "forbidden")},
 	{"bad body", true, refused(http.MethodPost, "/v1/observations", own, `{"price":`, http.StatusBadRequest, "malformed-json")},
 	{"unknown route", true, refused(http.MethodGet, "/v1/nothing-here", own, "", http.StatusForbidden, "forbidden")},
 	{"write", false, write},
@@ -49,8 +49,10 @@ var steps = []step{
 	{"read back", false, readBack},
 }
 
-// own stands for the token of the checker.
-const own = "own"
+const (
+	own        = "own" // stands for the token of the checker
+	competitor = `{"name":"x","kind":"retailer"}`
+)
 
 type answer struct {
 	status int
@@ -58,7 +60,7 @@ type answer struct {
 	body   []byte
 }
 
-// call sends a request, again while the service says that it is busy.
+// call sends a request, and repeats it while the service cannot be reached or says that it is busy.
 func (c *checker) call(ctx context.Context, method, path, authorization, body string) (answer, error) {
 	var last error
 	for attempt := range c.attempts {
@@ -104,7 +106,7 @@ func (c *checker) once(ctx context.Context, method, path, authorization, body st
 	return answer{resp.StatusCode, resp.Header, b}, err
 }
 
-// want reads an answer of a status.
+// want reads an answer that must have one of the statuses.
 func want[T any](a answer, statuses ...int) (T, error) {
 	var v T
 	for _, status := range statuses {
@@ -146,7 +148,7 @@ func refused(method, path, authorization, body string, status int, code string) 
 			if a.status != status {
 				return "", fmt.Errorf("status %d, not %d: %.300s", a.status, status, a.body)
 			}
-			return fmt.Sprintf("%d, its form is not looked at", a.status), nil
+			return fmt.Sprintf("%d, its form is not checked", a.status), nil
 		}
 		p, err := want[struct {
 			Type     string
@@ -177,7 +179,8 @@ type result struct {
 
 func write(ctx context.Context, c *checker) (string, error) {
 	c.written = c.now().UTC().Format("2006-01-02T15:04:05.000Z")
-	c.body = fmt.Sprintf(`{"productId":%q,"competitorId":"self-check","availability":"InStock","price":{"amount":"1.00","currency":"EUR"},"source":{"id":"smoke","kind":"manual"},"observedAt":%q}`, product, c.written)
+	c.body = fmt.Sprintf(`{"productId":%q,"competitorId":"self-check","availability":"InStock",`+
+		`"price":{"amount":"1.00","currency":"EUR"},"source":{"id":"smoke","kind":"manual"},"observedAt":%q}`, product, c.written)
 	a, err := c.call(ctx, http.MethodPost, "/v1/observations", own, c.body)
 	if err != nil {
 		return "", err
@@ -188,8 +191,8 @@ func write(ctx context.Context, c *checker) (string, error) {
 	}
 	switch r.Outcome {
 	case "created", "changed", "unchanged":
-	case "duplicate": // a first attempt had landed
-	case "late": // a smoke test before had a clock that is ahead of this one
+	case "duplicate": // the first attempt was stored, but its answer was lost
+	case "late": // the clock of an earlier smoke test was ahead of this one
 	default:
 		return "", fmt.Errorf("the outcome is %q", r.Outcome)
 	}

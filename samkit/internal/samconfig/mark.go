@@ -12,14 +12,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Unmarked is what Marked replaces. It stands in the description of the functions and in that of the API.
+// Unmarked is the text that Marked replaces. It is in the description of the functions and in that of the API.
 const Unmarked = "parameters unknown"
 
-// Marked returns a template with a hash of what parameters put into its functions' environment and its API's definition
-// in place of Unmarked. SAM publishes a version of a function, and deploys an API to its stage, when the text of either
-// has changed; a parameter's new value changes no text, so that without the hash it would reach the stack and nobody
-// else. A value that is not given is the template's default. A secret's (NoEcho) does not go into the hash, from which it
-// might be guessed: one that is given makes each hash another.
+// Marked returns a template with a hash in place of Unmarked: of the parameters that reach its functions' environment and its API's
+// definition. SAM publishes a version of a function, and deploys an API to its stage, when their text has changed. A new value
+// of a parameter changes no text, so without the hash it would reach the stack and nothing else. Where no value is given the
+// template's default counts. The value of a secret (NoEcho) is not hashed, since it might be guessed from the hash; where one is
+// given each hash is a new one.
 func Marked(template []byte, parameters map[string]string) ([]byte, error) {
 	var t struct {
 		Parameters map[string]struct {
@@ -50,7 +50,8 @@ func Marked(template []byte, parameters map[string]string) ([]byte, error) {
 			}
 		}
 	}
-	hash, found := sha256.New(), 0
+	hash := sha256.New()
+	found := 0
 	for _, name := range slices.Sorted(maps.Keys(t.Parameters)) {
 		if !slices.ContainsFunc(places, func(n *yaml.Node) bool { return mentions(n, name) }) {
 			continue
@@ -71,7 +72,7 @@ func Marked(template []byte, parameters map[string]string) ([]byte, error) {
 	return []byte(strings.ReplaceAll(text, Unmarked, fmt.Sprintf("parameters %.8x", hash.Sum(nil)))), nil
 }
 
-// mentions tells whether a Ref or Sub below a node names a parameter. A text that only looks like one counts too.
+// mentions reports whether a Ref or Sub below a node names a parameter. Text that only looks like one counts too.
 func mentions(n *yaml.Node, parameter string) bool {
 	return n.Value == parameter || strings.Contains(n.Value, "${"+parameter+"}") ||
 		slices.ContainsFunc(n.Content, func(below *yaml.Node) bool { return mentions(below, parameter) })

@@ -17,17 +17,28 @@ func TestRead(t *testing.T) {
 		wantErr string
 	}{
 		"two": {
-			"version = 0.1\n[dev.deploy.parameters]\nstack_name = 'a-dev'\nparameter_overrides = 'A=1  B= C=x=y'\n[prod.deploy.parameters]\nparameter_overrides = ['A=1 2', 'B=3']\n[prod.build.parameters]\n",
-			map[string]Environment{"dev": {"a-dev", map[string]string{"A": "1", "B": "", "C": "x=y"}}, "prod": {"", map[string]string{"A": "1 2", "B": "3"}}}, "",
+			`version = 0.1
+[dev.deploy.parameters]
+stack_name = 'a-dev'
+parameter_overrides = 'A=1  B= C=x=y'
+[prod.deploy.parameters]
+parameter_overrides = ['A=1 2', 'B=3']
+[prod.build.parameters]
+`,
+			map[string]Environment{
+				"dev":  {"a-dev", map[string]string{"A": "1", "B": "", "C": "x=y"}},
+				"prod": {"", map[string]string{"A": "1 2", "B": "3"}},
+			}, "",
 		},
 		"all by default": {"[dev.deploy.parameters]\nstack_name = 'a'\n", map[string]Environment{"dev": {"a", map[string]string{}}}, ""},
-		"no value":       {"[dev.deploy.parameters]\nparameter_overrides = 'A'\n", nil, "dev.deploy.parameters.parameter_overrides: A: write Name=value"},
-		"quotes":         {"[dev.deploy.parameters]\nparameter_overrides = 'A=\"1'\n", nil, "without quotes"},
-		"the long form":  {"[dev.deploy.parameters]\nparameter_overrides = 'ParameterKey=A,ParameterValue=1'\n", nil, "write Name=value"},
-		"twice":          {"[dev.deploy.parameters]\nparameter_overrides = 'A=1 A=2'\n", nil, "A is set twice"},
-		"a number":       {"[dev.deploy.parameters]\nparameter_overrides = 7\n", nil, "neither text nor a list: 7"},
-		"none":           {"version = 0.1\n", nil, "no environment has deploy.parameters"},
-		"no TOML":        {"[", nil, "samconfig.toml: toml"},
+		"no value": {"[dev.deploy.parameters]\nparameter_overrides = 'A'\n", nil,
+			"dev.deploy.parameters.parameter_overrides: A: write Name=value"},
+		"quotes":        {"[dev.deploy.parameters]\nparameter_overrides = 'A=\"1'\n", nil, "without quotes"},
+		"the long form": {"[dev.deploy.parameters]\nparameter_overrides = 'ParameterKey=A,ParameterValue=1'\n", nil, "write Name=value"},
+		"twice":         {"[dev.deploy.parameters]\nparameter_overrides = 'A=1 A=2'\n", nil, "A is set twice"},
+		"a number":      {"[dev.deploy.parameters]\nparameter_overrides = 7\n", nil, "neither text nor a list: 7"},
+		"none":          {"version = 0.1\n", nil, "no environment has deploy.parameters"},
+		"no TOML":       {"[", nil, "samconfig.toml: toml"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
