@@ -1,6 +1,7 @@
 package board_test
 
 import (
+	"runtime/debug"
 	"slices"
 	"testing"
 
@@ -253,14 +254,19 @@ func (tb *table) live(t require.TestingT, clock price.Clock) []board.Offer {
 	return live
 }
 
+// quick is a test without Helper, which takes a tenth of the time where thousands of cases require dozens of things each.
+type quick struct{ require.TestingT }
+
 // TestProperty holds the fold against the oracle, for every order, split into requests and repetition of what is
 // accepted: outcomes, offers and history. On the way it checks that nothing is lost or doubled, that what is encoded
 // decodes to the same, that versions only grow and that every writer of one flushes the same bytes.
 func TestProperty(t *testing.T) {
 	boardtest.Checks(t, 10_000)
+	defer debug.SetGCPercent(debug.SetGCPercent(800)) // a case leaves much behind, and nothing for long
 	var tally boardtest.Tally
-	rapid.Check(t, func(t *rapid.T) {
-		c := boardtest.Draw(t)
+	rapid.Check(t, func(drawing *rapid.T) {
+		t := quick{drawing}
+		c := boardtest.Draw(drawing)
 		ledger := boardtest.NewLedger(c)
 		tb := send(t, c, ledger.Begin, func(request []price.Observation, results []board.Result) {
 			for i, want := range ledger.Record(request) {
@@ -276,7 +282,7 @@ func TestProperty(t *testing.T) {
 		clock := price.Clock{Now: c.Phases[len(c.Phases)-1].Now, Retention: c.Retention}
 		require.Empty(t, ledger.Differences(tb.live(t, clock), tb.rowsFrom(t, ledger.Oldest())))
 
-		other := send(t, c.Shuffled(t, ledger.Stored), func(boardtest.Phase) {}, func([]price.Observation, []board.Result) {})
+		other := send(t, c.Shuffled(drawing, ledger.Stored), func(boardtest.Phase) {}, func([]price.Observation, []board.Result) {})
 		require.Empty(t, ledger.Differences(other.live(t, clock), other.rowsFrom(t, ledger.Oldest())), "another order, split and repetition")
 
 		months := map[board.Shard]map[board.Month]bool{}

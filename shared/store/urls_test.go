@@ -29,7 +29,7 @@ func TestStore_Record_AListingThatIsFull(t *testing.T) {
 	require.NoError(t, err)
 	put := func(minute int) meter.Counts {
 		sub := seen("P1", "bigmart", at(minute), int64(minute))
-		sub.Observation.URL = "https://bigmart.example/p/77?session=" + strings.Repeat("x", 400) + at(minute).String()
+		sub.Observation.URL = "https://bigmart.example/p/77?session=" + strings.Repeat("x", 900) + at(minute).String()
 		ctx, m := meter.With(t.Context())
 		verdicts, err := s.Record(ctx, []price.Submission{sub}, at(10_000), false)
 		require.NoError(t, err)
@@ -45,7 +45,7 @@ func TestStore_Record_AListingThatIsFull(t *testing.T) {
 
 	put(0)
 	assert.Contains(t, url(), at(0).String())
-	const most = 64*4 + 4 // urls as long as these in all items of a listing
+	const most = 64*2 + 2 // urls as long as these in all items of a listing
 	minute, missing, firstMissing, units := 1, 0, 0, 0.0
 	for ; missing < 60 && minute < 6*most; minute++ {
 		units += put(minute).WriteUnits

@@ -247,13 +247,17 @@ func (b *bench) bulkRead(ctx context.Context) ([]goal, error) {
 	if err != nil {
 		return nil, err
 	}
-	usual, err := b.newTwoItems(ctx)
-	if err != nil {
-		return nil, err
+	designs := []sink{mine}
+	var usual *twoItems
+	if !b.alone {
+		if usual, err = b.newTwoItems(ctx); err != nil {
+			return nil, err
+		}
+		designs = append(designs, usual)
 	}
 	for range 2 {
 		scan, received := m.scan()
-		for _, s := range []sink{mine, usual} {
+		for _, s := range designs {
 			if _, err := send(ctx, s, centred.requests(scan), received); err != nil {
 				return nil, err
 			}
@@ -268,14 +272,20 @@ func (b *bench) bulkRead(ctx context.Context) ([]goal, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(products) != len(ids) {
+		return nil, fmt.Errorf("read %d products, not %d", len(products), len(ids))
+	}
 	theirsCtx, theirs := meter.With(ctx)
-	for i, id := range ids {
+	for _, id := range ids {
+		if b.alone {
+			break
+		}
 		latest, err := usual.Latest(theirsCtx, id)
 		if err != nil {
 			return nil, err
 		}
-		if len(latest) != m.offers || len(products) != len(ids) {
-			return nil, fmt.Errorf("read %d products and %d offers of product %d", len(products), len(latest), i)
+		if len(latest) != m.offers {
+			return nil, fmt.Errorf("two items: read %d offers of product %s, not %d", len(latest), id, m.offers)
 		}
 	}
 	return []goal{
