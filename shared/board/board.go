@@ -22,7 +22,7 @@ import (
 	"pricing/shared/price"
 )
 
-// URLHash stands for a listing's url: the first 6 bytes of its SHA-256. The zero value means none.
+// URLHash stands for the url of an offer's page: the first 6 bytes of its SHA-256. The zero value means none.
 type URLHash [6]byte
 
 // Entry is one stored observation of an offer.
@@ -183,7 +183,7 @@ func HashURL(url string) (h URLHash) {
 	return h
 }
 
-// URLs returns the hashes of all urls that the board knows, each of which stands in the product's listing.
+// URLs returns the hashes of all urls that the board knows, each of which is stored with the product.
 func (b Board) URLs() map[URLHash]bool {
 	known := map[URLHash]bool{}
 	for _, o := range b.Offers {

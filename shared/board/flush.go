@@ -13,7 +13,7 @@ import (
 const (
 	kilobyte = 1024
 	reserve  = 96 // least room for a tail, in bytes: about ten observations a segment
-	ownRoom  = 40 // kept free on an undivided board, where a product's own prices stand beside it
+	ownRoom  = 40 // kept free on a board that is not split, where a product's own prices stand beside it
 )
 
 // Segment is a part of the history, never changed once written. Its key is its month and the version of the board it

@@ -38,13 +38,13 @@ func newTable() *table {
 	return &table{boards: map[board.Shard]board.Packed{}, segments: map[segmentKey][]byte{}, flushes: map[board.Shard]int{}, versions: map[board.Shard]int64{}}
 }
 
-// board returns the only board of a product that was never divided.
+// board returns the only board of a product that was never split.
 func (tb *table) board(t require.TestingT) board.Board { return tb.shard(t, board.Shard{}) }
 
 func (tb *table) shard(t require.TestingT, s board.Shard) board.Board {
 	p, ok := tb.boards[s]
 	if !ok {
-		require.Zero(t, s.N, "only a division creates a shard")
+		require.Zero(t, s.N, "only a split creates a shard")
 		return board.New(product)
 	}
 	b, err := board.Unpack(product, s, p)
@@ -104,8 +104,8 @@ func (tb *table) lineage(s board.Shard) []board.Shard {
 	return append(shards, s)
 }
 
-// put applies one request and stores what it changed, as a store does: share by share, and divided first where that
-// is due, once a request.
+// put applies one request and stores what it changed, as a store does: share by share, and split first where that is due,
+// once a request.
 func (tb *table) put(t require.TestingT, in []board.Incoming, clock price.Clock) []board.Result {
 	results := make([]board.Result, len(in))
 	items := make([]int, len(in))
@@ -116,7 +116,7 @@ func (tb *table) put(t require.TestingT, in []board.Incoming, clock price.Clock)
 	return results
 }
 
-func (tb *table) share(t require.TestingT, in []board.Incoming, items []int, clock price.Clock, results []board.Result, divided bool) {
+func (tb *table) share(t require.TestingT, in []board.Incoming, items []int, clock price.Clock, results []board.Result, split bool) {
 	byShard := make([][]int, max(tb.shards, 1))
 	for _, i := range items {
 		s := board.ShardOf(in[i].Key, tb.shards)
@@ -128,12 +128,12 @@ func (tb *table) share(t require.TestingT, in []board.Incoming, items []int, clo
 		}
 		b := tb.shard(t, board.Shard{N: tb.shards, I: i})
 		n := b.SplitDue()
-		if n == 0 || divided {
+		if n == 0 || split {
 			tb.write(t, b, in, items, clock, results)
 			continue
 		}
 		if b.Shard.N == tb.shards && (tb.shards == 0 || n == 2*tb.shards) {
-			tb.divide(t, n)
+			tb.split(t, n)
 		}
 		rest := slices.Concat(byShard[i:]...) // the product is another now
 		tb.share(t, in, rest, clock, results, true)
@@ -141,7 +141,7 @@ func (tb *table) share(t require.TestingT, in []board.Incoming, items []int, clo
 	}
 }
 
-func (tb *table) divide(t require.TestingT, n int) {
+func (tb *table) split(t require.TestingT, n int) {
 	old := tb.all(t)
 	shards := board.Split(old, n)
 	again := board.Split(tb.all(t), n)
@@ -151,7 +151,7 @@ func (tb *table) divide(t require.TestingT, n int) {
 	}
 	tb.shards = n
 	for i, b := range shards {
-		require.Equal(t, b.Pack(), again[i].Pack(), "every writer divides equal boards into equal shards")
+		require.Equal(t, b.Pack(), again[i].Pack(), "every writer splits equal boards into equal shards")
 		require.Greater(t, b.Version, old[i%len(old)].Version)
 		tb.store(t, b)
 	}
@@ -293,7 +293,7 @@ func TestProperty(t *testing.T) {
 			months[k.shard][k.month] = true
 			ledger.Flushed(len(months[k.shard]), tb.flushes[k.shard])
 		}
-		ledger.Divided(len(tb.past) + min(tb.shards, 1))
+		ledger.Splits(len(tb.past) + min(tb.shards, 1))
 		ledger.Events[askedForHistory] = tb.asked
 		tally.Add(ledger.Events)
 	})

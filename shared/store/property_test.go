@@ -80,7 +80,7 @@ func (s shop) differences(t *rapid.T, productID string, ledger *boardtest.Ledger
 	wrong := ledger.Differences(p.Live(price.Clock{Now: now, Retention: boardtest.Retention}), rows)
 	for _, o := range p.Live(price.Clock{Now: now, Retention: boardtest.Retention}) {
 		if hash := o.Current.URL; hash != (board.URLHash{}) && board.HashURL(p.URLs[hash]) != hash {
-			wrong = append(wrong, fmt.Sprintf("url of %v: listed as %q", o.Key, p.URLs[hash]))
+			wrong = append(wrong, fmt.Sprintf("url of %v: stored as %q", o.Key, p.URLs[hash]))
 		}
 	}
 	return wrong
@@ -88,7 +88,7 @@ func (s shop) differences(t *rapid.T, productID string, ledger *boardtest.Ledger
 
 // TestStore_Property sends cases to the engine, twice each: as they are, one request after the other, and to another
 // table what was accepted, in any order, split and repetition, by one writer or by several at once. Outcomes, offers,
-// history and listed urls have to be what the oracle says, and versions only grow.
+// history and urls have to be what the oracle says, and versions only grow.
 func TestStore_Property(tb *testing.T) {
 	shops := make([]shop, 3)
 	for i := range shops {
@@ -178,7 +178,7 @@ func sendAll(shops []shop, phase boardtest.Phase, writers int) error {
 	return nil
 }
 
-// versions returns the version of each board, directory, shard and marker of a product.
+// versions returns the version of each item of a product's board.
 func (s shop) versions(tb testing.TB, productID string) map[string]int64 {
 	tb.Helper()
 	versions := map[string]int64{}
@@ -190,11 +190,11 @@ func (s shop) versions(tb testing.TB, productID string) map[string]int64 {
 	return versions
 }
 
-// notes tells the ledger how the product was flushed and divided, from its items.
+// notes tells the ledger how the product was flushed and split, from its items.
 func (s shop) notes(tb testing.TB, productID string, ledger *boardtest.Ledger) {
 	tb.Helper()
 	if past, ok := items(tb, s.client, s.table, "p#"+productID, "board")[0]["past"].(*types.AttributeValueMemberL); ok {
-		ledger.Divided(1 + len(past.Value))
+		ledger.Splits(1 + len(past.Value))
 	}
 	months, versions := map[string]map[string]bool{}, map[string]map[string]bool{} // by shard
 	for _, it := range items(tb, s.client, s.table, "p#"+productID, "seg#") {

@@ -23,8 +23,8 @@ func sellers(n, minute int) []price.Submission {
 	return in
 }
 
-// A product's shards all ask for what was flushed before it was divided.
-func TestStore_Record_LateDataOfADividedProductReadsThePastOnce(t *testing.T) {
+// A product's shards all ask for what was flushed before it was split.
+func TestStore_Record_LateDataOfASplitProductReadsThePastOnce(t *testing.T) {
 	t.Parallel()
 	client, table := storetest.Table(t)
 	s := storetestStore(client, table)

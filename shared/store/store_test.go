@@ -271,8 +271,8 @@ func TestStore_Record_UnderFaults(t *testing.T) {
 		"boards cannot be read":                  {always(storetest.Fail, "BatchGetItem", ""), "throttled", false},
 		"competitors cannot be read":             {always(storetest.Throttle, "Query", ""), "throttled", false},
 		"half an answer: the outcome is unknown": {first(storetest.Truncate, "UpdateItem", "board"), "throttled", true},
-		"the listing's answer is lost":           {first(storetest.DropAnswer, "UpdateItem", "listing"), "created", true},
-		"the listing cannot be written":          {always(storetest.Throttle, "UpdateItem", "listing"), "throttled", false},
+		"a url's answer is lost":                 {first(storetest.DropAnswer, "UpdateItem", "listing"), "created", true},
+		"a url cannot be written":                {always(storetest.Throttle, "UpdateItem", "listing"), "throttled", false},
 		"another writer comes first": {func(plain *store.Store, c storetest.Call) storetest.Action {
 			if c.Is("UpdateItem", "board", 0) {
 				record(t, plain, at(50), seen("P1", "bigmart", at(7), 700))

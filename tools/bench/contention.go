@@ -54,7 +54,7 @@ func (b *bench) contend(ctx context.Context, offers int) (contended, error) {
 	if err != nil {
 		return contended{}, err
 	}
-	for range 3 { // so that the product is divided, if it is going to be
+	for range 3 { // so that the product is split, if it is going to be
 		scan, received := m.scan()
 		if _, err := send(ctx, s, centred.requests(scan), received); err != nil {
 			return contended{}, err

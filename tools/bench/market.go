@@ -114,7 +114,7 @@ func (m *market) observe(p, o int, day price.Timestamp) price.Observation {
 	return out
 }
 
-// mode is how a scan's observations are divided into requests.
+// mode is how a scan's observations are put into requests.
 type mode int
 
 const (

@@ -4,9 +4,9 @@
 // Draw gives a Case; a test sends its requests to whatever keeps the product and tells the same to a Ledger, which
 // knows what has to come out. Tally refuses a run in which one of the Events was rare.
 //
-// Boards are divided and flushed by their size, so the long sellers and labels here are what makes few observations
-// enough. The sellers of a crowd all hash to one shard of four, half of them to another of eight: once divided into four,
-// that shard is soon too large and the product is divided again.
+// Boards are split and flushed by their size, so the long sellers and labels here are what makes few observations enough.
+// The sellers of a crowd all hash to one shard of four, half of them to another of eight: once split into four, that shard
+// is soon too large and the product is split again.
 package boardtest
 
 import (

@@ -108,8 +108,8 @@ func (l *Ledger) Flushed(months, flushes int) {
 	l.Events[TwoFlushes] = l.Events[TwoFlushes] || flushes > 1
 }
 
-// Divided notes how often the product was divided.
-func (l *Ledger) Divided(times int) {
+// Splits notes how often the product was split.
+func (l *Ledger) Splits(times int) {
 	l.Events[Split] = l.Events[Split] || times > 0
 	l.Events[Doubling] = l.Events[Doubling] || times > 1
 }
