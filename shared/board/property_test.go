@@ -35,7 +35,10 @@ type segmentKey struct {
 }
 
 func newTable() *table {
-	return &table{boards: map[board.Shard]board.Packed{}, segments: map[segmentKey][]byte{}, flushes: map[board.Shard]int{}, versions: map[board.Shard]int64{}}
+	return &table{
+		boards: map[board.Shard]board.Packed{}, segments: map[segmentKey][]byte{},
+		flushes: map[board.Shard]int{}, versions: map[board.Shard]int64{},
+	}
 }
 
 // board returns the only board of a product that was never split.
@@ -75,10 +78,12 @@ func requireSame(t require.TestingT, want, got board.Board) {
 	for i := range want.Offers {
 		w, g := want.Offers[i], got.Offers[i]
 		require.True(t, slices.Equal(w.Tail, g.Tail), "decode(encode(x)) = x: want tail %+v, got %+v", w.Tail, g.Tail)
-		w.Tail, g.Tail = nil, nil
+		w.Tail = nil
+		g.Tail = nil
 		require.Equal(t, w, g, "decode(encode(x)) = x")
 	}
-	want.Offers, got.Offers = nil, nil
+	want.Offers = nil
+	got.Offers = nil
 	require.Equal(t, want, got, "decode(encode(x)) = x")
 }
 
@@ -229,8 +234,10 @@ func (tb *table) rowsFrom(t require.TestingT, from price.Timestamp) []board.Row 
 	return board.Rows(tb.all(t), segments, from, 1<<62)
 }
 
-// send gives a case's requests to a new table. each is called after each request.
-func send(t require.TestingT, c boardtest.Case, begin func(boardtest.Phase), each func(request []price.Observation, results []board.Result)) *table {
+// send gives a case's requests to a new table. begin is called before each phase, each after each request.
+func send(
+	t require.TestingT, c boardtest.Case, begin func(boardtest.Phase), each func(request []price.Observation, results []board.Result),
+) *table {
 	tb := newTable()
 	for _, phase := range c.Phases {
 		begin(phase)

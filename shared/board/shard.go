@@ -66,8 +66,8 @@ func (s Shard) Ancestor(n int) Shard {
 	return Shard{n, s.I % n}
 }
 
-// SplitDue returns how many shards the product should have before anything more is written to this board, or 0 when it
-// is well as it is. Like a flush it depends on the stored board alone.
+// SplitDue returns how many shards the product should have before anything more is written to this board, or 0 when no split is
+// due. Like a flush it depends on the stored board alone.
 func (b Board) SplitDue() int {
 	h, tail := b.pack()
 	offers := b.size(len(h)) - tail
@@ -85,9 +85,9 @@ func (b Board) SplitDue() int {
 }
 
 // Split splits a product's boards into n shards: the whole board into any valid n, or all shards into twice as many.
-// parts are in the order of their I. A shard starts one version above what it replaces, so that no version is ever used
-// twice by what can stand under one key; it inherits flushed and marks, so that a writer whose answer was lost still
-// finds its mark. Every writer of one release splits equal boards into equal shards.
+// parts are in the order of their I. A shard starts one version above the board that it replaces, so no version is ever used
+// twice under one segment key. It inherits flushed and marks, so a writer that got no answer still finds its mark. Every
+// writer of one release splits equal boards into equal shards.
 func Split(parts []Board, n int) []Board {
 	shards := make([]Board, n)
 	for i := range shards {

@@ -19,20 +19,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pricing/samkit/engine"
 	"pricing/shared/testkit/metertest"
 	"pricing/shared/testkit/storetest"
 )
 
 // bootstrap is get-health as it is deployed, compiled once for all tests. TestMain removes it.
 var bootstrap = sync.OnceValues(func() (string, error) {
-	root, err := engine.Root()
-	if err != nil {
-		return "", err
-	}
 	binary := filepath.Join(binaries, "bootstrap")
 	cmd := exec.Command("go", "build", "-tags=lambda.norpc", "-o", binary, "./functions/get-health")
-	cmd.Dir = root
+	cmd.Dir = filepath.Join("..", "..")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)

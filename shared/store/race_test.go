@@ -164,7 +164,8 @@ func plainly(t *testing.T, s *store.Store) (p plain) {
 	product, err := s.Product(t.Context(), racers, false)
 	require.NoError(t, err)
 	for _, o := range product.Live(price.Clock{Now: at(5000), Retention: storetest.Retention}) {
-		o.Tail, o.Current.ReceivedAt = nil, 0
+		o.Tail = nil
+		o.Current.ReceivedAt = 0
 		p.offers = append(p.offers, o)
 	}
 	for _, row := range history(t, s, racers) {
@@ -299,7 +300,8 @@ func TestRace_Split(t *testing.T) {
 			sent[o.Observation.ID()] = true
 		}
 		for i, v := range verdicts {
-			require.Equal(t, sent[in[i].Observation.ID()], v.Outcome() == "duplicate", "%s at %s: %s", in[i].Observation.Key.SellerID, in[i].Observation.ObservedAt, v.Outcome())
+			o := in[i].Observation
+			require.Equal(t, sent[o.ID()], v.Outcome() == "duplicate", "%s at %s: %s", o.Key.SellerID, o.ObservedAt, v.Outcome())
 			require.True(t, v.Catalogued)
 		}
 		r.settled()
@@ -470,7 +472,8 @@ func TestRace_StaleDirectory(t *testing.T) {
 		r.fill(20, 1, 2)
 		shards := r.items("board#")
 		for _, it := range shards {
-			_, err := r.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &r.table, Key: map[string]types.AttributeValue{"pk": it["pk"], "sk": it["sk"]}})
+			key := map[string]types.AttributeValue{"pk": it["pk"], "sk": it["sk"]}
+			_, err := r.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &r.table, Key: key})
 			require.NoError(t, err)
 		}
 		// The deadline comes when the product was looked for a few times.

@@ -46,7 +46,9 @@ func TestStore_Record_NoRoomForAURL(t *testing.T) {
 	put(0)
 	assert.Contains(t, url(), at(0).String())
 	const most = 64*2 + 2 // urls as long as these in all urls items of a product
-	minute, missing, firstMissing, units := 1, 0, 0, 0.0
+	minute := 1
+	var missing, firstMissing int
+	var units float64
 	for ; missing < 60 && minute < 6*most; minute++ {
 		units += put(minute).WriteUnits
 		if missing++; url() != "" {
@@ -106,7 +108,8 @@ func TestRace_URLs(t *testing.T) {
 		}
 		return bytes, urls
 	}
-	const a, b = "https://bigmart.example/a", "https://bigmart.example/b"
+	const a = "https://bigmart.example/a"
+	const b = "https://bigmart.example/b"
 	bytes := len("yymmdd " + a)
 	t.Run("two writers add to one item, one of them the other's url too", func(t *testing.T) {
 		t.Parallel()

@@ -64,7 +64,7 @@ var mutants = []mutant{
 	{"a version restarts now and then", "shared/board/apply.go",
 		"	next.Version++\n", "	if next.Version++; next.Version > 5 {\n		next.Version = 1\n	}\n", boardTests},
 	{"late data is handled only inside the current run", "shared/board/apply.go",
-		"	case beforeRun: // something between it and the run differs: nothing of the run changes\n",
+		"	case beforeRun: // another observation stands between it and the run: nothing of the run changes\n",
 		"	case !afterStart:\n	case beforeRun:\n", boardTests},
 	{"the first arrival wins", "shared/board/apply.go",
 		"	case Compare(w.Key, e, w.Current) > 0:\n",
@@ -223,7 +223,8 @@ func (m mutant) try(ctx context.Context, tree string) (by string, err error) {
 
 // test runs the tests and returns the first that failed; none: "".
 func (m mutant) test(ctx context.Context, tree string) (by string, err error) {
-	test := exec.CommandContext(ctx, "go", append(append([]string{"test", "-count=1", "-failfast"}, strings.Fields(m.tests)...), "-rapid.nofailfile")...)
+	args := slices.Concat([]string{"test", "-count=1", "-failfast"}, strings.Fields(m.tests), []string{"-rapid.nofailfile"})
+	test := exec.CommandContext(ctx, "go", args...)
 	test.Dir = tree
 	test.Env = append(os.Environ(), "CI=true")
 	out, err := test.CombinedOutput()
