@@ -17,9 +17,9 @@ run: ddb ## serve the API on http://127.0.0.1:3000 (ADDR, PORT, ENV; RESET=1 sta
 	@exec .local/bin/local -addr $(ADDR):$(PORT) -env $(ENV) -param HistoryDays=4000 -watch -on-ready tools/token/welcome.sh
 
 test: ddb gitlab-ci python ## run every test on the real engine, race detector included
-	go test -race -shuffle=on -count=1 $$(go list ./... | grep -v /samkit/verify)
-	go test -shuffle=on -count=1 ./samkit/verify/... # the call graph takes five times as long under the race detector
-	go test -run Property -count=1 ./shared/board # ten times the cases, which would take long above
+	GORACE=atexit_sleep_ms=50 go test -race -shuffle=on -count=1 $$(go list ./... | grep -vE '/samkit/verify|/tools/bench$$') # not 1 s for each of 40 packages
+	go test -shuffle=on -count=1 ./samkit/verify/... ./tools/bench # two to five times as long under the race detector, which has nothing to find
+	go test -run Property -count=1 ./shared/board ./shared/store # all their cases: above are a few
 
 lint: .local/bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -9,7 +9,7 @@ import (
 	"pricing/shared/price"
 )
 
-// Outcome is what became of one observation (api.md, Outcomes; rejected and throttled are decided elsewhere).
+// Outcome is what became of one observation. The API has two more, rejected and throttled, which are not decided here.
 type Outcome uint8
 
 // The outcomes that a board decides.
@@ -52,9 +52,9 @@ type Change struct {
 
 // Apply folds observations of one product into its board.
 //
-// It returns the months it needs (and no change) until history holds all it has to know: the months of late
-// observations at or before b.Flushed, to tell a duplicate from news, and the months in which the current run's start
-// may have to be found again. The mark is written for the new version. b is not changed.
+// Until history holds all it has to know, it returns the months it needs and no change. Those are the months of late
+// observations at or before b.Flushed, which may be duplicates of flushed ones, and the months in which the start of a broken
+// run has to be found. The mark is written for the new version. b is not changed.
 func Apply(b Board, in []Incoming, clock price.Clock, mark Mark, history *History) (Change, []Month) {
 	f := fold{board: b, clock: clock, history: history, offers: make(map[string]*working, len(b.Offers)), need: map[Month]bool{}}
 	f.open()
@@ -84,7 +84,7 @@ func Apply(b Board, in []Incoming, clock price.Clock, mark Mark, history *Histor
 	return c, nil
 }
 
-// working is an offer while observations are applied to it.
+// working is an offer to which observations are being applied.
 type working struct {
 	Offer
 	fresh []Entry // accepted now
@@ -100,7 +100,7 @@ type fold struct {
 	added   int
 }
 
-// open takes the board's offers over, without those nobody has seen within the retention.
+// open takes over the board's offers, without those that nobody has seen within the retention.
 func (f *fold) open() {
 	for _, o := range f.board.Live(f.clock) {
 		f.offers[KeyText(o.Key)] = &working{Offer: o}
@@ -125,8 +125,8 @@ func (f *fold) group(in []Incoming) []string {
 	return texts
 }
 
-// apply decides the items of one offer, least first, so that each is judged against everything before it. Of several
-// items with one identity the first of the request is decided, the others are compared with what is stored then.
+// apply decides the items of one offer, least first, so that each is judged against everything before it. Of several items
+// with one identity the first in the request is decided; the others are then compared with what is stored.
 func (f *fold) apply(text string, in []Incoming, results []Result) {
 	w := f.offers[text]
 	first := make(map[identity]int, len(w.items))
@@ -194,8 +194,8 @@ func (w *working) find(id identity) (Entry, bool) {
 	return Entry{}, false
 }
 
-// look returns the flushed observations of an offer in a month; loaded is false, and the month is asked for, when
-// the history does not hold it yet.
+// look returns the flushed observations of an offer in a month. When the history does not hold the month yet, loaded is false
+// and the month is asked for.
 func (f *fold) look(m Month, key price.OfferKey) (entries []Entry, loaded bool) {
 	entries, loaded = f.history.find(m, key)
 	if !loaded {
@@ -208,7 +208,9 @@ func (f *fold) look(m Month, key price.OfferKey) (entries []Entry, loaded bool) 
 func (f *fold) accept(w *working, e Entry) Outcome {
 	switch {
 	case w.Current.ObservedAt == price.NoTime:
-		w.Current, w.FirstSeen, w.RunStart = e, e.ObservedAt, e.ObservedAt
+		w.Current = e
+		w.FirstSeen = e.ObservedAt
+		w.RunStart = e.ObservedAt
 		return Created
 	case Compare(w.Key, e, w.Current) > 0:
 		outcome := Unchanged
@@ -229,7 +231,7 @@ func (f *fold) late(w *working, e Entry) {
 	w.FirstSeen = min(w.FirstSeen, e.ObservedAt)
 	same := e.Terms == w.Current.Terms
 	switch beforeRun, afterStart := f.place(w, e); {
-	case beforeRun: // something between it and the run differs: nothing of the run changes
+	case beforeRun: // another observation stands between it and the run: nothing of the run changes
 	case afterStart && same: // inside the run
 	case afterStart: // it breaks the run, which now begins with the observation after it
 		next, ok := f.after(w, e)
@@ -245,14 +247,14 @@ func (f *fold) late(w *working, e Entry) {
 	}
 }
 
-// place tells where e stands: before the observation just before the run (beforeRun), after the run's first
-// observation or in its millisecond (afterStart), or between the two (neither).
+// place says where e stands: before the observation just before the run (beforeRun), after the run's first observation or in
+// its millisecond (afterStart), or between the two (neither).
 //
-// The board keeps those two by their millisecond only. When e has the very millisecond of the one before the run, the
-// stored observations of that millisecond decide: one above e has to be there that is not of the run. (Those accepted
-// now are not above: items are applied least first. Flushed ones are known: a late observation of a flushed time has had
-// its month loaded to look for a duplicate.) In the millisecond of the run's first observation nothing has to be told
-// apart: what comes out is the same whether e stands before or after it.
+// The board knows those two by their millisecond only. When e has the very millisecond of the one before the run, the stored
+// observations of that millisecond decide: e stands before the run's predecessor if one of them is above e and not of the
+// run. None of those accepted now is above e, since items are applied least first. The flushed ones are known, since the
+// month of a late observation was loaded to look for a duplicate. In the millisecond of the run's first observation it makes
+// no difference whether e stands before or after it.
 func (f *fold) place(w *working, e Entry) (beforeRun, afterStart bool) {
 	p, r := w.Previous.At, w.RunStart
 	afterStart = e.ObservedAt >= r
@@ -272,9 +274,9 @@ func (f *fold) place(w *working, e Entry) (beforeRun, afterStart bool) {
 	return slices.ContainsFunc(flushed, above), afterStart
 }
 
-// after returns the time of the first stored observation of the offer above e. On the board it is the least of those
-// above (none accepted now is: items are applied least first); a flushed one may come before it, so months are read from
-// e's own on until one has such an observation.
+// after returns the time of the first stored observation of the offer above e. On the board that is the least of those above;
+// none accepted now is, since items are applied least first. A flushed one may come before it, so months are read from e's
+// own on until one has such an observation.
 func (f *fold) after(w *working, e Entry) (t price.Timestamp, ok bool) {
 	next := w.Current
 	consider := func(entries []Entry) (found bool) {
@@ -338,8 +340,8 @@ type History struct {
 	months map[Month]map[string][]Entry
 }
 
-// Add makes a month known and adds the observations of its segments. Segments of different releases may hold the
-// same observation; it counts once.
+// Add makes a month known and adds the observations of its segments. Several segments may hold the same observation; it counts
+// once.
 func (h *History) Add(m Month, segments ...[]SegmentOffer) {
 	if h.months == nil {
 		h.months = map[Month]map[string][]Entry{}

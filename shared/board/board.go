@@ -1,15 +1,16 @@
-// Package board is the state of one product, its competitors' offers and their recent observations, as a pure fold.
+// Package board is the state of one product: its competitors' offers and their recent observations. It is pure: no I/O, no
+// clock.
 //
-// A board is one DynamoDB item (of a product with very many offers: one of several shards), so an offer and its history
-// change in one atomic write. Apply takes a board and new observations and gives the next board and one result each; it
-// does no I/O and reads no clock. What it cannot know from the board alone (older observations, which stand in immutable
-// segments) it asks for by month: the caller loads those months into a History and calls again. Since only the board's
-// version decides who may write, two writers may run Apply at once; one of them will have to run it again.
+// A board is one DynamoDB item, or one of several shards where a product has very many offers. So an offer and its history
+// change in one atomic write. Apply takes a board and new observations, and returns the next board and a result for each
+// observation. Older observations stand in immutable segments. What Apply has to know of them it asks for by month: the
+// caller loads those months into a History and calls again. Two writers may run Apply on one version of a board at once. Only
+// one of them can store its next board; the other runs it again.
 //
 // What surprises:
-//   - An observation's identity inside an offer is (observedAt, source id): the observationId is a hash of just that
-//     and the offer key, so nothing is hashed to find a duplicate.
-//   - Flushing the tail into segments is decided from the old board alone, never from the new observations, so every
+//   - An observation's identity within its offer is observedAt and source id. The observationId is a hash of these and the
+//     offer key, so nothing has to be hashed to find a duplicate.
+//   - Whether and what to flush into segments is decided from the old board alone, never from the new observations. So every
 //     writer of one version writes the same segments, byte for byte, and a crash between segment and board is harmless.
 package board
 
@@ -22,7 +23,7 @@ import (
 	"pricing/shared/price"
 )
 
-// URLHash stands for a listing's url: the first 6 bytes of its SHA-256. The zero value means none.
+// URLHash stands for the url of an offer's page: the first 6 bytes of its SHA-256. The zero value means none.
 type URLHash [6]byte
 
 // Entry is one stored observation of an offer.
@@ -35,7 +36,8 @@ type Entry struct {
 	ReceivedAt price.Timestamp
 }
 
-// State is an observation's state of review. This release keeps what it finds and sets none; it is no content.
+// State is an observation's state of review. This release keeps what it finds and sets none. It is not part of the content,
+// so observations that differ in it alone are duplicates.
 type State uint8
 
 // identity tells an offer's observations apart; see the package comment.
@@ -69,8 +71,8 @@ func (e Entry) Differs(other Entry) []string {
 	return fields
 }
 
-// Compare orders two observations of one offer: by observedAt, then source confidence (absent lowest), then
-// observationId (api.md, rule 2). Arrival plays no part.
+// Compare orders two observations of one offer: by observedAt, then source confidence (absent lowest), then observationId.
+// The order in which they arrived plays no part.
 func Compare(key price.OfferKey, a, b Entry) int {
 	switch {
 	case a.ObservedAt != b.ObservedAt:
@@ -96,7 +98,7 @@ type Offer struct {
 	Tail      []Entry         // observations not yet in a segment, greatest first; Current is among them until flushed
 }
 
-// Previous is what remains of the observation just before the current run of equal terms.
+// Previous is what the board keeps of the observation just before the current run of equal terms.
 type Previous struct {
 	At    price.Timestamp // NoTime when there was none
 	Price price.Money     // previousPrice; absent when that observation had no price
@@ -124,8 +126,8 @@ func New(productID string) Board {
 // Mark is a random value that one request puts on every version it writes.
 type Mark [4]byte
 
-// Marks keeps the marks of the last 8 versions: version v stands at v mod 8. It is how a writer whose answer was
-// lost finds out that its write landed.
+// Marks are those of the last 8 versions; that of version v stands at v mod 8. By them a writer that got no answer finds out
+// whether its write landed.
 type Marks [8]Mark
 
 // WroteBy reports whether version v of the board, one of its last 8, was written with the mark.
@@ -143,7 +145,7 @@ func (b Board) Find(key price.OfferKey) (Offer, bool) {
 	return b.Offers[i], true
 }
 
-// Live returns the offers seen within the retention, in key order (api.md, rule 7: the others are gone).
+// Live returns the offers seen within the retention, in key order. The others are gone.
 func (b Board) Live(clock price.Clock) []Offer {
 	var live []Offer
 	for _, o := range b.Offers {
@@ -174,7 +176,7 @@ func NewEntry(o price.Observation, received price.Timestamp) Entry {
 	return Entry{Terms: o.Terms, Source: o.Source, URL: HashURL(o.URL), ObservedAt: o.ObservedAt, ReceivedAt: received}
 }
 
-// HashURL returns what the board keeps of a url; none of no url.
+// HashURL returns what the board keeps of a url. Of no url that is the zero value.
 func HashURL(url string) (h URLHash) {
 	if url != "" {
 		sum := sha256.Sum256([]byte(url))
@@ -183,7 +185,7 @@ func HashURL(url string) (h URLHash) {
 	return h
 }
 
-// URLs returns the hashes of all urls that the board knows, each of which stands in the product's listing.
+// URLs returns the hashes of all urls that the board knows, each of which is stored with the product.
 func (b Board) URLs() map[URLHash]bool {
 	known := map[URLHash]bool{}
 	for _, o := range b.Offers {

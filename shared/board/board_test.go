@@ -102,7 +102,10 @@ func TestApply_LateObservationsRepairTheRun(t *testing.T) {
 func TestApply_AsksForNoMoreMonthsThanItNeeds(t *testing.T) {
 	b := board.New(product)
 	b.Flushed = at(200 * 24 * 60)
-	b.Offers = []board.Offer{{Key: key("bigmart"), Current: seen("bigmart", at(210*24*60), 100).Entry, FirstSeen: at(0), RunStart: at(0), Previous: board.Previous{At: price.NoTime}}}
+	b.Offers = []board.Offer{{
+		Key: key("bigmart"), Current: seen("bigmart", at(210*24*60), 100).Entry,
+		FirstSeen: at(0), RunStart: at(0), Previous: board.Previous{At: price.NoTime},
+	}}
 	later := price.Clock{Now: at(220 * 24 * 60), Retention: clock.Retention}
 	var history board.History
 	asks := func(in board.Incoming) []board.Month {

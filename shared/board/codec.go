@@ -12,14 +12,14 @@ import (
 	"pricing/shared/price"
 )
 
-// The first byte of every packed form. A form keeps its decoder for ever and is readable one release before it is
-// written; a byte nobody knows is an error, never an empty board.
+// The first byte of every packed form names its format. A format keeps its decoder for ever and is readable one release before
+// it is written. An unknown byte is an error, never an empty board.
 const (
 	format1 = 1 // what this release writes
 	format2 = 2 // the same, and an entry may have a State; written only to keep the states of a board that has some
 )
 
-// ErrFormat is what a packed form that this release cannot read is reported as. It must never be overwritten.
+// ErrFormat means that this release cannot read a packed form. What has it must never be overwritten.
 var ErrFormat = errors.New("unknown or damaged packed form")
 
 // Packed is a board as its item's attributes.
@@ -48,7 +48,8 @@ func (b Board) Pack() Packed {
 func Unpack(productID string, shard Shard, p Packed) (Board, error) {
 	b := New(productID)
 	b.Shard = shard
-	b.Version, b.Flushed = p.V, p.F
+	b.Version = p.V
+	b.Flushed = p.F
 	if p.V < 1 || p.F != price.NoTime && (p.F < minTime || p.F > maxTime) {
 		return Board{}, fmt.Errorf("unpack board: %w: version %d, flushed %d", ErrFormat, p.V, p.F)
 	}
@@ -118,7 +119,8 @@ func (b Board) pack() (h []byte, tail int) {
 		rest := o.Tail
 		current := uint64(0)
 		if len(rest) > 0 && rest[0] == o.Current {
-			current, rest = 1, rest[1:]
+			current = 1
+			rest = rest[1:]
 		}
 		h = binary.AppendUvarint(h, uint64(len(rest))<<1|current)
 		h = d.appendEntries(h, rest, o.Current)
@@ -138,7 +140,8 @@ func (b *Board) unpack(d *decoder) {
 			d.fail("currency of shipping") // the text has no room for it
 		}
 		o.RunStart = o.Current.ObservedAt - price.Timestamp(d.span())
-		o.FirstSeen, o.Previous = o.RunStart, none
+		o.FirstSeen = o.RunStart
+		o.Previous = none
 		if n := d.span(); n > 0 {
 			o.Previous = Previous{At: o.RunStart - price.Timestamp(n-1), Price: d.money()}
 			o.FirstSeen = o.Previous.At - price.Timestamp(d.span())
@@ -157,7 +160,7 @@ func (b *Board) unpack(d *decoder) {
 	}
 }
 
-// textRef is what an offer's text and the board's base lag already tell of its current observation.
+// textRef is what an offer's text and the board's base lag already say of its current observation.
 func textRef(e Entry, baseLag int64) Entry {
 	return Entry{
 		Terms:      price.Terms{Price: e.Terms.Price, Shipping: e.Terms.Shipping, Availability: e.Terms.Availability},
@@ -264,7 +267,7 @@ func (d *dictionary) addMoney(amounts ...price.Money) {
 	}
 }
 
-// format returns the least format that can hold the entries.
+// format returns the oldest format that can hold the entries.
 func (d *dictionary) format() byte {
 	if d.states {
 		return format2

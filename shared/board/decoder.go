@@ -13,8 +13,8 @@ const (
 	maxTime price.Timestamp = 253402300799999
 )
 
-// decoder reads a packed form. After the first fault every read gives zero values, so that reading code has no error
-// paths; done tells.
+// decoder reads a packed form. After the first fault every read gives zero values, so the code that reads needs no error
+// paths; done returns the fault.
 type decoder struct {
 	b     []byte
 	d     dictionary
@@ -41,7 +41,7 @@ func (d *decoder) fail(what string) {
 	d.b = nil
 }
 
-// done returns the first fault; bytes left over are one.
+// done returns the first fault. Bytes that are left over are a fault too.
 func (d *decoder) done() error {
 	if d.err == nil && len(d.b) > 0 {
 		d.fail(fmt.Sprintf("%d bytes left over", len(d.b)))
@@ -166,7 +166,8 @@ func (d *decoder) source(e *Entry, flags byte) {
 		d.fail("source")
 		return
 	}
-	e.Source.ID, e.Source.Kind = d.d.sources[i].id, d.d.sources[i].kind
+	e.Source.ID = d.d.sources[i].id
+	e.Source.Kind = d.d.sources[i].kind
 }
 
 func (d *decoder) terms(t *price.Terms) {

@@ -8,16 +8,16 @@ import (
 	"pricing/shared/price"
 )
 
-// A write bills every started KB of the whole item, so a board's tail may fill the last KB and no more: when the next
-// write would start another one, the tail moves into segments.
+// A write bills every started KB of the whole item. So a board's tail may fill the last KB and no more: when the next write
+// would start another one, the tail moves into segments.
 const (
 	kilobyte = 1024
 	reserve  = 96 // least room for a tail, in bytes: about ten observations a segment
-	ownRoom  = 40 // kept free on an undivided board, where a product's own prices stand beside it
+	ownRoom  = 40 // kept free on a board that is not split, where a product's own prices stand beside it
 )
 
-// Segment is a part of the history, never changed once written. Its key is its month and the version of the board it
-// was flushed from, so every writer of that version makes the same item.
+// Segment is a part of the history, never changed once written. Its key has its month and the version of the board that it was
+// flushed from, so every writer of that version makes the same item.
 type Segment struct {
 	Month   Month
 	Shard   Shard // flushed from this one
@@ -28,8 +28,8 @@ type Segment struct {
 	High    price.Timestamp
 }
 
-// FlushDue reports whether the next write has to move the tail into segments first. It depends on the stored board
-// alone, of which Grown says what the last write needed.
+// FlushDue reports whether the next write has to move the tail into segments first. It depends on the stored board alone; what
+// the next write will add is estimated by Grown, which the last one added.
 func (b Board) FlushDue() bool {
 	h, tail := b.pack()
 	if b.tailLength() == 0 {
@@ -72,7 +72,7 @@ func (b Board) size(h int) int {
 
 func numberSize(v int64) int { return (len(strconv.FormatInt(v, 10))+1)/2 + 1 }
 
-// grown is the share of the packed tail that the newest n entries take.
+// grown is how many bytes of the packed tail n entries take on average.
 func (b Board) grown(n int) int {
 	_, tail := b.pack()
 	return tail * n / max(b.tailLength(), 1)

@@ -15,8 +15,11 @@ import (
 // golden is a board that has every part of the stored form. With a state it needs format 2.
 func golden(state board.State) board.Board {
 	b := board.New(product)
-	b.Version, b.Grown, b.Flushed = 11, 37, at(-60*24*30)
-	b.Marks[3], b.Marks[2] = board.Mark{0xde, 0xad, 0xbe, 0xef}, board.Mark{1, 2, 3, 4}
+	b.Version = 11
+	b.Grown = 37
+	b.Flushed = at(-60 * 24 * 30)
+	b.Marks[3] = board.Mark{0xde, 0xad, 0xbe, 0xef}
+	b.Marks[2] = board.Mark{1, 2, 3, 4}
 	retailer := seen("bigmart", at(0), 1995).Entry
 	retailer.Terms.Shipping = usd(299)
 	retailer.Terms.ListPrice = usd(2900)
@@ -25,21 +28,28 @@ func golden(state board.State) board.Board {
 	retailer.Source.Confidence = 9700
 	retailer.URL = board.HashURL("https://bigmart.example/p/77")
 	older := retailer
-	older.ObservedAt, older.ReceivedAt = at(-60), at(-59)
+	older.ObservedAt = at(-60)
+	older.ReceivedAt = at(-59)
 	older.Terms = price.Terms{Availability: price.AvailabilitySoldOut, Promotion: price.Promotion{Present: true, ValidThrough: price.NoTime}}
 	older.URL = board.URLHash{}
 	older.Source = price.Source{ID: "vendor-c", Kind: price.SourceVendor, Confidence: price.NoConfidence}
 	older.State = state
 	oldest := older
-	oldest.ObservedAt, oldest.ReceivedAt, oldest.State = at(-120), at(-100), 0
+	oldest.ObservedAt = at(-120)
+	oldest.ReceivedAt = at(-100)
+	oldest.State = 0
 	b.Offers = append(b.Offers, board.Offer{Key: key("bigmart"), Current: retailer, FirstSeen: at(-60 * 24 * 40), RunStart: at(0),
 		Previous: board.Previous{At: at(-60)}, Tail: []board.Entry{retailer, older, oldest}})
 
 	seller := seen("shopx", price.At(time.Date(1999, 12, 31, 23, 59, 59, 1e6, time.UTC)), 3000).Entry
-	seller.Terms.Price, seller.Terms.Availability = price.Money{Minor: 3000, Currency: "JPY"}, price.AvailabilityLimitedAvailability
+	seller.Terms.Price = price.Money{Minor: 3000, Currency: "JPY"}
+	seller.Terms.Availability = price.AvailabilityLimitedAvailability
 	seller.Source = price.Source{ID: "feed-b", Kind: price.SourceFeed, Confidence: 0}
 	k := key("shopx")
-	k.SellerID, k.Condition, k.Audience, k.Region = "Otto & Söhne|100 %", price.ConditionUsed, price.AudienceSignedIn, "DE"
+	k.SellerID = "Otto & Söhne|100 %"
+	k.Condition = price.ConditionUsed
+	k.Audience = price.AudienceSignedIn
+	k.Region = "DE"
 	run := seller.ObservedAt.Add(-48 * time.Hour)
 	b.Offers = append(b.Offers, board.Offer{Key: k, Current: seller, FirstSeen: run.Add(-time.Hour), RunStart: run,
 		Previous: board.Previous{At: run, Price: usd(5)}})
@@ -88,7 +98,10 @@ func TestGolden(t *testing.T) {
 		require.NoError(t, err)
 		requireSame(t, b, got)
 
-		segment := []board.SegmentOffer{{Key: b.Offers[0].Key, Entries: b.Offers[0].Tail}, {Key: b.Offers[1].Key, Entries: []board.Entry{b.Offers[1].Current}}}
+		segment := []board.SegmentOffer{
+			{Key: b.Offers[0].Key, Entries: b.Offers[0].Tail},
+			{Key: b.Offers[1].Key, Entries: []board.Entry{b.Offers[1].Current}},
+		}
 		assert.Equal(t, goldenSegment[state], hex.EncodeToString(board.PackSegment(segment)), "format %d", format)
 		gotSegment, err := board.UnpackSegment(product, unhex(t, goldenSegment[state]))
 		require.NoError(t, err)

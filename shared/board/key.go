@@ -7,15 +7,17 @@ import (
 	"pricing/shared/price"
 )
 
-// KeyText is an offer key's name within its product: competitor|seller|condition|audience|region, with New, public
-// and no region left out and trailing separators cut, so that a retailer's plain offer is just its competitorId.
-// A person on call reads it; nothing may be renamed in it, since it is a stored attribute name.
+// KeyText is an offer key's name within its product: competitor|seller|condition|audience|region. New, public and no region are
+// left out and trailing separators cut, so a retailer's plain offer is just its competitorId. A person on call reads it. It is
+// a stored attribute name, so nothing in it may be renamed.
 func KeyText(k price.OfferKey) string {
 	if k.SellerID == "" && k.Condition == price.ConditionNew && k.Audience == price.AudiencePublic && k.Region == "" {
 		return k.CompetitorID
 	}
-	text := k.CompetitorID + "|" + sellerEscape.Replace(k.SellerID) + "|" + conditionLetters[k.Condition] + "|" + audienceLetters[k.Audience] + "|" + k.Region
-	return strings.TrimRight(text, "|")
+	parts := []string{
+		k.CompetitorID, sellerEscape.Replace(k.SellerID), conditionLetters[k.Condition], audienceLetters[k.Audience], k.Region,
+	}
+	return strings.TrimRight(strings.Join(parts, "|"), "|")
 }
 
 var (
@@ -37,7 +39,8 @@ func ParseKey(productID, text string) (price.OfferKey, error) {
 		return price.OfferKey{}, fmt.Errorf("offer key %q is not of a known form", text)
 	}
 	parts = append(parts, "", "", "", "")
-	condition, audience := letter(conditionLetters, parts[2]), letter(audienceLetters, parts[3])
+	condition := letter(conditionLetters, parts[2])
+	audience := letter(audienceLetters, parts[3])
 	if condition < 0 || audience < 0 {
 		return price.OfferKey{}, fmt.Errorf("offer key %q has an unknown letter", text)
 	}

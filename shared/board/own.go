@@ -7,8 +7,8 @@ import (
 	"pricing/shared/price"
 )
 
-// Own is a product's own prices, kept beside its board so that comparing costs no second read. It is there, if only
-// empty, for every product of the catalogue.
+// Own is our own prices of a product. They stand beside its board, so that comparing costs no second read. Every product of
+// the catalogue has an Own, which may be empty.
 type Own struct {
 	Price price.Money
 	List  price.Money

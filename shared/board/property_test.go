@@ -1,6 +1,7 @@
 package board_test
 
 import (
+	"runtime/debug"
 	"slices"
 	"testing"
 
@@ -34,16 +35,19 @@ type segmentKey struct {
 }
 
 func newTable() *table {
-	return &table{boards: map[board.Shard]board.Packed{}, segments: map[segmentKey][]byte{}, flushes: map[board.Shard]int{}, versions: map[board.Shard]int64{}}
+	return &table{
+		boards: map[board.Shard]board.Packed{}, segments: map[segmentKey][]byte{},
+		flushes: map[board.Shard]int{}, versions: map[board.Shard]int64{},
+	}
 }
 
-// board returns the only board of a product that was never divided.
+// board returns the only board of a product that was never split.
 func (tb *table) board(t require.TestingT) board.Board { return tb.shard(t, board.Shard{}) }
 
 func (tb *table) shard(t require.TestingT, s board.Shard) board.Board {
 	p, ok := tb.boards[s]
 	if !ok {
-		require.Zero(t, s.N, "only a division creates a shard")
+		require.Zero(t, s.N, "only a split creates a shard")
 		return board.New(product)
 	}
 	b, err := board.Unpack(product, s, p)
@@ -74,10 +78,12 @@ func requireSame(t require.TestingT, want, got board.Board) {
 	for i := range want.Offers {
 		w, g := want.Offers[i], got.Offers[i]
 		require.True(t, slices.Equal(w.Tail, g.Tail), "decode(encode(x)) = x: want tail %+v, got %+v", w.Tail, g.Tail)
-		w.Tail, g.Tail = nil, nil
+		w.Tail = nil
+		g.Tail = nil
 		require.Equal(t, w, g, "decode(encode(x)) = x")
 	}
-	want.Offers, got.Offers = nil, nil
+	want.Offers = nil
+	got.Offers = nil
 	require.Equal(t, want, got, "decode(encode(x)) = x")
 }
 
@@ -103,8 +109,8 @@ func (tb *table) lineage(s board.Shard) []board.Shard {
 	return append(shards, s)
 }
 
-// put applies one request and stores what it changed, as a store does: share by share, and divided first where that
-// is due, once a request.
+// put applies one request and stores what it changed, as a store does: share by share, and split first where that is due,
+// once a request.
 func (tb *table) put(t require.TestingT, in []board.Incoming, clock price.Clock) []board.Result {
 	results := make([]board.Result, len(in))
 	items := make([]int, len(in))
@@ -115,7 +121,7 @@ func (tb *table) put(t require.TestingT, in []board.Incoming, clock price.Clock)
 	return results
 }
 
-func (tb *table) share(t require.TestingT, in []board.Incoming, items []int, clock price.Clock, results []board.Result, divided bool) {
+func (tb *table) share(t require.TestingT, in []board.Incoming, items []int, clock price.Clock, results []board.Result, split bool) {
 	byShard := make([][]int, max(tb.shards, 1))
 	for _, i := range items {
 		s := board.ShardOf(in[i].Key, tb.shards)
@@ -127,12 +133,12 @@ func (tb *table) share(t require.TestingT, in []board.Incoming, items []int, clo
 		}
 		b := tb.shard(t, board.Shard{N: tb.shards, I: i})
 		n := b.SplitDue()
-		if n == 0 || divided {
+		if n == 0 || split {
 			tb.write(t, b, in, items, clock, results)
 			continue
 		}
 		if b.Shard.N == tb.shards && (tb.shards == 0 || n == 2*tb.shards) {
-			tb.divide(t, n)
+			tb.split(t, n)
 		}
 		rest := slices.Concat(byShard[i:]...) // the product is another now
 		tb.share(t, in, rest, clock, results, true)
@@ -140,7 +146,7 @@ func (tb *table) share(t require.TestingT, in []board.Incoming, items []int, clo
 	}
 }
 
-func (tb *table) divide(t require.TestingT, n int) {
+func (tb *table) split(t require.TestingT, n int) {
 	old := tb.all(t)
 	shards := board.Split(old, n)
 	again := board.Split(tb.all(t), n)
@@ -150,7 +156,7 @@ func (tb *table) divide(t require.TestingT, n int) {
 	}
 	tb.shards = n
 	for i, b := range shards {
-		require.Equal(t, b.Pack(), again[i].Pack(), "every writer divides equal boards into equal shards")
+		require.Equal(t, b.Pack(), again[i].Pack(), "every writer splits equal boards into equal shards")
 		require.Greater(t, b.Version, old[i%len(old)].Version)
 		tb.store(t, b)
 	}
@@ -228,8 +234,10 @@ func (tb *table) rowsFrom(t require.TestingT, from price.Timestamp) []board.Row 
 	return board.Rows(tb.all(t), segments, from, 1<<62)
 }
 
-// send gives a case's requests to a new table. each is called after each request.
-func send(t require.TestingT, c boardtest.Case, begin func(boardtest.Phase), each func(request []price.Observation, results []board.Result)) *table {
+// send gives a case's requests to a new table. begin is called before each phase, each after each request.
+func send(
+	t require.TestingT, c boardtest.Case, begin func(boardtest.Phase), each func(request []price.Observation, results []board.Result),
+) *table {
 	tb := newTable()
 	for _, phase := range c.Phases {
 		begin(phase)
@@ -253,14 +261,19 @@ func (tb *table) live(t require.TestingT, clock price.Clock) []board.Offer {
 	return live
 }
 
+// quick is a test without Helper, which takes a tenth of the time where thousands of cases require dozens of things each.
+type quick struct{ require.TestingT }
+
 // TestProperty holds the fold against the oracle, for every order, split into requests and repetition of what is
 // accepted: outcomes, offers and history. On the way it checks that nothing is lost or doubled, that what is encoded
 // decodes to the same, that versions only grow and that every writer of one flushes the same bytes.
 func TestProperty(t *testing.T) {
 	boardtest.Checks(t, 10_000)
+	defer debug.SetGCPercent(debug.SetGCPercent(800)) // a case leaves much behind, and nothing for long
 	var tally boardtest.Tally
-	rapid.Check(t, func(t *rapid.T) {
-		c := boardtest.Draw(t)
+	rapid.Check(t, func(drawing *rapid.T) {
+		t := quick{drawing}
+		c := boardtest.Draw(drawing)
 		ledger := boardtest.NewLedger(c)
 		tb := send(t, c, ledger.Begin, func(request []price.Observation, results []board.Result) {
 			for i, want := range ledger.Record(request) {
@@ -276,7 +289,7 @@ func TestProperty(t *testing.T) {
 		clock := price.Clock{Now: c.Phases[len(c.Phases)-1].Now, Retention: c.Retention}
 		require.Empty(t, ledger.Differences(tb.live(t, clock), tb.rowsFrom(t, ledger.Oldest())))
 
-		other := send(t, c.Shuffled(t, ledger.Stored), func(boardtest.Phase) {}, func([]price.Observation, []board.Result) {})
+		other := send(t, c.Shuffled(drawing, ledger.Stored), func(boardtest.Phase) {}, func([]price.Observation, []board.Result) {})
 		require.Empty(t, ledger.Differences(other.live(t, clock), other.rowsFrom(t, ledger.Oldest())), "another order, split and repetition")
 
 		months := map[board.Shard]map[board.Month]bool{}
@@ -287,7 +300,7 @@ func TestProperty(t *testing.T) {
 			months[k.shard][k.month] = true
 			ledger.Flushed(len(months[k.shard]), tb.flushes[k.shard])
 		}
-		ledger.Divided(len(tb.past) + min(tb.shards, 1))
+		ledger.Splits(len(tb.past) + min(tb.shards, 1))
 		ledger.Events[askedForHistory] = tb.asked
 		tally.Add(ledger.Events)
 	})

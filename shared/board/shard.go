@@ -10,18 +10,17 @@ import (
 	"pricing/shared/price"
 )
 
-// MaxShards is how many parts a product's board is divided into at most. Dividing 32 into 64 is one transaction of 97
-// items; DynamoDB takes 100.
+// MaxShards is how many shards a product has at most. Splitting 32 into 64 is one transaction of 97 items; DynamoDB takes 100.
 const MaxShards = 64
 
-// A write bills its whole item and one version admits one writer at a time, so a product with many offers is divided.
+// A write bills its whole item and one version admits one writer at a time, so a product with many offers is split.
 const (
-	splitAt   = 2 * kilobyte     // the size of the offers, tail aside, beyond which the next writer divides first
+	splitAt   = 2 * kilobyte     // the size of the offers, tail aside, beyond which the next writer splits first
 	shardGoal = kilobyte * 3 / 4 // what the offers of a shard should take, so that a tail fits into the first KB as well
 )
 
 // Shard names a part of a product's board: offers whose key hashes to I modulo N, a power of two. The zero value is
-// the whole, undivided board.
+// the whole board.
 type Shard struct{ N, I int }
 
 // String returns the shard's label, which is also that of the segments flushed from it: "1" for the whole board, else
@@ -67,8 +66,8 @@ func (s Shard) Ancestor(n int) Shard {
 	return Shard{n, s.I % n}
 }
 
-// SplitDue returns how many shards the product should have before anything more is written to this board, or 0 when it
-// is well as it is. Like a flush it depends on the stored board alone.
+// SplitDue returns how many shards the product should have before anything more is written to this board, or 0 when no split is
+// due. Like a flush it depends on the stored board alone.
 func (b Board) SplitDue() int {
 	h, tail := b.pack()
 	offers := b.size(len(h)) - tail
@@ -85,10 +84,10 @@ func (b Board) SplitDue() int {
 	return n
 }
 
-// Split divides a product's boards into n shards: the whole board into any valid n, or all shards into twice as many.
-// parts are in the order of their I. A shard starts one version above what it replaces, so that no version is ever used
-// twice by what can stand under one key; it inherits flushed and marks, so that a writer whose answer was lost still
-// finds its mark. Every writer of one release divides equal boards into equal shards.
+// Split splits a product's boards into n shards: the whole board into any valid n, or all shards into twice as many.
+// parts are in the order of their I. A shard starts one version above the board that it replaces, so no version is ever used
+// twice under one segment key. It inherits flushed and marks, so a writer that got no answer still finds its mark. Every
+// writer of one release splits equal boards into equal shards.
 func Split(parts []Board, n int) []Board {
 	shards := make([]Board, n)
 	for i := range shards {

@@ -48,11 +48,10 @@ func parseOfferText(text string) (Entry, error) {
 		return fail("unknown availability letter")
 	}
 	e.Terms.Availability = price.Availability(a)
-	layout := "20060102T150405.000"
 	if len(parts[3]) == len("060102T150405.000") {
-		layout, parts[3] = "20060102T150405.000", "20"+parts[3]
+		parts[3] = "20" + parts[3]
 	}
-	t, err := time.Parse(layout, parts[3])
+	t, err := time.Parse("20060102T150405.000", parts[3])
 	if err != nil {
 		return fail("unreadable time")
 	}
@@ -60,14 +59,15 @@ func parseOfferText(text string) (Entry, error) {
 	return e, nil
 }
 
-// parseMoneyText reads an amount as stored. The currency's digits are those that were written: a stored price stays
-// readable should the standard's list ever change.
+// parseMoneyText reads an amount as stored. It takes the decimals as they were written, so a stored price stays readable should
+// the standard's list of currencies ever change.
 func parseMoneyText(s, currency string) (price.Money, error) {
 	if s == "-" {
 		return price.Money{}, nil
 	}
 	if amount, named, ok := strings.Cut(s, " "); ok {
-		s, currency = amount, named
+		s = amount
+		currency = named
 	}
 	whole, fraction, _ := strings.Cut(s, ".")
 	minor, err := strconv.ParseUint(whole+fraction, 10, 62)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,28 +12,39 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pricing/samkit/engine"
 	"pricing/shared/testkit/metertest"
 	"pricing/shared/testkit/storetest"
 )
 
-// build compiles a function as it is deployed.
-func build(t *testing.T, function string) string {
-	t.Helper()
-	root, err := engine.Root()
-	require.NoError(t, err)
-	binary := filepath.Join(t.TempDir(), "bootstrap")
-	cmd := exec.Command("go", "build", "-tags=lambda.norpc", "-o", binary, "./functions/"+function)
-	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(out))
-	return binary
+// bootstrap is get-health as it is deployed, compiled once for all tests. TestMain removes it.
+var bootstrap = sync.OnceValues(func() (string, error) {
+	binary := filepath.Join(binaries, "bootstrap")
+	cmd := exec.Command("go", "build", "-tags=lambda.norpc", "-o", binary, "./functions/get-health")
+	cmd.Dir = filepath.Join("..", "..")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return binary, nil
+})
+
+var binaries string // folder
+
+func TestMain(m *testing.M) {
+	var err error
+	if binaries, err = os.MkdirTemp("", "boot-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(binaries) // what is left is temporary
+	os.Exit(code)
 }
 
 // serve runs a real bootstrap of get-health until it has answered so many invocations, and returns the answers.
@@ -59,27 +71,31 @@ func serve(t *testing.T, stdout *os.File, invocations int) (answers []string) {
 			w.WriteHeader(http.StatusAccepted)
 		}
 	}))
-	cmd := exec.Command(build(t, "get-health"))
-	cmd.Stdout, cmd.Stderr = stdout, stdout
+	binary, err := bootstrap()
+	require.NoError(t, err)
+	cmd := exec.Command(binary)
+	cmd.Stdout = stdout
+	cmd.Stderr = stdout
 	cmd.Env = []string{
 		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(runtime.URL, "http://"), "TABLE_NAME=" + table, "DEPLOY_ENV=dev", "HISTORY_DAYS=400",
 		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL_DYNAMODB=" + storetest.Endpoint(t),
 		"AWS_LAMBDA_FUNCTION_NAME=" + metertest.Source.Function, "AWS_LAMBDA_LOG_FORMAT=JSON",
 	}
 	require.NoError(t, cmd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
 	defer func() {
 		_ = cmd.Process.Kill() // still waiting for work
-		_ = cmd.Wait()
 		runtime.CloseClientConnections()
 		runtime.Close()
 	}()
 	_ = stdout.Close() // the child has its own
-	for range invocations {
+	for len(answers) < invocations {
 		select {
 		case answer := <-answered:
 			answers = append(answers, answer)
-		case <-time.After(20 * time.Second):
-			require.Fail(t, "no answer: the process has died")
+		case err := <-ended:
+			require.Fail(t, "the process has died", "%v", err)
 		}
 	}
 	return answers
@@ -111,7 +127,9 @@ func TestStart_Metrics(t *testing.T) {
 }
 
 func TestStart_NamesWhatIsMissing(t *testing.T) {
-	cmd := exec.Command(build(t, "get-health"))
+	binary, err := bootstrap()
+	require.NoError(t, err)
+	cmd := exec.Command(binary)
 	cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=127.0.0.1:1"}
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
@@ -139,5 +157,6 @@ func TestRoots(t *testing.T) {
 		assert.True(t, c.NotAfter.After(time.Date(2037, 1, 1, 0, 0, 0, 0, time.UTC)), c.Subject.CommonName)
 		names = append(names, c.Subject.CommonName)
 	}
-	assert.Equal(t, []string{"Amazon Root CA 1", "Amazon Root CA 2", "Amazon Root CA 3", "Amazon Root CA 4", "Starfield Services Root Certificate Authority - G2"}, names)
+	assert.Equal(t, []string{"Amazon Root CA 1", "Amazon Root CA 2", "Amazon Root CA 3", "Amazon Root CA 4",
+		"Starfield Services Root Certificate Authority - G2"}, names)
 }

@@ -102,9 +102,9 @@ func (s *Store) FindEntry(ctx context.Context, productID string) (Entry, int64, 
 	return decodeEntry(it)
 }
 
-// PutEntry stores a product's entry, then its own prices beside the board, and returns the version it has now. Content
-// equal to what is stored keeps its version, but the prices are put all the same: so a crash between the two is mended
-// by the client's repetition. With match the version has to be that one, else a Precondition fault; a gtin that another
+// PutEntry stores a product's entry, then its own prices beside the board, and returns the version that it has now. Content
+// equal to what is stored keeps its version, but the prices are put again: so a crash between the two is mended when the
+// client repeats its request. Unless match is 0, another version than that is a Precondition fault. A gtin that another
 // product has is a Conflict.
 func (s *Store) PutEntry(ctx context.Context, productID string, e Entry, match int64) (version int64, err error) {
 	for try := 1; ; try++ {
@@ -136,7 +136,9 @@ func (s *Store) putEntry(ctx context.Context, productID string, e Entry, match i
 	if version > 0 && e.equal(old) {
 		return version, nil
 	}
-	put := &types.Put{TableName: s.table, Item: entryItem(productID, e, version+1), ConditionExpression: aws.String("attribute_not_exists(pk)")}
+	put := &types.Put{
+		TableName: s.table, Item: entryItem(productID, e, version+1), ConditionExpression: aws.String("attribute_not_exists(pk)"),
+	}
 	if version > 0 {
 		put.ConditionExpression = aws.String("v = :old")
 		put.ExpressionAttributeValues = item{":old": number(version)}

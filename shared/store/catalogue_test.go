@@ -13,7 +13,10 @@ import (
 	"pricing/shared/testkit/storetest"
 )
 
-const gtin, otherGTIN = price.GTIN("06291041500213"), price.GTIN("00012345678905")
+const (
+	gtin      = price.GTIN("06291041500213")
+	otherGTIN = price.GTIN("00012345678905")
+)
 
 func entry(minor int64, g price.GTIN) store.Entry {
 	return store.Entry{Title: "Kettle", GTIN: g, MPN: "K-1", Brand: "Otto", Category: "kitchen", Tags: []string{"a", "b"},
@@ -70,7 +73,8 @@ func TestStore_PutEntry(t *testing.T) {
 	assert.Equal(t, int64(1), put("P2", entry(100, gtin), 0))
 	assert.Equal(t, "P2", byGTIN(t, s, gtin, 4))
 	discontinued := entry(200, "")
-	discontinued.Discontinued, discontinued.Tags = true, nil
+	discontinued.Discontinued = true
+	discontinued.Tags = nil
 	assert.Equal(t, int64(4), put("P1", discontinued, 0))
 	assert.Equal(t, fault.CodeUnknownGTIN, byGTIN(t, s, otherGTIN, 5))
 }

@@ -34,9 +34,9 @@ const (
 	maxAttempts    = 4
 )
 
-// NewClient returns a DynamoDB client with static options: no configuration file, profile or metadata service is
-// consulted, which halves the instructions of a cold start. The SDK by default waits for an answer without limit and
-// keeps ten idle connections; both are set here. Retries follow AWS_NEW_RETRIES_2026, which the SDK reads itself.
+// NewClient returns a DynamoDB client with static options. It consults no configuration file, profile or metadata service, which
+// halves the instructions of a cold start. By default the SDK waits for an answer without limit and keeps ten idle
+// connections; both are set here. Retries follow AWS_NEW_RETRIES_2026, which the SDK reads itself.
 func NewClient(o ClientOptions) *dynamodb.Client {
 	options := dynamodb.Options{
 		Region:           o.Region,
@@ -60,35 +60,41 @@ func NewClient(o ClientOptions) *dynamodb.Client {
 	return dynamodb.New(options)
 }
 
-// countAttempts adds every attempt to the request's meter, and why it was throttled. It stands after the retryer, which
-// runs what follows once per attempt.
+// countAttempts adds every attempt to the request's meter, and why it was throttled. It stands after the retryer, which runs
+// what follows once per attempt.
 func countAttempts(stack *middleware.Stack) error {
-	return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("CountAttempts",
-		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-			out, metadata, err := next.HandleFinalize(ctx, in)
-			meter.Add(ctx, meter.Counts{Attempts: 1, Throttles: throttles(err)})
-			return out, metadata, err
-		}), "Retry", middleware.After)
+	return stack.Finalize.Insert(counting("CountAttempts", func(err error) meter.Counts {
+		return meter.Counts{Attempts: 1, Throttles: throttles(err)}
+	}), "Retry", middleware.After)
 }
 
-// countQuota adds to the request's meter that the retryer gave up before its last attempt, because the budget of retries
-// that all calls of the client share was used up.
+// countQuota adds to the request's meter that the retryer gave up before its last attempt, because the budget of retries that
+// all calls of the client share was used up.
 func countQuota(stack *middleware.Stack) error {
-	return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("CountQuota",
-		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-			out, metadata, err := next.HandleFinalize(ctx, in)
-			if quota := (ratelimit.QuotaExceededError{}); errors.As(err, &quota) {
-				meter.Add(ctx, meter.Counts{QuotaExceeded: 1})
-			}
-			return out, metadata, err
-		}), "Retry", middleware.Before)
+	return stack.Finalize.Insert(counting("CountQuota", func(err error) meter.Counts {
+		if quota := (ratelimit.QuotaExceededError{}); errors.As(err, &quota) {
+			return meter.Counts{QuotaExceeded: 1}
+		}
+		return meter.Counts{}
+	}), "Retry", middleware.Before)
 }
 
-// unspecified stands for a reason that DynamoDB did not give, or that is not documented: reasons are the values of a
-// metric's dimension, and of those there must not be many.
+// counting is a middleware that adds to the request's meter what the error of the next handler, or nil, counts for.
+func counting(id string, counts func(err error) meter.Counts) middleware.FinalizeMiddleware {
+	return middleware.FinalizeMiddlewareFunc(id, func(
+		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
+	) (middleware.FinalizeOutput, middleware.Metadata, error) {
+		out, metadata, err := next.HandleFinalize(ctx, in)
+		meter.Add(ctx, counts(err))
+		return out, metadata, err
+	})
+}
+
+// unspecified stands for a reason that DynamoDB did not give, or that is not documented. Reasons are the values of a metric's
+// dimension, so there must not be many.
 const unspecified = "Unspecified"
 
-// documented tells DynamoDB's reasons: a resource, an operation and a limit in one word.
+// documented reports whether DynamoDB documents a reason: a resource, an operation and a limit in one word.
 func documented(reason string) bool {
 	for _, on := range []string{"TableRead", "TableWrite", "IndexRead", "IndexWrite"} {
 		if limit, ok := strings.CutPrefix(reason, on); ok {

@@ -19,7 +19,7 @@ import (
 	"pricing/shared/price"
 )
 
-// Competitor is a registered competitor and when its feed was last heard.
+// Competitor is a registered competitor and when something last came from its feed.
 type Competitor struct {
 	price.Competitor
 	LastReceivedAt price.Timestamp // to the minute; NoTime when never
@@ -45,8 +45,8 @@ func (s *Store) Competitors(ctx context.Context) (map[string]Competitor, error) 
 	return s.cachedCompetitors(ctx, competitorAge)
 }
 
-// cachedCompetitors returns the cached list if it is younger than age. Within a minute an eventually consistent read is
-// good enough, below that only a strongly consistent one counts.
+// cachedCompetitors returns the cached list if it is younger than age. For an age of a minute an eventually consistent read is
+// good enough; below that only a strongly consistent one counts.
 func (s *Store) cachedCompetitors(ctx context.Context, age time.Duration) (map[string]Competitor, error) {
 	c := &s.competitors
 	c.mu.Lock()
@@ -65,7 +65,8 @@ func (s *Store) cachedCompetitors(ctx context.Context, age time.Duration) (map[s
 		id, isHealth := strings.CutSuffix(text(it, AttrSK), healthSuffix)
 		one, known := list[id]
 		if !known {
-			one.LastReceivedAt, one.LastObservedAt = price.NoTime, price.NoTime
+			one.LastReceivedAt = price.NoTime
+			one.LastObservedAt = price.NoTime
 		}
 		var err error
 		if isHealth {
@@ -80,7 +81,8 @@ func (s *Store) cachedCompetitors(ctx context.Context, age time.Duration) (map[s
 		return nil, fmt.Errorf("list competitors: %w", err)
 	}
 	maps.DeleteFunc(list, func(_ string, one Competitor) bool { return one.ID == "" }) // health without a competitor
-	c.list, c.readAt = list, now
+	c.list = list
+	c.readAt = now
 	if certain {
 		c.rechecked = now
 	}
@@ -143,8 +145,8 @@ func decodeHealth(it item) (received, observed price.Timestamp, err error) {
 	return price.Timestamp(r), price.Timestamp(o), nil
 }
 
-// admitCompetitors refuses submissions of competitors that are not registered and active; none for a list older than
-// a second.
+// admitCompetitors refuses submissions of competitors that are not registered and active. None is refused because of a list that
+// is older than a second.
 func (s *Store) admitCompetitors(ctx context.Context, submissions []price.Submission, verdicts []Verdict) error {
 	for _, age := range []time.Duration{competitorAge, recheckAge} {
 		certain := age == recheckAge
@@ -178,8 +180,9 @@ func unknownCompetitor(detail string) error {
 	return fault.Fields([]fault.Field{{Pointer: "/competitorId", Code: fault.CodeUnknownCompetitor, Detail: detail}})
 }
 
-// noteHealth records, to the minute, that competitors' feeds were heard: at most one attempt a minute, process and
-// competitor, and none when the list already shows this minute. It is a hint for people; its failure costs no answer.
+// noteHealth records, to the minute, that something was received from competitors' feeds. It makes at most one attempt a minute,
+// process and competitor, and none when the list already shows this minute. This is a hint for people, so its failure is no
+// failure of the request.
 func (s *Store) noteHealth(ctx context.Context, submissions []price.Submission, verdicts []Verdict, received price.Timestamp) {
 	minute := func(t price.Timestamp) price.Timestamp { return t - t%60_000 }
 	heard := map[string]price.Timestamp{}
@@ -199,7 +202,8 @@ func (s *Store) noteHealth(ctx context.Context, submissions []price.Submission, 
 			delete(heard, id)
 			continue
 		}
-		one.LastReceivedAt, one.LastObservedAt = now, max(one.LastObservedAt, observed)
+		one.LastReceivedAt = now
+		one.LastObservedAt = max(one.LastObservedAt, observed)
 		heard[id] = one.LastObservedAt
 		c.list = maps.Clone(c.list) // readers hold the old one
 		c.list[id] = one
@@ -227,7 +231,7 @@ func (s *Store) noteHealth(ctx context.Context, submissions []price.Submission, 
 	})
 }
 
-// ListCompetitors reads all registered competitors by id, past the cache, for whoever looks after them.
+// ListCompetitors reads all registered competitors by id, without the cache, for people who administer them.
 func (s *Store) ListCompetitors(ctx context.Context) (map[string]Competitor, error) {
 	return s.cachedCompetitors(ctx, 0)
 }

@@ -36,7 +36,7 @@ type CatalogueItem struct {
 // GTINItem says which product has a gtin.
 type GTINItem struct{ ProductID string }
 
-// HealthItem is when a competitor's feed was last heard, to the minute.
+// HealthItem is when something last came from a competitor's feed, to the minute.
 type HealthItem struct{ LastReceivedAt, LastObservedAt price.Timestamp }
 
 // ListedToken is a key id in the list of all tokens.

@@ -309,7 +309,8 @@ func (s *series) add(offers []board.SegmentOffer) {
 		}
 		for _, e := range o.Entries {
 			if e.ObservedAt >= s.window.From && e.ObservedAt <= s.window.To {
-				of.entries, of.added = append(of.entries, e), true
+				of.entries = append(of.entries, e)
+				of.added = true
 			}
 		}
 	}

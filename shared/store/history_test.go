@@ -21,8 +21,8 @@ import (
 	"pricing/shared/testkit/storetest"
 )
 
-// changes computes the view of changes the plain way from the rows of a window: of each offer the first, and each with
-// other terms than the one before it by api.md's rule 2.
+// changes computes the view of changes the plain way from the rows of a window: of each offer the first, and each with other
+// terms than the one before it.
 func changes(rows []board.Row) []board.Row {
 	offers := map[price.OfferKey][]board.Row{}
 	for _, row := range rows {
@@ -50,7 +50,8 @@ type historyCase struct {
 func (h *historyCase) draw(t *rapid.T, n int) []price.Submission {
 	in := make([]price.Submission, n)
 	for i := range in {
-		in[i] = seen(fmt.Sprintf("H%d", h.products), "bigmart", start.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "at"))*50*time.Hour), int64(rapid.IntRange(1, 2).Draw(t, "price")))
+		moment := start.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "at")) * 50 * time.Hour)
+		in[i] = seen(fmt.Sprintf("H%d", h.products), "bigmart", moment, int64(rapid.IntRange(1, 2).Draw(t, "price")))
 		o := &in[i].Observation
 		o.URL = ""
 		o.Key.SellerID = []string{"", "seller-a", "seller-b"}[rapid.IntRange(0, 2).Draw(t, "seller")]
@@ -63,8 +64,8 @@ func (h *historyCase) draw(t *rapid.T, n int) []price.Submission {
 	return in
 }
 
-// Pages of both views in both orders, while data comes in between them: no row twice, none out of place, and what is a
-// row of the view all the time is shown just once.
+// Pages of both views in both orders, while data comes in between them: no row is shown twice or out of place, and what is a
+// row of the view all the time is shown once.
 func TestStore_History_PagesWhileDataComesIn(tb *testing.T) {
 	s := storetest.New(tb)
 	register(tb, s, "bigmart")
@@ -82,15 +83,15 @@ func TestStore_History_PagesWhileDataComesIn(tb *testing.T) {
 			send(rapid.IntRange(1, 10).Draw(t, "observations"))
 		}
 		w := store.Window{
-			From: start.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "from")) * 50 * time.Hour), To: start.Add(time.Duration(rapid.IntRange(30, 60).Draw(t, "to")) * 50 * time.Hour),
+			From:    start.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "from")) * 50 * time.Hour),
+			To:      start.Add(time.Duration(rapid.IntRange(30, 60).Draw(t, "to")) * 50 * time.Hour),
 			Changes: rapid.Bool().Draw(t, "changes"), Descending: rapid.Bool().Draw(t, "descending"), Limit: rapid.IntRange(1, 12).Draw(t, "limit"),
 		}
 		if rapid.Bool().Draw(t, "one seller") {
 			w.Match = func(k price.OfferKey) bool { return k.SellerID == "seller-a" }
 		}
 		view := func() []board.Row {
-			all := w
-			all.Changes, all.Descending, all.Limit, all.After = false, false, 100_000, nil
+			all := store.Window{From: w.From, To: w.To, Limit: 100_000, Match: w.Match}
 			page, err := s.History(tb.Context(), product, all)
 			require.NoError(t, err)
 			require.Nil(t, page.Next)
@@ -158,15 +159,15 @@ func labelled(minute, n int, kind func(i int) int) []price.Submission {
 func copies(tb testing.TB, client *dynamodb.Client, table string, segment map[string]types.AttributeValue, n int) {
 	tb.Helper()
 	sk := segment["sk"].(*types.AttributeValueMemberS).Value
-	prefix, version := sk[:strings.LastIndexByte(sk, '#')+1], sk[strings.LastIndexByte(sk, '#')+1:]
 	var writes []types.WriteRequest
 	for i := range n {
 		again := maps.Clone(segment)
-		again["sk"] = &types.AttributeValueMemberS{Value: fmt.Sprintf("%s%s%04d", prefix, version, i)}
+		again["sk"] = &types.AttributeValueMemberS{Value: fmt.Sprintf("%s%04d", sk, i)}
 		writes = append(writes, types.WriteRequest{PutRequest: &types.PutRequest{Item: again}})
 	}
 	for chunk := range slices.Chunk(writes, 25) {
-		out, err := client.BatchWriteItem(tb.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{table: chunk}})
+		batch := &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{table: chunk}}
+		out, err := client.BatchWriteItem(tb.Context(), batch)
 		require.NoError(tb, err)
 		require.Empty(tb, out.UnprocessedItems)
 	}
@@ -179,7 +180,8 @@ func TestStore_History_ReadsNoMoreMonthsThanItNeeds(t *testing.T) {
 	s := storetestStore(client, table)
 	register(t, s, "bigmart")
 	const day = 24 * 60
-	const scans, every = 90, 4 // days
+	const scans = 90
+	const every = 4 // days
 	for scan := range scans {
 		record(t, s, at((scan*every+1)*day), labelled(scan*every*day, 10, func(n int) int { return n / 2 })...)
 	}
@@ -214,7 +216,8 @@ func TestStore_History_APageEndsThoughItHasNoRows(t *testing.T) {
 	client, table := storetest.Table(t)
 	s := storetestStore(client, table)
 	register(t, s, "bigmart", "shopx")
-	const rounds, hours = 40, 250 // over 14 months
+	const rounds = 40
+	const hours = 250 // between two of them: 14 months together
 	for n := range rounds {
 		in := labelled(n*hours*60, 6, func(i int) int { return i })
 		if n == 0 || n == rounds/2 {

@@ -212,8 +212,9 @@ func decodeSegmentItem(productID string, it item) (SegmentItem, error) {
 	low, errLow := integer(it, AttrLow)
 	high, errHigh := integer(it, AttrHigh)
 	expires, errExpires := integer(it, AttrExpires)
-	return SegmentItem{Offers: offers, Count: count, Low: price.Timestamp(low), High: price.Timestamp(high), Expires: time.Unix(expires, 0).UTC()},
-		errors.Join(errCount, errLow, errHigh, errExpires)
+	return SegmentItem{
+		Offers: offers, Count: count, Low: price.Timestamp(low), High: price.Timestamp(high), Expires: time.Unix(expires, 0).UTC(),
+	}, errors.Join(errCount, errLow, errHigh, errExpires)
 }
 
 func text(it item, name string) string {

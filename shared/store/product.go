@@ -28,7 +28,7 @@ type Product struct {
 	directory Directory
 }
 
-// Live returns the offers seen within the retention, by key text (api.md, rule 7).
+// Live returns the offers seen within the retention, by key text. The others are gone.
 func (p Product) Live(clock price.Clock) []board.Offer {
 	var live []board.Offer
 	for _, b := range p.Boards {

@@ -63,7 +63,8 @@ func (s shop) record(request []price.Observation, now price.Timestamp) ([]store.
 func (s shop) differences(t *rapid.T, productID string, ledger *boardtest.Ledger, now price.Timestamp) []string {
 	p, err := s.store.Product(context.Background(), productID, true)
 	require.NoError(t, err)
-	w := store.Window{From: ledger.Oldest(), To: now, Limit: rapid.IntRange(1, 50).Draw(t, "page"), Descending: rapid.Bool().Draw(t, "descending")}
+	w := store.Window{From: ledger.Oldest(), To: now,
+		Limit: rapid.IntRange(1, 50).Draw(t, "page"), Descending: rapid.Bool().Draw(t, "descending")}
 	var rows []board.Row
 	for {
 		page, err := s.store.History(context.Background(), productID, w)
@@ -80,7 +81,7 @@ func (s shop) differences(t *rapid.T, productID string, ledger *boardtest.Ledger
 	wrong := ledger.Differences(p.Live(price.Clock{Now: now, Retention: boardtest.Retention}), rows)
 	for _, o := range p.Live(price.Clock{Now: now, Retention: boardtest.Retention}) {
 		if hash := o.Current.URL; hash != (board.URLHash{}) && board.HashURL(p.URLs[hash]) != hash {
-			wrong = append(wrong, fmt.Sprintf("url of %v: listed as %q", o.Key, p.URLs[hash]))
+			wrong = append(wrong, fmt.Sprintf("url of %v: stored as %q", o.Key, p.URLs[hash]))
 		}
 	}
 	return wrong
@@ -88,7 +89,7 @@ func (s shop) differences(t *rapid.T, productID string, ledger *boardtest.Ledger
 
 // TestStore_Property sends cases to the engine, twice each: as they are, one request after the other, and to another
 // table what was accepted, in any order, split and repetition, by one writer or by several at once. Outcomes, offers,
-// history and listed urls have to be what the oracle says, and versions only grow.
+// history and urls have to be what the oracle says, and versions only grow.
 func TestStore_Property(tb *testing.T) {
 	shops := make([]shop, 3)
 	for i := range shops {
@@ -122,10 +123,11 @@ func TestStore_Property(tb *testing.T) {
 				versions = now
 				for i, want := range ledger.Record(request) {
 					got := verdicts[i]
+					stored := got.Result.Stored
 					require.Equal(t, want.Outcome, got.Outcome(), "item %d", i)
 					require.Equal(t, want.Current, got.Result.Current, "item %d", i)
-					require.True(t, ledger.Same(want.Stored, request[i].Key, got.Result.Stored), "item %d: want %+v, got %+v", i, want.Stored, got.Result.Stored)
-					require.Equal(t, want.ReceivedAt, got.Result.Stored.ReceivedAt, "item %d", i)
+					require.True(t, ledger.Same(want.Stored, request[i].Key, stored), "item %d: want %+v, got %+v", i, want.Stored, stored)
+					require.Equal(t, want.ReceivedAt, stored.ReceivedAt, "item %d", i)
 					require.Empty(t, ledger.Offer(got.Result.Offer), "item %d", i)
 				}
 			}
@@ -178,7 +180,7 @@ func sendAll(shops []shop, phase boardtest.Phase, writers int) error {
 	return nil
 }
 
-// versions returns the version of each board, directory, shard and marker of a product.
+// versions returns the version of each item of a product's board.
 func (s shop) versions(tb testing.TB, productID string) map[string]int64 {
 	tb.Helper()
 	versions := map[string]int64{}
@@ -190,20 +192,23 @@ func (s shop) versions(tb testing.TB, productID string) map[string]int64 {
 	return versions
 }
 
-// notes tells the ledger how the product was flushed and divided, from its items.
+// notes tells the ledger how the product was flushed and split, from its items.
 func (s shop) notes(tb testing.TB, productID string, ledger *boardtest.Ledger) {
 	tb.Helper()
 	if past, ok := items(tb, s.client, s.table, "p#"+productID, "board")[0]["past"].(*types.AttributeValueMemberL); ok {
-		ledger.Divided(1 + len(past.Value))
+		ledger.Splits(1 + len(past.Value))
 	}
-	months, versions := map[string]map[string]bool{}, map[string]map[string]bool{} // by shard
+	months := map[string]map[string]bool{}   // by shard
+	versions := map[string]map[string]bool{} // by shard
 	for _, it := range items(tb, s.client, s.table, "p#"+productID, "seg#") {
 		parts := strings.Split(it["sk"].(*types.AttributeValueMemberS).Value, "#")
 		month, shard, version := parts[1], parts[2], parts[3]
 		if months[shard] == nil {
-			months[shard], versions[shard] = map[string]bool{}, map[string]bool{}
+			months[shard] = map[string]bool{}
+			versions[shard] = map[string]bool{}
 		}
-		months[shard][month], versions[shard][version] = true, true
+		months[shard][month] = true
+		versions[shard][version] = true
 		ledger.Flushed(len(months[shard]), len(versions[shard]))
 	}
 }

@@ -28,7 +28,7 @@ type race struct {
 	table       string
 	slow, quick *store.Store
 	sent        []price.Submission
-	twice       bool                                    // observations may be stored twice: a writer that did not see a division flushes what the new shards took along
+	twice       bool                                    // observations may be stored twice, see settled
 	at          func(c storetest.Call) storetest.Action // what befalls the slow writer
 }
 
@@ -114,8 +114,9 @@ func (r *race) items(prefix string) []map[string]types.AttributeValue {
 	return items(r.t, r.client, r.table, "p#"+racers, prefix)
 }
 
-// settled requires that all that was sent is stored, once, and that offers and history are what they would be had it all
-// come in one request.
+// settled requires that all that was sent is stored, and that offers and history are what they would be had it all come in
+// one request. Each observation stands in one place, unless twice is set: a writer that did not see a split flushes what the
+// new shards took along.
 func (r *race) settled() {
 	r.t.Helper()
 	once := storetest.New(r.t)
@@ -163,7 +164,8 @@ func plainly(t *testing.T, s *store.Store) (p plain) {
 	product, err := s.Product(t.Context(), racers, false)
 	require.NoError(t, err)
 	for _, o := range product.Live(price.Clock{Now: at(5000), Retention: storetest.Retention}) {
-		o.Tail, o.Current.ReceivedAt = nil, 0
+		o.Tail = nil
+		o.Current.ReceivedAt = 0
 		p.offers = append(p.offers, o)
 	}
 	for _, row := range history(t, s, racers) {
@@ -235,9 +237,9 @@ func TestRace_LookUpsAreDroppedWhenAnotherWasFirst(t *testing.T) {
 	r.settled()
 }
 
-func TestRace_Division(t *testing.T) {
+func TestRace_Split(t *testing.T) {
 	t.Parallel()
-	t.Run("a writer's board is divided", func(t *testing.T) {
+	t.Run("a writer's board is split", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		r.twice = true
@@ -251,7 +253,7 @@ func TestRace_Division(t *testing.T) {
 		assert.True(t, happened())
 		r.settled()
 	})
-	t.Run("a writer's shard is divided", func(t *testing.T) {
+	t.Run("a writer's shard is split", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		r.twice = true
@@ -298,12 +300,13 @@ func TestRace_Division(t *testing.T) {
 			sent[o.Observation.ID()] = true
 		}
 		for i, v := range verdicts {
-			require.Equal(t, sent[in[i].Observation.ID()], v.Outcome() == "duplicate", "%s at %s: %s", in[i].Observation.Key.SellerID, in[i].Observation.ObservedAt, v.Outcome())
+			o := in[i].Observation
+			require.Equal(t, sent[o.ID()], v.Outcome() == "duplicate", "%s at %s: %s", o.Key.SellerID, o.ObservedAt, v.Outcome())
 			require.True(t, v.Catalogued)
 		}
 		r.settled()
 	})
-	t.Run("a product is divided while it is read", func(t *testing.T) {
+	t.Run("a product is split while it is read", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		r.twice = true
@@ -337,7 +340,7 @@ func TestRace_Division(t *testing.T) {
 		assert.Len(t, history(t, r.slow, racers), sent, "what left the tail after it was read stands in a segment by then")
 		assert.Equal(t, 2, queries)
 	})
-	t.Run("two divide at once", func(t *testing.T) {
+	t.Run("two split at once", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		r.twice = true
@@ -351,7 +354,7 @@ func TestRace_Division(t *testing.T) {
 		assert.True(t, happened())
 		r.settled()
 	})
-	t.Run("a division that cannot be made is left to a later writer", func(t *testing.T) {
+	t.Run("a split that cannot be made is left to a later writer", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		r.twice = true
@@ -368,7 +371,7 @@ func TestRace_Division(t *testing.T) {
 		assert.Greater(t, r.shards(), 1)
 		r.settled()
 	})
-	t.Run("a division that arrives late changes nothing", func(t *testing.T) {
+	t.Run("a split that arrives late changes nothing", func(t *testing.T) {
 		t.Parallel()
 		for name, fill := range map[string][]int{"of the board": {20}, "of the shards": {14, 14, 90}} {
 			t.Run(name, func(t *testing.T) {
@@ -391,7 +394,7 @@ func TestRace_Division(t *testing.T) {
 				r.write(r.slow, observed(2, 20)...)
 				require.NotNil(t, late)
 				r.at = nil
-				r.fill(fill[len(fill)-1], 21) // divides
+				r.fill(fill[len(fill)-1], 21) // splits
 				require.Greater(t, r.shards(), before)
 				all := r.items("")
 				late()
@@ -402,7 +405,7 @@ func TestRace_Division(t *testing.T) {
 	})
 }
 
-// What was read may be from before a division; nothing that is missing is taken for empty.
+// What was read may be from before a split; nothing that is missing is taken for empty.
 func TestRace_StaleDirectory(t *testing.T) {
 	t.Parallel()
 	stale := func(r *race) {
@@ -413,7 +416,7 @@ func TestRace_StaleDirectory(t *testing.T) {
 			return storetest.Pass
 		}
 	}
-	t.Run("from before the first division", func(t *testing.T) {
+	t.Run("from before the first split", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		r.twice = true
@@ -469,7 +472,8 @@ func TestRace_StaleDirectory(t *testing.T) {
 		r.fill(20, 1, 2)
 		shards := r.items("board#")
 		for _, it := range shards {
-			_, err := r.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &r.table, Key: map[string]types.AttributeValue{"pk": it["pk"], "sk": it["sk"]}})
+			key := map[string]types.AttributeValue{"pk": it["pk"], "sk": it["sk"]}
+			_, err := r.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &r.table, Key: key})
 			require.NoError(t, err)
 		}
 		// The deadline comes when the product was looked for a few times.
@@ -504,7 +508,7 @@ func TestRace_OwnPrices(t *testing.T) {
 		require.True(r.t, p.Catalogued)
 		return p.Own
 	}
-	t.Run("set while the board is divided", func(t *testing.T) {
+	t.Run("set while the board is split", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		r.fill(20, 1)
@@ -518,7 +522,7 @@ func TestRace_OwnPrices(t *testing.T) {
 		assert.Equal(t, own(100), read(r))
 		r.settled()
 	})
-	t.Run("set after the board was divided", func(t *testing.T) {
+	t.Run("set after the board was split", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		r.fill(20, 1)
@@ -586,7 +590,7 @@ func TestRace_Crashes(t *testing.T) {
 		assert.Equal(t, []string{"changed"}, r.write(r.quick, observed(0, next)...), "the client repeats")
 		r.settled()
 	})
-	t.Run("after a listing entry", func(t *testing.T) {
+	t.Run("after a url", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		r.at = func(c storetest.Call) storetest.Action {
@@ -598,10 +602,10 @@ func TestRace_Crashes(t *testing.T) {
 		in := observed(0, 1)
 		in[0].Observation.URL = "https://bigmart.example/p/77"
 		assert.Equal(t, []string{"throttled"}, outcomes(record(t, r.slow, at(5000), in...)))
-		listing := r.items("listing")
-		require.Len(t, listing, 1)
+		urls := r.items("listing")
+		require.Len(t, urls, 1)
 		assert.Equal(t, []string{"created"}, r.write(r.quick, in...))
-		assert.Equal(t, listing, r.items("listing"))
+		assert.Equal(t, urls, r.items("listing"))
 		p, err := r.quick.Product(t.Context(), racers, true)
 		require.NoError(t, err)
 		assert.Equal(t, in[0].Observation.URL, p.URLs[p.Boards[0].Offers[0].Current.URL])
@@ -707,7 +711,7 @@ func TestRace_LostAnswers(t *testing.T) {
 			r.settled()
 		})
 	}
-	t.Run("the board was divided meanwhile", func(t *testing.T) {
+	t.Run("the board was split meanwhile", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		r.twice = true

@@ -19,9 +19,9 @@ type Verdict struct {
 	Err        error        // a fault: Invalid (never stored, do not repeat) or Unavailable (unknown, repeat)
 }
 
-// Record stores observations received at one moment and returns one verdict each, in order. An observation is
-// reported as stored only after its board was written. With dryRun nothing is written and the verdicts are what they
-// would have been. The error is set only when nothing can be said of any of them and the cause is ours.
+// Record stores observations that were received at one moment and returns a verdict for each, in order. An observation is reported
+// as stored only after its board was written. With dryRun nothing is written, and the verdicts are what they would have been.
+// An error means that nothing can be said of any of them and that the cause is ours.
 func (s *Store) Record(ctx context.Context, submissions []price.Submission, received price.Timestamp, dryRun bool) ([]Verdict, error) {
 	verdicts := make([]Verdict, len(submissions))
 	if err := s.resolveProducts(ctx, submissions, verdicts); err != nil {
@@ -41,7 +41,9 @@ func (s *Store) Record(ctx context.Context, submissions []price.Submission, rece
 		}
 		return verdicts, nil
 	}
-	w := boardWriter{store: s, clock: price.Clock{Now: received, Retention: s.retention}, dryRun: dryRun, verdicts: verdicts, past: &pastMonths{}}
+	w := boardWriter{
+		store: s, clock: price.Clock{Now: received, Retention: s.retention}, dryRun: dryRun, verdicts: verdicts, past: &pastMonths{},
+	}
 	_, _ = rand.Read(w.mark[:]) // never fails (crypto/rand)
 	eachOf(len(parts), s.width, func(i int) { w.write(ctx, parts[i]) })
 	if !dryRun {
@@ -58,7 +60,7 @@ type part struct {
 	in        []board.Incoming
 	urls      map[board.URLHash]string // of in, not yet added to the product
 	items     []int                    // where in the request
-	tried     map[int64][]board.Result // results by the version an attempt would have made
+	tried     map[int64][]board.Result // results of each attempt, by the version that it would have made
 	attempts  int
 	moves     int   // how often the board was not where it was looked for
 	split     bool  // this request has tried to split it
@@ -184,8 +186,8 @@ func (s *Store) locate(ctx context.Context, products []*part) ([]*part, error) {
 	return parts, nil
 }
 
-// resolveProducts fills the verdicts' product ids. A gtin is looked up strongly consistent, so that none is refused
-// although its product was just stored.
+// resolveProducts fills in the verdicts' product ids. A gtin is looked up strongly consistent, so that it is not refused when its
+// product was only just stored.
 func (s *Store) resolveProducts(ctx context.Context, submissions []price.Submission, verdicts []Verdict) error {
 	products := map[price.GTIN]string{}
 	var keys []item

@@ -25,8 +25,11 @@ import (
 	"pricing/shared/testkit/storetest"
 )
 
-// The SDK under faults, as the store relies on it (docs/decisions/0004). A new version of the SDK that behaves
-// otherwise turns a case red, and the decision has to be looked at again.
+// nothing is a call that any server may answer.
+var nothing = &dynamodb.PutItemInput{TableName: aws.String("t"), Item: map[string]types.AttributeValue{}}
+
+// The SDK under faults, as the store relies on it (docs/decisions/0004). If a new version of the SDK behaves otherwise, a case
+// fails and the decision has to be looked at again.
 func TestSDK_UnderFaults(t *testing.T) {
 	t.Parallel()
 	const attempts = 4 // of NewClient
@@ -47,23 +50,28 @@ func TestSDK_UnderFaults(t *testing.T) {
 			assert.Equal(t, code, api.ErrorCode())
 		}
 	}
+	fails := func(t *testing.T, err error) { require.Error(t, err) }
+	succeeds := func(t *testing.T, err error) { require.NoError(t, err) }
+	unread := func(t *testing.T, err error) { require.ErrorContains(t, err, "deserialization failed") }
+	const throughput = "ProvisionedThroughputExceededException"
+	const leftovers = `{"UnprocessedItems":{"t":[{"PutRequest":{"Item":{}}}]}}`
 	tests := map[string]struct {
 		answer   http.HandlerFunc
 		attempts int
 		check    func(*testing.T, error)
 	}{
-		"throughput exceeded is retried":   {refusal("ProvisionedThroughputExceededException"), attempts, isAPIError("ProvisionedThroughputExceededException")},
+		"throughput exceeded is retried":   {refusal(throughput), attempts, isAPIError(throughput)},
 		"throttling is retried":            {refusal("ThrottlingException"), attempts, isAPIError("ThrottlingException")},
 		"request limit is retried":         {refusal("RequestLimitExceeded"), attempts, isAPIError("RequestLimitExceeded")},
 		"500 is retried":                   {answer(500, `{"__type":"InternalServerError"}`), attempts, isAPIError("InternalServerError")},
-		"503 in HTML is retried":           {answer(503, "<html>busy</html>"), attempts, func(t *testing.T, err error) { require.Error(t, err) }},
+		"503 in HTML is retried":           {answer(503, "<html>busy</html>"), attempts, fails},
 		"a failed condition is not":        {refusal("ConditionalCheckFailedException"), 1, isAPIError("ConditionalCheckFailedException")},
 		"a transaction's conflict is not":  {refusal("TransactionConflictException"), 1, isAPIError("TransactionConflictException")},
 		"a refused permission is not":      {refusal("AccessDeniedException"), 1, isAPIError("AccessDeniedException")},
-		"half an answer of 200 is not":     {truncated, 1, func(t *testing.T, err error) { require.ErrorContains(t, err, "deserialization failed") }},
-		"a wrong checksum goes unnoticed":  {wrongChecksum, 1, func(t *testing.T, err error) { require.NoError(t, err) }},
-		"leftovers in a 200 are no error":  {answer(200, `{"UnprocessedItems":{"t":[{"PutRequest":{"Item":{}}}]}}`), 1, func(t *testing.T, err error) { require.NoError(t, err) }},
-		"a connection that resets is dead": {func(w http.ResponseWriter, _ *http.Request) { hangUp(w) }, attempts, func(t *testing.T, err error) { require.Error(t, err) }},
+		"half an answer of 200 is not":     {truncated, 1, unread},
+		"a wrong checksum goes unnoticed":  {wrongChecksum, 1, succeeds},
+		"leftovers in a 200 are no error":  {answer(200, leftovers), 1, succeeds},
+		"a connection that resets is dead": {func(w http.ResponseWriter, _ *http.Request) { hangUp(w) }, attempts, fails},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -74,19 +82,19 @@ func TestSDK_UnderFaults(t *testing.T) {
 				tt.answer(w, r)
 			}))
 			defer server.Close()
-			table := "t"
-			_, err := storetest.Client(server.URL).PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{}})
+			_, err := storetest.Client(server.URL).PutItem(t.Context(), nothing)
 			tt.check(t, err)
 			assert.Equal(t, int64(tt.attempts), seen.Load(), "attempts")
 		})
 	}
 }
 
-// TestSDK_RetryBudget shows the bucket that all calls of one client share: a fan-out under errors starves itself, which
-// bounds a storm of retries (reliability: F23).
+// TestSDK_RetryBudget shows the budget that all calls of one client share: many calls that fail at once soon use it up, which
+// bounds a storm of retries.
 func TestSDK_RetryBudget(t *testing.T) {
 	t.Parallel()
-	const calls, budget = 200, 35 // 500 tokens, 14 a retry after an error
+	const calls = 200
+	const budget = 35 // 500 tokens, 14 a retry after an error
 	var seen atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		seen.Add(1)
@@ -94,22 +102,21 @@ func TestSDK_RetryBudget(t *testing.T) {
 	}))
 	defer server.Close()
 	client := storetest.Client(server.URL)
-	table := "t"
 	ctx, m := meter.With(t.Context())
 	var wg sync.WaitGroup
 	for range calls {
 		wg.Go(func() {
-			_, err := client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{}})
+			_, err := client.PutItem(ctx, nothing)
 			assert.Error(t, err)
 		})
 	}
 	wg.Wait()
 	assert.LessOrEqual(t, seen.Load(), int64(calls+budget))
 	assert.Equal(t, int(seen.Load()), m.Counts().Attempts)
-	assert.GreaterOrEqual(t, m.Counts().QuotaExceeded, calls-budget, "what gave up for want of budget is told")
+	assert.GreaterOrEqual(t, m.Counts().QuotaExceeded, calls-budget, "calls that gave up for want of budget are counted")
 }
 
-// TestSDK_ThrottlingReasons: reasons become a metric's dimension, so only those that are documented are told apart.
+// TestSDK_ThrottlingReasons: reasons become a metric's dimension, so only documented ones are kept apart.
 func TestSDK_ThrottlingReasons(t *testing.T) {
 	t.Parallel()
 	reasons := func(member string, reasons ...string) string {
@@ -119,18 +126,26 @@ func TestSDK_ThrottlingReasons(t *testing.T) {
 		}
 		return `,"` + member + `":[` + strings.Join(all, ",") + `]`
 	}
+	const throughput = "ProvisionedThroughputExceededException"
+	const provisioned = "TableReadProvisionedThroughputExceeded"
 	tests := map[string]struct {
 		code, members string
 		want          map[string]int
 	}{
-		"a hot key":             {"ProvisionedThroughputExceededException", reasons("ThrottlingReasons", "TableWriteKeyRangeThroughputExceeded"), map[string]int{"TableWriteKeyRangeThroughputExceeded": 1}},
-		"the account's limit":   {"RequestLimitExceeded", reasons("ThrottlingReasons", "IndexReadAccountLimitExceeded"), map[string]int{"IndexReadAccountLimitExceeded": 1}},
-		"another exception":     {"ThrottlingException", reasons("throttlingReasons", "TableReadMaxOnDemandThroughputExceeded"), map[string]int{"TableReadMaxOnDemandThroughputExceeded": 1}},
-		"each reason once":      {"ProvisionedThroughputExceededException", reasons("ThrottlingReasons", "TableReadProvisionedThroughputExceeded", "TableReadProvisionedThroughputExceeded", "TableReadAccountLimitExceeded"), map[string]int{"TableReadProvisionedThroughputExceeded": 1, "TableReadAccountLimitExceeded": 1}},
-		"none":                  {"ProvisionedThroughputExceededException", "", map[string]int{"Unspecified": 1}},
-		"one nobody documented": {"ThrottlingException", reasons("throttlingReasons", "TableWrite\u202eWhatever"), map[string]int{"Unspecified": 1}},
-		"half of one":           {"ThrottlingException", reasons("throttlingReasons", "KeyRangeThroughputExceeded", "TableWrite"), map[string]int{"Unspecified": 1}},
-		"no throttle":           {"ResourceNotFoundException", "", nil},
+		"a hot key": {throughput, reasons("ThrottlingReasons", "TableWriteKeyRangeThroughputExceeded"),
+			map[string]int{"TableWriteKeyRangeThroughputExceeded": 1}},
+		"the account's limit": {"RequestLimitExceeded", reasons("ThrottlingReasons", "IndexReadAccountLimitExceeded"),
+			map[string]int{"IndexReadAccountLimitExceeded": 1}},
+		"another exception": {"ThrottlingException", reasons("throttlingReasons", "TableReadMaxOnDemandThroughputExceeded"),
+			map[string]int{"TableReadMaxOnDemandThroughputExceeded": 1}},
+		"each reason once": {throughput, reasons("ThrottlingReasons", provisioned, provisioned, "TableReadAccountLimitExceeded"),
+			map[string]int{provisioned: 1, "TableReadAccountLimitExceeded": 1}},
+		"none": {throughput, "", map[string]int{"Unspecified": 1}},
+		"one nobody documented": {"ThrottlingException", reasons("throttlingReasons", "TableWrite\u202eWhatever"),
+			map[string]int{"Unspecified": 1}},
+		"half of one": {"ThrottlingException", reasons("throttlingReasons", "KeyRangeThroughputExceeded", "TableWrite"),
+			map[string]int{"Unspecified": 1}},
+		"no throttle": {"ResourceNotFoundException", "", nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -142,8 +157,7 @@ func TestSDK_ThrottlingReasons(t *testing.T) {
 			}))
 			defer server.Close()
 			ctx, m := meter.With(t.Context())
-			table := "t"
-			_, err := storetest.Client(server.URL).PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{}})
+			_, err := storetest.Client(server.URL).PutItem(ctx, nothing)
 			require.Error(t, err)
 			c := m.Counts()
 			var want map[string]int
@@ -151,7 +165,7 @@ func TestSDK_ThrottlingReasons(t *testing.T) {
 				if want == nil {
 					want = map[string]int{}
 				}
-				want[reason] = n * c.Attempts // every attempt is told
+				want[reason] = n * c.Attempts // every attempt is counted
 			}
 			assert.Equal(t, want, c.Throttles)
 		})
@@ -172,8 +186,7 @@ func TestSDK_HangingServer(t *testing.T) {
 	defer server.Close()
 	defer close(closing)
 	ctx, m := meter.With(t.Context())
-	in := &dynamodb.PutItemInput{TableName: aws.String("t"), Item: map[string]types.AttributeValue{}}
-	_, err := storetest.Client(server.URL).PutItem(ctx, in, func(o *dynamodb.Options) {
+	_, err := storetest.Client(server.URL).PutItem(ctx, nothing, func(o *dynamodb.Options) {
 		o.HTTPClient = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(20 * time.Millisecond)
 	})
 	require.Error(t, err)

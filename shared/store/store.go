@@ -1,6 +1,6 @@
-// Package store keeps boards, their history, competitors and tokens in one DynamoDB table.
+// Package store keeps boards, their history, competitors, the catalogue and tokens in one DynamoDB table.
 //
-// The rule of every write stands in its condition; nothing is read and then written without one. Keys:
+// The rule of every write stands in its condition; nothing is read and then written without one. The keys are:
 //
 //	p#<productId>  board                 the product's board (package board), or the directory of its shards; own prices
 //	                                     beside either
@@ -15,9 +15,9 @@
 //
 // attributes.go names the attributes; Decode reads any item.
 //
-// What surprises: an outcome that cannot be established is always a fault of kind Unavailable, and repeating is always
-// safe. A write whose answer was lost is recognised by the request's random mark on the board, so its results are what
-// they were. Faults other than Unavailable and NotFound mean that the table or its permissions are wrong.
+// What surprises: an outcome that cannot be established is always a fault of kind Unavailable, and repeating a request is always
+// safe. A write whose answer was lost is recognised by the request's random mark on the board, so its results still reach the
+// client. An error without a kind means that the table, its permissions or an item in it are wrong.
 package store
 
 import (
@@ -98,8 +98,8 @@ type queryOptions struct {
 	limit                  int32 // most items a call; 0: as many as fit into 1 MB
 }
 
-// query pages through the items of a partition whose sort keys lie within [from, to] and gives each to visit until
-// that returns false.
+// query reads the items of a partition whose sort keys lie within [from, to], page by page, and gives each to visit until that
+// returns false.
 func (s *Store) query(ctx context.Context, pk, from, to string, o queryOptions, visit func(item) (more bool, err error)) error {
 	in := &dynamodb.QueryInput{
 		TableName:                 s.table,
@@ -131,8 +131,8 @@ func (s *Store) query(ctx context.Context, pk, from, to string, o queryOptions, 
 	}
 }
 
-// batchGet reads items by key, in any order, without those that do not exist. What DynamoDB leaves unprocessed, in an
-// answer that reports success, is asked for again until the deadline.
+// batchGet reads items by key, in any order, without those that do not exist. DynamoDB may leave keys unprocessed in an answer
+// that reports success; those are asked for again until the deadline.
 func (s *Store) batchGet(ctx context.Context, keys []item, consistent bool) ([]item, error) {
 	const most = 100
 	var items []item
@@ -185,7 +185,7 @@ func countWrite(ctx context.Context, c *types.ConsumedCapacity) {
 	count(ctx, c, func(m *meter.Counts) *float64 { return &m.WriteUnits })
 }
 
-// countRefused counts a conditional write that was refused: it is billed by the item's size in bytes like one that was not,
+// countRefused counts a conditional write that was refused. It is billed by the item's size in bytes, like one that succeeded,
 // though DynamoDB's error has no figure.
 func countRefused(ctx context.Context, size int) {
 	const unit = 1024
@@ -200,9 +200,9 @@ func count(ctx context.Context, c *types.ConsumedCapacity, units func(*meter.Cou
 	meter.Add(ctx, counts)
 }
 
-// failed counts a call that gave no result and turns its error into a fault. What DynamoDB refused for good (a missing
-// table or permission, a request it finds invalid) is our mistake and stays without a kind; everything else, a timeout
-// or an unreadable answer included, leaves the outcome unknown.
+// failed counts a call that gave no result and turns its error into a fault. What DynamoDB refused for good (a missing table or
+// permission, a request that it finds invalid) is our mistake and stays without a kind. Everything else, a timeout or an
+// unreadable answer included, leaves the outcome unknown.
 func (s *Store) failed(ctx context.Context, what string, err error) error {
 	meter.Add(ctx, meter.Counts{Calls: 1})
 	var api smithy.APIError
@@ -210,14 +210,13 @@ func (s *Store) failed(ctx context.Context, what string, err error) error {
 	if errors.As(err, &api) && errors.As(err, &answer) && answer.HTTPStatusCode() < serverError && !busy(api.ErrorCode()) {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	return fault.New(fault.Unavailable, fault.CodeThrottled, "The store is busy or did not answer; the outcome is unknown. Repeat the request.").
-		Because(fmt.Errorf("%s: %w", what, err))
+	return unavailable("The store is busy or did not answer; the outcome is unknown. Repeat the request.", fmt.Errorf("%s: %w", what, err))
 }
 
 // serverError is the first status with which DynamoDB says that the mistake is its own.
 const serverError = 500
 
-// busy tells DynamoDB's refusals that pass.
+// busy reports whether a refusal of DynamoDB is a passing one.
 func busy(code string) bool {
 	switch code {
 	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "LimitExceededException",

@@ -24,6 +24,7 @@ import (
 
 func TestMain(m *testing.M) {
 	_ = os.Setenv("AWS_NEW_RETRIES_2026", "true") // as the template sets it
+	storetest.SkipExamples()
 	os.Exit(m.Run())
 }
 
@@ -67,7 +68,8 @@ func outcomes(verdicts []store.Verdict) []string {
 
 func history(tb testing.TB, s *store.Store, product string) []board.Row {
 	tb.Helper()
-	page, err := s.History(tb.Context(), product, store.Window{From: start.Add(-48 * time.Hour), To: start.Add(400 * 24 * time.Hour), Limit: 100_000})
+	w := store.Window{From: start.Add(-48 * time.Hour), To: start.Add(400 * 24 * time.Hour), Limit: 100_000}
+	page, err := s.History(tb.Context(), product, w)
 	require.NoError(tb, err)
 	require.Nil(tb, page.Next)
 	return page.Rows
@@ -78,12 +80,14 @@ func TestStore_Record(t *testing.T) {
 	s := storetest.New(t)
 	register(t, s, "bigmart", "shopx")
 
-	verdicts := record(t, s, at(100), seen("P1", "bigmart", at(0), 1995), seen("P2", "bigmart", at(0), 500), seen("P1", "shopx", at(0), 1900), seen("P1", "nobody", at(0), 1))
+	verdicts := record(t, s, at(100), seen("P1", "bigmart", at(0), 1995), seen("P2", "bigmart", at(0), 500),
+		seen("P1", "shopx", at(0), 1900), seen("P1", "nobody", at(0), 1))
 	assert.Equal(t, []string{"created", "created", "created", "rejected"}, outcomes(verdicts))
 	assert.Equal(t, fault.CodeUnknownCompetitor, fault.Of(verdicts[3].Err).Code)
 
 	assert.Equal(t, []string{"duplicate", "unchanged", "changed", "changed", "conflict"}, outcomes(record(t, s, at(101),
-		seen("P1", "bigmart", at(0), 1995), seen("P1", "bigmart", at(1), 1995), seen("P2", "bigmart", at(2), 400), seen("P2", "bigmart", at(1), 450), seen("P1", "shopx", at(0), 1))))
+		seen("P1", "bigmart", at(0), 1995), seen("P1", "bigmart", at(1), 1995), seen("P2", "bigmart", at(2), 400),
+		seen("P2", "bigmart", at(1), 450), seen("P1", "shopx", at(0), 1))))
 
 	b, err := s.Product(t.Context(), "P2", false)
 	require.NoError(t, err)
@@ -113,7 +117,8 @@ func TestStore_Record_LateDataFindsItsDuplicateInASegment(t *testing.T) {
 	client, table := storetest.Table(t)
 	s := store.New(client, store.Options{Table: table, Retention: storetest.Retention, Width: 4})
 	register(t, s, "bigmart")
-	const n, request = 400, 8 // over more than two months, so that the tail is flushed several times
+	const n = 400 // over more than two months, so that the tail is flushed several times
+	const request = 8
 	received := func(i int) price.Timestamp { return at((i/request + 1) * request * 300) }
 	for first := 0; first < n; first += request {
 		var in []price.Submission
@@ -197,7 +202,8 @@ func TestStore_Record_ManyWritersOfOneProduct(t *testing.T) {
 	t.Parallel()
 	client, table := storetest.Table(t)
 	register(t, store.New(client, store.Options{Table: table, Retention: storetest.Retention}), "bigmart")
-	const writers, each = 8, 12
+	const writers = 8
+	const each = 12
 	var wg sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() {
@@ -271,8 +277,8 @@ func TestStore_Record_UnderFaults(t *testing.T) {
 		"boards cannot be read":                  {always(storetest.Fail, "BatchGetItem", ""), "throttled", false},
 		"competitors cannot be read":             {always(storetest.Throttle, "Query", ""), "throttled", false},
 		"half an answer: the outcome is unknown": {first(storetest.Truncate, "UpdateItem", "board"), "throttled", true},
-		"the listing's answer is lost":           {first(storetest.DropAnswer, "UpdateItem", "listing"), "created", true},
-		"the listing cannot be written":          {always(storetest.Throttle, "UpdateItem", "listing"), "throttled", false},
+		"a url's answer is lost":                 {first(storetest.DropAnswer, "UpdateItem", "listing"), "created", true},
+		"a url cannot be written":                {always(storetest.Throttle, "UpdateItem", "listing"), "throttled", false},
 		"another writer comes first": {func(plain *store.Store, c storetest.Call) storetest.Action {
 			if c.Is("UpdateItem", "board", 0) {
 				record(t, plain, at(50), seen("P1", "bigmart", at(7), 700))
@@ -333,8 +339,10 @@ func TestStore_Record_NeverTakesAnUnknownBoardForEmpty(t *testing.T) {
 	s := storetestStore(client, table)
 	register(t, s, "bigmart")
 	record(t, s, at(1), seen("P1", "bigmart", at(0), 100))
-	_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{TableName: &table, Key: itemKey("p#P1", "board"),
-		UpdateExpression: aws.String("SET h = :h"), ExpressionAttributeValues: map[string]types.AttributeValue{":h": &types.AttributeValueMemberB{Value: []byte{99, 1, 2}}}})
+	_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName: &table, Key: itemKey("p#P1", "board"), UpdateExpression: aws.String("SET h = :h"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":h": &types.AttributeValueMemberB{Value: []byte{99, 1, 2}}},
+	})
 	require.NoError(t, err)
 	before := items(t, client, table, "p#P1", "board")
 	verdicts := record(t, s, at(2), seen("P1", "bigmart", at(1), 100))
@@ -354,7 +362,9 @@ func TestStore_Competitors(t *testing.T) {
 
 	_, err := s.Competitors(t.Context()) // an empty list is cached
 	require.NoError(t, err)
-	isNew, err := other.PutCompetitor(t.Context(), price.Competitor{ID: "bigmart", Name: "BigMart", Kind: price.Marketplace, Domain: "bigmart.example", Country: "US", DefaultCurrency: "USD", FreshFor: time.Hour, Active: true})
+	bigmart := price.Competitor{ID: "bigmart", Name: "BigMart", Kind: price.Marketplace, Domain: "bigmart.example", Country: "US",
+		DefaultCurrency: "USD", FreshFor: time.Hour, Active: true}
+	isNew, err := other.PutCompetitor(t.Context(), bigmart)
 	require.NoError(t, err)
 	assert.True(t, isNew)
 
@@ -366,7 +376,7 @@ func TestStore_Competitors(t *testing.T) {
 		list, err := s.Competitors(t.Context())
 		require.NoError(t, err)
 		got := list["bigmart"]
-		assert.Equal(t, price.Competitor{ID: "bigmart", Name: "BigMart", Kind: price.Marketplace, Domain: "bigmart.example", Country: "US", DefaultCurrency: "USD", FreshFor: time.Hour, Active: true}, got.Competitor)
+		assert.Equal(t, bigmart, got.Competitor)
 		assert.Equal(t, at(1), got.LastReceivedAt)
 		assert.Equal(t, at(0), got.LastObservedAt)
 	})
@@ -395,9 +405,7 @@ func TestStore_Record_UnknownGTIN(t *testing.T) {
 	verdicts := record(t, s, at(1), sub)
 	assert.Equal(t, fault.CodeUnknownGTIN, fault.Of(verdicts[0].Err).Code)
 
-	_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
-		"pk": &types.AttributeValueMemberS{Value: "g#06291041500213"}, "sk": &types.AttributeValueMemberS{Value: "product"}, "productId": &types.AttributeValueMemberS{Value: "ZU-1042"}}})
-	require.NoError(t, err)
+	storetest.PutGTIN(t, client, table, "06291041500213", "ZU-1042")
 	verdicts = record(t, s, at(1), sub)
 	assert.Equal(t, "created", verdicts[0].Outcome())
 	assert.Equal(t, "ZU-1042", verdicts[0].ProductID)
@@ -412,19 +420,21 @@ func TestStore_MetersCallsAndUnits(t *testing.T) {
 	ctx, m := meter.With(t.Context())
 	_, err = s.Record(ctx, []price.Submission{seen("P1", "bigmart", at(0), 100)}, at(1), false)
 	require.NoError(t, err)
-	assert.Equal(t, meter.Counts{Calls: 4, Attempts: 4, ReadUnits: 0.5, WriteUnits: 3}, m.Counts(), "a read, the new url, the board, the competitor's health")
+	want := meter.Counts{Calls: 4, Attempts: 4, ReadUnits: 0.5, WriteUnits: 3}
+	assert.Equal(t, want, m.Counts(), "a read, the new url, the board, the competitor's health")
 }
 
-// TestStore_MetersTroubles: what befell a request's calls is told by their number, though the request succeeded.
+// TestStore_MetersTroubles: what went wrong with a request's calls is counted, though the request succeeded.
 func TestStore_MetersTroubles(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		action          storetest.Action
 		operation, item string
-		times           int // the calls it befalls
+		times           int // how many calls it happens to
 		want            meter.Counts
 	}{
-		"a throttle, by its reason":           {storetest.Throttle, "UpdateItem", "board", 2, meter.Counts{Throttles: map[string]int{storetest.ThrottleReason: 2}}},
+		"a throttle, by its reason": {storetest.Throttle, "UpdateItem", "board", 2,
+			meter.Counts{Throttles: map[string]int{storetest.ThrottleReason: 2}}},
 		"no throttle":                         {storetest.Fail, "UpdateItem", "board", 1, meter.Counts{}},
 		"keys left over":                      {storetest.Leave, "BatchGetItem", "", 2, meter.Counts{Unprocessed: 2}},
 		"a write of our own, its answer lost": {storetest.DropAnswer, "UpdateItem", "board", 1, meter.Counts{OwnWrites: 1}},
@@ -444,7 +454,10 @@ func TestStore_MetersTroubles(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, []string{"created"}, outcomes(verdicts))
 			got := m.Counts()
-			assert.Equal(t, tt.want, meter.Counts{Throttles: got.Throttles, QuotaExceeded: got.QuotaExceeded, Unprocessed: got.Unprocessed, OwnWrites: got.OwnWrites})
+			troubles := meter.Counts{
+				Throttles: got.Throttles, QuotaExceeded: got.QuotaExceeded, Unprocessed: got.Unprocessed, OwnWrites: got.OwnWrites,
+			}
+			assert.Equal(t, tt.want, troubles)
 		})
 	}
 }
@@ -455,8 +468,12 @@ func itemKey(pk, sk string) map[string]types.AttributeValue {
 
 func items(tb testing.TB, client *dynamodb.Client, table, pk, prefix string) []map[string]types.AttributeValue {
 	tb.Helper()
-	out, err := client.Query(tb.Context(), &dynamodb.QueryInput{TableName: &table, KeyConditionExpression: aws.String("pk = :pk AND begins_with(sk, :sk)"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":pk": &types.AttributeValueMemberS{Value: pk}, ":sk": &types.AttributeValueMemberS{Value: prefix}}})
+	out, err := client.Query(tb.Context(), &dynamodb.QueryInput{
+		TableName: &table, KeyConditionExpression: aws.String("pk = :pk AND begins_with(sk, :sk)"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":pk": &types.AttributeValueMemberS{Value: pk}, ":sk": &types.AttributeValueMemberS{Value: prefix},
+		},
+	})
 	require.NoError(tb, err)
 	return out.Items
 }

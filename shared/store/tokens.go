@@ -92,7 +92,7 @@ func decodeToken(keyID string, it item) (token.Record, error) {
 	return r, nil
 }
 
-// TouchToken notes, to the minute, that a token was used. It creates no record.
+// TouchToken notes, to the minute, that a token was used. It never creates a record.
 func (s *Store) TouchToken(ctx context.Context, r token.Record, now time.Time) error {
 	now = now.Truncate(time.Minute)
 	if !r.LastUsed.Before(now) {
@@ -101,7 +101,7 @@ func (s *Store) TouchToken(ctx context.Context, r token.Record, now time.Time) e
 	return s.updateToken(ctx, r.KeyID, "SET lastUsed = :v", number(now.Unix()))
 }
 
-// RevokeToken makes a token invalid; gateways may honour their cached answer for AuthorizerTtlSeconds.
+// RevokeToken makes a token invalid. API Gateway may still use its cached answer for AuthorizerTtlSeconds.
 func (s *Store) RevokeToken(ctx context.Context, keyID string) error {
 	return s.updateToken(ctx, keyID, "SET #s = :v", str("revoked"))
 }

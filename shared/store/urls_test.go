@@ -17,9 +17,9 @@ import (
 	"pricing/shared/testkit/storetest"
 )
 
-// A crawler whose urls carry a session is never short of new ones. Its observations must go in all the same, and must
-// not cost a write of a full listing each.
-func TestStore_Record_AListingThatIsFull(t *testing.T) {
+// A crawler whose urls carry a session has another url each time. Its observations must go in all the same, and each must
+// not cost a write of a full urls item.
+func TestStore_Record_NoRoomForAURL(t *testing.T) {
 	t.Parallel()
 	client, table := storetest.Table(t)
 	now := time.Date(2026, 7, 6, 9, 0, 0, 0, time.UTC)
@@ -29,7 +29,7 @@ func TestStore_Record_AListingThatIsFull(t *testing.T) {
 	require.NoError(t, err)
 	put := func(minute int) meter.Counts {
 		sub := seen("P1", "bigmart", at(minute), int64(minute))
-		sub.Observation.URL = "https://bigmart.example/p/77?session=" + strings.Repeat("x", 400) + at(minute).String()
+		sub.Observation.URL = "https://bigmart.example/p/77?session=" + strings.Repeat("x", 900) + at(minute).String()
 		ctx, m := meter.With(t.Context())
 		verdicts, err := s.Record(ctx, []price.Submission{sub}, at(10_000), false)
 		require.NoError(t, err)
@@ -45,8 +45,10 @@ func TestStore_Record_AListingThatIsFull(t *testing.T) {
 
 	put(0)
 	assert.Contains(t, url(), at(0).String())
-	const most = 64*4 + 4 // urls as long as these in all items of a listing
-	minute, missing, firstMissing, units := 1, 0, 0, 0.0
+	const most = 64*2 + 2 // urls as long as these in all urls items of a product
+	minute := 1
+	var missing, firstMissing int
+	var units float64
 	for ; missing < 60 && minute < 6*most; minute++ {
 		units += put(minute).WriteUnits
 		if missing++; url() != "" {
@@ -55,19 +57,19 @@ func TestStore_Record_AListingThatIsFull(t *testing.T) {
 			firstMissing = minute
 		}
 	}
-	assert.Equal(t, 60, missing, "a missing entry reads as none")
+	assert.Equal(t, 60, missing, "a missing url reads as none")
 	assert.Greater(t, firstMissing, most*2/3, "the items are well filled before one is left out")
-	assert.Less(t, units/float64(minute), 6.0, "a board, an entry and what was refused on the way")
+	assert.Less(t, units/float64(minute), 6.0, "a board, a url and what was refused on the way")
 	assert.Len(t, history(t, s, "P1"), minute, "nothing of the history is lost")
 	t.Logf("first missing %d of %d, %.1f units each", firstMissing, most, units/float64(minute))
-	assert.LessOrEqual(t, put(minute).Calls, 3, "the board's read and write, and a segment now and then: a full listing is not asked again")
+	assert.LessOrEqual(t, put(minute).Calls, 3, "the board's read and write, and a segment now and then: full items are not asked again")
 	now = now.Add(2 * time.Hour)
 	_, err = s.Competitors(t.Context())
 	require.NoError(t, err)
 	assert.Greater(t, put(minute+1).Calls, 3, "an hour later it is, for it may have been cleared")
 }
 
-// A product's first request may bring hundreds of urls, before it is divided.
+// A product's first request may bring hundreds of urls, before the product is split.
 func TestStore_Record_ManyNewURLsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
@@ -77,10 +79,10 @@ func TestStore_Record_ManyNewURLsAtOnce(t *testing.T) {
 		in[i].Observation.URL = fmt.Sprintf("https://bigmart.example/%d/%s", i, strings.Repeat("x", i*3/2))
 	}
 	record(t, s, at(100), in...)
-	record(t, s, at(100), sellers(300, 2)...) // divides
+	record(t, s, at(100), sellers(300, 2)...) // splits
 	product, err := s.Product(t.Context(), "P2", true)
 	require.NoError(t, err)
-	assert.Len(t, product.URLs, len(in), "each is listed")
+	assert.Len(t, product.URLs, len(in), "each is stored")
 	for _, row := range history(t, s, "P2") {
 		if row.Entry.ObservedAt == at(1) {
 			require.NotEmpty(t, product.URLs[row.Entry.URL])
@@ -88,25 +90,26 @@ func TestStore_Record_ManyNewURLsAtOnce(t *testing.T) {
 	}
 }
 
-func TestRace_Listings(t *testing.T) {
+func TestRace_URLs(t *testing.T) {
 	t.Parallel()
 	with := func(seller, minute int, url string) []price.Submission {
 		in := observed(seller, minute)
 		in[0].Observation.URL = url
 		return in
 	}
-	taken := func(r *race) (bytes, entries int) {
+	taken := func(r *race) (bytes, urls int) {
 		for _, it := range r.items("listing") {
 			n, ok := it["c"].(*types.AttributeValueMemberN)
 			require.True(r.t, ok)
 			c, err := strconv.Atoi(n.Value)
 			require.NoError(r.t, err)
 			bytes += c
-			entries += len(it) - 3
+			urls += len(it) - 3
 		}
-		return bytes, entries
+		return bytes, urls
 	}
-	const a, b = "https://bigmart.example/a", "https://bigmart.example/b"
+	const a = "https://bigmart.example/a"
+	const b = "https://bigmart.example/b"
 	bytes := len("yymmdd " + a)
 	t.Run("two writers add to one item, one of them the other's url too", func(t *testing.T) {
 		t.Parallel()
@@ -117,8 +120,8 @@ func TestRace_Listings(t *testing.T) {
 		})
 		r.write(r.slow, append(with(1, 1, a), with(2, 1, b)...)...)
 		assert.True(t, happened())
-		n, entries := taken(r)
-		assert.Equal(t, 2, entries)
+		n, urls := taken(r)
+		assert.Equal(t, 2, urls)
 		assert.Equal(t, 2*bytes, n, "no byte is counted twice")
 		r.settled()
 	})
@@ -128,8 +131,8 @@ func TestRace_Listings(t *testing.T) {
 		happened := r.when("UpdateItem", "listing", func() storetest.Action { return storetest.DropAnswer })
 		r.write(r.slow, with(0, 1, a)...)
 		assert.True(t, happened())
-		n, entries := taken(r)
-		assert.Equal(t, 1, entries)
+		n, urls := taken(r)
+		assert.Equal(t, 1, urls)
 		assert.Equal(t, bytes, n)
 		r.settled()
 	})

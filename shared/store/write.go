@@ -18,9 +18,9 @@ import (
 	"pricing/shared/price"
 )
 
-// Attempts at one board. The first two need no new read; from the third on the writer waits with full jitter. A single
-// observation's client gives up early: it repeats at no cost, while many waiting writers of one hot product only make
-// it hotter.
+// How often a board is written at most. The first two attempts need no new read; from the third on the writer waits with full
+// jitter. A request with a single observation gives up early: its client repeats it at no cost, while many writers waiting for
+// one hot product only make it hotter.
 const (
 	maxWrites       = 10
 	maxWritesSingle = 6
@@ -40,7 +40,7 @@ type boardWriter struct {
 // errMoved is a board that is not where it was read: the product was split, or a read was stale.
 var errMoved = errors.New("the board is elsewhere")
 
-// write settles a part's verdicts, following its board where it goes.
+// write settles a part's verdicts. It follows the part's observations to other boards when the product is split meanwhile.
 func (w boardWriter) write(ctx context.Context, p *part) {
 	if p.err != nil {
 		p.fail(w.verdicts, p.err)
@@ -167,7 +167,7 @@ func (p *part) found(bi BoardItem) {
 	}
 }
 
-// reread reads a part's board strongly consistent.
+// reread reads a part's board again, strongly consistent.
 func (w boardWriter) reread(ctx context.Context, p *part) error {
 	shard := p.board.Shard
 	it, err := w.store.find(ctx, ProductPartition(p.productID), boardKey(shard), true)
@@ -211,7 +211,7 @@ func (w boardWriter) splitFirst(ctx context.Context, p *part) error {
 	return errMoved
 }
 
-// prepare stores what must stand before the board does: new urls, and the tail that leaves it.
+// prepare stores what must stand before the board is written: new urls, and the tail that leaves it.
 func (w boardWriter) prepare(ctx context.Context, p *part, change board.Change) error {
 	known := p.board.URLs()
 	urls := map[board.URLHash]string{}
@@ -232,7 +232,7 @@ func (w boardWriter) prepare(ctx context.Context, p *part, change board.Change) 
 	return nil
 }
 
-// landed finds the attempt that did write the board although its answer said otherwise or was lost.
+// landed finds the attempt that wrote the board although its answer said otherwise or was lost, and returns its results.
 func landed(ctx context.Context, b board.Board, tried map[int64][]board.Result, mark board.Mark) ([]board.Result, bool) {
 	for v, results := range tried {
 		if b.WroteBy(v, mark) {
@@ -243,8 +243,8 @@ func landed(ctx context.Context, b board.Board, tried map[int64][]board.Result, 
 	return nil, false
 }
 
-// apply runs the fold, loading the months it asks for. They are read strongly consistent: the version check does not
-// protect against a segment that a weaker read misses.
+// apply runs the fold and loads the months it asks for. They are read strongly consistent: the version check does not protect
+// against a segment that a weaker read misses.
 func (w boardWriter) apply(ctx context.Context, p *part) (board.Change, error) {
 	var history board.History
 	for {
@@ -276,7 +276,7 @@ type pastMonths struct {
 	reads map[string]func() ([][]board.SegmentOffer, error)
 }
 
-// once returns the first read of the key, which runs once.
+// once returns the first read of a key, made to run only once.
 func (p *pastMonths) once(key string, read func() ([][]board.SegmentOffer, error)) func() ([][]board.SegmentOffer, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -304,8 +304,8 @@ func (s *Store) month(ctx context.Context, productID string, m board.Month, shar
 // errLost is a board update that another writer came before.
 var errLost = errors.New("the board was written by another")
 
-// updateBoard stores next if the table still holds old's version. When another writer was first the error is errLost,
-// with what stands there if DynamoDB returned it. Attributes beside the board (own prices) are untouched. Only the whole
+// updateBoard stores next if the table still holds old's version. When another writer was first, the error is errLost, and
+// current is what stands there, if DynamoDB returned it. Attributes beside the board (own prices) are untouched. Only the whole
 // board may be new here: a shard is created by a split alone.
 func (s *Store) updateBoard(ctx context.Context, old, next board.Board) (current *BoardItem, err error) {
 	set := "SET v = :v, o = :o, h = :h, w = :w"
@@ -364,7 +364,8 @@ func unavailable(detail string, cause error) error {
 
 // pause waits before try number n with full jitter, growing from 25 ms to at most 1.6 s.
 func pause(ctx context.Context, n int) error {
-	const base, most = 25 * time.Millisecond, 6
+	const base = 25 * time.Millisecond
+	const most = 6 // doublings
 	timer := time.NewTimer(mathrand.N(base << min(n, most)))
 	defer timer.Stop()
 	select {

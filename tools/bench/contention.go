@@ -19,10 +19,11 @@ const (
 	atRequest = 25 * time.Second // deadline of a request, as Lambda's would be
 )
 
-// contention lets many clients write single observations of one product at once. Each repeats what is answered
-// throttled, as api.md has it, until it is stored.
+// contention lets many clients write single observations of one product at once. Each repeats what is answered throttled, as the
+// API asks for, until it is stored.
 func (b *bench) contention(ctx context.Context) error {
-	b.say(b.out, "Contention: %d writers of single observations on one product, %d each; times and shares differ from run to run", writers, b.each)
+	b.say(b.out, "Contention: %d writers of single observations on one product, %d each; times and shares differ from run to run",
+		writers, b.each)
 	table := b.printer()
 	b.say(table, "offers\tlost\tdoubled\tw\tr\tcalls\tattempts\tthrottled\tlongest answer\tuntil stored\t")
 	for _, offers := range []int{8, 400} {
@@ -31,8 +32,9 @@ func (b *bench) contention(ctx context.Context) error {
 			return err
 		}
 		n := float64(writers * b.each)
-		b.say(table, "%d\t%d\t%d\t%.2f\t%.2f\t%.2f\t%.2f\t%.1f %%\t%d ms\t%d ms\t", offers, r.lost, r.doubled, r.counts.WriteUnits/n, r.counts.ReadUnits/n,
-			float64(r.counts.Calls)/n, float64(r.counts.Attempts)/n, 100*float64(r.throttled)/float64(r.requests), r.longest.Milliseconds(), r.stored.Milliseconds())
+		b.say(table, "%d\t%d\t%d\t%.2f\t%.2f\t%.2f\t%.2f\t%.1f %%\t%d ms\t%d ms\t",
+			offers, r.lost, r.doubled, r.counts.WriteUnits/n, r.counts.ReadUnits/n, float64(r.counts.Calls)/n, float64(r.counts.Attempts)/n,
+			100*float64(r.throttled)/float64(r.requests), r.longest.Milliseconds(), r.stored.Milliseconds())
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
@@ -54,7 +56,7 @@ func (b *bench) contend(ctx context.Context, offers int) (contended, error) {
 	if err != nil {
 		return contended{}, err
 	}
-	for range 3 { // so that the product is divided, if it is going to be
+	for range 3 { // so that the product is split, if it is going to be
 		scan, received := m.scan()
 		if _, err := send(ctx, s, centred.requests(scan), received); err != nil {
 			return contended{}, err
@@ -126,7 +128,9 @@ func (b *bench) contend(ctx context.Context, offers int) (contended, error) {
 }
 
 // settle sends an observation until it is stored and returns how often that was and how long the longest answer took.
-func settle(ctx context.Context, s *boards, o price.Observation, received price.Timestamp) (requests int, longest time.Duration, err error) {
+func settle(
+	ctx context.Context, s *boards, o price.Observation, received price.Timestamp,
+) (requests int, longest time.Duration, err error) {
 	for begin := time.Now(); ; {
 		requests++
 		sent := time.Now()

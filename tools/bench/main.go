@@ -1,15 +1,16 @@
-// Command capacity counts what the store consumes, side by side with the usual two-item design, on the embedded engine,
-// whose capacity figures follow DynamoDB's rules to the byte.
+// Command bench measures what the API costs, in figures that do not depend on the machine. So far those are capacity units:
+// what the store consumes, beside the usual two-item design (package peer), on the embedded engine, whose figures follow
+// DynamoDB's rules to the byte.
 //
 //	go run ./tools/bench [-seed N] [-quick] [-goals] [-contention]
 //
-// A scan is one observation of every offer, a day apart, 90 % of them with the terms of the day before. After 20 scans
-// to warm up (boards must have flushed, or the figures flatter) the mean of the next 50 is taken. Nothing here is a time:
-// the figures are the same for the same seed, but those of contention. They are printed, not judged, except for the
-// goals, which say by how much they are missed.
+// A scan is one observation of every offer. Scans are a day apart, and 90 % of their observations have the terms of the day
+// before. After 20 scans to warm up (until boards have flushed, the figures are too good) the mean of the next 50 is taken.
+// The figures are the same for the same seed, except those of contention, which has times too. They are printed, not judged;
+// only of the goals it is said by how much they are missed.
 //
-// What surprises: DynamoDB bills a condition that fails like a write but reports no figure for it; both designs add it
-// from the item's size.
+// What surprises: DynamoDB bills a condition that fails like a write but reports no figure for it. Both designs add it, from the
+// item's size.
 package main
 
 import (
@@ -33,13 +34,13 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "capacity:", err)
+		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("capacity", flag.ContinueOnError)
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	seed := flags.Uint64("seed", 1, "`number` that all data comes from")
 	quick := flags.Bool("quick", false, "5 scans to warm up and 10 measured: for a look, not for a claim")
 	goalsOnly := flags.Bool("goals", false, "measure the goals only")
@@ -56,9 +57,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer stop()
-	b.seed, b.warm, b.measured, b.each = *seed, 20, 50, 40
+	b.seed = *seed
+	b.warm = 20
+	b.measured = 50
+	b.each = 40
 	if *quick {
-		b.warm, b.measured, b.each = 5, 10, 5
+		b.warm = 5
+		b.measured = 10
+		b.each = 5
 	}
 	b.say(out, "seed %d, %d scans to warm up, mean of the next %d", b.seed, b.warm, b.measured)
 	parts := []func(context.Context) error{b.scans, b.repeats, b.goals, b.contention}
@@ -97,7 +103,7 @@ func newBench(ctx context.Context, root string, out io.Writer) (b *bench, stop f
 	client := store.NewClient(store.ClientOptions{
 		Region: "eu-west-1", Endpoint: e.Endpoint(), Width: 64,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "capacity", SecretAccessKey: "capacity"}, nil
+			return aws.Credentials{AccessKeyID: "bench", SecretAccessKey: "bench"}, nil
 		})})
 	return &bench{table: tables[0], client: client, out: out}, e.Stop, nil
 }
@@ -107,7 +113,7 @@ type bench struct {
 	seed           uint64
 	warm, measured int
 	each           int  // observations of a contending writer
-	alone          bool // leave the two-item design out where a goal does not need it
+	alone          bool // measure the goals without the two-item design
 	table          engine.Table
 	client         *dynamodb.Client
 	out            io.Writer
@@ -118,7 +124,7 @@ type bench struct {
 // newTable makes a table as the template has it and returns its name.
 func (b *bench) newTable(ctx context.Context) (string, error) {
 	b.tables++
-	name := fmt.Sprintf("capacity-%d", b.tables)
+	name := fmt.Sprintf("bench-%d", b.tables)
 	return name, engine.Create(ctx, b.client, b.table, name)
 }
 

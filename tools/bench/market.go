@@ -26,7 +26,7 @@ type shape struct {
 	urls             urls
 }
 
-// aHundred is from how many offers on a product is a marketplace's, with sellers instead of competitors.
+// aHundred is how many offers make a product one of a marketplace, with sellers instead of competitors.
 const aHundred = 100
 
 // changing is the share of observations whose terms differ from those before.
@@ -103,8 +103,10 @@ func (m *market) observe(p, o int, day price.Timestamp) price.Observation {
 		}
 		m.terms[key] = terms
 	}
-	out := price.Observation{Key: key, Terms: terms, Source: price.Source{ID: "crawler-a"}, ObservedAt: day.Add(time.Duration(m.random.Int64N(7_200_000)) * time.Millisecond)}
-	out.Source.Confidence = price.NoConfidence
+	out := price.Observation{
+		Key: key, Terms: terms, Source: price.Source{ID: "crawler-a", Confidence: price.NoConfidence},
+		ObservedAt: day.Add(time.Duration(m.random.Int64N(7_200_000)) * time.Millisecond),
+	}
 	if o%2 == 1 {
 		out.URL = fmt.Sprintf("https://www.%s.example/products/%s", key.CompetitorID, key.ProductID)
 		if m.urls == newURLs {
@@ -114,7 +116,7 @@ func (m *market) observe(p, o int, day price.Timestamp) price.Observation {
 	return out
 }
 
-// mode is how a scan's observations are divided into requests.
+// mode is how a scan's observations are put into requests.
 type mode int
 
 const (
@@ -152,7 +154,8 @@ func (m mode) requests(scan [][]price.Observation) [][]price.Observation {
 			for _, of := range scan[:n] {
 				request = append(request, of...)
 			}
-			requests, scan = append(requests, request), scan[n:]
+			requests = append(requests, request)
+			scan = scan[n:]
 		}
 	}
 	return requests

@@ -10,8 +10,11 @@ import (
 	"pricing/shared/price"
 )
 
-// The two-item design keeps no state that its cost could depend on, so a few scans give its figures.
-const peerWarm, peerMeasured = 1, 3
+// The cost of the two-item design depends on nothing that builds up, so a few scans give its figures.
+const (
+	peerWarm     = 1
+	peerMeasured = 3
+)
 
 // say prints a line. The first failure is kept, for run to return.
 func (b *bench) say(w io.Writer, format string, args ...any) {
@@ -27,8 +30,9 @@ func (b *bench) printer() *tabwriter.Writer {
 // scans measures every shape and mode.
 func (b *bench) scans(ctx context.Context) error {
 	b.say(b.out, "Scans, for each observation: write units (w), read units (r) and calls of the boards; the same of two items an observation")
-	b.say(b.out, "(urls on half of the offers, the same at every scan or always new ones; bytes it adds to the table, without DynamoDB's 100 an item;")
-	b.say(b.out, "without competitors' health: a unit a minute, process and competitor, however many observations that covers)")
+	b.say(b.out, "(urls on half of the offers, the same at every scan or always new ones; bytes it adds to the table, without")
+	b.say(b.out, "DynamoDB's 100 an item; without competitors' health: a unit a minute, process and competitor, however many")
+	b.say(b.out, "observations that covers)")
 	table := b.printer()
 	b.say(table, "offers\tids\turls\trequests\tw\tr\tcalls\tbytes\t|\tw\tr\tcalls\tbytes\tw ratio\t")
 	for _, offers := range []int{4, 8, 12, 20, 40, 400} {
@@ -81,7 +85,7 @@ func (b *bench) compare(ctx context.Context, s shape, how mode) (ours, theirs fi
 	return ours, theirs, nil
 }
 
-// figures sends some scans that do not count and then those that do.
+// figures sends the scans to warm up, then those that are measured.
 func (b *bench) figures(ctx context.Context, m *market, s sink, table string, how mode, warm, measured int) (figures, error) {
 	m.sparse = m.offers >= aHundred && how != centred
 	if _, _, err := m.run(ctx, s, how, warm); err != nil {
@@ -99,7 +103,7 @@ func (b *bench) figures(ctx context.Context, m *market, s sink, table string, ho
 	return figures{c, float64(after-before) / float64(n)}, err
 }
 
-// repeats measures what arrives again, and what arrives in any order.
+// repeats measures observations that arrive again, and observations that arrive in any order.
 func (b *bench) repeats(ctx context.Context) error {
 	b.say(b.out, "The last five scans again, product by product; and 20 scans in random order, 500 observations a request")
 	table := b.printer()
@@ -125,8 +129,8 @@ func (b *bench) repeats(ctx context.Context) error {
 			}
 		}
 		for i, c := range [][2]cost{again, shuffled} {
-			b.say(table, "%d\t%s\t%.2f\t%.2f\t%.2f\t|\t%.2f\t%.2f\t%.2f\t%.2f\t", offers, []string{"again", "shuffled"}[i], c[0].writes, c[0].reads, c[0].calls,
-				c[1].writes, c[1].reads, c[1].calls, c[0].writes/c[1].writes)
+			b.say(table, "%d\t%s\t%.2f\t%.2f\t%.2f\t|\t%.2f\t%.2f\t%.2f\t%.2f\t", offers, []string{"again", "shuffled"}[i],
+				c[0].writes, c[0].reads, c[0].calls, c[1].writes, c[1].reads, c[1].calls, c[0].writes/c[1].writes)
 		}
 	}
 	if err := table.Flush(); err != nil {
@@ -174,7 +178,8 @@ func (b *bench) shuffled(ctx context.Context, m *market, s sink) (cost, error) {
 	var requests [][]price.Observation
 	for rest := all; len(rest) > 0; {
 		n := min(mostItems, len(rest))
-		requests, rest = append(requests, rest[:n]), rest[n:]
+		requests = append(requests, rest[:n])
+		rest = rest[n:]
 	}
 	counts, err := send(ctx, s, requests, received)
 	return perObservation(counts, len(all)), err
@@ -234,7 +239,8 @@ func (b *bench) measureGoals(ctx context.Context) ([]goal, error) {
 		if err != nil {
 			return nil, err
 		}
-		goals[i].got, goals[i].peers = ours.writes+ours.health, theirs.writes
+		goals[i].got = ours.writes + ours.health
+		goals[i].peers = theirs.writes
 	}
 	read, err := b.bulkRead(ctx)
 	return append(goals, read...), err
@@ -247,13 +253,17 @@ func (b *bench) bulkRead(ctx context.Context) ([]goal, error) {
 	if err != nil {
 		return nil, err
 	}
-	usual, err := b.newTwoItems(ctx)
-	if err != nil {
-		return nil, err
+	designs := []sink{mine}
+	var usual *twoItems
+	if !b.alone {
+		if usual, err = b.newTwoItems(ctx); err != nil {
+			return nil, err
+		}
+		designs = append(designs, usual)
 	}
 	for range 2 {
 		scan, received := m.scan()
-		for _, s := range []sink{mine, usual} {
+		for _, s := range designs {
 			if _, err := send(ctx, s, centred.requests(scan), received); err != nil {
 				return nil, err
 			}
@@ -268,14 +278,20 @@ func (b *bench) bulkRead(ctx context.Context) ([]goal, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(products) != len(ids) {
+		return nil, fmt.Errorf("read %d products, not %d", len(products), len(ids))
+	}
 	theirsCtx, theirs := meter.With(ctx)
-	for i, id := range ids {
+	for _, id := range ids {
+		if b.alone {
+			break
+		}
 		latest, err := usual.Latest(theirsCtx, id)
 		if err != nil {
 			return nil, err
 		}
-		if len(latest) != m.offers || len(products) != len(ids) {
-			return nil, fmt.Errorf("read %d products and %d offers of product %d", len(products), len(latest), i)
+		if len(latest) != m.offers {
+			return nil, fmt.Errorf("two items: read %d offers of product %s, not %d", len(latest), id, m.offers)
 		}
 	}
 	return []goal{

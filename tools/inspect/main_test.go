@@ -29,7 +29,10 @@ var start = price.At(time.Date(2026, 7, 6, 9, 0, 0, 0, time.UTC))
 func inspected(t *testing.T, table string, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	env := map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": storetest.Endpoint(t), "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+	env := map[string]string{
+		"AWS_ENDPOINT_URL_DYNAMODB": storetest.Endpoint(t), "AWS_REGION": "eu-west-1",
+		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+	}
 	err := run(t.Context(), append([]string{"-table", table}, args...), func(name string) string { return env[name] }, &out)
 	return out.String(), err
 }
@@ -51,11 +54,13 @@ func TestRun(t *testing.T) {
 	_, err := s.PutEntry(t.Context(), "ZU-1042", store.Entry{Title: "Kettle", GTIN: "06291041500213", Brand: "Otto", Tags: []string{"kitchen"},
 		Own: board.Own{Price: price.Money{Minor: 2499, Currency: "USD"}}}, 0)
 	require.NoError(t, err)
-	require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: "0123456789abcdef", Digest: []byte("secret digest"), Client: "crawler-a", Scopes: []string{"ingest", "read"},
-		NotBefore: start.Time(), Expires: start.Time().Add(24 * time.Hour), Active: true}))
+	require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: "0123456789abcdef", Digest: []byte("secret digest"),
+		Client: "crawler-a", Scopes: []string{"ingest", "read"}, NotBefore: start.Time(),
+		Expires: start.Time().Add(24 * time.Hour), Active: true}))
 
 	for name, args := range map[string][]string{
-		"product": {"-product", "ZU-1042"}, "gtin": {"-gtin", "6291041500213"}, "competitors": {"-competitors"}, "token": {"-token", "0123456789abcdef"}, "tokens": {"-tokens"},
+		"product": {"-product", "ZU-1042"}, "gtin": {"-gtin", "6291041500213"}, "competitors": {"-competitors"},
+		"token": {"-token", "0123456789abcdef"}, "tokens": {"-tokens"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := inspected(t, table, args...)
@@ -75,14 +80,16 @@ func TestRun(t *testing.T) {
 		put(t, client, table, map[string]types.AttributeValue{"pk": str("p#ZU-1042"), "sk": str("seg#2026-05#1#0000000001"),
 			"h": &types.AttributeValueMemberB{Value: []byte{99, 1}}, "n": &types.AttributeValueMemberN{Value: "4"}})
 		put(t, client, table, map[string]types.AttributeValue{"pk": str("p#ZU-1042"), "sk": str("review"),
-			"by": &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{"name": str("ann\n")}}, "flags": &types.AttributeValueMemberL{Value: []types.AttributeValue{&types.AttributeValueMemberBOOL{Value: true}}}})
+			"by":    &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{"name": str("ann\n")}},
+			"flags": &types.AttributeValueMemberL{Value: []types.AttributeValue{&types.AttributeValueMemberBOOL{Value: true}}}})
 		got, err := inspected(t, table, "-product", "ZU-1042")
 		require.EqualError(t, err, "2 items could not be decoded by this release")
 		assert.Contains(t, got, "p#ZU-1042 review (43 bytes)\n  NOT DECODED: no known form\n  by: {name: \"ann\\n\"}\n  flags: [true]\n")
 		assert.Contains(t, got, "NOT DECODED: unpack segment: unknown or damaged packed form: format byte\n  h: bytes 6301\n  n: 4\n")
 		assert.Contains(t, got, "board v 1: 5 offers")
 
-		put(t, client, table, map[string]types.AttributeValue{"pk": str("t#fedcba9876543210"), "sk": str("token"), "digest": &types.AttributeValueMemberB{Value: []byte("secret digest")}})
+		put(t, client, table, map[string]types.AttributeValue{"pk": str("t#fedcba9876543210"), "sk": str("token"),
+			"digest": &types.AttributeValueMemberB{Value: []byte("secret digest")}})
 		got, err = inspected(t, table, "-token", "fedcba9876543210", "-product", "NOPE")
 		require.Error(t, err)
 		assert.Contains(t, got, "NOT DECODED")

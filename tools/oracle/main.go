@@ -2,14 +2,14 @@
 //
 //	oracle -url http://127.0.0.1:3000 -token-file .local/token FILE...
 //
-// A file holds observations as the API takes them, one JSON object a line, gzip or not; several files count as one.
-// For every product in them the offers and the raw history are read to the last page and compared field by field.
-// The computation is written from the API's description alone and shares no code with the service, so that a mistake
-// would have to be made twice to go unseen. It expects nobody to write meanwhile.
+// A file holds observations as the API takes them, one JSON object a line, gzip or not. Several files count as one. For every
+// product in them the offers and the raw history are read to the last page and compared field by field. The computation is
+// written from the API's description alone and shares no code with the service, so a mistake would have to be made twice to
+// go unseen. Nobody may write meanwhile.
 //
-// Left out are receivedAt, which no file knows, and a url where the API has null. Where files have two contents under
-// one observation id, the API kept whichever came first: either is right, but history and offer must agree on it.
-// The exit status is 0 when all is equal, 1 when there is a difference, 2 when it could not be found out.
+// Two things are not compared: receivedAt, which no file knows, and a url where the API has null. Where files have two contents
+// under one observation id, the API kept whichever came first: either is right, but history and offer must agree on it. The
+// exit status is 0 when all is equal, 1 when there is a difference, 2 when it could not be found out.
 package main
 
 import (
@@ -48,7 +48,7 @@ const (
 	historyPage     = 1000
 	offersPage      = 200
 	defaultFreshFor = 26 * time.Hour
-	// An offer that becomes stale within this time of now may be found either way.
+	// An offer that becomes stale within this time of now may be found stale or not.
 	staleTolerance = 10 * time.Minute
 )
 
@@ -260,8 +260,8 @@ func (d *diff) add(where, field string, want, got any) {
 	d.found = append(d.found, difference{d.product, where, field, want, got})
 }
 
-// history compares the raw history and returns what should be stored: of two contents under one id the one that the
-// API shows, if it is one of them.
+// history compares the raw history and returns what should be stored. Of two contents under one id that is the one that the API
+// shows, if it shows one of them.
 func (d *diff) history(h history, rows []map[string]any) []oracle.Observation {
 	var stored []oracle.Observation
 	byID := map[string]map[string]any{}
@@ -350,10 +350,11 @@ func keyOf(row map[string]any) string {
 		s, _ := row[name].(string)
 		return s
 	}
-	return oracle.Key{Competitor: text("competitorId"), Seller: text("sellerId"), Condition: text("itemCondition"), Region: text("region"), Audience: text("audience")}.String()
+	return oracle.Key{Competitor: text("competitorId"), Seller: text("sellerId"), Condition: text("itemCondition"),
+		Region: text("region"), Audience: text("audience")}.String()
 }
 
-// order compares the order of what both sides have, and names the first place where they part.
+// order compares the order of what both have, and names the first place where they differ.
 func (d *diff) order(where string, want, got []string) {
 	if len(want) != len(got) {
 		return // said already, row by row
@@ -366,7 +367,7 @@ func (d *diff) order(where string, want, got []string) {
 	}
 }
 
-// fields compares every field of two rows. Of the source the API may show more than a file's reader needs.
+// fields compares every field of two rows. The API may show more of the source than is compared here.
 func (d *diff) fields(where string, want, got map[string]any) {
 	names := slices.Sorted(maps.Keys(want))
 	for name := range got {
@@ -410,11 +411,13 @@ func sameSource(want, got any) bool {
 
 func (c *comparison) print(w io.Writer, show int) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "files:    %d observations, %d of them repetitions, %d ids with more than one content", c.sum.lines, c.sum.repeated, c.sum.conflicts)
+	fmt.Fprintf(&b, "files:    %d observations, %d of them repetitions, %d ids with more than one content",
+		c.sum.lines, c.sum.repeated, c.sum.conflicts)
 	for _, reason := range slices.Sorted(maps.Keys(c.sum.leftOut)) {
 		fmt.Fprintf(&b, ", %d left out: %s", c.sum.leftOut[reason], reason)
 	}
-	fmt.Fprintf(&b, "\ncompared: %d products, %d offers (%d without the url they were sent with), %d history rows\n", c.sum.products, c.sum.offers, c.sum.noURLs, c.sum.rows)
+	fmt.Fprintf(&b, "\ncompared: %d products, %d offers (%d without the url they were sent with), %d history rows\n",
+		c.sum.products, c.sum.offers, c.sum.noURLs, c.sum.rows)
 	slices.SortStableFunc(c.differences, func(x, y difference) int {
 		return cmp.Or(cmp.Compare(x.product, y.product), cmp.Compare(x.where, y.where), cmp.Compare(x.field, y.field))
 	})
@@ -452,7 +455,7 @@ type api struct {
 	http  *http.Client
 }
 
-// get reads one answer into to, and repeats a few times what the service could not do just then.
+// get reads one answer into to. What the service could not do just then it repeats a few times.
 func (a *api) get(path string, to any) error {
 	var err error
 	for attempt := range 5 {

@@ -25,8 +25,8 @@ var now = time.Date(2026, 7, 7, 12, 0, 0, 0, time.UTC)
 // made is an observation of one offer, written short: time of the day, source and confidence, price in USD.
 func made(t *testing.T, at, source, confidence, price string) oracle.Observation {
 	t.Helper()
-	text := fmt.Sprintf(`{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":%q,"currency":"USD"},"source":{"id":%q,"kind":"crawler","confidence":%q},"observedAt":"2026-07-06T%s"}`,
-		price, source, confidence, at)
+	text := fmt.Sprintf(`{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":%q,"currency":"USD"},
+		"source":{"id":%q,"kind":"crawler","confidence":%q},"observedAt":"2026-07-06T%s"}`, price, source, confidence, at)
 	if confidence == "" {
 		text = strings.Replace(text, `,"confidence":""`, "", 1)
 	}
@@ -37,9 +37,11 @@ func made(t *testing.T, at, source, confidence, price string) oracle.Observation
 
 // TestIdentity has the ids from another implementation of SHA-256 and base32 (Python's).
 func TestIdentity(t *testing.T) {
-	o := oracle.Observation{Key: oracle.Key{Product: "ZU-1042", Competitor: "bigmart", Condition: "New", Audience: "public"}, At: time.Date(2026, 7, 6, 9, 14, 3, 0, time.UTC), Source: "crawler-a"}
+	o := oracle.Observation{Key: oracle.Key{Product: "ZU-1042", Competitor: "bigmart", Condition: "New", Audience: "public"},
+		At: time.Date(2026, 7, 6, 9, 14, 3, 0, time.UTC), Source: "crawler-a"}
 	assert.Equal(t, "S00QHBD2S1ZM830832P5XWKM8Z", oracle.Identity(o))
-	o.Seller, o.Region = "Marano’s Fuel", "AU-QLD"
+	o.Seller = "Marano’s Fuel"
+	o.Region = "AU-QLD"
 	assert.Equal(t, "QCP8RQXEF2VJK2B5P88AYFEMKP", oracle.Identity(o))
 }
 
@@ -150,7 +152,8 @@ func TestFold_terms(t *testing.T) {
 }
 
 func TestObserve_leftOut(t *testing.T) {
-	good := `{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"1.00","currency":"USD"},"source":{"id":"s","kind":"feed"},"observedAt":"2026-07-06T09:00:00Z"}`
+	good := `{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"1.00","currency":"USD"},
+		"source":{"id":"s","kind":"feed"},"observedAt":"2026-07-06T09:00:00Z"}`
 	for name, tt := range map[string]struct {
 		from, to string
 		want     error
@@ -174,7 +177,9 @@ func TestObserve_leftOut(t *testing.T) {
 }
 
 func TestMoney(t *testing.T) {
-	for in, want := range map[string]string{"9.9 USD": "9.90", "0 USD": "0.00", "0.05 USD": "0.05", "120 JPY": "120", "1.5 KWD": "1.500", "0 CLF": "0.0000"} {
+	for in, want := range map[string]string{
+		"9.9 USD": "9.90", "0 USD": "0.00", "0.05 USD": "0.05", "120 JPY": "120", "1.5 KWD": "1.500", "0 CLF": "0.0000",
+	} {
 		text, currency, _ := strings.Cut(in, " ")
 		m, err := amount(&lineMoney{text, currency})
 		require.NoError(t, err)
@@ -183,7 +188,9 @@ func TestMoney(t *testing.T) {
 }
 
 func TestDuration(t *testing.T) {
-	for in, want := range map[string]time.Duration{"PT26H": 26 * time.Hour, "P30D": 720 * time.Hour, "P1DT2H3M4S": 26*time.Hour + 3*time.Minute + 4*time.Second, "P2W": 336 * time.Hour} {
+	for in, want := range map[string]time.Duration{
+		"PT26H": 26 * time.Hour, "P30D": 720 * time.Hour, "P1DT2H3M4S": 26*time.Hour + 3*time.Minute + 4*time.Second, "P2W": 336 * time.Hour,
+	} {
 		got, err := duration(in)
 		require.NoError(t, err)
 		assert.Equal(t, want, got, in)
@@ -194,32 +201,22 @@ func TestDuration(t *testing.T) {
 	}
 }
 
-// file is a small feed: two products, ties, late data, a repetition, a conflict, one row that the API refuses.
-const file = `
-{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"5","currency":"USD"},"source":{"id":"a","kind":"crawler","confidence":"0.9"},"observedAt":"2026-07-06T09:00:00Z"}
-{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"6","currency":"USD"},"source":{"id":"a","kind":"crawler","confidence":"0.9"},"observedAt":"2026-07-06T11:00:00Z"}
-{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"6.0","currency":"USD"},"source":{"id":"a","kind":"crawler","confidence":"0.90"},"observedAt":"2026-07-06T13:00:00+02:00"}
-{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"6","currency":"USD"},"source":{"id":"a","kind":"crawler"},"observedAt":"2026-07-06T10:00:00Z"}
-{"productId":"P","competitorId":"fair","sellerId":"S","availability":"InStock","price":{"amount":"4","currency":"USD"},"shipping":{"amount":"1.5","currency":"USD"},"url":"https://fair.example/1","source":{"id":"a","kind":"crawler"},"observedAt":"2026-07-07T11:00:00Z"}
-{"productId":"Q 1","competitorId":"shop","availability":"SoldOut","price":null,"promotion":{"minQuantity":2,"validThrough":"2026-08-01T00:00:00Z"},"source":{"id":"a","kind":"crawler"},"observedAt":"2026-07-06T09:00:00Z"}
-{"productId":"Q 1","competitorId":"shop","availability":"InStock","price":{"amount":"7","currency":"EUR"},"source":{"id":"a","kind":"crawler"},"observedAt":"2026-07-06T09:00:00Z"}
-{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"6.001","currency":"USD"},"source":{"id":"a","kind":"crawler"},"observedAt":"2026-07-06T12:00:00Z"}
-`
-
-// answers is what the API must answer for the file, worked out by hand; ids stand as they come.
+// What is sent is in testdata/observations.ndjson: two products, ties, late data, a repetition, a conflict, one row that the API
+// refuses. answers is what the API must answer then, worked out by hand; shop09 and the like stand for ids.
 var answers = map[string]string{
-	"/v1/products/P/history": `[
- {"competitorId":"shop","sellerId":null,"itemCondition":"New","audience":"public","region":null,"observedAt":"2026-07-06T09:00:00.000Z","receivedAt":"2026-07-07T11:59:00.000Z","price":{"amount":"5.00","currency":"USD"},"shipping":null,"listPrice":null,"availability":"InStock","priceType":"regular","promotion":null,"source":{"id":"a","confidence":"0.9"},"observationId":"shop09"},
- {"competitorId":"shop","sellerId":null,"itemCondition":"New","audience":"public","region":null,"observedAt":"2026-07-06T10:00:00.000Z","receivedAt":"2026-07-07T11:59:00.000Z","price":{"amount":"6.00","currency":"USD"},"shipping":null,"listPrice":null,"availability":"InStock","priceType":"regular","promotion":null,"source":{"id":"a","confidence":null},"observationId":"shop10"},
- {"competitorId":"shop","sellerId":null,"itemCondition":"New","audience":"public","region":null,"observedAt":"2026-07-06T11:00:00.000Z","receivedAt":"2026-07-07T11:59:00.000Z","price":{"amount":"6.00","currency":"USD"},"shipping":null,"listPrice":null,"availability":"InStock","priceType":"regular","promotion":null,"source":{"id":"a","confidence":"0.9"},"observationId":"shop11"},
- {"competitorId":"fair","sellerId":"S","itemCondition":"New","audience":"public","region":null,"observedAt":"2026-07-07T11:00:00.000Z","receivedAt":"2026-07-07T11:59:00.000Z","price":{"amount":"4.00","currency":"USD"},"shipping":{"amount":"1.50","currency":"USD"},"listPrice":null,"availability":"InStock","priceType":"regular","promotion":null,"source":{"id":"a","confidence":null},"observationId":"fair11"}]`,
-	"/v1/products/P/offers": `[
- {"competitorId":"fair","sellerId":"S","itemCondition":"New","audience":"public","region":null,"availability":"InStock","price":{"amount":"4.00","currency":"USD"},"shipping":{"amount":"1.50","currency":"USD"},"landed":{"amount":"5.50","currency":"USD"},"listPrice":null,"priceType":"regular","promotion":null,"previousPrice":null,"observedAt":"2026-07-07T11:00:00.000Z","firstSeenAt":"2026-07-07T11:00:00.000Z","lastSeenAt":"2026-07-07T11:00:00.000Z","lastChangedAt":"2026-07-07T11:00:00.000Z","staleAt":"2026-07-07T13:00:00.000Z","stale":false,"url":null,"source":{"id":"a","confidence":null},"observationId":"fair11"},
- {"competitorId":"shop","sellerId":null,"itemCondition":"New","audience":"public","region":null,"availability":"InStock","price":{"amount":"6.00","currency":"USD"},"shipping":null,"landed":null,"listPrice":null,"priceType":"regular","promotion":null,"previousPrice":{"amount":"5.00","currency":"USD"},"observedAt":"2026-07-06T11:00:00.000Z","firstSeenAt":"2026-07-06T09:00:00.000Z","lastSeenAt":"2026-07-06T11:00:00.000Z","lastChangedAt":"2026-07-06T10:00:00.000Z","staleAt":"2026-07-07T13:00:00.000Z","stale":false,"url":null,"source":{"id":"a","confidence":"0.9"},"observationId":"shop11"}]`,
-	"/v1/products/Q 1/history": `[
- {"competitorId":"shop","sellerId":null,"itemCondition":"New","audience":"public","region":null,"observedAt":"2026-07-06T09:00:00.000Z","receivedAt":"2026-07-07T11:59:00.000Z","price":null,"shipping":null,"listPrice":null,"availability":"SoldOut","priceType":"regular","promotion":{"label":null,"validThrough":"2026-08-01T00:00:00.000Z","minQuantity":2},"source":{"id":"a","confidence":null},"observationId":"q09"}]`,
-	"/v1/products/Q 1/offers": `[
- {"competitorId":"shop","sellerId":null,"itemCondition":"New","audience":"public","region":null,"availability":"SoldOut","price":null,"shipping":null,"landed":null,"listPrice":null,"priceType":"regular","promotion":{"label":null,"validThrough":"2026-08-01T00:00:00.000Z","minQuantity":2},"previousPrice":null,"observedAt":"2026-07-06T09:00:00.000Z","firstSeenAt":"2026-07-06T09:00:00.000Z","lastSeenAt":"2026-07-06T09:00:00.000Z","lastChangedAt":"2026-07-06T09:00:00.000Z","staleAt":"2026-07-07T11:00:00.000Z","stale":true,"url":null,"source":{"id":"a","confidence":null},"observationId":"q09"}]`,
+	"/v1/products/P/history":   recorded("p-history.json"),
+	"/v1/products/P/offers":    recorded("p-offers.json"),
+	"/v1/products/Q 1/history": recorded("q-history.json"),
+	"/v1/products/Q 1/offers":  recorded("q-offers.json"),
+}
+
+// recorded reads a file of testdata.
+func recorded(name string) string {
+	text, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
 }
 
 // service answers from a table, one row a page.
@@ -227,10 +224,11 @@ func service(t *testing.T, answers map[string]string) string {
 	at := func(product, competitor, seller, day, hour string) string {
 		when, err := time.Parse(time.RFC3339, "2026-07-"+day+"T"+hour+":00:00Z")
 		require.NoError(t, err)
-		return oracle.Identity(oracle.Observation{Key: oracle.Key{Product: product, Competitor: competitor, Seller: seller, Condition: "New", Audience: "public"}, At: when, Source: "a"})
+		key := oracle.Key{Product: product, Competitor: competitor, Seller: seller, Condition: "New", Audience: "public"}
+		return oracle.Identity(oracle.Observation{Key: key, At: when, Source: "a"})
 	}
-	names := strings.NewReplacer("shop09", at("P", "shop", "", "06", "09"), "shop10", at("P", "shop", "", "06", "10"), "shop11", at("P", "shop", "", "06", "11"),
-		"fair11", at("P", "fair", "S", "07", "11"), "q09", at("Q 1", "shop", "", "06", "09"))
+	names := strings.NewReplacer("shop09", at("P", "shop", "", "06", "09"), "shop10", at("P", "shop", "", "06", "10"),
+		"shop11", at("P", "shop", "", "06", "11"), "fair11", at("P", "fair", "S", "07", "11"), "q09", at("Q 1", "shop", "", "06", "09"))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, "Bearer secret", r.Header.Get("Authorization"))
 		query := r.URL.Query()
@@ -273,9 +271,9 @@ func ask(t *testing.T, answers map[string]string) (int, string) {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "token"), []byte("secret\n"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), []byte(file), 0o600))
 	var out, errs bytes.Buffer
-	exit := run([]string{"-url", service(t, answers), "-token-file", filepath.Join(dir, "token"), "-now", now.Format(time.RFC3339), filepath.Join(dir, "file")}, &out, &errs)
+	exit := run([]string{"-url", service(t, answers), "-token-file", filepath.Join(dir, "token"),
+		"-now", now.Format(time.RFC3339), "testdata/observations.ndjson"}, &out, &errs)
 	return exit, out.String() + errs.String()
 }
 
@@ -302,10 +300,13 @@ differences: 0
 	const p = "/v1/products/P/offers"
 	const h = "/v1/products/P/history"
 	tests := map[string]struct{ path, from, to, want string }{
-		"price":           {p, `"price":{"amount":"6.00"`, `"price":{"amount":"6.01"`, `P: offer shop||New||public: price: want {"amount":"6.00","currency":"USD"}, got {"amount":"6.01","currency":"USD"}`},
-		"print of price":  {p, `"price":{"amount":"6.00"`, `"price":{"amount":"6.0"`, "price: want"},
-		"previous price":  {p, `"previousPrice":{"amount":"5.00","currency":"USD"}`, `"previousPrice":null`, `previousPrice: want {"amount":"5.00","currency":"USD"}, got null`},
-		"last changed":    {p, `"lastChangedAt":"2026-07-06T10`, `"lastChangedAt":"2026-07-06T11`, "lastChangedAt: want 2026-07-06T10:00:00.000Z, got 2026-07-06T11:00:00.000Z"},
+		"price": {p, `"price":{"amount":"6.00"`, `"price":{"amount":"6.01"`,
+			`P: offer shop||New||public: price: want {"amount":"6.00","currency":"USD"}, got {"amount":"6.01","currency":"USD"}`},
+		"print of price": {p, `"price":{"amount":"6.00"`, `"price":{"amount":"6.0"`, "price: want"},
+		"previous price": {p, `"previousPrice":{"amount":"5.00","currency":"USD"}`, `"previousPrice":null`,
+			`previousPrice: want {"amount":"5.00","currency":"USD"}, got null`},
+		"last changed": {p, `"lastChangedAt":"2026-07-06T10`, `"lastChangedAt":"2026-07-06T11`,
+			"lastChangedAt: want 2026-07-06T10:00:00.000Z, got 2026-07-06T11:00:00.000Z"},
 		"first seen":      {p, `"firstSeenAt":"2026-07-06T09`, `"firstSeenAt":"2026-07-06T10`, "firstSeenAt"},
 		"stale at":        {p, `"staleAt":"2026-07-07T13`, `"staleAt":"2026-07-08T13`, "staleAt"},
 		"stale":           {p, `"stale":false`, `"stale":true`, "stale"},
@@ -343,12 +344,14 @@ differences: 0
 	}
 	t.Run("the other content of a conflict", func(t *testing.T) {
 		other := changed("/v1/products/Q 1/history", `"price":null`, `"price":{"amount":"7.00","currency":"EUR"}`)
-		other["/v1/products/Q 1/history"] = strings.NewReplacer("SoldOut", "InStock", `{"label":null,"validThrough":"2026-08-01T00:00:00.000Z","minQuantity":2}`, "null").Replace(other["/v1/products/Q 1/history"])
+		const promotion = `{"label":null,"validThrough":"2026-08-01T00:00:00.000Z","minQuantity":2}`
+		row := strings.NewReplacer("SoldOut", "InStock", promotion, "null")
+		other["/v1/products/Q 1/history"] = row.Replace(other["/v1/products/Q 1/history"])
 		exit, out := ask(t, other)
 		assert.Equal(t, different, exit, "history and offer do not agree")
 		assert.Contains(t, out, `price: want {"amount":"7.00","currency":"EUR"}, got null`)
-		other["/v1/products/Q 1/offers"] = strings.NewReplacer("SoldOut", "InStock", `"price":null`, `"price":{"amount":"7.00","currency":"EUR"}`,
-			`{"label":null,"validThrough":"2026-08-01T00:00:00.000Z","minQuantity":2}`, "null").Replace(other["/v1/products/Q 1/offers"])
+		offer := strings.NewReplacer("SoldOut", "InStock", `"price":null`, `"price":{"amount":"7.00","currency":"EUR"}`, promotion, "null")
+		other["/v1/products/Q 1/offers"] = offer.Replace(other["/v1/products/Q 1/offers"])
 		exit, out = ask(t, other)
 		assert.Equal(t, equal, exit, out)
 	})

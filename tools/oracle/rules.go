@@ -13,7 +13,7 @@ import (
 	"pricing/shared/testkit/oracle"
 )
 
-// This file is the wire's side of the rules: what a line of a file means, and how the API prints what package oracle
+// This file has the rules of the documents: what a line of a file means, and how the API prints what package oracle
 // computes.
 
 // line is an observation as a client sends it.
@@ -59,8 +59,8 @@ var (
 	errNoProduct = errors.New("no productId (what a gtin stands for cannot be known from a file)")
 )
 
-// observe makes the canonical form of a line, with the defaults filled in. Of the rules for values only those are
-// here that real files break; now is when the file was sent, near enough.
+// observe makes the canonical form of a line, with the defaults filled in. Of the rules for values, only those are here that
+// real files break. now is about when the file was sent.
 func observe(text []byte, now time.Time, retention time.Duration) (oracle.Observation, error) {
 	var l line
 	if err := json.Unmarshal(text, &l); err != nil {
@@ -80,8 +80,9 @@ func observe(text []byte, now time.Time, retention time.Duration) (oracle.Observ
 		return oracle.Observation{}, errTooOld
 	}
 	o := oracle.Observation{
-		Key: oracle.Key{Product: l.ProductID, Competitor: l.CompetitorID, Seller: l.SellerID, Condition: cmp.Or(l.ItemCondition, "New"), Region: l.Region, Audience: cmp.Or(l.Audience, "public")},
-		At:  at, Source: l.Source.ID, Kind: l.Source.Kind, Confidence: l.Source.Confidence, URL: l.URL,
+		Key: oracle.Key{Product: l.ProductID, Competitor: l.CompetitorID, Seller: l.SellerID, Condition: cmp.Or(l.ItemCondition, "New"),
+			Region: l.Region, Audience: cmp.Or(l.Audience, "public")},
+		At: at, Source: l.Source.ID, Kind: l.Source.Kind, Confidence: l.Source.Confidence, URL: l.URL,
 		Terms: oracle.Terms{Availability: l.Availability, PriceType: cmp.Or(l.PriceType, "regular")},
 	}
 	var errs [3]error
@@ -220,8 +221,8 @@ func null(s string) any {
 	return s
 }
 
-// history is all observations of a product as files have them: by id, each with its different contents. More than one
-// content is a conflict: which was stored first no file can tell.
+// history is all observations of a product as files have them: by id, each with its different contents. More than one content
+// is a conflict, and no file says which was stored first.
 type history map[string][]oracle.Observation
 
 // add keeps an observation unless it is a repetition.

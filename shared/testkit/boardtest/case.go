@@ -1,12 +1,12 @@
-// Package boardtest makes the traffic of one product for property tests, holds what comes of it against the oracle, and
-// counts what really happened, so that a property is not proved on cases in which nothing does.
+// Package boardtest makes the traffic of one product for property tests and compares what comes of it with the oracle. It also
+// counts what happened, so that a property is not proved on cases in which nothing does.
 //
-// Draw gives a Case; a test sends its requests to whatever keeps the product and tells the same to a Ledger, which
-// knows what has to come out. Tally refuses a run in which one of the Events was rare.
+// Draw gives a Case. A test sends its requests to whatever keeps the product, and the same to a Ledger, which knows what has to
+// come out. Tally refuses a run in which one of the Events was rare.
 //
-// Boards are divided and flushed by their size, so the long sellers and labels here are what makes few observations
-// enough. The sellers of a crowd all hash to one shard of four, half of them to another of eight: once divided into four,
-// that shard is soon too large and the product is divided again.
+// Boards are split and flushed by their size, so the long sellers and labels here are what makes few observations enough.
+// The sellers of a crowd all hash to one shard of four, half of them to another of eight: once split into four, that shard
+// is soon too large and the product is split again.
 package boardtest
 
 import (
@@ -70,7 +70,7 @@ var few = []price.OfferKey{
 	{ProductID: Product, CompetitorID: "bigmart", Audience: price.AudienceMember},
 }
 
-// labels have the length that fills a board soon, and one has not.
+// labels are long, so that they soon fill a board, but for one.
 var labels = []string{strings.Repeat("a", longest), strings.Repeat("b", longest), strings.Repeat("c", longest), "Sommer"}
 
 var urls = []string{"", "https://bigmart.example/p/77", "https://shopx.example/a?b=c"}
@@ -88,7 +88,8 @@ func drawTerms(t *rapid.T) price.Terms {
 	if p := pick(6); p < 5 {
 		terms.Promotion = price.Promotion{Present: true, Label: labels[p%len(labels)], ValidThrough: price.NoTime}
 		if pick(2) > 0 {
-			terms.Promotion.ValidThrough, terms.Promotion.MinQuantity = start.Add(300*day), 2
+			terms.Promotion.ValidThrough = start.Add(300 * day)
+			terms.Promotion.MinQuantity = 2
 		}
 	}
 	terms.Shipping = []price.Money{{}, usd(0), usd(299)}[pick(3)]
@@ -116,7 +117,9 @@ func Draw(t *rapid.T) Case {
 	d.keys = few[:rapid.IntRange(1, len(few)).Draw(t, "offers")]
 	most := 40
 	if rapid.IntRange(0, 2).Draw(t, "crowd") == 0 {
-		d.keys, d.urls, most = crowd(), 2, 28
+		d.keys = crowd()
+		d.urls = 2
+		most = 28
 	}
 	for range rapid.IntRange(1, 4).Draw(t, "kinds of terms") {
 		d.terms = append(d.terms, drawTerms(t))
@@ -141,8 +144,9 @@ func Draw(t *rapid.T) Case {
 				if again := rapid.IntRange(0, 7).Draw(t, "again"); again == 7 && len(earlier) > 0 {
 					o = earlier[rapid.IntRange(0, len(earlier)-1).Draw(t, "which")]
 				}
-				if o.ObservedAt >= now.Add(-Retention) { // whoever reads a request refuses what is older
-					request, earlier = append(request, o), append(earlier, o)
+				if o.ObservedAt >= now.Add(-Retention) { // older ones are refused when a request is read
+					request = append(request, o)
+					earlier = append(earlier, o)
 				}
 			}
 			p.Requests = append(p.Requests, request)
@@ -185,8 +189,8 @@ func (c Case) Of(productID string) Case {
 	return out
 }
 
-// Shuffled returns the case's stored observations as other requests: in each phase in any order, some again, and with
-// some from earlier phases that have not left the retention.
+// Shuffled returns the case's stored observations as other requests: in each phase in any order, some twice, and some from
+// earlier phases again that have not left the retention.
 func (c Case) Shuffled(t *rapid.T, stored [][]price.Observation) Case {
 	random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 0))
 	out := Case{Retention: c.Retention}

@@ -9,7 +9,7 @@ import (
 	"pricing/shared/testkit/oracle"
 )
 
-// Ledger knows what has to come of a case's requests, from the oracle, and notes what happened.
+// Ledger knows from the oracle what has to come of a case's requests, and notes what happened.
 type Ledger struct {
 	Events map[Event]bool
 	Stored [][]price.Observation // by phase, as they were first stored
@@ -22,7 +22,10 @@ type Ledger struct {
 
 // NewLedger returns a ledger for a case.
 func NewLedger(c Case) *Ledger {
-	l := &Ledger{Events: map[Event]bool{}, market: oracle.Market{Retention: c.Retention}, urls: map[board.URLHash]string{}, received: map[string]price.Timestamp{}}
+	l := &Ledger{
+		Events: map[Event]bool{}, market: oracle.Market{Retention: c.Retention},
+		urls: map[board.URLHash]string{}, received: map[string]price.Timestamp{},
+	}
 	for _, url := range urls {
 		l.urls[board.HashURL(url)] = url
 	}
@@ -43,7 +46,7 @@ type Expected struct {
 	Current    bool            // it is the offer's newest after the whole request
 }
 
-// Record takes the next request of the phase and returns what has to come of it.
+// Record takes the next request of the phase and returns what has to come of each observation.
 func (l *Ledger) Record(request []price.Observation) []Expected {
 	plain := make([]oracle.Observation, len(request))
 	for i, o := range request {
@@ -78,7 +81,7 @@ func (l *Ledger) Record(request []price.Observation) []Expected {
 	return expected
 }
 
-// note tells what kind of thing a newly stored observation is.
+// note notes which events a newly stored observation is.
 func (l *Ledger) note(r oracle.Result, wasGone bool) {
 	if r.Outcome == "created" && wasGone {
 		l.Events[StartedAfresh] = true
@@ -108,8 +111,8 @@ func (l *Ledger) Flushed(months, flushes int) {
 	l.Events[TwoFlushes] = l.Events[TwoFlushes] || flushes > 1
 }
 
-// Divided notes how often the product was divided.
-func (l *Ledger) Divided(times int) {
+// Splits notes how often the product was split.
+func (l *Ledger) Splits(times int) {
 	l.Events[Split] = l.Events[Split] || times > 0
 	l.Events[Doubling] = l.Events[Doubling] || times > 1
 }
@@ -195,7 +198,7 @@ func (l *Ledger) Same(want oracle.Observation, key price.OfferKey, e board.Entry
 	return same(want, l.plain(key, e))
 }
 
-// plain writes an observation in the oracle's words.
+// plain turns an observation into the oracle's.
 func (l *Ledger) plain(k price.OfferKey, e board.Entry) oracle.Observation {
 	o := oracle.Observation{
 		Key: plainKey(k),
@@ -217,7 +220,8 @@ func (l *Ledger) plain(k price.OfferKey, e board.Entry) oracle.Observation {
 }
 
 func plainKey(k price.OfferKey) oracle.Key {
-	return oracle.Key{Product: k.ProductID, Competitor: k.CompetitorID, Seller: k.SellerID, Condition: k.Condition.String(), Region: k.Region, Audience: k.Audience.String()}
+	return oracle.Key{Product: k.ProductID, Competitor: k.CompetitorID, Seller: k.SellerID, Condition: k.Condition.String(),
+		Region: k.Region, Audience: k.Audience.String()}
 }
 
 func plainMoney(m price.Money) *oracle.Money {

@@ -31,8 +31,10 @@ const (
 	StartedAfresh         Event = "an offer that started afresh"
 )
 
-var events = []Event{Tie, LateBeforePrevious, LateBetween, LateAfterRunStart, LateInThatMillisecond, SeveralMonths, TwoFlushes, Split, Doubling,
-	Conflict, Duplicate, OfferGone, StartedAfresh}
+var events = []Event{
+	Tie, LateBeforePrevious, LateBetween, LateAfterRunStart, LateInThatMillisecond, SeveralMonths, TwoFlushes, Split, Doubling,
+	Conflict, Duplicate, OfferGone, StartedAfresh,
+}
 
 const (
 	least  = 5   // the share of cases, in percent, in which each event has to occur

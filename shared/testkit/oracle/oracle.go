@@ -1,9 +1,9 @@
-// Package oracle is the API's rules of identity, order, runs and retention a second time, as plainly as possible: slow,
-// whole in memory, one function a rule.
+// Package oracle has the API's rules of identity, order, runs and retention a second time, as plainly as possible: slow, all in
+// memory, one function for each rule.
 //
-// It is written from the API's description alone and imports nothing of the project, so that a mistake would have to be
-// made twice to go unseen. Tests and tools compare the service with it: fold a set of observations with Fold, or let a
-// Market take requests one by one. Nothing here is deployed.
+// It was written from the API's description alone and imports nothing of the project. So a mistake would have to be made twice
+// to go unseen. Tests and tools compare the service with it: fold a set of observations with Fold, or let a Market take
+// requests one by one. Nothing here is deployed.
 package oracle
 
 import (
@@ -67,7 +67,7 @@ type Observation struct {
 // Stamp writes a timestamp as the API does: UTC with milliseconds.
 func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// Identity is rule 1: 26 characters of Crockford's base32 of the SHA-256 of what makes an observation the same.
+// Identity is the observationId: 26 characters of Crockford's base32 of the SHA-256 of what makes two observations the same.
 func Identity(o Observation) string {
 	var b bytes.Buffer
 	for _, part := range []string{o.Product, o.Competitor, o.Seller, o.Condition, o.Region, o.Audience, Stamp(o.At), o.Source} {
@@ -77,12 +77,12 @@ func Identity(o Observation) string {
 	return base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").EncodeToString(sum[:])[:26]
 }
 
-// SameContent says whether two observations of one identity are a repetition (rule 1) and not a conflict.
+// SameContent says whether two observations of one identity are a repetition and not a conflict.
 func SameContent(a, b Observation) bool {
 	return SameTerms(a.Terms, b.Terms) && a.Kind == b.Kind && Rank(a.Confidence) == Rank(b.Confidence) && a.URL == b.URL
 }
 
-// SameTerms says whether two observations belong to one run (rule 4).
+// SameTerms says whether two observations that follow each other belong to one run.
 func SameTerms(a, b Terms) bool {
 	return same(a.Price, b.Price) && same(a.Shipping, b.Shipping) && same(a.ListPrice, b.ListPrice) &&
 		a.Availability == b.Availability && a.PriceType == b.PriceType && same(a.Promotion, b.Promotion)
@@ -105,8 +105,8 @@ func Rank(confidence string) int {
 	return n
 }
 
-// ByRule2 is the order that decides which observation of an offer is the newest.
-func ByRule2(a, b Observation) int {
+// ByRecency is the order that decides which observation of an offer is the newest: by observedAt, confidence, id.
+func ByRecency(a, b Observation) int {
 	return cmp.Or(a.At.Compare(b.At), cmp.Compare(Rank(a.Confidence), Rank(b.Confidence)), cmp.Compare(a.ID, b.ID))
 }
 
@@ -124,10 +124,10 @@ type Offer struct {
 	Previous      *Observation // the one just before the current run of equal terms, whose price is PreviousPrice
 }
 
-// Fold is rule 4: the newest observation is current, its run of equal terms began at LastChanged, and PreviousPrice is
+// Fold computes an offer: the newest observation is current, its run of equal terms began at LastChanged, and PreviousPrice is
 // the price of the observation just before that run. There must be an observation.
 func Fold(observations []Observation) Offer {
-	sorted := slices.SortedFunc(slices.Values(observations), ByRule2)
+	sorted := slices.SortedFunc(slices.Values(observations), ByRecency)
 	last := len(sorted) - 1
 	o := Offer{Current: sorted[last], FirstSeen: sorted[0].At}
 	start := last
@@ -157,11 +157,12 @@ type Result struct {
 	Before  *Offer      // its offer just before; nil when there was none, or it was gone
 }
 
-// Record takes one request received at now; "rejected" is what left the retention. Observations of an offer are taken
-// in the order of rule 2, of two with one id the first of the request first (rules 1, 2 and 10).
+// Record takes one request received at now. What has left the retention is "rejected". The observations of an offer are taken
+// by ByRecency, whatever their order in the request; of two with one id the first in the request is taken first.
 func (m *Market) Record(now time.Time, request []Observation) []Result {
 	if m.byID == nil {
-		m.byID, m.lives = map[string]Observation{}, map[Key][]Observation{}
+		m.byID = map[string]Observation{}
+		m.lives = map[Key][]Observation{}
 	}
 	oldest := now.Add(-m.Retention)
 	results := make([]Result, len(request))
@@ -175,7 +176,7 @@ func (m *Market) Record(now time.Time, request []Observation) []Result {
 		seen[o.ID] = true
 		firsts = append(firsts, i)
 	}
-	slices.SortFunc(firsts, func(a, b int) int { return ByRule2(request[a], request[b]) })
+	slices.SortFunc(firsts, func(a, b int) int { return ByRecency(request[a], request[b]) })
 	for _, i := range append(firsts, repeats...) {
 		if o := request[i]; o.At.Before(oldest) {
 			results[i].Outcome = "rejected"
@@ -194,8 +195,9 @@ func (m *Market) one(oldest time.Time, o Observation) Result {
 		return Result{Outcome: "conflict", Stored: known}
 	}
 	before, alive := m.Offer(o.Key)
-	if alive && before.Current.At.Before(oldest) { // not seen for the retention: it starts afresh (rule 7)
-		m.lives[o.Key], alive = nil, false
+	if alive && before.Current.At.Before(oldest) { // not seen for the retention: it starts afresh
+		m.lives[o.Key] = nil
+		alive = false
 	}
 	m.byID[o.ID] = o
 	m.stored = append(m.stored, o)
@@ -203,7 +205,7 @@ func (m *Market) one(oldest time.Time, o Observation) Result {
 	switch {
 	case !alive:
 		return Result{Outcome: "created", Stored: o}
-	case ByRule2(o, before.Current) < 0:
+	case ByRecency(o, before.Current) < 0:
 		return Result{"late", o, &before}
 	case SameTerms(o.Terms, before.Current.Terms):
 		return Result{"unchanged", o, &before}

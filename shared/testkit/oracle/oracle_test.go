@@ -27,7 +27,7 @@ func words(results []oracle.Result) []string {
 	return out
 }
 
-// TestMarket walks through the rules of api.md by hand; Fold and Identity have more cases in tools/oracle.
+// TestMarket has results worked out by hand. Fold and Identity have more cases in tools/oracle.
 func TestMarket(t *testing.T) {
 	m := oracle.Market{Retention: 100 * time.Hour}
 	steps := []struct {

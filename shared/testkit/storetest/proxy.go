@@ -27,7 +27,7 @@ const (
 	Hang              // never answer
 	Truncate          // the call takes effect, half of the answer arrives
 	Conflict          // refuse with TransactionConflictException
-	Stale             // answer what the same call was answered first: an eventually consistent read of long ago
+	Stale             // give the first answer to the same call again: an eventually consistent read of long ago
 	Missing           // answer that there is nothing: an eventually consistent read from before it was written
 	Leave             // answer a BatchGetItem with success and every key unprocessed
 )
@@ -50,8 +50,8 @@ func (c Call) Is(operation, item string, n int) bool {
 	return c.Operation == operation && c.Item == item && c.Before == n
 }
 
-// Proxy starts a server between a store and the engine and returns its URL. decide is asked for every attempt, one at
-// a time; it may act on the table itself to let another writer come first, or keep the call to send it late.
+// Proxy starts a server between a store and the engine and returns its URL. decide is asked about every attempt, one at a time.
+// It may act on the table itself, to let another writer come first, or keep the call and send it later.
 func Proxy(tb testing.TB, decide func(Call) Action) string {
 	tb.Helper()
 	var mu sync.Mutex
@@ -72,7 +72,8 @@ func Proxy(tb testing.TB, decide func(Call) Action) string {
 				tb.Errorf("forward %s: %v", operation, err)
 				return nil, nil
 			}
-			out.Header, out.Host = r.Header.Clone(), r.Host
+			out.Header = r.Header.Clone()
+			out.Host = r.Host
 			resp, err := http.DefaultClient.Do(out)
 			if err != nil {
 				tb.Errorf("forward %s: %v", operation, err)
@@ -182,7 +183,7 @@ func (r request) tables() map[string]struct{ ConsistentRead bool } {
 	return tables
 }
 
-// canonical gives bodies that differ in the order of their members alone the same text.
+// canonical gives the same text to bodies that differ in the order of their members alone.
 func canonical(body []byte) string {
 	var v any
 	_ = json.Unmarshal(body, &v) // the SDK writes JSON
@@ -209,7 +210,9 @@ func (r request) nothing() []byte {
 	for table := range r.tables() {
 		responses[table] = []any{}
 	}
-	body, _ := json.Marshal(map[string]any{"Items": []any{}, "Count": 0, "Responses": responses, "UnprocessedKeys": map[string]any{}}) // plain data
+	body, _ := json.Marshal(map[string]any{ // plain data
+		"Items": []any{}, "Count": 0, "Responses": responses, "UnprocessedKeys": map[string]any{},
+	})
 	return body
 }
 
@@ -217,7 +220,8 @@ func (r request) nothing() []byte {
 func refuse(w http.ResponseWriter, status int, code string, members ...string) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, "{"+strings.Join(append([]string{`"__type":"` + code + `","message":"injected"`}, members...), ",")+"}") // the client may have gone
+	members = append([]string{`"__type":"` + code + `","message":"injected"`}, members...)
+	_, _ = io.WriteString(w, "{"+strings.Join(members, ",")+"}") // the client may have gone
 }
 
 // reset closes the client's connection with RST.

@@ -15,7 +15,8 @@ import (
 func Seed(tb testing.TB, s *store.Store) {
 	tb.Helper()
 	for _, c := range []price.Competitor{
-		{ID: "bigmart", Name: "BigMart", Domain: "bigmart.example", Country: "US", DefaultCurrency: "USD", FreshFor: price.DefaultFreshFor, Active: true},
+		{ID: "bigmart", Name: "BigMart", Domain: "bigmart.example", Country: "US", DefaultCurrency: "USD",
+			FreshFor: price.DefaultFreshFor, Active: true},
 		{ID: "shopx", Name: "ShopX", Kind: price.Marketplace, FreshFor: time.Hour, Active: true},
 		{ID: "kyoto", Name: "Kyoto 京都", FreshFor: price.DefaultFreshFor, Active: true},
 		{ID: "closed", Name: "Closed", FreshFor: price.DefaultFreshFor},
@@ -32,13 +33,17 @@ func Seed(tb testing.TB, s *store.Store) {
 		}}
 	}
 	used := seen("shopx", day.Add(12*time.Hour), price.Terms{Price: usd(1500), Availability: price.AvailabilityLimitedAvailability})
-	used.Observation.Key.SellerID, used.Observation.Key.Condition, used.Observation.Key.Region = "Otto & Söhne|100 %", price.ConditionUsed, "DE"
+	used.Observation.Key.SellerID = "Otto & Söhne|100 %"
+	used.Observation.Key.Condition = price.ConditionUsed
+	used.Observation.Key.Region = "DE"
 	observations := []price.Submission{
 		seen("bigmart", day.Add(-24*time.Hour), price.Terms{Price: usd(2200), Shipping: usd(299)}),
 		seen("bigmart", day, price.Terms{Price: usd(2150), Shipping: usd(299)}),
 		seen("shopx", day.Add(23*time.Hour), price.Terms{Price: usd(2399), ListPrice: usd(2999), PriceType: price.PriceTypePromotional,
 			Promotion: price.Promotion{Present: true, Label: "Sommer", ValidThrough: day.Add(240 * time.Hour), MinQuantity: 2}}),
-		seen("kyoto", day.Add(22*time.Hour), price.Terms{Price: price.Money{Minor: 3000, Currency: "JPY"}, Shipping: price.Money{Currency: "JPY"}}),
+		seen("kyoto", day.Add(22*time.Hour), price.Terms{
+			Price: price.Money{Minor: 3000, Currency: "JPY"}, Shipping: price.Money{Currency: "JPY"},
+		}),
 		seen("bigmart", day.Add(-12*time.Hour), price.Terms{Availability: price.AvailabilityOutOfStock}),
 		used,
 	}

@@ -1,7 +1,7 @@
 // Package storetest gives a test a store on a fresh table of the real engine, made from template.yaml.
 //
-// One in-memory engine serves a test binary; it dies with it. AWS_ENDPOINT_URL_DYNAMODB names another engine. Without
-// any a test is skipped on a laptop, saying why, and fails where CI is set: a test that did not run proves nothing.
+// One in-memory engine serves a test binary and ends with it. AWS_ENDPOINT_URL_DYNAMODB names another engine. Without any, a
+// test is skipped on a laptop, with the reason, and fails where CI is set: a test that did not run proves nothing.
 package storetest
 
 import (
@@ -37,8 +37,7 @@ func New(tb testing.TB) *store.Store {
 	return store.New(client, store.Options{Table: table, Retention: Retention, Width: 4})
 }
 
-// Table makes a fresh table and returns a client for it and its name, for tests that look at items or need a store
-// with other options.
+// Table makes a fresh table and returns a client and its name, for tests that look at items or need a store with other options.
 func Table(tb testing.TB) (client *dynamodb.Client, table string) {
 	tb.Helper()
 	client = Client(Endpoint(tb))
@@ -115,7 +114,8 @@ func Endpoint(tb testing.TB) string {
 func PutGTIN(tb testing.TB, client *dynamodb.Client, table, gtin, productID string) {
 	tb.Helper()
 	_, err := client.PutItem(tb.Context(), &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
-		store.AttrPK: &types.AttributeValueMemberS{Value: store.GTINPartition(price.GTIN(gtin))}, store.AttrSK: &types.AttributeValueMemberS{Value: "product"},
+		store.AttrPK:        &types.AttributeValueMemberS{Value: store.GTINPartition(price.GTIN(gtin))},
+		store.AttrSK:        &types.AttributeValueMemberS{Value: "product"},
 		store.AttrProductID: &types.AttributeValueMemberS{Value: productID},
 	}})
 	require.NoError(tb, err)

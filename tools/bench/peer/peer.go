@@ -93,7 +93,8 @@ func (s *Store) putHistory(ctx context.Context, observations []price.Observation
 		pending := map[string][]types.WriteRequest{}
 		for _, o := range observations[:n] {
 			it := content(o, received)
-			it["pk"], it["sk"] = str("h#"+o.Key.ProductID+"#"+offer(o.Key)), str(position(o))
+			it["pk"] = str("h#" + o.Key.ProductID + "#" + offer(o.Key))
+			it["sk"] = str(position(o))
 			pending[s.table] = append(pending[s.table], types.WriteRequest{PutRequest: &types.PutRequest{Item: it}})
 		}
 		observations = observations[n:]
@@ -103,7 +104,9 @@ func (s *Store) putHistory(ctx context.Context, observations []price.Observation
 					return err
 				}
 			}
-			out, err := s.db.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: pending, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal})
+			out, err := s.db.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
+				RequestItems: pending, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+			})
 			if err != nil {
 				return fmt.Errorf("put history: %w", err)
 			}
@@ -119,7 +122,9 @@ func (s *Store) putHistory(ctx context.Context, observations []price.Observation
 
 func (s *Store) putLatest(ctx context.Context, o price.Observation, received price.Timestamp) error {
 	it := content(o, received)
-	it["pk"], it["sk"], it["at"] = str("p#"+o.Key.ProductID), str(offer(o.Key)), str(position(o))
+	it["pk"] = str("p#" + o.Key.ProductID)
+	it["sk"] = str(offer(o.Key))
+	it["at"] = str(position(o))
 	out, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.table, Item: it, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
 		ConditionExpression:       aws.String("attribute_not_exists(pk) OR #at < :at"),
@@ -185,7 +190,7 @@ func offer(k price.OfferKey) string {
 	return text
 }
 
-// position orders the observations of an offer as api.md's rule 2 does, as text: observedAt, confidence, id.
+// position is text that orders the observations of an offer: by observedAt, confidence, id.
 func position(o price.Observation) string {
 	return fmt.Sprintf("%015d.%05d.%s", int64(o.ObservedAt), int(o.Source.Confidence-price.NoConfidence), o.ID())
 }

@@ -17,7 +17,10 @@ func TestGoalsAreMet(t *testing.T) {
 	b, stop, err := newBench(t.Context(), root, &bytes.Buffer{})
 	require.NoError(t, err)
 	defer stop()
-	b.seed, b.warm, b.measured, b.alone = 1, 3, 4, true
+	b.seed = 1
+	b.warm = 3
+	b.measured = 4
+	b.alone = true
 	goals, err := b.measureGoals(t.Context())
 	require.NoError(t, err)
 	require.Len(t, goals, 5)
@@ -48,7 +51,8 @@ func TestMarket(t *testing.T) {
 			assert.Len(t, first.Key.CompetitorID, 10)
 			assert.Less(t, first.ObservedAt, received)
 			assert.Less(t, first.ObservedAt, next[p][o].ObservedAt)
-			ids[first.ID()], ids[next[p][o].ID()] = true, true
+			ids[first.ID()] = true
+			ids[next[p][o].ID()] = true
 		}
 	}
 	assert.Len(t, ids, 24, "all observations differ")
