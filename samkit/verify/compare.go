@@ -2,16 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
 	"pricing/samkit/engine"
+	"pricing/samkit/verify/lint"
 	"pricing/samkit/verify/rules"
 )
 
@@ -34,7 +33,7 @@ func compare(ctx context.Context, template, a, b string, stdout, stderr io.Write
 	if err != nil {
 		return 0, err
 	}
-	python, err := installPython(ctx, root, stderr)
+	python, err := lint.Install(ctx, root, stderr)
 	if err != nil {
 		return 0, err
 	}
@@ -44,16 +43,12 @@ func compare(ctx context.Context, template, a, b string, stdout, stderr io.Write
 		}
 	}
 	declared := differ(environments[a].Parameters, environments[b].Parameters)
-	renamed := map[string]string{} // the values of a under the name of b
-	word := regexp.MustCompile(`\b` + regexp.QuoteMeta(a) + `\b`)
-	for name, value := range environments[a].Parameters {
-		renamed[name] = word.ReplaceAllString(value, b)
-	}
-	both, err := differences(ctx, python, root, text, map[string]map[string]string{a: environments[a].Parameters, b: environments[b].Parameters}, a, b)
+	renamed := rules.Renamed(environments[a].Parameters, a, b)
+	both, err := differences(ctx, python, text, map[string]map[string]string{a: environments[a].Parameters, b: environments[b].Parameters}, a, b)
 	if err != nil {
 		return 0, err
 	}
-	alone, err := differences(ctx, python, root, text, map[string]map[string]string{a: environments[a].Parameters, b: renamed}, a, b)
+	alone, err := differences(ctx, python, text, map[string]map[string]string{a: environments[a].Parameters, b: renamed}, a, b)
 	if err != nil {
 		return 0, err
 	}
@@ -83,9 +78,9 @@ func differ(a, b map[string]string) []string {
 }
 
 // differences transforms a template for two sets of values and compares the results.
-func differences(ctx context.Context, python, root string, text []byte, values map[string]map[string]string, a, b string) ([]rules.Difference, error) {
-	var transformed []json.RawMessage
-	if err := callPython(ctx, python, root, []request{{string(text), values[a]}, {string(text), values[b]}}, &transformed); err != nil {
+func differences(ctx context.Context, python lint.Python, text []byte, values map[string]map[string]string, a, b string) ([]rules.Difference, error) {
+	transformed, err := python.Transform(ctx, []lint.Request{{Template: string(text), Parameters: values[a]}, {Template: string(text), Parameters: values[b]}})
+	if err != nil {
 		return nil, err
 	}
 	project, err := rules.New(text, map[string]rules.Environment{a: {Parameters: values[a], Transformed: transformed[0]}, b: {Parameters: values[b], Transformed: transformed[1]}})

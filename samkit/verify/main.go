@@ -28,6 +28,7 @@ import (
 
 	"pricing/samkit/engine"
 	"pricing/samkit/verify/code"
+	"pricing/samkit/verify/lint"
 	"pricing/samkit/verify/rules"
 )
 
@@ -91,15 +92,22 @@ func check(ctx context.Context, template string, plain bool, log io.Writer) ([]M
 	if err != nil {
 		return nil, err
 	}
-	python, err := installPython(ctx, root, log)
+	python, err := lint.Install(ctx, root, log)
 	if err != nil {
 		return nil, err
 	}
-	report, err := lint(ctx, python, root, template, environments)
+	parameters := map[string]map[string]string{}
+	for name, e := range environments {
+		parameters[name] = e.Parameters
+	}
+	report, err := python.Check(ctx, template, parameters)
 	if err != nil {
 		return nil, err
 	}
-	found := report.Mistakes
+	var found []Mistake
+	for _, m := range report.Mistakes {
+		found = append(found, Mistake{Line: m.Line, Path: m.Path, What: m.What, Tool: m.Tool, Environment: m.Environment})
+	}
 	if plain {
 		return source.tidy(found, 0), nil
 	}

@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"pricing/samkit/engine"
+	"pricing/samkit/verify/lint"
 	"pricing/samkit/verify/rules"
 )
 
@@ -877,18 +878,19 @@ func transformAll(t *testing.T, all []deployable) []map[string]rules.Environment
 	t.Helper()
 	root, err := engine.Root()
 	require.NoError(t, err)
-	python, err := installPython(t.Context(), root, os.Stderr)
+	python, err := lint.Install(t.Context(), root, os.Stderr)
 	require.NoError(t, err)
 	got := make([]map[string]rules.Environment, len(all))
 	workers := min(2, len(all))
 	share := func(worker int) error {
-		requests, answers := []request{}, []json.RawMessage{}
+		requests := []lint.Request{}
 		for i := worker; i < len(all); i += workers {
 			for _, name := range slices.Sorted(maps.Keys(all[i].environments)) {
-				requests = append(requests, request{all[i].template, all[i].environments[name].Parameters})
+				requests = append(requests, lint.Request{Template: all[i].template, Parameters: all[i].environments[name].Parameters})
 			}
 		}
-		if err := callPython(t.Context(), python, root, requests, &answers); err != nil {
+		answers, err := python.Transform(t.Context(), requests)
+		if err != nil {
 			return err
 		}
 		for i := worker; i < len(all); i += workers {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pricing/samkit/engine"
+	"pricing/samkit/verify/lint"
 )
 
 // noCode is said of a template that stands alone.
@@ -208,12 +209,12 @@ func TestSource_tidy(t *testing.T) {
 	})
 }
 
-func TestInstallPython_missing(t *testing.T) {
+func TestInstall_missing(t *testing.T) {
 	root := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "samkit", "verify"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "samkit", "verify", "requirements.txt"), nil, 0o644))
 	t.Setenv("PATH", "")
-	_, err := installPython(t.Context(), root, &bytes.Buffer{})
+	_, err := lint.Install(t.Context(), root, &bytes.Buffer{})
 	require.ErrorContains(t, err, `install the Python checks: python3 -m venv: exec: "python3": executable file not found`)
 	left, err := os.ReadDir(filepath.Join(root, ".local"))
 	require.NoError(t, err)
@@ -234,7 +235,7 @@ func needPython(t *testing.T) {
 	t.Helper()
 	root, err := engine.Root()
 	require.NoError(t, err)
-	if _, err := installPython(context.Background(), root, os.Stderr); err != nil {
+	if _, err := lint.Install(context.Background(), root, os.Stderr); err != nil {
 		if os.Getenv("CI") == "" {
 			t.Skip(err)
 		}
