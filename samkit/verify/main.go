@@ -156,22 +156,20 @@ func checkCode(ctx context.Context, root string, project *rules.Project, environ
 		_, _ = fmt.Fprintln(log, "verify: no go.mod beside the template, so it is not held against any code")
 		return nil, nil
 	}
-	var found []Mistake
-	seen := map[string][]code.Finding{}
+	functions, folders := map[string][]rules.Function{}, map[string]bool{}
 	for _, environment := range environments {
-		functions := project.Functions(environment)
-		if functions == nil {
-			continue // the transform refuses it
+		functions[environment] = project.Functions(environment)
+		for _, f := range functions[environment] {
+			folders[f.Folder] = true
 		}
-		alike := fmt.Sprint(functions)
-		if _, ok := seen[alike]; !ok {
-			findings, err := code.Check(ctx, root, functions)
-			if err != nil {
-				return nil, err
-			}
-			seen[alike] = findings
-		}
-		for _, f := range seen[alike] {
+	}
+	program, err := code.Load(ctx, root, slices.Sorted(maps.Keys(folders)))
+	if err != nil {
+		return nil, err
+	}
+	var found []Mistake
+	for _, environment := range environments {
+		for _, f := range program.Check(functions[environment]) {
 			m := Mistake{File: filepath.Join(root, f.Path), What: f.What, Consequence: f.Consequence, Mend: f.Mend, Tool: "code", Environment: environment}
 			if f.Function != "" {
 				m.Path = []string{"Resources", f.Function}
