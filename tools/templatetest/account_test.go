@@ -20,18 +20,18 @@ import (
 func TestAccount(t *testing.T) {
 	t.Parallel()
 	tools := python(t)
-	lint := func(text string) (told string) {
+	say := func(text string) (told string) {
 		path := filepath.Join(t.TempDir(), "account.yaml")
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
-		report, err := tools.Check(t.Context(), path, nil)
+		reports, err := tools.Check(t.Context(), lint.Job{File: path})
 		require.NoError(t, err)
-		for _, m := range report.Mistakes {
+		for _, m := range reports[0].Mistakes {
 			told += strings.Join(m.Path, ".") + ": " + m.What + "\n"
 		}
 		return told
 	}
 	text := readFile(t, accountFile)
-	assert.Empty(t, lint(text))
+	assert.Empty(t, say(text))
 
 	faults := []struct{ old, broken, want string }{
 		{
@@ -48,7 +48,7 @@ func TestAccount(t *testing.T) {
 		require.Contains(t, text, f.old)
 		text = strings.Replace(text, f.old, f.broken, 1)
 	}
-	told := lint(text)
+	told := say(text)
 	for _, f := range faults {
 		assert.Contains(t, told, f.want)
 	}

@@ -20,6 +20,12 @@ type Python struct {
 	path, script string
 }
 
+// Job is one template to check, with the parameters of its environments.
+type Job struct {
+	File         string                       `json:"file"`
+	Environments map[string]map[string]string `json:"environments,omitempty"`
+}
+
 // Report is what the tools say of a template.
 type Report struct {
 	Mistakes    []Mistake                             `json:"mistakes"`
@@ -53,20 +59,17 @@ func Install(ctx context.Context, root string, log io.Writer) (Python, error) {
 	return Python{path: path, script: filepath.Join(root, folder, "lint", "lint.py")}, nil
 }
 
-// Check runs every tool on a template, with the parameters of each environment. Without any, cfn-lint alone reads it.
-func (p Python) Check(ctx context.Context, template string, environments map[string]map[string]string) (Report, error) {
-	if environments == nil {
-		environments = map[string]map[string]string{}
-	}
-	var r Report
-	err := p.call(ctx, environments, &r, template)
-	return r, err
+// Check runs every tool on each template. cfn-lint alone reads one that has no environments.
+func (p Python) Check(ctx context.Context, jobs ...Job) ([]Report, error) {
+	var reports []Report
+	err := p.call(ctx, "check", jobs, &reports)
+	return reports, err
 }
 
 // Transform returns what the SAM transform makes of each template.
 func (p Python) Transform(ctx context.Context, requests []Request) ([]json.RawMessage, error) {
 	var transformed []json.RawMessage
-	err := p.call(ctx, requests, &transformed)
+	err := p.call(ctx, "transform", requests, &transformed)
 	return transformed, err
 }
 
@@ -81,13 +84,13 @@ func (p Python) Schemas() (string, error) {
 }
 
 // call runs lint.py, which is given JSON and answers with JSON.
-func (p Python) call(ctx context.Context, given, answer any, args ...string) error {
+func (p Python) call(ctx context.Context, command string, given, answer any) error {
 	input, err := json.Marshal(given)
 	if err != nil {
 		return fmt.Errorf("run the Python checks: %w", err)
 	}
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, p.path, append([]string{p.script}, args...)...)
+	cmd := exec.CommandContext(ctx, p.path, p.script, command)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &stdout, &stderr
 	cmd.Env = append(os.Environ(), "AWS_DEFAULT_REGION=eu-west-1") // the transform asks for a region, not for AWS
 	if err := cmd.Run(); err != nil {
