@@ -12,7 +12,7 @@ import (
 // TestCompare: parcels chooses much by the environment's name alone.
 func TestCompare(t *testing.T) {
 	t.Parallel()
-	needPython(t)
+	python(t)
 	tests := map[string]struct {
 		b          string
 		undeclared int

@@ -133,7 +133,8 @@ func check(ctx context.Context, template, plain string, log io.Writer) (result, 
 	project, unreadable := rules.New(source.text, environments)
 	loading := make(chan loaded, 1)
 	if unreadable == nil { // the code is read while the linters are at work
-		go func() { loading <- loadCode(ctx, filepath.Dir(template), project, log) }()
+		folders := project.Folders()
+		go func() { loading <- loadCode(ctx, filepath.Dir(template), folders, log) }()
 	}
 	reports, err := python.Check(ctx, jobs(template, plain, environments)...)
 	if err != nil {
@@ -218,12 +219,12 @@ type loaded struct {
 }
 
 // loadCode reads the functions' code, if a Go module stands in the template's folder.
-func loadCode(ctx context.Context, root string, project *rules.Project, log io.Writer) loaded {
+func loadCode(ctx context.Context, root string, folders []string, log io.Writer) loaded {
 	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
 		_, _ = fmt.Fprintln(log, "verify: no go.mod beside the template, so it is compared with no code")
 		return loaded{}
 	}
-	program, err := code.Load(ctx, root, project.Folders())
+	program, err := code.Load(ctx, root, folders)
 	return loaded{program, err}
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"pricing/samkit/engine"
 	"pricing/samkit/verify/lint"
 	"pricing/samkit/verify/rules"
 )
@@ -727,7 +725,6 @@ var harmless = map[string][]string{
 // TestRules breaks parcels in one place after the other, in both spellings of the intrinsic functions.
 func TestRules(t *testing.T) {
 	t.Parallel()
-	needPython(t)
 	good, config := readParcels(t)
 
 	type fixture struct {
@@ -802,7 +799,6 @@ func TestRules(t *testing.T) {
 // replaced by something else; that must be seen through to the end.
 func TestRules_Junk(t *testing.T) {
 	t.Parallel()
-	needPython(t)
 	good, _ := readParcels(t)
 	environment := rules.Environment{Parameters: map[string]string{"Stage": "prod"}}
 	environment.Transformed = transformAll(t, []deployable{{good, map[string]rules.Environment{"prod": environment}}})[0]["prod"].Transformed
@@ -872,17 +868,13 @@ type deployable struct {
 // transformAll returns the environments of every template with what they would get.
 func transformAll(t *testing.T, all []deployable) []map[string]rules.Environment {
 	t.Helper()
-	root, err := engine.Root()
-	require.NoError(t, err)
-	python, err := lint.Install(t.Context(), root, os.Stderr)
-	require.NoError(t, err)
 	var requests []lint.Request
 	for _, one := range all {
 		for _, name := range slices.Sorted(maps.Keys(one.environments)) {
 			requests = append(requests, lint.Request{Template: one.template, Parameters: one.environments[name].Parameters})
 		}
 	}
-	answers, err := python.Transform(t.Context(), requests)
+	answers, err := python(t).Transform(t.Context(), requests)
 	require.NoError(t, err)
 	got := make([]map[string]rules.Environment, len(all))
 	for i, one := range all {
@@ -933,7 +925,6 @@ func lengthen(t *testing.T, short string) string {
 
 func TestFunctions(t *testing.T) {
 	t.Parallel()
-	needPython(t)
 	good, _ := readParcels(t)
 	environments := map[string]rules.Environment{"prod": {Parameters: map[string]string{"Stage": "prod", "CarrierUrl": "https://carrier.example", "CarrierKey": "x"}}}
 	elsewhere := strings.Replace(good, "CodeUri: check/\n", "CodeUri: check/\n      Role: arn:aws:iam::123456789012:role/check\n", 1)

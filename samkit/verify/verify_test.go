@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,7 +65,7 @@ var refused = fault{"      Timeout: 10\n", "      Timeot: 10\n", []string{
 
 func TestRun(t *testing.T) {
 	t.Parallel()
-	needPython(t)
+	python(t)
 	template, config := readParcels(t)
 	tests := map[string]struct {
 		faults    []fault
@@ -108,7 +107,7 @@ func TestRun(t *testing.T) {
 // TestRun_Code: a template with code beside it that does not fit, the same in both environments, and a plain template.
 func TestRun_Code(t *testing.T) {
 	t.Parallel()
-	needPython(t)
+	python(t)
 	template, config := readParcels(t)
 	path := write(t, template, config)
 	root := filepath.Dir(path)
@@ -223,18 +222,6 @@ func TestSource_tidy(t *testing.T) {
 	})
 }
 
-func TestInstall_missing(t *testing.T) {
-	root := t.TempDir()
-	require.NoError(t, os.MkdirAll(filepath.Join(root, "samkit", "verify"), 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(root, "samkit", "verify", "requirements.txt"), nil, 0o644))
-	t.Setenv("PATH", "")
-	_, err := lint.Install(t.Context(), root, &bytes.Buffer{})
-	require.ErrorContains(t, err, `install the Python checks: python3 -m venv: exec: "python3": executable file not found`)
-	left, err := os.ReadDir(filepath.Join(root, ".local"))
-	require.NoError(t, err)
-	assert.Empty(t, left)
-}
-
 // noCode is said of a template that stands alone.
 const noCode = "verify: no go.mod beside the template, so it is compared with no code\n"
 
@@ -258,15 +245,12 @@ func write(t *testing.T, template, samconfig string) string {
 	return path
 }
 
-// needPython installs the Python checks before tests use them side by side.
-func needPython(t *testing.T) {
+// python returns the Python that has the checks, which `make python` installs.
+func python(t *testing.T) lint.Python {
 	t.Helper()
 	root, err := engine.Root()
 	require.NoError(t, err)
-	if _, err := lint.Install(context.Background(), root, os.Stderr); err != nil {
-		if os.Getenv("CI") == "" {
-			t.Skip(err)
-		}
-		require.NoError(t, err)
-	}
+	p, err := lint.Find(root)
+	require.NoError(t, err)
+	return p
 }

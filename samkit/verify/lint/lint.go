@@ -48,15 +48,30 @@ type Request struct {
 	Parameters map[string]string `json:"parameters"`
 }
 
-// Install returns the Python that has the packages of requirements.txt. It installs them below .local in root, the
-// module's folder, when there is none for this very list, and tells log.
+// folder is where the list of packages stands, below the module's root.
+var folder = filepath.Join("samkit", "verify")
+
+// Install returns the Python that has the packages of requirements.txt, for the module in root. It installs them when
+// there is none for this very list, and then tells log.
 func Install(ctx context.Context, root string, log io.Writer) (Python, error) {
-	folder := filepath.Join("samkit", "verify")
 	path, err := pythonenv.Install(ctx, root, folder, log)
 	if err != nil {
 		return Python{}, fmt.Errorf("install the Python checks: %w", err)
 	}
-	return Python{path: path, script: filepath.Join(root, folder, "lint", "lint.py")}, nil
+	return in(root, path), nil
+}
+
+// Find is Install for tests: it installs nothing, and its error says what does.
+func Find(root string) (Python, error) {
+	path, err := pythonenv.Find(root, folder)
+	if err != nil {
+		return Python{}, fmt.Errorf("find the Python checks: %w", err)
+	}
+	return in(root, path), nil
+}
+
+func in(root, path string) Python {
+	return Python{path: path, script: filepath.Join(root, folder, "lint", "lint.py")}
 }
 
 // Check runs every tool on each template. cfn-lint alone reads one that has no environments.
