@@ -27,7 +27,6 @@ lint: .local/bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml
 	.local/bin/golangci-lint run ./...
 
 verify: ## check the template for every environment: linters, transform, OpenAPI, models, our rules, the code it deploys; and the account's
-	go run ./samkit/verify
 	go run ./samkit/verify -plain ops/account.yaml
 
 sam-test: ddb ## run the project in the real SAM CLI and compare it with `make run` (root on Debian; half a minute)

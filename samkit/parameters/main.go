@@ -27,7 +27,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"pricing/samkit/internal/samconfig"
+	"pricing/samkit/samconfig"
 )
 
 func main() {

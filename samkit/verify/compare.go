@@ -2,16 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 
 	"pricing/samkit/engine"
+	"pricing/samkit/verify/lint"
 	"pricing/samkit/verify/rules"
 )
 
@@ -22,10 +20,6 @@ func compare(ctx context.Context, template, a, b string, stdout, stderr io.Write
 	if err != nil {
 		return 0, err
 	}
-	text, err := os.ReadFile(template)
-	if err != nil {
-		return 0, fmt.Errorf("read the template: %w", err)
-	}
 	environments, err := readEnvironments(s.configPath())
 	if err != nil {
 		return 0, err
@@ -34,7 +28,7 @@ func compare(ctx context.Context, template, a, b string, stdout, stderr io.Write
 	if err != nil {
 		return 0, err
 	}
-	python, err := installPython(ctx, root, stderr)
+	python, err := lint.Install(ctx, root, stderr)
 	if err != nil {
 		return 0, err
 	}
@@ -43,20 +37,30 @@ func compare(ctx context.Context, template, a, b string, stdout, stderr io.Write
 			return 0, fmt.Errorf("%s has no environment %s", s.configPath(), name)
 		}
 	}
-	declared := differ(environments[a].Parameters, environments[b].Parameters)
-	renamed := map[string]string{} // the values of a under the name of b
-	word := regexp.MustCompile(`\b` + regexp.QuoteMeta(a) + `\b`)
-	for name, value := range environments[a].Parameters {
-		renamed[name] = word.ReplaceAllString(value, b)
-	}
-	both, err := differences(ctx, python, root, text, map[string]map[string]string{a: environments[a].Parameters, b: environments[b].Parameters}, a, b)
+	of := environments[a].Parameters
+	values := []map[string]string{of, environments[b].Parameters, rules.Renamed(of, a, b)}
+	transformed, err := python.Transform(ctx, requests(string(s.text), values))
 	if err != nil {
 		return 0, err
 	}
-	alone, err := differences(ctx, python, root, text, map[string]map[string]string{a: environments[a].Parameters, b: renamed}, a, b)
+	differences := func(i int) ([]rules.Difference, error) { // between a and one that is called b
+		project, err := rules.New(s.text, map[string]rules.Environment{
+			a: {Parameters: of, Transformed: transformed[0]}, b: {Parameters: values[i], Transformed: transformed[i]},
+		})
+		if err != nil {
+			return nil, err
+		}
+		return project.Differences(a, b), nil
+	}
+	both, err := differences(1)
 	if err != nil {
 		return 0, err
 	}
+	alone, err := differences(2)
+	if err != nil {
+		return 0, err
+	}
+	declared := differ(of, environments[b].Parameters)
 	_, _ = fmt.Fprintf(stdout, "declared: %s\n", strings.Join(declared, ", "))
 	for _, d := range both {
 		_, _ = fmt.Fprintf(stdout, "%s: %s %s, %s %s\n", strings.Join(d.Path, "."), a, shown(d.A), b, shown(d.B))
@@ -82,15 +86,11 @@ func differ(a, b map[string]string) []string {
 	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return a[name] == b[name] })
 }
 
-// differences transforms a template for two sets of values and compares the results.
-func differences(ctx context.Context, python, root string, text []byte, values map[string]map[string]string, a, b string) ([]rules.Difference, error) {
-	var transformed []json.RawMessage
-	if err := callPython(ctx, python, root, []request{{string(text), values[a]}, {string(text), values[b]}}, &transformed); err != nil {
-		return nil, err
+// requests ask for the transform of one template with each of some values.
+func requests(template string, values []map[string]string) []lint.Request {
+	var all []lint.Request
+	for _, v := range values {
+		all = append(all, lint.Request{Template: template, Parameters: v})
 	}
-	project, err := rules.New(text, map[string]rules.Environment{a: {Parameters: values[a], Transformed: transformed[0]}, b: {Parameters: values[b], Transformed: transformed[1]}})
-	if err != nil {
-		return nil, err
-	}
-	return project.Differences(a, b), nil
+	return all
 }

@@ -1,22 +1,26 @@
 // Command verify names the mistakes in a SAM template that would deploy broken or unsafe.
 //
-//	verify [template.yaml]
-//	verify -plain ops/account.yaml
+//	verify [-plain FILE] [template.yaml]
 //	verify -compare dev prod [template.yaml]
 //
-// It prints one line a mistake (file, place, what, and who says so) and ends with status 1; 2 means that it could not
-// look. No single tool sees much of a template whose API is an inline OpenAPI document, so it asks all of them: cfn-lint
-// on the source and on the template as the SAM transform leaves it for each environment of samconfig.toml, the transform
-// itself, openapi-spec-validator and kin-openapi on the API's body, and a draft 4 compiler on its models. What none of
-// them knows are rules of its own: package rules looks at the template, package code at the Go code it deploys. -plain is
-// for a template that belongs to no environment and is not SAM: cfn-lint reads it. -compare prints what two environments
-// would get differently, and ends with status 1 if a difference is declared by no parameter.
+// It prints one line a mistake (file, place, what is wrong, and who says so), then a line about what it looked at. It
+// ends with status 1 if there is a mistake, and with 2 if it could not look. samconfig.toml, which has the environments,
+// stands in the template's folder.
 //
-// Some of these are Python. They are installed once, at the versions of requirements.txt, below .local/.
+// No single tool sees much of a template whose API is an inline OpenAPI document, so verify asks all of them: cfn-lint
+// on the source and on the template as the SAM transform leaves it for each environment, the transform itself,
+// openapi-spec-validator and kin-openapi on the API's body, and a draft 4 compiler on its models. What none of them knows
+// are rules of its own: package rules looks at the template, package code at the Go code that it deploys.
+//
+// -plain names one more template, which belongs to no environment and is not SAM: cfn-lint reads it. -compare prints
+// what two environments would get differently, and ends with status 1 if no parameter declares one of the differences.
+//
+// Some of the tools are Python. They are installed once, at the versions of requirements.txt, below .local/.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -28,8 +32,13 @@ import (
 
 	"pricing/samkit/engine"
 	"pricing/samkit/verify/code"
+	"pricing/samkit/verify/lint"
 	"pricing/samkit/verify/rules"
 )
+
+const usage = `usage: verify [-plain FILE] [template.yaml]     samconfig.toml is read from the same folder
+       verify -compare ENVIRONMENT ENVIRONMENT [template.yaml]
+`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -38,96 +47,158 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	template, plain := "template.yaml", false
-	switch {
-	case (len(args) == 3 || len(args) == 4) && args[0] == "-compare":
-		if len(args) == 4 {
-			template = args[3]
-		}
-		undeclared, err := compare(ctx, template, args[1], args[2], stdout, stderr)
-		switch {
-		case err != nil:
-			_, _ = fmt.Fprintf(stderr, "verify: %v\n", err)
-			return 2
-		case undeclared > 0:
-			return 1
-		}
-		return 0
-	case len(args) == 2 && args[0] == "-plain":
-		template, plain = args[1], true
-	case len(args) == 1 && args[0] != "" && args[0][0] != '-':
-		template = args[0]
-	case len(args) > 0:
-		_, _ = fmt.Fprintln(stderr, "usage: verify [template.yaml]     samconfig.toml is read from the same folder\n       verify -plain FILE\n       verify -compare ENVIRONMENT ENVIRONMENT [template.yaml]")
+	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	plain := flags.String("plain", "", "")
+	comparing := flags.Bool("compare", false, "")
+	err := flags.Parse(args)
+	rest, fewest := flags.Args(), 0
+	if *comparing {
+		fewest = 2
+	}
+	if err != nil || len(rest) < fewest || len(rest) > fewest+1 || *comparing && *plain != "" {
+		_, _ = fmt.Fprint(stderr, usage)
 		return 2
 	}
-	mistakes, err := check(ctx, template, plain, stderr)
-	if err != nil {
+	template := "template.yaml"
+	if len(rest) > fewest {
+		template = rest[fewest]
+	}
+	var wrong int
+	if *comparing {
+		wrong, err = compare(ctx, template, rest[0], rest[1], stdout, stderr)
+	} else {
+		wrong, err = verify(ctx, template, *plain, stdout, stderr)
+	}
+	switch {
+	case err != nil:
 		_, _ = fmt.Fprintf(stderr, "verify: %v\n", err)
 		return 2
-	}
-	for _, m := range mistakes {
-		_, _ = fmt.Fprintln(stdout, m)
-	}
-	if len(mistakes) > 0 {
+	case wrong > 0:
 		return 1
 	}
 	return 0
 }
 
-// check runs every check on a template, or cfn-lint alone on a plain one; progress is told to log.
-func check(ctx context.Context, template string, plain bool, log io.Writer) ([]Mistake, error) {
+// verify prints the mistakes of a template, and of a plain one if it is named, and returns how many there are.
+func verify(ctx context.Context, template, plain string, stdout, stderr io.Writer) (int, error) {
+	found, err := check(ctx, template, plain, stderr)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range found.mistakes {
+		_, _ = fmt.Fprintln(stdout, m)
+	}
+	and := ""
+	if plain != "" {
+		and = " and " + plain
+	}
+	_, _ = fmt.Fprintf(stderr, "verify: %s in %s%s: %s, %s, %s\n", count(len(found.mistakes), "mistake"), template, and,
+		count(found.rules, "rule"), count(found.functions, "function"), count(found.environments, "environment"))
+	return len(found.mistakes), nil
+}
+
+// count writes a number of things: 1 rule, 2 rules.
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
+// result is what was found wrong, and how much was looked at.
+type result struct {
+	mistakes                       []Mistake
+	rules, functions, environments int
+}
+
+// check runs every check on a template, and cfn-lint alone on a plain one. It tells log of its progress.
+func check(ctx context.Context, template, plain string, log io.Writer) (result, error) {
 	source, err := readSource(template)
 	if err != nil {
-		return nil, err
+		return result{}, err
 	}
-	environments := map[string]rules.Environment{}
-	if !plain {
-		if environments, err = readEnvironments(source.configPath()); err != nil {
-			return nil, err
-		}
+	environments, err := readEnvironments(source.configPath())
+	if err != nil {
+		return result{}, err
 	}
 	root, err := engine.Root()
 	if err != nil {
-		return nil, err
+		return result{}, err
 	}
-	python, err := installPython(ctx, root, log)
+	python, err := lint.Install(ctx, root, log)
 	if err != nil {
-		return nil, err
+		return result{}, err
 	}
-	report, err := lint(ctx, python, root, template, environments)
+	project, unreadable := rules.New(source.text, environments)
+	loading := make(chan loaded, 1)
+	if unreadable == nil { // the code is read while the linters are at work
+		folders := project.Folders()
+		go func() { loading <- loadCode(ctx, filepath.Dir(template), folders, log) }()
+	}
+	reports, err := python.Check(ctx, jobs(template, plain, environments)...)
 	if err != nil {
-		return nil, err
+		return result{}, err
 	}
-	found := report.Mistakes
-	if plain {
-		return source.tidy(found, 0), nil
+	r := result{environments: len(environments)}
+	if plain != "" {
+		other, err := readSource(plain)
+		if err != nil {
+			return result{}, err
+		}
+		r.mistakes = other.tidy(fromLint(reports[1]), 0)
 	}
-	for environment, bodies := range report.Bodies {
+	found := fromLint(reports[0])
+	for environment, bodies := range reports[0].Bodies {
 		for api, body := range bodies {
 			found = append(found, checkBody(ctx, environment, api, body)...)
 		}
 	}
-	if source.root.Kind == 0 { // no YAML, and cfn-lint says so
-		return source.tidy(found, len(environments)), nil
+	if unreadable == nil {
+		for name, transformed := range reports[0].Transformed {
+			e := environments[name]
+			e.Transformed = transformed
+			environments[name] = e
+		}
+		project, unreadable = rules.New(source.text, environments)
 	}
+	if unreadable == nil {
+		found = append(found, checkRules(project)...)
+		code := <-loading
+		if code.err != nil {
+			return result{}, code.err
+		}
+		inCode, functions := checkCode(code.program, filepath.Dir(template), project, environments)
+		found = append(found, inCode...)
+		r.rules = len(rules.All())
+		r.functions = functions
+	} else if len(found) == 0 { // else cfn-lint says what is wrong with the text
+		return result{}, unreadable
+	}
+	r.mistakes = append(source.tidy(found, len(environments)), r.mistakes...)
+	return r, nil
+}
+
+// jobs are what the Python checks have to read: the template, then the plain one.
+func jobs(template, plain string, environments map[string]rules.Environment) []lint.Job {
+	parameters := map[string]map[string]string{}
 	for name, e := range environments {
-		e.Transformed = report.Transformed[name]
-		environments[name] = e
+		parameters[name] = e.Parameters
 	}
-	project, err := rules.New(source.text, environments)
-	if err != nil && len(found) > 0 { // cfn-lint says what is wrong with the text
-		return source.tidy(found, len(environments)), nil
+	all := []lint.Job{{File: template, Environments: parameters}}
+	if plain != "" {
+		all = append(all, lint.Job{File: plain})
 	}
-	if err != nil {
-		return nil, err
+	return all
+}
+
+// fromLint returns what the Python checks found.
+func fromLint(report lint.Report) []Mistake {
+	var found []Mistake
+	for _, m := range report.Mistakes {
+		found = append(found, Mistake{Line: m.Line, Path: m.Path, What: m.What, Tool: m.Tool, Environment: m.Environment})
 	}
-	found = append(found, checkRules(project)...)
-	inCode, err := checkCode(ctx, filepath.Dir(template), project, slices.Sorted(maps.Keys(environments)), log)
-	if err != nil {
-		return nil, err
-	}
-	return source.tidy(append(found, inCode...), len(environments)), nil
+	return found
 }
 
 // checkRules runs the rules that no tool has.
@@ -141,35 +212,44 @@ func checkRules(project *rules.Project) []Mistake {
 	return found
 }
 
-// checkCode holds the template against the Go module that stands in its folder, if one does. Environments whose functions
-// are alike, as they should be, are looked at once.
-func checkCode(ctx context.Context, root string, project *rules.Project, environments []string, log io.Writer) ([]Mistake, error) {
+// loaded is the code that a template deploys; without a program there is none.
+type loaded struct {
+	program *code.Program
+	err     error
+}
+
+// loadCode reads the functions' code, if a Go module stands in the template's folder.
+func loadCode(ctx context.Context, root string, folders []string, log io.Writer) loaded {
 	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
-		_, _ = fmt.Fprintln(log, "verify: no go.mod beside the template, so it is not held against any code")
-		return nil, nil
+		_, _ = fmt.Fprintln(log, "verify: no go.mod beside the template, so it is compared with no code")
+		return loaded{}
 	}
+	program, err := code.Load(ctx, root, folders)
+	return loaded{program, err}
+}
+
+// checkCode compares the functions of each environment with their code, and returns how many functions there are.
+func checkCode(program *code.Program, root string, project *rules.Project, environments map[string]rules.Environment) ([]Mistake, int) {
 	var found []Mistake
-	seen := map[string][]code.Finding{}
-	for _, environment := range environments {
+	ids := map[string]bool{}
+	for _, environment := range slices.Sorted(maps.Keys(environments)) {
 		functions := project.Functions(environment)
-		if functions == nil {
-			continue // the transform refuses it
+		for _, f := range functions {
+			ids[f.ID] = true
 		}
-		alike := fmt.Sprint(functions)
-		if _, ok := seen[alike]; !ok {
-			findings, err := code.Check(ctx, root, functions)
-			if err != nil {
-				return nil, err
+		if functions == nil || program == nil { // the transform refuses it, or there is no code
+			continue
+		}
+		for _, f := range program.Check(functions) {
+			m := Mistake{
+				File: filepath.Join(root, f.Path), What: f.What, Consequence: f.Consequence, Mend: f.Mend,
+				Tool: "code", Environment: environment,
 			}
-			seen[alike] = findings
-		}
-		for _, f := range seen[alike] {
-			m := Mistake{File: filepath.Join(root, f.Path), What: f.What, Consequence: f.Consequence, Mend: f.Mend, Tool: "code", Environment: environment}
 			if f.Function != "" {
 				m.Path = []string{"Resources", f.Function}
 			}
 			found = append(found, m)
 		}
 	}
-	return found, nil
+	return found, len(ids)
 }

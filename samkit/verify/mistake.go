@@ -13,14 +13,14 @@ import (
 
 // Mistake is one thing wrong with a template.
 type Mistake struct {
-	File        string   `json:"-"`    // empty: the template, or samconfig.toml
-	Line        int      `json:"line"` // 0: not known
-	Path        []string `json:"path"` // keys from the template's root
-	What        string   `json:"what"`
-	Consequence string   `json:"-"`           // what happens if it is deployed; empty: the tool does not say
-	Mend        string   `json:"-"`           // how to repair it; empty: the tool does not say
-	Tool        string   `json:"tool"`        // or the rule's name
-	Environment string   `json:"environment"` // empty: any
+	File        string   // empty: the template, or samconfig.toml
+	Line        int      // 0: not known
+	Path        []string // keys from the template's root
+	What        string
+	Consequence string // what happens if it is deployed; empty: the tool does not say
+	Mend        string // how to repair it; empty: the tool does not say
+	Tool        string // or the rule's name
+	Environment string // empty: any
 }
 
 // String is the mistake as one line.

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"pricing/samkit/engine"
+	"pricing/samkit/verify/lint"
 	"pricing/samkit/verify/rules"
 )
 
@@ -727,11 +725,7 @@ var harmless = map[string][]string{
 // TestRules breaks parcels in one place after the other, in both spellings of the intrinsic functions.
 func TestRules(t *testing.T) {
 	t.Parallel()
-	needPython(t)
-	good, err := os.ReadFile(parcels)
-	require.NoError(t, err)
-	config, err := os.ReadFile(filepath.Join(filepath.Dir(parcels), "samconfig.toml"))
-	require.NoError(t, err)
+	good, config := readParcels(t)
 
 	type fixture struct {
 		name, template string
@@ -740,7 +734,7 @@ func TestRules(t *testing.T) {
 	}
 	var fixtures []fixture
 	add := func(name string, want []string, edits ...string) {
-		template, samconfig := string(good), string(config)
+		template, samconfig := good, config
 		for i := 0; i < len(edits); i += 2 {
 			file := &template
 			if strings.Contains(samconfig, edits[i]) {
@@ -782,6 +776,7 @@ func TestRules(t *testing.T) {
 	for i, f := range fixtures {
 		for spelling, text := range map[string]string{"short": f.template, "long": lengthen(t, f.template)} {
 			t.Run(f.name+", "+spelling, func(t *testing.T) {
+				t.Parallel()
 				s := &source{path: "template.yaml", text: []byte(text)}
 				require.NoError(t, yaml.Unmarshal(s.text, &s.root))
 				project, err := rules.New(s.text, transformed[i])
@@ -804,13 +799,11 @@ func TestRules(t *testing.T) {
 // replaced by something else; that must be seen through to the end.
 func TestRules_Junk(t *testing.T) {
 	t.Parallel()
-	needPython(t)
-	good, err := os.ReadFile(parcels)
-	require.NoError(t, err)
+	good, _ := readParcels(t)
 	environment := rules.Environment{Parameters: map[string]string{"Stage": "prod"}}
-	environment.Transformed = transformAll(t, []deployable{{string(good), map[string]rules.Environment{"prod": environment}}})[0]["prod"].Transformed
+	environment.Transformed = transformAll(t, []deployable{{good, map[string]rules.Environment{"prod": environment}}})[0]["prod"].Transformed
 	var source, transformed any
-	require.NoError(t, yaml.Unmarshal([]byte(lengthen(t, string(good))), &source))
+	require.NoError(t, yaml.Unmarshal([]byte(lengthen(t, good)), &source))
 	require.NoError(t, json.Unmarshal(environment.Transformed, &transformed))
 
 	junk, tried := []any{"x", nil, []any{}, map[string]any{}, []any{"a", map[string]any{"Ref": "b"}}}, 0
@@ -872,41 +865,25 @@ type deployable struct {
 	environments map[string]rules.Environment
 }
 
-// transformAll returns the environments of every template with what they would get, by two processes side by side.
+// transformAll returns the environments of every template with what they would get.
 func transformAll(t *testing.T, all []deployable) []map[string]rules.Environment {
 	t.Helper()
-	root, err := engine.Root()
-	require.NoError(t, err)
-	python, err := installPython(t.Context(), root, os.Stderr)
+	var requests []lint.Request
+	for _, one := range all {
+		for _, name := range slices.Sorted(maps.Keys(one.environments)) {
+			requests = append(requests, lint.Request{Template: one.template, Parameters: one.environments[name].Parameters})
+		}
+	}
+	answers, err := python(t).Transform(t.Context(), requests)
 	require.NoError(t, err)
 	got := make([]map[string]rules.Environment, len(all))
-	workers := min(2, len(all))
-	share := func(worker int) error {
-		requests, answers := []request{}, []json.RawMessage{}
-		for i := worker; i < len(all); i += workers {
-			for _, name := range slices.Sorted(maps.Keys(all[i].environments)) {
-				requests = append(requests, request{all[i].template, all[i].environments[name].Parameters})
-			}
+	for i, one := range all {
+		got[i] = map[string]rules.Environment{}
+		for _, name := range slices.Sorted(maps.Keys(one.environments)) {
+			e := one.environments[name]
+			e.Transformed, answers = answers[0], answers[1:]
+			got[i][name] = e
 		}
-		if err := callPython(t.Context(), python, root, requests, &answers); err != nil {
-			return err
-		}
-		for i := worker; i < len(all); i += workers {
-			got[i] = map[string]rules.Environment{}
-			for _, name := range slices.Sorted(maps.Keys(all[i].environments)) {
-				e := all[i].environments[name]
-				e.Transformed, answers = answers[0], answers[1:]
-				got[i][name] = e
-			}
-		}
-		return nil
-	}
-	done := make(chan error, workers)
-	for worker := range workers {
-		go func() { done <- share(worker) }()
-	}
-	for range workers {
-		require.NoError(t, <-done)
 	}
 	return got
 }
@@ -948,18 +925,16 @@ func lengthen(t *testing.T, short string) string {
 
 func TestFunctions(t *testing.T) {
 	t.Parallel()
-	needPython(t)
-	good, err := os.ReadFile(parcels)
-	require.NoError(t, err)
+	good, _ := readParcels(t)
 	environments := map[string]rules.Environment{"prod": {Parameters: map[string]string{"Stage": "prod", "CarrierUrl": "https://carrier.example", "CarrierKey": "x"}}}
-	elsewhere := strings.Replace(string(good), "CodeUri: check/\n", "CodeUri: check/\n      Role: arn:aws:iam::123456789012:role/check\n", 1)
-	transformed := transformAll(t, []deployable{{string(good), environments}, {elsewhere, environments}})
+	elsewhere := strings.Replace(good, "CodeUri: check/\n", "CodeUri: check/\n      Role: arn:aws:iam::123456789012:role/check\n", 1)
+	transformed := transformAll(t, []deployable{{good, environments}, {elsewhere, environments}})
 	read := func(i int, text string) *rules.Project {
 		project, err := rules.New([]byte(text), transformed[i])
 		require.NoError(t, err)
 		return project
 	}
-	project := read(0, string(good))
+	project := read(0, good)
 	variables := []string{"STAGE", "TABLE"}
 	assert.Equal(t, []rules.Function{
 		{ID: "CheckFunction", Folder: "check", Variables: variables, Actions: []string{}},
@@ -978,42 +953,4 @@ func TestFunctions(t *testing.T) {
 	}, project.Functions("prod"))
 	assert.Nil(t, project.Functions("test"))
 	assert.Nil(t, read(1, elsewhere).Functions("prod")[0].Actions)
-}
-
-// TestCheckCode: a template with code beside it that does not fit, the same in both environments.
-func TestCheckCode(t *testing.T) {
-	t.Parallel()
-	needPython(t)
-	good, err := os.ReadFile(parcels)
-	require.NoError(t, err)
-	e := rules.Environment{Parameters: map[string]string{"Stage": "prod", "CarrierUrl": "https://carrier.example", "CarrierKey": "x"}}
-	environments := map[string]rules.Environment{"prod": e, "test": e}
-	s := &source{path: filepath.Join(t.TempDir(), "template.yaml"), text: good}
-	require.NoError(t, yaml.Unmarshal(s.text, &s.root))
-	project, err := rules.New(good, transformAll(t, []deployable{{string(good), environments}})[0])
-	require.NoError(t, err)
-
-	root := filepath.Dir(s.path)
-	var log bytes.Buffer
-	found, err := checkCode(t.Context(), root, project, []string{"prod", "test"}, &log)
-	require.NoError(t, err)
-	assert.Empty(t, found)
-	assert.Equal(t, noCode, log.String())
-
-	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module parcels\n\ngo 1.26\n"), 0o644))
-	for folder, read := range map[string]string{"check": `"STAGE"`, "purge": `"STAGE"`, "register": `"STAGE"`, "track": `"STAGE")+os.Getenv("MISSPELT"`} {
-		require.NoError(t, os.Mkdir(filepath.Join(root, folder), 0o755))
-		text := "package main\n\nimport \"os\"\n\nfunc main() { println(os.Getenv(\"TABLE\") + os.Getenv(" + read + ")) }\n"
-		require.NoError(t, os.WriteFile(filepath.Join(root, folder, "main.go"), []byte(text), 0o644))
-	}
-	found, err = checkCode(t.Context(), root, project, []string{"prod", "test"}, &log)
-	require.NoError(t, err)
-	var got []string
-	for _, m := range s.tidy(found, len(environments)) {
-		m.Consequence, m.Mend = "", ""
-		got = append(got, strings.TrimPrefix(m.String(), root+"/"))
-	}
-	assert.Contains(t, got, "track/main.go:5: Resources.TrackFunction: reads MISSPELT, which the template does not give it (code)")
-	assert.Contains(t, got, "register: Resources.RegisterFunction: its role allows dynamodb:PutItem, but its code calls nothing (code)")
-	assert.Len(t, got, 1+3+5)
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"pricing/samkit/internal/samconfig"
+	"pricing/samkit/samconfig"
 	"pricing/samkit/verify/rules"
 )
 

@@ -2,7 +2,7 @@ package main
 
 import (
 	"bytes"
-	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,117 +12,129 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pricing/samkit/engine"
+	"pricing/samkit/verify/lint"
+	"pricing/samkit/verify/rules"
 )
 
-// noCode is said of a template that stands alone.
-const noCode = "verify: no go.mod beside the template, so it is not held against any code\n"
-
-// fault is a mistake made in a copy of the template, and what must be said of it.
+// fault is a mistake made in a copy of a template, and what must be said of it.
 type fault struct {
 	old, broken string
 	want        []string
 }
 
+// toolFaults are edits of parcels that one tool or another must find.
+var toolFaults = []fault{
+	{"BillingMode:", "BilingMode:", []string{
+		"Resources.Parcels.Properties: 'ProvisionedThroughput' is a required property (cfn-lint E3639)",
+		"Resources.Parcels.Properties.BilingMode: Additional properties are not allowed ('BilingMode' was unexpected. " +
+			"Did you mean 'BillingMode'?) (cfn-lint E3002)",
+	}},
+	{"functions/${RegisterFunction.Arn}", "functions/${RegistrFunction.Arn}", []string{
+		integrationOf("/parcels.post") + "uri.Fn::Sub: 'RegistrFunction' is not one of [...] (cfn-lint E1019)",
+		integrationOf("/parcels.post") + "uri: arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/" +
+			"${RegistrFunction.Arn}:current/invocations invokes no function; the import fails or every call answers 500; " +
+			"write arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}:live/invocations (lambda-uri)",
+	}},
+	{"{description: Up.}", "!If [IsProd, {description: Up.}, {}]", []string{
+		body + "paths./status.get.responses.200: 'description' is a required property (openapi-spec-validator, only test)",
+		"Resources.Api.Properties.DefinitionBody: invalid paths: invalid path /status: invalid operation GET: " +
+			"a short description of the response is required (kin-openapi, only test)",
+	}},
+	{"security: [{Badge: [], Key: []}]", "security: [{Bdge: [], Key: []}]", []string{
+		"Resources.Api.Properties.DefinitionBody: invalid paths: invalid path /parcels: invalid operation POST: " +
+			`security requirement /paths/~1parcels/post/security/0/Bdge refers to undefined security scheme "Bdge" (kin-openapi)`,
+	}},
+	{"town: {type: string, ", "town: {type: string, required: [], ", []string{
+		body + "components.schemas.Place: at '/properties/town/required': minItems: got 0, want 1 (draft 4)",
+		body + "components.schemas.Parcel: at '/properties/town/required': minItems: got 0, want 1 (draft 4)", // refers to it
+		body + "components.schemas.Place.properties.town.required: [] should be non-empty (openapi-spec-validator)",
+	}},
+}
+
+func integrationOf(method string) string {
+	return body + "paths." + method + ".x-amazon-apigateway-integration."
+}
+
+// refused is an edit that the transform refuses.
+var refused = fault{"      Timeout: 10\n", "      Timeot: 10\n", []string{
+	"Resources.RegisterFunction: Resource with id [RegisterFunction] is invalid. " +
+		"property Timeot not defined for resource of type AWS::Serverless::Function (sam transform)",
+	"Resources.RegisterFunction.Properties.Timeot: Additional properties are not allowed ('Timeot' was unexpected. " +
+		"Did you mean 'Timeout'?) (cfn-lint E3002)",
+}}
+
 func TestRun(t *testing.T) {
 	t.Parallel()
-	needPython(t)
+	python(t)
+	template, config := readParcels(t)
 	tests := map[string]struct {
 		faults    []fault
 		samconfig string
 		want      []string
 	}{
 		"every tool finds its own": {
-			faults: []fault{
-				{"BillingMode:", "BilingMode:", []string{
-					"Resources.Table.Properties: 'ProvisionedThroughput' is a required property (cfn-lint E3639)",
-					"Resources.Table.Properties.BilingMode: Additional properties are not allowed ('BilingMode' was unexpected. Did you mean 'BillingMode'?) (cfn-lint E3002)",
-				}},
-				{"functions/${ListHistoryFunction.Arn}", "functions/${ListHistryFunction.Arn}", []string{
-					"Resources.Api.Properties.DefinitionBody.paths./v1/products/{productId}/history.get.x-amazon-apigateway-integration.uri.Fn::Sub: 'ListHistryFunction' is not one of [...] (cfn-lint E1019)",
-					"Resources.Api.Properties.DefinitionBody.paths./v1/products/{productId}/history.get.x-amazon-apigateway-integration.uri: arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${ListHistryFunction.Arn}:live/invocations invokes no function; " +
-						"the import fails or every call answers 500; write arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}:live/invocations (lambda-uri)",
-				}},
-				// The condition is false here, so it is the second branch that counts.
-				{"{description: 'Alive.'}", "!If [HasAlarmEndpoint, {description: 'Alive.'}, {}]", []string{
-					"Resources.Api.Properties.DefinitionBody.paths./v1/health.get.responses.200: 'description' is a required property (openapi-spec-validator)",
-					"Resources.Api.Properties.DefinitionBody: invalid paths: invalid path /v1/health: invalid operation GET: a short description of the response is required (kin-openapi)",
-				}},
-				{"security: [{Token: []}]", "security: [{Tken: []}]", []string{
-					`Resources.Api.Properties.DefinitionBody: invalid paths: invalid path /v1/observations: invalid operation POST: security requirement /paths/~1v1~1observations/post/security/0/Tken refers to undefined security scheme "Tken" (kin-openapi)`,
-				}},
-				{"productId: {type: string, ", "productId: {type: string, required: [], ", []string{
-					"Resources.Api.Properties.DefinitionBody.components.schemas.Observation: at '/properties/productId/required': minItems: got 0, want 1 (draft 4)",
-					"Resources.Api.Properties.DefinitionBody.components.schemas.Observation.properties.productId.required: [] should be non-empty (openapi-spec-validator)",
-				}},
-			},
-			samconfig: "[dev.deploy.parameters]\nparameter_overrides = 'DeployEnv=dev'\n[prod.deploy.parameters]\nparameter_overrides = ['DeployEnv=prod', 'LogRetentionDays=8']\n",
-			want:      []string{"samconfig.toml: Parameters.LogRetentionDays: '8' is not one of [1, 3, 5, 7, 14, 30, 60, 90, 180, 365] (cfn-lint E2900, only prod)"},
+			faults:    toolFaults,
+			samconfig: strings.Replace(config, "TokenTtl=60", "TokenTtl=61", 1),
+			want:      []string{"samconfig.toml: Parameters.TokenTtl: '61' is not one of [0, 60, 300] (cfn-lint E2900, only prod)"},
 		},
-		"what the transform refuses": {
-			faults: []fault{{"MemorySize: 512", "MemorySze: 512", []string{
-				"Resources.RecordObservationsFunction: Resource with id [RecordObservationsFunction] is invalid. property MemorySze not defined for resource of type AWS::Serverless::Function (sam transform)",
-				"Resources.RecordObservationsFunction.Properties.MemorySze: Additional properties are not allowed ('MemorySze' was unexpected. Did you mean 'MemorySize'?) (cfn-lint E3002)",
-			}}},
-			samconfig: "[dev.deploy.parameters]\nparameter_overrides = 'DeployEnv=dev'\n",
-		},
+		"what the transform refuses":   {faults: []fault{refused}, samconfig: config},
+		"nothing":                      {samconfig: config},
+		"a method below a greedy path": {faults: []fault{{old: "x-amazon-apigateway-any-method:", broken: "post:"}}, samconfig: config},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			text, err := os.ReadFile("../../template.yaml")
-			require.NoError(t, err)
-			template := string(text)
-			want := tt.want
+			broken, want := template, tt.want
 			for _, f := range tt.faults {
-				require.Contains(t, template, f.old)
-				template = strings.Replace(template, f.old, f.broken, 1)
+				require.Contains(t, broken, f.old)
+				broken = strings.Replace(broken, f.old, f.broken, 1)
 				for _, line := range f.want {
 					want = append(want, "template.yaml: "+line)
 				}
 			}
-			path := write(t, template, tt.samconfig)
+			path := write(t, broken, tt.samconfig)
 
 			var stdout, stderr bytes.Buffer
 			status := run(t.Context(), []string{path}, &stdout, &stderr)
-			assert.Equal(t, 1, status)
-			assert.Equal(t, noCode, stderr.String())
+			assert.Equal(t, min(1, len(want)), status)
 			assert.ElementsMatch(t, want, lines(stdout.String(), filepath.Dir(path)))
+			assert.Contains(t, stderr.String(), noCode)
+			assert.Contains(t, stderr.String(), fmt.Sprintf("verify: %s in %s: ", count(len(want), "mistake"), path))
 		})
 	}
 }
 
-// TestRun_Good: neither this project's template nor one that has nothing to do with it has a mistake. The first is looked
-// at without its code, which the tests of package code hold it against.
-func TestRun_Good(t *testing.T) {
+// TestRun_Code: a template with code beside it that does not fit, the same in both environments, and a plain template.
+func TestRun_Code(t *testing.T) {
 	t.Parallel()
-	needPython(t)
-	for _, folder := range []string{"../..", filepath.Dir(parcels)} {
-		t.Run(folder, func(t *testing.T) {
-			t.Parallel()
-			template, err := os.ReadFile(filepath.Join(folder, "template.yaml"))
-			require.NoError(t, err)
-			samconfig, err := os.ReadFile(filepath.Join(folder, "samconfig.toml"))
-			require.NoError(t, err)
-			var stdout, stderr bytes.Buffer
-			assert.Zero(t, run(t.Context(), []string{write(t, string(template), string(samconfig))}, &stdout, &stderr))
-			assert.Empty(t, stdout.String())
-			assert.Equal(t, noCode, stderr.String())
-		})
+	python(t)
+	template, config := readParcels(t)
+	path := write(t, template, config)
+	root := filepath.Dir(path)
+	create := func(name, text string) {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o644))
 	}
-}
+	create("go.mod", "module parcels\n\ngo 1.26\n")
+	for folder, read := range map[string]string{
+		"check": `"STAGE"`, "purge": `"STAGE"`, "register": `"STAGE"`, "track": `"STAGE")+os.Getenv("MISSPELT"`,
+	} {
+		create(folder+"/main.go", "package main\n\nimport \"os\"\n\nfunc main() { println(os.Getenv(\"TABLE\") + os.Getenv("+read+")) }\n")
+	}
+	create("bucket.yaml", "Resources: {Bucket: {Type: AWS::S3::Bucket, Properties: {BucketNam: x}}}\n")
+	plain := filepath.Join(root, "bucket.yaml")
 
-// TestRun_GreedyMethod: to OpenAPI {proxy+} is a parameter of that name, to API Gateway its name is proxy.
-func TestRun_GreedyMethod(t *testing.T) {
-	t.Parallel()
-	needPython(t)
-	good, err := os.ReadFile(parcels)
-	require.NoError(t, err)
-	samconfig, err := os.ReadFile(filepath.Join(filepath.Dir(parcels), "samconfig.toml"))
-	require.NoError(t, err)
-	template := strings.NewReplacer("x-amazon-apigateway-any-method:", "post:").Replace(string(good))
 	var stdout, stderr bytes.Buffer
-	assert.Zero(t, run(t.Context(), []string{write(t, template, string(samconfig))}, &stdout, &stderr))
-	assert.Empty(t, stdout.String())
+	assert.Equal(t, 1, run(t.Context(), []string{"-plain", plain, path}, &stdout, &stderr))
+	told := strings.ReplaceAll(stdout.String(), root+"/", "")
+	for _, want := range []string{
+		"track/main.go:5: Resources.TrackFunction: reads MISSPELT, which the template does not give it; ",
+		"register: Resources.RegisterFunction: its role allows dynamodb:PutItem, but its code calls nothing; ",
+		"bucket.yaml:1: Resources.Bucket.Properties.BucketNam: Additional properties are not allowed",
+	} {
+		assert.Contains(t, told, want)
+	}
+	assert.Equal(t, fmt.Sprintf("verify: 10 mistakes in %s and %s: %d rules, 4 functions, 2 environments\n", path, plain, len(rules.All())), stderr.String())
 }
 
 // lines returns the output's lines without the folder and the line numbers.
@@ -143,9 +155,11 @@ func TestRun_usage(t *testing.T) {
 		args []string
 		want string
 	}{
-		"a flag":      {[]string{"-x"}, "usage: verify"},
-		"two":         {[]string{"a", "b"}, "usage: verify"},
-		"no template": {[]string{filepath.Join(t.TempDir(), "template.yaml")}, "read the template: "},
+		"a flag":                  {[]string{"-x"}, "usage: verify"},
+		"two":                     {[]string{"a", "b"}, "usage: verify"},
+		"nothing to compare with": {[]string{"-compare", "dev"}, "usage: verify"},
+		"a plain comparison":      {[]string{"-plain", "a", "-compare", "dev", "prod"}, "usage: verify"},
+		"no template":             {[]string{filepath.Join(t.TempDir(), "template.yaml")}, "read the template: "},
 		"no environments": {
 			[]string{write(t, "Resources: {}", "version = 0.1\n")}, "no environment has deploy.parameters",
 		},
@@ -208,16 +222,18 @@ func TestSource_tidy(t *testing.T) {
 	})
 }
 
-func TestInstallPython_missing(t *testing.T) {
-	root := t.TempDir()
-	require.NoError(t, os.MkdirAll(filepath.Join(root, "samkit", "verify"), 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(root, "samkit", "verify", "requirements.txt"), nil, 0o644))
-	t.Setenv("PATH", "")
-	_, err := installPython(t.Context(), root, &bytes.Buffer{})
-	require.ErrorContains(t, err, `install the Python checks: python3 -m venv: exec: "python3": executable file not found`)
-	left, err := os.ReadDir(filepath.Join(root, ".local"))
-	require.NoError(t, err)
-	assert.Empty(t, left)
+// noCode is said of a template that stands alone.
+const noCode = "verify: no go.mod beside the template, so it is compared with no code\n"
+
+// readParcels returns the template parcels and its environments.
+func readParcels(t *testing.T) (template, samconfig string) {
+	t.Helper()
+	read := func(path string) string {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		return string(text)
+	}
+	return read(parcels), read(filepath.Join(filepath.Dir(parcels), "samconfig.toml"))
 }
 
 // write makes a folder with a template and its environments.
@@ -229,15 +245,12 @@ func write(t *testing.T, template, samconfig string) string {
 	return path
 }
 
-// needPython installs the Python checks before tests use them side by side.
-func needPython(t *testing.T) {
+// python returns the Python that has the checks, which `make python` installs.
+func python(t *testing.T) lint.Python {
 	t.Helper()
 	root, err := engine.Root()
 	require.NoError(t, err)
-	if _, err := installPython(context.Background(), root, os.Stderr); err != nil {
-		if os.Getenv("CI") == "" {
-			t.Skip(err)
-		}
-		require.NoError(t, err)
-	}
+	p, err := lint.Find(root)
+	require.NoError(t, err)
+	return p
 }

@@ -9,7 +9,6 @@ package code
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"go/token"
 	"path"
@@ -38,20 +37,11 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s: %s; %s; %s", at, f.What, f.Consequence, f.Mend)
 }
 
-// Check compares the functions of a template with the module that stands in the folder root. Its error means that the
-// code could not be read or does not compile.
-func Check(ctx context.Context, root string, functions []rules.Function) ([]Finding, error) {
-	p, err := load(ctx, root, functions)
-	if err != nil {
-		return nil, err
-	}
-	return p.check(functions), nil
-}
-
-func (p *program) check(functions []rules.Function) []Finding {
+// Check compares the functions of a template with their code, which Load has read.
+func (p *Program) Check(functions []rules.Function) []Finding {
 	found := p.routes(functions)
 	for _, f := range functions {
-		if of, ok := p.facts[path.Clean(f.Folder)]; ok { // routes reports those that have none
+		if of, ok := p.uses[path.Clean(f.Folder)]; ok { // routes reports those that have none
 			found = append(found, of.permissions(f)...)
 			found = append(found, of.variables.compare(f)...)
 		}
@@ -63,7 +53,7 @@ func (p *program) check(functions []rules.Function) []Finding {
 }
 
 // at writes a position as file:line below the root.
-func (p *program) at(pos token.Pos) string {
+func (p *Program) at(pos token.Pos) string {
 	position := p.prog.Fset.Position(pos)
 	file := position.Filename
 	if below, err := filepath.Rel(p.root, file); err == nil && !strings.HasPrefix(below, "..") {

@@ -33,7 +33,7 @@ func right() []rules.Function {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	other := []rules.Function{{Folder: "other/name-settings"}, {Folder: "other/no-program"}}
-	p, err := load(t.Context(), "testdata/project", append(right(), other...))
+	p, err := Load(t.Context(), "testdata/project", folders(append(right(), other...)))
 	require.NoError(t, err)
 	files := fstest.MapFS{}
 	require.NoError(t, fs.WalkDir(p.files, ".", func(name string, d fs.DirEntry, err error) error {
@@ -44,7 +44,7 @@ func TestCheck(t *testing.T) {
 		files[name] = &fstest.MapFile{Data: text}
 		return err
 	}))
-	require.Empty(t, p.check(right()))
+	require.Empty(t, p.Check(right()))
 
 	role := func(id string, actions ...string) func([]rules.Function) []rules.Function {
 		return change(id, func(f *rules.Function) { f.Actions = actions })
@@ -169,7 +169,7 @@ func TestCheck(t *testing.T) {
 				}
 				broken.files = changed
 			}
-			sees(t, tt.want, broken.check(functions))
+			sees(t, tt.want, broken.Check(functions))
 		})
 	}
 }
@@ -181,12 +181,12 @@ func TestCheck_foreign(t *testing.T) {
 		{ID: "Notify", Folder: "notify", Routes: []string{"GET /elsewhere"}, Actions: []string{"sns:Publish", "sqs:ReceiveMessage"}, Variables: []string{"AWS_PROFILE"}},
 		{ID: "Configure", Folder: "configure", Variables: []string{"PLACE"}},
 	}
-	p, err := load(t.Context(), "testdata/foreign", functions)
+	p, err := Load(t.Context(), "testdata/foreign", folders(functions))
 	require.NoError(t, err)
-	require.Empty(t, p.check(functions))
+	require.Empty(t, p.Check(functions))
 
 	functions[0].Actions, functions[0].Variables = []string{"sns:Subscribe"}, []string{"AWS_PROFILE", "PLACE"}
-	found := p.check(functions)
+	found := p.Check(functions)
 	sees(t, []string{
 		"notify: Notify: is given the variable PLACE, which nothing in it reads", "notify: Notify: its role allows sns:Subscribe, but its code calls sns:Publish",
 		"notify/main.go: Notify: main.main needs sns:Publish",
@@ -200,9 +200,17 @@ func TestCheck_compile(t *testing.T) {
 	root := t.TempDir()
 	require.NoError(t, os.WriteFile(path.Join(root, "go.mod"), []byte("module broken\n\ngo 1.26\n"), 0o644))
 	require.NoError(t, os.WriteFile(path.Join(root, "main.go"), []byte("package main\n\nfunc main() { run() }\n"), 0o644))
-	_, err := Check(t.Context(), root, []rules.Function{{ID: "F", Folder: "."}})
+	_, err := Load(t.Context(), root, []string{"."})
 	require.ErrorContains(t, err, "compile the functions: ")
 	require.ErrorContains(t, err, "main.go:3:15: undefined: run")
+}
+
+func folders(functions []rules.Function) []string {
+	var all []string
+	for _, f := range functions {
+		all = append(all, f.Folder)
+	}
+	return all
 }
 
 var line = regexp.MustCompile(`(\.go):[0-9]+: `)

@@ -52,7 +52,7 @@ var polled = []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamod
 
 // permissions compares the calls that a function can make with what its role allows. A role that is not in the template
 // may allow anything.
-func (of facts) permissions(f rules.Function) []Finding {
+func (of uses) permissions(f rules.Function) []Finding {
 	if f.Actions == nil {
 		return nil
 	}

@@ -21,7 +21,7 @@ const (
 
 // routes checks that folders, events and the template's functions are the same set, and that each function's code and
 // events name the routes that the template wires to it.
-func (p *program) routes(functions []rules.Function) []Finding {
+func (p *Program) routes(functions []rules.Function) []Finding {
 	found := slices.Concat(shared(functions), p.folders(functions))
 	for _, f := range functions {
 		if folder, name := path.Split(path.Clean(f.Folder)); folder == functionsFolder+"/" {
@@ -58,12 +58,12 @@ func shared(functions []rules.Function) []Finding {
 }
 
 // folders compares the folders of code and events with the template's functions.
-func (p *program) folders(functions []rules.Function) []Finding {
+func (p *Program) folders(functions []rules.Function) []Finding {
 	var found []Finding
 	known := map[string]string{} // by name of the folder
 	for _, f := range functions {
 		folder := path.Clean(f.Folder)
-		if _, ok := p.facts[folder]; !ok {
+		if _, ok := p.uses[folder]; !ok {
 			found = append(found, Finding{
 				Function: f.ID, Path: folder, What: "holds no Go program", Consequence: "the build fails", Mend: "correct its CodeUri, or add package main",
 			})
@@ -95,7 +95,7 @@ func (p *program) folders(functions []rules.Function) []Finding {
 
 // eventRoutes compares the route in each event with those of its function. An authorizer, which has none, may have any; a
 // schedule's event has none.
-func (p *program) eventRoutes(f rules.Function, name string) []Finding {
+func (p *Program) eventRoutes(f rules.Function, name string) []Finding {
 	if subfolders(p.files, eventsFolder) == nil {
 		return nil
 	}
@@ -154,7 +154,7 @@ var routeForm = regexp.MustCompile(`^(ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT
 
 // constantRoutes compares the routes that functions name in their code with those they are wired to. Where no function
 // names any, there is nothing to compare.
-func (p *program) constantRoutes(functions []rules.Function) []Finding {
+func (p *Program) constantRoutes(functions []rules.Function) []Finding {
 	var found []Finding
 	named := make([]map[string]string, len(functions)) // place by route
 	owner := map[string]string{}
@@ -194,7 +194,7 @@ func (p *program) constantRoutes(functions []rules.Function) []Finding {
 }
 
 // constantsOf returns the routes among the constants of a function's package, each with its first place.
-func (p *program) constantsOf(folder string) map[string]string {
+func (p *Program) constantsOf(folder string) map[string]string {
 	routes := map[string]string{}
 	l := p.packages[folder]
 	if l == nil {

@@ -24,10 +24,9 @@ func (p *Project) Functions(environment string) []Function {
 	r := newResolver(p.source, p.environments[environment].Parameters)
 	var all []Function
 	for _, f := range s.functions() {
-		one := Function{ID: f.id, Actions: s.actions(f), Variables: sorted(object(f.properties, "Environment", "Variables")), Scheduled: s.scheduled(f)}
-		folder := cmpAny(object(p.source, "Resources", f.id, "Properties")["CodeUri"], object(p.source, "Globals", "Function")["CodeUri"])
-		if folder != nil {
-			one.Folder = path.Clean(text(r.resolve(folder)))
+		one := Function{
+			ID: f.id, Folder: p.folder(f.id, r), Actions: s.actions(f), Scheduled: s.scheduled(f),
+			Variables: sorted(object(f.properties, "Environment", "Variables")),
 		}
 		s.each(func(_ *api, o operation) {
 			if id, _, ok := s.called(o.integration["uri"]); ok && id == f.id {
@@ -38,6 +37,27 @@ func (p *Project) Functions(environment string) []Function {
 		all = append(all, one)
 	}
 	return all
+}
+
+// Folders returns the folders of all functions in all environments, sorted. It does without the transform.
+func (p *Project) Folders() []string {
+	folders := map[string]bool{}
+	for _, e := range p.environments {
+		r := newResolver(p.source, e.Parameters)
+		for id := range p.sourceResources("AWS::Serverless::Function") {
+			folders[p.folder(id, r)] = true
+		}
+	}
+	return sorted(folders)
+}
+
+// folder is a function's CodeUri as the source has it, or "". The transform puts another in its place.
+func (p *Project) folder(id string, r *resolver) string {
+	uri := cmpAny(object(p.source, "Resources", id, "Properties")["CodeUri"], object(p.source, "Globals", "Function")["CodeUri"])
+	if uri == nil {
+		return ""
+	}
+	return path.Clean(text(r.resolve(uri)))
 }
 
 // actions are what a function's role may do, or nil.

@@ -23,6 +23,17 @@ func (p *Project) Differences(a, b string) []Difference {
 	return found
 }
 
+// Renamed returns the parameters of one environment under the name of another. What differs between the two stacks then
+// is chosen by the name, not by a parameter.
+func Renamed(parameters map[string]string, from, to string) map[string]string {
+	renamed := map[string]string{}
+	word := regexp.MustCompile(`\b` + regexp.QuoteMeta(from) + `\b`)
+	for name, value := range parameters {
+		renamed[name] = word.ReplaceAllString(value, to)
+	}
+	return renamed
+}
+
 // resolved is a whole stack with its environment's name and hashes left out.
 func (p *Project) resolved(environment string) any {
 	s := p.stacks[environment]

@@ -1,12 +1,11 @@
-// Command get-thing reads a thing: GET /things/{id}. Its handler is called by reflection.
+// Command get-thing reads a thing: GET /things/{id}.
 package main
 
 import (
 	"context"
 	"os"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
+	"pricing/samkit/verify/code/testdata/project/boot"
 	"pricing/samkit/verify/code/testdata/project/store"
 )
 
@@ -14,5 +13,5 @@ const route = "GET /things/{id}"
 
 func main() {
 	s := store.New(os.Getenv("TABLE_NAME"))
-	lambda.Start(func(ctx context.Context, id string) (string, error) { return route, s.Get(ctx, id) })
+	boot.Start(func(ctx context.Context, id string) (string, error) { return route, s.Get(ctx, id) })
 }

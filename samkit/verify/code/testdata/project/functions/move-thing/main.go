@@ -5,12 +5,14 @@ import (
 	"context"
 	"os"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
+	"pricing/samkit/verify/code/testdata/project/boot"
 	"pricing/samkit/verify/code/testdata/project/store"
 )
 
-func main() {
-	s := store.New(os.Getenv("TABLE_NAME"))
-	lambda.Start(func(ctx context.Context) (string, error) { return "ANY /things/{id}/place", s.Move(ctx, "id") })
-}
+const route = "ANY /things/{id}/place"
+
+type move struct{ *store.Store }
+
+func (m move) Do(ctx context.Context) error { return m.Move(ctx, route) }
+
+func main() { boot.Run(move{store.New(os.Getenv("TABLE_NAME"))}) }

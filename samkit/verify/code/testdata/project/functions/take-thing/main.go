@@ -5,12 +5,11 @@ import (
 	"context"
 	"os"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
+	"pricing/samkit/verify/code/testdata/project/boot"
 	"pricing/samkit/verify/code/testdata/project/store"
 )
 
-func main() { lambda.Start(handler(store.New(os.Getenv("TABLE_NAME")))) }
+func main() { boot.Start(handler(store.New(os.Getenv("TABLE_NAME")))) }
 
 func handler(s *store.Store) func(context.Context, string) (string, error) {
 	return func(ctx context.Context, id string) (string, error) {

@@ -5,17 +5,18 @@ import (
 	"context"
 	"os"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
+	"pricing/samkit/verify/code/testdata/project/boot"
 	"pricing/samkit/verify/code/testdata/project/store"
 )
 
-func main() {
-	lambda.Start(func(ctx context.Context) error {
-		s := store.New(os.Getenv("TABLE_NAME"))
-		if err := s.State(ctx); err != nil {
-			return err
-		}
-		return s.Run(ctx, "DELETE FROM things")
-	})
+type tidy struct{}
+
+func (tidy) Do(ctx context.Context) error {
+	s := store.New(os.Getenv("TABLE_NAME"))
+	if err := s.State(ctx); err != nil {
+		return err
+	}
+	return s.Run(ctx, "DELETE FROM things")
 }
+
+func main() { boot.Run(tidy{}) }

@@ -1,4 +1,4 @@
-package main
+package templatetest
 
 import (
 	"bytes"
@@ -186,12 +186,8 @@ func accessFields(t *testing.T, template string) map[string]bool {
 // that the logs have.
 func TestRunbook(t *testing.T) {
 	t.Parallel()
-	file, err := os.ReadFile("../../template.yaml")
-	require.NoError(t, err)
-	template := string(file)
-	file, err = os.ReadFile("../../ops/runbook.md")
-	require.NoError(t, err)
-	runbook := string(file)
+	template := readFile(t, templateFile)
+	runbook := readFile(t, runbookFile)
 	line, access := lineFields(t), accessFields(t, template)
 	require.Empty(t, unhelpful(t, template, runbook, line, access))
 
@@ -249,14 +245,12 @@ func TestProject_OwnMetrics(t *testing.T) {
 // projectResources returns the properties of the project's resources, with intrinsic functions read as their argument.
 func projectResources(t *testing.T) map[string]properties {
 	t.Helper()
-	file, err := os.ReadFile("../../template.yaml")
-	require.NoError(t, err)
 	var source struct {
 		Resources map[string]struct {
 			Properties properties `yaml:"Properties"`
 		} `yaml:"Resources"`
 	}
-	require.NoError(t, yaml.Unmarshal(file, &source))
+	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, templateFile)), &source))
 	all := map[string]properties{}
 	for id, r := range source.Resources {
 		all[id] = r.Properties
@@ -292,9 +286,7 @@ func TestProject_Durations(t *testing.T) {
 // TestRunbook_Look runs the commands of "How to look" in bash, with a program in the place of the AWS CLI.
 func TestRunbook_Look(t *testing.T) {
 	t.Parallel()
-	runbook, err := os.ReadFile("../../ops/runbook.md")
-	require.NoError(t, err)
-	block := regexp.MustCompile("(?s)```sh\n(ENV=prod\n.*?)```").FindSubmatch(runbook)
+	block := regexp.MustCompile("(?s)```sh\n(ENV=prod\n.*?)```").FindStringSubmatch(readFile(t, runbookFile))
 	require.NotNil(t, block)
 	bin := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "aws"), []byte(`#!/bin/sh
@@ -306,7 +298,7 @@ case "$*" in
 *get-query-results*) echo found ;;
 esac
 `), 0o755)) //nolint:gosec // a program
-	cmd := exec.Command("bash", "-euc", string(block[1]))
+	cmd := exec.Command("bash", "-euc", block[1])
 	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)

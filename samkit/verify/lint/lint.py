@@ -1,23 +1,27 @@
 """The checks that exist only in Python: cfn-lint, the SAM transform and openapi-spec-validator.
 
-    lint.py TEMPLATE < environments.json > report.json
-    lint.py < requests.json > transformed.json
+    lint.py check < jobs.json > reports.json
+    lint.py transform < requests.json > templates.json
 
-environments.json has the parameter values of each environment: {"dev": {"DeployEnv": "dev"}}. The report has
-  mistakes  what the tools said: tool, path (keys from the template's root), what, environment ("" for the source), line
-  bodies    by environment and logical id, the OpenAPI body of each REST API as the transform leaves it, with intrinsic
-            functions resolved or replaced by placeholders, for the checks that exist only in Go
+jobs.json is a list of {"file": ..., "environments": ...}. The latter has the parameter values of each environment:
+{"dev": {"DeployEnv": "dev"}}. Without any, only cfn-lint reads the file. Each job has one report:
+  mistakes  what the tools say: tool, path (keys from the template's root), what, environment ("" for the source), line
+  bodies    by environment and logical id, the OpenAPI document of each REST API as the transform leaves it. Intrinsic
+            functions are resolved or replaced by placeholders, for the checks that exist only in Go.
   transformed
-            by environment, the template as the transform leaves it; no entry where the transform refuses it.
-cfn-lint reads both templates because either one hides mistakes: the source's DefinitionBody is opaque to it, and the
-transform drops what it does not know.
+            by environment, the template as the transform leaves it. There is none where the transform refuses it.
+cfn-lint reads both templates because each hides mistakes: the source's DefinitionBody is opaque to it, and the transform
+drops what it does not know.
 
-Without TEMPLATE it only transforms, many templates in one process: requests.json is a list of {"source": ...,
-"parameters": {...}} with a template's text or what the text means, transformed.json the list of their templates.
+requests.json is a list of {"source": ..., "parameters": {...}} with a template's text or what the text means.
+templates.json is the list of what the transform makes of them.
 """
 
 import copy
+import functools
+import gc
 import json
+import multiprocessing
 import re
 import sys
 from pathlib import Path
@@ -27,7 +31,7 @@ from cfnlint.api import ManualArgs, lint, lint_file
 from openapi_spec_validator import OpenAPIV30SpecValidator
 from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
+from samtranslator.translator import translator
 from samtranslator.yaml_helper import yaml_parse
 
 NO_VALUE = object()
@@ -57,6 +61,8 @@ def cfn_lint(matches, environment):
 
 
 SESSION = Session()
+# The transform reads and validates its list of policy templates again for each template, which is half of its time.
+translator.make_policy_template_for_function_plugin = functools.cache(translator.make_policy_template_for_function_plugin)
 
 
 def transform(template, parameters):
@@ -66,7 +72,7 @@ def transform(template, parameters):
     for section in [f.get("Properties", {}) for f in functions] + [template.get("Globals", {}).get("Function", {})]:
         if "CodeUri" in section:
             section["CodeUri"] = "s3://artifacts/code.zip"
-    return Translator({}, Parser(), boto_session=SESSION).translate(template, dict(parameters))
+    return translator.Translator({}, Parser(), boto_session=SESSION).translate(template, dict(parameters))
 
 
 def typed(template, parameters):
@@ -141,46 +147,64 @@ def openapi(body, path, environment):
     ] + [mistake("openapi-spec-validator", path, e.message, environment) for e in errors if e.message not in told]
 
 
-def main(path, environments):
-    source = Path(path).read_text(encoding="utf-8")
-    mistakes = cfn_lint(lint_file(Path(path), ManualArgs()), "")
-    bodies, transformed = {}, {}
-    if any(m["tool"] == "cfn-lint E0000" for m in mistakes):  # no YAML, nothing more to say
-        return {"mistakes": mistakes, "bodies": bodies, "transformed": transformed}
-    for environment, parameters in environments.items():
+def check_source(path):
+    return {"mistakes": cfn_lint(lint_file(Path(path), ManualArgs()), "")}
+
+
+def check_environment(path, environment, parameters):
+    try:
+        template = transform(yaml_parse(Path(path).read_text(encoding="utf-8")), parameters)
+    except InvalidDocumentException as error:
+        places = [["Resources", c._logical_id] if hasattr(c, "_logical_id") else [] for c in error.causes]
+        found = [mistake("sam transform", at, c.message, environment) for at, c in zip(places, error.causes)]
+        return {"mistakes": found}
+    except Exception as error:  # it trusts its input more than a broken template deserves
+        return {"mistakes": [mistake("sam transform", [], f"gives up: {error!r}", environment)]}
+    found = cfn_lint(lint(json.dumps(template), config=ManualArgs(parameters=[typed(template, parameters)])), environment)
+    # Which parameters are used only the source tells: the transform itself takes the value of some.
+    found = [m for m in found if m["tool"] != "cfn-lint W2001"]
+    bodies = {}
+    for logical_id, resource in template["Resources"].items():
+        if resource.get("Type") != "AWS::ApiGateway::RestApi" or "Body" not in resource["Properties"]:
+            continue
+        place = ["Resources", logical_id, "Properties", "Body"]
         try:
-            template = transform(yaml_parse(source), parameters)
-        except InvalidDocumentException as error:
-            for cause in error.causes:
-                place = ["Resources", cause._logical_id] if hasattr(cause, "_logical_id") else []
-                mistakes.append(mistake("sam transform", place, cause.message, environment))
-            continue
-        except Exception as error:  # it trusts its input more than a broken template deserves
-            mistakes.append(mistake("sam transform", [], f"gives up: {error!r}", environment))
-            continue
-        transformed[environment] = template
-        # Which parameters are used only the source tells: the transform itself takes the value of some.
-        found = cfn_lint(lint(json.dumps(template), config=ManualArgs(parameters=[typed(template, parameters)])), environment)
-        mistakes += [m for m in found if m["tool"] != "cfn-lint W2001"]
-        for logical_id, resource in template["Resources"].items():
-            if resource.get("Type") != "AWS::ApiGateway::RestApi" or "Body" not in resource["Properties"]:
-                continue
-            place = ["Resources", logical_id, "Properties", "Body"]
-            try:
-                body = Placeholders(template, parameters).resolve(resource["Properties"]["Body"])
-                bodies.setdefault(environment, {})[logical_id] = body
-                mistakes += openapi(body, place, environment)
-            except Exception as error:  # such as a reference that leads nowhere
-                mistakes.append(mistake("openapi-spec-validator", place, f"gives up: {error!r}", environment))
-    return {"mistakes": mistakes, "bodies": bodies, "transformed": transformed}
+            bodies[logical_id] = Placeholders(template, parameters).resolve(resource["Properties"]["Body"])
+            found += openapi(bodies[logical_id], place, environment)
+        except Exception as error:  # such as a reference that leads nowhere
+            found.append(mistake("openapi-spec-validator", place, f"gives up: {error!r}", environment))
+    return {"mistakes": found, "bodies": {environment: bodies}, "transformed": {environment: template}}
+
+
+def check(pool, jobs):
+    """The report of each job. The source and each environment are checked side by side."""
+    started = [
+        [pool.apply_async(check_source, [job["file"]])]
+        + [pool.apply_async(check_environment, [job["file"], *e]) for e in job.get("environments", {}).items()]
+        for job in jobs
+    ]
+    reports = []
+    for job in started:
+        source, *environments = [part.get() for part in job]
+        report = {"mistakes": source["mistakes"], "bodies": {}, "transformed": {}}
+        if not any(m["tool"] == "cfn-lint E0000" for m in source["mistakes"]):  # else it is no YAML: nothing more to say
+            for part in environments:
+                report["mistakes"] += part["mistakes"]
+                report["bodies"] |= part.get("bodies", {})
+                report["transformed"] |= part.get("transformed", {})
+        reports.append(report)
+    return reports
+
+
+def transform_request(request):
+    source = request["source"]
+    return transform(yaml_parse(source) if isinstance(source, str) else source, request["parameters"])
 
 
 if __name__ == "__main__":
+    gc.freeze()  # the process is short: looking for garbage among the schemas that it keeps takes a fifth of its time
+    gc.set_threshold(50_000)
     given = json.load(sys.stdin)
-    if len(sys.argv) > 1:
-        json.dump(main(sys.argv[1], given), sys.stdout)
-    else:
-        for r in given:
-            if isinstance(r["source"], str):
-                r["source"] = yaml_parse(r["source"])
-        json.dump([transform(r["source"], r["parameters"]) for r in given], sys.stdout)
+    with multiprocessing.get_context("fork").Pool() as pool:  # the tools are imported once, before the fork
+        answer = check(pool, given) if sys.argv[1] == "check" else pool.map(transform_request, given)
+    json.dump(answer, sys.stdout)

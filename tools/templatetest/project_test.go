@@ -1,14 +1,15 @@
-package main
+package templatetest
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"pricing/samkit/samconfig"
 )
 
 type properties = map[string]any
@@ -82,9 +83,7 @@ func missing(t *testing.T, text string) (wrong []string) {
 // TestProject holds this project's template to what it promises; a template broken in one place must show it.
 func TestProject(t *testing.T) {
 	t.Parallel()
-	file, err := os.ReadFile("../../template.yaml")
-	require.NoError(t, err)
-	text := string(file)
+	text := readFile(t, templateFile)
 	require.Empty(t, missing(t, text))
 
 	tests := map[string]struct{ old, broken, want string }{
@@ -113,7 +112,7 @@ func TestProject(t *testing.T) {
 // TestProject_Environments: only production, the one whose data is worth it, refuses to lose its table.
 func TestProject_Environments(t *testing.T) {
 	t.Parallel()
-	environments, err := readEnvironments("../../samconfig.toml")
+	environments, err := samconfig.Read(configFile)
 	require.NoError(t, err)
 	for name, want := range map[string]string{"dev": "false", "integ": "false", "prod": ""} { // "" is the template's default, true
 		assert.Contains(t, environments, name)

@@ -1,7 +1,6 @@
-package main
+package templatetest
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -13,40 +12,43 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"pricing/samkit/engine"
+	"pricing/samkit/samconfig"
+	"pricing/samkit/verify/lint"
 )
 
-const account = "../../ops/account.yaml"
-
-func TestRun_plain(t *testing.T) {
+// TestAccount: cfn-lint finds nothing wrong with the account's template, and would find what is.
+func TestAccount(t *testing.T) {
 	t.Parallel()
-	needPython(t)
-	file, err := os.ReadFile(account)
-	require.NoError(t, err)
-	verify := func(text string) (status int, told string) {
+	tools := python(t)
+	say := func(text string) (told string) {
 		path := filepath.Join(t.TempDir(), "account.yaml")
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
-		var stdout, stderr bytes.Buffer
-		status = run(t.Context(), []string{"-plain", path}, &stdout, &stderr)
-		assert.Empty(t, stderr.String())
-		return status, stdout.String()
+		reports, err := tools.Check(t.Context(), lint.Job{File: path})
+		require.NoError(t, err)
+		for _, m := range reports[0].Mistakes {
+			told += strings.Join(m.Path, ".") + ": " + m.What + "\n"
+		}
+		return told
 	}
-	status, told := verify(string(file))
-	assert.Zero(t, status)
-	assert.Empty(t, told)
+	text := readFile(t, accountFile)
+	assert.Empty(t, say(text))
 
 	faults := []struct{ old, broken, want string }{
-		{"BlockPublicPolicy:", "BlockPublicPolicies:", "Resources.ArtifactBucket.Properties.PublicAccessBlockConfiguration.BlockPublicPolicies: Additional properties are not allowed"},
-		{"Bucket: !Ref ArtifactBucket", "Bucket: !Ref Artefacts", "Resources.ArtifactBucketPolicy.Properties.Bucket.Ref: 'Artefacts' is not one of"},
+		{
+			"BlockPublicPolicy:", "BlockPublicPolicies:",
+			"Resources.ArtifactBucket.Properties.PublicAccessBlockConfiguration.BlockPublicPolicies: Additional properties are not allowed",
+		},
+		{
+			"Bucket: !Ref ArtifactBucket", "Bucket: !Ref Artefacts",
+			"Resources.ArtifactBucketPolicy.Properties.Bucket.Ref: 'Artefacts' is not one of",
+		},
 		{"RoleName: !Sub pricing-${Env}-pipeline", "RoleName: pricing-pipeline", "should have unique values across the resources"},
 	}
-	text := string(file)
 	for _, f := range faults {
 		require.Contains(t, text, f.old)
 		text = strings.Replace(text, f.old, f.broken, 1)
 	}
-	status, told = verify(text)
-	assert.Equal(t, 1, status)
+	told := say(text)
 	for _, f := range faults {
 		assert.Contains(t, told, f.want)
 	}
@@ -84,12 +86,11 @@ func (l *texts) UnmarshalYAML(n *yaml.Node) error {
 // accountRoles returns the roles of ops/account.yaml by logical id, those of an environment with ${Env} in it.
 func accountRoles(t *testing.T) map[string]accountRole {
 	t.Helper()
-	text, err := os.ReadFile(account)
-	require.NoError(t, err)
+	text := readFile(t, accountFile)
 	var template struct {
 		Resources map[string]yaml.Node `yaml:"Resources"`
 	}
-	require.NoError(t, yaml.Unmarshal(text, &template))
+	require.NoError(t, yaml.Unmarshal([]byte(text), &template))
 	nodes := template.Resources
 	loop := nodes["Fn::ForEach::Environment"]
 	require.Len(t, loop.Content, 3, "variable, list and resources")
@@ -162,23 +163,14 @@ var unused = []string{
 // type in the template, in every environment, and may not write outside the environment's names.
 func TestAccount_Execution(t *testing.T) {
 	t.Parallel()
-	needPython(t)
-	root, err := engine.Root()
+	tools := python(t)
+	environments, err := samconfig.Read(configFile)
 	require.NoError(t, err)
-	python, err := installPython(t.Context(), root, os.Stderr)
-	require.NoError(t, err)
-	environments, err := readEnvironments("../../samconfig.toml")
-	require.NoError(t, err)
-	source, err := os.ReadFile("../../template.yaml")
-	require.NoError(t, err)
-	var requests []request
+	var parameters []map[string]string
 	for _, e := range environments {
-		requests = append(requests, request{string(source), e.Parameters})
+		parameters = append(parameters, e.Parameters)
 	}
-	var transformed []struct {
-		Resources map[string]struct{ Type string }
-	}
-	require.NoError(t, callPython(t.Context(), python, root, requests, &transformed))
+	transformed := transform(t, readFile(t, templateFile), parameters...)
 
 	role, ok := accountRoles(t)["ExecutionRole&{Env}"]
 	require.True(t, ok)
@@ -205,7 +197,11 @@ func TestAccount_Execution(t *testing.T) {
 		})
 	}
 	types := map[string]bool{}
-	for _, template := range transformed {
+	for _, text := range transformed {
+		var template struct {
+			Resources map[string]struct{ Type string }
+		}
+		require.NoError(t, json.Unmarshal(text, &template))
 		for _, r := range template.Resources {
 			types[r.Type] = true
 		}
@@ -215,7 +211,7 @@ func TestAccount_Execution(t *testing.T) {
 	}
 	asked := map[string]bool{}
 	for name := range types {
-		permissions := handlerPermissions(t, python, name)
+		permissions := handlerPermissions(t, tools, name)
 		require.NotEmpty(t, permissions, name)
 		for _, action := range permissions {
 			service, _, _ := strings.Cut(action, ":")
@@ -262,20 +258,16 @@ func TestAccount_Boundary(t *testing.T) {
 	}
 	assert.Equal(t, 2, bounded)
 
-	text, err := os.ReadFile(account)
-	require.NoError(t, err)
-	_, after, found := strings.Cut(string(text), "\n      Boundary&{Env}:\n")
+	_, after, found := strings.Cut(readFile(t, accountFile), "\n      Boundary&{Env}:\n")
 	require.True(t, found)
 	limits, _, found := strings.Cut(after, "\n\n")
 	require.True(t, found)
 	assert.NotRegexp(t, `iam:|sts:|lambda:|NotAction|\*\]|Action: "?\*`, limits)
 
-	source, err := os.ReadFile("../../template.yaml")
-	require.NoError(t, err)
 	var template struct {
 		Resources map[string]yaml.Node `yaml:"Resources"`
 	}
-	require.NoError(t, yaml.Unmarshal(source, &template))
+	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, templateFile)), &template))
 	roles := 0
 	for id, node := range template.Resources {
 		var resource struct {
@@ -311,17 +303,16 @@ func TestAccount_Boundary(t *testing.T) {
 }
 
 // handlerPermissions returns what CloudFormation's handlers of a type ask for; cfn-lint carries the registry's schemas.
-func handlerPermissions(t *testing.T, python, name string) (actions []string) {
+func handlerPermissions(t *testing.T, tools lint.Python, name string) (actions []string) {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(python)), "lib", "python3*", "site-packages", "cfnlint", "data", "schemas"))
+	schemas, err := tools.Schemas()
 	require.NoError(t, err)
-	require.Len(t, found, 1)
-	text, err := os.ReadFile(filepath.Join(found[0], "providers", "eu-west-1.json"))
+	text, err := os.ReadFile(filepath.Join(schemas, "providers", "eu-west-1.json"))
 	require.NoError(t, err)
 	var files map[string]string
 	require.NoError(t, json.Unmarshal(text, &files))
 	require.Contains(t, files, name)
-	text, err = os.ReadFile(filepath.Join(found[0], "resources", files[name]+".json"))
+	text, err = os.ReadFile(filepath.Join(schemas, "resources", files[name]+".json"))
 	require.NoError(t, err)
 	var schema struct {
 		Handlers map[string]struct {

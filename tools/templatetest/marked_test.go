@@ -1,8 +1,7 @@
-package main
+package templatetest
 
 import (
 	"encoding/json"
-	"os"
 	"regexp"
 	"slices"
 	"testing"
@@ -10,17 +9,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pricing/samkit/internal/samconfig"
-	"pricing/samkit/verify/rules"
+	"pricing/samkit/samconfig"
+	"pricing/samkit/verify/lint"
 )
 
 // TestMarked: a parameter's new value reaches whom it is for. SAM makes another version of each function and another
 // deployment of the API when it is one of theirs, as the template is deployed, and none when it is not.
 func TestMarked(t *testing.T) {
 	t.Parallel()
-	needPython(t)
-	template, err := os.ReadFile("../../template.yaml")
-	require.NoError(t, err)
+	template := []byte(readFile(t, templateFile))
 	values := map[string]string{
 		"HistoryDays": "7", "StoreEndpoint": "https://db.example.com", "TrustStore": "system",
 		"AuthorizerTtlSeconds": "5", "LegacyUrl": "https://old.example.com", "LegacyAuthorization": "Basic c2VjcmV0",
@@ -28,7 +25,7 @@ func TestMarked(t *testing.T) {
 		"": "", "LogRetentionDays": "7", "ThrottleRate": "7", "GradualDeployments": "true", "AlarmEndpoint": "a@example.com",
 	}
 	reachNobody := []string{"", "LogRetentionDays", "ThrottleRate", "GradualDeployments", "AlarmEndpoint"}
-	var all []deployable
+	var requests []lint.Request
 	var names []string
 	for name, value := range values {
 		parameters := map[string]string{"DeployEnv": "dev"}
@@ -38,7 +35,7 @@ func TestMarked(t *testing.T) {
 		text, err := samconfig.Marked(template, parameters)
 		require.NoError(t, err)
 		names = append(names, name)
-		all = append(all, deployable{string(text), map[string]rules.Environment{"dev": {Parameters: parameters}}})
+		requests = append(requests, lint.Request{Template: string(text), Parameters: parameters})
 		if secret, err := samconfig.Marked(template, parameters); name == "LegacyAuthorization" {
 			require.NoError(t, err)
 			assert.NotEqual(t, string(text), string(secret), "a hash of a secret alone tells it to who guesses")
@@ -46,11 +43,13 @@ func TestMarked(t *testing.T) {
 	}
 	published := regexp.MustCompile(`^(.*)(Version|Deployment)[0-9a-f]{10}$`)
 	ids := map[string][]string{}
-	for i, environments := range transformAll(t, all) {
+	transformed, err := python(t).Transform(t.Context(), requests)
+	require.NoError(t, err)
+	for i, text := range transformed {
 		var stack struct {
 			Resources map[string]json.RawMessage
 		}
-		require.NoError(t, json.Unmarshal(environments["dev"].Transformed, &stack))
+		require.NoError(t, json.Unmarshal(text, &stack))
 		for id := range stack.Resources {
 			if published.MatchString(id) {
 				ids[names[i]] = append(ids[names[i]], id)
