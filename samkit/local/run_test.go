@@ -35,6 +35,7 @@ func TestRun_OneLinePerRequest(t *testing.T) {
 			{"/A?do=urn", `404 A warm [0-9.]+ms  no-such-book: There is no  \[2Jbook 7\.` + id},
 			{"/A?do=url", `409 A warm [0-9.]+ms  lent: It is lent` + id},
 			{"/A?do=blank", `400 A warm [0-9.]+ms  Bad Request` + id},
+			{"/A?do=long", `400 A warm [0-9.]+ms  (long ){32}…` + id},
 			{"/A?do=plain", `410 A warm [0-9.]+ms` + id},
 			{"/nowhere", `^GET    /nowhere 403 - [0-9.]+ms  no route for this path and method` + id},
 		} {

@@ -3,6 +3,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -23,6 +24,8 @@ func main() {
 			return problem(409, `{"type":"https://example.com/problems/lent/","title":"It is lent"}`)
 		case "blank":
 			return problem(400, `{"type":"about:blank","title":"Bad Request"}`)
+		case "long":
+			return problem(400, `{"title":"`+strings.Repeat("long ", 100)+`"}`)
 		case "plain":
 			return events.APIGatewayProxyResponse{StatusCode: 410, Body: "gone"}, nil
 		}
