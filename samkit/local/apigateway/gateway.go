@@ -275,7 +275,8 @@ func (x *exchange) find() bool {
 	reason := "no route for this path and method"
 	if authorization := x.r.Header.Get("Authorization"); authorization != "" && !strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 ") {
 		return x.refuseAs("DEFAULT_4XX", http.StatusForbidden,
-			"Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '"+hash(authorization)+"'.", reason)
+			"Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '"+
+				hash(authorization)+"'.", reason)
 	}
 	return x.refuse("MISSING_AUTHENTICATION_TOKEN", "", reason)
 }
