@@ -29,6 +29,8 @@ var ErrMissing = errors.New(
 
 // Engine is a running engine.
 type Engine struct {
+	path     string
+	args     []string
 	endpoint string
 	stop     chan struct{}
 	done     chan struct{}
@@ -83,11 +85,20 @@ func start(ctx context.Context, path, host, dbPath string) (*Engine, error) {
 	if dbPath != "" {
 		args = append(args, "--db-path", dbPath)
 	}
-	e := &Engine{
-		endpoint: "http://" + net.JoinHostPort(host, strconv.Itoa(port)),
-		stop:     make(chan struct{}),
-		done:     make(chan struct{}),
+	return launch(ctx, path, args, "http://"+net.JoinHostPort(host, strconv.Itoa(port)))
+}
+
+// Restart starts an engine that has ended once more, at the same address and on the same file.
+func (e *Engine) Restart(ctx context.Context) (*Engine, error) {
+	again, err := launch(ctx, e.path, e.args, e.endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("start the DynamoDB engine again: %w", err)
 	}
+	return again, nil
+}
+
+func launch(ctx context.Context, path string, args []string, endpoint string) (*Engine, error) {
+	e := &Engine{path: path, args: args, endpoint: endpoint, stop: make(chan struct{}), done: make(chan struct{})}
 	cmd := exec.Command(path, args...)
 	started := make(chan error)
 	go e.run(cmd, started)
@@ -152,6 +163,9 @@ func (e *Engine) ready(ctx context.Context) error {
 
 // Endpoint returns the engine's URL.
 func (e *Engine) Endpoint() string { return e.endpoint }
+
+// Done is closed when the engine has ended, whoever ended it.
+func (e *Engine) Done() <-chan struct{} { return e.done }
 
 // Stop ends the engine and waits for it. What was written to a file is kept.
 func (e *Engine) Stop() {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,14 +15,17 @@ import (
 // TestForeignProject serves a project that was written without this tool in mind: its own module, other folders, a TOKEN
 // authorizer, an API key, a mock and a facade.
 func TestForeignProject(t *testing.T) {
-	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }))
+	t.Parallel()
+	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.URL.Path) // a short answer shows in the test
+	}))
 	defer old.Close()
-	path, _ := binary(t)
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/library")))
-	g := serve(t, path, dir, "-template", filepath.Join(dir, "template.yaml"), "-param", "Catalogue="+old.URL, "-stage-path")
+	g := serve(t, dir, "-param", "Catalogue="+old.URL, "-stage-path")
 	require.True(t, strings.HasSuffix(g.url, "/test"), g.url)
 
+	const book = `{"isbn":"12%2F3","days":"7","greeting":"Hello","reader":"reader-1"}`
 	tests := map[string]struct {
 		method, path string
 		headers      map[string]string
@@ -31,7 +33,7 @@ func TestForeignProject(t *testing.T) {
 		status       int
 		want         string
 	}{
-		"a function behind an authorizer": {"GET", "/books/12%2F3", map[string]string{"X-Card": "card-1"}, "", 200, `{"isbn":"12%2F3","days":"7","greeting":"Hello","reader":"reader-1"}`},
+		"a function behind an authorizer": {"GET", "/books/12%2F3", map[string]string{"X-Card": "card-1"}, "", 200, book},
 		"no card":                         {"GET", "/books/1", nil, "", 401, `{"message":"Unauthorized"}`},
 		"a card of another form":          {"GET", "/books/1", map[string]string{"X-Card": "ticket"}, "", 401, `{"message":"Unauthorized"}`},
 		"a card nobody has":               {"GET", "/books/1", map[string]string{"X-Card": "card-2"}, "", 401, `{"message":"Unauthorized"}`},
@@ -58,4 +60,6 @@ func TestForeignProject(t *testing.T) {
 		status, _, _ = g.send(t, "PUT", "/books/1", key, `{"title":"a"}`)
 		assert.Equal(t, 429, status)
 	})
+	require.NoError(t, g.cmd.Process.Signal(os.Interrupt))
+	require.NoError(t, <-g.done, "exit status 0")
 }

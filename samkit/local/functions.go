@@ -35,7 +35,8 @@ type function struct {
 // newFunctions builds the named functions of the template, all without names, and makes a pool for each. The error is
 // a *buildError if all is well but code that does not compile; the functions are usable then, those concerned answer
 // with the error.
-func newFunctions(ctx context.Context, w *workspace, t *samtemplate.Template, endpoint string, log func(id string) functionLog, ids ...string) (*functions, error) {
+func newFunctions(ctx context.Context, w *workspace, t *samtemplate.Template, endpoint string,
+	log func(id string) functionLog, ids ...string) (*functions, error) {
 	if len(ids) == 0 {
 		ids = slices.Sorted(maps.Keys(t.Functions))
 	}

@@ -29,7 +29,9 @@ func invoke(ctx context.Context, o options, in *os.File, out, logs io.Writer) er
 	if err != nil {
 		return err
 	}
-	w, err := newWorkspace(o)
+	lines := newLineWriter(logs)
+	defer lines.close()
+	w, err := newWorkspace(o, lines.println)
 	if err != nil {
 		return err
 	}
@@ -38,8 +40,6 @@ func invoke(ctx context.Context, o options, in *os.File, out, logs io.Writer) er
 	if err != nil {
 		return err
 	}
-	lines := newLineWriter(logs)
-	defer lines.close()
 	fs, err := newFunctions(ctx, w, t, endpoint, func(id string) functionLog { return functionLog{lines, id} }, id)
 	var broken *buildError
 	if errors.As(err, &broken) {

@@ -10,8 +10,10 @@ import (
 	"time"
 )
 
-// queued is how many lines may wait for a reader; further ones are lost and counted.
-const queued = 10_000
+const (
+	queued   = 10_000          // lines that may wait to be read; further ones are lost and counted
+	patience = 5 * time.Second // at the end, with a reader that does not read
+)
 
 // lineWriter writes whole lines from several goroutines. A terminal or file that does not take them holds nobody up.
 type lineWriter struct {
@@ -29,8 +31,8 @@ func newLineWriter(to io.Writer) *lineWriter {
 	return l
 }
 
-// run writes what waits and flushes when nothing does. An error is nobody's to see: a closed terminal or a full disk
-// must not stop requests.
+// run writes the lines that wait and flushes when none does. Errors are ignored: a closed terminal or a full disk must not
+// stop requests.
 func (l *lineWriter) run(to io.Writer) {
 	defer close(l.ended)
 	out := bufio.NewWriter(to)
@@ -42,7 +44,7 @@ func (l *lineWriter) run(to io.Writer) {
 		default:
 		}
 		if n := l.takeLost(); n > 0 {
-			_, _ = out.WriteString(strconv.Itoa(n) + " lines were lost: nobody took them\n")
+			_, _ = out.WriteString(strconv.Itoa(n) + " lines were lost: nobody read them\n")
 		}
 		_ = out.Flush()
 		select {
@@ -74,10 +76,10 @@ func (l *lineWriter) println(line string) {
 	}
 }
 
-// close waits until what was printed is written, but not for a reader that does not read.
+// close waits until every line is written, but not for ever: the reader may have stopped reading.
 func (l *lineWriter) close() {
 	l.once.Do(func() { close(l.end) })
-	timer := time.NewTimer(time.Second)
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-l.ended:
@@ -85,7 +87,7 @@ func (l *lineWriter) close() {
 	}
 }
 
-// functionLog adds the function's name to each line of its output, so that one file holds them all.
+// functionLog adds the function's name to each line of its output, so that one file can hold the logs of all.
 type functionLog struct {
 	to       *lineWriter
 	function string
@@ -101,11 +103,11 @@ func (l functionLog) write(line string) {
 	if line == "" {
 		return
 	}
-	name, _ := json.Marshal(l.function) // a text
+	name, _ := json.Marshal(l.function) // cannot fail: it is a text
 	if strings.HasPrefix(line, "{") && json.Valid([]byte(line)) && line != "{}" {
 		l.to.println(`{"function":` + string(name) + "," + line[1:])
 		return
 	}
-	text, _ := json.Marshal(line) // a text
+	text, _ := json.Marshal(line) // cannot fail: it is a text
 	l.to.println(`{"function":` + string(name) + `,"text":` + string(text) + "}")
 }

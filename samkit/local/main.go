@@ -1,17 +1,20 @@
 // Command local is API Gateway and Lambda on a laptop: it serves the REST API of a SAM template with the real bootstrap
-// binaries, warm, and the template's tables on the embedded DynamoDB engine.
+// binaries, kept warm, and the template's tables on the embedded DynamoDB engine.
 //
 //	go run ./samkit/local [-template template.yaml] [-addr 127.0.0.1:3000] [-env dev] [-param Key=Value]... [-watch]
 //	go run ./samkit/local -invoke NAME [-event FILE]
 //
 // It reads everything from the template and knows nothing of any particular one; go.mod stands beside the template, or
-// in or above a function's CodeUri. A terminal line tells of each request and why one was refused; -json makes it a JSON
-// object, -quiet leaves it out. With -watch a function whose source has changed is built before its next request while
-// the others stay warm, and a changed template is read again.
+// in or above a function's CodeUri. It prints a line for each request; the line of a refused or failed one ends with the
+// error code of a problem document (RFC 9457), the reason and the request id. With -json the lines are JSON objects, with
+// -quiet there are none. With -watch a function whose source has changed is built before its next request while the
+// others stay warm, and a changed template is read again.
 //
-// Data, builds and the functions' logs (log.ndjson) are kept in .local beside the template (RESET=1 starts without
-// data). -invoke runs one function, by logical id or name, prints its answer and ends with status 1 if it failed; its
-// event is the file, what is piped in, or that of a schedule. The command given to -on-ready gets URL, DEPLOY_ENV,
+// Data, builds and the functions' logs are kept in .local beside the template. Each run appends to the log, log.ndjson;
+// RESET=1 starts without data and log. An engine that dies is started again at the same address.
+//
+// -invoke runs one function, by logical id or name, prints its answer and ends with status 1 if it failed; its event is
+// the file, the standard input, or that of a schedule. The command given to -on-ready gets URL, DEPLOY_ENV,
 // TABLE_<LogicalId>, the AWS_* variables and AWS_ENDPOINT_URL_DYNAMODB.
 package main
 
@@ -40,7 +43,7 @@ type options struct {
 	template       string
 	addr           string
 	parameters     parameterFlag
-	guessed        bool // nobody asked for the value of DeployEnv
+	guessed        bool // DeployEnv has its value by default
 	dynamodb       string
 	invoke, event  string
 	onReady        string
@@ -71,12 +74,13 @@ func main() {
 	flag.StringVar(&o.addr, "addr", "127.0.0.1:3000", "`host:port` to listen on")
 	environment := flag.String("env", "", "environment `name` (default dev), short for -param DeployEnv=name")
 	flag.Var(o.parameters, "param", "template parameter as `Key=Value`, repeatable")
-	flag.StringVar(&o.dynamodb, "dynamodb", os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), "`URL` of a DynamoDB engine; without one the embedded engine is started if the template has tables")
+	flag.StringVar(&o.dynamodb, "dynamodb", os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"),
+		"`URL` of a DynamoDB engine; without one the embedded engine is started if the template has tables")
 	flag.StringVar(&o.onReady, "on-ready", "", "shell `command` to run once requests are served")
 	flag.BoolVar(&o.stagePath, "stage-path", false, "serve below /<stage>/ as the deployed URL does")
 	flag.StringVar(&o.invoke, "invoke", "", "run the function of this `name` or logical id once instead of serving")
 	flag.StringVar(&o.event, "event", "", "`file` of the event for -invoke")
-	flag.BoolVar(&o.watch, "watch", false, "build and read anew what has changed, before the next request")
+	flag.BoolVar(&o.watch, "watch", false, "before each request, build and read again what has changed")
 	flag.BoolVar(&o.quiet, "quiet", false, "print no line per request")
 	flag.BoolVar(&o.objects, "json", false, "print a JSON object per request, all other lines to the standard error")
 	flag.Parse()
@@ -85,11 +89,12 @@ func main() {
 		os.Exit(2)
 	}
 	if _, ok := o.parameters["DeployEnv"]; !ok {
-		o.parameters["DeployEnv"], o.guessed = cmp.Or(*environment, "dev"), *environment == ""
+		o.parameters["DeployEnv"] = cmp.Or(*environment, "dev")
+		o.guessed = *environment == ""
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a terminal that is gone must not end it, see lineWriter
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a terminal that has gone must not end it, see lineWriter
 	var err error
 	if o.invoke != "" {
 		err = invoke(ctx, o, os.Stdin, os.Stdout, os.Stderr)
@@ -102,7 +107,7 @@ func main() {
 	}
 }
 
-// run serves until ctx ends. Whatever it started has ended when it returns.
+// run serves until ctx ends. Everything that it started has ended when it returns.
 func run(ctx context.Context, o options, out, errOut io.Writer) (err error) {
 	listener, err := apigateway.Listen(o.addr)
 	if err != nil {
@@ -112,51 +117,50 @@ func run(ctx context.Context, o options, out, errOut io.Writer) (err error) {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer listener.Close() //nolint:errcheck // closed by the server as well
-	w, err := newWorkspace(o)
+	requests := newLineWriter(out)
+	defer requests.close()
+	people := out // where everything but the requests' lines goes
+	terminal := requests
+	line := describe
+	if o.objects {
+		people = errOut
+		terminal = newLineWriter(people)
+		defer terminal.close()
+		line = object
+	}
+	w, err := newWorkspace(o, terminal.println)
 	if err != nil {
 		return err
 	}
 	defer w.stopEngine()
-	file, err := os.Create(filepath.Join(w.dir, "log.ndjson"))
+	file, err := w.openLog()
 	if err != nil {
-		return fmt.Errorf("open the functions' log: %w", err)
+		return err
 	}
 	defer file.Close() //nolint:errcheck // every line was written
-	requests := newLineWriter(out)
-	defer requests.close()
-	told := out // what a person reads
-	s := &server{ctx: ctx, o: o, w: w, terminal: requests, functions: newLineWriter(file), end: make(chan struct{})}
+	s := &server{ctx: ctx, o: o, w: w, terminal: terminal, functions: newLineWriter(file), end: make(chan struct{})}
 	defer s.functions.close()
-	switch {
-	case o.objects:
-		told = errOut
-		s.terminal = newLineWriter(told)
-		defer s.terminal.close()
-		s.requests = func(e apigateway.Entry) { requests.println(object(e)) }
-	default:
-		s.requests = func(e apigateway.Entry) { requests.println(describe(e)) }
-	}
-	if o.quiet {
-		s.requests = nil
+	if !o.quiet {
+		s.requests = func(e apigateway.Entry) { requests.println(line(e)) }
 	}
 	defer s.close()
 	if s.current, err = s.open(); err != nil {
 		return err
 	}
-	p := s.current // as it was at the start
+	first := s.current // later ones come with a changed template
 	httpServer := apigateway.Server(s)
 	served := make(chan error, 1)
 	go func() { served <- httpServer.Serve(listener) }()
 	url := "http://" + listener.Addr().String()
 	if o.stagePath {
-		url += "/" + p.template.API.Stage
+		url += "/" + first.template.API.Stage
 	}
-	banner(s.terminal, p.template, url, w)
+	banner(terminal, first.template, url, w)
 	ready := make(chan struct{})
 	go func() {
 		defer close(ready)
 		if o.onReady != "" {
-			onReady(ctx, o.onReady, w, p, url, told, s.terminal)
+			onReady(ctx, o.onReady, w, first, url, people, terminal)
 		}
 	}()
 	select {
@@ -175,7 +179,7 @@ func run(ctx context.Context, o options, out, errOut io.Writer) (err error) {
 	return err
 }
 
-// loadTemplate reads the template; the environment that nobody asked for is only given on where there is a parameter.
+// loadTemplate reads the template. A template without the parameter DeployEnv is an error only if somebody gave its value.
 func loadTemplate(o options) (*samtemplate.Template, error) {
 	t, err := samtemplate.Load(o.template, o.parameters)
 	if err != nil && o.guessed && strings.HasSuffix(err.Error(), "there is no parameter DeployEnv") {
@@ -217,11 +221,12 @@ func relative(path string) string {
 	return path
 }
 
-// onReady runs the command in a group of its own, so that it and what it starts can be ended together.
+// onReady runs the command in a process group of its own, so that it and what it starts can be ended together.
 func onReady(ctx context.Context, command string, w *workspace, p *deployment, url string, out io.Writer, terminal *lineWriter) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	cmd.Dir = w.root
-	cmd.Env = append(os.Environ(), "URL="+url, "AWS_REGION="+samtemplate.Region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local")
+	cmd.Env = append(os.Environ(), "URL="+url, "AWS_REGION="+samtemplate.Region,
+		"AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local")
 	if p.endpoint != "" {
 		cmd.Env = append(cmd.Env, "AWS_ENDPOINT_URL_DYNAMODB="+p.endpoint)
 	}

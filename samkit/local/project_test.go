@@ -3,7 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -23,10 +23,8 @@ import (
 func foreign(t testing.TB, files, folders map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
-	sums, err := os.ReadFile(filepath.Join("..", "..", "go.sum"))
-	require.NoError(t, err)
 	edit(t, dir, "go.mod", "module other\n\ngo 1.26\n\nrequire github.com/aws/aws-lambda-go v1.55.1\n")
-	edit(t, dir, "go.sum", string(sums))
+	edit(t, dir, "go.sum", file(t, filepath.Join("..", "..", "go.sum")))
 	edit(t, dir, "template.yaml", template(folders))
 	for name, text := range files {
 		edit(t, dir, name, text)
@@ -41,15 +39,52 @@ func edit(t testing.TB, dir, name, text string) {
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 }
 
+func file(t testing.TB, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// table is a table to add to a template.
+const table = `  Things:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
+      KeySchema: [{AttributeName: pk, KeyType: HASH}]
+`
+
 func template(folders map[string]string) string {
-	resources, paths := "", ""
+	text := `Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Size: {Type: String, Default: small, AllowedValues: [small, large]}
+Globals: {Function: {Handler: bootstrap, Runtime: provided.al2023, Timeout: 60}}
+Resources:
+`
+	paths := ""
 	for _, id := range slices.Sorted(maps.Keys(folders)) {
-		resources += fmt.Sprintf("  %s: {Type: AWS::Serverless::Function, Properties: {FunctionName: the-%s, CodeUri: %s, Handler: bootstrap, Runtime: provided.al2023, Timeout: 20}}\n", id, strings.ToLower(id), folders[id])
-		resources += fmt.Sprintf("  %sMayBeCalled: {Type: AWS::Lambda::Permission, Properties: {Action: lambda:InvokeFunction, FunctionName: !Ref %s, Principal: apigateway.amazonaws.com, SourceArn: !Sub \"arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/*/*\"}}\n", id, id)
-		paths += fmt.Sprintf("          /%s: {get: {x-amazon-apigateway-integration: {type: aws_proxy, httpMethod: POST, uri: !Sub \"arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${%s.Arn}/invocations\"}}}\n", id, id)
+		fill := strings.NewReplacer("ID", id, "NAME", "the-"+strings.ToLower(id), "FOLDER", folders[id]).Replace
+		text += fill(`  ID: {Type: AWS::Serverless::Function, Properties: {FunctionName: NAME, CodeUri: FOLDER}}
+  IDMayBeCalled:
+    Type: AWS::Lambda::Permission
+    Properties: {Action: lambda:InvokeFunction, FunctionName: !Ref ID, Principal: apigateway.amazonaws.com}
+`)
+		paths += fill(`          /ID:
+            get:
+              x-amazon-apigateway-integration:
+                type: aws_proxy
+                httpMethod: POST
+                uri: !Sub "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${ID.Arn}/invocations"
+`)
 	}
-	return "Transform: AWS::Serverless-2016-10-31\nResources:\n" + resources +
-		"  Api:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: x\n      DefinitionBody:\n        openapi: 3.0.1\n        paths:\n" + paths
+	return text + `  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: x
+      DefinitionBody:
+        openapi: 3.0.1
+        paths:
+` + paths
 }
 
 // code is a function that answers with a Go expression and its process id.
@@ -72,30 +107,30 @@ func main() {
 type served struct {
 	url    string
 	banner []string
-	lines  <-chan string // one per request
-	stop   func()        // waits for its end
+	lines  printed // since it serves; with -json only the requests'
+	stop   func()  // waits for its end
 }
 
-// start serves with the options, and the template of the folder, until the test ends.
+// serveProject serves the template of a folder until the test ends.
 func serveProject(t testing.TB, dir string, change func(*options)) *served {
 	t.Helper()
-	o := options{template: filepath.Join(dir, "template.yaml"), addr: "127.0.0.1:0", parameters: parameterFlag{"DeployEnv": "dev"}, guessed: true}
+	o := options{template: templateOf(dir), addr: "127.0.0.1:0", parameters: parameterFlag{"DeployEnv": "dev"}, guessed: true}
 	if change != nil {
 		change(&o)
 	}
-	out, told := io.Pipe()
-	requests, told2 := told, told
-	lines := make(chan string, 10_000)
+	people, peopleTo := io.Pipe()
+	requestsTo := peopleTo
+	lines := make(printed, 10_000)
 	if o.objects {
 		var objects *io.PipeReader
-		objects, requests = io.Pipe()
+		objects, requestsTo = io.Pipe()
 		go scan(objects, lines)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, o, requests, told2)
-		_, _ = told.Close(), requests.Close() // a pipe's Close has no error
+		ended <- run(ctx, o, requestsTo, peopleTo)
+		_ = errors.Join(peopleTo.Close(), requestsTo.Close()) // a pipe's Close has no error
 	}()
 	s := &served{lines: lines}
 	stopped := false
@@ -106,7 +141,7 @@ func serveProject(t testing.TB, dir string, change func(*options)) *served {
 			assert.NoError(t, <-ended)
 		}
 	}
-	scanner := bufio.NewScanner(out)
+	scanner := bufio.NewScanner(people)
 	for s.url == "" && scanner.Scan() {
 		s.banner = append(s.banner, scanner.Text())
 		if rest, ok := strings.CutPrefix(scanner.Text(), "Serving "); ok {
@@ -120,7 +155,9 @@ func serveProject(t testing.TB, dir string, change func(*options)) *served {
 	t.Cleanup(s.stop)
 	go func() {
 		for scanner.Scan() {
-			lines <- scanner.Text()
+			if !o.objects {
+				lines <- scanner.Text()
+			}
 		}
 	}()
 	return s
@@ -161,12 +198,15 @@ func (s *served) says(t testing.TB, id, want string) (pid string) {
 	return pid
 }
 
-// printed returns the lines printed since.
-func (s *served) printed() []string {
+// printed is what the tool prints, line by line.
+type printed chan string
+
+// sofar returns the lines that nobody has looked at yet.
+func (p printed) sofar() []string {
 	var all []string
 	for {
 		select {
-		case line := <-s.lines:
+		case line := <-p:
 			all = append(all, line)
 		default:
 			return all
@@ -174,13 +214,13 @@ func (s *served) printed() []string {
 	}
 }
 
-// next returns the next printed line that contains the text.
-func (s *served) next(t testing.TB, text string) string {
+// next returns the next line that contains the text. A busy machine may take its time.
+func (p printed) next(t testing.TB, text string) string {
 	t.Helper()
 	var before []string
-	for late := time.After(20 * time.Second); ; {
+	for late := time.After(time.Minute); ; {
 		select {
-		case line := <-s.lines:
+		case line := <-p:
 			if strings.Contains(line, text) {
 				return line
 			}

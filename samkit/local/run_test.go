@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,47 +16,138 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/samkit/engine"
 	"pricing/samkit/local/samtemplate"
 )
 
 func TestRun_OneLinePerRequest(t *testing.T) {
 	t.Parallel()
-	dir := foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"})
+	const id = ` \([0-9a-f-]{36}\)$`
 	t.Run("text", func(t *testing.T) {
 		t.Parallel()
-		failing := strings.Replace(code(`"a"`), "\t\treturn", "\t\tif event[\"queryStringParameters\"] != nil {\n\t\t\treturn nil, fmt.Errorf(\"in\\ntwo lines\")\n\t\t}\n\t\treturn", 1)
-		s := serveProject(t, foreign(t, map[string]string{"a/main.go": failing}, map[string]string{"A": "a"}), nil)
-		s.says(t, "A", "a")
-		assert.Regexp(t, `^GET    /A 200 A cold [0-9.]+ms$`, s.next(t, "/A"))
-		s.says(t, "A", "a")
-		assert.Regexp(t, `^GET    /A 200 A warm [0-9.]+ms$`, s.next(t, "/A"))
-		s.get(t, "/A?fail")
-		assert.Regexp(t, `^GET    /A\?fail 502 A warm [0-9.]+ms  .* in two lines$`, s.next(t, "/A"))
-		s.get(t, "/nowhere")
-		assert.Regexp(t, `^GET    /nowhere 403 - [0-9.]+ms  no route `, s.next(t, "/nowhere"))
+		s := serveProject(t, foreign(t, map[string]string{"a/main.go": file(t, "testdata/faulty/main.go")}, map[string]string{"A": "a"}), nil)
+		s.get(t, "/A")
+		assert.Regexp(t, `^GET    /A 200 A cold [0-9.]+ms$`, s.lines.next(t, "/A"))
+		s.get(t, "/A")
+		assert.Regexp(t, `^GET    /A 200 A warm [0-9.]+ms$`, s.lines.next(t, "/A"))
+		for _, tt := range []struct{ request, want string }{
+			{"/A?do=fail", `^GET    /A\?do=fail 502 A warm [0-9.]+ms  the function failed: errorString: in two lines` + id},
+			{"/A?do=urn", `404 A warm [0-9.]+ms  no-such-book: There is no  \[2Jbook 7\.` + id},
+			{"/A?do=url", `409 A warm [0-9.]+ms  lent: It is lent` + id},
+			{"/A?do=blank", `400 A warm [0-9.]+ms  Bad Request` + id},
+			{"/A?do=long", `400 A warm [0-9.]+ms  (long ){32}…` + id},
+			{"/A?do=plain", `410 A warm [0-9.]+ms` + id},
+			{"/nowhere", `^GET    /nowhere 403 - [0-9.]+ms  no route for this path and method` + id},
+		} {
+			s.get(t, tt.request)
+			assert.Regexp(t, tt.want, s.lines.next(t, tt.request))
+		}
 	})
 	t.Run("json", func(t *testing.T) {
 		t.Parallel()
-		s := serveProject(t, dir, func(o *options) { o.objects = true })
-		s.says(t, "A", "a")
-		var line map[string]any
-		require.NoError(t, json.Unmarshal([]byte(s.next(t, "{")), &line))
-		assert.Positive(t, line["milliseconds"])
-		delete(line, "milliseconds")
-		assert.Equal(t, map[string]any{"method": "GET", "path": "/A", "status": 200.0, "function": "A", "start": "cold"}, line)
-		s.get(t, "/nowhere")
-		line = nil
-		require.NoError(t, json.Unmarshal([]byte(s.next(t, "{")), &line))
-		assert.Contains(t, line["reason"], "no route")
-		assert.NotContains(t, line, "function")
+		s := serveProject(t, foreign(t, map[string]string{"a/main.go": file(t, "testdata/faulty/main.go")}, map[string]string{"A": "a"}),
+			func(o *options) { o.objects = true })
+		line := func(path string) map[string]any {
+			s.get(t, path)
+			var line map[string]any
+			require.NoError(t, json.Unmarshal([]byte(s.lines.next(t, "{")), &line))
+			assert.Positive(t, line["milliseconds"])
+			assert.NotEmpty(t, line["requestId"])
+			delete(line, "milliseconds")
+			delete(line, "requestId")
+			return line
+		}
+		assert.Equal(t, map[string]any{"method": "GET", "path": "/A", "status": 200.0, "function": "A", "start": "cold"}, line("/A"))
+		assert.Equal(t, map[string]any{"method": "GET", "path": "/A?do=url", "status": 409.0, "function": "A", "start": "warm",
+			"code": "lent", "reason": "It is lent"}, line("/A?do=url"))
+		refused := line("/nowhere")
+		assert.Contains(t, refused["reason"], "no route")
+		assert.NotContains(t, refused, "function")
 	})
 	t.Run("quiet", func(t *testing.T) {
 		t.Parallel()
-		s := serveProject(t, foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"}), func(o *options) { o.quiet = true })
+		s := serveProject(t, foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"}),
+			func(o *options) { o.quiet = true })
 		s.says(t, "A", "a")
 		s.stop()
-		assert.Empty(t, s.printed())
+		assert.Empty(t, s.lines.sofar())
 	})
+}
+
+func TestRun_SaysWhatItBuilds(t *testing.T) {
+	t.Parallel()
+	dir := foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"})
+	s := serveProject(t, dir, nil)
+	require.GreaterOrEqual(t, len(s.banner), 2)
+	assert.Equal(t, "Building 1 function. The first build takes longer: it compiles their libraries as well.", s.banner[0])
+	assert.Regexp(t, `^Built in [0-9.]+ s\.$`, s.banner[1])
+}
+
+// TestRun_LogIsKept: what an earlier run logged is evidence, also when that run was killed within a line.
+func TestRun_LogIsKept(t *testing.T) {
+	talk := strings.Replace(code(`"a"`), "return map", "fmt.Println(\"it logs\")\n\t\treturn map", 1)
+	dir := foreign(t, map[string]string{"a/main.go": talk}, map[string]string{"A": "a"})
+	edit(t, dir, ".local/log.ndjson", `{"function":"A","text":"cut`)
+	log := func() string {
+		s := serveProject(t, dir, nil)
+		s.says(t, "A", "a")
+		s.stop()
+		text, err := os.ReadFile(filepath.Join(dir, ".local", "log.ndjson"))
+		require.NoError(t, err)
+		return string(text)
+	}
+	const line = `{"function":"A","text":"it logs"}` + "\n"
+	const cut = `{"function":"A","text":"cut` + "\n"
+	assert.Equal(t, cut+line, log())
+	assert.Equal(t, cut+line+line, log())
+	t.Setenv("RESET", "1")
+	assert.Equal(t, line, log())
+}
+
+// TestRun_EngineDies kills the engine: it is started again where functions that are warm look for it, with its data.
+func TestRun_EngineDies(t *testing.T) {
+	t.Parallel()
+	root, err := engine.Root()
+	require.NoError(t, err)
+	if e, err := engine.Start(t.Context(), root, ""); errors.Is(err, engine.ErrMissing) && os.Getenv("CI") == "" {
+		t.Skip(err.Error())
+	} else {
+		require.NoError(t, err)
+		e.Stop()
+	}
+	dir := foreign(t, map[string]string{"a/main.go": file(t, "testdata/store/main.go")}, map[string]string{"A": "a"})
+	edit(t, dir, "template.yaml", template(map[string]string{"A": "a"})+table)
+	g := serve(t, root, "-template", templateOf(dir), "-dynamodb=")
+	status, _, body := g.send(t, "GET", "/A?call=PutItem", nil, "")
+	require.Equal(t, 200, status, body)
+	process, _, _ := strings.Cut(body, " ")
+
+	for range 2 {
+		require.NoError(t, syscall.Kill(engineOf(t, g.cmd.Process.Pid), syscall.SIGKILL))
+		assert.Contains(t, g.lines.next(t, "DynamoDB engine"), "has died")
+		assert.Contains(t, g.lines.next(t, "DynamoDB engine"), "runs again")
+		status, _, body = g.send(t, "GET", "/A?call=GetItem", nil, "")
+		require.Equal(t, 200, status, body)
+		assert.Contains(t, body, `"hello"`)
+		assert.True(t, strings.HasPrefix(body, process+" "), "the same process of the function: %s", body)
+	}
+	last := engineOf(t, g.cmd.Process.Pid)
+	require.NoError(t, g.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, <-g.done, "exit status 0")
+	assert.ErrorIs(t, syscall.Kill(last, 0), syscall.ESRCH)
+}
+
+// engineOf finds the engine among a process's children.
+func engineOf(t *testing.T, pid int) int {
+	t.Helper()
+	for _, child := range children(t, pid) {
+		program, err := os.Readlink("/proc/" + strconv.Itoa(child) + "/exe")
+		if err == nil && filepath.Base(program) == "dynoxide" {
+			return child
+		}
+	}
+	require.Fail(t, "there is no engine")
+	return 0
 }
 
 func TestRun_FoldersOfOneName(t *testing.T) {
@@ -86,7 +179,8 @@ func TestRun_NobodyReadsTheTerminal(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, options{template: filepath.Join(dir, "template.yaml"), addr: "127.0.0.1:0", parameters: parameterFlag{}}, terminal, terminal)
+		o := options{template: templateOf(dir), addr: "127.0.0.1:0", parameters: parameterFlag{}}
+		ended <- run(ctx, o, terminal, terminal)
 	}()
 	s := &served{}
 	for read := make([]byte, 4096); s.url == ""; {
@@ -103,7 +197,7 @@ func TestRun_NobodyReadsTheTerminal(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-func TestLineWriter_CountsWhatNobodyTook(t *testing.T) {
+func TestLineWriter_CountsLostLines(t *testing.T) {
 	t.Parallel()
 	out, to := io.Pipe()
 	l := newLineWriter(to)
@@ -119,16 +213,18 @@ func TestLineWriter_CountsWhatNobodyTook(t *testing.T) {
 	lines := strings.Count(string(text), "line\n")
 	assert.GreaterOrEqual(t, lines, queued)
 	assert.Less(t, lines, 2*queued)
-	assert.Contains(t, string(text), " lines were lost: nobody took them\n")
+	assert.Contains(t, string(text), " lines were lost: nobody read them\n")
 }
 
 func TestEnvironment_IsExactly(t *testing.T) {
-	f := samtemplate.Function{Name: "the-name", Alias: "live", Handler: "bootstrap", MemoryMB: 256, Logging: samtemplate.Logging{Format: "JSON", Level: "WARN", Group: "the-group"},
+	f := samtemplate.Function{Name: "the-name", Alias: "live", Handler: "bootstrap", MemoryMB: 256,
+		Logging:     samtemplate.Logging{Format: "JSON", Level: "WARN", Group: "the-group"},
 		Environment: map[string]string{"MINE": "1", "TZ": ":Europe/Berlin", "AWS_REGION": "mars", "AWS_ENDPOINT_URL_DYNAMODB": ""}}
 	want := []string{
 		"AWS_ACCESS_KEY_ID=local", "AWS_DEFAULT_REGION=eu-west-1", "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:1",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "AWS_LAMBDA_FUNCTION_NAME=the-name", "AWS_LAMBDA_FUNCTION_VERSION=1",
-		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_GROUP_NAME=the-group", "AWS_LAMBDA_LOG_LEVEL=WARN",
+		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		"AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_GROUP_NAME=the-group", "AWS_LAMBDA_LOG_LEVEL=WARN",
 		"AWS_LAMBDA_LOG_STREAM_NAME=local", "AWS_REGION=eu-west-1", "AWS_SECRET_ACCESS_KEY=local", "AWS_SESSION_TOKEN=local",
 		"LAMBDA_RUNTIME_DIR=/var/runtime", "LAMBDA_TASK_ROOT=/var/task", "LANG=en_US.UTF-8", "MINE=1", "TZ=:Europe/Berlin", "_HANDLER=bootstrap",
 	}
@@ -139,32 +235,36 @@ func TestEnvironment_IsExactly(t *testing.T) {
 	assert.NotContains(t, strings.Join(environment(f, ""), "\n"), "DYNAMODB", "none without tables")
 }
 
-// TestStop serves from a shell that is set to build for another machine, and ends it as systems do.
+// TestStop serves from a shell that is set to build for another machine, and ends it as people and as systems do.
 func TestStop(t *testing.T) {
-	path, _ := binary(t)
 	dir := foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"})
+	binary(t) // before the shell is set
 	t.Setenv("GOOS", "windows")
 	t.Setenv("GOARCH", "arm64")
 	t.Setenv("CGO_ENABLED", "1")
-	g := serve(t, path, dir, "-quiet")
-	status, _, body := g.call(t, "GET", "/A", "", "")
-	require.Equal(t, 200, status, body)
-	running := children(t, g.cmd.Process.Pid)
-	assert.Len(t, running, 1)
-	require.NoError(t, g.cmd.Process.Signal(syscall.SIGTERM))
-	require.NoError(t, <-g.done, "exit status 0")
-	for _, pid := range running {
-		assert.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH)
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(signal.String(), func(t *testing.T) {
+			g := serve(t, dir, "-quiet")
+			status, _, body := g.send(t, "GET", "/A", nil, "")
+			require.Equal(t, 200, status, body)
+			running := children(t, g.cmd.Process.Pid)
+			assert.Len(t, running, 1)
+			require.NoError(t, g.cmd.Process.Signal(signal))
+			require.NoError(t, <-g.done, "exit status 0")
+			for _, pid := range running {
+				assert.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH)
+			}
+		})
 	}
 }
 
 // TestStop_TerminalGone closes what reads the terminal's lines, as head does or a window that was shut.
 func TestStop_TerminalGone(t *testing.T) {
-	path, _ := binary(t)
-	g := serve(t, path, foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"}))
+	t.Parallel()
+	g := serve(t, foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"}))
 	require.NoError(t, g.reader.Close())
 	for range 20 {
-		status, _, body := g.call(t, "GET", "/A", "", "")
+		status, _, body := g.send(t, "GET", "/A", nil, "")
 		require.Equal(t, 200, status, body)
 	}
 	require.NoError(t, g.cmd.Process.Signal(syscall.SIGTERM))
@@ -206,14 +306,15 @@ func main() {
 	})
 }
 `
-	dir := foreign(t, map[string]string{"a/main.go": echo, "b/main.go": "package main\n\nfunc main() { x }\n"}, map[string]string{"A": "a", "B": "b"})
+	dir := foreign(t, map[string]string{"a/main.go": echo, "b/main.go": "package main\n\nfunc main() { x }\n"},
+		map[string]string{"A": "a", "B": "b"})
 	edit(t, dir, "event.json", `{"from":"file"}`)
 	null, err := os.Open(os.DevNull)
 	require.NoError(t, err)
 	defer null.Close() //nolint:errcheck // nothing to lose
 	call := func(name, event string, in *os.File) (out, logs string, err error) {
 		var answer, said strings.Builder
-		o := options{template: filepath.Join(dir, "template.yaml"), parameters: parameterFlag{"DeployEnv": "dev"}, guessed: true, invoke: name, event: event}
+		o := options{template: templateOf(dir), parameters: parameterFlag{"DeployEnv": "dev"}, guessed: true, invoke: name, event: event}
 		err = invoke(t.Context(), o, in, &answer, &said)
 		return answer.String(), said.String(), err
 	}
@@ -277,7 +378,8 @@ func TestRun_CompileErrorsAreALineEach(t *testing.T) {
 		"d/library.go": "package library\n",
 		"e/README.md":  "no code\n",
 	}, map[string]string{"A": "a", "B": "b", "C": "c", "D": "d", "E": "e"})
-	err := run(t.Context(), options{template: filepath.Join(dir, "template.yaml"), addr: "127.0.0.1:0", parameters: parameterFlag{}}, io.Discard, io.Discard)
+	o := options{template: templateOf(dir), addr: "127.0.0.1:0", parameters: parameterFlag{}}
+	err := run(t.Context(), o, io.Discard, io.Discard)
 	var failed *buildError
 	require.ErrorAs(t, err, &failed)
 	var lines []string

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
+	"unicode"
 
 	"pricing/samkit/local/apigateway"
 	"pricing/samkit/local/samtemplate"
@@ -19,18 +22,18 @@ type server struct {
 	ctx       context.Context
 	o         options
 	w         *workspace
-	terminal  *lineWriter // people's lines
-	requests  func(apigateway.Entry)
-	functions *lineWriter // what functions log
+	terminal  *lineWriter            // lines for people
+	requests  func(apigateway.Entry) // prints a request's line; nil: none is printed
+	functions *lineWriter            // the functions' log
 
 	mu      sync.RWMutex // held for writing while the template is read
-	file    snapshot     // the template's
+	file    snapshot     // of the template
 	current *deployment
 	retired sync.WaitGroup // earlier deployments, which end with their last request
 	end     chan struct{}  // closed to end them before that
 }
 
-// deployment is what one reading of the template gives.
+// deployment is what becomes of the template each time it is read.
 type deployment struct {
 	template  *samtemplate.Template
 	endpoint  string
@@ -56,24 +59,37 @@ func (s *server) open() (*deployment, error) {
 	if p.endpoint, err = s.w.tables(s.ctx, t); err != nil {
 		return nil, err
 	}
+	s.terminal.println("Building " + count(len(t.Functions), "function") +
+		". The first build takes longer: it compiles their libraries as well.")
+	started := time.Now()
 	p.functions, err = newFunctions(s.ctx, s.w, t, p.endpoint, func(id string) functionLog { return functionLog{s.functions, id} })
 	var broken *buildError
 	switch {
-	case errors.As(err, &broken) && s.o.watch: // to be mended while it is served
+	case errors.As(err, &broken) && s.o.watch: // the developer mends it while the rest is served
 		s.terminal.println("local: " + notCompiling(broken).Error())
 	case errors.As(err, &broken):
 		return nil, notCompiling(broken)
 	case err != nil:
 		return nil, err
+	default:
+		s.terminal.println(fmt.Sprintf("Built in %.1f s.", time.Since(started).Seconds()))
 	}
 	p.functions.watch = s.o.watch
 	p.gateway, err = apigateway.New(apigateway.Options{
-		API: t.API, Functions: p.functions, StagePath: s.o.stagePath, Access: functionLog{s.functions, "access"}.write, Log: s.requests,
+		API: t.API, Functions: p.functions, StagePath: s.o.stagePath,
+		Access: functionLog{s.functions, "access"}.write, Log: s.requests,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.o.template, err)
 	}
 	return p, nil
+}
+
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
 }
 
 func notCompiling(err *buildError) error {
@@ -108,11 +124,11 @@ func (s *server) acquire() *deployment {
 	return s.current
 }
 
-// reload takes the changed template; a broken one leaves the old one in place.
+// reload takes the changed template; if that is broken, the old one stays in place.
 func (s *server) reload() {
 	p, err := s.open()
 	if err != nil {
-		s.terminal.println("local: " + err.Error() + "; the template of before is served")
+		s.terminal.println("local: " + err.Error() + "; the template is served as it was before")
 		return
 	}
 	old := s.current
@@ -143,17 +159,35 @@ func (s *server) close() {
 	s.retired.Wait()
 }
 
-// describe is the terminal's line of a request.
+// describe is the terminal's line of a request. That of a refused or failed one ends with the error's code, the reason
+// and the request id, by which the functions' log can be searched.
 func describe(e apigateway.Entry) string {
 	how := "-"
 	if e.Function != "" {
 		how = e.Function + " " + start(e)
 	}
 	line := fmt.Sprintf("%-6s %s %d %s %.1fms", e.Method, e.Path, e.Status, how, milliseconds(e))
-	if e.Reason != "" {
-		line += "  " + strings.ReplaceAll(e.Reason, "\n", " ") // a function may fail in several lines
+	if e.Status < http.StatusBadRequest {
+		return line
 	}
-	return line
+	why := e.Reason
+	if e.Code != "" {
+		why = e.Code + ": " + why
+	}
+	if why != "" {
+		line += "  " + oneLine(why)
+	}
+	return line + " (" + oneLine(e.RequestID) + ")"
+}
+
+// oneLine is a text in which nothing moves the cursor: functions fail in several lines, and backends say what they like.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // object is the JSON line of a request.
@@ -165,12 +199,14 @@ func object(e apigateway.Entry) string {
 		Function     string  `json:"function,omitempty"` // logical id
 		Start        string  `json:"start,omitempty"`    // cold or warm
 		Milliseconds float64 `json:"milliseconds"`
+		Code         string  `json:"code,omitempty"`
 		Reason       string  `json:"reason,omitempty"`
-	}{e.Method, e.Path, e.Status, e.Function, "", milliseconds(e), e.Reason}
+		RequestID    string  `json:"requestId"`
+	}{e.Method, e.Path, e.Status, e.Function, "", milliseconds(e), e.Code, e.Reason, e.RequestID}
 	if e.Function != "" {
 		line.Start = start(e)
 	}
-	text, _ := json.Marshal(line) // texts and numbers
+	text, _ := json.Marshal(line) // cannot fail: texts and numbers
 	return string(text)
 }
 

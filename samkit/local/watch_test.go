@@ -70,7 +70,16 @@ func TestWatch_BuildsTheChangedFunctionOnly(t *testing.T) {
 
 func TestWatch_ModuleChangeReachesAll(t *testing.T) {
 	t.Parallel()
-	module := "module other\n\ngo 1.26\n\nrequire (\n\tgithub.com/aws/aws-lambda-go v1.55.1\n\texample.com/lib v1.0.0\n)\n\nreplace example.com/lib => ./"
+	const module = `module other
+
+go 1.26
+
+require (
+	github.com/aws/aws-lambda-go v1.55.1
+	example.com/lib v1.0.0
+)
+
+replace example.com/lib => ./`
 	dir := foreign(t, map[string]string{
 		"go.mod":      module + "one\n",
 		"one/go.mod":  "module example.com/lib\n\ngo 1.26\n",
@@ -97,11 +106,12 @@ func TestWatch_CompileError(t *testing.T) {
 	s := serveProject(t, dir, watched)
 	a, b := s.says(t, "A", "good"), s.says(t, "B", "b")
 	for range 2 { // the second is not built again, and says so as well
-		edit(t, dir, "a/main.go", strings.Replace(good, "func main() {", "func main() {\n\tnonsense\n\tlambda.Begin(1,\n\t\t2)", 1))
+		const nonsense = "func main() {\n\tnonsense\n\tlambda.Begin(1,\n\t\t2)"
+		edit(t, dir, "a/main.go", strings.Replace(good, "func main() {", nonsense, 1))
 		status, body := s.get(t, "/A")
 		assert.Equal(t, 502, status)
 		assert.NotContains(t, body, "nonsense", "the client is told nothing of it")
-		line := s.next(t, "GET    /A 502")
+		line := s.lines.next(t, "GET    /A 502")
 		assert.Contains(t, line, "a/main.go:11:2: undefined: nonsense; ")
 		assert.Contains(t, line, "a/main.go:12:9: undefined: lambda.Begin")
 	}
@@ -113,14 +123,15 @@ func TestWatch_CompileError(t *testing.T) {
 	edit(t, dir, "a/main.go", code("late.Text", "other/late"))
 	status, _ := s.get(t, "/A")
 	assert.Equal(t, 502, status)
-	assert.Contains(t, s.next(t, "GET    /A 502"), "a/main.go:8:2: package other/late is not in std")
+	assert.Contains(t, s.lines.next(t, "GET    /A 502"), "a/main.go:8:2: package other/late is not in std")
 	edit(t, dir, "late/late.go", "package late\n\nconst Text = \"late\"\n")
 	assert.NotEqual(t, a, s.says(t, "A", "late"), "a folder that was missing is noticed")
 }
 
 func TestWatch_StartsWithCodeThatDoesNotCompile(t *testing.T) {
 	t.Parallel()
-	dir := foreign(t, map[string]string{"a/main.go": "package main\n\nfunc main() { x }\n", "b/main.go": code(`"b"`)}, map[string]string{"A": "a", "B": "b"})
+	dir := foreign(t, map[string]string{"a/main.go": "package main\n\nfunc main() { x }\n", "b/main.go": code(`"b"`)},
+		map[string]string{"A": "a", "B": "b"})
 	s := serveProject(t, dir, watched)
 	assert.Contains(t, strings.Join(s.banner, "\n"), "a/main.go:3:15: undefined: x")
 	status, _ := s.get(t, "/A")
@@ -141,16 +152,16 @@ func TestWatch_Template(t *testing.T) {
 	edit(t, dir, "template.yaml", template(map[string]string{"A": "a", "B": "b"}))
 	s.says(t, "B", "b")
 	assert.NotEqual(t, a, s.says(t, "A", "a"), "everything is new")
-	assert.NotEmpty(t, s.next(t, "template.yaml was read again"))
+	assert.NotEmpty(t, s.lines.next(t, "template.yaml was read again"))
 
 	edit(t, dir, "template.yaml", template(map[string]string{"A": "a", "B": "nowhere"}))
 	s.says(t, "B", "b")
-	line := s.next(t, "local: ")
+	line := s.lines.next(t, "local: ")
 	assert.Contains(t, line, "Resources.B.Properties.CodeUri: there is no folder")
-	assert.Contains(t, line, "the template of before is served")
+	assert.Contains(t, line, "the template is served as it was before")
 	s.says(t, "B", "b")
-	for _, line := range s.printed() {
-		assert.NotContains(t, line, "local: ", "it says so once")
+	for _, line := range s.lines.sofar() {
+		assert.NotContains(t, line, "local: ", "it is said once")
 	}
 }
 

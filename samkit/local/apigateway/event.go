@@ -24,8 +24,9 @@ func resourceID(m *samtemplate.Method) string { return hex.EncodeToString([]byte
 
 // dropped headers never reach a function or backend (recorded).
 var dropped = map[string]bool{
-	"Connection": true, "Content-Length": true, "Content-Md5": true, "Expect": true, "Max-Forwards": true, "Proxy-Authenticate": true, "Server": true,
-	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Www-Authenticate": true,
+	"Connection": true, "Content-Length": true, "Content-Md5": true, "Expect": true, "Max-Forwards": true,
+	"Proxy-Authenticate": true, "Server": true, "Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
+	"Www-Authenticate": true,
 }
 
 // encode is json.Marshal without its escapes of <, > and &, which would make an event several times as long as it is.
@@ -66,10 +67,11 @@ func (x *exchange) request() map[string]any {
 		identity["apiKey"], identity["apiKeyId"] = x.apiKey.Value, strings.ToLower(x.apiKey.LogicalID)
 	}
 	context := map[string]any{
-		"accountId": samtemplate.AccountID, "apiId": x.g.o.API.ID, "deploymentId": deploymentID, "domainName": x.r.Host, "domainPrefix": strings.Split(x.r.Host, ".")[0],
-		"extendedRequestId": x.extended, "httpMethod": x.method, "path": x.fullPath, "protocol": "HTTP/1.1", "requestId": x.requestID,
-		"requestTime": x.start.UTC().Format(requestTime), "requestTimeEpoch": x.start.UnixMilli(), "resourceId": resourceID(x.route),
-		"resourcePath": x.route.Path, "stage": x.g.o.API.Stage, "identity": identity,
+		"accountId": samtemplate.AccountID, "apiId": x.g.o.API.ID, "deploymentId": deploymentID, "stage": x.g.o.API.Stage,
+		"domainName": x.r.Host, "domainPrefix": strings.Split(x.r.Host, ".")[0], "protocol": "HTTP/1.1",
+		"httpMethod": x.method, "path": x.fullPath, "resourceId": resourceID(x.route), "resourcePath": x.route.Path,
+		"requestId": x.requestID, "extendedRequestId": x.extended,
+		"requestTime": x.start.UTC().Format(requestTime), "requestTimeEpoch": x.start.UnixMilli(), "identity": identity,
 	}
 	if x.route.OperationID != "" {
 		context["operationName"] = x.route.OperationID

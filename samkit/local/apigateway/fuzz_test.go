@@ -15,7 +15,9 @@ import (
 
 // FuzzResult: whatever a function gives, the client gets one well-formed answer.
 func FuzzResult(f *testing.F) {
-	for _, seed := range []string{`{"statusCode":200,"headers":{"A":"b"},"multiValueHeaders":{"a":["c",true]},"body":"x","isBase64Encoded":true}`, `null`, `{"statusCode":"1e2"}`,
+	for _, seed := range []string{
+		`{"statusCode":200,"headers":{"A":"b"},"multiValueHeaders":{"a":["c",true]},"body":"x","isBase64Encoded":true}`,
+		`null`, `{"statusCode":"1e2"}`,
 		`{"headers":{"":"a","A b":"c","X":"d\ne"}}`, `{"multiValueHeaders":{"X":[]}}`, `{"statusCode":101}`, `{"statusCode":304,"body":"x"}`} {
 		f.Add(seed)
 	}
@@ -34,8 +36,21 @@ func FuzzResult(f *testing.F) {
 func single(f *testing.F) func(t *testing.T, result string) http.Handler {
 	template, err := samtemplate.Parse([]byte(`
 Resources:
-  F: {Type: AWS::Serverless::Function, Properties: {CodeUri: f/, Runtime: provided.al2023, Events: {E: {Type: Api, Properties: {Path: /f, Method: get}}}}}
-  A: {Type: AWS::Serverless::Api, Properties: {StageName: x, DefinitionBody: {paths: {/f: {get: {x-amazon-apigateway-integration: {type: aws_proxy, httpMethod: POST, uri: !Sub "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${F.Arn}/invocations"}}}}}}}
+  F:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: f/, Runtime: provided.al2023, Events: {E: {Type: Api, Properties: {Path: /f, Method: get}}}}
+  A:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: x
+      DefinitionBody:
+        paths:
+          /f:
+            get:
+              x-amazon-apigateway-integration:
+                type: aws_proxy
+                httpMethod: POST
+                uri: !Sub "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${F.Arn}/invocations"
 `), nil)
 	require.NoError(f, err)
 	return func(t *testing.T, result string) http.Handler {

@@ -9,9 +9,11 @@
 package apigateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -45,10 +47,12 @@ type Options struct {
 type Entry struct {
 	Method, Path string
 	Status       int
-	Function     string // logical id; empty when none ran
+	Function     string // logical id; empty if none ran
 	Cold         bool
 	Duration     time.Duration
-	Reason       string // why the gateway refused or failed, for a person
+	RequestID    string // as the client is told it
+	Code         string // of the problem document that was answered; empty if it was none
+	Reason       string // why the request was refused or failed, for a person
 }
 
 // Gateway is an http.Handler.
@@ -129,7 +133,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x.sent = asSent(r)
 	x.serve()
-	x.log.Method, x.log.Path, x.log.Duration = x.method, r.RequestURI, g.o.Now().Sub(x.start)
+	x.log.Method, x.log.Path, x.log.RequestID = x.method, r.RequestURI, x.requestID
+	x.log.Duration = g.o.Now().Sub(x.start)
 	if g.o.Log != nil {
 		g.o.Log(x.log)
 	}
@@ -191,9 +196,48 @@ func (x *exchange) respond(status int, body []byte) {
 	backendHeader(h, "x-amzn-RequestId", x.requestID)
 	backendHeader(h, "x-amz-apigw-id", x.extended)
 	x.log.Status = status
+	if status >= http.StatusBadRequest {
+		x.readProblem(body)
+	}
 	x.context["responseLength"] = fmt.Sprint(len(body))
 	x.w.WriteHeader(status)
 	_, _ = x.w.Write(body) // the client may have gone
+}
+
+// maxReason is how many characters of a problem's text are logged.
+const maxReason = 160
+
+// readProblem logs what an answer says of itself if it is a problem document (RFC 9457): the last part of its type is the
+// code, its text the reason, unless the gateway knows a better one.
+func (x *exchange) readProblem(body []byte) {
+	if mediaType(headerOf(x.w.Header(), "Content-Type")) != "application/problem+json" {
+		return
+	}
+	var p struct{ Type, Title, Detail string }
+	if err := json.Unmarshal(body, &p); err != nil {
+		return
+	}
+	if kind := strings.TrimRight(p.Type, "/"); kind != "about:blank" {
+		x.log.Code = kind[strings.LastIndexAny(kind, ":/#")+1:]
+	}
+	if x.log.Reason != "" {
+		return
+	}
+	reason := []rune(cmp.Or(p.Detail, p.Title))
+	if len(reason) > maxReason {
+		reason = append(reason[:maxReason], '…')
+	}
+	x.log.Reason = string(reason)
+}
+
+// headerOf returns the first value of a header, however its name is spelled.
+func headerOf(h http.Header, name string) string {
+	for other, values := range h {
+		if strings.EqualFold(other, name) && len(values) > 0 {
+			return values[0]
+		}
+	}
+	return ""
 }
 
 // find routes the request.
@@ -231,7 +275,8 @@ func (x *exchange) find() bool {
 	reason := "no route for this path and method"
 	if authorization := x.r.Header.Get("Authorization"); authorization != "" && !strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 ") {
 		return x.refuseAs("DEFAULT_4XX", http.StatusForbidden,
-			"Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '"+hash(authorization)+"'.", reason)
+			"Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '"+
+				hash(authorization)+"'.", reason)
 	}
 	return x.refuse("MISSING_AUTHENTICATION_TOKEN", "", reason)
 }

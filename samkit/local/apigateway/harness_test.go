@@ -67,18 +67,13 @@ func start(t *testing.T, s setup) *api {
 	nowhere, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, nowhere.Close()) // refuses from now on
-	text, err := os.ReadFile("testdata/template.yaml")
-	require.NoError(t, err)
-	replaced := string(text)
-	for i := 0; i < len(s.replace); i += 2 {
-		require.Contains(t, replaced, s.replace[i])
-		replaced = strings.ReplaceAll(replaced, s.replace[i], s.replace[i+1])
+	served := parse(t, s.replace)
+	served.Methods = slices.Clone(served.Methods)
+	addresses := strings.NewReplacer("BACKEND", backend.URL, "UNTRUSTED", untrusted.URL, "NOWHERE", "http://"+nowhere.Addr().String())
+	for i := range served.Methods {
+		served.Methods[i].Integration.URI = addresses.Replace(served.Methods[i].Integration.URI)
 	}
-	replaced = strings.NewReplacer("ACCESS_LOG", "$context.requestId", "        BODY_EXTENSIONS: {}\n", "", "BACKEND", backend.URL, "UNTRUSTED", untrusted.URL,
-		"NOWHERE", "http://"+nowhere.Addr().String()).Replace(replaced)
-	template, err := samtemplate.Parse([]byte(replaced), nil)
-	require.NoError(t, err)
-	gateway, err := apigateway.New(apigateway.Options{API: template.API, Functions: a, StagePath: s.stagePath,
+	gateway, err := apigateway.New(apigateway.Options{API: &served, Functions: a, StagePath: s.stagePath,
 		Access: func(line string) { a.mu.Lock(); defer a.mu.Unlock(); a.access = append(a.access, line) },
 		Log:    func(e apigateway.Entry) { a.mu.Lock(); defer a.mu.Unlock(); a.log = append(a.log, e) },
 		Now:    func() time.Time { a.mu.Lock(); defer a.mu.Unlock(); return a.now },
@@ -92,6 +87,29 @@ func start(t *testing.T, s setup) *api {
 	t.Cleanup(func() { _ = server.Close() })
 	a.addr = listener.Addr().String()
 	return a
+}
+
+// parsed keeps the APIs of templates that were read, by their text: most cases share one.
+var parsed sync.Map
+
+// parse reads the template with pairs of old and new text replaced.
+func parse(t *testing.T, replace []string) samtemplate.API {
+	t.Helper()
+	file, err := os.ReadFile("testdata/template.yaml")
+	require.NoError(t, err)
+	text := string(file)
+	for i := 0; i < len(replace); i += 2 {
+		require.Contains(t, text, replace[i])
+		text = strings.ReplaceAll(text, replace[i], replace[i+1])
+	}
+	text = strings.NewReplacer("ACCESS_LOG", "$context.requestId", "        BODY_EXTENSIONS: {}\n", "").Replace(text)
+	if api, ok := parsed.Load(text); ok {
+		return *api.(*samtemplate.API)
+	}
+	template, err := samtemplate.Parse([]byte(text), nil)
+	require.NoError(t, err)
+	parsed.Store(text, template.API)
+	return *template.API
 }
 
 // Invoke is the functions of the template.
@@ -138,8 +156,8 @@ func (a *api) Invoke(ctx context.Context, function, _, _ string, event []byte) (
 		if e.Type == "REQUEST" {
 			token = e.Headers["Authorization"]
 		}
-		if deadline, ok := ctx.Deadline(); token == "Bearer patient" && ok && time.Until(deadline) <= 29*time.Second { // the integration's
-			return lambdaruntime.Result{}, ctx.Err()
+		if deadline, ok := ctx.Deadline(); token == "Bearer patient" && ok && time.Until(deadline) < time.Second { // the integration's
+			return lambdaruntime.Result{}, context.DeadlineExceeded
 		}
 		return authorizer(strings.TrimPrefix(token, "Bearer "), e.ARN)
 	}

@@ -15,7 +15,8 @@ import (
 )
 
 // notForwarded headers do not reach an HTTP backend, beside those that reach no function either.
-var notForwarded = map[string]bool{"Host": true, "Content-Encoding": true, "Via": true, "X-Amzn-Trace-Id": true, "X-Amzn-Apigateway-Api-Id": true}
+var notForwarded = map[string]bool{"Host": true, "Content-Encoding": true, "Via": true, "X-Amzn-Trace-Id": true,
+	"X-Amzn-Apigateway-Api-Id": true}
 
 // newBackends returns what calls HTTP backends: as the gateway does, without following redirects or a proxy of this
 // machine, and with bodies as they come.

@@ -16,7 +16,8 @@ import (
 )
 
 // remapped headers of a function or backend come back under x-amzn-Remapped- (model).
-var remapped = map[string]bool{"Connection": true, "Content-Length": true, "Date": true, "Server": true, "Www-Authenticate": wwwAuthenticateIsRemapped}
+var remapped = map[string]bool{"Connection": true, "Content-Length": true, "Date": true, "Server": true,
+	"Www-Authenticate": wwwAuthenticateIsRemapped}
 
 // invoke calls the method's function and answers with what it gives.
 func (x *exchange) invoke() {

@@ -96,7 +96,8 @@ func (x *exchange) checkLimits() bool {
 	}
 	now := x.g.o.Now()
 	if l := x.g.limits.stage[x.route]; l != nil && !l.AllowN(now, 1) {
-		return x.refuse("THROTTLED", "", fmt.Sprintf("the stage's throttle of this method is used up (%v a second, %d at once)", l.Limit(), l.Burst()))
+		return x.refuse("THROTTLED", "",
+			fmt.Sprintf("the stage's throttle of this method is used up (%v a second, %d at once)", l.Limit(), l.Burst()))
 	}
 	if !x.g.limits.account.AllowN(now, 1) {
 		return x.refuse("THROTTLED", "", "the account's throttle is used up")
@@ -133,10 +134,12 @@ func (x *exchange) checkKey() bool {
 	throttled := l != nil && !l.AllowN(now, 1)
 	counted := throttled && !throttledCountsForQuota || x.g.limits.count(plan, key, now)
 	if throttled {
-		return x.refuse("THROTTLED", "", fmt.Sprintf("the throttle of the usage plan %s is used up (%v a second, %d at once)", plan.LogicalID, l.Limit(), l.Burst()))
+		return x.refuse("THROTTLED", "",
+			fmt.Sprintf("the throttle of the usage plan %s is used up (%v a second, %d at once)", plan.LogicalID, l.Limit(), l.Burst()))
 	}
 	if !counted {
-		return x.refuse("QUOTA_EXCEEDED", "", fmt.Sprintf("the quota of the usage plan %s is used up (%d a %s)", plan.LogicalID, plan.Quota, strings.ToLower(plan.Period)))
+		return x.refuse("QUOTA_EXCEEDED", "",
+			fmt.Sprintf("the quota of the usage plan %s is used up (%d a %s)", plan.LogicalID, plan.Quota, strings.ToLower(plan.Period)))
 	}
 	return true
 }

@@ -146,7 +146,8 @@ func (x *exchange) accessLine() string {
 
 var (
 	target     = regexp.MustCompile(`^integration\.request\.(header|path|querystring)\.([^.\s]+)$`)
-	expression = regexp.MustCompile(`^(?:'[^']*'|(?:context|stageVariables)\.[A-Za-z0-9_.-]+|method\.request\.(?:header|path|querystring|multivalueheader|multivaluequerystring)\.[^\s]+)$`)
+	expression = regexp.MustCompile(`^(?:'[^']*'|(?:context|stageVariables)\.[A-Za-z0-9_.-]+|` +
+		`method\.request\.(?:header|path|querystring|multivalueheader|multivaluequerystring)\.[^\s]+)$`)
 	segment    = regexp.MustCompile(`\{([A-Za-z0-9._-]+)\+?\}`)
 	stageValue = regexp.MustCompile(`\$\{stageVariables\.([A-Za-z0-9_]+)\}`)
 	vtl        = regexp.MustCompile(`#(?:set|if|else|elseif|foreach|end|macro)\b|\$(?:input|util)\b`)

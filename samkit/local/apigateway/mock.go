@@ -19,7 +19,8 @@ func (x *exchange) mock() {
 	i := &x.route.Integration
 	template, ok := x.requestTemplate()
 	if !ok {
-		x.refuse("UNSUPPORTED_MEDIA_TYPE", "", "no request template for "+x.r.Header.Get("Content-Type")+" and passthroughBehavior "+i.Passthrough)
+		x.refuse("UNSUPPORTED_MEDIA_TYPE", "",
+			"no request template for "+x.r.Header.Get("Content-Type")+" and passthroughBehavior "+i.Passthrough)
 		return
 	}
 	var given struct {

@@ -123,7 +123,8 @@ type iamCall struct {
 }
 
 func (x *exchange) iamCall() iamCall {
-	return iamCall{arn: x.methodARN(), keys: map[string]string{"aws:sourceip": x.sourceIP(), "aws:useragent": x.r.UserAgent(), "aws:referer": x.r.Referer()}}
+	return iamCall{arn: x.methodARN(),
+		keys: map[string]string{"aws:sourceip": x.sourceIP(), "aws:useragent": x.r.UserAgent(), "aws:referer": x.r.Referer()}}
 }
 
 func (s statement) applies(call iamCall) bool {

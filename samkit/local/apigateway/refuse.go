@@ -27,27 +27,33 @@ const internalMessage = "Internal server error"
 // kinds is the table of gateway responses: all that there are ("Gateway response types" of the developer guide; error
 // types recorded, or as noted).
 var kinds = map[string]kind{
-	"ACCESS_DENIED":                  {status: 403, message: "User is not authorized to access this resource", errorType: "AccessDeniedException"},
-	"API_CONFIGURATION_ERROR":        {status: 500, message: internalMessage, errorType: "ApiConfigurationException", running: true}, // error type unverified
+	"ACCESS_DENIED": {status: 403, message: "User is not authorized to access this resource",
+		errorType: "AccessDeniedException"},
+	"API_CONFIGURATION_ERROR": {status: 500, message: internalMessage,
+		errorType: "ApiConfigurationException", running: true}, // error type unverified
 	"AUTHORIZER_CONFIGURATION_ERROR": {status: 500, errorType: "AuthorizerConfigurationException"},
 	"AUTHORIZER_FAILURE":             {status: 500, errorType: "AuthorizerFailureException"}, // error type unverified
 	"BAD_REQUEST_BODY":               {status: 400, message: "Invalid request body", errorType: "BadRequestException", running: true},
 	"BAD_REQUEST_PARAMETERS":         {status: 400, message: "Invalid request parameters", errorType: "BadRequestException", running: true},
 	"DEFAULT_4XX":                    {errorType: "IncompleteSignatureException"}, // by itself only for an Authorization that is no signature
 	"DEFAULT_5XX":                    {},
-	"EXPIRED_TOKEN":                  {status: 403, message: "The security token included in the request is expired", errorType: "ExpiredTokenException"}, // unverified
-	"INTEGRATION_FAILURE":            {status: 504, plain: 502, message: internalMessage, errorType: "InternalServerErrorException", running: true},
-	"INTEGRATION_TIMEOUT":            {status: 504, message: "Endpoint request timed out", errorType: "InternalServerErrorException", running: true},
-	"INVALID_API_KEY":                {status: 403, message: "Forbidden", errorType: "ForbiddenException"},
-	"INVALID_SIGNATURE":              {status: 403, message: "The request signature we calculated does not match the signature you provided", errorType: "InvalidSignatureException"}, // unverified
-	"MISSING_AUTHENTICATION_TOKEN":   {status: 403, message: "Missing Authentication Token", errorType: "MissingAuthenticationTokenException"},
-	"QUOTA_EXCEEDED":                 {status: 429, message: "Limit Exceeded", errorType: "LimitExceededException"},
-	"REQUEST_TOO_LARGE":              {status: 413, message: "Request Too Long", errorType: "BadRequestException", running: true, fixed: true},
-	"RESOURCE_NOT_FOUND":             {status: 404, message: "Not Found", errorType: "ResourceNotFoundException"}, // unverified
-	"THROTTLED":                      {status: 429, message: "Too Many Requests", errorType: "TooManyRequestsException"},
-	"UNAUTHORIZED":                   {status: 401, message: "Unauthorized", errorType: "UnauthorizedException"},
-	"UNSUPPORTED_MEDIA_TYPE":         {status: 415, message: "Unsupported Media Type", errorType: "BadRequestException", running: true},
-	"WAF_FILTERED":                   {status: 403, message: "Forbidden", errorType: "ForbiddenException"},
+	"EXPIRED_TOKEN": {status: 403, message: "The security token included in the request is expired",
+		errorType: "ExpiredTokenException"}, // unverified
+	"INTEGRATION_FAILURE": {status: 504, plain: 502, message: internalMessage,
+		errorType: "InternalServerErrorException", running: true},
+	"INTEGRATION_TIMEOUT": {status: 504, message: "Endpoint request timed out",
+		errorType: "InternalServerErrorException", running: true},
+	"INVALID_API_KEY": {status: 403, message: "Forbidden", errorType: "ForbiddenException"},
+	"INVALID_SIGNATURE": {status: 403, message: "The request signature we calculated does not match the signature you provided",
+		errorType: "InvalidSignatureException"}, // unverified
+	"MISSING_AUTHENTICATION_TOKEN": {status: 403, message: "Missing Authentication Token", errorType: "MissingAuthenticationTokenException"},
+	"QUOTA_EXCEEDED":               {status: 429, message: "Limit Exceeded", errorType: "LimitExceededException"},
+	"REQUEST_TOO_LARGE":            {status: 413, message: "Request Too Long", errorType: "BadRequestException", running: true, fixed: true},
+	"RESOURCE_NOT_FOUND":           {status: 404, message: "Not Found", errorType: "ResourceNotFoundException"}, // unverified
+	"THROTTLED":                    {status: 429, message: "Too Many Requests", errorType: "TooManyRequestsException"},
+	"UNAUTHORIZED":                 {status: 401, message: "Unauthorized", errorType: "UnauthorizedException"},
+	"UNSUPPORTED_MEDIA_TYPE":       {status: 415, message: "Unsupported Media Type", errorType: "BadRequestException", running: true},
+	"WAF_FILTERED":                 {status: 403, message: "Forbidden", errorType: "ForbiddenException"},
 }
 
 // defaultTemplate is every type's body (recorded). The space that some answers have comes with the message.
@@ -135,7 +141,8 @@ func quote(s string) string {
 	return string(text)
 }
 
-var variable = regexp.MustCompile(`\$(context|stageVariables)\.[A-Za-z0-9_.-]*[A-Za-z0-9_-]|\$?method\.request\.(?:querystring|path|header)\.[A-Za-z0-9_-]+`)
+var variable = regexp.MustCompile(`\$(context|stageVariables)\.[A-Za-z0-9_.-]*[A-Za-z0-9_-]|` +
+	`\$?method\.request\.(?:querystring|path|header)\.[A-Za-z0-9_-]+`)
 
 // substitute fills a gateway response's template. It is not VTL: only these variables are replaced, and nothing is
 // escaped on the way.

@@ -20,7 +20,7 @@ type Error struct {
 // Error returns type and message.
 func (e *Error) Error() string { return e.Type + ": " + e.Message }
 
-// exitError is for a process that ended without an answer; how is what it ended with.
+// exitError is the error of a process that ended without an answer; how is its end as package exec tells it.
 func exitError(requestID string, how error) *Error {
 	text := "exit status 0"
 	if how != nil {
@@ -30,11 +30,13 @@ func exitError(requestID string, how error) *Error {
 }
 
 func timeoutError(requestID string, after time.Duration) *Error {
-	return &Error{Type: "Sandbox.Timedout", Message: fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", requestID, after.Seconds())}
+	text := fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", requestID, after.Seconds())
+	return &Error{Type: "Sandbox.Timedout", Message: text}
 }
 
 func sizeError() *Error {
-	return &Error{Type: "Function.ResponseSizeTooLarge", Message: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxResult)}
+	text := fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxResult)
+	return &Error{Type: "Function.ResponseSizeTooLarge", Message: text}
 }
 
 // functionError reads what a function posted to /error.

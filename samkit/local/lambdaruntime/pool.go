@@ -24,7 +24,9 @@ type Function struct {
 	Timeout     time.Duration // of an invocation; the init phase does not count
 	InitTimeout time.Duration // until the first invocation is asked for; 0: DefaultInitTimeout
 	Concurrency *int          // reserved concurrency, 0 refuses every call; nil: none is reserved, DefaultConcurrency holds
-	Log         io.Writer     // gets the children's output by lines (long ones in parts), from several goroutines; holds a child up while it blocks
+	// Log gets the children's output by lines, long ones in parts, from several goroutines. A child that prints waits while
+	// it blocks.
+	Log io.Writer
 }
 
 // What holds for a function that says nothing else.
@@ -32,9 +34,6 @@ const (
 	DefaultConcurrency = 50
 	DefaultInitTimeout = 10 * time.Second
 )
-
-// settleTime is how long an answered process may take to ask for more work, or to die, before others stop waiting for it.
-const settleTime = 100 * time.Millisecond
 
 // stopGrace is what a process of an old build gets between SIGTERM and SIGKILL.
 const stopGrace = time.Second
@@ -52,18 +51,18 @@ type Pool struct {
 	idle []*process // last used last, and used first: as few as possible stay warm
 	all  map[*process]bool
 	old  map[*process]bool // of an earlier build, working on their last invocation or being stopped
-	// settling counts processes that have answered and are about to ask for more work, or to die. The next invocation
-	// waits that moment for them, so that one client calling in turn meets one process.
+	// settling counts the processes that have answered and are about to ask for more work, or to end. Until then they are
+	// busy, as in Lambda, but a caller who has the answer may call again first. So calls wait for them, each for one:
+	// a client that calls in turn meets one process and is never refused for it.
 	settling int
-	settled  *sync.Cond
+	waiting  int
+	changed  chan struct{} // closed, and replaced, when a process has settled or the pool is closed
 	closed   bool
 }
 
 // New returns a pool without processes.
 func New(f Function) *Pool {
-	p := &Pool{f: f, all: map[*process]bool{}, old: map[*process]bool{}}
-	p.settled = sync.NewCond(&p.mu)
-	return p
+	return &Pool{f: f, all: map[*process]bool{}, old: map[*process]bool{}, changed: make(chan struct{})}
 }
 
 // Result is an invocation's outcome.
@@ -76,7 +75,7 @@ type Result struct {
 // says that it was not called. When ctx ends first its error is returned and the function runs on, as it does behind
 // API Gateway.
 func (p *Pool) Invoke(ctx context.Context, requestID, traceID string, event []byte) (Result, error) {
-	proc, cold, err := p.take()
+	proc, cold, err := p.take(ctx)
 	if err != nil {
 		return Result{}, err
 	}
@@ -94,7 +93,9 @@ func (p *Pool) Invoke(ctx context.Context, requestID, traceID string, event []by
 func (p *Pool) work(proc *process, cold bool, in invocation, done chan<- outcome) {
 	if cold {
 		if err := proc.start(); err != nil {
+			p.mu.Lock()
 			p.release(proc)
+			p.mu.Unlock()
 			done <- outcome{err: err}
 			return
 		}
@@ -104,46 +105,43 @@ func (p *Pool) work(proc *process, cold bool, in invocation, done chan<- outcome
 	p.settling++
 	p.mu.Unlock()
 	done <- out
-	settled := proc.settle(settleTime)
-	if settled {
-		p.release(proc)
-	}
-	p.mu.Lock()
-	p.settling--
-	p.mu.Unlock()
-	p.settled.Broadcast()
-	if settled {
-		return
-	}
-	if !proc.settle(proc.f.Timeout) {
-		proc.stop(0)
-	}
-	p.release(proc)
-}
-
-// take returns a warm process or one that is still to be started.
-func (p *Pool) take() (proc *process, cold bool, err error) {
+	proc.settle()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.idle) == 0 && p.settling > 0 && !p.closed {
-		p.settled.Wait()
-	}
-	for len(p.idle) > 0 && !p.closed {
-		proc = p.idle[len(p.idle)-1]
-		p.idle = p.idle[:len(p.idle)-1]
-		if proc.alive() {
+	p.release(proc)
+	p.settling--
+	p.signal()
+}
+
+// signal wakes the calls that wait. The caller holds the lock.
+func (p *Pool) signal() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// take returns a warm process or one that is still to be started. It waits for one that is settling.
+func (p *Pool) take(ctx context.Context) (proc *process, cold bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		if p.closed {
+			return nil, false, errClosed
+		}
+		if proc := p.takeIdle(); proc != nil {
 			return proc, false, nil
 		}
-		delete(p.all, proc) // it ended while nobody called
+		if p.settling <= p.waiting {
+			break
+		}
+		if err := p.wait(ctx); err != nil {
+			return nil, false, err
+		}
 	}
 	most := DefaultConcurrency
 	if p.f.Concurrency != nil {
 		most = *p.f.Concurrency
 	}
-	switch {
-	case p.closed:
-		return nil, false, errClosed
-	case len(p.all) >= most:
+	if len(p.all) >= most {
 		return nil, false, ErrThrottled
 	}
 	proc = newProcess(p.f)
@@ -151,10 +149,39 @@ func (p *Pool) take() (proc *process, cold bool, err error) {
 	return proc, true, nil
 }
 
-// release keeps a living process of this build for the next invocation and ends one of an earlier build.
+// takeIdle returns the idle process that was used last; nil if there is none. The caller holds the lock.
+func (p *Pool) takeIdle() *process {
+	for len(p.idle) > 0 {
+		proc := p.idle[len(p.idle)-1]
+		p.idle = p.idle[:len(p.idle)-1]
+		if proc.alive() {
+			return proc
+		}
+		delete(p.all, proc) // it ended while nobody called
+	}
+	return nil
+}
+
+// wait gives the lock away until a process has settled, the pool is closed or ctx ends.
+func (p *Pool) wait(ctx context.Context) error {
+	p.waiting++
+	changed := p.changed
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		p.waiting--
+	}()
+	select {
+	case <-changed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// release keeps a living process of this build for the next invocation and ends one of an earlier build. The caller
+// holds the lock.
 func (p *Pool) release(proc *process) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	switch {
 	case !proc.alive():
 		delete(p.all, proc)
@@ -199,8 +226,8 @@ func (p *Pool) Close(grace time.Duration) {
 			procs = append(procs, proc)
 		}
 	}
+	p.signal()
 	p.mu.Unlock()
-	p.settled.Broadcast()
 	var wg sync.WaitGroup
 	for _, proc := range procs {
 		wg.Go(func() { proc.stop(grace) })

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,12 +32,16 @@ var programs = sync.OnceValues(func() (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	out, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", dir+"/", "./testdata/worker", "./testdata/raw").CombinedOutput()
+	build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", dir+"/", "./testdata/worker", "./testdata/raw")
+	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", &lambdaruntime.Error{Type: "build", Message: string(out)}
 	}
 	return dir, nil
 })
+
+// patience is how long a busy machine may take for what takes milliseconds. No test that passes waits so long.
+const patience = time.Minute
 
 const arn = "arn:aws:lambda:eu-west-1:123456789012:function:worker:live"
 
@@ -45,7 +50,7 @@ func function(t *testing.T, program string) lambdaruntime.Function {
 	dir, err := programs()
 	require.NoError(t, err)
 	return lambdaruntime.Function{Name: "worker", ARN: arn, Binary: filepath.Join(dir, program), Directory: t.TempDir(),
-		Environment: []string{"AWS_LAMBDA_FUNCTION_NAME=worker", "ONLY=this"}, Timeout: 20 * time.Second, Log: io.Discard}
+		Environment: []string{"AWS_LAMBDA_FUNCTION_NAME=worker", "ONLY=this"}, Timeout: patience, InitTimeout: patience, Log: io.Discard}
 }
 
 func pool(t *testing.T, change func(*lambdaruntime.Function)) *lambdaruntime.Pool {
@@ -102,8 +107,22 @@ func (l lines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// rows are what is known of Lambda's Runtime API and its processes.
-var rows = []struct {
+// pipe makes a named pipe: who reads it waits until it is written.
+func pipe(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(path, 0o600))
+	return path
+}
+
+// write lets go on who reads the pipe, and waits for such a reader.
+func write(t *testing.T, pipe string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(pipe, nil, 0o600))
+}
+
+// cases are what is known of Lambda's Runtime API and its processes.
+var cases = []struct {
 	name  string
 	holds func(*testing.T)
 }{
@@ -117,6 +136,7 @@ var rows = []struct {
 	{"4 one invocation at a time, more processes up to the reserved concurrency", oneAtATime},
 	{"4 no concurrency at all when 0 is reserved", reservedZero},
 	{"4 a process stays warm", warm},
+	{"4 a process that has answered is busy until it asks for more work", answeredIsBusy},
 	{"4 handler error, panic, exit, timeout", failures},
 	{"4 a panic is answered, then exits: its exit is waited for", panicThenExit},
 	{"4 the integration's timeout comes first: the process runs on", runsOn},
@@ -125,10 +145,10 @@ var rows = []struct {
 	{"4 the children end with the gateway", closeEndsAll},
 }
 
-func TestRows(t *testing.T) {
+func TestCases(t *testing.T) {
 	t.Setenv("LEAKED", "from the shell")
-	for _, row := range rows {
-		t.Run(row.name, row.holds)
+	for _, c := range cases {
+		t.Run(c.name, c.holds)
 	}
 }
 
@@ -153,7 +173,7 @@ func next(t *testing.T) {
 	var deadline int64
 	_, err = fmt.Sscan(seen.Headers.Get("Lambda-Runtime-Deadline-Ms"), &deadline)
 	require.NoError(t, err)
-	assert.GreaterOrEqual(t, deadline, before.Add(20*time.Second).UnixMilli())
+	assert.GreaterOrEqual(t, deadline, before.Add(patience).UnixMilli())
 	for _, optional := range []string{"Client-Context", "Cognito-Identity", "Aws-Tenant-Id"} {
 		assert.Empty(t, seen.Headers.Get("Lambda-Runtime-"+optional))
 	}
@@ -241,25 +261,29 @@ func initError(t *testing.T) {
 }
 
 func extension(t *testing.T) {
-	tests := map[string]string{"obey": "terminating", "ignore": "ignoring"}
-	for behaviour, want := range tests {
-		t.Run(behaviour, func(t *testing.T) {
-			t.Parallel()
-			log := make(lines, 10)
-			p := pool(t, func(f *lambdaruntime.Function) {
-				f.Log, f.Environment = log, append(f.Environment, "SIGTERM="+behaviour)
-			})
-			r, _ := call(t, p, `{}`)
-			closed := make(chan struct{})
-			go func() {
-				defer close(closed)
-				p.Close(time.Second)
-			}()
-			assert.Equal(t, want, <-log, "no warning about a failed registration before")
-			<-closed
-			gone(t, r.PID)
+	serve := func(t *testing.T, behaviour string) (p *lambdaruntime.Pool, pid int, log lines) {
+		log = make(lines, 10)
+		p = pool(t, func(f *lambdaruntime.Function) {
+			f.Log, f.Environment = log, append(f.Environment, "SIGTERM="+behaviour)
 		})
+		r, _ := call(t, p, `{}`)
+		return p, r.PID, log
 	}
+	t.Run("obey", func(t *testing.T) {
+		t.Parallel()
+		p, pid, log := serve(t, "obey")
+		p.Close(patience)
+		assert.Equal(t, "terminating", <-log, "no warning about a failed registration before")
+		gone(t, pid)
+	})
+	t.Run("ignore", func(t *testing.T) {
+		t.Parallel()
+		p, pid, log := serve(t, "ignore")
+		require.NoError(t, syscall.Kill(pid, syscall.SIGTERM))
+		assert.Equal(t, "ignoring", <-log, "no warning about a failed registration before")
+		p.Close(time.Millisecond)
+		gone(t, pid)
+	})
 }
 
 func warm(t *testing.T) {
@@ -286,6 +310,7 @@ func exactEnvironment(t *testing.T) {
 }
 
 func failures(t *testing.T) {
+	const exited = "RequestId: r-2 Error: Runtime exited with error: exit status 7"
 	tests := map[string]struct {
 		event    string
 		wantType string
@@ -294,14 +319,13 @@ func failures(t *testing.T) {
 	}{
 		"an error":                  {`{"do":"fail"}`, "errorString", "as told", true},
 		"a panic":                   {`{"do":"panic"}`, "string", "as told", false},
-		"an exit":                   {`{"do":"exit"}`, "Runtime.ExitError", "RequestId: r-2 Error: Runtime exited with error: exit status 7", false},
-		"an exit leaving a process": {`{"do":"abandon"}`, "Runtime.ExitError", "RequestId: r-2 Error: Runtime exited with error: exit status 7", false},
-		"a timeout":                 {`{"do":"hang"}`, "Sandbox.Timedout", "RequestId: r-2 Error: Task timed out after 1.00 seconds", false},
+		"an exit":                   {`{"do":"exit"}`, "Runtime.ExitError", exited, false},
+		"an exit leaving a process": {`{"do":"abandon"}`, "Runtime.ExitError", exited, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := pool(t, func(f *lambdaruntime.Function) { f.Timeout = time.Second })
+			p := pool(t, nil)
 			before, _ := call(t, p, `{}`)
 			failed := failure(t, p, tt.event)
 			assert.Equal(t, tt.wantType, failed.Type)
@@ -314,6 +338,24 @@ func failures(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an exit losing a process that holds the output open", func(t *testing.T) {
+		t.Parallel()
+		log := make(lines, 10)
+		p := pool(t, func(f *lambdaruntime.Function) { f.Log = log })
+		assert.Equal(t, exited, failure(t, p, `{"do":"lose"}`).Message)
+		lost, err := strconv.Atoi(<-log)
+		require.NoError(t, err)
+		require.NoError(t, syscall.Kill(lost, syscall.SIGKILL), "nobody waits for it")
+	})
+	t.Run("a timeout", func(t *testing.T) {
+		t.Parallel()
+		p := pool(t, func(f *lambdaruntime.Function) { f.Timeout = 100 * time.Millisecond })
+		for range 2 { // the second finds the first one's process gone
+			result, err := p.Invoke(t.Context(), "r-2", "", []byte(`{"do":"hang"}`))
+			require.EqualError(t, err, "Sandbox.Timedout: RequestId: r-2 Error: Task timed out after 0.10 seconds")
+			assert.True(t, result.Cold)
+		}
+	})
 }
 
 type frame struct {
@@ -328,14 +370,16 @@ func panicThenExit(t *testing.T) {
 		assert.Equal(t, "string: as told", failed.Error())
 		var frames []frame
 		require.NoError(t, json.Unmarshal(failed.StackTrace, &frames))
-		assert.True(t, slices.ContainsFunc(frames, func(f frame) bool { return strings.HasSuffix(f.Path, "worker/main.go") && f.Line > 0 }), "the place is named")
+		named := func(f frame) bool { return strings.HasSuffix(f.Path, "worker/main.go") && f.Line > 0 }
+		assert.True(t, slices.ContainsFunc(frames, named), "the place is named")
 	}
 }
 
 func initPhase(t *testing.T) {
 	t.Run("an exit", func(t *testing.T) {
 		p := pool(t, func(f *lambdaruntime.Function) { f.Environment = append(f.Environment, "BROKEN=exit") })
-		assert.Equal(t, "Runtime.ExitError: RequestId: init Error: Runtime exited with error: exit status 3", failure(t, p, `{}`).Error())
+		assert.Equal(t, "Runtime.ExitError: RequestId: init Error: Runtime exited with error: exit status 3",
+			failure(t, p, `{}`).Error())
 	})
 	t.Run("no binary", func(t *testing.T) {
 		p := pool(t, func(f *lambdaruntime.Function) { f.Binary = filepath.Join(t.TempDir(), "bootstrap") })
@@ -346,28 +390,79 @@ func initPhase(t *testing.T) {
 		f.InitTimeout, f.Environment = 50*time.Millisecond, []string{"INIT=hang"}
 		p := lambdaruntime.New(f)
 		defer p.Close(time.Second)
-		assert.Equal(t, "Sandbox.Timedout: RequestId: init Error: the init phase took longer than 0.05 seconds", failure(t, p, `{}`).Error())
+		assert.Equal(t, "Sandbox.Timedout: RequestId: init Error: the init phase took longer than 0.05 seconds",
+			failure(t, p, `{}`).Error())
 	})
 }
 
 func oneAtATime(t *testing.T) {
 	log := make(lines, 10)
-	p := pool(t, func(f *lambdaruntime.Function) { f.Timeout, f.Concurrency, f.Log = 2*time.Second, new(2), log })
-	busy := make(chan error, 2)
-	for range 2 { // both processes hang until their timeout
+	p := pool(t, func(f *lambdaruntime.Function) { f.Concurrency, f.Log = new(2), log })
+	pipes := []string{pipe(t), pipe(t)}
+	busy := make(chan error, len(pipes))
+	for _, pipe := range pipes {
 		go func() {
-			_, err := p.Invoke(t.Context(), "r-1", "", []byte(`{"do":"hang"}`))
+			_, err := p.Invoke(t.Context(), "r-1", "", []byte(`{"do":"wait","text":"`+pipe+`"}`))
 			busy <- err
 		}()
-		require.Equal(t, "hanging", <-log)
+		require.Equal(t, "waiting", <-log)
 	}
 	_, err := p.Invoke(t.Context(), "r-2", "", []byte(`{}`))
 	require.ErrorIs(t, err, lambdaruntime.ErrThrottled)
-	for range 2 {
-		require.ErrorContains(t, <-busy, "Sandbox.Timedout")
+	for _, pipe := range pipes {
+		write(t, pipe)
+		require.NoError(t, <-busy)
 	}
 	_, cold := call(t, p, `{}`)
-	assert.True(t, cold, "a process that timed out is gone")
+	assert.False(t, cold)
+}
+
+// answeredIsBusy: calls wait for such a process, each for one, and only those beyond are refused. So a client that calls
+// in turn is never refused, however long the process takes.
+func answeredIsBusy(t *testing.T) {
+	f := function(t, "raw")
+	f.Concurrency = new(2)
+	p := lambdaruntime.New(f)
+	defer p.Close(time.Second)
+	before, after := []string{pipe(t), pipe(t)}, []string{pipe(t), pipe(t)}
+	answered := make(chan error, 2)
+	var working []*os.File
+	for i := range 2 {
+		go func() {
+			_, err := p.Invoke(t.Context(), "r-1", "", []byte(`{"before":"`+before[i]+`","after":"`+after[i]+`"}`))
+			answered <- err
+		}()
+		file, err := os.OpenFile(before[i], os.O_WRONLY, 0) // once the process reads it
+		require.NoError(t, err)
+		working = append(working, file)
+	}
+	for _, file := range working {
+		require.NoError(t, file.Close())
+		require.NoError(t, <-answered)
+	}
+
+	impatient, leave := context.WithTimeout(t.Context(), time.Millisecond)
+	defer leave()
+	_, err := p.Invoke(impatient, "r-2", "", []byte(`{}`))
+	require.ErrorIs(t, err, context.DeadlineExceeded, "it waits")
+	type reached struct {
+		cold bool
+		err  error
+	}
+	calls := make(chan reached, 3)
+	for range cap(calls) {
+		go func() {
+			result, err := p.Invoke(t.Context(), "r-3", "", []byte(`{}`))
+			calls <- reached{result.Cold, err}
+		}()
+	}
+	require.ErrorIs(t, (<-calls).err, lambdaruntime.ErrThrottled, "one more than there are processes")
+	for _, pipe := range after {
+		write(t, pipe)
+	}
+	for range 2 {
+		assert.Equal(t, reached{}, <-calls, "warm")
+	}
 }
 
 func reservedZero(t *testing.T) {
@@ -380,8 +475,7 @@ func runsOn(t *testing.T) {
 	log := make(lines, 10)
 	p := pool(t, func(f *lambdaruntime.Function) { f.Log, f.Concurrency = log, new(1) })
 	before, _ := call(t, p, `{}`)
-	pipe := filepath.Join(t.TempDir(), "pipe")
-	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	pipe := pipe(t)
 	ctx, leave := context.WithCancel(t.Context())
 	go func() {
 		<-log // it works
@@ -391,12 +485,12 @@ func runsOn(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = p.Invoke(t.Context(), "r-3", "", []byte(`{}`))
 	require.ErrorIs(t, err, lambdaruntime.ErrThrottled, "it runs on")
-	require.NoError(t, os.WriteFile(pipe, nil, 0o600))
+	write(t, pipe)
 	var result lambdaruntime.Result
 	require.Eventually(t, func() bool {
 		result, err = p.Invoke(t.Context(), "r-4", "", []byte(`{}`))
 		return err == nil
-	}, 10*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 	var after reply
 	require.NoError(t, json.Unmarshal(result.Payload, &after))
 	assert.Equal(t, before.PID, after.PID)
@@ -438,11 +532,11 @@ func TestPool_Invoke_AProcessKilledWhileIdle(t *testing.T) {
 	p := pool(t, nil)
 	before, _ := call(t, p, `{}`)
 	require.NoError(t, syscall.Kill(before.PID, syscall.SIGKILL))
-	require.Eventually(t, func() bool { return syscall.Kill(before.PID, 0) != nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return syscall.Kill(before.PID, 0) != nil }, patience, time.Millisecond)
 	require.Eventually(t, func() bool { // its end is noticed a moment later
 		result, err := p.Invoke(t.Context(), "r-1", "", []byte(`{}`))
 		return err == nil && result.Cold
-	}, 10*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 }
 
 func TestPool_Log_TakesLines(t *testing.T) {
@@ -462,8 +556,7 @@ func TestPool_Replace_TakesTheNextInvocationElsewhere(t *testing.T) {
 	log := make(lines, 10)
 	p := pool(t, func(f *lambdaruntime.Function) { f.Log, f.Concurrency = log, new(2) })
 	idle, _ := call(t, p, `{}`)
-	pipe := filepath.Join(t.TempDir(), "pipe")
-	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	pipe := pipe(t)
 	busy := make(chan error)
 	go func() {
 		_, err := p.Invoke(t.Context(), "r-2", "", []byte(`{"do":"wait","text":"`+pipe+`"}`))
@@ -477,11 +570,11 @@ func TestPool_Replace_TakesTheNextInvocationElsewhere(t *testing.T) {
 	assert.True(t, cold, "the busy one of the old build does not count")
 	assert.NotEqual(t, idle.PID, after.PID)
 	assert.Contains(t, after.Environment, "ONLY=that")
-	require.NoError(t, os.WriteFile(pipe, nil, 0o600))
+	write(t, pipe)
 	require.NoError(t, <-busy, "it finishes its work")
 	again, _ := call(t, p, `{}`)
 	assert.Equal(t, after.PID, again.PID)
-	require.Eventually(t, func() bool { return syscall.Kill(idle.PID, 0) != nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return syscall.Kill(idle.PID, 0) != nil }, patience, time.Millisecond)
 }
 
 func closeEndsAll(t *testing.T) {

@@ -46,7 +46,8 @@ type process struct {
 }
 
 func newProcess(f Function) *process {
-	return &process{f: f, next: make(chan invocation), ready: make(chan struct{}, 1), initFailed: make(chan *Error, 1), answered: make(chan outcome, 1),
+	return &process{f: f,
+		next: make(chan invocation), ready: make(chan struct{}, 1), initFailed: make(chan *Error, 1), answered: make(chan outcome, 1),
 		term: make(chan struct{}), kill: make(chan struct{}), exited: make(chan struct{})}
 }
 
@@ -86,7 +87,8 @@ func (p *process) start() error {
 		return exitError("init", p.exit)
 	case <-timer.C:
 		p.stop(0)
-		return &Error{Type: "Sandbox.Timedout", Message: fmt.Sprintf("RequestId: init Error: the init phase took longer than %.2f seconds", limit.Seconds())}
+		text := fmt.Sprintf("RequestId: init Error: the init phase took longer than %.2f seconds", limit.Seconds())
+		return &Error{Type: "Sandbox.Timedout", Message: text}
 	}
 }
 
@@ -110,7 +112,7 @@ func (p *process) run(cmd *exec.Cmd, started chan<- error) {
 		return
 	}
 	logged := make(chan struct{})
-	go p.log(output, logged)
+	go p.log(outputOf{output}, logged)
 	started <- nil
 	gone := make(chan struct{})
 	go func() { // a signal may find the child just gone
@@ -129,9 +131,30 @@ func (p *process) run(cmd *exec.Cmd, started chan<- error) {
 	}()
 	p.exit = cmd.Wait()
 	close(gone)
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)                // what it left behind, which would be frozen with it
-	_ = output.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // and what fled the group
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it left behind, which in Lambda would be frozen with it
+	_ = output.SetReadDeadline(time.Now())              // what fled the group may hold the pipe open for ever
 	<-logged
+}
+
+// outputOf reads the pipe of a child's output. Once its deadline has passed it reads what is there and waits for no more.
+type outputOf struct{ pipe *os.File }
+
+// Read reads.
+func (o outputOf) Read(b []byte) (n int, err error) {
+	n, err = o.pipe.Read(b)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, err
+	}
+	raw, err := o.pipe.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	// Control, unlike Read, looks at no deadline; the pipe does not block.
+	failed := raw.Control(func(fd uintptr) { n, err = syscall.Read(int(fd), b) })
+	if err = errors.Join(failed, err); err != nil || n <= 0 {
+		return 0, io.EOF
+	}
+	return n, nil
 }
 
 // maxLine is how much of a line the log gets at once; Lambda's logs have the same limit.
@@ -182,18 +205,17 @@ func (p *process) invoke(in invocation) outcome {
 	}
 }
 
-// settle waits until the child can take more work or is gone (after a panic it still answers, then exits); false says
-// that it did neither in time.
-func (p *process) settle(limit time.Duration) bool {
-	timer := time.NewTimer(limit)
+// settle waits until the child can take more work or has gone: after a panic it still answers, then exits. One that does
+// neither within its timeout is ended.
+func (p *process) settle() {
+	timer := time.NewTimer(p.f.Timeout)
 	defer timer.Stop()
 	select {
 	case <-p.ready:
 	case <-p.exited:
 	case <-timer.C:
-		return false
+		p.stop(0)
 	}
-	return true
 }
 
 func (p *process) alive() bool {
@@ -264,7 +286,8 @@ func (p *process) serveResponse(w http.ResponseWriter, r *http.Request) {
 	case len(body) > MaxResult:
 		_, _ = io.Copy(io.Discard, r.Body) // the child reads the answer only when it has sent all
 		if p.answer(r.PathValue("id"), outcome{err: sizeError()}) {
-			reply(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxResult))
+			reply(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
+				fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxResult))
 		} else {
 			invalidID(w)
 		}

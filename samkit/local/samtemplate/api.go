@@ -200,16 +200,17 @@ var (
 	bodyExtensions = []string{"request-validators", "request-validator", "binary-media-types", "api-key-source", "policy", "gateway-responses",
 		"documentation", "importexport-version", "endpoint-configuration", "minimum-compression-size"} // the last four change nothing here
 	operationExtensions   = []string{"request-validator", "integration"}
-	integrationProperties = []string{"type", "httpMethod", "uri", "timeoutInMillis", "requestParameters", "requestTemplates", "passthroughBehavior", "responses",
-		"credentials", "payloadFormatVersion", "connectionType"}
+	integrationProperties = []string{"type", "httpMethod", "uri", "timeoutInMillis", "requestParameters", "requestTemplates",
+		"passthroughBehavior", "responses", "credentials", "payloadFormatVersion", "connectionType"}
 )
 
 // served properties of AWS::Serverless::Api are read, harmless ones change nothing on a laptop.
 var (
-	servedProperties   = []string{"StageName", "Variables", "AccessLogSetting", "MethodSettings", "DefinitionBody", "BinaryMediaTypes", "ApiKeySourceType"}
-	harmlessProperties = []string{"Name", "Description", "OpenApiVersion", "FailOnWarnings", "TracingEnabled", "EndpointConfiguration", "EndpointAccessMode", "Tags",
-		"PropagateTags", "Domain", "DisableExecuteApiEndpoint", "SecurityPolicy", "AlwaysDeploy", "Mode", "MinimumCompressionSize",
-		"CacheClusterEnabled", "CacheClusterSize"}
+	servedProperties = []string{"StageName", "Variables", "AccessLogSetting", "MethodSettings", "DefinitionBody", "BinaryMediaTypes",
+		"ApiKeySourceType"}
+	harmlessProperties = []string{"Name", "Description", "OpenApiVersion", "FailOnWarnings", "TracingEnabled", "EndpointConfiguration",
+		"EndpointAccessMode", "Tags", "PropagateTags", "Domain", "DisableExecuteApiEndpoint", "SecurityPolicy", "AlwaysDeploy", "Mode",
+		"MinimumCompressionSize", "CacheClusterEnabled", "CacheClusterSize"}
 )
 
 var httpMethods = map[string]string{
@@ -252,8 +253,8 @@ func readAPI(r *resolver, id string, functions map[string]Function) (*API, error
 		Settings  []MethodSetting
 		Binary    []string
 	}
-	if err := decode(map[string]any{"Variables": properties["Variables"], "Log": properties["AccessLogSetting"], "Settings": numbers(properties["MethodSettings"]),
-		"Binary": properties["BinaryMediaTypes"]}, &set, path); err != nil {
+	if err := decode(map[string]any{"Variables": properties["Variables"], "Log": properties["AccessLogSetting"],
+		"Settings": numbers(properties["MethodSettings"]), "Binary": properties["BinaryMediaTypes"]}, &set, path); err != nil {
 		return nil, err
 	}
 	api.Variables, api.LogFormat, api.Settings = set.Variables, set.Log.Format, set.Settings
@@ -447,7 +448,8 @@ func functionOf(uri string, functions map[string]Function) (id, invoked string, 
 }
 
 // readSchemes returns the Lambda authorizers and the names of the API key schemes.
-func readSchemes(body openAPI, functions map[string]Function, path string) (authorizers map[string]*Authorizer, keys map[string]bool, err error) {
+func readSchemes(body openAPI, functions map[string]Function, path string,
+) (authorizers map[string]*Authorizer, keys map[string]bool, err error) {
 	authorizers, keys = map[string]*Authorizer{}, map[string]bool{}
 	for name, scheme := range body.Components.Schemes {
 		switch {
@@ -461,7 +463,8 @@ func readSchemes(body openAPI, functions map[string]Function, path string) (auth
 		}
 		a := &Authorizer{Name: name, Type: strings.ToLower(scheme.Authorizer.Type), TTL: 300 * time.Second}
 		if a.Type != "request" && a.Type != "token" {
-			return nil, nil, fmt.Errorf("%s.%s.x-amazon-apigateway-authorizer.type: %s is not supported, only request and token", path, name, scheme.Authorizer.Type)
+			return nil, nil, fmt.Errorf("%s.%s.x-amazon-apigateway-authorizer.type: %s is not supported, only request and token",
+				path, name, scheme.Authorizer.Type)
 		}
 		if a.Function, a.Invoked, err = functionOf(scheme.Authorizer.URI, functions); err != nil {
 			return nil, nil, fmt.Errorf("%s.%s.x-amazon-apigateway-authorizer.authorizerUri: %w", path, name, err)
@@ -491,7 +494,8 @@ func readSchemes(body openAPI, functions map[string]Function, path string) (auth
 	return authorizers, keys, nil
 }
 
-func readMethod(body openAPI, raw json.RawMessage, functions map[string]Function, authorizers map[string]*Authorizer, keys map[string]bool, path string) (Method, error) {
+func readMethod(body openAPI, raw json.RawMessage, functions map[string]Function,
+	authorizers map[string]*Authorizer, keys map[string]bool, path string) (Method, error) {
 	fail := func(where, format string, args ...any) (Method, error) {
 		return Method{}, fmt.Errorf(path+where+": "+format, args...)
 	}
@@ -519,9 +523,11 @@ func readMethod(body openAPI, raw json.RawMessage, functions map[string]Function
 			return fail(place+name, "is not supported")
 		}
 	}
-	m.Integration = Integration{Type: strings.ToLower(op.Integration.Type), HTTPMethod: strings.ToUpper(op.Integration.Method), URI: op.Integration.URI,
+	m.Integration = Integration{
+		Type: strings.ToLower(op.Integration.Type), HTTPMethod: strings.ToUpper(op.Integration.Method), URI: op.Integration.URI,
 		Timeout: maxTimeout, Parameters: op.Integration.Parameters, Templates: op.Integration.Templates,
-		Passthrough: strings.ToLower(op.Integration.Passthrough), Responses: op.Integration.Responses}
+		Passthrough: strings.ToLower(op.Integration.Passthrough), Responses: op.Integration.Responses,
+	}
 	switch m.Integration.Type {
 	case AWSProxy:
 		var err error
@@ -613,7 +619,8 @@ func readPlans(r *resolver, api *API) error {
 				key.Value += strings.Repeat("0", max(0, keyLength-len(key.Value)))
 			}
 			ids[id] = len(api.Keys)
-			api.Keys = append(api.Keys, APIKey{LogicalID: id, Value: key.Value, Made: made, Enabled: key.Enabled == nil || fmt.Sprint(key.Enabled) == "true"})
+			api.Keys = append(api.Keys,
+				APIKey{LogicalID: id, Value: key.Value, Made: made, Enabled: key.Enabled == nil || fmt.Sprint(key.Enabled) == "true"})
 		case "AWS::ApiGateway::UsagePlan":
 			var plan struct {
 				Throttle Throttle
@@ -690,7 +697,8 @@ func readPermissions(r *resolver, api *API, functions map[string]Function) ([]Pe
 		for _, e := range f.events {
 			if e.Type == "Api" {
 				path := parameterSegment.ReplaceAllString(e.Properties.Path, "*")
-				permitted = append(permitted, Permission{Function: invoked, SourceARN: ExecuteARN(api, "*", strings.ToUpper(e.Properties.Method), path)})
+				permitted = append(permitted,
+					Permission{Function: invoked, SourceARN: ExecuteARN(api, "*", strings.ToUpper(e.Properties.Method), path)})
 			}
 		}
 	}

@@ -20,9 +20,14 @@ Parameters:
 Resources:
   F:
     Type: AWS::Serverless::Function
-    Properties: {CodeUri: f/, Runtime: provided.al2023, AutoPublishAlias: live, ReservedConcurrentExecutions: 0, Tracing: Active, LoggingConfig: {LogFormat: JSON},
-      Events: {Get: {Type: Api, Properties: {Path: "/a/{id}", Method: get}}, Night: {Type: Schedule, Properties: {Schedule: rate(1 day)}}, Queue: {Type: SQS, Properties: {Queue: x}}}}
-  P: {Type: AWS::Lambda::Permission, Properties: {Action: "lambda:InvokeFunction", FunctionName: !Ref F.Alias, Principal: apigateway.amazonaws.com, SourceArn: !Sub "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${A}/*/POST/a"}}
+    Properties: {CodeUri: f/, Runtime: provided.al2023, AutoPublishAlias: live, ReservedConcurrentExecutions: 0, Tracing: Active,
+      LoggingConfig: {LogFormat: JSON},
+      Events: {Get: {Type: Api, Properties: {Path: "/a/{id}", Method: get}},
+        Night: {Type: Schedule, Properties: {Schedule: rate(1 day)}}, Queue: {Type: SQS, Properties: {Queue: x}}}}
+  P:
+    Type: AWS::Lambda::Permission
+    Properties: {Action: "lambda:InvokeFunction", FunctionName: !Ref F.Alias, Principal: apigateway.amazonaws.com,
+      SourceArn: !Sub "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${A}/*/POST/a"}
   Bucket: {Type: AWS::S3::Bucket}
   A:
     Type: AWS::Serverless::Api
@@ -34,8 +39,10 @@ Resources:
       DefinitionBody:
         openapi: 3.0.1
         paths:
-          /a: {post: {x-amazon-apigateway-integration: {type: http_proxy, httpMethod: ANY, uri: !Sub "${Old}/{proxy}", timeoutInMillis: 100, requestParameters: {integration.request.path.proxy: "'x'"}}}}
-          "/a/{id}": {get: {x-amazon-apigateway-integration: {type: aws_proxy, httpMethod: POST, uri: !Sub "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${F.Arn}:live/invocations"}}}
+          /a: {post: {x-amazon-apigateway-integration: {type: http_proxy, httpMethod: ANY, uri: !Sub "${Old}/{proxy}",
+            timeoutInMillis: 100, requestParameters: {integration.request.path.proxy: "'x'"}}}}
+          "/a/{id}": {get: {x-amazon-apigateway-integration: {type: aws_proxy, httpMethod: POST,
+            uri: !Sub "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${F.Arn}:live/invocations"}}}
 `
 
 func TestParse_API(t *testing.T) {
@@ -70,8 +77,13 @@ func TestParse_API(t *testing.T) {
 
 // TestParse_GlobalsAreMerged: maps by key, lists one after the other, as SAM does.
 func TestParse_GlobalsAreMerged(t *testing.T) {
-	globals := "Globals: {Function: {LoggingConfig: {LogGroup: mine, LogFormat: Text}}, Api: {Variables: {a: b}, BinaryMediaTypes: [a~1b]}}\nResources:\n"
-	tmpl, err := samtemplate.Parse([]byte(strings.NewReplacer("Resources:\n", globals, "StageName: x", "StageName: x\n      Variables: {c: d}").Replace(served)), nil)
+	globals := `Globals:
+  Function: {LoggingConfig: {LogGroup: mine, LogFormat: Text}}
+  Api: {Variables: {a: b}, BinaryMediaTypes: [a~1b]}
+Resources:
+`
+	text := strings.NewReplacer("Resources:\n", globals, "StageName: x", "StageName: x\n      Variables: {c: d}").Replace(served)
+	tmpl, err := samtemplate.Parse([]byte(text), nil)
 	require.NoError(t, err)
 	assert.Equal(t, samtemplate.Logging{Format: "JSON", Level: "INFO", Group: "mine"}, tmpl.Functions["F"].Logging)
 	assert.Equal(t, []string{"a/b", "image/png"}, tmpl.API.Binary)
@@ -80,8 +92,14 @@ func TestParse_GlobalsAreMerged(t *testing.T) {
 
 // TestParse_SharedParts: a path's parameters and what a $ref names hold at each method, whose own parameters win.
 func TestParse_SharedParts(t *testing.T) {
-	text := strings.Replace(served, `/a: {post: {`, `/a: {parameters: [{name: q, in: query, required: true}, {$ref: "#/components/parameters/Page"}], post: {requestBody: {$ref: "#/components/requestBodies/Thing"}, parameters: [{name: q, in: query}], `, 1)
-	text = strings.Replace(text, "        paths:\n", "        components: {parameters: {Page: {name: page, in: query, required: true}}, requestBodies: {Thing: {content: {application/json: {schema: {type: object}}}}}}\n        paths:\n", 1)
+	text := strings.NewReplacer(
+		`/a: {post: {`, `/a: {parameters: [{name: q, in: query, required: true}, {$ref: "#/components/parameters/Page"}],
+            post: {requestBody: {$ref: "#/components/requestBodies/Thing"}, parameters: [{name: q, in: query}], `,
+		"        paths:\n", `        components:
+          parameters: {Page: {name: page, in: query, required: true}}
+          requestBodies: {Thing: {content: {application/json: {schema: {type: object}}}}}
+        paths:
+`).Replace(served)
 	tmpl, err := samtemplate.Parse([]byte(text), nil)
 	require.NoError(t, err)
 	m := tmpl.API.Methods[0]
@@ -93,43 +111,66 @@ func TestParse_SharedParts(t *testing.T) {
 func TestParse_Unsupported(t *testing.T) {
 	const api = "Resources.A.Properties"
 	tests := map[string]struct{ old, new, want string }{
-		"a property of the API":       {"StageName: x", "StageName: x\n      Cors: \"'*'\"", api + ".Cors: is not supported"},
-		"routes from events":          {"DefinitionBody:", "DefinitionUri:", api + ".DefinitionUri: is not supported"},
-		"no stage":                    {"StageName: x", "Name: x", api + ".StageName: is needed"},
-		"an extension of the body":    {"openapi: 3.0.1", "x-amazon-apigateway-tls: {}", api + ".DefinitionBody.x-amazon-apigateway-tls: is not supported"},
-		"an extension of a method":    {"post: {", "post: {x-amazon-apigateway-auth: {type: AWS_IAM}, ", api + ".DefinitionBody.paths./a.post.x-amazon-apigateway-auth: is not supported"},
-		"a property of the backend":   {"httpMethod: ANY", "httpMethod: ANY, cacheKeyParameters: [a]", "paths./a.post.x-amazon-apigateway-integration.cacheKeyParameters: is not supported"},
-		"another integration":         {"type: http_proxy", "type: http", "paths./a.post.x-amazon-apigateway-integration.type: http is not supported"},
-		"an unknown function":         {"${F.Arn}:live", "${F.Arn}x:live", "x-amazon-apigateway-integration.uri: "},
-		"no integration":              {"post: {x-amazon-apigateway-integration", "post: {x-other", "paths./a.post: has no x-amazon-apigateway-integration"},
-		"an unknown validator":        {"post: {", "post: {x-amazon-apigateway-request-validator: all, ", "x-amazon-apigateway-request-validator: there is no request validator all"},
-		"an unknown scheme":           {"post: {", "post: {security: [{Nope: []}], ", "paths./a.post.security: there is no scheme Nope"},
-		"a scheme that is no key":     {"paths:", "components: {securitySchemes: {S: {type: oauth2}}}\n        paths:", "components.securitySchemes.S.type: oauth2 is not supported"},
-		"an authorizer without code":  {"paths:", "components: {securitySchemes: {S: {type: apiKey, x-amazon-apigateway-authorizer: {type: request, authorizerUri: x}}}}\n        paths:", "securitySchemes.S.x-amazon-apigateway-authorizer.authorizerUri: \"x\" names no function"},
-		"a Cognito authorizer":        {"paths:", "components: {securitySchemes: {S: {type: apiKey, x-amazon-apigateway-authorizer: {type: cognito_user_pools}}}}\n        paths:", "securitySchemes.S.x-amazon-apigateway-authorizer.type: cognito_user_pools is not supported"},
-		"something else of a path":    {"/a: {post", "/a: {servers: [], post", "paths./a.servers: is not supported; write it at each method"},
-		"a parameter in another file": {"post: {", "post: {parameters: [{$ref: 'other.yaml'}], ", "paths./a.post.parameters[0].$ref: other.yaml is not in this document"},
+		"a property of the API": {"StageName: x", "StageName: x\n      Cors: \"'*'\"", api + ".Cors: is not supported"},
+		"routes from events":    {"DefinitionBody:", "DefinitionUri:", api + ".DefinitionUri: is not supported"},
+		"no stage":              {"StageName: x", "Name: x", api + ".StageName: is needed"},
+		"an extension of the body": {"openapi: 3.0.1", "x-amazon-apigateway-tls: {}",
+			api + ".DefinitionBody.x-amazon-apigateway-tls: is not supported"},
+		"an extension of a method": {"post: {", "post: {x-amazon-apigateway-auth: {type: AWS_IAM}, ",
+			api + ".DefinitionBody.paths./a.post.x-amazon-apigateway-auth: is not supported"},
+		"a property of the backend": {"httpMethod: ANY", "httpMethod: ANY, cacheKeyParameters: [a]",
+			"paths./a.post.x-amazon-apigateway-integration.cacheKeyParameters: is not supported"},
+		"another integration": {"type: http_proxy", "type: http",
+			"paths./a.post.x-amazon-apigateway-integration.type: http is not supported"},
+		"an unknown function": {"${F.Arn}:live", "${F.Arn}x:live", "x-amazon-apigateway-integration.uri: "},
+		"no integration": {"post: {x-amazon-apigateway-integration", "post: {x-other",
+			"paths./a.post: has no x-amazon-apigateway-integration"},
+		"an unknown validator": {"post: {", "post: {x-amazon-apigateway-request-validator: all, ",
+			"x-amazon-apigateway-request-validator: there is no request validator all"},
+		"an unknown scheme": {"post: {", "post: {security: [{Nope: []}], ", "paths./a.post.security: there is no scheme Nope"},
+		"a scheme that is no key": {"paths:", "components: {securitySchemes: {S: {type: oauth2}}}\n        paths:",
+			"components.securitySchemes.S.type: oauth2 is not supported"},
+		"an authorizer without code": {"paths:",
+			"components: {securitySchemes: {S: {type: apiKey, x-amazon-apigateway-authorizer: {type: request, authorizerUri: x}}}}\n        paths:",
+			"securitySchemes.S.x-amazon-apigateway-authorizer.authorizerUri: \"x\" names no function"},
+		"a Cognito authorizer": {"paths:",
+			"components: {securitySchemes: {S: {type: apiKey, x-amazon-apigateway-authorizer: {type: cognito_user_pools}}}}\n        paths:",
+			"securitySchemes.S.x-amazon-apigateway-authorizer.type: cognito_user_pools is not supported"},
+		"something else of a path": {"/a: {post", "/a: {servers: [], post", "paths./a.servers: is not supported; write it at each method"},
+		"a parameter in another file": {"post: {", "post: {parameters: [{$ref: 'other.yaml'}], ",
+			"paths./a.post.parameters[0].$ref: other.yaml is not in this document"},
 		"a timeout that is no number": {"timeoutInMillis: 100", "timeoutInMillis: soon", "timeoutInMillis: soon is no whole number"},
 		"a timeout too short":         {"timeoutInMillis: 100", "timeoutInMillis: 49", "timeoutInMillis: 49 is less than 50"},
-		"a parameter elsewhere":       {"post: {", "post: {parameters: [{$ref: '#/components/parameters/X'}], ", "paths./a.post.parameters[0].$ref: there is no #/components/parameters/X"},
-		"a body elsewhere":            {"post: {", "post: {requestBody: {$ref: '#/components/requestBodies/X'}, ", "paths./a.post.requestBody.$ref: there is no #/components/requestBodies/X"},
-		"a transform of the body":     {"openapi: 3.0.1", "openapi: 3.0.1\n        Fn::Transform: {Name: AWS::Include}", api + ".DefinitionBody.Fn::Transform: is not supported"},
-		"a property of Globals":       {"Resources:\n", "Globals: {Api: {Auth: {ApiKeyRequired: true}}}\nResources:\n", "Globals.Api.Auth: is not supported"},
-		"a loop of resources":         {"Resources:\n", "Resources:\n  Fn::ForEach::X: [A, [a], {}]\n", "Resources.Fn::ForEach::X: is not supported"},
-		"a global table":              {"AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable", "Resources.Bucket: AWS::DynamoDB::GlobalTable is not supported"},
-		"a function's own URL":        {"CodeUri: f/", "CodeUri: f/, FunctionUrlConfig: {AuthType: NONE}", "Resources.F.Properties.FunctionUrlConfig: map[AuthType:NONE] is not supported"},
-		"an HTTP API":                 {"AWS::S3::Bucket", "AWS::Serverless::HttpApi", "Resources.Bucket: AWS::Serverless::HttpApi is not supported"},
-		"a second API":                {"Type: AWS::S3::Bucket", "Type: AWS::Serverless::Api", "more than one AWS::Serverless::Api"},
-		"a layer":                     {"CodeUri: f/", "CodeUri: f/, Layers: [x]", "Resources.F.Properties.Layers: [x] is not supported"},
-		"another runtime":             {"provided.al2023", "python3.13", "Resources.F.Properties.Runtime: python3.13 is not supported"},
-		"an image":                    {"CodeUri: f/", "CodeUri: f/, PackageType: Image", "Resources.F.Properties.PackageType: Image is not supported"},
-		"a dynamic reference":         {"CodeUri: f/", "CodeUri: f/, Environment: {Variables: {A: '{{resolve:ssm:x}}'}}", "Variables.A: dynamic references are not supported"},
-		"a number below its bound":    {"Default: 5", "Default: 0", `parameter Rate: "0" is less than 1`},
-		"a number above its bound":    {"Default: 5", "Default: 101", `parameter Rate: "101" is more than 100`},
-		"a text that is no number":    {"Default: 5", "Default: many", `parameter Rate: "many" is no number`},
-		"a text of another form":      {`"https://old.example.com"`, `"ftp://x"`, `parameter Old: "ftp://x" does not match`},
-		"a text too long":             {`"https://old.example.com"`, `"https://0123456789012345678901234567890123456789"`, "is more than 40"},
-		"a value kept in SSM":         {"Type: CommaDelimitedList", "Type: AWS::SSM::Parameter::Value<String>", "parameter Names: its value is kept in SSM; give it with -param Names=VALUE"},
+		"a parameter elsewhere": {"post: {", "post: {parameters: [{$ref: '#/components/parameters/X'}], ",
+			"paths./a.post.parameters[0].$ref: there is no #/components/parameters/X"},
+		"a body elsewhere": {"post: {", "post: {requestBody: {$ref: '#/components/requestBodies/X'}, ",
+			"paths./a.post.requestBody.$ref: there is no #/components/requestBodies/X"},
+		"a transform of the body": {"openapi: 3.0.1", "openapi: 3.0.1\n        Fn::Transform: {Name: AWS::Include}",
+			api + ".DefinitionBody.Fn::Transform: is not supported"},
+		"a property of Globals": {"Resources:\n", "Globals: {Api: {Auth: {ApiKeyRequired: true}}}\nResources:\n",
+			"Globals.Api.Auth: is not supported"},
+		"a loop of resources": {"Resources:\n", "Resources:\n  Fn::ForEach::X: [A, [a], {}]\n",
+			"Resources.Fn::ForEach::X: is not supported"},
+		"a global table": {"AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable",
+			"Resources.Bucket: AWS::DynamoDB::GlobalTable is not supported"},
+		"a function's own URL": {"CodeUri: f/", "CodeUri: f/, FunctionUrlConfig: {AuthType: NONE}",
+			"Resources.F.Properties.FunctionUrlConfig: map[AuthType:NONE] is not supported"},
+		"an HTTP API": {"AWS::S3::Bucket", "AWS::Serverless::HttpApi",
+			"Resources.Bucket: AWS::Serverless::HttpApi is not supported"},
+		"a second API":    {"Type: AWS::S3::Bucket", "Type: AWS::Serverless::Api", "more than one AWS::Serverless::Api"},
+		"a layer":         {"CodeUri: f/", "CodeUri: f/, Layers: [x]", "Resources.F.Properties.Layers: [x] is not supported"},
+		"another runtime": {"provided.al2023", "python3.13", "Resources.F.Properties.Runtime: python3.13 is not supported"},
+		"an image": {"CodeUri: f/", "CodeUri: f/, PackageType: Image",
+			"Resources.F.Properties.PackageType: Image is not supported"},
+		"a dynamic reference": {"CodeUri: f/", "CodeUri: f/, Environment: {Variables: {A: '{{resolve:ssm:x}}'}}",
+			"Variables.A: dynamic references are not supported"},
+		"a number below its bound": {"Default: 5", "Default: 0", `parameter Rate: "0" is less than 1`},
+		"a number above its bound": {"Default: 5", "Default: 101", `parameter Rate: "101" is more than 100`},
+		"a text that is no number": {"Default: 5", "Default: many", `parameter Rate: "many" is no number`},
+		"a text of another form":   {`"https://old.example.com"`, `"ftp://x"`, `parameter Old: "ftp://x" does not match`},
+		"a text too long":          {`"https://old.example.com"`, `"https://0123456789012345678901234567890123456789"`, "is more than 40"},
+		"a value kept in SSM": {"Type: CommaDelimitedList", "Type: AWS::SSM::Parameter::Value<String>",
+			"parameter Names: its value is kept in SSM; give it with -param Names=VALUE"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

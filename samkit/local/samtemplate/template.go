@@ -65,12 +65,16 @@ type event struct {
 }
 
 // unserved types are asked by clients, so that a template which has one cannot be served as it is.
-var unserved = []string{"AWS::Serverless::HttpApi", "AWS::Serverless::SimpleTable", "AWS::Serverless::GraphQLApi", "AWS::Serverless::Application",
-	"AWS::ApiGateway::RestApi", "AWS::ApiGateway::Method", "AWS::ApiGateway::Authorizer", "AWS::ApiGateway::GatewayResponse", "AWS::ApiGatewayV2::Api", "AWS::Lambda::Function", "AWS::Lambda::Url",
-	"AWS::DynamoDB::GlobalTable"}
+var unserved = []string{
+	"AWS::Serverless::HttpApi", "AWS::Serverless::SimpleTable", "AWS::Serverless::GraphQLApi", "AWS::Serverless::Application",
+	"AWS::ApiGateway::RestApi", "AWS::ApiGateway::Method", "AWS::ApiGateway::Authorizer", "AWS::ApiGateway::GatewayResponse",
+	"AWS::ApiGatewayV2::Api", "AWS::Lambda::Function", "AWS::Lambda::Url",
+	"AWS::DynamoDB::GlobalTable",
+}
 
 // undone types stand between a client and the API, or beside it, and are left out.
-var undone = []string{"AWS::WAFv2::WebACLAssociation", "AWS::ApiGateway::BasePathMapping", "AWS::Lambda::EventSourceMapping", "AWS::CloudFormation::Stack"}
+var undone = []string{"AWS::WAFv2::WebACLAssociation", "AWS::ApiGateway::BasePathMapping", "AWS::Lambda::EventSourceMapping",
+	"AWS::CloudFormation::Stack"}
 
 // Load reads a template with parameter values; those not given take their defaults.
 func Load(path string, parameters map[string]string) (*Template, error) {

@@ -1,4 +1,5 @@
-// Package localtest serves this project with samkit/local for the tests of tools that talk to its API.
+// Package localtest serves this project with samkit/local: for the tests of tools that talk to its API, and for its own,
+// which show that the project behaves behind the gateway as its template says.
 package localtest
 
 import (
@@ -21,16 +22,19 @@ import (
 	"pricing/shared/token"
 )
 
-// Project is a copy of what samkit/local serves, and tools that were built. A copy, because samkit/local keeps its files
-// beside the template, where a `make run` may be at work.
-type Project struct{ dir string }
+// Project is a copy of what samkit/local serves, and tools that were built. It is a copy because samkit/local keeps its
+// files beside the template, where a `make run` may be at work.
+type Project struct {
+	dir   string
+	table string // the table's name up to the environment
+}
 
 // New copies the project and builds samkit/local and the named tools.
 func New(t *testing.T, tools ...string) Project {
 	t.Helper()
 	root, err := engine.Root()
 	require.NoError(t, err)
-	p := Project{dir: t.TempDir()}
+	p := Project{dir: t.TempDir(), table: "pricing-"}
 	for _, folder := range []string{"shared", "functions"} {
 		require.NoError(t, os.CopyFS(filepath.Join(p.dir, folder), os.DirFS(filepath.Join(root, folder))))
 	}
@@ -39,12 +43,13 @@ func New(t *testing.T, tools ...string) Project {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(p.dir, name), text, 0o600))
 	}
-	args := []string{"build", "-o", p.dir + "/bin/", "./samkit/local"}
+	args := []string{"build", "-trimpath", "-tags=lambda.norpc", "-o", p.dir + "/bin/", "./samkit/local"} // as functions are built
 	for _, tool := range tools {
 		args = append(args, "./tools/"+tool)
 	}
 	build := exec.Command("go", args...)
 	build.Dir = root
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
 	return p
@@ -54,22 +59,30 @@ func New(t *testing.T, tools ...string) Project {
 func (p Project) Tool(name string) string { return filepath.Join(p.dir, "bin", name) }
 
 // API is a served API on a table of its own.
-type API struct{ URL, environment, endpoint string }
+type API struct {
+	URL         string
+	printed     string // until it was served
+	environment string
+	endpoint    string
+	table       string
+}
 
-// Serve serves the API in an environment whose name begins with name, until the test ends.
-func (p Project) Serve(t *testing.T, name string) API {
+// Serve serves the API in an environment whose name begins with name, until the test ends. The arguments are further ones
+// of samkit/local.
+func (p Project) Serve(t *testing.T, name string, args ...string) API {
 	t.Helper()
 	a := API{environment: name + strconv.FormatInt(time.Now().UnixNano(), 36), endpoint: storetest.Endpoint(t)}
-	cmd := exec.Command(p.Tool("local"), "-addr", "127.0.0.1:0", "-dynamodb", a.endpoint, "-env", a.environment, "-param", "HistoryDays=4000", "-quiet")
+	a.table = p.table + a.environment
+	cmd := exec.Command(p.Tool("local"), append([]string{"-addr", "127.0.0.1:0", "-dynamodb", a.endpoint, "-env", a.environment,
+		"-param", "HistoryDays=4000", "-quiet"}, args...)...)
 	cmd.Dir = p.dir
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	cmd.Stderr = cmd.Stdout
 	require.NoError(t, cmd.Start())
-	var said []string
 	lines := bufio.NewScanner(out)
 	for a.URL == "" && lines.Scan() {
-		said = append(said, lines.Text())
+		a.printed += lines.Text() + "\n"
 		if rest, ok := strings.CutPrefix(lines.Text(), "Serving "); ok {
 			a.URL, _, _ = strings.Cut(rest, " ")
 		}
@@ -79,7 +92,7 @@ func (p Project) Serve(t *testing.T, name string) API {
 		_, _ = io.Copy(io.Discard, out) // until it ends
 		assert.NoError(t, cmd.Wait())
 	})
-	require.NotEmpty(t, a.URL, said)
+	require.NotEmpty(t, a.URL, a.printed)
 	return a
 }
 
@@ -87,7 +100,7 @@ func (p Project) Serve(t *testing.T, name string) API {
 func (a API) Token(t *testing.T, scopes ...string) string {
 	t.Helper()
 	tok := token.Mint(a.environment)
-	s := store.New(storetest.Client(a.endpoint), store.Options{Table: "pricing-" + a.environment})
+	s := store.New(storetest.Client(a.endpoint), store.Options{Table: a.table})
 	require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: tok.KeyID, Digest: tok.Digest(), Client: "t", Scopes: scopes,
 		Expires: time.Now().Add(time.Hour), Active: true}))
 	return tok.String()

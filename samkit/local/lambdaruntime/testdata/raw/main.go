@@ -27,6 +27,16 @@ func post(path, contentType, body string) string {
 	return fmt.Sprint(resp.StatusCode, " ", string(text))
 }
 
+// wait waits until a pipe is written, if there is one.
+func wait(pipe string) {
+	if pipe == "" {
+		return
+	}
+	if _, err := os.ReadFile(pipe); err != nil {
+		log.Fatal(err)
+	}
+}
+
 func main() {
 	seen := map[string]any{}
 	switch os.Getenv("INIT") {
@@ -47,6 +57,8 @@ func main() {
 		}
 		_ = resp.Body.Close() // read to its end
 		id := resp.Header.Get("Lambda-Runtime-Aws-Request-Id")
+		var pipes struct{ Before, After string } // to wait for before the answer and after it
+		_ = json.Unmarshal(event, &pipes)        // most events name none
 		seen["status"], seen["headers"], seen["event"] = resp.StatusCode, resp.Header, string(event)
 		invocation := "/2018-06-01/runtime/invocation/" + id
 		seen["anotherId"] = post("/2018-06-01/runtime/invocation/another/response", "application/octet-stream", `"wrong"`)
@@ -58,7 +70,9 @@ func main() {
 			seen["error"] = post(invocation+"/error", "application/json", "no JSON")
 			continue
 		}
+		wait(pipes.Before)
 		seen["response"] = post(invocation+"/response", "application/octet-stream", string(answer))
 		seen["again"] = post(invocation+"/response", "application/octet-stream", `"twice"`)
+		wait(pipes.After)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing/iotest"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -46,10 +47,13 @@ func main() {
 			panic("as told")
 		case "exit":
 			os.Exit(7)
-		case "abandon": // ends while a child of its own holds the output open
-			if err := exec.Command("/bin/sleep", "1000").Start(); err != nil {
+		case "abandon", "lose": // ends while a child of its own holds the output open; a lost one is in a session of its own
+			child := exec.Command("/bin/sleep", "1000")
+			child.Stdout, child.SysProcAttr = os.Stdout, &syscall.SysProcAttr{Setsid: e.Do == "lose"}
+			if err := child.Start(); err != nil {
 				return nil, err
 			}
+			fmt.Println(child.Process.Pid)
 			os.Exit(7)
 		case "hang":
 			fmt.Println("hanging")
@@ -72,7 +76,9 @@ func main() {
 		deadline, _ := ctx.Deadline()
 		lc, _ := lambdacontext.FromContext(ctx)
 		trace, _ := ctx.Value("x-amzn-trace-id").(string)
-		return map[string]any{"text": e.Text, "calls": calls, "pid": os.Getpid(), "environment": atStart, "deadline": deadline.UnixMilli(),
-			"requestId": lc.AwsRequestID, "arn": lc.InvokedFunctionArn, "trace": trace, "traceVariable": os.Getenv("_X_AMZN_TRACE_ID")}, nil
+		return map[string]any{
+			"text": e.Text, "calls": calls, "pid": os.Getpid(), "environment": atStart, "deadline": deadline.UnixMilli(),
+			"requestId": lc.AwsRequestID, "arn": lc.InvokedFunctionArn, "trace": trace, "traceVariable": os.Getenv("_X_AMZN_TRACE_ID"),
+		}, nil
 	}, options...)
 }

@@ -1,25 +1,21 @@
-package main
+package localtest
 
 import (
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"pricing/shared/store"
-	"pricing/shared/testkit/storetest"
 	"pricing/shared/token"
 )
 
-// oldService stands in for the service behind /v1/legacy and records what it was sent.
+// oldService stands in for the service behind /x9/old and records what it was sent.
 type oldService struct {
 	mu   sync.Mutex
 	got  *http.Request
@@ -44,25 +40,16 @@ func (o *oldService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestFacade calls the old service through the project's own template.
-func TestFacade(t *testing.T) {
-	endpoint := storetest.Endpoint(t)
-	old := &oldService{}
-	server := httptest.NewServer(old)
-	defer server.Close()
-	path, root := binary(t)
-	environment := "f" + strings.ToLower(strconv.FormatInt(time.Now().UnixNano(), 36))
-	g := serve(t, path, root, "-dynamodb", endpoint, "-env", environment, "-param", "LegacyUrl="+server.URL+"/api", "-param", "LegacyAuthorization=Basic b2xk")
-	s := store.New(storetest.Client(endpoint), store.Options{Table: "pricing-" + environment})
+// facade calls the old service through the renamed project, which was told the server's address and "Basic b2xk" as credentials.
+func facade(t *testing.T, a API, old *oldService, server *httptest.Server) {
 	tokens := map[string]string{}
 	for _, scope := range token.Scopes {
-		tok := token.Mint(environment)
-		require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: tok.KeyID, Digest: tok.Digest(), Client: "t", Scopes: []string{scope}, Expires: time.Now().Add(time.Hour), Active: true}))
-		tokens[scope] = tok.String()
+		tokens[scope] = a.Token(t, scope)
 	}
 
 	t.Run("the old service gets its own names and credentials", func(t *testing.T) {
-		status, header, body := g.call(t, "POST", "/v1/legacy/stock%2Flevels/7?productId=P1&page=2", tokens[token.ScopeCatalog], `{"a":1}`)
+		const path = "/x9/old/stock%2Flevels/7?productId=P1&page=2"
+		status, header, body := a.call(t, "POST", path, tokens[token.ScopeCatalog], `{"a":1}`)
 		require.Equal(t, 200, status, body)
 		assert.Equal(t, "<ok/>", body)
 		assert.Equal(t, "text/xml", header.Get("Content-Type"))
@@ -78,7 +65,7 @@ func TestFacade(t *testing.T) {
 		assert.NotContains(t, string(sent), tokens[token.ScopeCatalog], "our token never leaves")
 	})
 	t.Run("its own errors are passed on", func(t *testing.T) {
-		status, _, body := g.call(t, "GET", "/v1/legacy/gone", tokens[token.ScopeRead], "")
+		status, _, body := a.call(t, "GET", "/x9/old/gone", tokens[token.ScopeRead], "")
 		assert.Equal(t, 410, status)
 		assert.Equal(t, "sold", body)
 	})
@@ -89,22 +76,22 @@ func TestFacade(t *testing.T) {
 			token.ScopeIngest:  {"GET": 403, "POST": 403},
 		} {
 			for method, status := range want {
-				got, _, _ := g.call(t, method, "/v1/legacy/x", tokens[scope], "")
+				got, _, _ := a.call(t, method, "/x9/old/x", tokens[scope], "")
 				assert.Equal(t, status, got, "%s %s", scope, method)
 			}
 		}
-		status, _, _ := g.call(t, "GET", "/v1/legacy/x", "", "")
+		status, _, _ := a.call(t, "GET", "/x9/old/x", "", "")
 		assert.Equal(t, 401, status)
 	})
 	failed := func(t *testing.T, path string) {
 		t.Helper()
-		status, header, body := g.call(t, "GET", path, tokens[token.ScopeRead], "")
+		status, header, body := a.call(t, "GET", path, tokens[token.ScopeRead], "")
 		assert.Equal(t, 503, status)
 		assert.Equal(t, "application/problem+json", header.Get("Content-Type"))
 		assert.Equal(t, "1", header.Get("Retry-After"))
 		assert.Contains(t, body, "urn:problem-type:pricing:throttled")
 	}
-	t.Run("a call that it ends is our error", func(t *testing.T) { failed(t, "/v1/legacy/hang-up") })
+	t.Run("a call that it ends is our error", func(t *testing.T) { failed(t, "/x9/old/hang-up") })
 	server.Close()
-	t.Run("a call that nobody takes is our error", func(t *testing.T) { failed(t, "/v1/legacy/x") })
+	t.Run("a call that nobody takes is our error", func(t *testing.T) { failed(t, "/x9/old/x") })
 }

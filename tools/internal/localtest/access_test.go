@@ -1,7 +1,8 @@
-package main
+package localtest
 
 import (
 	"context"
+	"maps"
 	"net/http/httptest"
 	"testing"
 
@@ -23,26 +24,25 @@ func (healthy) Invoke(context.Context, string, string, string, []byte) (lambdaru
 
 // TestWhoMayReachTheAPI tries the options of the project's template for an internal service.
 func TestWhoMayReachTheAPI(t *testing.T) {
+	const private, listed = "VpcEndpointId", "AllowedSourceIps"
 	tests := map[string]struct {
 		parameters map[string]string
 		from       string
 		status     int
 	}{
 		"anybody":                            {nil, "192.0.2.1:1", 200},
-		"a listed address":                   {map[string]string{"AllowedSourceIps": "10.0.0.0/8,192.0.2.0/24"}, "192.0.2.1:1", 200},
-		"an address of version 6":            {map[string]string{"AllowedSourceIps": "2001:db8::/32"}, "[2001:db8::1]:1", 200},
-		"another address":                    {map[string]string{"AllowedSourceIps": "10.0.0.0/8,192.0.2.128/25"}, "192.0.2.1:1", 403},
-		"from outside of a private API":      {map[string]string{"VpcEndpointId": "vpce-0123abcd"}, "192.0.2.1:1", 403},
-		"a private API, a listed address":    {map[string]string{"VpcEndpointId": "vpce-0123abcd", "AllowedSourceIps": "192.0.2.0/24"}, "192.0.2.1:1", 403},
-		"the address that a client makes up": {map[string]string{"AllowedSourceIps": "10.0.0.0/8"}, "192.0.2.1:1", 403},
+		"a listed address":                   {map[string]string{listed: "10.0.0.0/8,192.0.2.0/24"}, "192.0.2.1:1", 200},
+		"an address of version 6":            {map[string]string{listed: "2001:db8::/32"}, "[2001:db8::1]:1", 200},
+		"another address":                    {map[string]string{listed: "10.0.0.0/8,192.0.2.128/25"}, "192.0.2.1:1", 403},
+		"from outside of a private API":      {map[string]string{private: "vpce-0123abcd"}, "192.0.2.1:1", 403},
+		"a private API, a listed address":    {map[string]string{private: "vpce-0123abcd", listed: "192.0.2.0/24"}, "192.0.2.1:1", 403},
+		"the address that a client makes up": {map[string]string{listed: "10.0.0.0/8"}, "192.0.2.1:1", 403},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			parameters := map[string]string{"DeployEnv": "dev"}
-			for k, v := range tt.parameters {
-				parameters[k] = v
-			}
-			template, err := samtemplate.Load("../../template.yaml", parameters)
+			maps.Copy(parameters, tt.parameters)
+			template, err := samtemplate.Load("../../../template.yaml", parameters)
 			require.NoError(t, err)
 			gateway, err := apigateway.New(apigateway.Options{API: template.API, Functions: healthy{}})
 			require.NoError(t, err)
