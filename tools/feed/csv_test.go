@@ -18,6 +18,7 @@ import (
 const csvHeader = "productId,competitorId,availability,price.amount,price.currency,source.id,source.kind,observedAt\n"
 
 func TestFeed_csv(t *testing.T) {
+	t.Parallel()
 	row := func(product, price string) string {
 		return product + ",shop,InStock," + price + ",USD,a,feed,2026-01-01T00:00:00Z"
 	}
@@ -72,6 +73,7 @@ func TestFeed_csv(t *testing.T) {
 }
 
 func TestFeed_csvRefused(t *testing.T) {
+	t.Parallel()
 	good := "P,shop,InStock,1,USD,a,feed,2026-01-01T00:00:00Z"
 	tests := map[string]struct{ row, wantCode, wantRow string }{
 		"a column too few":  {"P,shop", "columns", `["P","shop"]`},

@@ -225,6 +225,7 @@ func refused(t *testing.T, path string) (rows []refusedRow) {
 }
 
 func TestFeed_batches(t *testing.T) {
+	t.Parallel()
 	t.Run("500 items", func(t *testing.T) {
 		a := newAPI(t, allCreated)
 		o := run(t.Context(), t, a, strings.NewReader(observations(1001, false)), "-in-flight", "1")
@@ -279,6 +280,7 @@ func TestFeed_batches(t *testing.T) {
 }
 
 func TestFeed_order(t *testing.T) {
+	t.Parallel()
 	a := newAPI(t, allCreated)
 	lines := []string{
 		`{"productId":"third","observedAt":"2026-01-01T02:00:00+01:00"}`,
@@ -299,6 +301,7 @@ func TestFeed_order(t *testing.T) {
 }
 
 func TestFeed_repeats(t *testing.T) {
+	t.Parallel()
 	problem := `{"type":"urn:problem-type:pricing:throttled","title":"Busy","status":503}`
 	tests := map[string]struct {
 		answers     []response
@@ -392,6 +395,7 @@ func TestFeed_repeats(t *testing.T) {
 }
 
 func TestFeed_refused(t *testing.T) {
+	t.Parallel()
 	t.Run("items", func(t *testing.T) {
 		a := newAPI(t, func(int, []json.RawMessage) response { return outcomes("created", "rejected", "conflict") })
 		file := write(t, "a.ndjson", observations(3, true))
@@ -453,18 +457,18 @@ func TestFeed_refused(t *testing.T) {
 		a := newAPI(t, func(int, []json.RawMessage) response {
 			return response{401, "", `{"type":"urn:problem-type:pricing:unauthorized","title":"No valid token","status":401}`}
 		})
-		o := run(t.Context(), t, a, strings.NewReader(observations(5000, false)), "-in-flight", "1")
+		o := run(t.Context(), t, a, strings.NewReader(observations(50, false)), "-in-flight", "1", "-batch", "5")
 		assert.Equal(t, exitRefused, o.exit)
 		assert.LessOrEqual(t, o.summary.Requests, 2)
-		assert.Equal(t, 5000, o.summary.NotSent)
+		assert.Equal(t, 50, o.summary.NotSent)
 		assert.Contains(t, o.stderr, "feed: stopped: 401 Unauthorized: unauthorized: No valid token")
 	})
 	t.Run("an API that is away ends the run", func(t *testing.T) {
 		a := newAPI(t, func(int, []json.RawMessage) response { return response{status: 503} })
-		o := run(t.Context(), t, a, strings.NewReader(observations(20*500, false)), "-in-flight", "1", "-attempts", "2")
+		o := run(t.Context(), t, a, strings.NewReader(observations(20*5, false)), "-in-flight", "1", "-attempts", "2", "-batch", "5")
 		assert.Equal(t, exitRefused, o.exit)
 		assert.Contains(t, o.stderr, "the API does not answer")
-		assert.GreaterOrEqual(t, o.summary.Failed, hopeless*500)
+		assert.GreaterOrEqual(t, o.summary.Failed, hopeless*5)
 		assert.Positive(t, o.summary.NotSent)
 	})
 	t.Run("an old file of refused rows goes", func(t *testing.T) {
@@ -477,6 +481,7 @@ func TestFeed_refused(t *testing.T) {
 }
 
 func TestFeed_badLines(t *testing.T) {
+	t.Parallel()
 	good := strings.TrimSpace(observations(1, false))
 	deep := func(levels int) string {
 		return `{"observedAt":"2026-01-01T00:00:00Z","x":` + strings.Repeat("[", levels) + strings.Repeat("]", levels) + "}"
@@ -519,7 +524,7 @@ func TestFeed_badLines(t *testing.T) {
 		assert.Equal(t, exitStored, run(t.Context(), t, a, strings.NewReader(deep(17))).exit)
 	})
 	t.Run("not a file of rows", func(t *testing.T) {
-		file := write(t, "a", strings.Repeat("x\n", 3*maxBadLines))
+		file := write(t, "a", strings.Repeat("x\n", maxBadLines+100))
 		o := run(t.Context(), t, newAPI(t, allCreated), nil, file)
 		assert.Equal(t, exitRefused, o.exit)
 		assert.Equal(t, maxBadLines+1, o.summary.Unsendable, "and one for the rest of the file")
@@ -533,6 +538,7 @@ func TestFeed_badLines(t *testing.T) {
 }
 
 func TestFeed_gzip(t *testing.T) {
+	t.Parallel()
 	t.Run("by its first bytes", func(t *testing.T) {
 		a := newAPI(t, allCreated)
 		content := zipped(t, observations(2, false))
@@ -590,6 +596,7 @@ func (c *counter) Read(p []byte) (int, error) {
 }
 
 func TestFeed_register(t *testing.T) {
+	t.Parallel()
 	var put []string
 	a := newAPI(t, allCreated)
 	a.other = func(r *http.Request, body []byte) response {
@@ -630,6 +637,7 @@ func TestFeed_register(t *testing.T) {
 }
 
 func TestFeed_interrupted(t *testing.T) {
+	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
 	a := newAPI(t, func(n int, items []json.RawMessage) response {
 		if n == 2 {
@@ -637,16 +645,17 @@ func TestFeed_interrupted(t *testing.T) {
 		}
 		return allCreated(n, items)
 	})
-	o := run(ctx, t, a, strings.NewReader(observations(5000, false)), "-in-flight", "1")
+	o := run(ctx, t, a, strings.NewReader(observations(50, false)), "-in-flight", "1", "-batch", "5")
 	assert.Equal(t, exitRefused, o.exit)
-	assert.GreaterOrEqual(t, o.summary.Outcomes["created"], 1000, "the answer of a batch on its way is waited for")
-	assert.LessOrEqual(t, o.summary.Outcomes["created"], 1500)
+	assert.GreaterOrEqual(t, o.summary.Outcomes["created"], 10, "the answer of a batch on its way is waited for")
+	assert.LessOrEqual(t, o.summary.Outcomes["created"], 15)
 	assert.Positive(t, o.summary.NotSent)
 	assert.Contains(t, o.stderr, "feed: stopped: context canceled")
-	assert.Contains(t, o.stderr, "5000 rows")
+	assert.Contains(t, o.stderr, "50 rows")
 }
 
 func TestFeed_usage(t *testing.T) {
+	t.Parallel()
 	token := write(t, "token", "secret")
 	tests := map[string]struct {
 		args []string
@@ -694,6 +703,7 @@ func TestReport_progress(t *testing.T) {
 
 // TestFeed_sample sends the carried sample through its mapping.
 func TestFeed_sample(t *testing.T) {
+	t.Parallel()
 	a := newAPI(t, allCreated)
 	o := run(t.Context(), t, a, nil, "-map", "mappings/gpu-rental.yaml", "-rejected-dir", t.TempDir(), "../../testdata/gpu-rental-sample.ndjson.gz")
 	assert.Equal(t, exitStored, o.exit, o.stderr)

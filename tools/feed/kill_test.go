@@ -114,6 +114,7 @@ func newGate(t *testing.T, m market, through int32) *gate {
 // TestKilled kills the feeder with SIGKILL while it sends real prices to the real functions on the real engine, and
 // starts it again: the store must end as if nothing had happened.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	p := localtest.New(t, "feed")
 	const sample, bad = "../../testdata/gpu-rental-sample.ndjson.gz", 3
 	printed := run(t.Context(), t, nil, nil, "-print", "-map", "mappings/gpu-rental.yaml", "-rejected-dir", t.TempDir(), sample)
