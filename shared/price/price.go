@@ -99,7 +99,7 @@ func ParseConfidence(s string) (c Confidence, ok bool) {
 	if len(whole) != 1 || !digitsOnly(whole) || point && !digitsOnly(fraction) || len(fraction) > 4 {
 		return 0, false
 	}
-	n, err := strconv.Atoi(whole + fraction + strings.Repeat("0", 4-len(fraction)))
+	n, err := strconv.ParseUint(whole+fraction+strings.Repeat("0", 4-len(fraction)), 10, 16)
 	if err != nil || n > 10_000 {
 		return 0, false
 	}
