@@ -187,7 +187,8 @@ func observations(n int, descending bool) string {
 		if descending {
 			second = n - i
 		}
-		fmt.Fprintf(&b, `{"productId":"P%d","competitorId":"shop","observedAt":%q}`+"\n", i, time.Unix(int64(second), 0).UTC().Format(time.RFC3339))
+		fmt.Fprintf(&b, `{"productId":"P%d","competitorId":"shop","observedAt":%q}`+"\n", i,
+			time.Unix(int64(second), 0).UTC().Format(time.RFC3339))
 	}
 	return b.String()
 }
@@ -314,7 +315,8 @@ func TestFeed_repeats(t *testing.T) {
 		wantExit    int
 	}{
 		"only the throttled items of a 207": {
-			items: 4, answers: []response{outcomes("created", "throttled", "unchanged", "throttled"), outcomes("throttled", "created"), outcomes("duplicate")},
+			items: 4, answers: []response{outcomes("created", "throttled", "unchanged", "throttled"), outcomes("throttled", "created"),
+				outcomes("duplicate")},
 			wantSizes: []int{4, 2, 1}, wantWaited: []time.Duration{2250 * time.Millisecond, 2500 * time.Millisecond},
 			wantOutcome: map[string]int{"created": 2, "unchanged": 1, "duplicate": 1},
 		},
@@ -339,7 +341,8 @@ func TestFeed_repeats(t *testing.T) {
 		},
 		"attempts used up": {
 			items: 3, answers: []response{outcomes("created", "throttled", "created"), outcomes("throttled")}, args: []string{"-attempts", "2"},
-			wantSizes: []int{3, 1}, wantWaited: []time.Duration{2250 * time.Millisecond}, wantOutcome: map[string]int{"created": 2}, wantFailed: 1, wantExit: exitRefused,
+			wantSizes: []int{3, 1}, wantWaited: []time.Duration{2250 * time.Millisecond}, wantOutcome: map[string]int{"created": 2},
+			wantFailed: 1, wantExit: exitRefused,
 		},
 		"an answer that does not add up is no answer": {
 			items: 2, answers: []response{
@@ -615,11 +618,16 @@ func TestFeed_register(t *testing.T) {
 		return response{status: 404}
 	}
 	row := `{"product":"Diesel","competitor":%q,"seller":"s","price":"1","currency":"AUD","observedAt":"2026-01-01T00:00:00Z"}` + "\n"
-	file := write(t, "a", fmt.Sprintf(row, "BP")+fmt.Sprintf(row, "7 Eleven")+fmt.Sprintf(row, "Shell")+fmt.Sprintf(row, "7 Eleven")+fmt.Sprintf(row, "A & B"))
+	var rows strings.Builder
+	for _, competitor := range []string{"BP", "7 Eleven", "Shell", "7 Eleven", "A & B"} {
+		fmt.Fprintf(&rows, row, competitor)
+	}
+	file := write(t, "a", rows.String())
 	o := run(t.Context(), t, a, nil, "-map", "mappings/fuel.yaml", "-register-competitors", file)
 	assert.Equal(t, exitStored, o.exit, o.stderr)
 	seven := `/v1/competitors/7-eleven {"name":"7 Eleven","kind":"marketplace","country":"AU","defaultCurrency":"AUD","freshFor":"PT36H"}`
-	assert.Equal(t, []string{seven, seven, `/v1/competitors/a-b {"name":"A & B","kind":"marketplace","country":"AU","defaultCurrency":"AUD","freshFor":"PT36H"}`}, put)
+	ab := `/v1/competitors/a-b {"name":"A & B","kind":"marketplace","country":"AU","defaultCurrency":"AUD","freshFor":"PT36H"}`
+	assert.Equal(t, []string{seven, seven, ab}, put)
 	assert.Contains(t, o.stderr, "2 competitors registered, 2 known already")
 	assert.Equal(t, []int{5}, a.sizes())
 
@@ -705,7 +713,8 @@ func TestReport_progress(t *testing.T) {
 func TestFeed_sample(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, allCreated)
-	o := run(t.Context(), t, a, nil, "-map", "mappings/gpu-rental.yaml", "-rejected-dir", t.TempDir(), "../../testdata/gpu-rental-sample.ndjson.gz")
+	o := run(t.Context(), t, a, nil, "-map", "mappings/gpu-rental.yaml", "-rejected-dir", t.TempDir(),
+		"../../testdata/gpu-rental-sample.ndjson.gz")
 	assert.Equal(t, exitStored, o.exit, o.stderr)
 	assert.Equal(t, 2950, o.summary.Rows)
 	assert.Equal(t, 6, o.summary.Requests)
