@@ -65,7 +65,9 @@ func authorizer(f boot.Function) func(context.Context, []byte) ([]byte, error) {
 }
 
 // authorize answers an authorizer event. It logs one line with an outcome and never the token.
-func authorize(db tokens, source meter.Source, environment string, now func() time.Time, log *slog.Logger) func(context.Context, []byte) ([]byte, error) {
+func authorize(
+	db tokens, source meter.Source, environment string, now func() time.Time, log *slog.Logger,
+) func(context.Context, []byte) ([]byte, error) {
 	return func(ctx context.Context, event []byte) ([]byte, error) {
 		ctx, m := meter.With(ctx)
 		start := now()
@@ -89,7 +91,8 @@ func authorize(db tokens, source meter.Source, environment string, now func() ti
 		attrs := []slog.Attr{
 			slog.String("outcome", outcome), slog.String("clientId", record.Client), slog.String("gatewayRequestId", r.Context.RequestID),
 			slog.String("extendedRequestId", r.Context.ExtendedRequestID), slog.Int64("durationMs", now().Sub(start).Milliseconds()),
-			slog.Int("storeCalls", cost.Calls), slog.Float64("readUnits", cost.ReadUnits), slog.Float64("writeUnits", cost.WriteUnits), slog.Int("sdkAttempts", cost.Attempts),
+			slog.Int("storeCalls", cost.Calls), slog.Float64("readUnits", cost.ReadUnits), slog.Float64("writeUnits", cost.WriteUnits),
+			slog.Int("sdkAttempts", cost.Attempts),
 		}
 		if err != nil && level == slog.LevelError {
 			attrs = append(attrs, slog.String("error", err.Error()))
@@ -150,5 +153,6 @@ func allow(r token.Record, methodArn string) answer {
 	if len(p.Statement[0].Resource) == 0 {
 		p.Statement[0] = statement{Action: "execute-api:Invoke", Effect: "Deny", Resource: []string{stage + "/*"}}
 	}
-	return answer{PrincipalID: r.Client, Policy: p, Context: map[string]string{"clientId": r.Client, "scopes": strings.Join(r.Scopes, " "), "keyId": r.KeyID}}
+	return answer{PrincipalID: r.Client, Policy: p,
+		Context: map[string]string{"clientId": r.Client, "scopes": strings.Join(r.Scopes, " "), "keyId": r.KeyID}}
 }

@@ -28,7 +28,8 @@ func readWindow(p *gateway.Params, productID string, clock price.Clock) (store.W
 	case w.From > w.To:
 		p.Fault("from", fault.CodeInvalidField, "Must not be later than to.")
 	case w.From < w.To.Add(-clock.Retention):
-		p.Fault("from", fault.CodeInvalidField, fmt.Sprintf("At most %d days are kept and can be asked for at once.", clock.Retention/(24*time.Hour)))
+		p.Fault("from", fault.CodeInvalidField, fmt.Sprintf("At most %d days are kept and can be asked for at once.",
+			clock.Retention/(24*time.Hour)))
 	}
 	page := api.ReadPage(p, usualLimit, greatestLimit)
 	w.Limit = page.Limit

@@ -75,7 +75,8 @@ func read(body []byte, clock price.Clock) ([]api.Item, error) {
 	case ok && len(sent) == 0:
 		reader.Add("/observations", fault.CodeInvalidField, "There is no observation.")
 	case len(sent) > api.BatchItems:
-		reader.Add("/observations", fault.CodeTooManyItems, fmt.Sprintf("At most %d observations are taken at once, not %d.", api.BatchItems, len(sent)))
+		reader.Add("/observations", fault.CodeTooManyItems,
+			fmt.Sprintf("At most %d observations are taken at once, not %d.", api.BatchItems, len(sent)))
 	}
 	if err := reader.Err(); err != nil {
 		return nil, err

@@ -185,7 +185,7 @@ func TestRun_Artifacts(t *testing.T) {
 		assert.Equal(t, a.Binary, sum(binary))
 		assert.NotContains(t, string(binary), dir, "where it was built")
 		run := filepath.Join(t.TempDir(), "bootstrap")
-		require.NoError(t, os.WriteFile(run, binary, 0o700)) //nolint:gosec // it is run
+		require.NoError(t, os.WriteFile(run, binary, 0o700))
 		said, err := exec.Command(run).CombinedOutput()
 		require.NoError(t, err)
 		assert.Equal(t, map[string]string{"greet": "hello false\n", "tell": "hello c1\n"}[name], string(said))

@@ -105,18 +105,22 @@ func TestItem(t *testing.T) {
 		retryable bool
 		warnings  []string
 	}{
-		"created":                        {api.Item{Verdict: result(board.Created)}, "created", http.StatusCreated, false, newProduct},
-		"changed":                        {api.Item{Verdict: result(board.Changed)}, "changed", http.StatusCreated, false, newProduct},
-		"unchanged":                      {api.Item{Verdict: result(board.Unchanged)}, "unchanged", http.StatusCreated, false, newProduct},
-		"late":                           {api.Item{Verdict: result(board.Late)}, "late", http.StatusCreated, false, newProduct},
-		"duplicate":                      {api.Item{Verdict: result(board.Duplicate)}, "duplicate", http.StatusOK, false, newProduct},
-		"of a product in the catalogue":  {api.Item{Verdict: store.Verdict{Catalogued: true}}, "created", http.StatusCreated, false, []string{}},
-		"conflict":                       {api.Item{Verdict: result(board.Conflict)}, "conflict", http.StatusConflict, false, []string{}},
-		"a broken rule":                  {api.Item{Faults: invalid}, "rejected", http.StatusUnprocessableEntity, false, []string{}},
-		"refused by the store":           {api.Item{Verdict: store.Verdict{Err: invalid}}, "rejected", http.StatusUnprocessableEntity, false, []string{}},
-		"a store that does not answer":   {api.Item{Verdict: store.Verdict{Err: busy}}, "throttled", http.StatusServiceUnavailable, true, []string{}},
-		"a mistake of ours":              {api.Item{Verdict: store.Verdict{Err: errors.New("secret")}}, "throttled", http.StatusServiceUnavailable, true, []string{}},
-		"a missing item that must exist": {api.Item{Verdict: store.Verdict{Err: missing}}, "throttled", http.StatusServiceUnavailable, true, []string{}},
+		"created":                       {api.Item{Verdict: result(board.Created)}, "created", http.StatusCreated, false, newProduct},
+		"changed":                       {api.Item{Verdict: result(board.Changed)}, "changed", http.StatusCreated, false, newProduct},
+		"unchanged":                     {api.Item{Verdict: result(board.Unchanged)}, "unchanged", http.StatusCreated, false, newProduct},
+		"late":                          {api.Item{Verdict: result(board.Late)}, "late", http.StatusCreated, false, newProduct},
+		"duplicate":                     {api.Item{Verdict: result(board.Duplicate)}, "duplicate", http.StatusOK, false, newProduct},
+		"of a product in the catalogue": {api.Item{Verdict: store.Verdict{Catalogued: true}}, "created", http.StatusCreated, false, []string{}},
+		"conflict":                      {api.Item{Verdict: result(board.Conflict)}, "conflict", http.StatusConflict, false, []string{}},
+		"a broken rule":                 {api.Item{Faults: invalid}, "rejected", http.StatusUnprocessableEntity, false, []string{}},
+		"refused by the store": {api.Item{Verdict: store.Verdict{Err: invalid}}, "rejected", http.StatusUnprocessableEntity, false,
+			[]string{}},
+		"a store that does not answer": {api.Item{Verdict: store.Verdict{Err: busy}}, "throttled", http.StatusServiceUnavailable, true,
+			[]string{}},
+		"a mistake of ours": {api.Item{Verdict: store.Verdict{Err: errors.New("secret")}}, "throttled",
+			http.StatusServiceUnavailable, true, []string{}},
+		"a missing item that must exist": {api.Item{Verdict: store.Verdict{Err: missing}}, "throttled", http.StatusServiceUnavailable, true,
+			[]string{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -19,7 +19,8 @@ func BenchmarkServe(b *testing.B) {
 	e.Source = metertest.Source
 	e.Handle = func(ctx context.Context, _ *gateway.Request) (gateway.Answer, error) {
 		meter.Add(ctx, meter.Counts{Calls: 3, Attempts: 3, ReadUnits: 0.5, WriteUnits: 2})
-		return gateway.Answer{Status: 201, Body: "x", Items: meter.Items{Outcomes: map[string]int{"changed": 1}, Lags: []time.Duration{3 * time.Second}}}, nil
+		return gateway.Answer{Status: 201, Body: "x",
+			Items: meter.Items{Outcomes: map[string]int{"changed": 1}, Lags: []time.Duration{3 * time.Second}}}, nil
 	}
 	raw := event(b, nil)
 	ctx, cancel := context.WithTimeout(b.Context(), time.Hour)

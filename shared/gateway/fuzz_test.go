@@ -48,7 +48,8 @@ func FuzzCursor(f *testing.F) {
 			changed[n] = letter % 128
 		}
 		if string(changed) != cursor {
-			require.Equal(t, http.StatusBadRequest, ask(map[string][]string{"sort": {"price"}, "cursor": {string(changed)}}, read), "altered: %q", changed)
+			require.Equal(t, http.StatusBadRequest,
+				ask(map[string][]string{"sort": {"price"}, "cursor": {string(changed)}}, read), "altered: %q", changed)
 			require.Empty(t, got)
 		}
 	})

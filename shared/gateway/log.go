@@ -61,7 +61,8 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 		attrs = append(attrs, slog.Float64("deadlineLeftMs", milliseconds(left)))
 	}
 	if r := l.request; r != nil {
-		attrs = append(attrs, slog.String("gatewayRequestId", printable(r.id())), slog.String("extendedRequestId", printable(r.event.Context.ExtendedRequestID)),
+		attrs = append(attrs, slog.String("gatewayRequestId", printable(r.id())),
+			slog.String("extendedRequestId", printable(r.event.Context.ExtendedRequestID)),
 			slog.String("correlationId", r.correlationID()), slog.String("clientId", printable(r.client)))
 	}
 	if trace, ok := ctx.Value("x-amzn-trace-id").(string); ok { // where aws-lambda-go puts it

@@ -102,7 +102,8 @@ func (r *Request) checkBody(limit int) error {
 	}
 	media, parameters, _ := strings.Cut(r.Header("Content-Type"), ";")
 	media, parameters = strings.ToLower(strings.TrimSpace(media)), strings.ToLower(strings.ReplaceAll(parameters, " ", ""))
-	if media != "" && media != "application/json" || strings.Contains(parameters, "charset=") && !strings.Contains(strings.ReplaceAll(parameters, `"`, ""), "charset=utf-8") {
+	if media != "" && media != "application/json" ||
+		strings.Contains(parameters, "charset=") && !strings.Contains(strings.ReplaceAll(parameters, `"`, ""), "charset=utf-8") {
 		return fault.New(fault.MediaType, fault.CodeMediaType, "The body must be application/json in UTF-8.")
 	}
 	if r.Header("Content-Encoding") != "" {

@@ -29,7 +29,8 @@ func event(tb testing.TB, change func(map[string]any)) []byte {
 	e := map[string]any{
 		"httpMethod": "POST", "path": "/v1/things/a%20b", "headers": map[string]any{"Content-Type": "application/json"},
 		"multiValueQueryStringParameters": nil, "pathParameters": map[string]any{"thing": "a%20b"}, "body": `{}`, "isBase64Encoded": false,
-		"requestContext": map[string]any{"requestId": "req-1", "extendedRequestId": "ext-1", "authorizer": map[string]any{"clientId": "crawler-a", "scopes": "ingest read"}},
+		"requestContext": map[string]any{"requestId": "req-1", "extendedRequestId": "ext-1",
+			"authorizer": map[string]any{"clientId": "crawler-a", "scopes": "ingest read"}},
 	}
 	if change != nil {
 		change(e)
@@ -53,7 +54,8 @@ func served(tb testing.TB, ctx context.Context, e gateway.Endpoint, raw []byte) 
 }
 
 func answering(a gateway.Answer, err error) gateway.Endpoint {
-	return gateway.Endpoint{Route: "POST /v1/things/{thing}", Scope: "ingest", MaxBody: 64, Handle: func(context.Context, *gateway.Request) (gateway.Answer, error) { return a, err }}
+	return gateway.Endpoint{Route: "POST /v1/things/{thing}", Scope: "ingest", MaxBody: 64,
+		Handle: func(context.Context, *gateway.Request) (gateway.Answer, error) { return a, err }}
 }
 
 func problem(tb testing.TB, r gateway.Response) gateway.Problem {
@@ -132,7 +134,8 @@ func TestServe_Deadline(t *testing.T) {
 
 func TestServe_Scope(t *testing.T) {
 	for name, authorizer := range map[string]any{
-		"none": nil, "another": map[string]any{"scopes": "read catalog"}, "a part of a word": map[string]any{"scopes": "ingester"}, "not text": map[string]any{"scopes": 1},
+		"none": nil, "another": map[string]any{"scopes": "read catalog"},
+		"a part of a word": map[string]any{"scopes": "ingester"}, "not text": map[string]any{"scopes": 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := answering(gateway.Answer{}, nil)
@@ -156,17 +159,18 @@ func TestServe_Body(t *testing.T) {
 		wantStatus int
 		wantBody   string
 	}{
-		"as sent":                   {nil, 200, "{}"},
-		"no content type is JSON":   {headers(nil, "{}"), 200, "{}"},
-		"charset utf-8":             {headers(map[string]any{"content-type": `application/json; charset="UTF-8"`}, "{}"), 200, "{}"},
-		"another charset":           {headers(map[string]any{"Content-Type": "application/json; charset=latin1"}, "{}"), 415, ""},
-		"another type":              {headers(map[string]any{"Content-Type": "text/json"}, "{}"), 415, ""},
-		"compressed":                {headers(map[string]any{"CONTENT-ENCODING": "gzip"}, "{}"), 415, ""},
-		"base64 of a binary type":   {func(e map[string]any) { e["body"], e["isBase64Encoded"] = "e30=", true }, 200, "{}"},
-		"none":                      {headers(nil, nil), 200, ""},
-		"as long as allowed":        {headers(nil, strings.Repeat(" ", 64)), 200, strings.Repeat(" ", 64)},
-		"one byte over":             {headers(nil, strings.Repeat(" ", 65)), 413, ""},
-		"as long once decoded":      {func(e map[string]any) { e["body"], e["isBase64Encoded"] = encoded(64), true }, 200, strings.Repeat(" ", 64)},
+		"as sent":                 {nil, 200, "{}"},
+		"no content type is JSON": {headers(nil, "{}"), 200, "{}"},
+		"charset utf-8":           {headers(map[string]any{"content-type": `application/json; charset="UTF-8"`}, "{}"), 200, "{}"},
+		"another charset":         {headers(map[string]any{"Content-Type": "application/json; charset=latin1"}, "{}"), 415, ""},
+		"another type":            {headers(map[string]any{"Content-Type": "text/json"}, "{}"), 415, ""},
+		"compressed":              {headers(map[string]any{"CONTENT-ENCODING": "gzip"}, "{}"), 415, ""},
+		"base64 of a binary type": {func(e map[string]any) { e["body"], e["isBase64Encoded"] = "e30=", true }, 200, "{}"},
+		"none":                    {headers(nil, nil), 200, ""},
+		"as long as allowed":      {headers(nil, strings.Repeat(" ", 64)), 200, strings.Repeat(" ", 64)},
+		"one byte over":           {headers(nil, strings.Repeat(" ", 65)), 413, ""},
+		"as long once decoded": {func(e map[string]any) { e["body"], e["isBase64Encoded"] = encoded(64), true },
+			200, strings.Repeat(" ", 64)},
 		"one over once decoded":     {func(e map[string]any) { e["body"], e["isBase64Encoded"] = encoded(65), true }, 413, ""},
 		"an event that is no event": {func(e map[string]any) { e["headers"] = 7 }, 500, ""},
 	}
@@ -184,8 +188,10 @@ func TestServe_Body(t *testing.T) {
 }
 
 func TestServe_CorrelationID(t *testing.T) {
-	for sent, kept := range map[string]bool{"night-42": true, "a.b_c-D": true, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false, "": false, "a b": false, "a\nb": false, "ü": false} {
-		r, line := served(t, t.Context(), answering(gateway.Answer{}, nil), event(t, func(e map[string]any) { e["headers"] = map[string]any{"x-correlation-id": sent} }))
+	for sent, kept := range map[string]bool{"night-42": true, "a.b_c-D": true, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false,
+		"": false, "a b": false, "a\nb": false, "ü": false} {
+		r, line := served(t, t.Context(), answering(gateway.Answer{}, nil),
+			event(t, func(e map[string]any) { e["headers"] = map[string]any{"x-correlation-id": sent} }))
 		got := r.Headers["x-correlation-id"]
 		assert.Equal(t, kept, got == sent, "%q", sent)
 		assert.NotEmpty(t, got)
@@ -216,17 +222,22 @@ func TestServe_ETag(t *testing.T) {
 }
 
 func TestServe_LogLine(t *testing.T) {
-	e := answering(gateway.Answer{Status: 207, Body: "x", Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}}, Retry: true}, nil)
+	e := answering(gateway.Answer{Status: 207, Body: "x", Retry: true,
+		Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}}}, nil)
 	e.Handle = func(ctx context.Context, _ *gateway.Request) (gateway.Answer, error) {
 		meter.Add(ctx, meter.Counts{Calls: 3, Attempts: 4, ReadUnits: 0.5, WriteUnits: 2})
-		return gateway.Answer{Status: 207, Body: "x", Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}}, Retry: true, Cause: errors.New("behind it")}, nil
+		return gateway.Answer{Status: 207, Body: "x", Retry: true, Cause: errors.New("behind it"),
+			Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}}}, nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-2-3"), time.Minute) //nolint:staticcheck // aws-lambda-go's own key
+	traced := context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-2-3") //nolint:staticcheck // aws-lambda-go's own key
+	ctx, cancel := context.WithTimeout(traced, time.Minute)
 	defer cancel()
 	_, line := served(t, ctx, e, event(t, nil))
 	for name, want := range map[string]any{
-		"route": "POST /v1/things/{thing}", "method": "POST", "status": 207.0, "outcome": "ok", "gatewayRequestId": "req-1", "extendedRequestId": "ext-1", "clientId": "crawler-a",
-		"items": 3.0, "created": 2.0, "rejected": 1.0, "storeCalls": 3.0, "sdkAttempts": 4.0, "readUnits": 0.5, "writeUnits": 2.0, "traceId": "Root=1-2-3", "bytesOut": 3.0, "error": "behind it", "level": "WARN",
+		"route": "POST /v1/things/{thing}", "method": "POST", "status": 207.0, "outcome": "ok", "gatewayRequestId": "req-1",
+		"extendedRequestId": "ext-1", "clientId": "crawler-a",
+		"items": 3.0, "created": 2.0, "rejected": 1.0, "storeCalls": 3.0, "sdkAttempts": 4.0, "readUnits": 0.5, "writeUnits": 2.0,
+		"traceId": "Root=1-2-3", "bytesOut": 3.0, "error": "behind it", "level": "WARN",
 	} {
 		assert.Equal(t, want, line[name], name)
 	}
@@ -235,12 +246,14 @@ func TestServe_LogLine(t *testing.T) {
 	}
 	known := []string{
 		"time", "level", "msg", // slog's own
-		"route", "method", "status", "outcome", "durationMs", "deadlineLeftMs", "coldStart", "functionVersion", "gatewayRequestId", "extendedRequestId", "correlationId",
+		"route", "method", "status", "outcome", "durationMs", "deadlineLeftMs", "coldStart", "functionVersion", "gatewayRequestId",
+		"extendedRequestId", "correlationId",
 		"clientId", "items", "created", "rejected", "storeCalls", "readUnits", "writeUnits", "sdkAttempts", "bytesIn", "bytesOut", "traceId",
 	}
 	assert.ElementsMatch(t, append(known, "error"), slices.Collect(maps.Keys(line)), "and error only where a cause is to be told")
 
-	_, line = served(t, ctx, answering(gateway.Answer{Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}}}, nil), event(t, nil))
+	_, line = served(t, ctx, answering(gateway.Answer{Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}}}, nil),
+		event(t, nil))
 	assert.ElementsMatch(t, known, slices.Collect(maps.Keys(line)))
 	_, line = served(t, ctx, answering(gateway.Answer{}, fault.New(fault.NotFound, fault.CodeUnknownProduct, "x")), event(t, nil))
 	without := slices.DeleteFunc(known, func(name string) bool { return slices.Contains([]string{"items", "created", "rejected"}, name) })
@@ -255,16 +268,20 @@ func TestServe_MetricsAreMembersOfTheLine(t *testing.T) {
 		want   map[string]int
 	}{
 		"answered": {func() (gateway.Answer, error) {
-			return gateway.Answer{Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}, Rejected: map[string]int{"unknown-gtin": 1}}}, nil
+			return gateway.Answer{Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1},
+				Rejected: map[string]int{"unknown-gtin": 1}}}, nil
 		}, event(t, nil), map[string]int{"SdkAttempts": 4, "Created": 2, "Rejected": 1, "Accepted": 2, "BatchSize": 3}},
 		"a dry run": {func() (gateway.Answer, error) {
 			return gateway.Answer{Items: meter.Items{Outcomes: map[string]int{"created": 2}, DryRun: true}}, nil
 		}, event(t, nil), map[string]int{"SdkAttempts": 4}},
 		"refused with an outcome": {func() (gateway.Answer, error) {
-			return gateway.Answer{Items: meter.Items{Outcomes: map[string]int{"throttled": 1}}}, fault.New(fault.Unavailable, fault.CodeThrottled, "x")
+			return gateway.Answer{Items: meter.Items{Outcomes: map[string]int{"throttled": 1}}},
+				fault.New(fault.Unavailable, fault.CodeThrottled, "x")
 		}, event(t, nil), map[string]int{"SdkAttempts": 4, "Throttled": 1, "BatchSize": 1}},
-		"a panic":                  {func() (gateway.Answer, error) { panic("worst") }, event(t, nil), map[string]int{"SdkAttempts": 4, "InternalErrors": 1}},
-		"an event nobody can read": {func() (gateway.Answer, error) { return gateway.Answer{}, nil }, []byte("{"), map[string]int{"InternalErrors": 1}},
+		"a panic": {func() (gateway.Answer, error) { panic("worst") }, event(t, nil),
+			map[string]int{"SdkAttempts": 4, "InternalErrors": 1}},
+		"an event nobody can read": {func() (gateway.Answer, error) { return gateway.Answer{}, nil }, []byte("{"),
+			map[string]int{"InternalErrors": 1}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -297,7 +314,8 @@ func TestServe_NothingSecretIsLogged(t *testing.T) {
 		e.Query = []string{"q"}
 		e.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		gateway.Serve(t.Context(), e, event(t, func(e map[string]any) {
-			e["headers"] = map[string]any{"Authorization": "Bearer " + marker, "x-api-key": marker, "Cookie": marker, "X-Correlation-Id": marker + "!", "User-Agent": marker}
+			e["headers"] = map[string]any{"Authorization": "Bearer " + marker, "x-api-key": marker, "Cookie": marker,
+				"X-Correlation-Id": marker + "!", "User-Agent": marker}
 			e["multiValueQueryStringParameters"] = map[string]any{"q": []string{marker}}
 			e["pathParameters"] = map[string]any{"thing": marker}
 			e["body"] = `{"secret":"` + marker + `"}`

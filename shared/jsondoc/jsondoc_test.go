@@ -157,7 +157,8 @@ func encode(n jsondoc.Node) string {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,2.5e3,-0],"b":"\ud83d\ude00\n","c":{"d":null},"e":true}`, "[]", `""`, `{"a":1,"a":2}`, "\"\xff\"", `"\ud800"`, "{", " 1 ", `{"a" : [ ] }`} {
+	for _, seed := range []string{`{"a":[1,2.5e3,-0],"b":"\ud83d\ude00\n","c":{"d":null},"e":true}`, "[]", `""`, `{"a":1,"a":2}`, "\"\xff\"",
+		`"\ud800"`, "{", " 1 ", `{"a" : [ ] }`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

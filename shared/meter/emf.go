@@ -153,7 +153,8 @@ func (s Source) attrs(at time.Time, line []Metric) []slog.Attr {
 				continue
 			}
 			if first {
-				aws = append(append(append(aws, `{"Namespace":"pricing/`...), s.Environment...), `","Dimensions":[["Environment"],["Environment","Function"]`...)
+				aws = append(append(append(aws, `{"Namespace":"pricing/`...), s.Environment...),
+					`","Dimensions":[["Environment"],["Environment","Function"]`...)
 				if by != "" {
 					aws = append(append(append(aws, `,["Environment","`...), by...), `"]`...)
 					attrs = append(attrs, slog.String(by, m.Of))

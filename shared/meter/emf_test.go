@@ -83,12 +83,15 @@ func TestLines_OneLineUnlessADimensionHasTwoValues(t *testing.T) {
 		metrics []meter.Metric
 		want    int
 	}{
-		"as many as a line takes":    {many[:100], 1},
-		"more than a line takes":     {many, 2},
-		"none":                       {nil, 1},
-		"one each":                   {[]meter.Metric{count("Created", "", ""), count("Rejected", meter.Code, "a"), count("ThrottledByReason", meter.Reason, "x")}, 1},
-		"two codes, two reasons":     {[]meter.Metric{count("Rejected", meter.Code, "a"), count("Rejected", meter.Code, "b"), count("ThrottledByReason", meter.Reason, "x"), count("ThrottledByReason", meter.Reason, "y")}, 2},
-		"three codes and one reason": {[]meter.Metric{count("Rejected", meter.Code, "a"), count("Rejected", meter.Code, "b"), count("Rejected", meter.Code, "c"), count("ThrottledByReason", meter.Reason, "y")}, 3},
+		"as many as a line takes": {many[:100], 1},
+		"more than a line takes":  {many, 2},
+		"none":                    {nil, 1},
+		"one each": {[]meter.Metric{count("Created", "", ""), count("Rejected", meter.Code, "a"),
+			count("ThrottledByReason", meter.Reason, "x")}, 1},
+		"two codes, two reasons": {[]meter.Metric{count("Rejected", meter.Code, "a"), count("Rejected", meter.Code, "b"),
+			count("ThrottledByReason", meter.Reason, "x"), count("ThrottledByReason", meter.Reason, "y")}, 2},
+		"three codes and one reason": {[]meter.Metric{count("Rejected", meter.Code, "a"), count("Rejected", meter.Code, "b"),
+			count("Rejected", meter.Code, "c"), count("ThrottledByReason", meter.Reason, "y")}, 3},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -130,16 +133,19 @@ func TestLines_NobodysMetrics(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	ctx, m := meter.With(t.Context())
-	meter.Add(ctx, meter.Counts{Attempts: 3, Throttles: map[string]int{"TableWriteKeyRangeThroughputExceeded": 2, "Unspecified": 1}, QuotaExceeded: 1, Unprocessed: 4, OwnWrites: 5})
+	meter.Add(ctx, meter.Counts{Attempts: 3, Throttles: map[string]int{"TableWriteKeyRangeThroughputExceeded": 2, "Unspecified": 1},
+		QuotaExceeded: 1, Unprocessed: 4, OwnWrites: 5})
 	items := meter.Items{
-		Outcomes: map[string]int{"created": 1, "changed": 2, "unchanged": 3, "late": 4, "duplicate": 5, "conflict": 6, "rejected": 7, "throttled": 8},
+		Outcomes: map[string]int{"created": 1, "changed": 2, "unchanged": 3, "late": 4,
+			"duplicate": 5, "conflict": 6, "rejected": 7, "throttled": 8},
 		Rejected: map[string]int{"unknown-gtin": 3, "invalid-field": 4},
 		Lags:     []time.Duration{1499 * time.Millisecond, -time.Second, 36 * time.Hour},
 	}
 	samples, lines := logged(t, m.Metrics(12345*time.Microsecond, items))
 	assert.Equal(t, 2, lines)
 	for name, want := range map[string]int{
-		"Created": 1, "Changed": 2, "Unchanged": 3, "Late": 4, "Duplicate": 5, "Conflict": 6, "Rejected": 7, "Throttled": 8, "Accepted": 15, "BatchSize": 36,
+		"Created": 1, "Changed": 2, "Unchanged": 3, "Late": 4, "Duplicate": 5, "Conflict": 6, "Rejected": 7, "Throttled": 8,
+		"Accepted": 15, "BatchSize": 36,
 		"SdkAttempts": 3, "ThrottledByReason": 3, "RetryQuotaExceeded": 1, "Unprocessed": 4, "ConditionalOwnWrite": 5, "DeadlineLeftMs": 12,
 	} {
 		assert.Equal(t, want, samples.Sum(name), name)

@@ -30,7 +30,8 @@ const (
 	AvailabilityDiscontinued
 )
 
-var availabilities = []string{"InStock", "OutOfStock", "LimitedAvailability", "PreOrder", "BackOrder", "PreSale", "OnlineOnly", "InStoreOnly", "SoldOut", "Discontinued"}
+var availabilities = []string{"InStock", "OutOfStock", "LimitedAvailability", "PreOrder", "BackOrder", "PreSale", "OnlineOnly",
+	"InStoreOnly", "SoldOut", "Discontinued"}
 
 // InStock reports whether the item can be had now.
 func (a Availability) InStock() bool {

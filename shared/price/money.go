@@ -73,7 +73,8 @@ func ParseMoney(amount, currency string) (Money, *fault.Field) {
 	case negative:
 		return wrong(fault.CodeAmountRange, "An amount is 0 or more; "+show(amount)+" is not.")
 	case len(fraction) > digits:
-		return wrong(fault.CodeAmountPrecision, currency+" has "+strconv.Itoa(digits)+" minor digits; "+shorten(amount)+" has "+strconv.Itoa(len(fraction))+".")
+		return wrong(fault.CodeAmountPrecision,
+			currency+" has "+strconv.Itoa(digits)+" minor digits; "+shorten(amount)+" has "+strconv.Itoa(len(fraction))+".")
 	case len(whole) > len("1000000000000"):
 		return wrong(fault.CodeAmountRange, "An amount is below 10^12 minor units; "+show(amount)+" is not.")
 	}

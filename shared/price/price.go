@@ -29,8 +29,11 @@ type OfferKey struct {
 // condition, region, audience, each as the API writes it.
 func (k OfferKey) Compare(other OfferKey) int {
 	return cmp.Or(
-		strings.Compare(k.ProductID, other.ProductID), strings.Compare(k.CompetitorID, other.CompetitorID), strings.Compare(k.SellerID, other.SellerID),
-		strings.Compare(k.Condition.String(), other.Condition.String()), strings.Compare(k.Region, other.Region),
+		strings.Compare(k.ProductID, other.ProductID),
+		strings.Compare(k.CompetitorID, other.CompetitorID),
+		strings.Compare(k.SellerID, other.SellerID),
+		strings.Compare(k.Condition.String(), other.Condition.String()),
+		strings.Compare(k.Region, other.Region),
 		strings.Compare(k.Audience.String(), other.Audience.String()),
 	)
 }
@@ -99,7 +102,7 @@ func ParseConfidence(s string) (c Confidence, ok bool) {
 	if len(whole) != 1 || !digitsOnly(whole) || point && !digitsOnly(fraction) || len(fraction) > 4 {
 		return 0, false
 	}
-	n, err := strconv.Atoi(whole + fraction + strings.Repeat("0", 4-len(fraction)))
+	n, err := strconv.ParseUint(whole+fraction+strings.Repeat("0", 4-len(fraction)), 10, 16)
 	if err != nil || n > 10_000 {
 		return 0, false
 	}
@@ -146,7 +149,8 @@ var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPaddi
 // printed and source id, each as "<byte length>:<bytes>" (api.md, rule 1).
 func ID(key OfferKey, at Timestamp, sourceID string) string {
 	var b strings.Builder
-	for _, part := range [...]string{key.ProductID, key.CompetitorID, key.SellerID, key.Condition.String(), key.Region, key.Audience.String(), at.String(), sourceID} {
+	for _, part := range [...]string{key.ProductID, key.CompetitorID, key.SellerID,
+		key.Condition.String(), key.Region, key.Audience.String(), at.String(), sourceID} {
 		b.WriteString(strconv.Itoa(len(part)))
 		b.WriteByte(':')
 		b.WriteString(part)

@@ -103,7 +103,8 @@ func TestParseMoney(t *testing.T) {
 
 func TestMoney_RoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := price.Money{Minor: rapid.Int64Range(0, 999_999_999_999).Draw(t, "minor"), Currency: rapid.SampledFrom([]string{"USD", "JPY", "KWD", "UYW", "EUR"}).Draw(t, "currency")}
+		m := price.Money{Minor: rapid.Int64Range(0, 999_999_999_999).Draw(t, "minor"),
+			Currency: rapid.SampledFrom([]string{"USD", "JPY", "KWD", "UYW", "EUR"}).Draw(t, "currency")}
 		again, wrong := price.ParseMoney(m.Amount(), m.Currency)
 		require.Nil(t, wrong)
 		require.Equal(t, m, again)
@@ -134,9 +135,10 @@ func TestParseTimestamp(t *testing.T) {
 		assert.Equal(t, want, got.String())
 	}
 	for _, text := range []string{
-		"", "2026-07-06", "2026-07-06T09:14:03", "2026-07-06T09:14:03-00:00", "2026-07-06 09:14:03Z", "2026-07-06t09:14:03Z", "2026-07-06T09:14:03z",
-		"2026-07-06T9:14:03Z", "2026-07-06T09:14Z", "2026-07-06T09:14:03,5Z", "2026-07-06T09:14:03.Z", "2026-07-06T09:14:03.1234567890Z", "2026-02-29T00:00:00Z",
-		"2026-13-01T00:00:00Z", "2026-07-06T24:00:00Z", "2026-07-06T09:14:60Z", "2026-07-06T09:14:03+0200", "2026-07-06T09:14:03+25:00", "0000-01-01T00:00:00Z",
+		"", "2026-07-06", "2026-07-06T09:14:03", "2026-07-06T09:14:03-00:00", "2026-07-06 09:14:03Z", "2026-07-06t09:14:03Z",
+		"2026-07-06T09:14:03z", "2026-07-06T9:14:03Z", "2026-07-06T09:14Z", "2026-07-06T09:14:03,5Z", "2026-07-06T09:14:03.Z",
+		"2026-07-06T09:14:03.1234567890Z", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-07-06T24:00:00Z",
+		"2026-07-06T09:14:60Z", "2026-07-06T09:14:03+0200", "2026-07-06T09:14:03+25:00", "0000-01-01T00:00:00Z",
 		"+2026-07-06T09:14:03Z", "2026-07-06T09:14:03ZZ", "1783329245", "9999-12-31T23:59:59-01:00",
 	} {
 		_, err := price.ParseTimestamp(text)
@@ -169,13 +171,15 @@ func TestTimestamp_JSON(t *testing.T) {
 
 func TestParseDuration(t *testing.T) {
 	for text, want := range map[string]time.Duration{
-		"PT26H": 26 * time.Hour, "P30D": 720 * time.Hour, "P2W": 336 * time.Hour, "P1DT12H": 36 * time.Hour, "PT1H30M5S": time.Hour + 30*time.Minute + 5*time.Second, "PT90M": 90 * time.Minute, "P3660D": 3660 * 24 * time.Hour,
+		"PT26H": 26 * time.Hour, "P30D": 720 * time.Hour, "P2W": 336 * time.Hour, "P1DT12H": 36 * time.Hour,
+		"PT1H30M5S": time.Hour + 30*time.Minute + 5*time.Second, "PT90M": 90 * time.Minute, "P3660D": 3660 * 24 * time.Hour,
 	} {
 		got, err := price.ParseDuration(text)
 		require.NoError(t, err, text)
 		assert.Equal(t, want, got, text)
 	}
-	for _, text := range []string{"", "P", "PT", "P1", "26H", "P1M", "P1Y", "PT0S", "P0D", "PT-1H", "PT1.5H", "PT1M1H", "P1WT1H", "P1DT", "P3661D", "PT999999999H", "P99999999999D", "pt26h", "PT26H ", "P1D1D"} {
+	for _, text := range []string{"", "P", "PT", "P1", "26H", "P1M", "P1Y", "PT0S", "P0D", "PT-1H", "PT1.5H", "PT1M1H", "P1WT1H", "P1DT",
+		"P3661D", "PT999999999H", "P99999999999D", "pt26h", "PT26H ", "P1D1D"} {
 		_, err := price.ParseDuration(text)
 		assert.Error(t, err, text)
 	}
@@ -194,15 +198,16 @@ func TestFormatDuration_RoundTrip(t *testing.T) {
 
 func TestParseGTIN(t *testing.T) {
 	for text, want := range map[string]price.GTIN{
-		"6291041500213": "06291041500213", "4006381333931": "04006381333931", "96385074": "00000096385074", "036000291452": "00036000291452", "10614141000415": "10614141000415",
+		"6291041500213": "06291041500213", "4006381333931": "04006381333931", "96385074": "00000096385074",
+		"036000291452": "00036000291452", "10614141000415": "10614141000415",
 	} {
 		got, wrong := price.ParseGTIN(text)
 		require.Nil(t, wrong, text)
 		assert.Equal(t, want, got)
 	}
 	for text, code := range map[string]string{
-		"6291041500214": fault.CodeGTINCheckDigit, "": fault.CodeInvalidField, "123": fault.CodeInvalidField, "629104150021X": fault.CodeInvalidField,
-		"62910415002130000": fault.CodeInvalidField, " 6291041500213": fault.CodeInvalidField,
+		"6291041500214": fault.CodeGTINCheckDigit, "": fault.CodeInvalidField, "123": fault.CodeInvalidField,
+		"629104150021X": fault.CodeInvalidField, "62910415002130000": fault.CodeInvalidField, " 6291041500213": fault.CodeInvalidField,
 	} {
 		_, wrong := price.ParseGTIN(text)
 		require.NotNil(t, wrong, text)
@@ -221,7 +226,8 @@ func TestParseGTIN_NoticesAnyOneWrongDigit(t *testing.T) {
 }
 
 func TestParseConfidence(t *testing.T) {
-	for text, want := range map[string]string{"0": "0", "1": "1", "0.97": "0.97", "0.9700": "0.97", "1.0": "1", "0.0001": "0.0001", "0.5": "0.5"} {
+	for text, want := range map[string]string{"0": "0", "1": "1", "0.97": "0.97", "0.9700": "0.97",
+		"1.0": "1", "0.0001": "0.0001", "0.5": "0.5"} {
 		c, ok := price.ParseConfidence(text)
 		require.True(t, ok, text)
 		assert.Equal(t, want, c.String())
@@ -245,8 +251,11 @@ func TestID(t *testing.T) {
 		return ts
 	}
 	for want, o := range map[string]price.Observation{
-		"S00QHBD2S1ZM830832P5XWKM8Z": {Key: price.OfferKey{ProductID: "ZU-1042", CompetitorID: "bigmart"}, Source: price.Source{ID: "crawler-a"}, ObservedAt: at("2026-07-06T09:14:03Z")},
-		"2FBT848BSHGDTW5JTYGXAA6WHA": {Key: price.OfferKey{ProductID: "ZU-1042", CompetitorID: "bigmart", SellerID: "Otto & Söhne", Region: "DE", Condition: price.ConditionUsed, Audience: price.AudienceSignedIn}, Source: price.Source{ID: "feed-b", Kind: price.SourceVendor}, ObservedAt: at("2026-07-06T11:14:03.5+02:00")},
+		"S00QHBD2S1ZM830832P5XWKM8Z": {Key: price.OfferKey{ProductID: "ZU-1042", CompetitorID: "bigmart"}, Source: price.Source{ID: "crawler-a"},
+			ObservedAt: at("2026-07-06T09:14:03Z")},
+		"2FBT848BSHGDTW5JTYGXAA6WHA": {Key: price.OfferKey{ProductID: "ZU-1042", CompetitorID: "bigmart", SellerID: "Otto & Söhne", Region: "DE",
+			Condition: price.ConditionUsed, Audience: price.AudienceSignedIn}, Source: price.Source{ID: "feed-b", Kind: price.SourceVendor},
+			ObservedAt: at("2026-07-06T11:14:03.5+02:00")},
 	} {
 		assert.Equal(t, want, o.ID())
 	}
@@ -280,7 +289,8 @@ func FuzzParseMoney(f *testing.F) {
 }
 
 func FuzzParseTimestamp(f *testing.F) {
-	for _, seed := range []string{"2026-07-06T09:14:03Z", "2026-07-06T09:14:03.123456789+02:00", "0001-01-01T00:00:00Z", "2026-07-06T09:14:03-00:00"} {
+	for _, seed := range []string{"2026-07-06T09:14:03Z", "2026-07-06T09:14:03.123456789+02:00", "0001-01-01T00:00:00Z",
+		"2026-07-06T09:14:03-00:00"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -152,7 +152,8 @@ func (f lookup) terms() Terms {
 		case currency == "":
 			currency = of
 		case currency != of:
-			a.value.Child("currency").Fault(fault.CodeCurrencyMismatch, "All amounts of an observation share one currency; this is "+of+", not "+currency+".")
+			a.value.Child("currency").Fault(fault.CodeCurrencyMismatch,
+				"All amounts of an observation share one currency; this is "+of+", not "+currency+".")
 		}
 	}
 	t.PriceType = word[PriceType](f.optional("priceType"), priceTypes)

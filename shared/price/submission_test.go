@@ -14,8 +14,8 @@ import (
 	"pricing/shared/price"
 )
 
-const observation = `{"productId":"ZU-1042","competitorId":"bigmart","availability":"InStock","price":{"amount":"19.95","currency":"USD"},` +
-	`"source":{"id":"crawler-a","kind":"crawler"},"observedAt":"2026-07-06T09:14:03Z"}`
+const observation = `{"productId":"ZU-1042","competitorId":"bigmart","availability":"InStock",` +
+	`"price":{"amount":"19.95","currency":"USD"},"source":{"id":"crawler-a","kind":"crawler"},"observedAt":"2026-07-06T09:14:03Z"}`
 
 var clock = price.Clock{Now: price.At(time.Date(2026, 7, 6, 9, 15, 0, 0, time.UTC)), Retention: 400 * 24 * time.Hour}
 
@@ -58,9 +58,11 @@ func TestReadSubmission_Rules(t *testing.T) {
 		change string
 		want   string // pointer below the item and code; empty: accepted
 	}{
-		"as it is":                        {`{}`, ""},
-		"optional members null":           {`{"gtin":null,"sellerId":null,"region":null,"itemCondition":null,"audience":null,"shipping":null,"listPrice":null,"priceType":null,"promotion":null,"url":null}`, ""},
-		"longest texts":                   {`{"sellerId":"` + long(128) + `","url":"` + long(512) + `","promotion":{"label":"` + long(120) + `"},"productId":"` + long(64) + `"}`, ""},
+		"as it is": {`{}`, ""},
+		"optional members null": {`{"gtin":null,"sellerId":null,"region":null,"itemCondition":null,"audience":null,` +
+			`"shipping":null,"listPrice":null,"priceType":null,"promotion":null,"url":null}`, ""},
+		"longest texts": {`{"sellerId":"` + long(128) + `","url":"` + long(512) + `","promotion":{"label":"` + long(120) +
+			`"},"productId":"` + long(64) + `"}`, ""},
 		"empty url and label are absent":  {`{"url":"","promotion":{"label":""}}`, ""},
 		"product too long":                {`{"productId":"` + long(65) + `"}`, "/productId invalid-field"},
 		"product null":                    {`{"productId":null}`, "/productId wrong-type"},
@@ -86,31 +88,32 @@ func TestReadSubmission_Rules(t *testing.T) {
 		"amount with an unknown member":   {`{"price":{"amount":"1","currency":"USD","tax":"0"}}`, "/price/tax unknown-field"},
 		"no currency":                     {`{"price":{"amount":"1"}}`, "/price/currency missing-field"},
 		"list price in another currency":  {`{"listPrice":{"amount":"1","currency":"EUR"}}`, "/listPrice/currency currency-mismatch"},
-		"shipping and list price differ":  {`{"price":null,"availability":"SoldOut","shipping":{"amount":"1","currency":"EUR"},"listPrice":{"amount":"1","currency":"USD"}}`, "/listPrice/currency currency-mismatch"},
-		"unknown price type":              {`{"priceType":"sale"}`, "/priceType invalid-field"},
-		"promotion of nothing":            {`{"promotion":{}}`, ""},
-		"promotion a text":                {`{"promotion":"sale"}`, "/promotion wrong-type"},
-		"label too long":                  {`{"promotion":{"label":"` + long(121) + `"}}`, "/promotion/label invalid-field"},
-		"promotion without an end date":   {`{"promotion":{"validThrough":"2026-07-31"}}`, "/promotion/validThrough timestamp-invalid"},
-		"quantity zero":                   {`{"promotion":{"minQuantity":0}}`, "/promotion/minQuantity invalid-field"},
-		"quantity a fraction":             {`{"promotion":{"minQuantity":1.5}}`, "/promotion/minQuantity wrong-type"},
-		"quantity with an exponent":       {`{"promotion":{"minQuantity":1e2}}`, "/promotion/minQuantity wrong-type"},
-		"quantity beyond all integers":    {`{"promotion":{"minQuantity":99999999999999999999}}`, "/promotion/minQuantity invalid-field"},
-		"quantity a text":                 {`{"promotion":{"minQuantity":"2"}}`, "/promotion/minQuantity wrong-type"},
-		"url too long":                    {`{"url":"` + long(513) + `"}`, "/url invalid-field"},
-		"source a text":                   {`{"source":"crawler-a"}`, "/source wrong-type"},
-		"source without a kind":           {`{"source":{"id":"a"}}`, "/source/kind missing-field"},
-		"source of an unknown kind":       {`{"source":{"id":"a","kind":"robot"}}`, "/source/kind invalid-field"},
-		"confidence a number":             {`{"source":{"id":"a","kind":"feed","confidence":0.5}}`, "/source/confidence wrong-type"},
-		"confidence too fine":             {`{"source":{"id":"a","kind":"feed","confidence":"0.12345"}}`, "/source/confidence invalid-field"},
-		"five minutes ahead":              {`{"observedAt":"2026-07-06T09:20:00Z"}`, ""},
-		"a millisecond more":              {`{"observedAt":"2026-07-06T09:20:00.001Z"}`, "/observedAt observed-in-future"},
-		"as old as is kept":               {`{"observedAt":"2025-06-01T09:15:00Z"}`, ""},
-		"a millisecond older":             {`{"observedAt":"2025-06-01T09:14:59.999Z"}`, "/observedAt observed-too-old"},
-		"no time":                         {`{"observedAt":"-"}`, "/observedAt missing-field"},
-		"itemId of 128 bytes":             {`{"itemId":"` + long(128) + `"}`, ""},
-		"itemId too long":                 {`{"itemId":"` + long(129) + `"}`, "/itemId invalid-field"},
-		"a server's field":                {`{"observationId":"x"}`, "/observationId unknown-field"},
+		"shipping and list price differ": {`{"price":null,"availability":"SoldOut","shipping":{"amount":"1","currency":"EUR"},` +
+			`"listPrice":{"amount":"1","currency":"USD"}}`, "/listPrice/currency currency-mismatch"},
+		"unknown price type":            {`{"priceType":"sale"}`, "/priceType invalid-field"},
+		"promotion of nothing":          {`{"promotion":{}}`, ""},
+		"promotion a text":              {`{"promotion":"sale"}`, "/promotion wrong-type"},
+		"label too long":                {`{"promotion":{"label":"` + long(121) + `"}}`, "/promotion/label invalid-field"},
+		"promotion without an end date": {`{"promotion":{"validThrough":"2026-07-31"}}`, "/promotion/validThrough timestamp-invalid"},
+		"quantity zero":                 {`{"promotion":{"minQuantity":0}}`, "/promotion/minQuantity invalid-field"},
+		"quantity a fraction":           {`{"promotion":{"minQuantity":1.5}}`, "/promotion/minQuantity wrong-type"},
+		"quantity with an exponent":     {`{"promotion":{"minQuantity":1e2}}`, "/promotion/minQuantity wrong-type"},
+		"quantity beyond all integers":  {`{"promotion":{"minQuantity":99999999999999999999}}`, "/promotion/minQuantity invalid-field"},
+		"quantity a text":               {`{"promotion":{"minQuantity":"2"}}`, "/promotion/minQuantity wrong-type"},
+		"url too long":                  {`{"url":"` + long(513) + `"}`, "/url invalid-field"},
+		"source a text":                 {`{"source":"crawler-a"}`, "/source wrong-type"},
+		"source without a kind":         {`{"source":{"id":"a"}}`, "/source/kind missing-field"},
+		"source of an unknown kind":     {`{"source":{"id":"a","kind":"robot"}}`, "/source/kind invalid-field"},
+		"confidence a number":           {`{"source":{"id":"a","kind":"feed","confidence":0.5}}`, "/source/confidence wrong-type"},
+		"confidence too fine":           {`{"source":{"id":"a","kind":"feed","confidence":"0.12345"}}`, "/source/confidence invalid-field"},
+		"five minutes ahead":            {`{"observedAt":"2026-07-06T09:20:00Z"}`, ""},
+		"a millisecond more":            {`{"observedAt":"2026-07-06T09:20:00.001Z"}`, "/observedAt observed-in-future"},
+		"as old as is kept":             {`{"observedAt":"2025-06-01T09:15:00Z"}`, ""},
+		"a millisecond older":           {`{"observedAt":"2025-06-01T09:14:59.999Z"}`, "/observedAt observed-too-old"},
+		"no time":                       {`{"observedAt":"-"}`, "/observedAt missing-field"},
+		"itemId of 128 bytes":           {`{"itemId":"` + long(128) + `"}`, ""},
+		"itemId too long":               {`{"itemId":"` + long(129) + `"}`, "/itemId invalid-field"},
+		"a server's field":              {`{"observationId":"x"}`, "/observationId unknown-field"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -134,7 +137,8 @@ func TestReadSubmission_Rules(t *testing.T) {
 
 func TestReadSubmission_Defaults(t *testing.T) {
 	defaults := `{"competitorId":"shopx","source":{"id":"feed-b","kind":"feed","confidence":"0.5"},"region":"CA","audience":"everyone"}`
-	got, faults := submit(t, with(t, `{"competitorId":"-","region":null,"audience":"app","source":{"id":"c","kind":"crawler"}}`), defaults, true)
+	got, faults := submit(t, with(t, `{"competitorId":"-","region":null,"audience":"app","source":{"id":"c","kind":"crawler"}}`),
+		defaults, true)
 	assert.Empty(t, faults)
 	assert.Equal(t, "shopx", got.Observation.Key.CompetitorID, "absent: taken from the defaults")
 	assert.Empty(t, got.Observation.Key.Region, "an explicit null is present")
@@ -147,7 +151,8 @@ func TestReadSubmission_Defaults(t *testing.T) {
 
 func TestReadSubmission_DefaultsFilledInGiveTheSameID(t *testing.T) {
 	plain, _ := submit(t, observation, "", true)
-	full, faults := submit(t, with(t, `{"itemCondition":"New","audience":"public","itemId":"a","gtin":"6291041500213","observedAt":"2026-07-06T11:14:03.0001+02:00"}`), "", true)
+	full, faults := submit(t, with(t, `{"itemCondition":"New","audience":"public","itemId":"a","gtin":"6291041500213",`+
+		`"observedAt":"2026-07-06T11:14:03.0001+02:00"}`), "", true)
 	require.Empty(t, faults)
 	assert.Equal(t, plain.Observation.ID(), full.Observation.ID())
 	assert.Empty(t, full.GTIN, "productId wins")
@@ -172,7 +177,8 @@ func FuzzReadSubmission(f *testing.F) {
 			return
 		}
 		o := s.Observation
-		if o.Key.ProductID == "" && s.GTIN == "" || !price.CheckCompetitorID(o.Key.CompetitorID) || o.Source.ID == "" || o.ObservedAt > clock.Now.Add(5*time.Minute) {
+		if o.Key.ProductID == "" && s.GTIN == "" || !price.CheckCompetitorID(o.Key.CompetitorID) || o.Source.ID == "" ||
+			o.ObservedAt > clock.Now.Add(5*time.Minute) {
 			t.Fatalf("accepted %+v", s)
 		}
 		if !o.Terms.Price.Present() && !o.Terms.Availability.PriceOptional() {

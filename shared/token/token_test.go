@@ -36,11 +36,13 @@ func TestMint(t *testing.T) {
 func TestParse_Refuses(t *testing.T) {
 	good := token.Mint("dev").String()
 	for name, text := range map[string]string{
-		"nothing": "", "a word": "cpi", "cut": good[:len(good)-1], "longer": good + "0", "white space": good + " ", "another prefix": "x" + good[1:],
-		"no environment":       token.Seal("cpi__" + strings.Repeat("a", 16) + "_" + strings.Repeat("b", 43) + "_"),
-		"environment too long": token.Seal("cpi_" + strings.Repeat("e", 17) + "_" + strings.Repeat("a", 16) + "_" + strings.Repeat("b", 43) + "_"),
-		"capital key id":       token.Seal("cpi_dev_" + strings.Repeat("A", 16) + "_" + strings.Repeat("b", 43) + "_"),
-		"huge":                 strings.Repeat("cpi_", 1_000_000),
+		"nothing": "", "a word": "cpi", "cut": good[:len(good)-1], "longer": good + "0",
+		"white space": good + " ", "another prefix": "x" + good[1:],
+		"no environment": token.Seal("cpi__" + strings.Repeat("a", 16) + "_" + strings.Repeat("b", 43) + "_"),
+		"environment too long": token.Seal("cpi_" + strings.Repeat("e", 17) + "_" + strings.Repeat("a", 16) + "_" +
+			strings.Repeat("b", 43) + "_"),
+		"capital key id": token.Seal("cpi_dev_" + strings.Repeat("A", 16) + "_" + strings.Repeat("b", 43) + "_"),
+		"huge":           strings.Repeat("cpi_", 1_000_000),
 	} {
 		_, ok := token.Parse(text)
 		assert.False(t, ok, name)

@@ -191,4 +191,5 @@ func (l *limited) Read(p []byte) (int, error) {
 	return n, err
 }
 
-var errNoRecord = fmt.Errorf("no end of row within %d bytes, perhaps for a quotation mark that is never closed; the rest was not read", maxSkip)
+var errNoRecord = fmt.Errorf(
+	"no end of row within %d bytes, perhaps because of a quotation mark that is never closed; the rest was not read", maxSkip)

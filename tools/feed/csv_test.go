@@ -18,6 +18,7 @@ import (
 const csvHeader = "productId,competitorId,availability,price.amount,price.currency,source.id,source.kind,observedAt\n"
 
 func TestFeed_csv(t *testing.T) {
+	t.Parallel()
 	row := func(product, price string) string {
 		return product + ",shop,InStock," + price + ",USD,a,feed,2026-01-01T00:00:00Z"
 	}
@@ -36,11 +37,13 @@ func TestFeed_csv(t *testing.T) {
 		"gzip":            {"a.csv.gz", zipped(t, plain), nil, []string{want(`"P1"`, `"1.50"`)}},
 		"by the flag":     {"a.txt", plain, []string{"-csv"}, []string{want(`"P1"`, `"1.50"`)}},
 		"no last newline": {"a.csv", strings.TrimSpace(plain), nil, []string{want(`"P1"`, `"1.50"`)}},
-		"CRLF, mark and blank lines": {"a.csv", "\ufeff" + strings.ReplaceAll(csvHeader+row("P1", "1")+"\n\n"+row("P2", "2")+"\n", "\n", "\r\n"), nil,
+		"CRLF, mark and blank lines": {"a.csv", "\ufeff" +
+			strings.ReplaceAll(csvHeader+row("P1", "1")+"\n\n"+row("P2", "2")+"\n", "\n", "\r\n"), nil,
 			[]string{want(`"P1"`, `"1"`), want(`"P2"`, `"2"`)}},
 		"quoted": {"a.csv", csvHeader + row(`"a,""b""`+"\nc\"", `"1.50"`) + "\n", nil, []string{want(`"a,\"b\"\nc"`, `"1.50"`)}},
 		"empty is absent, but the price is null": {"a.csv", csvHeader + "P1,shop,OutOfStock,,,a,feed,2026-01-01T00:00:00Z\n", nil,
-			[]string{`{"productId":"P1","competitorId":"shop","availability":"OutOfStock","price":null,"source":{"id":"a","kind":"feed"},"observedAt":"2026-01-01T00:00:00Z"}`}},
+			[]string{`{"productId":"P1","competitorId":"shop","availability":"OutOfStock","price":null,` +
+				`"source":{"id":"a","kind":"feed"},"observedAt":"2026-01-01T00:00:00Z"}`}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -66,12 +69,14 @@ func TestFeed_csv(t *testing.T) {
 		file := write(t, "a.csv", header+`0,Diesel,BP,"Shop, No. 1",,118.9,AUD,2026-01-01T00:00:00Z,x`)
 		o := run(t.Context(), t, nil, nil, "-print", "-map", "mappings/fuel.yaml", file)
 		assert.Equal(t, exitStored, o.exit, o.stderr)
-		assert.JSONEq(t, `{"productId":"Diesel","competitorId":"bp","sellerId":"Shop, No. 1","availability":"InStock","price":{"amount":"118.9","currency":"AUD"},
-			"source":{"id":"queensland-fuel-prices","kind":"crawler"},"observedAt":"2026-01-01T00:00:00Z"}`, o.stdout)
+		assert.JSONEq(t, `{"productId":"Diesel","competitorId":"bp","sellerId":"Shop, No. 1","availability":"InStock",
+			"price":{"amount":"118.9","currency":"AUD"},"source":{"id":"queensland-fuel-prices","kind":"crawler"},
+			"observedAt":"2026-01-01T00:00:00Z"}`, o.stdout)
 	})
 }
 
 func TestFeed_csvRefused(t *testing.T) {
+	t.Parallel()
 	good := "P,shop,InStock,1,USD,a,feed,2026-01-01T00:00:00Z"
 	tests := map[string]struct{ row, wantCode, wantRow string }{
 		"a column too few":  {"P,shop", "columns", `["P","shop"]`},
@@ -109,13 +114,15 @@ func TestFeed_csvRefused(t *testing.T) {
 	t.Run("the header", func(t *testing.T) {
 		tests := map[string]struct{ content, want string }{
 			"nothing at all": {"", "CSV header: there is none"},
-			"a wrong name":   {strings.Replace(csvHeader, "productId", "product", 1), `"product" is no field of an observation, "productId" or "gtin" is missing`},
+			"a wrong name": {strings.Replace(csvHeader, "productId", "product", 1),
+				`"product" is no field of an observation, "productId" or "gtin" is missing`},
 			"an outer name":  {"price," + csvHeader, `"price" is no field of an observation`},
 			"twice":          {"productId," + csvHeader, `"productId" is there twice`},
 			"without a name": {"," + csvHeader, "column 1 has no name"},
-			"missing":        {"productId,competitorId\n", `"availability" is missing, "source.id" is missing, "source.kind" is missing, "observedAt" is missing`},
-			"a lone quote":   {`a"b` + "\n", "CSV header: parse error on line 1"},
-			"not closed":     {`"` + strings.Repeat("x", 2*maxSkip), "CSV header: no end of row"},
+			"missing": {"productId,competitorId\n",
+				`"availability" is missing, "source.id" is missing, "source.kind" is missing, "observedAt" is missing`},
+			"a lone quote": {`a"b` + "\n", "CSV header: parse error on line 1"},
+			"not closed":   {`"` + strings.Repeat("x", 2*maxSkip), "CSV header: no end of row"},
 		}
 		for name, tt := range tests {
 			t.Run(name, func(t *testing.T) {
@@ -133,7 +140,8 @@ func TestFeed_csvRefused(t *testing.T) {
 			})
 		}
 		o := run(t.Context(), t, newAPI(t, allCreated), nil, "-map", "mappings/fuel.yaml", write(t, "a.csv", "product,competitor\nDiesel,BP\n"))
-		assert.Contains(t, o.stderr, `CSV header: "availability" is missing, "currency" is missing, "observedAt" is missing, "price" is missing, "seller" is missing`)
+		assert.Contains(t, o.stderr, `CSV header: "availability" is missing, "currency" is missing, `+
+			`"observedAt" is missing, "price" is missing, "seller" is missing`)
 	})
 }
 

@@ -187,7 +187,8 @@ func observations(n int, descending bool) string {
 		if descending {
 			second = n - i
 		}
-		fmt.Fprintf(&b, `{"productId":"P%d","competitorId":"shop","observedAt":%q}`+"\n", i, time.Unix(int64(second), 0).UTC().Format(time.RFC3339))
+		fmt.Fprintf(&b, `{"productId":"P%d","competitorId":"shop","observedAt":%q}`+"\n", i,
+			time.Unix(int64(second), 0).UTC().Format(time.RFC3339))
 	}
 	return b.String()
 }
@@ -225,6 +226,7 @@ func refused(t *testing.T, path string) (rows []refusedRow) {
 }
 
 func TestFeed_batches(t *testing.T) {
+	t.Parallel()
 	t.Run("500 items", func(t *testing.T) {
 		a := newAPI(t, allCreated)
 		o := run(t.Context(), t, a, strings.NewReader(observations(1001, false)), "-in-flight", "1")
@@ -279,6 +281,7 @@ func TestFeed_batches(t *testing.T) {
 }
 
 func TestFeed_order(t *testing.T) {
+	t.Parallel()
 	a := newAPI(t, allCreated)
 	lines := []string{
 		`{"productId":"third","observedAt":"2026-01-01T02:00:00+01:00"}`,
@@ -299,6 +302,7 @@ func TestFeed_order(t *testing.T) {
 }
 
 func TestFeed_repeats(t *testing.T) {
+	t.Parallel()
 	problem := `{"type":"urn:problem-type:pricing:throttled","title":"Busy","status":503}`
 	tests := map[string]struct {
 		answers     []response
@@ -311,7 +315,8 @@ func TestFeed_repeats(t *testing.T) {
 		wantExit    int
 	}{
 		"only the throttled items of a 207": {
-			items: 4, answers: []response{outcomes("created", "throttled", "unchanged", "throttled"), outcomes("throttled", "created"), outcomes("duplicate")},
+			items: 4, answers: []response{outcomes("created", "throttled", "unchanged", "throttled"), outcomes("throttled", "created"),
+				outcomes("duplicate")},
 			wantSizes: []int{4, 2, 1}, wantWaited: []time.Duration{2250 * time.Millisecond, 2500 * time.Millisecond},
 			wantOutcome: map[string]int{"created": 2, "unchanged": 1, "duplicate": 1},
 		},
@@ -336,7 +341,8 @@ func TestFeed_repeats(t *testing.T) {
 		},
 		"attempts used up": {
 			items: 3, answers: []response{outcomes("created", "throttled", "created"), outcomes("throttled")}, args: []string{"-attempts", "2"},
-			wantSizes: []int{3, 1}, wantWaited: []time.Duration{2250 * time.Millisecond}, wantOutcome: map[string]int{"created": 2}, wantFailed: 1, wantExit: exitRefused,
+			wantSizes: []int{3, 1}, wantWaited: []time.Duration{2250 * time.Millisecond}, wantOutcome: map[string]int{"created": 2},
+			wantFailed: 1, wantExit: exitRefused,
 		},
 		"an answer that does not add up is no answer": {
 			items: 2, answers: []response{
@@ -392,6 +398,7 @@ func TestFeed_repeats(t *testing.T) {
 }
 
 func TestFeed_refused(t *testing.T) {
+	t.Parallel()
 	t.Run("items", func(t *testing.T) {
 		a := newAPI(t, func(int, []json.RawMessage) response { return outcomes("created", "rejected", "conflict") })
 		file := write(t, "a.ndjson", observations(3, true))
@@ -453,18 +460,18 @@ func TestFeed_refused(t *testing.T) {
 		a := newAPI(t, func(int, []json.RawMessage) response {
 			return response{401, "", `{"type":"urn:problem-type:pricing:unauthorized","title":"No valid token","status":401}`}
 		})
-		o := run(t.Context(), t, a, strings.NewReader(observations(5000, false)), "-in-flight", "1")
+		o := run(t.Context(), t, a, strings.NewReader(observations(50, false)), "-in-flight", "1", "-batch", "5")
 		assert.Equal(t, exitRefused, o.exit)
 		assert.LessOrEqual(t, o.summary.Requests, 2)
-		assert.Equal(t, 5000, o.summary.NotSent)
+		assert.Equal(t, 50, o.summary.NotSent)
 		assert.Contains(t, o.stderr, "feed: stopped: 401 Unauthorized: unauthorized: No valid token")
 	})
 	t.Run("an API that is away ends the run", func(t *testing.T) {
 		a := newAPI(t, func(int, []json.RawMessage) response { return response{status: 503} })
-		o := run(t.Context(), t, a, strings.NewReader(observations(20*500, false)), "-in-flight", "1", "-attempts", "2")
+		o := run(t.Context(), t, a, strings.NewReader(observations(20*5, false)), "-in-flight", "1", "-attempts", "2", "-batch", "5")
 		assert.Equal(t, exitRefused, o.exit)
 		assert.Contains(t, o.stderr, "the API does not answer")
-		assert.GreaterOrEqual(t, o.summary.Failed, hopeless*500)
+		assert.GreaterOrEqual(t, o.summary.Failed, hopeless*5)
 		assert.Positive(t, o.summary.NotSent)
 	})
 	t.Run("an old file of refused rows goes", func(t *testing.T) {
@@ -477,6 +484,7 @@ func TestFeed_refused(t *testing.T) {
 }
 
 func TestFeed_badLines(t *testing.T) {
+	t.Parallel()
 	good := strings.TrimSpace(observations(1, false))
 	deep := func(levels int) string {
 		return `{"observedAt":"2026-01-01T00:00:00Z","x":` + strings.Repeat("[", levels) + strings.Repeat("]", levels) + "}"
@@ -519,7 +527,7 @@ func TestFeed_badLines(t *testing.T) {
 		assert.Equal(t, exitStored, run(t.Context(), t, a, strings.NewReader(deep(17))).exit)
 	})
 	t.Run("not a file of rows", func(t *testing.T) {
-		file := write(t, "a", strings.Repeat("x\n", 3*maxBadLines))
+		file := write(t, "a", strings.Repeat("x\n", maxBadLines+100))
 		o := run(t.Context(), t, newAPI(t, allCreated), nil, file)
 		assert.Equal(t, exitRefused, o.exit)
 		assert.Equal(t, maxBadLines+1, o.summary.Unsendable, "and one for the rest of the file")
@@ -533,6 +541,7 @@ func TestFeed_badLines(t *testing.T) {
 }
 
 func TestFeed_gzip(t *testing.T) {
+	t.Parallel()
 	t.Run("by its first bytes", func(t *testing.T) {
 		a := newAPI(t, allCreated)
 		content := zipped(t, observations(2, false))
@@ -590,6 +599,7 @@ func (c *counter) Read(p []byte) (int, error) {
 }
 
 func TestFeed_register(t *testing.T) {
+	t.Parallel()
 	var put []string
 	a := newAPI(t, allCreated)
 	a.other = func(r *http.Request, body []byte) response {
@@ -608,11 +618,16 @@ func TestFeed_register(t *testing.T) {
 		return response{status: 404}
 	}
 	row := `{"product":"Diesel","competitor":%q,"seller":"s","price":"1","currency":"AUD","observedAt":"2026-01-01T00:00:00Z"}` + "\n"
-	file := write(t, "a", fmt.Sprintf(row, "BP")+fmt.Sprintf(row, "7 Eleven")+fmt.Sprintf(row, "Shell")+fmt.Sprintf(row, "7 Eleven")+fmt.Sprintf(row, "A & B"))
+	var rows strings.Builder
+	for _, competitor := range []string{"BP", "7 Eleven", "Shell", "7 Eleven", "A & B"} {
+		fmt.Fprintf(&rows, row, competitor)
+	}
+	file := write(t, "a", rows.String())
 	o := run(t.Context(), t, a, nil, "-map", "mappings/fuel.yaml", "-register-competitors", file)
 	assert.Equal(t, exitStored, o.exit, o.stderr)
 	seven := `/v1/competitors/7-eleven {"name":"7 Eleven","kind":"marketplace","country":"AU","defaultCurrency":"AUD","freshFor":"PT36H"}`
-	assert.Equal(t, []string{seven, seven, `/v1/competitors/a-b {"name":"A & B","kind":"marketplace","country":"AU","defaultCurrency":"AUD","freshFor":"PT36H"}`}, put)
+	ab := `/v1/competitors/a-b {"name":"A & B","kind":"marketplace","country":"AU","defaultCurrency":"AUD","freshFor":"PT36H"}`
+	assert.Equal(t, []string{seven, seven, ab}, put)
 	assert.Contains(t, o.stderr, "2 competitors registered, 2 known already")
 	assert.Equal(t, []int{5}, a.sizes())
 
@@ -630,6 +645,7 @@ func TestFeed_register(t *testing.T) {
 }
 
 func TestFeed_interrupted(t *testing.T) {
+	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
 	a := newAPI(t, func(n int, items []json.RawMessage) response {
 		if n == 2 {
@@ -637,16 +653,17 @@ func TestFeed_interrupted(t *testing.T) {
 		}
 		return allCreated(n, items)
 	})
-	o := run(ctx, t, a, strings.NewReader(observations(5000, false)), "-in-flight", "1")
+	o := run(ctx, t, a, strings.NewReader(observations(50, false)), "-in-flight", "1", "-batch", "5")
 	assert.Equal(t, exitRefused, o.exit)
-	assert.GreaterOrEqual(t, o.summary.Outcomes["created"], 1000, "the answer of a batch on its way is waited for")
-	assert.LessOrEqual(t, o.summary.Outcomes["created"], 1500)
+	assert.GreaterOrEqual(t, o.summary.Outcomes["created"], 10, "the answer of a batch on its way is waited for")
+	assert.LessOrEqual(t, o.summary.Outcomes["created"], 15)
 	assert.Positive(t, o.summary.NotSent)
 	assert.Contains(t, o.stderr, "feed: stopped: context canceled")
-	assert.Contains(t, o.stderr, "5000 rows")
+	assert.Contains(t, o.stderr, "50 rows")
 }
 
 func TestFeed_usage(t *testing.T) {
+	t.Parallel()
 	token := write(t, "token", "secret")
 	tests := map[string]struct {
 		args []string
@@ -694,8 +711,10 @@ func TestReport_progress(t *testing.T) {
 
 // TestFeed_sample sends the carried sample through its mapping.
 func TestFeed_sample(t *testing.T) {
+	t.Parallel()
 	a := newAPI(t, allCreated)
-	o := run(t.Context(), t, a, nil, "-map", "mappings/gpu-rental.yaml", "-rejected-dir", t.TempDir(), "../../testdata/gpu-rental-sample.ndjson.gz")
+	o := run(t.Context(), t, a, nil, "-map", "mappings/gpu-rental.yaml", "-rejected-dir", t.TempDir(),
+		"../../testdata/gpu-rental-sample.ndjson.gz")
 	assert.Equal(t, exitStored, o.exit, o.stderr)
 	assert.Equal(t, 2950, o.summary.Rows)
 	assert.Equal(t, 6, o.summary.Requests)

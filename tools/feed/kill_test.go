@@ -60,7 +60,10 @@ func (m market) state(t *testing.T, products []string) map[string][]any {
 	t.Helper()
 	all := map[string][]any{}
 	for _, product := range products {
-		for what, path := range map[string]string{"offers": "/offers?limit=200", "observations": "/history?view=raw&from=2025-10-01T00:00:00Z&to=2025-11-01T00:00:00Z"} {
+		for what, path := range map[string]string{
+			"offers":       "/offers?limit=200",
+			"observations": "/history?view=raw&from=2025-10-01T00:00:00Z&to=2025-11-01T00:00:00Z",
+		} {
 			for cursor := ""; ; {
 				answer := m.get(t, "/v1/products/"+product+path+cursor)
 				rows, ok := answer[what].([]any)
@@ -114,6 +117,7 @@ func newGate(t *testing.T, m market, through int32) *gate {
 // TestKilled kills the feeder with SIGKILL while it sends real prices to the real functions on the real engine, and
 // starts it again: the store must end as if nothing had happened.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	p := localtest.New(t, "feed")
 	const sample, bad = "../../testdata/gpu-rental-sample.ndjson.gz", 3
 	printed := run(t.Context(), t, nil, nil, "-print", "-map", "mappings/gpu-rental.yaml", "-rejected-dir", t.TempDir(), sample)
@@ -140,7 +144,8 @@ func TestKilled(t *testing.T) {
 
 	whole := serve(t, p, "w")
 	feed := func(url string, m market, args ...string) *exec.Cmd {
-		return exec.Command(p.Tool("feed"), append([]string{"-url", url, "-token-file", m.token, "-register-competitors", "-in-flight", "2"}, args...)...)
+		flags := []string{"-url", url, "-token-file", m.token, "-register-competitors", "-in-flight", "2"}
+		return exec.Command(p.Tool("feed"), append(flags, args...)...)
 	}
 	reference := write(t, "a.ndjson", content)
 	out, err := feed(whole.url, whole, reference).CombinedOutput()
@@ -204,7 +209,8 @@ func refusedLines(t *testing.T, file string) (lines []int) {
 // asCSV writes observations as CSV in an order that is not that of time.
 func asCSV(t *testing.T, rows []string) string {
 	t.Helper()
-	names := []string{"productId", "competitorId", "sellerId", "availability", "price.amount", "price.currency", "source.id", "source.kind", "observedAt"}
+	names := []string{"productId", "competitorId", "sellerId", "availability", "price.amount", "price.currency",
+		"source.id", "source.kind", "observedAt"}
 	var b strings.Builder
 	out := csv.NewWriter(&b)
 	require.NoError(t, out.Write(names))

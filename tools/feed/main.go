@@ -103,7 +103,8 @@ func (p program) run(ctx context.Context, args []string) int {
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&s.url, "url", "http://127.0.0.1:3000", "the API's `address`, without /v1")
-	flags.StringVar(&s.tokenFile, "token-file", "", "`file` with the API token (scope ingest; with -register-competitors also read and catalog)")
+	flags.StringVar(&s.tokenFile, "token-file", "",
+		"`file` with the API token (scope ingest; with -register-competitors also read and catalog)")
 	flags.StringVar(&s.mapFile, "map", "", "mapping `file` that turns a scraper's rows into observations")
 	flags.BoolVar(&s.register, "register-competitors", false, "register unknown competitors first")
 	flags.BoolVar(&s.print, "print", false, "write the observations to the standard output and send nothing")

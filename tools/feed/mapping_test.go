@@ -30,26 +30,36 @@ source: {id: s, kind: crawler}
 		row, want, wantErr string
 	}{
 		"all fields": {
-			row: `{"product":"Ä 1","shop":"Ö & Co","seller":"A","kind":"x","condition":"second hand","stock":"SoldOut","price":"1990","shipping":"2.50","currency":"USD","at":"2026-01-01T00:00:00Z","other":[1]}`,
-			want: `{"productId":"A-1","competitorId":"o-co","sellerId":"A/x","itemCondition":"Used","availability":"SoldOut","price":{"amount":"19.9","currency":"USD"},"shipping":{"amount":"2.5","currency":"USD"}` +
-				source + `,"observedAt":"2026-01-01T00:00:00Z"}`,
+			row: `{"product":"Ä 1","shop":"Ö & Co","seller":"A","kind":"x","condition":"second hand","stock":"SoldOut",` +
+				`"price":"1990","shipping":"2.50","currency":"USD","at":"2026-01-01T00:00:00Z","other":[1]}`,
+			want: `{"productId":"A-1","competitorId":"o-co","sellerId":"A/x","itemCondition":"Used","availability":"SoldOut",` +
+				`"price":{"amount":"19.9","currency":"USD"},"shipping":{"amount":"2.5","currency":"USD"}` + source +
+				`,"observedAt":"2026-01-01T00:00:00Z"}`,
 		},
 		"nulls": {
-			row:  `{"product":"A","shop":"bb","seller":null,"kind":"x","condition":null,"stock":null,"price":null,"currency":null,"at":"2026-01-01T00:00:00.123456+10:00"}`,
-			want: `{"productId":"A","competitorId":"bb","sellerId":"x","availability":"InStock","price":null` + source + `,"observedAt":"2026-01-01T00:00:00.123456+10:00"}`,
+			row: `{"product":"A","shop":"bb","seller":null,"kind":"x","condition":null,"stock":null,` +
+				`"price":null,"currency":null,"at":"2026-01-01T00:00:00.123456+10:00"}`,
+			want: `{"productId":"A","competitorId":"bb","sellerId":"x","availability":"InStock","price":null` + source +
+				`,"observedAt":"2026-01-01T00:00:00.123456+10:00"}`,
 		},
 		"number as written": {
-			row:  `{"product":7,"shop":"bb","price":1990.50,"at":"x"}`,
-			want: `{"productId":"7","competitorId":"bb","availability":"InStock","price":{"amount":"19.905","currency":"EUR"}` + source + `,"observedAt":"x"}`,
+			row: `{"product":7,"shop":"bb","price":1990.50,"at":"x"}`,
+			want: `{"productId":"7","competitorId":"bb","availability":"InStock",` +
+				`"price":{"amount":"19.905","currency":"EUR"}` + source + `,"observedAt":"x"}`,
 		},
 		"decomposed text": {
-			row:  `{"product":"A","shop":"bb","seller":"Cafe\u0301 <b>","price":1,"at":"x"}`,
-			want: `{"productId":"A","competitorId":"bb","sellerId":"Café <b>","availability":"InStock","price":{"amount":"0.01","currency":"EUR"}` + source + `,"observedAt":"x"}`,
+			row: `{"product":"A","shop":"bb","seller":"Cafe\u0301 <b>","price":1,"at":"x"}`,
+			want: `{"productId":"A","competitorId":"bb","sellerId":"Café <b>","availability":"InStock",` +
+				`"price":{"amount":"0.01","currency":"EUR"}` + source + `,"observedAt":"x"}`,
 		},
-		"exponent":          {row: `{"product":"A","shop":"bb","price":1e3,"at":"x"}`, wantErr: `mapping: "1e3" is not a decimal number like 19.95.`},
-		"negative":          {row: `{"product":"A","shop":"bb","price":"-1","at":"x"}`, wantErr: `mapping: "-1" is not a decimal number like 19.95.`},
-		"object":            {row: `{"product":{"a":1},"shop":"bb","price":"1","at":"x"}`, wantErr: `mapping: "product" is a JSON object; a text or number is wanted.`},
-		"field twice":       {row: `{"product":"A","product":"B","shop":"bb","price":"1","at":"x"}`, wantErr: `mapping: The row has "product" twice.`},
+		"exponent": {row: `{"product":"A","shop":"bb","price":1e3,"at":"x"}`,
+			wantErr: `mapping: "1e3" is not a decimal number like 19.95.`},
+		"negative": {row: `{"product":"A","shop":"bb","price":"-1","at":"x"}`,
+			wantErr: `mapping: "-1" is not a decimal number like 19.95.`},
+		"object": {row: `{"product":{"a":1},"shop":"bb","price":"1","at":"x"}`,
+			wantErr: `mapping: "product" is a JSON object; a text or number is wanted.`},
+		"field twice": {row: `{"product":"A","product":"B","shop":"bb","price":"1","at":"x"}`,
+			wantErr: `mapping: The row has "product" twice.`},
 		"array":             {row: `[]`, wantErr: `wrong-type: The line is a JSON array, not an object.`},
 		"cut in the middle": {row: `{"product":`, wantErr: `malformed-json`},
 	}
@@ -73,7 +83,8 @@ func TestMapper_collision(t *testing.T) {
 	require.NoError(t, err)
 	mapper := newMapper(m)
 	row := func(product, competitor string) []byte {
-		return []byte(`{"product":"` + product + `","competitor":"` + competitor + `","price":"1","currency":"AUD","observedAt":"2026-01-01T00:00:00Z"}`)
+		return []byte(`{"product":"` + product + `","competitor":"` + competitor +
+			`","price":"1","currency":"AUD","observedAt":"2026-01-01T00:00:00Z"}`)
 	}
 	first, err := mapper.observe(row("Diesel", "Caltex/Woolworths"))
 	require.NoError(t, err)
@@ -88,7 +99,8 @@ func TestMapper_collision(t *testing.T) {
 }
 
 func TestLoadMapping(t *testing.T) {
-	const good = "productId: {from: p}\ncompetitorId: {from: c}\navailability: {default: InStock}\nprice: {from: x}\ncurrency: {default: USD}\nobservedAt: {from: t}\nsource: {id: s, kind: feed}\n"
+	const good = "productId: {from: p}\ncompetitorId: {from: c}\navailability: {default: InStock}\n" +
+		"price: {from: x}\ncurrency: {default: USD}\nobservedAt: {from: t}\nsource: {id: s, kind: feed}\n"
 	tests := map[string]struct{ change, to, want string }{
 		"good":            {"", "", ""},
 		"unknown field":   {"productId", "product", "field product not found"},
@@ -130,8 +142,9 @@ func TestSlug(t *testing.T) {
 		"ＡＢＣ ﬁne":                    {"ABC-fine", "abc-fine"},
 		"X":                          {"X", "x-4b68ab38"},
 		"京都":                         {"58d07b8a", "58d07b8a"},
-		long:                         {"long-name-long-name-long-name-long-name-long-name-long-" + "d1f923f4", "long-name-long-name-long-name-l-" + "d1f923f4"},
-		"a--b -- c":                  {"a-b-c", "a-b-c"},
+		long: {"long-name-long-name-long-name-long-name-long-name-long-" + "d1f923f4",
+			"long-name-long-name-long-name-l-" + "d1f923f4"},
+		"a--b -- c": {"a-b-c", "a-b-c"},
 	}
 	for name, want := range tests {
 		assert.Equal(t, want.product, productID.slug(name), name)
@@ -159,7 +172,8 @@ func TestShift(t *testing.T) {
 	tests := []struct {
 		number, scale, want string
 	}{
-		{"118.9", "1", "118.9"}, {"1.0", "1", "1"}, {"2.70", "", "2.7"}, {"0.10", "1", "0.1"}, {"007", "1", "7"}, {"0", "1", "0"}, {"0.00", "1", "0"},
+		{"118.9", "1", "118.9"}, {"1.0", "1", "1"}, {"2.70", "", "2.7"}, {"0.10", "1", "0.1"}, {"007", "1", "7"}, {"0", "1", "0"},
+		{"0.00", "1", "0"},
 		{"118.9", "0.01", "1.189"}, {"130", "0.01", "1.3"}, {"5", "0.01", "0.05"}, {"100", "0.01", "1"}, {"0.5", "0.001", "0.0005"},
 		{"1.5", "100", "150"}, {"1.2345", "100", "123.45"}, {"0.001", "1000", "1"}, {"0", "1000", "0"},
 		{"12345678901234567890.12", "0.1", "1234567890123456789.012"},

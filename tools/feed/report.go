@@ -57,7 +57,8 @@ func (s Summary) AllStored() bool {
 // String is the summary for a person.
 func (s Summary) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d rows in %.1f s, %.0f observations/s, %d requests (%d of them repeats)\n", s.Rows, s.Seconds, s.PerSecond, s.Requests, s.Repeated)
+	fmt.Fprintf(&b, "%d rows in %.1f s, %.0f observations/s, %d requests (%d of them repeats)\n", s.Rows, s.Seconds,
+		s.PerSecond, s.Requests, s.Repeated)
 	fmt.Fprintf(&b, "  %s\n", counts(s.Outcomes))
 	fmt.Fprintf(&b, "  refused %d (conflict %d, rejected %d, unsendable %d), failed %d, not sent %d",
 		s.Conflict+s.Rejected+s.Unsendable, s.Conflict, s.Rejected, s.Unsendable, s.Failed, s.NotSent)

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// interrupted answers the first batches and ends the run during the next, which gets no outcome.
+// interrupted answers the first batches, of 50 rows each, and ends the run during the next, which gets no outcome.
 func interrupted(t *testing.T, batches int, file string, answer func(int, []json.RawMessage) response, args ...string) (*api, outcome) {
 	t.Helper()
 	ctx, interrupt := context.WithCancel(t.Context())
@@ -31,7 +31,7 @@ func interrupted(t *testing.T, batches int, file string, answer func(int, []json
 		}
 		return answer(n, items)
 	})
-	return a, run(ctx, t, a, nil, append(append([]string{"-in-flight", "1"}, args...), file)...)
+	return a, run(ctx, t, a, nil, append(append([]string{"-in-flight", "1", "-batch", "50"}, args...), file)...)
 }
 
 // again gives an API other answers, as if it had been sent nothing yet.
@@ -42,29 +42,31 @@ func (a *api) again(answer func(int, []json.RawMessage) response) {
 }
 
 func TestResume(t *testing.T) {
-	file := write(t, "a.ndjson", observations(2600, true))
+	t.Parallel()
+	file := write(t, "a.ndjson", observations(260, true))
 	a, o := interrupted(t, 2, file, allCreated)
 	assert.Equal(t, exitRefused, o.exit)
 	assert.Contains(t, o.stderr, "the same command, started again, sends the rest")
 	a.again(allCreated)
-	o = run(t.Context(), t, a, nil, file)
+	o = run(t.Context(), t, a, nil, "-batch", "70", file) // other batches than those that the state tells of
 	assert.Equal(t, exitStored, o.exit, o.stderr)
-	assert.Contains(t, o.stderr, "going on where an earlier run stopped: 1000 of 2600 rows are acknowledged, 1600 are left")
-	assert.Equal(t, 1000, o.summary.Before)
-	assert.Equal(t, map[string]int{"created": 1600}, o.summary.Outcomes)
+	assert.Contains(t, o.stderr, "going on where an earlier run stopped: 100 of 260 rows are acknowledged, 160 are left")
+	assert.Equal(t, 100, o.summary.Before)
+	assert.Equal(t, map[string]int{"created": 160}, o.summary.Outcomes)
 	assert.NoFileExists(t, file+".state.json")
 	assert.NoFileExists(t, file+".state.json.lock")
 
 	a.again(allCreated)
 	o = run(t.Context(), t, a, nil, file)
-	assert.Equal(t, map[string]int{"created": 2600}, o.summary.Outcomes, "a finished file starts over")
+	assert.Equal(t, map[string]int{"created": 260}, o.summary.Outcomes, "a finished file starts over")
 }
 
 // TestResume_invalid checks that nothing is left out when anything that decides what a row becomes is another.
 func TestResume_invalid(t *testing.T) {
+	t.Parallel()
 	row := `{"product":"Diesel","competitor":"BP","seller":"s%d","price":"1","currency":"AUD","observedAt":"2026-01-01T00:00:00Z"}` + "\n"
 	var content strings.Builder
-	for i := range 1200 {
+	for i := range 120 {
 		fmt.Fprintf(&content, row, i)
 	}
 	fuel, err := os.ReadFile("mappings/fuel.yaml")
@@ -88,14 +90,16 @@ func TestResume_invalid(t *testing.T) {
 		args   []string
 		want   string
 	}{
-		"the file, longer":          {func(in inputs) { overwrite(t, in.file, content.String()+fmt.Sprintf(row, 1200)) }, nil, "the file changed"},
-		"the file, as long":         {func(in inputs) { overwrite(t, in.file, strings.Replace(content.String(), "s17", "s18", 1)) }, nil, "the file changed"},
-		"the mapping":               {func(in inputs) { overwrite(t, in.mapping, string(fuel)+"region: {default: AU}\n") }, nil, "the mapping changed"},
+		"the file, longer": {func(in inputs) { overwrite(t, in.file, content.String()+fmt.Sprintf(row, 120)) }, nil, "the file changed"},
+		"the file, as long": {func(in inputs) { overwrite(t, in.file, strings.Replace(content.String(), "s17", "s18", 1)) }, nil,
+			"the file changed"},
+		"the mapping": {func(in inputs) { overwrite(t, in.mapping, string(fuel)+"region: {default: AU}\n") }, nil,
+			"the mapping changed"},
 		"the address":               {state(t, func(s *saved) { s.Of.URL = "http://other" }), nil, "the API's address changed"},
 		"the format":                {state(t, func(s *saved) { s.Of.Format = "csv" }), nil, "the format changed"},
 		"another version":           {state(t, func(s *saved) { s.Version++ }), nil, "cannot be read"},
-		"ranges beyond the rows":    {state(t, func(s *saved) { s.Done = [][2]int{{0, 1201}} }), nil, "cannot be read"},
-		"ranges over each other":    {state(t, func(s *saved) { s.Done = [][2]int{{0, 500}, {400, 600}} }), nil, "cannot be read"},
+		"ranges beyond the rows":    {state(t, func(s *saved) { s.Done = [][2]int{{0, 121}} }), nil, "cannot be read"},
+		"ranges over each other":    {state(t, func(s *saved) { s.Done = [][2]int{{0, 50}, {40, 60}} }), nil, "cannot be read"},
 		"half a state":              {func(in inputs) { overwrite(t, in.file+".state.json", `{"version":1`) }, nil, "cannot be read"},
 		"the refused rows are gone": {state(t, func(s *saved) { s.Refused = 1 }), nil, "rejected.ndjson is no longer what it was"},
 		"-restart":                  {func(inputs) {}, []string{"-restart"}, ""},
@@ -110,7 +114,7 @@ func TestResume_invalid(t *testing.T) {
 			o := run(t.Context(), t, a, nil, append(tt.args, "-map", in.mapping, in.file)...)
 			assert.Equal(t, exitStored, o.exit, o.stderr)
 			assert.Zero(t, o.summary.Before)
-			assert.GreaterOrEqual(t, o.summary.Outcomes["created"], 1200)
+			assert.GreaterOrEqual(t, o.summary.Outcomes["created"], 120)
 			if tt.want != "" {
 				assert.Contains(t, o.stderr, "starting over")
 				assert.Contains(t, o.stderr, tt.want)
@@ -126,13 +130,14 @@ func TestResume_invalid(t *testing.T) {
 		o := run(t.Context(), t, a, nil, "-map", in.mapping, in.file)
 		assert.Equal(t, exitRefused, o.exit)
 		assert.Contains(t, o.stderr, "use -restart")
-		assert.Equal(t, 1200, o.summary.NotSent)
+		assert.Equal(t, 120, o.summary.NotSent)
 		assert.Empty(t, a.bodies)
 	})
 }
 
 // TestResume_holes checks that batches acknowledged out of order, and items of a batch, leave out exactly themselves.
 func TestResume_holes(t *testing.T) {
+	t.Parallel()
 	file := write(t, "a.ndjson", observations(1500, false))
 	other := make(chan struct{})
 	ctx, interrupt := context.WithCancel(t.Context())
@@ -201,6 +206,7 @@ func rewriteURL(t *testing.T, file, url string) {
 // TestResume_refused checks that every refused row stands once in its file at the end, whatever stood there when the
 // run before died: what was written down but not yet acknowledged comes again.
 func TestResume_refused(t *testing.T) {
+	t.Parallel()
 	third := func(_ int, items []json.RawMessage) response {
 		list := make([]string, len(items))
 		for i := range items {
@@ -208,16 +214,16 @@ func TestResume_refused(t *testing.T) {
 		}
 		return outcomes(list...)
 	}
-	file := write(t, "a.ndjson", "no JSON\n"+observations(1500, false)+"nor this\n")
-	whole := run(t.Context(), t, newAPI(t, third), nil, "-in-flight", "1", file)
+	file := write(t, "a.ndjson", "no JSON\n"+observations(150, false)+"nor this\n")
+	whole := run(t.Context(), t, newAPI(t, third), nil, "-in-flight", "1", "-batch", "50", file)
 	want := refused(t, file)
-	require.Equal(t, 1001, len(want), "two here, 333 of each batch by the API") //nolint:testifylint // Len would print all
+	require.Equal(t, 101, len(want), "two here, 33 of each batch by the API") //nolint:testifylint // Len would print all
 
 	a, o := interrupted(t, 2, file, third)
 	assert.Equal(t, 2, o.summary.Unsendable)
 	out, err := os.OpenFile(file+".rejected.ndjson", os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
-	_, err = out.WriteString(`{"line":1100,"problem":{"type":"not acknow`)
+	_, err = out.WriteString(`{"line":110,"problem":{"type":"not acknow`)
 	require.NoError(t, err)
 	require.NoError(t, out.Close())
 	kept, err := os.ReadFile(file + ".rejected.ndjson")
@@ -225,7 +231,7 @@ func TestResume_refused(t *testing.T) {
 	a.again(third)
 	o = run(t.Context(), t, a, nil, file)
 	assert.Equal(t, exitRefused, o.exit, "refused before is refused")
-	assert.Equal(t, 1000, o.summary.Before)
+	assert.Equal(t, 100, o.summary.Before)
 	assert.Equal(t, whole.summary.Rejected+whole.summary.Conflict, o.summary.RefusedOf+o.summary.Rejected+o.summary.Conflict)
 	assert.Equal(t, want, refused(t, file))
 
@@ -234,26 +240,28 @@ func TestResume_refused(t *testing.T) {
 	kept = bytes.Replace(kept, []byte("amount-precision"), []byte("another-precisio"), 1)
 	require.NoError(t, os.WriteFile(file+".rejected.ndjson", kept, 0o600))
 	a.again(third)
-	o = run(t.Context(), t, a, nil, "-in-flight", "1", file)
+	o = run(t.Context(), t, a, nil, "-in-flight", "1", "-batch", "50", file)
 	assert.Contains(t, o.stderr, "rejected.ndjson is no longer what it was")
 	assert.Zero(t, o.summary.Before)
 	assert.Equal(t, want, refused(t, file))
 }
 
 func TestResume_severalFiles(t *testing.T) {
-	first, second := write(t, "a.ndjson", observations(700, false)), write(t, "b.ndjson", observations(1100, false))
+	t.Parallel()
+	first, second := write(t, "a.ndjson", observations(70, false)), write(t, "b.ndjson", observations(110, false))
 	a, _ := interrupted(t, 3, second, allCreated, first) // two batches of the first, one of the second
 	a.again(allCreated)
 	o := run(t.Context(), t, a, nil, first, second)
 	assert.Equal(t, exitStored, o.exit, o.stderr)
-	assert.Equal(t, 1200, o.summary.Before)
-	assert.Equal(t, map[string]int{"created": 600}, o.summary.Outcomes)
-	assert.Contains(t, o.stderr, "700 of 700 rows are acknowledged, 0 are left")
+	assert.Equal(t, 120, o.summary.Before)
+	assert.Equal(t, map[string]int{"created": 60}, o.summary.Outcomes)
+	assert.Contains(t, o.stderr, "70 of 70 rows are acknowledged, 0 are left")
 	assert.NoFileExists(t, first+".state.json")
 	assert.NoFileExists(t, second+".state.json")
 }
 
 func TestResume_nothingToKeep(t *testing.T) {
+	t.Parallel()
 	t.Run("a folder that cannot be written to", func(t *testing.T) {
 		file := write(t, "a.ndjson", observations(1, false))
 		o := run(t.Context(), t, newAPI(t, allCreated), nil, "-rejected-dir", filepath.Join(t.TempDir(), "missing"), file)
@@ -261,7 +269,7 @@ func TestResume_nothingToKeep(t *testing.T) {
 		assert.Contains(t, o.stderr, "no state is kept")
 	})
 	t.Run("two feeders", func(t *testing.T) {
-		file := write(t, "a.ndjson", observations(1200, false))
+		file := write(t, "a.ndjson", observations(120, false))
 		a := newAPI(t, nil)
 		var inner outcome
 		b := newAPI(t, func(_ int, items []json.RawMessage) response {
@@ -274,13 +282,13 @@ func TestResume_nothingToKeep(t *testing.T) {
 			}
 			return allCreated(n, items)
 		}
-		o := run(t.Context(), t, a, nil, "-in-flight", "1", file)
+		o := run(t.Context(), t, a, nil, "-in-flight", "1", "-batch", "50", file)
 		assert.Equal(t, exitStored, o.exit, o.stderr)
-		assert.Equal(t, 1200, o.summary.Outcomes["created"])
+		assert.Equal(t, 120, o.summary.Outcomes["created"])
 		assert.Contains(t, inner.stderr, "another feeder is at it")
-		assert.Equal(t, 1201, inner.summary.Rejected)
+		assert.Equal(t, 121, inner.summary.Rejected)
 		assert.NoFileExists(t, file+".rejected.ndjson", "the other's")
-		assert.Len(t, refused(t, fmt.Sprintf("%s.%d-1", file, os.Getpid())), 1200)
+		assert.Len(t, refused(t, fmt.Sprintf("%s.%d-1", file, os.Getpid())), 120)
 		assert.NoFileExists(t, file+".state.json")
 		assert.NoFileExists(t, file+".state.json.lock")
 	})

@@ -40,7 +40,8 @@ func (f idForm) slug(name string) string {
 			r = unicode.ToLower(r)
 		}
 		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r < unicode.MaxASCII && r != '-' && strings.ContainsRune(f.others, r):
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9',
+			r < unicode.MaxASCII && r != '-' && strings.ContainsRune(f.others, r):
 			if dash && b.Len() > 0 {
 				b.WriteByte('-')
 			}

@@ -58,7 +58,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	s := tablestore.Open(*table, getenv)
 	switch args[0] {
 	case "make":
-		return mint(ctx, s, minting{environment: *environment, client: *client, scopes: strings.Fields(*scopes), days: *days, file: *file, now: now()}, out)
+		return mint(ctx, s, minting{environment: *environment, client: *client, scopes: strings.Fields(*scopes),
+			days: *days, file: *file, now: now()}, out)
 	case "list":
 		return list(ctx, s, out)
 	case "revoke":
@@ -156,7 +157,8 @@ func list(ctx context.Context, s *store.Store, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(out, "%-16s  %-8s  %-20s  %-20s  %-16s  %s\n", "KEY ID", "STATUS", "CLIENT", "SCOPES", "LAST USED", "EXPIRES"); err != nil {
+	const columns = "%-16s  %-8s  %-20s  %-20s  %-16s  %s\n"
+	if _, err := fmt.Fprintf(out, columns, "KEY ID", "STATUS", "CLIENT", "SCOPES", "LAST USED", "EXPIRES"); err != nil {
 		return err
 	}
 	for _, r := range records {
@@ -168,7 +170,8 @@ func list(ctx context.Context, s *store.Store, out io.Writer) error {
 		if !r.LastUsed.IsZero() {
 			used = r.LastUsed.UTC().Format("2006-01-02 15:04")
 		}
-		if _, err := fmt.Fprintf(out, "%-16s  %-8s  %-20s  %-20s  %-16s  %s\n", r.KeyID, status, r.Client, strings.Join(r.Scopes, " "), used, r.Expires.UTC().Format("2006-01-02")); err != nil {
+		expires := r.Expires.UTC().Format("2006-01-02")
+		if _, err := fmt.Fprintf(out, columns, r.KeyID, status, r.Client, strings.Join(r.Scopes, " "), used, expires); err != nil {
 			return err
 		}
 	}

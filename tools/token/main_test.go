@@ -22,7 +22,8 @@ var now = time.Date(2026, 7, 6, 9, 0, 0, 0, time.UTC)
 func command(t *testing.T) (run func(args ...string) (string, error), s *store.Store) {
 	t.Helper()
 	client, table := storetest.Table(t)
-	env := map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": storetest.Endpoint(t), "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "DEPLOY_ENV": "dev"}
+	env := map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": storetest.Endpoint(t), "AWS_REGION": "eu-west-1",
+		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "DEPLOY_ENV": "dev"}
 	return func(args ...string) (string, error) {
 		var out bytes.Buffer
 		err := runTool(t, append([]string{args[0], "-table", table}, args[1:]...), env, &out)
@@ -97,7 +98,8 @@ func TestMake_File(t *testing.T) {
 func TestRun_Endpoint(t *testing.T) {
 	t.Parallel()
 	_, table := storetest.Table(t)
-	env := map[string]string{"AWS_ENDPOINT_URL": storetest.Endpoint(t), "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+	env := map[string]string{"AWS_ENDPOINT_URL": storetest.Endpoint(t), "AWS_REGION": "eu-west-1",
+		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 	var out bytes.Buffer
 	require.NoError(t, runTool(t, []string{"list", "-table", table}, env, &out))
 	assert.Contains(t, out.String(), "KEY ID")

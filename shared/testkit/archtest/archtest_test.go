@@ -71,24 +71,40 @@ func TestImports_Broken(t *testing.T) {
 		broken archtest.Package
 		want   string
 	}{
-		"upwards":               {archtest.Package{Path: "shared/price", Imports: []string{"shared/store"}}, "shared/price (row 2): imports shared/store of row 4"},
-		"sideways":              {archtest.Package{Path: "shared/store", Imports: []string{"shared/gateway"}}, "shared/store (row 4): imports shared/gateway of row 4"},
-		"no row":                {archtest.Package{Path: "shared/utils"}, "shared/utils: stands in no row"},
-		"a function's code":     {archtest.Package{Path: "functions/a", Imports: []string{"functions/b"}}, "functions/a: must not import functions/b"},
-		"a tool":                {archtest.Package{Path: "shared/boot", Imports: []string{"tools/feed"}}, "shared/boot: must not import tools/feed"},
-		"a tool in a test":      {archtest.Package{Path: "shared/boot", TestImports: []string{"tools/feed"}}, "shared/boot: must not import tools/feed in a test"},
-		"the engine":            {archtest.Package{Path: "shared/boot", Imports: []string{"samkit/engine"}}, "shared/boot: must not import samkit/engine"},
-		"the engine in a test":  {archtest.Package{Path: "shared/store", TestImports: []string{"samkit/engine"}}, "shared/store: must not import samkit/engine in a test"},
-		"test support":          {archtest.Package{Path: "functions/a", Imports: []string{"shared/testkit/storetest"}}, "functions/a: imports shared/testkit/storetest, which is for tests and tools"},
-		"testkit and the kit":   {archtest.Package{Path: "shared/testkit/storetest", Imports: []string{"samkit/engine", "samkit/local"}}, "shared/testkit/storetest: must not import samkit/local"},
-		"a function by a tool":  {archtest.Package{Path: "tools/x", Imports: []string{"functions/a"}}, "tools/x: must not import functions/a"},
-		"the product by samkit": {archtest.Package{Path: "samkit/local", Imports: []string{"shared/token"}}, "samkit/local: must not import shared/token"},
-		"the product in a test": {archtest.Package{Path: "samkit/verify", TestImports: []string{"shared/meter"}}, "samkit/verify: must not import shared/meter"},
-		"a tool by samkit":      {archtest.Package{Path: "samkit/local", Imports: []string{"tools/token"}}, "samkit/local: must not import tools/token"},
-		"the oracle, ours":      {archtest.Package{Path: "shared/testkit/oracle", Imports: []string{"shared/price"}}, "shared/testkit/oracle: imports shared/price"},
-		"the oracle, a module":  {archtest.Package{Path: "shared/testkit/oracle", External: []string{"fmt", "golang.org/x/text"}}, "shared/testkit/oracle: imports golang.org/x/text"},
-		"the oracle's test":     {archtest.Package{Path: "shared/testkit/oracle", TestImports: []string{"shared/testkit/oracle", "shared/board"}}, "shared/testkit/oracle: imports shared/board"},
-		"the oracle's tool":     {archtest.Package{Path: "tools/oracle", Imports: []string{"shared/testkit/oracle", "shared/price"}}, "tools/oracle: imports shared/price"},
+		"upwards": {archtest.Package{Path: "shared/price", Imports: []string{"shared/store"}},
+			"shared/price (row 2): imports shared/store of row 4"},
+		"sideways": {archtest.Package{Path: "shared/store", Imports: []string{"shared/gateway"}},
+			"shared/store (row 4): imports shared/gateway of row 4"},
+		"no row": {archtest.Package{Path: "shared/utils"}, "shared/utils: stands in no row"},
+		"a function's code": {archtest.Package{Path: "functions/a", Imports: []string{"functions/b"}},
+			"functions/a: must not import functions/b"},
+		"a tool": {archtest.Package{Path: "shared/boot", Imports: []string{"tools/feed"}},
+			"shared/boot: must not import tools/feed"},
+		"a tool in a test": {archtest.Package{Path: "shared/boot", TestImports: []string{"tools/feed"}},
+			"shared/boot: must not import tools/feed in a test"},
+		"the engine": {archtest.Package{Path: "shared/boot", Imports: []string{"samkit/engine"}},
+			"shared/boot: must not import samkit/engine"},
+		"the engine in a test": {archtest.Package{Path: "shared/store", TestImports: []string{"samkit/engine"}},
+			"shared/store: must not import samkit/engine in a test"},
+		"test support": {archtest.Package{Path: "functions/a", Imports: []string{"shared/testkit/storetest"}},
+			"functions/a: imports shared/testkit/storetest, which is for tests and tools"},
+		"testkit and the kit": {archtest.Package{Path: "shared/testkit/storetest", Imports: []string{"samkit/engine", "samkit/local"}},
+			"shared/testkit/storetest: must not import samkit/local"},
+		"a function by a tool": {archtest.Package{Path: "tools/x", Imports: []string{"functions/a"}}, "tools/x: must not import functions/a"},
+		"the product by samkit": {archtest.Package{Path: "samkit/local", Imports: []string{"shared/token"}},
+			"samkit/local: must not import shared/token"},
+		"the product in a test": {archtest.Package{Path: "samkit/verify", TestImports: []string{"shared/meter"}},
+			"samkit/verify: must not import shared/meter"},
+		"a tool by samkit": {archtest.Package{Path: "samkit/local", Imports: []string{"tools/token"}},
+			"samkit/local: must not import tools/token"},
+		"the oracle, ours": {archtest.Package{Path: "shared/testkit/oracle", Imports: []string{"shared/price"}},
+			"shared/testkit/oracle: imports shared/price"},
+		"the oracle, a module": {archtest.Package{Path: "shared/testkit/oracle", External: []string{"fmt", "golang.org/x/text"}},
+			"shared/testkit/oracle: imports golang.org/x/text"},
+		"the oracle's test": {archtest.Package{Path: "shared/testkit/oracle",
+			TestImports: []string{"shared/testkit/oracle", "shared/board"}}, "shared/testkit/oracle: imports shared/board"},
+		"the oracle's tool": {archtest.Package{Path: "tools/oracle", Imports: []string{"shared/testkit/oracle", "shared/price"}},
+			"tools/oracle: imports shared/price"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -103,7 +119,8 @@ func TestImports_Broken(t *testing.T) {
 func small() fstest.MapFS {
 	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 	return fstest.MapFS{
-		"functions/get-a/main.go":         file("// Command get-a.\npackage main\n\nimport \"pricing/shared/boot\"\n\nfunc main() { boot.Start(endpoint) }\n"),
+		"functions/get-a/main.go": file("// Command get-a.\npackage main\n\nimport \"pricing/shared/boot\"\n\n" +
+			"func main() { boot.Start(endpoint) }\n"),
 		"functions/get-a/handler.go":      file("package main\n\nvar endpoint = 1\n"),
 		"functions/get-a/handler_test.go": file("package main\n"),
 		"shared/boot/boot.go":             file("package boot\n\nimport \"os\"\n\nfunc Start(int) { os.Exit(1) }\n"),
@@ -119,14 +136,17 @@ func TestFiles_Broken(t *testing.T) {
 		file, text string // text "" removes the file
 		want       string
 	}{
-		"a long main":                  {"functions/get-a/main.go", "package main\n" + strings.Repeat("\n", 15) + "func main() {}\n", "15 are enough"},
+		"a long main": {"functions/get-a/main.go", "package main\n" + strings.Repeat("\n", 15) + "func main() {}\n",
+			"15 are enough"},
 		"a second function in main.go": {"functions/get-a/main.go", "package main\n\nfunc main() {}\n\nfunc other() {}\n", "declares other"},
 		"a variable in main.go":        {"functions/get-a/main.go", "package main\n\nvar x = 1\n\nfunc main() {}\n", "declares more than main"},
 		"no main":                      {"functions/get-a/main.go", "", "is missing"},
-		"an exit":                      {"functions/get-a/handler.go", "package main\n\nimport \"os\"\n\nfunc f() { os.Exit(1) }\n", "calls os.Exit"},
-		"a panic":                      {"functions/get-a/handler.go", "package main\n\nfunc f() { panic(1) }\n", "calls panic"},
-		"a fatal log":                  {"functions/get-a/handler.go", "package main\n\nimport \"log\"\n\nfunc f() { log.Fatalf(\"\") }\n", "calls log.Fatalf"},
-		"no test":                      {"functions/get-a/handler_test.go", "", "has no handler_test.go"},
+		"an exit": {"functions/get-a/handler.go", "package main\n\nimport \"os\"\n\nfunc f() { os.Exit(1) }\n",
+			"calls os.Exit"},
+		"a panic": {"functions/get-a/handler.go", "package main\n\nfunc f() { panic(1) }\n", "calls panic"},
+		"a fatal log": {"functions/get-a/handler.go", "package main\n\nimport \"log\"\n\nfunc f() { log.Fatalf(\"\") }\n",
+			"calls log.Fatalf"},
+		"no test": {"functions/get-a/handler_test.go", "", "has no handler_test.go"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,8 @@ import (
 
 // Open returns a store on a table. AWS_ENDPOINT_URL_DYNAMODB, or else AWS_ENDPOINT_URL, names another engine than AWS.
 func Open(table string, getenv func(string) string) *store.Store {
-	keys := aws.Credentials{AccessKeyID: getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: getenv("AWS_SESSION_TOKEN")}
+	keys := aws.Credentials{AccessKeyID: getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"),
+		SessionToken: getenv("AWS_SESSION_TOKEN")}
 	return store.New(store.NewClient(store.ClientOptions{
 		Region: getenv("AWS_REGION"), Endpoint: cmp.Or(getenv("AWS_ENDPOINT_URL_DYNAMODB"), getenv("AWS_ENDPOINT_URL")), Width: 1,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return keys, nil }),
