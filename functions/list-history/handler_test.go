@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"testing"
 	"time"
 
@@ -12,22 +13,29 @@ import (
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
 	"pricing/shared/price"
-	"pricing/shared/store"
-	"pricing/shared/testkit/gatewaytest"
+	"pricing/shared/testkit/cases"
 	"pricing/shared/testkit/storetest"
 )
 
 func TestEndpoint(t *testing.T) {
 	t.Parallel()
-	gatewaytest.Run(t, func(tb testing.TB) gateway.Endpoint {
-		return endpoint(boot.Function{Settings: gatewaytest.Settings, Store: storetest.Seeded(tb)})
-	})
+	cases.Run(t, endpoint)
 }
 
-func TestEndpoint_Outage(t *testing.T) {
-	gatewaytest.Outage(t, "raw", func(s *store.Store) gateway.Endpoint {
-		return endpoint(boot.Function{Settings: gatewaytest.Settings, Store: s})
-	})
+// TestEndpoint_Retention: the window that is usual before a to reaches behind the retention's end, where nothing is shown
+// even if it is still stored.
+func TestEndpoint_Retention(t *testing.T) {
+	t.Parallel()
+	settings := cases.Settings
+	settings.Retention = 36 * time.Hour // until 2026-07-04T21:14:05
+	e := endpoint(boot.Function{Settings: settings, Store: storetest.Seeded(t)})
+	question := cases.Case{Request: "GET /v1/products/ZU-1042/history?view=raw&to=2026-07-05T12:00:00Z"}
+	response, _ := cases.Metered(t, e, question.Event(t, e))
+	require.Equal(t, http.StatusOK, response.StatusCode, response.Body)
+	var body struct{ Observations []struct{ ObservedAt string } }
+	require.NoError(t, json.Unmarshal([]byte(response.Body), &body))
+	require.Len(t, body.Observations, 1, "two more are stored between from and the retention's end")
+	assert.Equal(t, "2026-07-05T09:14:03.000Z", body.Observations[0].ObservedAt)
 }
 
 // TestEndpoint_Pages walks the changes of a product, newest first, while prices come in and time goes on: the window stays
@@ -35,7 +43,7 @@ func TestEndpoint_Outage(t *testing.T) {
 func TestEndpoint_Pages(t *testing.T) {
 	t.Parallel()
 	db := storetest.Seeded(t)
-	now := gatewaytest.Now
+	now := cases.Now
 	seen := func(at string, amount int64) {
 		observedAt, err := price.ParseTimestamp(at)
 		require.NoError(t, err)
@@ -49,7 +57,7 @@ func TestEndpoint_Pages(t *testing.T) {
 	}
 	seen("2026-07-05T10:00:00Z", 2150) // as at 09:14:03
 	seen("2026-06-20T10:00:00Z", 2100)
-	e := endpoint(boot.Function{Settings: gatewaytest.Settings, Store: db})
+	e := endpoint(boot.Function{Settings: cases.Settings, Store: db})
 	inner, calls := e.Handle, 0
 	e.Handle = func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
 		now = now.Add(time.Hour)
@@ -64,7 +72,7 @@ func TestEndpoint_Pages(t *testing.T) {
 		return answer, err
 	}
 	var shown []string
-	for _, page := range gatewaytest.Pages(t, "changes", "observations", e) {
+	for _, page := range cases.Pages(t, e, "GET /v1/products/ZU-1042/history", "observations") {
 		var rows []struct {
 			CompetitorID string
 			ObservedAt   string

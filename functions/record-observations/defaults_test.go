@@ -14,7 +14,7 @@ import (
 	"pricing/shared/api"
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
-	"pricing/shared/testkit/gatewaytest"
+	"pricing/shared/testkit/cases"
 	"pricing/shared/testkit/storetest"
 )
 
@@ -25,14 +25,9 @@ func batchOf(t *testing.T, e gateway.Endpoint, defaults, item object) api.Result
 	t.Helper()
 	body, err := json.Marshal(object{"defaults": defaults, "observations": []object{item}})
 	require.NoError(t, err)
-	var event object
-	require.NoError(t, json.Unmarshal(gatewaytest.Event(t, "all-stored"), &event))
-	event["body"] = string(body)
-	text, err := json.Marshal(event)
-	require.NoError(t, err)
-	e.Now = func() time.Time { return gatewaytest.Now }
+	e.Now = func() time.Time { return cases.Now }
 	e.Log = slog.New(slog.DiscardHandler)
-	response := gateway.Serve(t.Context(), e, text)
+	response := gateway.Serve(t.Context(), e, cases.Case{Request: e.Route, Body: body}.Event(t, e))
 	var answer struct{ Results []api.Result }
 	require.NoError(t, json.Unmarshal([]byte(response.Body), &answer), response.Body)
 	require.Len(t, answer.Results, 1, response.Body)
@@ -93,7 +88,7 @@ func TestEndpoint_PointersIntoDefaults(t *testing.T) {
 		covered[member] = true
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := endpoint(boot.Function{Settings: gatewaytest.Settings, Store: storetest.Seeded(t)})
+			e := endpoint(boot.Function{Settings: cases.Settings, Store: storetest.Seeded(t)})
 			first := batchOf(t, e, good(), object{"productId": "ZU-1"})
 			require.Equal(t, http.StatusCreated, first.Status, first)
 

@@ -17,47 +17,41 @@ import (
 	"pricing/shared/gateway"
 	"pricing/shared/price"
 	"pricing/shared/store"
-	"pricing/shared/testkit/gatewaytest"
+	"pricing/shared/testkit/cases"
 	"pricing/shared/testkit/storetest"
 )
 
 func TestEndpoint(t *testing.T) {
 	t.Parallel()
-	gatewaytest.Run(t, func(tb testing.TB) gateway.Endpoint {
-		return endpoint(boot.Function{Settings: gatewaytest.Settings, Store: storetest.Seeded(tb)})
-	})
-}
-
-func TestEndpoint_Outage(t *testing.T) {
-	gatewaytest.Outage(t, "all-stored", func(s *store.Store) gateway.Endpoint {
-		return endpoint(boot.Function{Settings: gatewaytest.Settings, Store: s})
-	})
+	cases.Run(t, endpoint, checkMetrics)
 }
 
 // told is what these tests read of an answer.
 type told struct {
+	DryRun  bool
 	Retry   bool
 	Counts  api.Counts
 	Results []api.Result
 }
 
-// asked serves one event.
-func asked(t *testing.T, ctx context.Context, db api.Recorder, event string) (response gateway.Response, body told) {
+// asked serves one case.
+func asked(t *testing.T, ctx context.Context, db api.Recorder, name string) (response gateway.Response, body told) {
 	t.Helper()
-	e := endpoint(boot.Function{Settings: gatewaytest.Settings})
-	e.Handle = record(db, api.NewClock(gatewaytest.Settings.Retention))
-	e.Now = func() time.Time { return gatewaytest.Now }
+	e := endpoint(boot.Function{Settings: cases.Settings})
+	e.Handle = record(db, api.NewClock(cases.Settings.Retention))
+	e.Now = func() time.Time { return cases.Now }
 	e.Log = slog.New(slog.DiscardHandler)
-	response = gateway.Serve(ctx, e, gatewaytest.Event(t, event))
+	response = gateway.Serve(ctx, e, cases.Read(t, name).Event(t, e))
 	require.NoError(t, json.Unmarshal([]byte(response.Body), &body), response.Body)
 	return response, body
 }
 
-// stored lists the ids in the whole history of the product that the events are about.
+// stored lists the ids in the whole history of the product that the cases are about.
 func stored(t *testing.T, s *store.Store) map[string]bool {
 	t.Helper()
-	now := price.At(gatewaytest.Now) // the events' clocks are up to a minute ahead
-	page, err := s.History(t.Context(), "ZU-1042", store.Window{From: now.Add(-gatewaytest.Settings.Retention), To: now.Add(time.Minute), Limit: 1000})
+	now := price.At(cases.Now) // the cases' clocks are up to a minute ahead
+	window := store.Window{From: now.Add(-cases.Settings.Retention), To: now.Add(time.Minute), Limit: 1000}
+	page, err := s.History(t.Context(), "ZU-1042", window)
 	require.NoError(t, err)
 	require.Nil(t, page.Next)
 	ids := map[string]bool{}

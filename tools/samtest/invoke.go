@@ -67,8 +67,8 @@ func allows(answer []byte) error {
 	return nil
 }
 
-// sameAnswer compares a function's answer with the file of an expected one: status, body, and the headers that it names.
-func sameAnswer(answer, expected []byte) error {
+// sameAnswer compares a function's answer with that of a case's file: status, body, and the headers that it names.
+func sameAnswer(answer, text []byte) error {
 	var got struct {
 		StatusCode int
 		Headers    map[string]string
@@ -77,14 +77,17 @@ func sameAnswer(answer, expected []byte) error {
 	if err := json.Unmarshal(answer, &got); err != nil {
 		return fmt.Errorf("no answer of a function: %w: %s", err, answer)
 	}
-	var want struct {
-		Status  int
-		Headers map[string]string
-		Body    any
+	var file struct {
+		Answer struct {
+			Status  int
+			Headers map[string]string
+			Body    any
+		}
 	}
-	if err := json.Unmarshal(expected, &want); err != nil {
-		return fmt.Errorf("read the expected answer: %w", err)
+	if err := json.Unmarshal(text, &file); err != nil {
+		return fmt.Errorf("read the case: %w", err)
 	}
+	want := file.Answer
 	var body any
 	if got.Body != "" {
 		if err := json.Unmarshal([]byte(got.Body), &body); err != nil {
@@ -92,7 +95,7 @@ func sameAnswer(answer, expected []byte) error {
 		}
 	}
 	if got.StatusCode != want.Status || !reflect.DeepEqual(body, want.Body) {
-		return fmt.Errorf("got %d %s, want %s", got.StatusCode, got.Body, expected)
+		return fmt.Errorf("got %d %s, want %s", got.StatusCode, got.Body, text)
 	}
 	for header, value := range want.Headers {
 		if got.Headers[header] != value {

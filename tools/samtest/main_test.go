@@ -14,10 +14,10 @@ import (
 
 func TestSameAnswer(t *testing.T) {
 	t.Parallel()
-	want := []byte(`{"status":404,"headers":{"Content-Type":"application/problem+json"},"body":{"a":1}}`)
+	want := []byte(`{"answer":{"status":404,"headers":{"Content-Type":"application/problem+json"},"body":{"a":1}}}`)
 	headers := `"headers":{"Content-Type":"application/problem+json","x-request-id":"1"}`
 	require.NoError(t, sameAnswer([]byte(`{"statusCode":404,`+headers+`,"body":"{\"a\": 1}"}`), want))
-	require.NoError(t, sameAnswer([]byte(`{"statusCode":304}`), []byte(`{"status":304}`)))
+	require.NoError(t, sameAnswer([]byte(`{"statusCode":304}`), []byte(`{"answer":{"status":304}}`)))
 	for name, bad := range map[string]string{
 		"status": `{"statusCode":200,` + headers + `,"body":"{\"a\": 1}"}`,
 		"body":   `{"statusCode":404,` + headers + `,"body":"{\"a\": 2}"}`,

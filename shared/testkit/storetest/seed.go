@@ -10,7 +10,7 @@ import (
 	"pricing/shared/store"
 )
 
-// Seed gives a store a small market, the same for every case of events/: the competitors bigmart, shopx (fresh for an
+// Seed gives a store a small market, the same for every case of an endpoint: the competitors bigmart, shopx (fresh for an
 // hour) and kyoto, an inactive one called closed, the gtin 6291041500213 of ZU-1042, and observations of ZU-1042.
 func Seed(tb testing.TB, s *store.Store) {
 	tb.Helper()

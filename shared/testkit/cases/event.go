@@ -1,0 +1,163 @@
+package cases
+
+import (
+	"bytes"
+	_ "embed" // event.json
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/gateway"
+)
+
+// sameForAll is what every event has.
+//
+//go:embed event.json
+var sameForAll []byte
+
+type object = map[string]any
+
+// Event returns the complete proxy event of a case's request to an endpoint.
+func (c Case) Event(tb testing.TB, e gateway.Endpoint) []byte {
+	tb.Helper()
+	event := c.event(tb, e.Route, e.Scope != "")
+	event["body"], event["isBase64Encoded"] = c.sent(tb), false
+	if e.Scope != "" {
+		scopes := "ingest read catalog"
+		if c.Scopes != nil {
+			scopes = *c.Scopes
+		}
+		event["requestContext"].(object)["authorizer"] = object{
+			"principalId": "crawler-a", "clientId": "crawler-a", "scopes": scopes, "keyId": "0123456789abcdef", "integrationLatency": 3,
+		}
+	}
+	return encode(tb, event)
+}
+
+// AuthorizerEvent returns the complete event by which API Gateway asks the authorizer about a case's request.
+func (c Case) AuthorizerEvent(tb testing.TB) []byte {
+	tb.Helper()
+	method, path, _ := c.target(tb)
+	routes := routes(tb)
+	i := slices.IndexFunc(routes, func(r route) bool { _, ok := match(r.name, method, path); return ok })
+	require.GreaterOrEqual(tb, i, 0, "%s: no route of the template", c.Request)
+	event := c.event(tb, routes[i].name, false)
+	event["type"] = "REQUEST"
+	event["methodArn"] = "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/dev/" + method + path
+	return encode(tb, event)
+}
+
+// event returns what the two kinds of events share.
+func (c Case) event(tb testing.TB, route string, token bool) object {
+	tb.Helper()
+	method, path, query := c.target(tb)
+	parameters, ok := match(route, method, path)
+	require.True(tb, ok, "%s: %s is no request to %s", c.file, c.Request, route)
+	_, resource, _ := strings.Cut(route, " ")
+
+	var event object
+	require.NoError(tb, json.Unmarshal(sameForAll, &event))
+	event["resource"], event["path"], event["httpMethod"] = resource, path, method
+	event["pathParameters"] = orNull(parameters)
+	event["queryStringParameters"] = orNull(last(query))
+	event["multiValueQueryStringParameters"] = orNull(query)
+	context := event["requestContext"].(object)
+	context["resourcePath"], context["path"], context["httpMethod"] = resource, "/dev"+path, method
+
+	headers := event["headers"].(object)
+	if token {
+		headers["Authorization"] = "Bearer cpi_dev_redacted"
+	}
+	if c.sent(tb) != nil {
+		headers["Content-Type"] = "application/json"
+	}
+	for name, value := range c.Headers {
+		for usual := range headers {
+			if strings.EqualFold(usual, name) {
+				delete(headers, usual)
+			}
+		}
+		if value != nil {
+			headers[name] = *value
+		}
+	}
+	lists := object{}
+	for name, value := range headers {
+		lists[name] = []any{value}
+	}
+	event["multiValueHeaders"] = lists
+	return event
+}
+
+// target takes the request apart: the path stays as it is sent, the query is decoded, as API Gateway does.
+func (c Case) target(tb testing.TB) (method, path string, query url.Values) {
+	tb.Helper()
+	method, rest, _ := strings.Cut(c.Request, " ")
+	path, text, _ := strings.Cut(rest, "?")
+	query, err := url.ParseQuery(text)
+	require.NoError(tb, err, c.Request)
+	return method, path, query
+}
+
+// sent is the body; nil: there is none.
+func (c Case) sent(tb testing.TB) any {
+	tb.Helper()
+	body := bytes.NewBufferString(c.Text)
+	if c.Body != nil {
+		require.NoError(tb, json.Compact(body, c.Body))
+	}
+	body.WriteString(strings.Repeat(" ", max(0, c.PadTo-body.Len())))
+	if body.Len() == 0 {
+		return nil
+	}
+	return body.String()
+}
+
+// match returns the path parameters of a request to a route, as they are sent.
+func match(route, method, path string) (parameters map[string]string, ok bool) {
+	verb, resource, _ := strings.Cut(route, " ")
+	names, values := strings.Split(resource, "/"), strings.Split(path, "/")
+	if verb != method || len(names) != len(values) {
+		return nil, false
+	}
+	parameters = map[string]string{}
+	for i, name := range names {
+		switch {
+		case strings.HasPrefix(name, "{") && values[i] != "":
+			parameters[strings.Trim(name, "{}")] = values[i]
+		case name != values[i]:
+			return nil, false
+		}
+	}
+	return parameters, true
+}
+
+// last returns of each parameter the value that counts where there may be one only.
+func last(query url.Values) map[string]string {
+	values := map[string]string{}
+	for name, all := range query {
+		values[name] = all[len(all)-1]
+	}
+	return values
+}
+
+// orNull returns a map, or what API Gateway sends for an empty one.
+func orNull[M ~map[string]V, V any](m M) any {
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+}
+
+func encode(tb testing.TB, v any) []byte {
+	tb.Helper()
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // for people
+	require.NoError(tb, e.Encode(v))
+	return bytes.TrimSpace(b.Bytes())
+}
