@@ -404,7 +404,7 @@ func (r *rehearsal) replacedTable(ctx context.Context, v version) (string, error
 
 // failedUpdate deploys what CloudFormation cannot make: the stack goes back to what it was by itself.
 func (r *rehearsal) failedUpdate(ctx context.Context, v version) (string, error) {
-	commit, err := r.variant(ctx, v, "-fails", "ListOffersErrorsAlarm", "      MetricName: Errors\n", "      MetricName: Errors\n      Metrics: [{Id: e, Expression: 1/0}]\n")
+	commit, err := r.variant(ctx, v, "-fails", "ListOffersErrorsAlarm", "MetricName: Errors,", "MetricName: Errors, Metrics: [{Id: e, Expression: 1/0}],")
 	if err != nil {
 		return "", err
 	}
