@@ -138,7 +138,7 @@ func unhelpful(t *testing.T, template, runbook string, line, access map[string]b
 func lineFields(t *testing.T) map[string]bool {
 	t.Helper()
 	fields := map[string]bool{"requestId": true, "timestamp": true, "message": true} // of aws-lambda-go, in place of slog's time and msg
-	event := []byte(`{"httpMethod":"POST","requestContext":{"requestId":"r","extendedRequestId":"e","authorizer":{"clientId":"c","scopes":"ingest"}}}`)
+	event := []byte(`{"httpMethod":"POST","resource":"/v1/observations/batch","requestContext":{"requestId":"r","extendedRequestId":"e","authorizer":{"clientId":"c","scopes":"ingest"}}}`)
 	ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-2-3"), time.Hour) //nolint:staticcheck // aws-lambda-go's own key
 	defer cancel()
 	for _, err := range []error{nil, errors.New("x")} {
