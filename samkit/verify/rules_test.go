@@ -556,8 +556,11 @@ var ruleFaults = map[string][]fault{
 		"Resources.RegisterFunction: RegisterFunction has no alarm on Errors (errors-alarm)",
 	}}},
 	"throttles-alarm": {
-		{"      MetricName: Throttles\n", "      MetricName: Duration\n", []string{
-			"Resources.RegisterFunction: RegisterFunction has no alarm on Throttles (throttles-alarm)",
+		{"MetricName: Throttles\n      Dimensions: [{Name: FunctionName, Value: !Ref PurgeFunction}]", "MetricName: Throttles\n      Dimensions: []", []string{
+			"Resources.PurgeFunction: PurgeFunction has no alarm on Throttles (throttles-alarm)",
+		}},
+		{"MetricName: 5XXError", "MetricName: 4XXError", []string{
+			"Resources.CheckFunction: CheckFunction has no alarm on Throttles (throttles-alarm)",
 		}},
 	},
 	"authorizer-alarm": {
@@ -569,7 +572,7 @@ var ruleFaults = map[string][]fault{
 		}},
 	},
 	"authorizer-errors-alarm": {
-		{"  CheckThrottles:\n", "  CheckErrors:\n    Type: AWS::CloudWatch::Alarm\n    Properties: {Namespace: AWS/Lambda, MetricName: Errors, Dimensions: [{Name: FunctionName, Value: !Ref CheckFunction}], ComparisonOperator: GreaterThanThreshold, TreatMissingData: notBreaching, EvaluationPeriods: 1}\n\n  CheckThrottles:\n", []string{
+		{"  CheckAlarm:\n", "  CheckErrors:\n    Type: AWS::CloudWatch::Alarm\n    Properties: {Namespace: AWS/Lambda, MetricName: Errors, Dimensions: [{Name: FunctionName, Value: !Ref CheckFunction}], ComparisonOperator: GreaterThanThreshold, TreatMissingData: notBreaching, EvaluationPeriods: 1}\n\n  CheckAlarm:\n", []string{
 			"Resources.CheckErrors.Properties: it watches the Errors of the authorizer CheckFunction (authorizer-errors-alarm)",
 		}},
 	},

@@ -25,7 +25,8 @@ func FuzzCursor(f *testing.F) {
 					return gateway.Answer{}, p.Err()
 				}}
 			response := gateway.Serve(t.Context(), e, event(t, func(e map[string]any) {
-				e["httpMethod"], e["path"], e["body"], e["multiValueQueryStringParameters"] = http.MethodGet, "/v1/things", nil, query
+				e["httpMethod"], e["resource"], e["path"] = http.MethodGet, "/v1/things", "/v1/things"
+				e["body"], e["multiValueQueryStringParameters"] = nil, query
 			}))
 			require.True(t, returned, "no panic")
 			return response.StatusCode

@@ -17,6 +17,7 @@ import (
 // event is the part of a proxy event (payload version 1) that is used. Absent maps and bodies are null there.
 type event struct {
 	HTTPMethod     string              `json:"httpMethod"`
+	Resource       string              `json:"resource"` // the route's path as in the template
 	Headers        map[string]string   `json:"headers"`
 	Query          map[string][]string `json:"multiValueQueryStringParameters"`
 	PathParameters map[string]string   `json:"pathParameters"`

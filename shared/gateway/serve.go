@@ -1,10 +1,11 @@
 // Package gateway stands between API Gateway's proxy event and a handler: it decodes, limits, answers and logs.
 //
 // A handler gets a Request and returns an Answer or an error; it builds no response and knows no status for a fault.
-// Serve does for every function alike what is easily forgotten in one: the scope is checked again although the
-// authorizer did (its answer is cached), the body is read strictly and within its limit, the deadline ends the work
-// 1.5 s before Lambda would kill the process, a panic becomes a 500 instead of a dead process, faults become
-// problem+json by one table, and exactly one log line says what happened. No body, token or header is ever logged.
+// Serve does for every function alike what is easily forgotten in one. It refuses a request of another route: the template
+// sent it to the wrong function. It checks the scope again, because the authorizer's answer is cached. It reads the body
+// strictly and within its limit, and ends the work 1.5 s before Lambda would kill the process. It answers a panic with 500
+// instead of dying, and turns faults into problem+json by one table. It writes exactly one log line. No body, token or header
+// is ever logged.
 package gateway
 
 import (
@@ -95,6 +96,9 @@ func (e Endpoint) run(ctx context.Context, r *Request) (answer Answer, err error
 			answer, err = Answer{}, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	if route := r.event.HTTPMethod + " " + r.event.Resource; route != e.Route {
+		return Answer{}, fmt.Errorf("the template sends the route %s to the function of %s", route, e.Route)
+	}
 	if e.Scope != "" && !slices.Contains(strings.Fields(r.scopes), e.Scope) {
 		return Answer{}, fault.New(fault.Forbidden, fault.CodeForbidden, "The token does not have the scope "+e.Scope+".")
 	}

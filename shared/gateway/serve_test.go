@@ -27,7 +27,7 @@ import (
 func event(tb testing.TB, change func(map[string]any)) []byte {
 	tb.Helper()
 	e := map[string]any{
-		"httpMethod": "POST", "path": "/v1/things/a%20b", "headers": map[string]any{"Content-Type": "application/json"},
+		"httpMethod": "POST", "resource": "/v1/things/{thing}", "path": "/v1/things/a%20b", "headers": map[string]any{"Content-Type": "application/json"},
 		"multiValueQueryStringParameters": nil, "pathParameters": map[string]any{"thing": "a%20b"}, "body": `{}`, "isBase64Encoded": false,
 		"requestContext": map[string]any{"requestId": "req-1", "extendedRequestId": "ext-1",
 			"authorizer": map[string]any{"clientId": "crawler-a", "scopes": "ingest read"}},
@@ -130,6 +130,33 @@ func TestServe_Deadline(t *testing.T) {
 	near, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	assert.Negative(t, left(near), "no work is started")
+}
+
+// TestServe_AnotherRoute: a function that the template gives another's route answers 500 from the first request on. The log
+// names both routes, and the handler is not called.
+func TestServe_AnotherRoute(t *testing.T) {
+	for name, change := range map[string]func(map[string]any){
+		"another method":   func(e map[string]any) { e["httpMethod"] = http.MethodPut },
+		"another resource": func(e map[string]any) { e["resource"] = "/v1/things" },
+		"the path alone":   func(e map[string]any) { delete(e, "resource") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			sent := event(t, change)
+			var got struct{ HTTPMethod, Resource string }
+			require.NoError(t, json.Unmarshal(sent, &got))
+			e := answering(gateway.Answer{}, nil)
+			e.Handle = func(context.Context, *gateway.Request) (gateway.Answer, error) {
+				t.Error("called for another route")
+				return gateway.Answer{}, nil
+			}
+			r, line := served(t, t.Context(), e, sent)
+			assert.Equal(t, "urn:problem-type:pricing:internal", problem(t, r).Type)
+			assert.Equal(t, http.StatusInternalServerError, r.StatusCode)
+			assert.NotContains(t, r.Body, "/v1/things", "clients are not told")
+			assert.Contains(t, line["error"], got.HTTPMethod+" "+got.Resource+" ")
+			assert.Contains(t, line["error"], e.Route)
+		})
+	}
 }
 
 func TestServe_Scope(t *testing.T) {

@@ -226,8 +226,8 @@ func (r *rehearsal) replacedTable(ctx context.Context, v version) (string, error
 
 // failedUpdate deploys what CloudFormation cannot make. It takes the stack back to what it was by itself.
 func (r *rehearsal) failedUpdate(ctx context.Context, v version) (string, error) {
-	const metric = "      MetricName: Errors\n"
-	commit, err := r.variant(ctx, v, "-fails", "ListOffersErrorsAlarm", metric, metric+"      Metrics: [{Id: e, Expression: 1/0}]\n")
+	const metric = "MetricName: Errors,"
+	commit, err := r.variant(ctx, v, "-fails", "ListOffersErrorsAlarm", metric, metric+" Metrics: [{Id: e, Expression: 1/0}],")
 	if err != nil {
 		return "", err
 	}

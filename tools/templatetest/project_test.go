@@ -24,7 +24,9 @@ func missing(t *testing.T, text string) (wrong []string) {
 		} `yaml:"Parameters"`
 		Globals struct {
 			Function struct {
-				Environment struct {
+				MemorySize    int        `yaml:"MemorySize"`
+				LoggingConfig properties `yaml:"LoggingConfig"`
+				Environment   struct {
 					Variables map[string]string `yaml:"Variables"`
 				} `yaml:"Environment"`
 			} `yaml:"Function"`
@@ -44,17 +46,20 @@ func missing(t *testing.T, text string) (wrong []string) {
 	}
 	demand(template.Parameters["StoreEndpoint"].Default == "" && template.Globals.Function.Environment.Variables["AWS_ENDPOINT_URL_DYNAMODB"] == "StoreEndpoint", "StoreEndpoint reaches no function")
 	demand(template.Parameters["DeletionProtection"].Default == "true", "a forgotten parameter leaves the table unprotected")
+	global := template.Globals.Function
+	demand(global.MemorySize == 256, "the functions have not 256 MB")
+	demand(global.LoggingConfig["LogFormat"] == "JSON" && global.LoggingConfig["ApplicationLogLevel"] == "INFO", "metrics are lost with the lines that are not logged")
 	for id, r := range template.Resources {
 		p := r.Properties
 		switch r.Type {
 		case "AWS::Serverless::Function":
-			memory := 256
-			if strings.HasPrefix(id, "RecordObservations") {
-				memory = 512
+			if id == "RecordObservationsFunction" {
+				demand(p["MemorySize"] == 512, "%s: has not 512 MB", id)
+			} else {
+				demand(p["MemorySize"] == nil, "%s: has another memory", id)
 			}
-			demand(p["MemorySize"] == memory, "%s: has not %d MB", id, memory)
 			logging, _ := p["LoggingConfig"].(properties)
-			demand(logging["LogFormat"] == "JSON" && logging["ApplicationLogLevel"] == "INFO", "%s: its metrics are lost with the lines that it does not log", id)
+			demand(len(logging) == 1 && logging["LogGroup"] != nil, "%s: logs otherwise than the rest", id)
 		case "AWS::Logs::LogGroup":
 			demand(p["RetentionInDays"] == "LogRetentionDays", "%s: another retention than the environment's", id)
 			demand(r.DeletionPolicy != "" && r.ReplacePolicy != "", "%s: no policy for its end", id)
@@ -90,10 +95,11 @@ func TestProject(t *testing.T) {
 		"no other engine":              {"AWS_ENDPOINT_URL_DYNAMODB: !Ref StoreEndpoint", "X: x", "StoreEndpoint reaches no function"},
 		"a forgotten protection":       {"Default: \"true\"", "Default: \"false\"", "leaves the table unprotected"},
 		"another memory":               {"MemorySize: 512", "MemorySize: 128", "has not 512 MB"},
+		"another memory for all":       {"MemorySize: 256", "MemorySize: 128", "have not 256 MB"},
 		"logs kept otherwise":          {"RetentionInDays: !Ref LogRetentionDays", "RetentionInDays: 7", "another retention"},
 		"logs without an end":          {"    DeletionPolicy: Delete\n", "", "no policy for its end"},
-		"lines of requests left out":   {"ApplicationLogLevel: INFO", "ApplicationLogLevel: WARN", "its metrics are lost"},
-		"lines of another form":        {"LogFormat: JSON", "LogFormat: Text", "its metrics are lost"},
+		"lines of requests left out":   {"ApplicationLogLevel: INFO", "ApplicationLogLevel: WARN", "metrics are lost"},
+		"lines of another form":        {"LogFormat: JSON", "LogFormat: Text", "metrics are lost"},
 		"a table without expiry":       {"AttributeName: expires, Enabled: true", "AttributeName: expires, Enabled: false", "nothing ever expires"},
 		"a refusal in another form":    {"'application/problem+json'", "'application/json'", "is no problem document"},
 		"a refusal of another status":  {`"status":429`, `"status":430`, "tells another status"},

@@ -52,11 +52,24 @@ func alarmRules() []Rule {
 			},
 		},
 		{
-			Name: "throttles-alarm", Doc: "Every function has an alarm on its Throttles.",
+			Name: "throttles-alarm", Doc: "Every function has an alarm on its Throttles, or is called by an API alone, whose 5XXError has one.",
 			Consequence: "nobody hears that callers are refused for want of concurrency",
-			Mend:        "add an AWS::CloudWatch::Alarm on AWS/Lambda Throttles with the dimension FunctionName",
+			Mend:        "add an AWS::CloudWatch::Alarm on AWS/ApiGateway 5XXError, or on AWS/Lambda Throttles with the dimension FunctionName",
 			stack: func(s *Stack, report report) {
+				answered := s.authorizerFunctions() // a throttled function is a 5XX to the API's caller
+				s.each(func(_ *api, o operation) {
+					if id, _, ok := s.called(o.integration["uri"]); ok {
+						answered[id] = true
+					}
+				})
+				watched := false
+				s.eachMetric(func(_ resource, m metric) {
+					watched = watched || m.namespace == "AWS/ApiGateway" && m.name == "5XXError"
+				})
 				for _, f := range s.functions() {
+					if watched && answered[f.id] && !s.scheduled(f) {
+						continue
+					}
 					if s.alarm(f, "Throttles") == nil {
 						report(f.at(), "%s has no alarm on Throttles", f.id)
 					}
