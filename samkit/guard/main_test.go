@@ -45,7 +45,7 @@ func TestRun(t *testing.T) {
 		"a table changes in place":          {set("Modify", table, "False"), "", 0, "AWS::DynamoDB::Table\n", ""},
 		"a table is replaced":               {set("Modify", table, "True"), "", 1, "REFUSED: a new, empty table", "1 changes refused"},
 		"a table may be replaced":           {set("Modify", table, "Conditional"), "", 1, "Conditional  <- REFUSED", "ALLOW_CHANGES"},
-		"a table's replacement is not told": {set("Modify", table, ""), "", 1, "REFUSED", "refused"},
+		"a table's replacement is left out": {set("Modify", table, ""), "", 1, "REFUSED", "refused"},
 		"a table is removed":                {set("Remove", table, ""), "", 1, "REFUSED: the table and its data", "refused"},
 		"a table is removed, meant":         {set("Remove", table, ""), "Other, It", 0, "allowed: the table and its data", ""},
 		"a table is removed, another meant": {set("Remove", table, ""), "Other,ItAll", 1, "REFUSED", "refused"},
