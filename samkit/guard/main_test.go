@@ -43,7 +43,7 @@ func TestRun(t *testing.T) {
 		"a function is replaced":            {set("Modify", "AWS::Lambda::Function", "True"), "", 0, "replacement: True", ""},
 		"a table is added":                  {set("Add", table, ""), "", 0, "Add      It", ""},
 		"a table changes in place":          {set("Modify", table, "False"), "", 0, "AWS::DynamoDB::Table\n", ""},
-		"a table is replaced":               {set("Modify", table, "True"), "", 1, "REFUSED: a new, empty table", "1 changes refused"},
+		"a table is replaced":               {set("Modify", table, "True"), "", 1, "REFUSED: a new, empty table", "1 of 1 changes refused"},
 		"a table may be replaced":           {set("Modify", table, "Conditional"), "", 1, "Conditional  <- REFUSED", "ALLOW_CHANGES"},
 		"a table's replacement is left out": {set("Modify", table, ""), "", 1, "REFUSED", "refused"},
 		"a table is removed":                {set("Remove", table, ""), "", 1, "REFUSED: the table and its data", "refused"},
