@@ -142,7 +142,7 @@ func CLI(python, dir string) (string, error) {
 	}
 	path := filepath.Join(bin, "aws")
 	script := fmt.Sprintf("#!/bin/sh\nexec %q -m awscli \"$@\"\n", python)
-	if err := os.WriteFile(path, []byte(script), 0o700); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 		return "", fmt.Errorf("write the command aws: %w", err)
 	}
 	return path, nil

@@ -51,7 +51,7 @@ func Find(root, folder string) (string, error) {
 	return python, nil
 }
 
-// Install returns what Find would, and makes the environment where there is none. That takes a while, so log is told. It may
+// Install returns what Find would, and makes the environment where there is none. That takes a while, so it says so in log. It may
 // run twice at the same time: each run installs into a folder aside, and the first to finish wins.
 func Install(ctx context.Context, root, folder string, log io.Writer) (string, error) {
 	python, err := Find(root, folder)
