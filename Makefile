@@ -11,10 +11,14 @@ PACKED ?= .build/template.yaml
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-run: ddb ## serve the API on http://127.0.0.1:3000 (ADDR, PORT, ENV; RESET=1 starts with no data)
+# The tools are built with the functions' flags, so that what both import is compiled once. Messages go to the standard
+# error: with ARGS=-json the standard output has JSON alone.
+run: ddb ## serve the API on http://127.0.0.1:3000 (ADDR, PORT, ENV; RESET=1 starts without data and log; ARGS=-json etc.)
 	@mkdir -p .local/bin
-	@go build -o .local/bin/ ./samkit/local ./tools/token
-	@exec .local/bin/local -addr $(ADDR):$(PORT) -env $(ENV) -param HistoryDays=4000 -watch -on-ready tools/token/welcome.sh
+	@echo "Building samkit/local and tools/token. The first time this compiles the AWS SDK and takes about a minute." >&2
+	@start=$$(date +%s); CGO_ENABLED=0 go build -trimpath -tags=lambda.norpc -o .local/bin/ ./samkit/local ./tools/token && \
+		echo "Built in $$(($$(date +%s) - start)) s." >&2
+	@exec .local/bin/local -addr $(ADDR):$(PORT) -env $(ENV) -param HistoryDays=4000 -watch -on-ready tools/token/welcome.sh $(ARGS)
 
 test: ddb gitlab-ci python ## run every test on the real engine, race detector included
 	GORACE=atexit_sleep_ms=50 go test -race -shuffle=on -count=1 $$(go list ./... | grep -vE '/samkit/verify|/tools/bench$$') # not 1 s for each of 40 packages

@@ -88,7 +88,7 @@ func start(ctx context.Context, path, host, dbPath string) (*Engine, error) {
 	return launch(ctx, path, args, "http://"+net.JoinHostPort(host, strconv.Itoa(port)))
 }
 
-// Restart starts an engine that has ended once more, at the same address and on the same file.
+// Restart starts an engine that has ended again, at the same address and on the same file.
 func (e *Engine) Restart(ctx context.Context) (*Engine, error) {
 	again, err := launch(ctx, e.path, e.args, e.endpoint)
 	if err != nil {

@@ -107,3 +107,17 @@ Resources:
 	_, err = engine.Tables([]byte("Resources: ["))
 	require.Error(t, err)
 }
+
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	e := start(t, "127.0.0.1", filepath.Join(t.TempDir(), "data.db"))
+	e.Stop()
+	<-e.Done()
+	again, err := e.Restart(t.Context())
+	require.NoError(t, err)
+	defer again.Stop()
+	assert.Equal(t, e.Endpoint(), again.Endpoint())
+	resp, err := http.Get(again.Endpoint()) //nolint:noctx // it answers or the test fails
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+}

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// timed is a function that works a little and says for how long.
+// timed is the source of a function that works for a moment and says for how long.
 const timed = `package main
 
 import (
@@ -36,8 +36,8 @@ func main() {
 }
 `
 
-// BenchmarkRequest measures a warm request over HTTP, and the gateway's share of it: all but the function's own time.
-// At once 16 clients call, each over a connection of its own.
+// BenchmarkRequest measures a warm request over HTTP, and the gateway's share of it: all but the function's own time. In
+// "16 at once" each client has a connection of its own.
 func BenchmarkRequest(b *testing.B) {
 	dir := foreign(b, map[string]string{"a/main.go": timed}, map[string]string{"A": "a"})
 	for _, mode := range []struct {
@@ -62,7 +62,7 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// atOnce sends n requests from so many clients and returns how long each took, whole and without the function's time.
+// atOnce sends n requests from so many clients and returns how long each took, with the function's own time and without.
 func atOnce(b *testing.B, client *http.Client, url string, clients, n int) (all, overhead []time.Duration) {
 	b.Helper()
 	all, overhead = make([]time.Duration, n), make([]time.Duration, n)
@@ -96,5 +96,5 @@ func callTimed(client *http.Client, url string) (own time.Duration, err error) {
 		return 0, err
 	}
 	nanoseconds, err := strconv.ParseInt(resp.Header.Get("X-Own-Nanoseconds"), 10, 64)
-	return time.Duration(nanoseconds), err // no such header: the gateway or the function failed
+	return time.Duration(nanoseconds), err // without the header the gateway or the function has failed
 }

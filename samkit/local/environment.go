@@ -8,15 +8,15 @@ import (
 	"pricing/samkit/local/samtemplate"
 )
 
-// environment is what a function's process gets besides the address of the Runtime API: the template's variables and
-// those of Lambda itself, nothing else. Only TZ and LANG may be the template's; the other names are Lambda's own.
+// environment returns the variables of a function's process, besides the address of the Runtime API: the template's and
+// those of Lambda itself, nothing else. Of Lambda's own names a template may set TZ and LANG alone.
 func environment(f samtemplate.Function, endpoint string) []string {
 	variables := map[string]string{"TZ": ":UTC", "LANG": "en_US.UTF-8"}
 	maps.Copy(variables, f.Environment)
 	if endpoint != "" {
 		variables["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint
 	}
-	version := "1" // what the alias stands for
+	version := "1" // the version behind the alias
 	if f.Alias == "" {
 		version = "$LATEST"
 	}
@@ -27,7 +27,7 @@ func environment(f samtemplate.Function, endpoint string) []string {
 		"AWS_LAMBDA_LOG_FORMAT": f.Logging.Format, "LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime",
 		"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local",
 	})
-	if f.Logging.Level != "" { // none with the format Text
+	if f.Logging.Level != "" { // with the format Text there is none
 		variables["AWS_LAMBDA_LOG_LEVEL"] = f.Logging.Level
 	}
 	list := make([]string, 0, len(variables))

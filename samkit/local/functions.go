@@ -20,11 +20,11 @@ import (
 // functions runs a template's functions.
 type functions struct {
 	all   map[string]*function // by logical id
-	ctx   context.Context      // of builds: a request that is gone does not end one
-	watch bool                 // builds a function anew when its source has changed
+	ctx   context.Context      // of builds: they go on when the client has gone
+	watch bool                 // build a function again when its source has changed
 }
 
-// function is one of them: its source and the processes of its last build.
+// function is a function's source and the processes of its last build.
 type function struct {
 	mu     sync.RWMutex // held for writing while it is built
 	source source
@@ -32,9 +32,9 @@ type function struct {
 	pool   *lambdaruntime.Pool
 }
 
-// newFunctions builds the named functions of the template, all without names, and makes a pool for each. The error is
-// a *buildError if all is well but code that does not compile; the functions are usable then, those concerned answer
-// with the error.
+// newFunctions builds the template's functions with the given ids, without ids all of them, and makes a pool for each. The
+// error is a *buildError if code does not compile and nothing else is wrong. The functions can be used then; those that do
+// not compile answer with the error.
 func newFunctions(ctx context.Context, w *workspace, t *samtemplate.Template, endpoint string,
 	log func(id string) functionLog, ids ...string) (*functions, error) {
 	if len(ids) == 0 {
@@ -66,7 +66,7 @@ func newFunctions(ctx context.Context, w *workspace, t *samtemplate.Template, en
 	return fs, fs.build(ids)
 }
 
-// build builds the functions. The first goes alone: it compiles what the others share with it.
+// build builds the functions. The first is built alone: it compiles what the others share with it.
 func (fs *functions) build(ids []string) error {
 	results := make([]error, len(ids))
 	var wg sync.WaitGroup
@@ -102,7 +102,7 @@ func (fs *functions) build(ids []string) error {
 	return nil
 }
 
-// Invoke calls a function by its logical id. Time for building it anew does not count against the caller's deadline.
+// Invoke calls a function by its logical id. Time that a build takes does not count against the caller's deadline.
 func (fs *functions) Invoke(ctx context.Context, function, requestID, traceID string, event []byte) (lambdaruntime.Result, error) {
 	f := fs.all[function]
 	if fs.watch {
@@ -120,8 +120,8 @@ func (fs *functions) Invoke(ctx context.Context, function, requestID, traceID st
 	return f.pool.Invoke(ctx, requestID, traceID, event)
 }
 
-// refresh builds the function if its source has changed and replaces its processes if that makes another program. A
-// function that does not compile is a function's error.
+// refresh builds the function if its source has changed, and replaces its processes if the program is another one then.
+// That a function does not compile is an error of the function.
 func (f *function) refresh(ctx context.Context) (built bool, err error) {
 	f.mu.RLock()
 	same, broken := f.source.state.holds(), f.source.err
@@ -129,7 +129,7 @@ func (f *function) refresh(ctx context.Context) (built bool, err error) {
 	if !same {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		if !f.source.state.holds() { // nobody else was first
+		if !f.source.state.holds() { // no other request was first
 			before := f.source.sum
 			if err := f.source.build(ctx); err == nil && f.source.sum != before {
 				f.pool.Replace(f.config)
@@ -155,7 +155,7 @@ func (fs *functions) close() {
 	wg.Wait()
 }
 
-// find returns the logical id of a function called by it or by its name.
+// find returns the logical id of a function, given that or its name.
 func find(t *samtemplate.Template, name string) (string, error) {
 	if _, ok := t.Functions[name]; ok {
 		return name, nil

@@ -14,8 +14,8 @@ import (
 	"pricing/samkit/local/samtemplate"
 )
 
-// invoke runs one function once and prints its answer; what it logs goes to logs. A failure of the function prints its
-// error document and is an error.
+// invoke runs one function once and prints its answer; its log goes to logs. If the function fails, its error document is
+// printed and invoke fails too.
 func invoke(ctx context.Context, o options, in *os.File, out, logs io.Writer) error {
 	t, err := loadTemplate(o)
 	if err != nil {
@@ -52,7 +52,7 @@ func invoke(ctx context.Context, o options, in *os.File, out, logs io.Writer) er
 	result, err := fs.Invoke(ctx, id, rand.Text(), "", event)
 	var failed *lambdaruntime.Error
 	if errors.As(err, &failed) {
-		document, _ := json.Marshal(failed) // texts
+		document, _ := json.Marshal(failed) // cannot fail: texts
 		_, _ = fmt.Fprintln(out, string(document))
 		return fmt.Errorf("%s failed: %w", id, failed)
 	}
@@ -65,7 +65,7 @@ func invoke(ctx context.Context, o options, in *os.File, out, logs io.Writer) er
 	return nil
 }
 
-// readEvent reads the event from the file, else from the pipe or file that is the standard input, else it is one of a
+// readEvent reads the event from the file, or from a standard input that is no terminal. Without either it is that of a
 // schedule.
 func readEvent(file string, in *os.File) ([]byte, error) {
 	var event []byte
@@ -82,12 +82,12 @@ func readEvent(file string, in *os.File) ([]byte, error) {
 	case len(event) == 0:
 		return scheduled(time.Now())
 	case !json.Valid(event):
-		return nil, fmt.Errorf("read the event: %s is no JSON", file)
+		return nil, fmt.Errorf("read the event: %s is not JSON", file)
 	}
 	return event, nil
 }
 
-// scheduled is the event that a schedule of EventBridge sends.
+// scheduled returns the event that a schedule of EventBridge sends.
 func scheduled(now time.Time) ([]byte, error) {
 	return json.Marshal(map[string]any{
 		"version": "0", "id": rand.Text(), "detail-type": "Scheduled Event", "source": "aws.events", "account": samtemplate.AccountID,

@@ -1,5 +1,5 @@
 // Command local is API Gateway and Lambda on a laptop: it serves the REST API of a SAM template with the real bootstrap
-// binaries, kept warm, and the template's tables on the embedded DynamoDB engine.
+// binaries, kept warm, and has the template's tables on the embedded DynamoDB engine.
 //
 //	go run ./samkit/local [-template template.yaml] [-addr 127.0.0.1:3000] [-env dev] [-param Key=Value]... [-watch]
 //	go run ./samkit/local -invoke NAME [-event FILE]

@@ -27,33 +27,31 @@ type gateway struct {
 	done   chan error
 }
 
-// program builds samkit/local once for all tests; TestMain removes it.
-var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "local")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "local")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return path, nil
-})
+// built is the folder of the one samkit/local that all tests run.
+var built string
 
 func TestMain(m *testing.M) {
-	status := m.Run()
-	if path, err := program(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path)) // a temporary folder
+	var err error
+	if built, err = os.MkdirTemp("", "local"); err != nil {
+		panic(err)
 	}
+	status := m.Run()
+	_ = os.RemoveAll(built) // a temporary folder
 	os.Exit(status)
 }
+
+var build = sync.OnceValue(func() error {
+	if out, err := exec.Command("go", "build", "-o", built, ".").CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+})
 
 // binary returns the path of samkit/local.
 func binary(t *testing.T) string {
 	t.Helper()
-	path, err := program()
-	require.NoError(t, err)
-	return path
+	require.NoError(t, build())
+	return filepath.Join(built, "local")
 }
 
 // serve starts the tool in a working directory and waits until it says that it serves.
@@ -101,13 +99,13 @@ func (g *gateway) send(t *testing.T, method, path string, headers map[string]str
 	return resp.StatusCode, resp.Header, string(text)
 }
 
-// children lists the processes below one.
+// children lists the processes that a process has started.
 func children(t *testing.T, pid int) []int {
 	t.Helper()
 	var all []int
 	out, err := exec.Command("ps", "-o", "pid=", "--ppid", strconv.Itoa(pid)).Output()
 	if err != nil {
-		return nil // ps says so when there is none
+		return nil // ps fails if there is none
 	}
 	for _, field := range strings.Fields(string(out)) {
 		child, err := strconv.Atoi(field)

@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// foreign writes a project with a module of its own: the files, and a template whose functions' folders are given by
-// logical id; each is served at /<id>.
+// foreign writes a project with a module of its own: the files, and a template with functions, whose folders are given by
+// logical id. Each is served at /<id>.
 func foreign(t testing.TB, files, folders map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -87,7 +87,7 @@ Resources:
 ` + paths
 }
 
-// code is a function that answers with a Go expression and its process id.
+// code is the source of a function that answers with the value of a Go expression and its process id.
 func code(expression string, imports ...string) string {
 	text := "package main\n\nimport (\n\t\"fmt\"\n\t\"os\"\n\n\t\"github.com/aws/aws-lambda-go/lambda\"\n"
 	for _, path := range imports {
@@ -103,7 +103,7 @@ func main() {
 `
 }
 
-// served is run at work.
+// served is a running run.
 type served struct {
 	url    string
 	banner []string
@@ -187,7 +187,7 @@ func (s *served) fetch(path string) (status int, body string, err error) {
 	return resp.StatusCode, string(text), err
 }
 
-// says calls a function made of code, wants its text, and returns the id of the process that answered.
+// says calls a function that code made, asserts its text and returns the id of the process that answered.
 func (s *served) says(t testing.TB, id, want string) (pid string) {
 	t.Helper()
 	status, body := s.get(t, "/"+id)
@@ -201,8 +201,8 @@ func (s *served) says(t testing.TB, id, want string) (pid string) {
 // printed is what the tool prints, line by line.
 type printed chan string
 
-// sofar returns the lines that nobody has looked at yet.
-func (p printed) sofar() []string {
+// unread returns the lines that nobody has looked at yet.
+func (p printed) unread() []string {
 	var all []string
 	for {
 		select {

@@ -70,7 +70,7 @@ func TestRun_OneLinePerRequest(t *testing.T) {
 			func(o *options) { o.quiet = true })
 		s.says(t, "A", "a")
 		s.stop()
-		assert.Empty(t, s.lines.sofar())
+		assert.Empty(t, s.lines.unread())
 	})
 }
 
@@ -170,7 +170,7 @@ func TestRun_FoldersOfOneName(t *testing.T) {
 	assert.FileExists(t, filepath.Join(dir, ".local", "log.ndjson"))
 }
 
-// TestRun_NobodyReadsTheTerminal lets the terminal take not one line once requests come.
+// TestRun_NobodyReadsTheTerminal: the terminal takes no line after the first request.
 func TestRun_NobodyReadsTheTerminal(t *testing.T) {
 	t.Parallel()
 	talk := strings.Replace(code(`"a"`), "return map", "fmt.Println(os.Environ())\n\t\treturn map", 1)
@@ -235,7 +235,7 @@ func TestEnvironment_IsExactly(t *testing.T) {
 	assert.NotContains(t, strings.Join(environment(f, ""), "\n"), "DYNAMODB", "none without tables")
 }
 
-// TestStop serves from a shell that is set to build for another machine, and ends it as people and as systems do.
+// TestStop serves from a shell that is set to build for another machine, and is ended as people and systems do it.
 func TestStop(t *testing.T) {
 	dir := foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"})
 	binary(t) // before the shell is set
@@ -258,7 +258,7 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// TestStop_TerminalGone closes what reads the terminal's lines, as head does or a window that was shut.
+// TestStop_TerminalGone: nobody reads the lines any more, as after head has ended or a window was closed.
 func TestStop_TerminalGone(t *testing.T) {
 	t.Parallel()
 	g := serve(t, foreign(t, map[string]string{"a/main.go": code(`"a"`)}, map[string]string{"A": "a"}))
@@ -271,7 +271,7 @@ func TestStop_TerminalGone(t *testing.T) {
 	require.NoError(t, <-g.done, "exit status 0")
 }
 
-// piped is a standard input with a text.
+// piped returns a standard input with a text.
 func piped(t *testing.T, text string) *os.File {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -355,7 +355,7 @@ func main() {
 		want        string
 	}{
 		"no such function":     {"C", "", null, "there is no function C; there are A, B"},
-		"no JSON":              {"A", "", piped(t, "{"), "standard input is no JSON"},
+		"no JSON":              {"A", "", piped(t, "{"), "standard input is not JSON"},
 		"no file":              {"A", filepath.Join(dir, "none"), null, "read the event: open "},
 		"it does not compile":  {"B", "", null, "b/main.go:3:15: undefined: x"},
 		"its own failure only": {"A", "", piped(t, `[]`), "cannot unmarshal array"},

@@ -29,22 +29,22 @@ type server struct {
 	mu      sync.RWMutex // held for writing while the template is read
 	file    snapshot     // of the template
 	current *deployment
-	retired sync.WaitGroup // earlier deployments, which end with their last request
-	end     chan struct{}  // closed to end them before that
+	retired sync.WaitGroup // of earlier deployments, which end with their last request
+	end     chan struct{}  // closed to end them sooner
 }
 
-// deployment is what becomes of the template each time it is read.
+// deployment is one reading of the template: its functions and its gateway.
 type deployment struct {
 	template  *samtemplate.Template
 	endpoint  string
 	functions *functions
 	gateway   http.Handler
-	active    sync.WaitGroup // requests
+	active    sync.WaitGroup // of requests
 }
 
 // open reads the template, builds its functions and makes its gateway.
 func (s *server) open() (*deployment, error) {
-	s.file = take(nil, []string{s.w.template}) // before it is read
+	s.file = take(nil, []string{s.w.template}) // before the template is read
 	t, err := loadTemplate(s.o)
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.gateway.ServeHTTP(w, r)
 }
 
-// acquire returns what serves one request.
+// acquire returns the deployment that serves one request.
 func (s *server) acquire() *deployment {
 	s.mu.RLock()
 	if !s.o.watch || s.file.holds() {
@@ -117,7 +117,7 @@ func (s *server) acquire() *deployment {
 	s.mu.RUnlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.file.holds() { // nobody else was first
+	if !s.file.holds() { // no other request was first
 		s.reload()
 	}
 	s.current.active.Add(1)
@@ -151,7 +151,7 @@ func (s *server) reload() {
 // close ends every process.
 func (s *server) close() {
 	close(s.end)
-	s.mu.Lock() // no more of them
+	s.mu.Lock() // no more are made
 	defer s.mu.Unlock()
 	if s.current != nil {
 		s.current.functions.close()
@@ -180,7 +180,7 @@ func describe(e apigateway.Entry) string {
 	return line + " (" + oneLine(e.RequestID) + ")"
 }
 
-// oneLine is a text in which nothing moves the cursor: functions fail in several lines, and backends say what they like.
+// oneLine replaces what moves the cursor: functions fail with texts of several lines, and a backend may say anything.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

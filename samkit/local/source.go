@@ -26,12 +26,13 @@ type source struct {
 	err    error    // *buildError of the last build
 }
 
-// build compiles the function as it is compiled for deployment, but for this machine. An error that is not a
-// *buildError says that the build did not take place.
+// build compiles the function with the flags of a deployment, but for this machine. An error that is not a *buildError
+// says that there was no build.
 func (s *source) build(ctx context.Context) error {
 	module := moduleRoot(s.folder)
 	name, folders, files := s.dependencies(ctx, module)
-	state := take(folders, append(files, filepath.Join(module, "go.mod"), filepath.Join(module, "go.sum"))) // before the compiler reads
+	files = append(files, filepath.Join(module, "go.mod"), filepath.Join(module, "go.sum"))
+	state := take(folders, files) // before the compiler reads
 	if name != "main" && name != "" {
 		s.state, s.err = state, &buildError{[]string{relative(s.folder) + ": package " + name + " is not a main package"}}
 		return s.err
@@ -42,7 +43,7 @@ func (s *source) build(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.As(err, &exit):
-		// What mends it may come in a folder that does not exist yet: look at the whole module.
+		// It may be mended in a folder that does not exist yet, so the whole module is watched.
 		s.state, s.err = append(whole(module), state...), &buildError{compilerSays(s.folder, string(out))}
 		return s.err
 	case err != nil:
@@ -56,11 +57,12 @@ func (s *source) build(ctx context.Context) error {
 	return nil
 }
 
-// dependencies lists the folders of all packages that the function is made of and that may change (those of other
-// modules' releases do not), and the files that they embed. The name is the function's package; empty if it cannot be told.
+// dependencies lists the folders of the packages that the function imports, and the files that they embed. Releases of
+// other modules are left out, since they do not change. The name is that of the function's package; empty if unknown.
 func (s *source) dependencies(ctx context.Context, module string) (name string, folders, files []string) {
 	folders = []string{s.folder}
-	out, _ := s.run(ctx, "list", "-e", "-deps", "-tags=lambda.norpc", "-json=Dir,Name,EmbedFiles,Module", ".") // the build tells what is wrong
+	// An error is ignored: the build reports what is wrong.
+	out, _ := s.run(ctx, "list", "-e", "-deps", "-tags=lambda.norpc", "-json=Dir,Name,EmbedFiles,Module", ".")
 	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p struct {
 			Dir, Name  string
@@ -74,7 +76,7 @@ func (s *source) dependencies(ctx context.Context, module string) (name string, 
 		if decoder.Decode(&p) != nil {
 			return name, folders, files
 		}
-		name = p.Name // it comes last
+		name = p.Name // the function's package comes last
 		if p.Module == nil || !p.Module.Main && p.Module.Replace == nil {
 			continue
 		}
@@ -89,16 +91,16 @@ func (s *source) dependencies(ctx context.Context, module string) (name string, 
 	}
 }
 
-// run runs the go command in the function's folder and returns what it says; on a failure that includes its complaints.
+// run runs the go command in the function's folder and returns its output; on a failure, that of both streams.
 func (s *source) run(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = s.folder
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
+	var messages bytes.Buffer
+	cmd.Stderr = &messages
 	out, err := cmd.Output()
 	if err != nil {
-		return append(out, complaints.Bytes()...), err
+		return append(out, messages.Bytes()...), err
 	}
 	return out, nil
 }
@@ -115,10 +117,10 @@ func moduleRoot(folder string) string {
 	}
 }
 
-// buildError is what the compiler says of a function, a line for each mistake.
+// buildError is what the compiler says about a function, a line for each mistake.
 type buildError struct{ lines []string }
 
-// Error puts several mistakes on lines of their own.
+// Error returns one mistake as it is, several on a line each.
 func (e *buildError) Error() string {
 	if len(e.lines) == 1 {
 		return e.lines[0]
@@ -126,14 +128,14 @@ func (e *buildError) Error() string {
 	return "\n  " + strings.Join(e.lines, "\n  ")
 }
 
-// line is all of it on one line.
+// line returns all mistakes on one line.
 func (e *buildError) line() string { return strings.Join(e.lines, "; ") }
 
-// position is how the go command begins a line about a place in a file.
+// position is the beginning of a line about a place in a file.
 var position = regexp.MustCompile(`^(\S+\.go)(:\d+.*)$`)
 
-// compilerSays makes one line of each mistake, without the headings, which only name the package of what follows, and
-// with paths as seen from the working directory.
+// compilerSays makes a line for each mistake, with paths relative to the working directory. Headings, which only name a
+// package, are left out.
 func compilerSays(folder, text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -141,7 +143,7 @@ func compilerSays(folder, text string) []string {
 		switch {
 		case strings.HasPrefix(line, "# ") || strings.TrimSpace(line) == "":
 			continue
-		case strings.HasPrefix(line, "\t") && len(lines) > 0: // goes on with the line before
+		case strings.HasPrefix(line, "\t") && len(lines) > 0: // continues the line before
 			lines[len(lines)-1] += " " + strings.TrimSpace(line)
 			continue
 		}
@@ -156,17 +158,17 @@ func compilerSays(folder, text string) []string {
 		lines = append(lines, line)
 	}
 	if len(lines) == 0 {
-		return []string{"the go command says nothing"}
+		return []string{"the go command printed nothing"}
 	}
 	return lines
 }
 
-// snapshot remembers files and folders: a change of any is seen by comparing size and time.
+// snapshot remembers files and folders. Sizes and times show that one has changed.
 type snapshot []stamp
 
 type stamp struct {
 	path           string
-	size, modified int64 // both 0: there is none
+	size, modified int64 // both 0: it does not exist
 }
 
 func stampOf(path string) stamp {
@@ -177,12 +179,13 @@ func stampOf(path string) stamp {
 	return stamp{path, info.Size(), info.ModTime().UnixNano()}
 }
 
-// take remembers the files, the folders, whose times tell when a file comes or goes, and what the compiler reads there.
+// take remembers the files, the folders and what the compiler reads in these. A folder's time changes when a file comes
+// or goes.
 func take(folders, files []string) snapshot {
 	var s snapshot
 	for _, folder := range folders {
 		s = append(s, stampOf(folder))
-		entries, _ := os.ReadDir(folder) // one that is gone has a stamp that says so
+		entries, _ := os.ReadDir(folder) // a folder that has gone has a stamp that says so
 		for _, e := range entries {
 			if compiled(e) {
 				s = append(s, stampOf(filepath.Join(folder, e.Name())))
@@ -195,7 +198,7 @@ func take(folders, files []string) snapshot {
 	return s
 }
 
-// whole remembers every folder of a module and what the compiler reads there.
+// whole remembers every folder of a module and what the compiler reads in it.
 func whole(module string) snapshot {
 	var folders []string
 	_ = filepath.WalkDir(module, func(path string, e fs.DirEntry, err error) error { // what cannot be read cannot be built
@@ -216,7 +219,7 @@ func compiled(e fs.DirEntry) bool {
 	return !e.IsDir() && !strings.HasSuffix(name, "_test.go") && slices.Contains([]string{".go", ".s", ".h"}, filepath.Ext(name))
 }
 
-// holds says that nothing has changed.
+// holds reports whether nothing has changed.
 func (s snapshot) holds() bool {
 	for _, was := range s {
 		if stampOf(was.path) != was {

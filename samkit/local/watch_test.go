@@ -105,7 +105,7 @@ func TestWatch_CompileError(t *testing.T) {
 	dir := foreign(t, map[string]string{"a/main.go": good, "b/main.go": code(`"b"`)}, map[string]string{"A": "a", "B": "b"})
 	s := serveProject(t, dir, watched)
 	a, b := s.says(t, "A", "good"), s.says(t, "B", "b")
-	for range 2 { // the second is not built again, and says so as well
+	for range 2 { // the second time nothing is built, and it is said again
 		const nonsense = "func main() {\n\tnonsense\n\tlambda.Begin(1,\n\t\t2)"
 		edit(t, dir, "a/main.go", strings.Replace(good, "func main() {", nonsense, 1))
 		status, body := s.get(t, "/A")
@@ -160,7 +160,7 @@ func TestWatch_Template(t *testing.T) {
 	assert.Contains(t, line, "Resources.B.Properties.CodeUri: there is no folder")
 	assert.Contains(t, line, "the template is served as it was before")
 	s.says(t, "B", "b")
-	for _, line := range s.lines.sofar() {
+	for _, line := range s.lines.unread() {
 		assert.NotContains(t, line, "local: ", "it is said once")
 	}
 }

@@ -1,9 +1,9 @@
 package apigateway
 
-// What follows is believed to be so, but was never recorded from AWS. Each is one constant or table row, so that the
-// first real deployment that shows something else needs one line changed. See also kinds, whose rows say it themselves.
+// These are assumptions: never recorded from AWS, but likely. Each is one constant, so that one line changes when the first
+// real deployment shows something else. See also kinds, whose entries say which are unverified.
 const (
-	// unknownStageMessage is the message for a stage that is not there; no gateway response of the API applies to it.
+	// unknownStageMessage is the message for a stage that does not exist; no gateway response of the API applies to it.
 	unknownStageMessage = "Forbidden"
 	// headerTooLargeStatus goes with the reported text "HTTP header is larger than 10240 bytes."
 	headerTooLargeStatus = 431
@@ -25,28 +25,27 @@ const (
 	// tlsFailureStatus and networkMessage answer a backend whose TLS handshake fails.
 	tlsFailureStatus = 504
 	networkMessage   = "Network error communicating with endpoint"
-	// lowestStatus is the least statusCode that a function may give; a less one is malformed.
+	// lowestStatus is the lowest statusCode that a function may give; a lower one is malformed.
 	lowestStatus = 200
 	// backendTooLargeStatus answers a backend that sends more than maxPayload.
 	backendTooLargeStatus = 500
 )
 
-// Which gateway response is behind an answer whose status is recorded and whose type is not (unverified).
+// The gateway response behind an answer whose status is recorded, but not its type.
 const (
-	malformedResultType    = "INTEGRATION_FAILURE"            // 502
-	wrongMethodType        = "INTEGRATION_FAILURE"            // aws_proxy with httpMethod other than POST
-	missingPermissionType  = "INTEGRATION_FAILURE"            // no AWS::Lambda::Permission
-	refusedConnectionType  = "INTEGRATION_FAILURE"            // http_proxy, nobody listens
-	forbiddenMappingType   = "API_CONFIGURATION_ERROR"        // a mapping sets a header that may not be set
-	mockWithoutAnswerType  = "API_CONFIGURATION_ERROR"        // no response fits the mock's status
-	authorizerErrorType    = "AUTHORIZER_FAILURE"             // its function failed or timed out
-	authorizerAnswerType   = "AUTHORIZER_CONFIGURATION_ERROR" // its answer is malformed
-	authorizerNotAllowed   = "AUTHORIZER_CONFIGURATION_ERROR" // no AWS::Lambda::Permission for it
-	maxPolicyResource      = 512                              // characters of a Resource in an authorizer's policy (guide)
-	longPolicyResourceType = authorizerAnswerType
+	malformedResultType   = "INTEGRATION_FAILURE"            // 502
+	wrongMethodType       = "INTEGRATION_FAILURE"            // aws_proxy with httpMethod other than POST
+	missingPermissionType = "INTEGRATION_FAILURE"            // no AWS::Lambda::Permission
+	refusedConnectionType = "INTEGRATION_FAILURE"            // http_proxy: nobody listens
+	forbiddenMappingType  = "API_CONFIGURATION_ERROR"        // a mapping sets a header that may not be set
+	mockWithoutAnswerType = "API_CONFIGURATION_ERROR"        // no response fits the mock's status
+	authorizerErrorType   = "AUTHORIZER_FAILURE"             // its function failed or timed out
+	authorizerAnswerType  = "AUTHORIZER_CONFIGURATION_ERROR" // its answer is malformed
+	authorizerNotAllowed  = "AUTHORIZER_CONFIGURATION_ERROR" // no AWS::Lambda::Permission for it
+	maxPolicyResource     = 512                              // characters of a Resource in an authorizer's policy (guide)
 )
 
-// Limits of API Gateway: bytes, characters for URLs (guide; the answers are recorded unless facts above say otherwise).
+// Limits of API Gateway: bytes, characters for URLs (guide; the answers are recorded unless they are assumptions above).
 const (
 	maxPayload   = 10 << 20
 	maxEvent     = 6_291_456

@@ -14,7 +14,7 @@ import (
 	"pricing/samkit/local/samtemplate"
 )
 
-// authorizerTimeout bounds an authorizer call; the integration's timeout does not apply to it (live).
+// authorizerTimeout bounds an authorizer call; the integration's timeout does not apply to it (recorded).
 const authorizerTimeout = 30 * time.Second
 
 // authorizerAnswer is what a Lambda authorizer returns.
@@ -28,7 +28,7 @@ type authorizerAnswer struct {
 // errNotAllowed says that no AWS::Lambda::Permission lets the gateway call the authorizer.
 var errNotAllowed = errors.New("no AWS::Lambda::Permission lets the gateway call it")
 
-// errMalformed says that an authorizer's answer is not of the agreed form.
+// errMalformed says that an authorizer's answer does not have the documented form.
 var errMalformed = errors.New("malformed answer")
 
 // authorize runs the method's authorizer, or takes its cached answer, and judges its policy together with the API's.
@@ -109,7 +109,7 @@ func (x *exchange) refuseAuthorizer(a *samtemplate.Authorizer, err error) bool {
 	return x.refuse(kind, "", "authorizer "+a.Name+": "+err.Error())
 }
 
-// methodARN names the call as policies do: with the path as sent.
+// methodARN is the call's name in policies, with the path as sent.
 func (x *exchange) methodARN() string {
 	return samtemplate.ExecuteARN(x.g.o.API, x.g.o.API.Stage, x.method, x.path)
 }
@@ -142,7 +142,7 @@ func (x *exchange) callAuthorizer(a *samtemplate.Authorizer, sources []string) (
 	return readAnswer(result.Payload)
 }
 
-// readAnswer reads an authorizer's answer; what is wrong with it is errMalformed.
+// readAnswer reads an authorizer's answer; every error is an errMalformed.
 func readAnswer(payload []byte) (authorizerAnswer, error) {
 	fail := func(format string, args ...any) (authorizerAnswer, error) {
 		return authorizerAnswer{}, fmt.Errorf("%w: "+format, append([]any{errMalformed}, args...)...)
@@ -181,7 +181,7 @@ func contextText(v any) string {
 	return fmt.Sprint(v)
 }
 
-// permitted says whether the template lets the gateway call a function for a source.
+// permitted reports whether the template lets the gateway call a function for a source.
 func (x *exchange) permitted(invoked, source string) bool {
 	for _, p := range x.g.o.API.Permitted {
 		if p.Function == invoked && (p.SourceARN == "" || wildcard(p.SourceARN, source)) {
@@ -191,8 +191,8 @@ func (x *exchange) permitted(invoked, source string) bool {
 	return false
 }
 
-// policyCache keeps authorizer answers by authorizer and identity-source values. It keeps the policy, not the verdict:
-// the next call may be to another method.
+// policyCache keeps authorizer answers by authorizer and values of the identity sources. It keeps the policy, not the
+// verdict, since the next call may be to another method.
 type policyCache struct {
 	mu      sync.Mutex
 	entries map[string]cachedPolicy
@@ -203,7 +203,7 @@ type cachedPolicy struct {
 	answer  authorizerAnswer
 }
 
-// cacheSize bounds the cache; a laptop does not need more.
+// cacheSize bounds the cache; a laptop needs no more.
 const cacheSize = 10_000
 
 func (c *policyCache) find(key string, now time.Time) (authorizerAnswer, bool) {

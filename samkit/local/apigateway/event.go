@@ -19,7 +19,7 @@ const (
 	requestTime  = "02/Jan/2006:15:04:05 -0700"
 )
 
-// resourceID is made of the path: on AWS it is random.
+// resourceID is derived from the path; on AWS it is random.
 func resourceID(m *samtemplate.Method) string { return hex.EncodeToString([]byte(hash(m.Path)))[:6] }
 
 // dropped headers never reach a function or backend (recorded).
@@ -29,7 +29,7 @@ var dropped = map[string]bool{
 	"Www-Authenticate": true,
 }
 
-// encode is json.Marshal without its escapes of <, > and &, which would make an event several times as long as it is.
+// encode is json.Marshal without the escapes of <, > and &, which could make an event several times as long.
 func encode(v any) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -101,7 +101,7 @@ func orNull[V any](m map[string]V) any {
 	return m
 }
 
-// parseQuery decodes values once; ";" splits like "&".
+// parseQuery decodes values once; ";" separates like "&".
 func parseQuery(raw string) map[string][]string {
 	out := map[string][]string{}
 	for _, pair := range strings.FieldsFunc(raw, func(r rune) bool { return r == '&' || r == ';' }) {
@@ -119,7 +119,7 @@ func unescape(s string) string {
 	return s
 }
 
-// headers returns the request's headers, last value and all values, with those that API Gateway adds.
+// headers returns the last value and all values of each request header, and of those that API Gateway adds.
 func (x *exchange) headers() (single map[string]string, multi map[string][]string) {
 	single, multi = map[string]string{}, map[string][]string{}
 	add := func(name string, values ...string) {
@@ -130,7 +130,7 @@ func (x *exchange) headers() (single map[string]string, multi map[string][]strin
 			add(name, values...)
 		}
 	}
-	_, port, _ := net.SplitHostPort(x.r.Host) // no port is empty
+	_, port, _ := net.SplitHostPort(x.r.Host) // without a port it is empty
 	if port == "" {
 		port = "80"
 	}
@@ -161,7 +161,7 @@ func (x *exchange) isBinary(media string) bool {
 	return false
 }
 
-// firstAccept is the only media type of Accept that counts for binary answers.
+// firstAccept is the first media type of Accept, the only one that counts for binary answers.
 func firstAccept(r *http.Request) string {
 	first, _, _ := strings.Cut(r.Header.Get("Accept"), ",")
 	return strings.TrimSpace(first)

@@ -1,8 +1,9 @@
 // Package apigateway answers HTTP requests as an API Gateway REST API would, from a template's OpenAPI body.
 //
 // It routes, authorises, throttles and validates in API Gateway's order, builds the proxy event, applies the response
-// rules and makes the gateway's own answers with the template's gateway responses. The behaviour follows recordings
-// of AWS where there are any; what is only believed to be so is a constant of facts.go or a row of a table.
+// rules and makes the gateway's own answers with the template's gateway responses. Where a behaviour is known from stands
+// beside it: recorded from AWS, or from the developer guide. What is only assumed is a constant of assumptions.go, or
+// marked as unverified.
 //
 // A Gateway is an http.Handler. Header names reach a function as the client wrote them only through Listen and Server:
 // net/http alone gives all of them in canonical form.
@@ -28,8 +29,8 @@ import (
 
 // Invoker runs functions by logical id.
 type Invoker interface {
-	// Invoke calls a function. A failure of the function is a *lambdaruntime.Error, a refusal for want of concurrency
-	// lambdaruntime.ErrThrottled; ctx ends the waiting, not the function.
+	// Invoke calls a function. A failure of the function is a *lambdaruntime.Error; lambdaruntime.ErrThrottled says that
+	// its concurrency is used up. ctx ends the waiting, not the function.
 	Invoke(ctx context.Context, function, requestID, traceID string, event []byte) (lambdaruntime.Result, error)
 }
 
@@ -66,7 +67,7 @@ type Gateway struct {
 	backends http.RoundTripper
 }
 
-// New prepares a gateway; an error says what in the body it cannot serve.
+// New makes a gateway; an error says what in the body cannot be served.
 func New(o Options) (*Gateway, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -96,7 +97,7 @@ func New(o Options) (*Gateway, error) {
 	return g, nil
 }
 
-// exchange is one request on its way.
+// exchange is one request and what has become of it so far.
 type exchange struct {
 	g         *Gateway
 	w         http.ResponseWriter
@@ -117,14 +118,14 @@ type exchange struct {
 	usageKey  string         // the authorizer's usageIdentifierKey
 	apiKey    *samtemplate.APIKey
 	log       Entry
-	context   map[string]string // $context values that arise on the way
+	context   map[string]string // $context values that are set on the way
 }
 
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{g: g, w: w, r: r, start: g.o.Now(), requestID: uuid(), extended: rand.Text()[:15] + "=", context: map[string]string{}}
 	if id := r.Header.Get("x-amzn-RequestId"); id != "" {
-		x.requestID = id // a client can set it; only the extended one is unique
+		x.requestID = id // a client can set it, so only the extended one is unique
 	}
 	x.trace = traceID(r.Header.Get("X-Amzn-Trace-Id"), x.start)
 	x.method = r.Method
@@ -143,7 +144,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve runs the checks in API Gateway's order. Each answers the request itself when it ends it.
+// serve runs the checks in API Gateway's order. A check that ends the request has answered it.
 func (x *exchange) serve() {
 	_ = x.checkSizes() &&
 		x.find() &&
@@ -172,7 +173,7 @@ func (x *exchange) checkSizes() bool {
 		return x.plain(badRequestLine, fmt.Sprintf("%q must be sent percent-encoded.", x.r.RequestURI[i]))
 	}
 	body, err := io.ReadAll(io.LimitReader(x.r.Body, maxPayload+1))
-	if err != nil { // a client that is gone does not read it, one that sent it wrongly does
+	if err != nil { // the client has gone, or it has sent the body wrongly and reads this
 		return x.plain(http.StatusBadRequest, "The body ends early or is malformed.")
 	}
 	if len(body) > maxPayload {
@@ -207,8 +208,8 @@ func (x *exchange) respond(status int, body []byte) {
 // maxReason is how many characters of a problem's text are logged.
 const maxReason = 160
 
-// readProblem logs what an answer says of itself if it is a problem document (RFC 9457): the last part of its type is the
-// code, its text the reason, unless the gateway knows a better one.
+// readProblem logs what a problem document (RFC 9457) says of the error: the last part of its type is the code, its text the
+// reason unless the gateway has given one.
 func (x *exchange) readProblem(body []byte) {
 	if mediaType(headerOf(x.w.Header(), "Content-Type")) != "application/problem+json" {
 		return
@@ -262,7 +263,7 @@ func (x *exchange) find() bool {
 		}
 		x.path, x.fullPath = rest, path
 	}
-	if strings.HasPrefix(x.path, "//") { // extra ones after it match, and only the full path keeps them
+	if strings.HasPrefix(x.path, "//") { // extra ones after it match too; only the full path keeps them
 		x.path = "/" + strings.TrimLeft(x.path, "/")
 	}
 	if x.path == "" {
@@ -281,7 +282,7 @@ func (x *exchange) find() bool {
 	return x.refuse("MISSING_AUTHENTICATION_TOKEN", "", reason)
 }
 
-// integrate asks the method's backend and answers with what it gives.
+// integrate answers with what the method's backend gives.
 func (x *exchange) integrate() bool {
 	i := &x.route.Integration
 	for parameter := range i.Parameters {
@@ -301,7 +302,7 @@ func (x *exchange) integrate() bool {
 	return true
 }
 
-// forbidden tells headers that no mapping may set.
+// forbidden reports whether no mapping may set the header.
 func forbidden(integration, header string) bool {
 	fold := func(list ...string) bool {
 		return slices.ContainsFunc(list, func(name string) bool { return strings.EqualFold(name, header) })

@@ -89,7 +89,7 @@ func start(t *testing.T, s setup) *api {
 	return a
 }
 
-// parsed keeps the APIs of templates that were read, by their text: most cases share one.
+// parsed keeps the APIs that were read, by the template's text: most cases share one.
 var parsed sync.Map
 
 // parse reads the template with pairs of old and new text replaced.
@@ -112,7 +112,7 @@ func parse(t *testing.T, replace []string) samtemplate.API {
 	return *template.API
 }
 
-// Invoke is the functions of the template.
+// Invoke runs the functions of the template.
 func (a *api) Invoke(ctx context.Context, function, _, _ string, event []byte) (lambdaruntime.Result, error) {
 	a.mu.Lock()
 	a.calls[function]++
@@ -238,7 +238,7 @@ func (a *api) send(t *testing.T, request string) answer {
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", a.addr)
 	require.NoError(t, err)
 	defer conn.Close()                                            //nolint:errcheck // read to its end
-	go func() { _, _ = io.WriteString(conn, text+"\r\n"+body) }() // the answer may come before all is taken
+	go func() { _, _ = io.WriteString(conn, text+"\r\n"+body) }() // the answer may come before all is read
 	var seen strings.Builder
 	method, _, _ := strings.Cut(line, " ")
 	resp, err := http.ReadResponse(bufio.NewReader(io.TeeReader(conn, &seen)), &http.Request{Method: method})
@@ -250,7 +250,7 @@ func (a *api) send(t *testing.T, request string) answer {
 	return answer{resp.StatusCode, resp.Header, raw, string(got)}
 }
 
-// serve asks the gateway itself for a path, which is faster than by TCP, and returns the status.
+// serve calls the gateway without TCP, which is faster, and returns the status.
 func (a *api) serve(t *testing.T, path string) int {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -258,7 +258,7 @@ func (a *api) serve(t *testing.T, path string) int {
 	return w.Code
 }
 
-// entry is what the terminal was told of the last request.
+// entry returns the log entry of the last request.
 func (a *api) entry() apigateway.Entry {
 	a.mu.Lock()
 	defer a.mu.Unlock()

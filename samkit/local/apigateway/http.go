@@ -14,18 +14,18 @@ import (
 	"time"
 )
 
-// notForwarded headers do not reach an HTTP backend, beside those that reach no function either.
+// notForwarded headers do not reach an HTTP backend; nor do those that reach no function.
 var notForwarded = map[string]bool{"Host": true, "Content-Encoding": true, "Via": true, "X-Amzn-Trace-Id": true,
 	"X-Amzn-Apigateway-Api-Id": true}
 
-// newBackends returns what calls HTTP backends: as the gateway does, without following redirects or a proxy of this
-// machine, and with bodies as they come.
+// newBackends returns what calls HTTP backends. Like the gateway it follows no redirect, uses no proxy of this machine and
+// leaves bodies as they come.
 func newBackends() http.RoundTripper {
 	dialer := &net.Dialer{Timeout: maxDial}
 	return &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute}
 }
 
-// maxDial bounds connecting; the integration's timeout bounds all of the call.
+// maxDial bounds the time to connect; the integration's timeout bounds the whole call.
 const maxDial = 10 * time.Second
 
 // proxyHTTP passes the request on to the method's backend and its answer back.
@@ -43,7 +43,7 @@ func (x *exchange) proxyHTTP() {
 	var body []byte
 	if err == nil {
 		body, err = io.ReadAll(io.LimitReader(resp.Body, maxPayload+1))
-		_ = resp.Body.Close() // read, or given up
+		_ = resp.Body.Close() // it was read or given up
 	}
 	x.measured(started)
 	if err != nil {
@@ -57,7 +57,7 @@ func (x *exchange) proxyHTTP() {
 	status := fmt.Sprint(resp.StatusCode)
 	x.context["integration.status"] = status
 	x.answered(status)
-	for _, name := range []string{"Content-Encoding", "Via"} { // dropped (model)
+	for _, name := range []string{"Content-Encoding", "Via"} { // dropped (guide)
 		resp.Header.Del(name)
 	}
 	if id := resp.Header.Values("X-Amzn-Requestid"); len(id) > 0 { // our own comes under this name
@@ -68,7 +68,7 @@ func (x *exchange) proxyHTTP() {
 	x.respond(resp.StatusCode, body)
 }
 
-// refuseBackend answers for a backend that gave none.
+// refuseBackend answers for a backend that gave no answer.
 func (x *exchange) refuseBackend(ctx context.Context, r *http.Request, err error) {
 	reason := "the backend " + r.URL.Scheme + "://" + r.URL.Host + " failed: " + err.Error()
 	var (
@@ -108,7 +108,7 @@ func (x *exchange) backendRequest(ctx context.Context) (*http.Request, error) {
 		return nil, err
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("%q is no http or https URL", uri)
+		return nil, fmt.Errorf("%q is not an http or https URL", uri)
 	}
 	values := u.Query()
 	for name, sent := range x.query {

@@ -15,7 +15,7 @@ import (
 	"pricing/samkit/local/samtemplate"
 )
 
-// remapped headers of a function or backend come back under x-amzn-Remapped- (model).
+// remapped headers of a function or backend come back under x-amzn-Remapped- (guide).
 var remapped = map[string]bool{"Connection": true, "Content-Length": true, "Date": true, "Server": true,
 	"Www-Authenticate": wwwAuthenticateIsRemapped}
 
@@ -76,7 +76,7 @@ func (x *exchange) measured(started time.Time) {
 	x.context["integration.latency"], x.context["integrationLatency"] = latency, latency
 }
 
-// answered notes what the backend answered, Lambda itself where it is a function.
+// answered notes the status that the backend answered; for a function that is Lambda's.
 func (x *exchange) answered(status string) {
 	x.context["integration.integrationStatus"], x.context["integrationStatus"] = status, status
 }
@@ -89,7 +89,7 @@ func (x *exchange) timedOut(reason string) {
 func (x *exchange) proxyResponse(payload []byte) error {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &raw); err != nil || raw == nil {
-		return errors.New("it is no JSON object")
+		return errors.New("it is not a JSON object")
 	}
 	status, headers, text, isBase64 := http.StatusOK, http.Header{}, "", false
 	for name, value := range raw {
@@ -99,7 +99,7 @@ func (x *exchange) proxyResponse(payload []byte) error {
 			status, err = statusCode(value)
 		case "headers":
 			err = singleHeaders(value, headers)
-		case "multiValueHeaders": // merged below, first
+		case "multiValueHeaders": // merged below, before the single ones
 		case "body":
 			err = json.Unmarshal(value, &text)
 		case "isBase64Encoded":
@@ -150,12 +150,12 @@ func (x *exchange) passHeaders(headers http.Header) {
 	}
 }
 
-// statusCode takes a number or a number in a text.
+// statusCode reads a number, also one in a string.
 func statusCode(raw json.RawMessage) (int, error) {
 	text := strings.Trim(string(raw), `"`)
 	n, err := strconv.Atoi(text)
 	if err != nil || n < lowestStatus || n > 599 {
-		return 0, fmt.Errorf("%s is no HTTP status", raw)
+		return 0, fmt.Errorf("%s is not an HTTP status", raw)
 	}
 	return n, nil
 }
@@ -208,5 +208,5 @@ func headerValue(v any) (string, error) {
 	case bool:
 		return strconv.FormatBool(v), nil
 	}
-	return "", fmt.Errorf("%v is no text", v)
+	return "", fmt.Errorf("%v is not a string", v)
 }

@@ -40,7 +40,7 @@ func newLimits(api *samtemplate.API) *limits {
 	return l
 }
 
-// bucket makes a token bucket; nil when nothing is limited. A rate of 0 lets nothing through.
+// bucket makes a token bucket; nil if nothing is limited. A rate of 0 lets nothing through.
 func bucket(perSecond *float64, burst *int) *rate.Limiter {
 	if perSecond == nil && burst == nil {
 		return nil
@@ -89,7 +89,7 @@ func settingPath(path string) string {
 	return "/" + strings.ReplaceAll(path, "/", "~1")
 }
 
-// checkLimits asks for the API key where the method needs one, and throttles: usage plan, then stage, then account.
+// checkLimits checks the API key where the method needs one, and throttles: by usage plan, then stage, then account.
 func (x *exchange) checkLimits() bool {
 	if x.route.NeedsKey && !x.checkKey() {
 		return false
@@ -117,7 +117,7 @@ func (x *exchange) checkKey() bool {
 	}
 	at := slices.IndexFunc(api.Keys, func(k samtemplate.APIKey) bool { return k.Value == value })
 	if at < 0 {
-		return x.refuse("INVALID_API_KEY", "", from+" is no key of the template")
+		return x.refuse("INVALID_API_KEY", "", from+" is not a key of the template")
 	}
 	key := &api.Keys[at]
 	if !key.Enabled {

@@ -9,7 +9,7 @@ import (
 	"pricing/samkit/local/samtemplate"
 )
 
-// mapped evaluates a mapping expression for a header, path or query value; "" when it has none.
+// mapped evaluates a mapping expression for a header, path or query value; "" if it has none.
 func (x *exchange) mapped(expression string) string {
 	if text, ok := static(expression); ok {
 		return text
@@ -25,7 +25,7 @@ func static(expression string) (string, bool) {
 	return "", false
 }
 
-// value returns what method.request.*, context.* or stageVariables.* stand for; "" when absent. Names of headers and
+// value returns what method.request.*, context.* or stageVariables.* stand for; "" if absent. Names of headers and
 // query parameters are matched in their case (guide, "important notes").
 func (x *exchange) value(expression string) string {
 	if name, ok := strings.CutPrefix(expression, "context."); ok {
@@ -153,13 +153,13 @@ var (
 	vtl        = regexp.MustCompile(`#(?:set|if|else|elseif|foreach|end|macro)\b|\$(?:input|util)\b`)
 )
 
-// checkIntegration refuses at the start what could only fail, or be silently ignored, later.
+// checkIntegration refuses at the start what could only fail later, or be ignored without a word.
 func checkIntegration(m *samtemplate.Method) error {
 	const place = "x-amazon-apigateway-integration"
 	i := m.Integration
 	for to, from := range i.Parameters {
 		if !target.MatchString(to) {
-			return fmt.Errorf("%s.requestParameters.%s: is no place in the backend's request", place, to)
+			return fmt.Errorf("%s.requestParameters.%s: is not a place in the backend's request", place, to)
 		}
 		if !expression.MatchString(from) {
 			return fmt.Errorf("%s.requestParameters.%s: %q is not supported as a mapping", place, to, from)
@@ -167,7 +167,7 @@ func checkIntegration(m *samtemplate.Method) error {
 	}
 	if i.Type != samtemplate.Mock {
 		if len(i.Templates) > 0 {
-			return fmt.Errorf("%s.requestTemplates: are for integrations that are no proxy", place)
+			return fmt.Errorf("%s.requestTemplates: only integrations that are not proxies have them", place)
 		}
 		return nil
 	}

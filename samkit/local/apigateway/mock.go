@@ -14,7 +14,7 @@ import (
 // inputParams is $input.params of a mapping template, which looks in path, query and headers, in this order.
 var inputParams = regexp.MustCompile(`\$input\.params\(\s*['"]([^'"]+)['"]\s*\)`)
 
-// mock answers without a backend: the request template gives a status, the response for it the answer.
+// mock answers without a backend: the request template gives a status, and the response for that status the answer.
 func (x *exchange) mock() {
 	i := &x.route.Integration
 	template, ok := x.requestTemplate()

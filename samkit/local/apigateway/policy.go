@@ -11,7 +11,7 @@ import (
 	"pricing/samkit/local/samtemplate"
 )
 
-// policy is an IAM policy document, as a resource policy or in an authorizer's answer.
+// policy is an IAM policy document: a resource policy, or that of an authorizer's answer.
 type policy struct {
 	Statement oneOrMany[statement]
 }
@@ -78,7 +78,7 @@ func readPolicy(api *samtemplate.API) (*policy, error) {
 	return p, nil
 }
 
-// check refuses what cannot be judged here.
+// check refuses what judge does not understand.
 func (s statement) check() error {
 	if s.Effect != "Allow" && s.Effect != "Deny" {
 		return fmt.Errorf("effect %q is neither Allow nor Deny", s.Effect)
@@ -116,7 +116,7 @@ func (p *policy) judge(call iamCall) verdict {
 	return v
 }
 
-// iamCall is what a policy is asked about.
+// iamCall is the call that a policy judges.
 type iamCall struct {
 	arn  string
 	keys map[string]string // condition keys in lower case
@@ -152,7 +152,7 @@ func (s statement) applies(call iamCall) bool {
 	return true
 }
 
-// everybody tells a principal that an anonymous caller is.
+// everybody reports whether an anonymous caller is the principal.
 func everybody(principal any) bool {
 	switch p := principal.(type) {
 	case string:
@@ -229,7 +229,7 @@ func (x *exchange) refuseByResourcePolicy(v verdict) bool {
 	return x.refuse("ACCESS_DENIED", message, reason+" from "+x.sourceIP())
 }
 
-// matchesAny compares with * for any text and ? for any character.
+// matchesAny compares with patterns in which * stands for any text and ? for any character.
 func matchesAny(patterns []string, s string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return wildcard(p, s) })
 }

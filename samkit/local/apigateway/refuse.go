@@ -14,8 +14,8 @@ import (
 
 // kind is what API Gateway does for one type of gateway response unless the template says otherwise.
 type kind struct {
-	status    int    // in the table of defaults, used when the type is customised without a status
-	plain     int    // uncustomised, where that differs; 0: the same
+	status    int    // of a type that the template sets without a status
+	plain     int    // of a type that the template does not set, where that differs; 0: the same
 	message   string // "" is null
 	errorType string // x-amzn-ErrorType
 	running   bool   // raised in the execution stage: its quoted message has a leading space
@@ -24,8 +24,8 @@ type kind struct {
 
 const internalMessage = "Internal server error"
 
-// kinds is the table of gateway responses: all that there are ("Gateway response types" of the developer guide; error
-// types recorded, or as noted).
+// kinds is the table of all gateway responses ("Gateway response types" of the developer guide). Error types are recorded
+// unless noted.
 var kinds = map[string]kind{
 	"ACCESS_DENIED": {status: 403, message: "User is not authorized to access this resource",
 		errorType: "AccessDeniedException"},
@@ -35,7 +35,7 @@ var kinds = map[string]kind{
 	"AUTHORIZER_FAILURE":             {status: 500, errorType: "AuthorizerFailureException"}, // error type unverified
 	"BAD_REQUEST_BODY":               {status: 400, message: "Invalid request body", errorType: "BadRequestException", running: true},
 	"BAD_REQUEST_PARAMETERS":         {status: 400, message: "Invalid request parameters", errorType: "BadRequestException", running: true},
-	"DEFAULT_4XX":                    {errorType: "IncompleteSignatureException"}, // by itself only for an Authorization that is no signature
+	"DEFAULT_4XX":                    {errorType: "IncompleteSignatureException"}, // for an Authorization that is not a signature
 	"DEFAULT_5XX":                    {},
 	"EXPIRED_TOKEN": {status: 403, message: "The security token included in the request is expired",
 		errorType: "ExpiredTokenException"}, // unverified
@@ -56,10 +56,10 @@ var kinds = map[string]kind{
 	"WAF_FILTERED":                 {status: 403, message: "Forbidden", errorType: "ForbiddenException"},
 }
 
-// defaultTemplate is every type's body (recorded). The space that some answers have comes with the message.
+// defaultTemplate is the body of every type (recorded). The space in some answers belongs to the message.
 const defaultTemplate = `{"message":$context.error.messageString}`
 
-// refuse answers with a gateway response; an empty message is the type's own. reason is for the person at the
+// refuse answers with a gateway response; an empty message means that of the type. The reason is for the person at the
 // terminal. It returns false, so that a check can end with it.
 func (x *exchange) refuse(name, message, reason string) bool {
 	k := kinds[name]
@@ -73,8 +73,8 @@ func (x *exchange) refuse(name, message, reason string) bool {
 	return x.refuseAs(name, status, message, reason)
 }
 
-// refuseAs answers with a gateway response whose uncustomised status is given. A type that the template sets uses its
-// own values and the table's; one that it does not set falls back to DEFAULT_4XX or DEFAULT_5XX.
+// refuseAs is refuse with the status of a type that the template does not set. Such a type falls back to DEFAULT_4XX or
+// DEFAULT_5XX; one that the template sets has its own values and the table's.
 func (x *exchange) refuseAs(name string, status int, message, reason string) bool {
 	k := kinds[name]
 	set, customised := x.g.o.API.Responses[name]
@@ -121,7 +121,7 @@ func (x *exchange) refuseAs(name string, status int, message, reason string) boo
 	return false
 }
 
-// fallback is the type that a status falls back to.
+// fallback returns the type that a status falls back to.
 func fallback(status int) string {
 	if status >= http.StatusInternalServerError {
 		return "DEFAULT_5XX"
@@ -129,7 +129,7 @@ func fallback(status int) string {
 	return "DEFAULT_4XX"
 }
 
-// refusePlain answers with the gateway's own form where no gateway response applies.
+// refusePlain answers in the gateway's own form where no gateway response applies.
 func (x *exchange) refusePlain(status int, errorType, message string) {
 	h := x.w.Header()
 	h["Content-Type"], h["x-amzn-ErrorType"] = []string{"application/json"}, []string{errorType}
@@ -137,7 +137,7 @@ func (x *exchange) refusePlain(status int, errorType, message string) {
 }
 
 func quote(s string) string {
-	text, _ := encode(s) // a text
+	text, _ := encode(s) // cannot fail: it is a text
 	return string(text)
 }
 

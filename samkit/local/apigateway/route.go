@@ -7,7 +7,7 @@ import (
 	"pricing/samkit/local/samtemplate"
 )
 
-// route is a method's path taken apart.
+// route is a method with its path split into segments.
 type route struct {
 	segments []string
 	method   *samtemplate.Method
@@ -33,8 +33,8 @@ func split(path string) []string { return strings.Split(strings.Trim(path, "/"),
 func isParameter(segment string) bool { return strings.HasPrefix(segment, "{") }
 func isGreedy(segment string) bool    { return strings.HasSuffix(segment, "+}") }
 
-// match finds the method of a path. A static segment wins over a parameter and that over a greedy one; a concrete
-// method wins over ANY. Parameters keep their percent-encoding. %2F splits nothing, a trailing slash is ignored.
+// match finds the method of a path. A static segment wins over a parameter, and that over a greedy one; a concrete method
+// wins over ANY. Parameters keep their percent-encoding. %2F does not split a segment; a trailing slash is ignored.
 func match(routes []route, method, path string) (*samtemplate.Method, map[string]string) {
 	sent := strings.Split(strings.TrimPrefix(strings.TrimSuffix(path, "/"), "/"), "/")
 	var best *route
@@ -67,7 +67,7 @@ func match(routes []route, method, path string) (*samtemplate.Method, map[string
 	return best.method, params
 }
 
-// anyMethod tells the methods that x-amazon-apigateway-any-method stands for.
+// anyMethod reports whether x-amazon-apigateway-any-method stands for the method.
 func anyMethod(method string) bool {
 	switch method {
 	case "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT":
@@ -76,7 +76,7 @@ func anyMethod(method string) bool {
 	return false
 }
 
-// score ranks a match: one letter a segment, static before parameter before greedy.
+// score ranks a match by one letter for each segment: static before parameter before greedy.
 func (r *route) score(sent []string) (string, bool) {
 	var score strings.Builder
 	for i, s := range r.segments {

@@ -41,16 +41,16 @@ func (l listener) Accept() (net.Conn, error) {
 	return &conn{Conn: c, spelling: map[string]string{}}, nil
 }
 
-// conn reads along with the HTTP server and keeps how header names are spelled, since net/http does not. It looks at
-// every line that has the form of a header; one in a body may teach it a spelling, never a header.
+// conn reads along with the HTTP server and remembers how header names are spelled, since net/http does not. It looks at
+// every line that has the form of a header. A line of a body can teach it a spelling, but never adds a header.
 type conn struct {
 	net.Conn
 	mu       sync.Mutex
 	spelling map[string]string // by canonical name
-	line     []byte            // begun, not ended
+	line     []byte            // that has begun and not ended
 }
 
-// maxName bounds what is looked at of a line and how many spellings a connection keeps.
+// maxName bounds how much of a line is looked at and how many spellings a connection keeps.
 const maxName = 128
 
 // Read reads and looks.
@@ -83,7 +83,7 @@ func (c *conn) learn(line string) {
 	c.spelling[textproto.CanonicalMIMEHeaderKey(name)] = name
 }
 
-// canonical names are given to functions in canonical form however they were sent.
+// canonical reports whether functions get the name in canonical form, however it was sent.
 func canonical(name string) bool {
 	return name == "Authorization" || name == "User-Agent" || name == "Host" || strings.HasPrefix(name, "X-Forwarded-")
 }

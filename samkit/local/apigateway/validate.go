@@ -72,7 +72,7 @@ func asImported(schema any) any {
 					out[keyword] = value
 				}
 			case "enum", "default", "example":
-				out[keyword] = value // values, no schemas
+				out[keyword] = value // values, not schemas
 			case "properties", "patternProperties", "definitions":
 				named, _ := value.(map[string]any)
 				of := make(map[string]any, len(named))
@@ -95,7 +95,7 @@ func asImported(schema any) any {
 	return schema
 }
 
-// checkParameters asks that required parameters are there and not blank; nothing else about them is ever checked.
+// checkParameters checks that required parameters are present and not blank. API Gateway checks nothing else of them.
 func (x *exchange) checkParameters() bool {
 	if !x.route.CheckParams {
 		return true
@@ -118,8 +118,8 @@ func (x *exchange) checkParameters() bool {
 	return x.refuse("BAD_REQUEST_PARAMETERS", message, message)
 }
 
-// checkBody validates the body against the model of its media type. Without one for the type nothing is checked; a
-// method without any model takes whatever is JSON. An empty body counts as {}.
+// checkBody validates the body against the model of its media type. A type without a model is not checked; a method without
+// any model takes every JSON. An empty body counts as {}.
 func (x *exchange) checkBody() bool {
 	if !x.route.CheckBody {
 		return true
@@ -155,7 +155,7 @@ func (x *exchange) checkBody() bool {
 	return x.refuse("BAD_REQUEST_BODY", "", "the body does not fit its model: "+reason)
 }
 
-// validationText says in one line what a model refused.
+// validationText says in one line what does not fit the model.
 func validationText(err error) string {
 	var invalid *jsonschema.ValidationError
 	if !errors.As(err, &invalid) {

@@ -46,7 +46,7 @@ type GatewayResponse struct {
 	Templates  map[string]string // by media type
 }
 
-// Method is one path and HTTP method.
+// Method is one HTTP method of a path.
 type Method struct {
 	Path        string
 	HTTPMethod  string // upper case; ANY for x-amazon-apigateway-any-method
@@ -219,7 +219,7 @@ var httpMethods = map[string]string{
 }
 
 const (
-	minTimeout = 50               // milliseconds of an integration's timeout; the most is a quota that can be raised
+	minTimeout = 50               // milliseconds of an integration's timeout; the highest is a quota that can be raised
 	maxTimeout = 29 * time.Second // the integration's timeout unless the quota was raised
 )
 
@@ -318,8 +318,8 @@ func readAPI(r *resolver, id string, functions map[string]Function) (*API, error
 	return api, err
 }
 
-// flatten writes out, at each method, what OpenAPI lets stand elsewhere: a path's parameters and what a $ref names. Those
-// within models stay.
+// flatten copies to each method what OpenAPI allows in other places: a path's parameters, and what a $ref names. A $ref
+// within a model stays.
 func flatten(document any, path string) error {
 	root, _ := document.(map[string]any)
 	paths, _ := root["paths"].(map[string]any)
@@ -365,7 +365,7 @@ func flatten(document any, path string) error {
 	return nil
 }
 
-// pointed follows a value that is a $ref to a place in the document.
+// pointed returns the value, or what it names if it is a $ref into the document.
 func pointed(root map[string]any, v any, path string) (any, error) {
 	for range maxDepth {
 		fields, _ := v.(map[string]any)
@@ -388,7 +388,7 @@ func pointed(root map[string]any, v any, path string) (any, error) {
 	return nil, fmt.Errorf("%s.$ref: %w", path, errDeep)
 }
 
-// extensions refuses x-amazon-apigateway-* keys that are not read.
+// extensions refuses x-amazon-apigateway-* keys that nothing reads.
 func extensions(v any, known []string, path string) error {
 	m, _ := v.(map[string]any)
 	for _, key := range slices.Sorted(maps.Keys(m)) {
@@ -399,19 +399,19 @@ func extensions(v any, known []string, path string) error {
 	return nil
 }
 
-// number takes a whole number or a text of one; absent is 0.
+// number reads a whole number, also one in a string; an absent one is 0.
 func number(v any) (int, error) {
 	if v == nil {
 		return 0, nil
 	}
 	n, err := strconv.Atoi(fmt.Sprint(v))
 	if err != nil {
-		return 0, fmt.Errorf("%v is no whole number", v)
+		return 0, fmt.Errorf("%v is not a whole number", v)
 	}
 	return n, nil
 }
 
-// numbers turns texts, which parameters are, into numbers wherever a throttle or quota has them.
+// numbers turns strings into numbers wherever a throttle or quota has them: a parameter's value is a string.
 func numbers(v any) any {
 	switch v := v.(type) {
 	case []any:
@@ -583,13 +583,13 @@ func readMethod(body openAPI, raw json.RawMessage, functions map[string]Function
 	return m, nil
 }
 
-// apiID is what Ref gives of an API: an id is random and in lower case on AWS, and the same at each run here.
+// apiID is what Ref gives of an API. On AWS an id is random, in lower case; here it is the same in each run.
 func apiID(logicalID string) string { return strings.ToLower(logicalID) }
 
-// keyLength is the least length of an API key's value.
+// keyLength is the shortest length of an API key's value.
 const keyLength = 20
 
-// readPlans reads keys, usage plans and what is in which, as far as they are about this API.
+// readPlans reads this API's keys and usage plans, and which key is in which plan.
 func readPlans(r *resolver, api *API) error {
 	ids := map[string]int{} // key -> place in api.Keys
 	members := map[string][]string{}
@@ -614,7 +614,7 @@ func readPlans(r *resolver, api *API) error {
 				return err
 			}
 			made := key.Value == ""
-			if made { // AWS makes a random one; here it is the same at each run
+			if made { // AWS makes a random one; here it is the same in each run
 				key.Value = strings.ToLower(id)
 				key.Value += strings.Repeat("0", max(0, keyLength-len(key.Value)))
 			}
@@ -664,8 +664,8 @@ func readPlans(r *resolver, api *API) error {
 	return nil
 }
 
-// readPermissions returns who may be called by the gateway: what AWS::Lambda::Permission says, and SAM's Events of type
-// Api, which add permissions and nothing else where there is a DefinitionBody.
+// readPermissions returns the functions that the gateway may call, by AWS::Lambda::Permission and by SAM's Events of type
+// Api. Beside a DefinitionBody such an event adds a permission and nothing else.
 func readPermissions(r *resolver, api *API, functions map[string]Function) ([]Permission, error) {
 	var permitted []Permission
 	for _, id := range r.resources() {

@@ -12,13 +12,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxDepth bounds how deep values lie in each other, and so how long something may go on that refers to itself.
+// maxDepth bounds how deep values are nested. It ends what refers to itself.
 const maxDepth = 200
 
 var errDeep = errors.New("is nested too deep, or refers to itself")
 
-// Long turns a template's YAML into maps, lists and scalars with every intrinsic function in its long spelling: !Ref X is
-// {Ref: X}. It fails on what CloudFormation does not take: repeated and merged keys, and aliases that hold themselves.
+// Long turns a template's YAML into maps, lists and scalars with every intrinsic function in its long spelling: !Ref X
+// becomes {Ref: X}. What CloudFormation does not accept is an error: repeated and merged keys, and aliases that hold
+// themselves.
 func Long(n *yaml.Node) (any, error) { return parse(n, 0) }
 
 func parse(n *yaml.Node, depth int) (any, error) {
@@ -88,11 +89,11 @@ func parseValue(n *yaml.Node, depth int) (any, error) {
 	return v, nil
 }
 
-// noValue is what AWS::NoValue resolves to: whatever holds it leaves it out.
+// noValue is what AWS::NoValue resolves to: the map or list that holds it leaves it out.
 type noValue struct{}
 
-// resolver evaluates intrinsic functions. Resources are not created, so a Ref or GetAtt of one gives the name or ARN
-// that it would have in this account and region.
+// resolver evaluates intrinsic functions. Resources are not created; a Ref or GetAtt gives the name or ARN that the resource
+// would have in this account and region.
 type resolver struct {
 	template   map[string]any
 	parameters map[string]any
@@ -101,7 +102,7 @@ type resolver struct {
 	depth      int             // of resolve within itself
 }
 
-// resolve returns v with every intrinsic function evaluated; path is where v stands, for errors.
+// resolve returns v with every intrinsic function evaluated; path says in errors where v stands.
 func (r *resolver) resolve(v any, path string) (any, error) {
 	if r.depth++; r.depth > maxDepth {
 		return nil, fmt.Errorf("%.200s: %w", path, errDeep)
@@ -307,7 +308,7 @@ func (r *resolver) ref(name, path string) (any, error) {
 	return name, nil
 }
 
-// nameProperties says which property a Ref of a resource gives, where it is set.
+// nameProperties says which property a Ref of a resource gives if it is set.
 var nameProperties = map[string]string{
 	"AWS::DynamoDB::Table":      "TableName",
 	"AWS::Serverless::Function": "FunctionName",
@@ -316,7 +317,7 @@ var nameProperties = map[string]string{
 	"AWS::IAM::Role":            "RoleName",
 }
 
-// arns gives the resource part of an ARN by type; %s is what Ref gives.
+// arns gives an ARN up to the resource's name by type; %s is the region and account.
 var arns = map[string]string{
 	"AWS::DynamoDB::Table":      "dynamodb:%s:table/",
 	"AWS::Serverless::Function": "lambda:%s:function:",
@@ -356,7 +357,7 @@ func (r *resolver) resources() []string {
 	var ids []string
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		resource, _ := all[id].(map[string]any)
-		if condition, ok := resource["Condition"].(string); ok && !r.conditions[condition] { // evaluated with the resource
+		if condition, ok := resource["Condition"].(string); ok && !r.conditions[condition] { // evaluated when the resource was read
 			continue
 		}
 		ids = append(ids, id)
@@ -406,7 +407,7 @@ func merged(global, own any) any {
 	return own
 }
 
-// intrinsic tells a call of an intrinsic function.
+// intrinsic reports whether the map calls an intrinsic function.
 func intrinsic(v map[string]any) bool {
 	for name := range v {
 		return len(v) == 1 && (name == "Ref" || name == "Condition" || strings.HasPrefix(name, "Fn::"))

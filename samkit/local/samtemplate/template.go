@@ -1,8 +1,8 @@
-// Package samtemplate reads a SAM template for running it on a laptop: its functions, its REST API and its tables.
+// Package samtemplate reads what a laptop can run of a SAM template: its functions, its REST API and its tables.
 //
-// It does the part of the SAM transform and of CloudFormation that this needs: parameters, conditions, mappings,
-// Globals and intrinsic functions in both spellings. It knows nothing of any particular template. What it does not
-// support is an error that names the place in the template, never silence.
+// It does the part of the SAM transform and of CloudFormation that this needs: parameters, conditions, mappings, Globals
+// and intrinsic functions in both spellings. It knows nothing of any particular template. What it does not support is
+// never passed over: it is an error that names the place in the template.
 package samtemplate
 
 import (
@@ -25,13 +25,13 @@ const (
 	Region    = "eu-west-1"
 )
 
-// Template is what can be run of a template.
+// Template is the part of a template that can be run.
 type Template struct {
 	Functions  map[string]Function // by logical id
 	API        *API                // nil: there is none
 	Tables     map[string]string   // table names by logical id
 	Parameters map[string]string
-	Notes      []string // what of the template has no effect here, with its place
+	Notes      []string // what has no effect here, with its place in the template
 }
 
 // Function is an AWS::Serverless::Function.
@@ -64,7 +64,7 @@ type event struct {
 	Properties struct{ Path, Method string }
 }
 
-// unserved types are asked by clients, so that a template which has one cannot be served as it is.
+// unserved types are called by clients, so a template that has one cannot be served as it is.
 var unserved = []string{
 	"AWS::Serverless::HttpApi", "AWS::Serverless::SimpleTable", "AWS::Serverless::GraphQLApi", "AWS::Serverless::Application",
 	"AWS::ApiGateway::RestApi", "AWS::ApiGateway::Method", "AWS::ApiGateway::Authorizer", "AWS::ApiGateway::GatewayResponse",
@@ -72,11 +72,11 @@ var unserved = []string{
 	"AWS::DynamoDB::GlobalTable",
 }
 
-// undone types stand between a client and the API, or beside it, and are left out.
+// undone types stand between a client and the API, or beside it. They are left out.
 var undone = []string{"AWS::WAFv2::WebACLAssociation", "AWS::ApiGateway::BasePathMapping", "AWS::Lambda::EventSourceMapping",
 	"AWS::CloudFormation::Stack"}
 
-// Load reads a template with parameter values; those not given take their defaults.
+// Load reads a template with parameter values; parameters without a value have their defaults.
 func Load(path string, parameters map[string]string) (*Template, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -89,7 +89,7 @@ func Load(path string, parameters map[string]string) (*Template, error) {
 	return t, nil
 }
 
-// Parse is Load of a text.
+// Parse is Load for a text.
 func Parse(text []byte, parameters map[string]string) (*Template, error) {
 	var node yaml.Node
 	if err := yaml.Unmarshal(text, &node); err != nil {
@@ -104,7 +104,7 @@ func Parse(text []byte, parameters map[string]string) (*Template, error) {
 	}
 	root, ok := parsed.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("the template is no object")
+		return nil, fmt.Errorf("the template is not a mapping")
 	}
 	r := &resolver{template: root, conditions: map[string]bool{}, parameters: map[string]any{}, pseudo: map[string]any{
 		"AWS::Region": Region, "AWS::AccountId": AccountID, "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com",
@@ -221,7 +221,7 @@ func (t *Template) readParameters(r *resolver, given map[string]string) error {
 	return nil
 }
 
-// parameter is a declared parameter with what restricts its value.
+// parameter is a declared parameter and the limits of its value.
 type parameter struct {
 	Type           string
 	Default        any
@@ -250,7 +250,7 @@ func (p parameter) check(value string) error {
 	if p.Type == "Number" {
 		var err error
 		if size, err = strconv.ParseFloat(value, 64); err != nil {
-			return fmt.Errorf("%q is no number", value)
+			return fmt.Errorf("%q is not a number", value)
 		}
 		p.MinLength, p.MaxLength = p.MinValue, p.MaxValue
 	}
@@ -306,7 +306,7 @@ func readFunction(r *resolver, id string) (Function, error) {
 		}
 		if v != nil {
 			if *to, err = strconv.Atoi(fmt.Sprint(v)); err != nil {
-				return fail(property, fmt.Errorf("%v is no whole number", v))
+				return fail(property, fmt.Errorf("%v is not a whole number", v))
 			}
 		}
 	}
@@ -323,14 +323,14 @@ func readFunction(r *resolver, id string) (Function, error) {
 	for name, value := range variables {
 		switch value.(type) {
 		case map[string]any, []any, nil:
-			return fail("Environment.Variables."+name, fmt.Errorf("%v is no text", value))
+			return fail("Environment.Variables."+name, fmt.Errorf("%v is not a string", value))
 		}
 		f.Environment[name] = fmt.Sprint(value)
 	}
 	return f, nil
 }
 
-// check reads what decides how a function runs, and refuses what cannot be run here.
+// check reads the properties that decide how a function runs, and refuses those that cannot be run here.
 func (f *Function) check(r *resolver, id string) error {
 	for property, supported := range map[string]func(string) bool{
 		"PackageType":       func(v string) bool { return v == "Zip" },

@@ -15,7 +15,8 @@ func authorize(_ context.Context, r events.APIGatewayCustomAuthorizerRequest) (e
 	if r.AuthorizationToken != "card-1" {
 		return events.APIGatewayCustomAuthorizerResponse{}, errors.New("Unauthorized")
 	}
+	allowed := events.IAMPolicyStatement{Effect: "Allow", Action: []string{"execute-api:Invoke"}, Resource: []string{r.MethodArn}}
 	return events.APIGatewayCustomAuthorizerResponse{PrincipalID: "reader-1", PolicyDocument: events.APIGatewayCustomAuthorizerPolicy{
-		Version: "2012-10-17", Statement: []events.IAMPolicyStatement{{Effect: "Allow", Action: []string{"execute-api:Invoke"}, Resource: []string{r.MethodArn}}},
+		Version: "2012-10-17", Statement: []events.IAMPolicyStatement{allowed},
 	}}, nil
 }

@@ -13,6 +13,7 @@ import (
 func main() { lambda.Start(get) }
 
 func get(_ context.Context, r events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
-	body := fmt.Sprintf(`{"isbn":%q,"days":%q,"greeting":%q,"reader":%q}`, r.PathParameters["isbn"], os.Getenv("LOAN_DAYS"), os.Getenv("GREETING"), r.RequestContext.Authorizer["principalId"])
+	body := fmt.Sprintf(`{"isbn":%q,"days":%q,"greeting":%q,"reader":%q}`,
+		r.PathParameters["isbn"], os.Getenv("LOAN_DAYS"), os.Getenv("GREETING"), r.RequestContext.Authorizer["principalId"])
 	return events.APIGatewayProxyResponse{StatusCode: 200, Body: body}, nil
 }

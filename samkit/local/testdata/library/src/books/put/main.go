@@ -19,5 +19,6 @@ func put(_ context.Context, event json.RawMessage) (any, error) {
 	if r.HTTPMethod == "" {
 		return map[string]string{"counted": "all"}, nil
 	}
-	return events.APIGatewayProxyResponse{StatusCode: 201, Headers: map[string]string{"X-Branch": r.RequestContext.Identity.APIKeyID}, Body: r.Body}, nil
+	headers := map[string]string{"X-Branch": r.RequestContext.Identity.APIKeyID}
+	return events.APIGatewayProxyResponse{StatusCode: 201, Headers: headers, Body: r.Body}, nil
 }
