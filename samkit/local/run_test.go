@@ -87,21 +87,18 @@ func TestRun_SaysWhatItBuilds(t *testing.T) {
 func TestRun_LogIsKept(t *testing.T) {
 	talk := strings.Replace(code(`"a"`), "return map", "fmt.Println(\"it logs\")\n\t\treturn map", 1)
 	dir := foreign(t, map[string]string{"a/main.go": talk}, map[string]string{"A": "a"})
-	edit(t, dir, ".local/log.ndjson", `{"function":"A","text":"cut`)
-	log := func() string {
+	lines := func() []string {
 		s := serveProject(t, dir, nil)
 		s.says(t, "A", "a")
 		s.stop()
-		text, err := os.ReadFile(filepath.Join(dir, ".local", "log.ndjson"))
-		require.NoError(t, err)
-		return string(text)
+		return strings.Split(file(t, filepath.Join(dir, ".local", "log.ndjson")), "\n")
 	}
-	const line = `{"function":"A","text":"it logs"}` + "\n"
-	const cut = `{"function":"A","text":"cut` + "\n"
-	assert.Equal(t, cut+line, log())
-	assert.Equal(t, cut+line+line, log())
+	const cut, line = `{"function":"A","text":"cut`, `{"function":"A","text":"it logs"}`
+	edit(t, dir, ".local/log.ndjson", cut)
+	assert.Equal(t, []string{cut, line, ""}, lines())
+	assert.Equal(t, []string{cut, line, line, ""}, lines())
 	t.Setenv("RESET", "1")
-	assert.Equal(t, line, log())
+	assert.Equal(t, []string{line, ""}, lines())
 }
 
 // TestRun_EngineDies kills the engine: it is started again where functions that are warm look for it, with its data.
