@@ -336,7 +336,7 @@ var ruleFaults = map[string][]fault{
 		{"${Api}/${Stage}/POST/parcels", "${Api}/${Stage}/POST/parcel", []string{
 			body + "paths./parcels.post.x-amazon-apigateway-integration.uri: no permission lets POST /parcels call RegisterFunction (method-permission)",
 		}},
-		{"        Track: {Type: Api, Properties: {RestApiId: !Ref Api, Path: \"/parcels/{parcelId}\", Method: get}}", "        Track: {Type: Schedule, Properties: {Schedule: rate(1 day)}}", []string{
+		{"      Events:\n        Track: {Type: Api, Properties: {RestApiId: !Ref Api, Path: \"/parcels/{parcelId}\", Method: get}}\n", "", []string{
 			body + "paths./parcels/{parcelId}.get.x-amazon-apigateway-integration.uri: no permission lets GET /parcels/{parcelId} call TrackFunction (method-permission)",
 		}},
 		{"${Api}/${Stage}/POST/parcels", "${Other}/${Stage}/POST/parcels", []string{
@@ -534,9 +534,13 @@ var ruleFaults = map[string][]fault{
 	"alarm-dimension": {
 		{"{Name: ApiName, Value: !Sub \"parcels-${Stage}\"}", "{Name: ApiName, Value: !Ref Api}", []string{
 			"Resources.ApiErrorsAlarm.Properties.Metrics.0.MetricStat.Metric.Dimensions.0.Value: the dimension ApiName=${Api} is of nothing in this stack (alarm-dimension)",
+			"Resources.CheckFunction: CheckFunction has no alarm on Throttles (throttles-alarm)",
+			"Resources.TrackFunction: TrackFunction has no alarm on Throttles (throttles-alarm)",
 		}},
 		{"{Name: ApiName, Value: !Sub \"parcels-${Stage}\"}", "{Name: ApiName, Value: parcels-prod}", []string{
 			"Resources.ApiErrorsAlarm.Properties.Metrics.0.MetricStat.Metric.Dimensions.0.Value: the dimension ApiName=parcels-prod is of nothing in this stack (alarm-dimension, only test)",
+			"Resources.CheckFunction: CheckFunction has no alarm on Throttles (throttles-alarm, only test)",
+			"Resources.TrackFunction: TrackFunction has no alarm on Throttles (throttles-alarm, only test)",
 		}},
 		{"{Name: Stage, Value: !Ref Stage}", "{Name: Stage, Value: live}", []string{
 			"Resources.ApiErrorsAlarm.Properties.Metrics.0.MetricStat.Metric.Dimensions.1.Value: the dimension Stage=live is of nothing in this stack (alarm-dimension)",
@@ -556,11 +560,25 @@ var ruleFaults = map[string][]fault{
 		"Resources.RegisterFunction: RegisterFunction has no alarm on Errors (errors-alarm)",
 	}}},
 	"throttles-alarm": {
-		{"MetricName: Throttles\n      Dimensions: [{Name: FunctionName, Value: !Ref PurgeFunction}]", "MetricName: Throttles\n      Dimensions: []", []string{
+		{"  PurgeThrottles:\n    Type: AWS::CloudWatch::Alarm\n", "  PurgeThrottles:\n    Type: AWS::CloudWatch::AnomalyDetector\n", []string{
 			"Resources.PurgeFunction: PurgeFunction has no alarm on Throttles (throttles-alarm)",
 		}},
 		{"MetricName: 5XXError", "MetricName: 4XXError", []string{
 			"Resources.CheckFunction: CheckFunction has no alarm on Throttles (throttles-alarm)",
+			"Resources.TrackFunction: TrackFunction has no alarm on Throttles (throttles-alarm)",
+		}},
+		{"{Name: Stage, Value: !Ref Stage}", "{Name: Stage, Value: !Ref Stage}, {Name: Resource, Value: /status}", []string{
+			"Resources.CheckFunction: CheckFunction has no alarm on Throttles (throttles-alarm)",
+			"Resources.TrackFunction: TrackFunction has no alarm on Throttles (throttles-alarm)",
+		}},
+		{"        Track: {Type: Api,", "        Nightly: {Type: ScheduleV2, Properties: {Name: !Sub \"track-${Stage}\", ScheduleExpression: rate(1 day)}}\n        Track: {Type: Api,", []string{
+			"Resources.TrackFunction: TrackFunction has no alarm on Throttles (throttles-alarm)",
+		}},
+		{"        Track: {Type: Api,", "        Orders: {Type: SQS, Properties: {Queue: arn:aws:sqs:eu-west-1:123456789012:orders}}\n        Track: {Type: Api,", []string{
+			"Resources.TrackFunction: TrackFunction has no alarm on Throttles (throttles-alarm)",
+		}},
+		{"        Track: {Type: Api,", "        Trial: {Type: SNS, Properties: {Topic: arn:aws:sns:eu-west-1:123456789012:trial}}\n        Track: {Type: Api,", []string{
+			"Resources.TrackFunction: TrackFunction has no alarm on Throttles (throttles-alarm)",
 		}},
 	},
 	"authorizer-alarm": {
@@ -572,7 +590,7 @@ var ruleFaults = map[string][]fault{
 		}},
 	},
 	"authorizer-errors-alarm": {
-		{"  CheckAlarm:\n", "  CheckErrors:\n    Type: AWS::CloudWatch::Alarm\n    Properties: {Namespace: AWS/Lambda, MetricName: Errors, Dimensions: [{Name: FunctionName, Value: !Ref CheckFunction}], ComparisonOperator: GreaterThanThreshold, TreatMissingData: notBreaching, EvaluationPeriods: 1}\n\n  CheckAlarm:\n", []string{
+		{"  # --- purge", "  CheckErrors:\n    Type: AWS::CloudWatch::Alarm\n    Properties: {Namespace: AWS/Lambda, MetricName: Errors, Dimensions: [{Name: FunctionName, Value: !Ref CheckFunction}], ComparisonOperator: GreaterThanThreshold, TreatMissingData: notBreaching, EvaluationPeriods: 1}\n\n  # --- purge", []string{
 			"Resources.CheckErrors.Properties: it watches the Errors of the authorizer CheckFunction (authorizer-errors-alarm)",
 		}},
 	},
@@ -628,6 +646,8 @@ var ruleFaults = map[string][]fault{
 			`Resources.Api.Properties.Name.Fn::Join.1.1: prod is written into "prod" (environment-name)`,
 			"Resources.Api.Properties.Name: prod and test both have parcels-prod (shared-name)",
 			"Resources.ApiErrorsAlarm.Properties.Metrics.0.MetricStat.Metric.Dimensions.0.Value: the dimension ApiName=parcels-test is of nothing in this stack (alarm-dimension, only test)",
+			"Resources.CheckFunction: CheckFunction has no alarm on Throttles (throttles-alarm, only test)",
+			"Resources.TrackFunction: TrackFunction has no alarm on Throttles (throttles-alarm, only test)",
 		}},
 		{"        STAGE: !Ref Stage\n", "        STAGE: prod\n", []string{
 			`Globals.Function.Environment.Variables.STAGE: prod is written into "prod" (environment-name)`,
@@ -674,7 +694,7 @@ var harmless = map[string][]string{
 	},
 	"a role calls the function": {
 		"timeoutInMillis: 8000", "timeoutInMillis: 8000\n                credentials: arn:aws:iam::123456789012:role/gateway",
-		"        Track: {Type: Api, Properties: {RestApiId: !Ref Api, Path: \"/parcels/{parcelId}\", Method: get}}", "        Track: {Type: Schedule, Properties: {Schedule: rate(1 day)}}",
+		"      Events:\n        Track: {Type: Api, Properties: {RestApiId: !Ref Api, Path: \"/parcels/{parcelId}\", Method: get}}\n", "",
 	},
 	"any method has a permission": {
 		"            get:\n              security: [{Badge: []}]\n", "            x-amazon-apigateway-any-method:\n              security: [{Badge: []}]\n",

@@ -52,25 +52,12 @@ func alarmRules() []Rule {
 			},
 		},
 		{
-			Name: "throttles-alarm", Doc: "Every function has an alarm on its Throttles, or is called by an API alone, whose 5XXError has one.",
-			Consequence: "nobody hears that callers are refused for want of concurrency",
-			Mend:        "add an AWS::CloudWatch::Alarm on AWS/ApiGateway 5XXError, or on AWS/Lambda Throttles with the dimension FunctionName",
+			Name: "throttles-alarm", Doc: "Every function has an alarm on its Throttles, or each API that calls it has one on its 5XXError.",
+			Consequence: "nobody hears that callers are refused because too many calls run at once",
+			Mend:        "add an AWS::CloudWatch::Alarm on AWS/Lambda Throttles with the dimension FunctionName, or one on AWS/ApiGateway 5XXError",
 			stack: func(s *Stack, report report) {
-				answered := s.authorizerFunctions() // a throttled function is a 5XX to the API's caller
-				s.each(func(_ *api, o operation) {
-					if id, _, ok := s.called(o.integration["uri"]); ok {
-						answered[id] = true
-					}
-				})
-				watched := false
-				s.eachMetric(func(_ resource, m metric) {
-					watched = watched || m.namespace == "AWS/ApiGateway" && m.name == "5XXError"
-				})
 				for _, f := range s.functions() {
-					if watched && answered[f.id] && !s.scheduled(f) {
-						continue
-					}
-					if s.alarm(f, "Throttles") == nil {
+					if s.alarm(f, "Throttles") == nil && !s.throttlesSeen(f) {
 						report(f.at(), "%s has no alarm on Throttles", f.id)
 					}
 				}
@@ -167,6 +154,36 @@ func (s *Stack) alarm(f resource, name string) *metric {
 	return found
 }
 
+// throttlesSeen reports whether APIs alone call a function, and each has an alarm on all its 5XX answers: a call that is
+// throttled is one of them.
+func (s *Stack) throttlesSeen(f resource) bool {
+	called := false
+	for _, a := range s.apis {
+		if !a.calls(f) {
+			continue
+		}
+		called = true
+		watched := false
+		s.eachMetric(func(_ resource, m metric) {
+			watched = watched || m.namespace == "AWS/ApiGateway" && m.name == "5XXError" &&
+				slices.ContainsFunc(m.dimensions, func(d any) bool { return object(d)["Name"] == "ApiName" && object(d)["Value"] == apiName(a.resource()) }) &&
+				!slices.ContainsFunc(m.dimensions, func(d any) bool { return object(d)["Name"] == "Resource" })
+		})
+		if !watched {
+			return false
+		}
+	}
+	return called && !s.calledElsewhere(f)
+}
+
+// calledElsewhere reports whether a schedule, a queue or another service calls a function.
+func (s *Stack) calledElsewhere(f resource) bool {
+	return s.scheduled(f) || slices.ContainsFunc(s.of("AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping"), func(r resource) bool {
+		id, _, ok := s.function(r.properties["FunctionName"])
+		return ok && id == f.id && r.properties["Principal"] != gatewayPrincipal
+	})
+}
+
 // filterAlarm reports whether an alarm watches a metric that is counted in a log group.
 func (s *Stack) filterAlarm(group string) bool {
 	watched := false
@@ -214,9 +231,7 @@ var dimensionOf = map[string][2]string{
 func (s *Stack) dimension(m metric, name string, value any) bool {
 	switch {
 	case m.namespace == "AWS/ApiGateway" && name == "ApiName":
-		return slices.ContainsFunc(s.of("AWS::ApiGateway::RestApi"), func(r resource) bool {
-			return value == cmpAny(r.properties["Name"], object(r.properties, "Body", "info")["title"]) // the title, without a Name
-		})
+		return slices.ContainsFunc(s.of("AWS::ApiGateway::RestApi"), func(r resource) bool { return value == apiName(r) })
 	case m.namespace == "AWS/ApiGateway" && name == "Stage":
 		return slices.ContainsFunc(s.of("AWS::ApiGateway::Stage"), func(r resource) bool { return r.is(value, "StageName") })
 	case m.namespace == "AWS/ApiGateway" && name == "Resource":
@@ -230,4 +245,9 @@ func (s *Stack) dimension(m metric, name string, value any) bool {
 		return true
 	}
 	return slices.ContainsFunc(s.of(of[0]), func(r resource) bool { return r.is(value, of[1]) })
+}
+
+// apiName is what CloudWatch calls an API: its Name, or else its body's title.
+func apiName(r resource) any {
+	return cmpAny(r.properties["Name"], object(r.properties, "Body", "info")["title"])
 }

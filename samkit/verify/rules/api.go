@@ -155,6 +155,16 @@ func (a *api) authorizers() []authorizer {
 	return all
 }
 
+// calls reports whether the API calls a function, by a method or as an authorizer.
+func (a *api) calls(f resource) bool {
+	is := func(uri any) bool {
+		id, _, ok := a.stack.called(uri)
+		return ok && id == f.id
+	}
+	return slices.ContainsFunc(a.operations, func(o operation) bool { return is(o.integration["uri"]) }) ||
+		slices.ContainsFunc(a.authorizers(), func(au authorizer) bool { return is(au.fields["authorizerUri"]) })
+}
+
 // eachScheme visits the security schemes by name.
 func (a *api) eachScheme(f func(at []string, name string, scheme map[string]any)) {
 	schemes := object(a.body, "components", "securitySchemes")
