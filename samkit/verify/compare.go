@@ -13,8 +13,8 @@ import (
 	"pricing/samkit/verify/rules"
 )
 
-// compare prints what differs between two environments of a template, and returns how much of it no parameter declares:
-// the differences that remain when both have the same values and only the name is another.
+// compare prints the differences between two environments of a template, and returns how many of them no parameter declares:
+// those that remain when both environments have the same values and only their names differ.
 func compare(ctx context.Context, template, a, b string, stdout, stderr io.Writer) (undeclared int, err error) {
 	s, err := readSource(template)
 	if err != nil {
@@ -79,7 +79,7 @@ func shown(value string) string {
 	return shorten(value)
 }
 
-// differ lists the parameters that have other values.
+// differ returns the names of the parameters whose values differ.
 func differ(a, b map[string]string) []string {
 	names := slices.Concat(slices.Collect(maps.Keys(a)), slices.Collect(maps.Keys(b)))
 	slices.Sort(names)

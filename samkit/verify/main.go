@@ -206,7 +206,7 @@ func checkRules(project *rules.Project) []Mistake {
 	var found []Mistake
 	for _, m := range project.Check() {
 		found = append(found, Mistake{
-			Path: m.Path, What: m.What, Consequence: m.Rule.Consequence, Mend: m.Rule.Mend, Tool: m.Rule.Name, Environment: m.Environment,
+			Path: m.Path, What: m.What, Consequence: m.Rule.Consequence, Fix: m.Rule.Fix, Tool: m.Rule.Name, Environment: m.Environment,
 		})
 	}
 	return found
@@ -242,7 +242,7 @@ func checkCode(program *code.Program, root string, project *rules.Project, envir
 		}
 		for _, f := range program.Check(functions) {
 			m := Mistake{
-				File: filepath.Join(root, f.Path), What: f.What, Consequence: f.Consequence, Mend: f.Mend,
+				File: filepath.Join(root, f.Path), What: f.What, Consequence: f.Consequence, Fix: f.Fix,
 				Tool: "code", Environment: environment,
 			}
 			if f.Function != "" {

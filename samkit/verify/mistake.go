@@ -18,7 +18,7 @@ type Mistake struct {
 	Path        []string // keys from the template's root
 	What        string
 	Consequence string // what happens if it is deployed; empty: the tool does not say
-	Mend        string // how to repair it; empty: the tool does not say
+	Fix         string // how to repair it; empty: the tool does not say
 	Tool        string // or the rule's name
 	Environment string // empty: any
 }
@@ -34,7 +34,7 @@ func (m Mistake) String() string {
 		b.WriteString(": " + strings.Join(m.Path, "."))
 	}
 	b.WriteString(": " + m.What)
-	for _, more := range []string{m.Consequence, m.Mend} {
+	for _, more := range []string{m.Consequence, m.Fix} {
 		if more != "" {
 			b.WriteString("; " + more)
 		}
@@ -50,7 +50,7 @@ func (m Mistake) String() string {
 type source struct {
 	path string
 	text []byte
-	root yaml.Node // zero: no YAML, which cfn-lint reports
+	root yaml.Node // zero: it is not YAML, which cfn-lint reports
 }
 
 func readSource(path string) (*source, error) {
@@ -67,8 +67,8 @@ func readSource(path string) (*source, error) {
 
 func (s *source) configPath() string { return filepath.Join(filepath.Dir(s.path), "samconfig.toml") }
 
-// tidy gives every mistake its place in the source, joins those that several tools or environments found alike, and
-// sorts them by line.
+// tidy gives every mistake its place in the source, joins those that are the same in several environments, and sorts them by
+// line.
 func (s *source) tidy(found []Mistake, environments int) []Mistake {
 	type key struct{ file, place, what, tool string }
 	seen := map[key][]Mistake{}
@@ -99,21 +99,21 @@ func (s *source) tidy(found []Mistake, environments int) []Mistake {
 	return mistakes
 }
 
-// place names a mistake's place as the source does. What the transform made itself (the role of a function) has the
-// line of the resource it was made for, by which it is named.
+// place names a mistake's place as the source does. What the transform made itself, such as a function's role, gets the line
+// of the resource that it was made for, which its name begins with.
 func (s *source) place(m *Mistake) {
 	if m.File != "" {
 		return
 	}
 	m.File = s.path
-	if slices.Contains([]string{"cfn-lint E2900", "undeclared-parameter", "shared-stack"}, m.Tool) { // the source does not have it
+	if slices.Contains([]string{"cfn-lint E2900", "undeclared-parameter", "shared-stack"}, m.Tool) { // it is not in the source
 		m.File, m.Line = s.configPath(), 0
 		return
 	}
 	if len(m.Path) > 3 && m.Path[0] == "Resources" && m.Path[3] == "Body" && s.find(m.Path[:4]) == nil {
 		m.Path = slices.Concat(m.Path[:3], []string{"DefinitionBody"}, m.Path[4:])
 	}
-	for depth := len(m.Path); m.Line == 0 && depth > 1; depth-- { // a required key that is missing has no line; its parent has
+	for depth := len(m.Path); m.Line == 0 && depth > 1; depth-- { // a missing key has no line, but its parent has
 		if n := s.find(m.Path[:depth]); n != nil {
 			m.Line = n.Line
 		}
@@ -125,8 +125,8 @@ func (s *source) place(m *Mistake) {
 	}
 }
 
-// find returns the node of the last key, which is where a reader looks, or nil. Short intrinsic functions (!Sub) have
-// no key of their own, so a path may be longer than what is found.
+// find returns the node of the path's last key, which is where a reader looks, or nil. Short intrinsic functions (!Sub) have
+// no key of their own, so a path may be longer than the source is deep.
 func (s *source) find(path []string) *yaml.Node {
 	n, at := &s.root, &s.root
 	if n.Kind == yaml.DocumentNode {
@@ -156,7 +156,7 @@ func (s *source) find(path []string) *yaml.Node {
 	return at
 }
 
-// shorten makes a message one line that can be read; tools print whole schemas and long lists of what is allowed.
+// shorten makes a message one short line: tools print whole schemas and long lists of what is allowed.
 func shorten(what string) string {
 	const most = 200
 	r := []rune(strings.Join(strings.Fields(what), " "))

@@ -13,7 +13,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// checkBody checks one API's OpenAPI body with the tools that exist in Go.
+// checkBody checks the OpenAPI body of one API with the tools that exist in Go.
 func checkBody(ctx context.Context, environment, api string, body json.RawMessage) []Mistake {
 	var found []Mistake
 	add := func(tool string, err error, path ...string) {
@@ -58,8 +58,8 @@ func checkOpenAPI(ctx context.Context, body []byte) []error {
 	return []error{err}
 }
 
-// ungreedy writes paths such as /a/{proxy+} as /a/{proxy}: the plus is AWS's own, and OpenAPI would take it for a part of
-// the parameter's name.
+// ungreedy writes paths such as /a/{proxy+} as /a/{proxy}. The plus is AWS's own: OpenAPI takes it for a part of the
+// parameter's name.
 func ungreedy(body []byte) ([]byte, error) {
 	var doc map[string]any
 	if err := json.Unmarshal(body, &doc); err != nil {
@@ -87,7 +87,7 @@ func models(body any) [][]string {
 		for _, method := range keys(at(routes, route)) {
 			content := at(routes, route, method, "requestBody", "content")
 			for _, media := range keys(content) {
-				// One that refers to a named model adds nothing; kin-openapi follows the reference.
+				// One that refers to a named model adds nothing: kin-openapi follows the reference.
 				if schema, ok := at(content, media, "schema").(map[string]any); ok && schema["$ref"] == nil {
 					paths = append(paths, []string{"paths", route, method, "requestBody", "content", media, "schema"})
 				}
@@ -102,7 +102,7 @@ func keys(v any) []string {
 	return slices.Sorted(maps.Keys(m))
 }
 
-// compileModel compiles one schema of the body as JSON Schema draft 4, which is what API Gateway's models are.
+// compileModel compiles one schema of the body as JSON Schema draft 4, which API Gateway's models are.
 func compileModel(body any, path []string) error {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft4)
@@ -124,7 +124,7 @@ func compileModel(body any, path []string) error {
 	return err
 }
 
-// leaves returns the concrete faults of a schema; what stands above them says only that something below is wrong.
+// leaves returns the actual faults of a schema. Those above them only say that something below is wrong.
 func leaves(e *jsonschema.ValidationError) []string {
 	if len(e.Causes) == 0 {
 		return []string{e.Error()}

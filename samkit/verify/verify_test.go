@@ -16,13 +16,13 @@ import (
 	"pricing/samkit/verify/rules"
 )
 
-// fault is a mistake made in a copy of a template, and what must be said of it.
+// fault is a mistake made in a copy of a template, and what must be reported.
 type fault struct {
 	old, broken string
 	want        []string
 }
 
-// toolFaults are edits of parcels that one tool or another must find.
+// toolFaults are edits of parcels, of which each tool must find its own.
 var toolFaults = []fault{
 	{"BillingMode:", "BilingMode:", []string{
 		"Resources.Parcels.Properties: 'ProvisionedThroughput' is a required property (cfn-lint E3639)",
@@ -32,7 +32,7 @@ var toolFaults = []fault{
 	{"functions/${RegisterFunction.Arn}", "functions/${RegistrFunction.Arn}", []string{
 		integrationOf("/parcels.post") + "uri.Fn::Sub: 'RegistrFunction' is not one of [...] (cfn-lint E1019)",
 		integrationOf("/parcels.post") + "uri: arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/" +
-			"${RegistrFunction.Arn}:current/invocations invokes no function; the import fails or every call answers 500; " +
+			"${RegistrFunction.Arn}:current/invocations invokes no function; the import fails, or every call is answered with 500; " +
 			"write arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}:live/invocations (lambda-uri)",
 	}},
 	{"{description: Up.}", "!If [IsProd, {description: Up.}, {}]", []string{
@@ -128,13 +128,14 @@ func TestRun_Code(t *testing.T) {
 	assert.Equal(t, 1, run(t.Context(), []string{"-plain", plain, path}, &stdout, &stderr))
 	told := strings.ReplaceAll(stdout.String(), root+"/", "")
 	for _, want := range []string{
-		"track/main.go:5: Resources.TrackFunction: reads MISSPELT, which the template does not give it; ",
+		"track/main.go:5: Resources.TrackFunction: reads MISSPELT, which the template does not set; ",
 		"register: Resources.RegisterFunction: its role allows dynamodb:PutItem, but its code calls nothing; ",
 		"bucket.yaml:1: Resources.Bucket.Properties.BucketNam: Additional properties are not allowed",
 	} {
 		assert.Contains(t, told, want)
 	}
-	assert.Equal(t, fmt.Sprintf("verify: 10 mistakes in %s and %s: %d rules, 4 functions, 2 environments\n", path, plain, len(rules.All())), stderr.String())
+	looked := "verify: 10 mistakes in %s and %s: %d rules, 4 functions, 2 environments\n"
+	assert.Equal(t, fmt.Sprintf(looked, path, plain, len(rules.All())), stderr.String())
 }
 
 // lines returns the output's lines without the folder and the line numbers.
@@ -175,7 +176,7 @@ func TestRun_usage(t *testing.T) {
 	}
 }
 
-// TestCheckOpenAPI_Greedy: kin-openapi must see AWS's {key+} as the parameter key, and still miss one that is not declared.
+// TestCheckOpenAPI_Greedy: kin-openapi must see AWS's {key+} as the parameter key, and still report one that is not declared.
 func TestCheckOpenAPI_Greedy(t *testing.T) {
 	t.Parallel()
 	body := func(parameter string) []byte {
@@ -222,7 +223,7 @@ func TestSource_tidy(t *testing.T) {
 	})
 }
 
-// noCode is said of a template that stands alone.
+// noCode is logged for a template without a Go module beside it.
 const noCode = "verify: no go.mod beside the template, so it is compared with no code\n"
 
 // readParcels returns the template parcels and its environments.

@@ -83,7 +83,7 @@ func (l *texts) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*[]string)(l))
 }
 
-// accountRoles returns the roles of ops/account.yaml by logical id, those of an environment with ${Env} in it.
+// accountRoles returns the roles of ops/account.yaml by logical id. Those of an environment have &{Env} in it.
 func accountRoles(t *testing.T) map[string]accountRole {
 	t.Helper()
 	text := readFile(t, accountFile)
@@ -111,8 +111,8 @@ func accountRoles(t *testing.T) map[string]accountRole {
 	return roles
 }
 
-// TestAccount_Trust: a role that GitLab's jobs take asks for this project's one branch, and for the environment's if it
-// has one, by equality; the functions' roles are out of reach of all who write roles.
+// TestAccount_Trust: a role that GitLab's jobs assume demands exactly this project's one branch, and its environment if it has
+// one. Whoever writes roles cannot reach these.
 func TestAccount_Trust(t *testing.T) {
 	t.Parallel()
 	roles := accountRoles(t)
@@ -142,13 +142,15 @@ func TestAccount_Trust(t *testing.T) {
 	}
 }
 
-// unused are the actions, and whole services, that handlers ask for in order to do what template.yaml does not want.
+// unused are the actions, and whole services, that handlers ask for to do things that template.yaml does not use.
 var unused = []string{
 	"ec2", "elasticfilesystem", "s3files", // networks and file systems of functions
 	"kms", // the table's key is the account's own for DynamoDB, whose policy lets the service use it
-	"kinesis", "dynamodb:DisableKinesisStreamingDestination", "dynamodb:EnableKinesisStreamingDestination", "dynamodb:UpdateKinesisStreamingDestination",
-	"firehose", "logs:CreateLogDelivery", "logs:AssociateKmsKey", "logs:DisassociateKmsKey", "logs:PutBearerTokenAuthentication", "logs:PutLogGroupDeletionProtection",
-	"logs:DeleteDataProtectionPolicy", "logs:PutDataProtectionPolicy", "logs:DeleteIndexPolicy", "logs:PutIndexPolicy", "logs:DeleteResourcePolicy", "logs:PutResourcePolicy",
+	"kinesis", "dynamodb:DisableKinesisStreamingDestination", "dynamodb:EnableKinesisStreamingDestination",
+	"dynamodb:UpdateKinesisStreamingDestination",
+	"firehose", "logs:CreateLogDelivery", "logs:AssociateKmsKey", "logs:DisassociateKmsKey", "logs:PutBearerTokenAuthentication",
+	"logs:PutLogGroupDeletionProtection", "logs:DeleteDataProtectionPolicy", "logs:PutDataProtectionPolicy",
+	"logs:DeleteIndexPolicy", "logs:PutIndexPolicy", "logs:DeleteResourcePolicy", "logs:PutResourcePolicy",
 	// global tables and imports
 	"iam:CreateServiceLinkedRole", "dynamodb:AssociateTableReplica", "dynamodb:CreateTableReplica", "dynamodb:ImportTable", "dynamodb:ListTables",
 	"dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem",
@@ -159,8 +161,8 @@ var unused = []string{
 	"lambda:DeleteFunctionCodeSigningConfig", "lambda:PutFunctionCodeSigningConfig",
 }
 
-// TestAccount_Execution: the role that CloudFormation works with may do what CloudFormation itself says it does for every
-// type in the template, in every environment, and may not write outside the environment's names.
+// TestAccount_Execution: CloudFormation's role may do what CloudFormation itself says that it needs for every type in the
+// template, in every environment, and may not write outside the environment's names.
 func TestAccount_Execution(t *testing.T) {
 	t.Parallel()
 	tools := python(t)
@@ -230,9 +232,9 @@ func TestAccount_Execution(t *testing.T) {
 // boundary is the ARN of the policy that bounds an environment's roles.
 const boundary = "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/owner/pricing-"
 
-// TestAccount_Boundary: whoever can deploy a template cannot make himself more by a role in it. The execution role writes
-// roles within the boundary only, but for CodeDeploy's, which gets one policy of AWS; the boundary lets the template's roles
-// do what they ask for, and nothing with permissions.
+// TestAccount_Boundary: whoever can deploy a template cannot gain permissions through a role in it. The execution role writes
+// roles only within the boundary, except CodeDeploy's, which gets one policy of AWS. The boundary lets the template's roles
+// do what they ask for, and nothing that grants permissions.
 func TestAccount_Boundary(t *testing.T) {
 	t.Parallel()
 	bounded := 0
@@ -302,7 +304,7 @@ func TestAccount_Boundary(t *testing.T) {
 	assert.Equal(t, 8, roles)
 }
 
-// handlerPermissions returns what CloudFormation's handlers of a type ask for; cfn-lint carries the registry's schemas.
+// handlerPermissions returns what CloudFormation's handlers of a type ask for. cfn-lint has the registry's schemas.
 func handlerPermissions(t *testing.T, tools lint.Python, name string) (actions []string) {
 	t.Helper()
 	schemas, err := tools.Schemas()

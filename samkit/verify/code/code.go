@@ -1,10 +1,12 @@
-// Package code holds a template against the Go code it deploys: what a role allows against the calls a function can make,
-// the variables it is given against those it reads, the routes it is wired to against those its code and its events name.
+// Package code compares a template with the Go code that it deploys: what a role allows with the calls that the function can
+// make, the variables that it is given with those that it reads, and its routes with those that its code and events name.
 //
-// All of it comes from the code. The call graph starts at each function's main (package callgraph/vta), so a method that
-// is never called asks for nothing, and a call behind an interface, a closure or a method value counts. What surprises:
-// a handler that is given to the Lambda runtime as a plain function is called by reflection, which no call graph sees;
-// every function value of its type that the code makes is taken for one.
+// It follows the calls from each function's main, so that a method which is never called needs no permission, while a call
+// behind an interface, a closure or a method value counts. What surprises: the Lambda runtime calls a plain function that
+// it is given by reflection, which no call graph sees. Every function value of that type in the code is taken for one.
+//
+// One call graph holds all functions together (package callgraph/vta), since making one takes a second or two. Each
+// function's own part of it is found in some milliseconds (reach).
 package code
 
 import (
@@ -19,13 +21,13 @@ import (
 	"pricing/samkit/verify/rules"
 )
 
-// Finding is one disagreement between template and code.
+// Finding is one thing in which template and code differ.
 type Finding struct {
-	Function    string // its logical id; empty when the template has none
-	Path        string // file below the root, with the line if it is one of code; or a folder
+	Function    string // its logical id; empty if it is not in the template
+	Path        string // a file below the root, with the line if it is code, or a folder
 	What        string
-	Consequence string // of a deployment as it is
-	Mend        string
+	Consequence string // what happens if it is deployed like this
+	Fix         string
 }
 
 // String is the finding as one line.
@@ -34,14 +36,14 @@ func (f Finding) String() string {
 	if f.Function != "" {
 		at += ": " + f.Function
 	}
-	return fmt.Sprintf("%s: %s; %s; %s", at, f.What, f.Consequence, f.Mend)
+	return fmt.Sprintf("%s: %s; %s; %s", at, f.What, f.Consequence, f.Fix)
 }
 
 // Check compares the functions of a template with their code, which Load has read.
 func (p *Program) Check(functions []rules.Function) []Finding {
 	found := p.routes(functions)
 	for _, f := range functions {
-		if of, ok := p.uses[path.Clean(f.Folder)]; ok { // routes reports those that have none
+		if of, ok := p.uses[path.Clean(f.Folder)]; ok { // routes reports the others
 			found = append(found, of.permissions(f)...)
 			found = append(found, of.variables.compare(f)...)
 		}

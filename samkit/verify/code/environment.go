@@ -14,28 +14,29 @@ import (
 	"pricing/samkit/verify/rules"
 )
 
-// provided are the variables that code may read though the template does not give them: Lambda sets them, or the SDK's
-// users by hand.
+// provided are the variables that code may read although the template does not set them: Lambda does, or people who use
+// the SDK.
 var provided = []string{
 	"AWS_ENDPOINT_URL",
 	"AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME",
-	"AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_LEVEL",
-	"AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_XRAY_CONTEXT_MISSING",
-	"AWS_XRAY_DAEMON_ADDRESS", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "LANG", "LD_LIBRARY_PATH", "PATH", "TZ", "_HANDLER", "_X_AMZN_TRACE_ID",
+	"AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_GROUP_NAME",
+	"AWS_LAMBDA_LOG_LEVEL", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "AWS_REGION", "AWS_SECRET_ACCESS_KEY",
+	"AWS_SESSION_TOKEN", "AWS_XRAY_CONTEXT_MISSING", "AWS_XRAY_DAEMON_ADDRESS", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "LANG",
+	"LD_LIBRARY_PATH", "PATH", "TZ", "_HANDLER", "_X_AMZN_TRACE_ID",
 }
 
-// unseen are the variables that a template may give though no code is seen to read them: Go's runtime and Lambda do,
-// before any code.
+// unseen are the variables that a template may set although no code seems to read them: Go's runtime and Lambda read them
+// before any code runs.
 var unseen = []string{
 	"AWS_LAMBDA_EXEC_WRAPPER", "GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK", "LD_LIBRARY_PATH", "PATH", "TZ",
 }
 
-// variables are the names that a main reads.
+// variables are the names of the environment variables that a main reads.
 type variables struct {
-	own    map[string]string // in the project's code, with the first place
-	others map[string]bool   // in the SDK, other modules and the standard library
-	untold []string          // places in the project's code whose names were not found out
-	blind  []string          // beginnings of names that modules may read, which have such places
+	own     map[string]string // in the project's code, each with its first place
+	others  map[string]bool   // in the SDK, other modules and the standard library
+	unknown []string          // places in the project's code whose names could not be found out
+	blind   []string          // how the names begin that modules with such places may read
 }
 
 func (r *reached) variables() variables {
@@ -52,7 +53,7 @@ func (r *reached) variables() variables {
 			continue
 		}
 		if !ok {
-			v.untold, v.blind = append(v.untold, read.at), append(v.blind, "")
+			v.unknown, v.blind = append(v.unknown, read.at), append(v.blind, "")
 		}
 		for _, name := range names {
 			if at, ok := v.own[name]; !ok || read.at < at {
@@ -63,21 +64,21 @@ func (r *reached) variables() variables {
 	return v
 }
 
-// compare holds the variables that a function is given against those it reads. What only the SDK or the standard library
-// read is a use of what is given, but need not be given.
+// compare compares the variables that a function is given with those that it reads. What only the SDK or the standard library
+// reads is a use of a variable, but the variable need not be set.
 func (v variables) compare(f rules.Function) []Finding {
 	var found []Finding
-	for _, at := range v.untold {
+	for _, at := range v.unknown {
 		found = append(found, Finding{
-			Function: f.ID, Path: at, What: "reads a variable of the environment whose name only shows when it runs",
-			Consequence: "nothing can tell whether the template gives it", Mend: "name it by a constant",
+			Function: f.ID, Path: at, What: "reads an environment variable whose name is known only when it runs",
+			Consequence: "nothing can tell whether the template sets it", Fix: "use a constant as its name",
 		})
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.own)) {
 		if !slices.Contains(f.Variables, name) && !slices.Contains(provided, name) && !v.others[name] {
 			found = append(found, Finding{
-				Function: f.ID, Path: v.own[name], What: "reads " + name + ", which the template does not give it",
-				Consequence: "it is empty when deployed", Mend: "add " + name + " to the function's Environment, or to Globals",
+				Function: f.ID, Path: v.own[name], What: "reads " + name + ", which the template does not set",
+				Consequence: "it is empty when deployed", Fix: "add " + name + " to the function's Environment, or to Globals",
 			})
 		}
 	}
@@ -85,16 +86,16 @@ func (v variables) compare(f rules.Function) []Finding {
 		perhaps := slices.ContainsFunc(v.blind, func(begin string) bool { return strings.HasPrefix(name, begin) })
 		if v.own[name] == "" && !v.others[name] && !perhaps && !slices.Contains(unseen, name) {
 			found = append(found, Finding{
-				Function: f.ID, Path: path.Clean(f.Folder), What: "is given the variable " + name + ", which nothing in it reads",
-				Consequence: "the setting has no effect", Mend: "correct its name or take it out",
+				Function: f.ID, Path: path.Clean(f.Folder), What: "is given the variable " + name + ", which nothing in its code reads",
+				Consequence: "the setting has no effect", Fix: "correct its name, or remove it",
 			})
 		}
 	}
 	return found
 }
 
-// namesOf returns how the variables begin that a module's package reads: any, but the SDK has its own. The standard
-// library is no module.
+// namesOf returns how the variables begin that a module's package may read: the SDK's have a beginning of their own, others
+// may have any. The standard library is not a module.
 func namesOf(pkg string) (begin string, module bool) {
 	first, _, _ := strings.Cut(pkg, "/")
 	if strings.HasPrefix(pkg, "github.com/aws/") {
@@ -103,7 +104,7 @@ func namesOf(pkg string) (begin string, module bool) {
 	return "", strings.Contains(first, ".")
 }
 
-// readers are the functions that read the environment; true: the variable that their argument names.
+// readers are the functions that read the environment; true means only the variable that the argument names.
 var readers = map[string]bool{
 	"os.Getenv": true, "os.LookupEnv": true, "syscall.Getenv": true, "os.Environ": false, "os.ExpandEnv": false, "syscall.Environ": false,
 }
@@ -136,8 +137,8 @@ func (r *reached) reads() []read {
 	return reads
 }
 
-// constants returns the texts that a value can have, following it through parameters, variables, fields and elements to
-// the constants it comes from; false means that some are not to be found.
+// constants returns the texts that a value can have. It follows the value through parameters, variables, fields and elements
+// to the constants that it comes from; false means that some could not be found.
 func (r *reached) constants(v ssa.Value, seen []ssa.Value) ([]string, bool) {
 	if v == nil {
 		return nil, false
@@ -187,7 +188,7 @@ func (r *reached) constants(v ssa.Value, seen []ssa.Value) ([]string, bool) {
 	return nil, false
 }
 
-// all joins the constants of values; none at all is a value that was not found.
+// all joins the constants of values. No values at all means that some could not be found.
 func (r *reached) all(values []ssa.Value, seen []ssa.Value) ([]string, bool) {
 	var names []string
 	ok := len(values) > 0
@@ -199,7 +200,7 @@ func (r *reached) all(values []ssa.Value, seen []ssa.Value) ([]string, bool) {
 	return slices.Compact(names), ok
 }
 
-// arguments returns what reached code gives for a parameter.
+// arguments returns what reached code passes for a parameter.
 func (r *reached) arguments(p *ssa.Parameter) ([]ssa.Value, bool) {
 	f := p.Parent()
 	n, at := r.graph.Nodes[f], slices.Index(f.Params, p)
@@ -213,7 +214,7 @@ func (r *reached) arguments(p *ssa.Parameter) ([]ssa.Value, bool) {
 		}
 		i := at
 		if e.Site != nil && e.Site.Common().IsInvoke() {
-			i-- // the receiver is no argument there
+			i-- // the receiver is not an argument there
 		}
 		if e.Site == nil || i < 0 || i >= len(e.Site.Common().Args) {
 			return nil, false
@@ -241,8 +242,8 @@ func bindings(v *ssa.FreeVar) []ssa.Value {
 	return values
 }
 
-// loads returns what was stored where an address points to: exactly for a variable, for a field in all values of its
-// type, for an element in all elements.
+// loads returns what was stored where an address points. It is exact for a variable; for a field it takes all values of its
+// type, for an element all elements.
 func (r *reached) loads(address ssa.Value, seen []ssa.Value) ([]ssa.Value, bool) {
 	switch a := address.(type) {
 	case *ssa.Alloc, *ssa.Global:
@@ -269,7 +270,7 @@ func (r *reached) loads(address ssa.Value, seen []ssa.Value) ([]ssa.Value, bool)
 	return nil, false
 }
 
-// arrays returns what a slice can be a part of.
+// arrays returns the arrays that a slice can be a part of.
 func (r *reached) arrays(v ssa.Value, seen []ssa.Value) ([]ssa.Value, bool) {
 	if slices.Contains(seen, v) {
 		return nil, true
@@ -297,7 +298,7 @@ func (r *reached) arrays(v ssa.Value, seen []ssa.Value) ([]ssa.Value, bool) {
 	return arrays, ok && len(from) > 0
 }
 
-// stored returns what reached code stores at addresses.
+// stored returns what reached code stores at some addresses.
 func (r *reached) stored(at func(ssa.Value) bool) []ssa.Value {
 	var values []ssa.Value
 	for f := range r.functions {
@@ -312,7 +313,7 @@ func (r *reached) stored(at func(ssa.Value) bool) []ssa.Value {
 	return values
 }
 
-// points tells whether an address is a variable, also by the name it has in a closure.
+// points reports whether an address is that of a variable, also under the name that a closure has for it.
 func (r *reached) points(address, variable ssa.Value) bool {
 	if address == variable {
 		return true

@@ -17,14 +17,14 @@ import (
 // services are the SDK's packages of service clients.
 const services = "github.com/aws/aws-sdk-go-v2/service/"
 
-// prefixes of IAM actions that are not the name of the SDK's package.
+// prefixes of IAM actions that differ from the name of the SDK's package.
 var prefixes = map[string]string{
 	"apigatewaymanagementapi": "execute-api", "cloudwatchlogs": "logs", "cognitoidentityprovider": "cognito-idp",
 	"dynamodbstreams": "dynamodb", "eventbridge": "events", "sesv2": "ses", "sfn": "states",
 }
 
-// actions of operations that are not called as their action. An operation that needs none has an empty list; a pattern
-// is any action that fits, where the text of a statement says which.
+// actions of operations whose names differ from the action's. An operation that needs none has an empty list. A pattern
+// stands for any action that matches it, where only the text of a statement says which.
 var actions = map[string][]string{
 	"dynamodb.BatchExecuteStatement":           {"dynamodb:PartiQL*"},
 	"dynamodb.DescribeEndpoints":               {},
@@ -42,12 +42,15 @@ var actions = map[string][]string{
 	"sts.GetCallerIdentity":                    {},
 }
 
-// members of a transaction's write, by the field that holds them; the call itself has no action.
+// members of a transaction's write, by the field that holds them. The call itself has no action.
 var members = map[string]string{
-	"ConditionCheck": "dynamodb:ConditionCheckItem", "Delete": "dynamodb:DeleteItem", "Put": "dynamodb:PutItem", "Update": "dynamodb:UpdateItem",
+	"ConditionCheck": "dynamodb:ConditionCheckItem",
+	"Delete":         "dynamodb:DeleteItem",
+	"Put":            "dynamodb:PutItem",
+	"Update":         "dynamodb:UpdateItem",
 }
 
-// polled are the actions of Lambda itself, which reads a table's stream by the function's role.
+// polled are actions that Lambda itself uses, when it reads a table's stream with the function's role.
 var polled = []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
 
 // permissions compares the calls that a function can make with what its role allows. A role that is not in the template
@@ -62,7 +65,7 @@ func (of uses) permissions(f rules.Function) []Finding {
 		if !slices.ContainsFunc(f.Actions, func(given string) bool { return covers(given, action) || covers(action, given) }) {
 			found = append(found, Finding{
 				Function: f.ID, Path: needed[action].at, What: fmt.Sprintf("%s needs %s, which its role does not allow", needed[action].by, action),
-				Consequence: "AWS refuses the call with AccessDeniedException", Mend: "allow " + action + " in its role",
+				Consequence: "AWS refuses the call with AccessDeniedException", Fix: "allow " + action + " in its role",
 			})
 		}
 	}
@@ -73,17 +76,18 @@ func (of uses) permissions(f rules.Function) []Finding {
 			continue
 		}
 		found = append(found, Finding{
-			Function: f.ID, Path: path.Clean(f.Folder), What: fmt.Sprintf("its role allows %s, but its code calls %s", given, list(slices.Sorted(maps.Keys(needed)))),
-			Consequence: "who takes over the function may do more than it ever does", Mend: "allow exactly what it calls",
+			Function: f.ID, Path: path.Clean(f.Folder),
+			What:        fmt.Sprintf("its role allows %s, but its code calls %s", given, list(slices.Sorted(maps.Keys(needed)))),
+			Consequence: "whoever takes over the function may do more than it ever does", Fix: "allow exactly what it calls",
 		})
 	}
 	return found
 }
 
-// call is one place that needs a permission.
+// call is one place that needs a permission, and the function that it is in.
 type call struct{ at, by string }
 
-// calls returns the actions that a main needs, each with the first place that does.
+// calls returns the actions that a main needs, each with the first place that needs it.
 func (r *reached) calls() map[string]call {
 	needed := map[string]call{}
 	add := func(action string, c call) {
@@ -143,9 +147,9 @@ func isClientMethod(f *ssa.Function) bool {
 	return ok && named.Obj().Name() == "Client"
 }
 
-// site returns the project's place that calls an operation, the nearest when the SDK or a wrapper stands between, as with
-// a paginator or a method value. What a client calls of itself is left out: that is the discovery of endpoints, which is
-// off unless asked for.
+// site returns the place in the project that calls an operation. Where the SDK or a wrapper is in between, as with a
+// paginator or a method value, it is the nearest one. A client's calls of its own methods are left out: those discover
+// endpoints, which is off by default.
 func (r *reached) site(operation *ssa.Function) (call, bool) {
 	level, seen, called := []*ssa.Function{operation}, map[*ssa.Function]bool{operation: true}, false
 	if r.graph.Nodes[operation] == nil {
@@ -157,7 +161,8 @@ func (r *reached) site(operation *ssa.Function) (call, bool) {
 		for _, f := range level {
 			for _, e := range r.graph.Nodes[f].In {
 				caller := e.Caller.Func
-				if !r.functions[caller] || isClientMethod(outermost(caller)) && caller.Synthetic == "" && strings.HasPrefix(packageOf(caller), services) {
+				clients := isClientMethod(outermost(caller)) && caller.Synthetic == "" && strings.HasPrefix(packageOf(caller), services)
+				if clients || !r.functions[caller] {
 					continue
 				}
 				called = true
@@ -178,13 +183,14 @@ func (r *reached) site(operation *ssa.Function) (call, bool) {
 	return call{r.at(operation.Pos()), name(operation)}, called
 }
 
-// isWrapper tells what stands between a call and a promoted method, a method value or a method expression.
+// isWrapper reports whether a function only stands between a call and a promoted method, a method value or a method
+// expression.
 func isWrapper(f *ssa.Function) bool {
 	return strings.Contains(f.Synthetic, "wrapper") || strings.HasPrefix(f.Synthetic, "thunk")
 }
 
-// transactionMembers returns the actions of the members that reached code gives a TransactWriteItem, with the first place
-// that does. Looking at a member, as the SDK does, gives none.
+// transactionMembers returns the actions of the members that reached code sets in a TransactWriteItem, each with the first
+// place that does. Reading a member, as the SDK does, does not count.
 func (r *reached) transactionMembers() map[string]string {
 	found := map[string]string{}
 	for f := range r.functions {
@@ -211,7 +217,7 @@ func (r *reached) transactionMembers() map[string]string {
 	return found
 }
 
-// sets tells a use of an address that can put something there from one that only reads.
+// sets reports whether a use of an address can store something there, rather than only read it.
 func sets(use ssa.Instruction, address ssa.Value) bool {
 	switch use := use.(type) {
 	case *ssa.UnOp, *ssa.DebugRef:
@@ -223,8 +229,8 @@ func sets(use ssa.Instruction, address ssa.Value) bool {
 	return true
 }
 
-// services returns the prefixes of the actions that are judged when they are too many: DynamoDB's, and those of each
-// service whose client is compiled into the function. Others may be Lambda's own: logs, traces, queues it polls.
+// services returns the prefixes of the actions of which a role must allow no more than the code calls: DynamoDB's, and those
+// of each service whose client is compiled into the function. Lambda itself may need others: logs, traces, queues.
 func (r *reached) services() map[string]bool {
 	judged := map[string]bool{"dynamodb": true}
 	for f := range r.functions {
@@ -242,7 +248,7 @@ func prefixOf(service string) string {
 	return service
 }
 
-// covers tells whether an action as a policy writes it, without regard to case and with * and ?, allows another.
+// covers reports whether an action as a policy writes it, in any case and with * and ?, allows another.
 func covers(given, action string) bool {
 	ok, err := path.Match(strings.ToLower(given), strings.ToLower(action))
 	return ok && err == nil

@@ -13,14 +13,14 @@ import (
 	"pricing/samkit/verify/rules"
 )
 
-// Folders of a project that hold one folder for each function.
+// These folders of a project hold one folder for each function.
 const (
 	functionsFolder = "functions"
 	eventsFolder    = "events"
 )
 
-// routes checks that folders, events and the template's functions are the same set, and that each function's code and
-// events name the routes that the template wires to it.
+// routes checks that the folders, the events and the template's functions are the same set, and that each function's code
+// and events name the routes that the template gives it.
 func (p *Program) routes(functions []rules.Function) []Finding {
 	found := slices.Concat(shared(functions), p.folders(functions))
 	for _, f := range functions {
@@ -31,7 +31,7 @@ func (p *Program) routes(functions []rules.Function) []Finding {
 	return append(found, p.constantRoutes(functions)...)
 }
 
-// shared finds code and routes that two functions have.
+// shared finds code and routes that two functions have in common.
 func shared(functions []rules.Function) []Finding {
 	var found []Finding
 	coded, routed := map[string]string{}, map[string]string{}
@@ -40,7 +40,7 @@ func shared(functions []rules.Function) []Finding {
 		if other, ok := coded[folder]; ok {
 			found = append(found, Finding{
 				Function: f.ID, Path: folder, What: "is the code of " + other + " too",
-				Consequence: "a change of one is a change of both", Mend: "give each its own folder",
+				Consequence: "changing one changes both", Fix: "give each its own folder",
 			})
 		}
 		coded[folder] = f.ID
@@ -48,7 +48,7 @@ func shared(functions []rules.Function) []Finding {
 			if other, ok := routed[route]; ok {
 				found = append(found, Finding{
 					Function: f.ID, Path: folder, What: "shares the route " + route + " with " + other,
-					Consequence: "which of them answers is chance", Mend: "wire the route to one",
+					Consequence: "it is chance which of them answers", Fix: "give the route to one of them",
 				})
 			}
 			routed[route] = f.ID
@@ -65,7 +65,8 @@ func (p *Program) folders(functions []rules.Function) []Finding {
 		folder := path.Clean(f.Folder)
 		if _, ok := p.uses[folder]; !ok {
 			found = append(found, Finding{
-				Function: f.ID, Path: folder, What: "holds no Go program", Consequence: "the build fails", Mend: "correct its CodeUri, or add package main",
+				Function: f.ID, Path: folder, What: "holds no Go program",
+				Consequence: "the build fails", Fix: "correct its CodeUri, or add a package main",
 			})
 		}
 		if parent, name := path.Split(folder); parent == functionsFolder+"/" {
@@ -75,26 +76,28 @@ func (p *Program) folders(functions []rules.Function) []Finding {
 	for _, name := range subfolders(p.files, functionsFolder) {
 		if known[name] == "" {
 			found = append(found, Finding{
-				Path: path.Join(functionsFolder, name), What: "is no function of the template", Consequence: "it is never deployed", Mend: "add the function, or remove the folder",
+				Path: path.Join(functionsFolder, name), What: "belongs to no function in the template",
+				Consequence: "it is never deployed", Fix: "add the function, or remove the folder",
 			})
 		}
 	}
 	events := subfolders(p.files, eventsFolder)
 	if events == nil {
-		return found // a project that keeps none
+		return found // the project keeps none
 	}
 	for _, name := range events {
 		if known[name] == "" {
 			found = append(found, Finding{
-				Path: path.Join(eventsFolder, name), What: "holds events of no function of the template", Consequence: "nothing runs them", Mend: "name it as the function's folder, or remove it",
+				Path: path.Join(eventsFolder, name), What: "holds events of no function in the template",
+				Consequence: "nothing runs them", Fix: "give it the name of the function's folder, or remove it",
 			})
 		}
 	}
 	return found
 }
 
-// eventRoutes compares the route in each event with those of its function. An authorizer, which has none, may have any; a
-// schedule's event has none.
+// eventRoutes compares the route in each event with those of its function. An authorizer, which has no route, may have
+// events of any. A schedule's event has none.
 func (p *Program) eventRoutes(f rules.Function, name string) []Finding {
 	if subfolders(p.files, eventsFolder) == nil {
 		return nil
@@ -103,7 +106,7 @@ func (p *Program) eventRoutes(f rules.Function, name string) []Finding {
 	wrong := func(file, format string, a ...any) {
 		found = append(found, Finding{
 			Function: f.ID, Path: file, What: fmt.Sprintf(format, a...),
-			Consequence: "its tests pass on what is never sent", Mend: "make the event what the gateway sends",
+			Consequence: "its tests pass on events that are never sent", Fix: "make the event what the gateway sends",
 		})
 	}
 	files, err := fs.Glob(p.files, path.Join(eventsFolder, name, "*.json"))
@@ -129,7 +132,7 @@ func (p *Program) eventRoutes(f rules.Function, name string) []Finding {
 		case err != nil:
 			wrong(file, "cannot be read: %v", err)
 		case inner != route:
-			wrong(file, "is %s outside and %s in requestContext", route, inner)
+			wrong(file, "is %s, but %s in its requestContext", route, inner)
 		case f.Scheduled && event.Method == "":
 		case f.Scheduled && len(f.Routes) == 0:
 			wrong(file, "is the request %s, but the function has a schedule and no route", route)
@@ -142,18 +145,18 @@ func (p *Program) eventRoutes(f rules.Function, name string) []Finding {
 	return found
 }
 
-// serves tells whether a route of the template takes the events of another.
+// serves reports whether a route of the template takes the events of a route.
 func serves(template, route string) bool {
 	_, any, ok := strings.Cut(template, "ANY ")
 	_, resource, _ := strings.Cut(route, " ")
 	return template == route || ok && any == resource
 }
 
-// routeForm is how a function's code names its route.
+// routeForm matches a route as a function's code names it.
 var routeForm = regexp.MustCompile(`^(ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) /\S*$`)
 
-// constantRoutes compares the routes that functions name in their code with those they are wired to. Where no function
-// names any, there is nothing to compare.
+// constantRoutes compares the routes that functions name in their code with those that the template gives them. If no
+// function names any, there is nothing to compare.
 func (p *Program) constantRoutes(functions []rules.Function) []Finding {
 	var found []Finding
 	named := make([]map[string]string, len(functions)) // place by route
@@ -171,8 +174,8 @@ func (p *Program) constantRoutes(functions []rules.Function) []Finding {
 		for route, at := range named[i] {
 			if !slices.Contains(f.Routes, route) {
 				found = append(found, Finding{
-					Function: f.ID, Path: at, What: fmt.Sprintf("its code names the route %s, but the template wires it to %s", route, list(f.Routes)),
-					Consequence: "callers of the one are answered by the other, or by nobody", Mend: "wire the function to its route",
+					Function: f.ID, Path: at, What: fmt.Sprintf("its code names the route %s, but the template gives it %s", route, list(f.Routes)),
+					Consequence: "callers of one route get the answers of another, or none", Fix: "give the function its own route",
 				})
 			}
 		}
@@ -180,20 +183,20 @@ func (p *Program) constantRoutes(functions []rules.Function) []Finding {
 			if named[i][route] != "" || p.packages[path.Clean(f.Folder)] == nil {
 				continue
 			}
-			what := fmt.Sprintf("is wired to %s, which its code does not name", route)
+			what := fmt.Sprintf("has the route %s, which its code does not name", route)
 			if other := owner[route]; other != "" {
-				what = fmt.Sprintf("is wired to %s, which is the route of %s", route, other)
+				what = fmt.Sprintf("has the route %s, which belongs to %s", route, other)
 			}
 			found = append(found, Finding{
 				Function: f.ID, Path: path.Clean(f.Folder), What: what,
-				Consequence: "callers of the one are answered by the other, or by nobody", Mend: "wire the function to its route",
+				Consequence: "callers of one route get the answers of another, or none", Fix: "give the function its own route",
 			})
 		}
 	}
 	return found
 }
 
-// constantsOf returns the routes among the constants of a function's package, each with its first place.
+// constantsOf returns the routes among the constants in a function's package, each with its first place.
 func (p *Program) constantsOf(folder string) map[string]string {
 	routes := map[string]string{}
 	l := p.packages[folder]

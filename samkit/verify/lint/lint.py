@@ -42,7 +42,7 @@ def mistake(tool, path, what, environment, line=0):
 
 
 def cfn_lint(matches, environment):
-    def short(message):  # without the list of all that would be allowed, which differs between the two templates
+    def short(message):  # without the list of what is allowed, which differs between the two templates
         return re.sub(r"(is not one of )\[.{100,}\]", r"\1[...]", message)
 
     mistakes = [
@@ -51,11 +51,11 @@ def cfn_lint(matches, environment):
             getattr(m, "path", None) or [],
             short(m.message),
             environment,
-            0 if environment else m.linenumber,  # lines of the transformed text help nobody
+            0 if environment else m.linenumber,  # a line of the transformed text helps nobody
         )
         for m in matches
     ]
-    # One wrong parameter value breaks every property that refers to it: name the parameter alone.
+    # A wrong parameter value breaks every property that refers to it: report only the parameter.
     values = [m for m in mistakes if m["tool"] == "cfn-lint E2900"]
     return values or mistakes
 
@@ -66,7 +66,7 @@ translator.make_policy_template_for_function_plugin = functools.cache(translator
 
 
 def transform(template, parameters):
-    """The template as CloudFormation would get it. The code's place does not matter, only that it is in S3."""
+    """The template as CloudFormation would get it. Where the code is does not matter, as long as it is in S3."""
     template = copy.deepcopy(template)
     functions = [r for r in template.get("Resources", {}).values() if r.get("Type") == "AWS::Serverless::Function"]
     for section in [f.get("Properties", {}) for f in functions] + [template.get("Globals", {}).get("Function", {})]:
@@ -76,14 +76,14 @@ def transform(template, parameters):
 
 
 def typed(template, parameters):
-    """Parameter values as cfn-lint wants them: a list is one, not text."""
+    """Parameter values as cfn-lint wants them: a list is a list, not text."""
     kinds = {name: p.get("Type", "") for name, p in template.get("Parameters", {}).items()}
     lists = {name for name, kind in kinds.items() if kind == "CommaDelimitedList" or kind.startswith("List<")}
     return {name: v.split(",") if name in lists else v for name, v in parameters.items()}
 
 
 class Placeholders:
-    """Resolves what parameters and conditions decide; what only a deployment knows becomes text."""
+    """Resolves what parameters and conditions decide. What only a deployment knows becomes text."""
 
     def __init__(self, template, parameters):
         self.template = template
@@ -105,7 +105,7 @@ class Placeholders:
                 return all(self.condition(v) for v in value)
             case "Fn::Or":
                 return any(self.condition(v) for v in value)
-        raise ValueError(f"{name} is no condition")
+        raise ValueError(f"{name} is not a condition")
 
     def resolve(self, v):
         if isinstance(v, list):
@@ -126,7 +126,7 @@ class Placeholders:
 
 
 def deepest(error):
-    """The most telling part of a failed oneOf, rather than "is not valid under any of the given schemas"."""
+    """The most helpful part of a failed oneOf, instead of "is not valid under any of the given schemas"."""
     while error.context:
         error = max(error.context, key=lambda e: len(e.absolute_path))
     return error
@@ -138,13 +138,13 @@ def openapi(body, path, environment):
     if greedy:
         body = body | {"paths": {p.replace("+}", "}"): item for p, item in body["paths"].items()}}
     errors = [deepest(e) for e in OpenAPIV30SpecValidator(body).iter_errors()]
-    # What is seen through a reference has a path from the reference's target: it counts only if it is told nowhere else.
+    # What is found through a reference has a path that begins at its target: it counts only if it is reported nowhere else.
     placed = [e for e in errors if not e.absolute_path or e.absolute_path[0] in body]
-    told = {e.message for e in placed}
+    reported = {e.message for e in placed}
     return [
         mistake("openapi-spec-validator", path + [greedy.get(p, p) for p in e.absolute_path], e.message, environment)
         for e in placed
-    ] + [mistake("openapi-spec-validator", path, e.message, environment) for e in errors if e.message not in told]
+    ] + [mistake("openapi-spec-validator", path, e.message, environment) for e in errors if e.message not in reported]
 
 
 def check_source(path):
@@ -158,10 +158,10 @@ def check_environment(path, environment, parameters):
         places = [["Resources", c._logical_id] if hasattr(c, "_logical_id") else [] for c in error.causes]
         found = [mistake("sam transform", at, c.message, environment) for at, c in zip(places, error.causes)]
         return {"mistakes": found}
-    except Exception as error:  # it trusts its input more than a broken template deserves
+    except Exception as error:  # the transform trusts its input more than it should
         return {"mistakes": [mistake("sam transform", [], f"gives up: {error!r}", environment)]}
     found = cfn_lint(lint(json.dumps(template), config=ManualArgs(parameters=[typed(template, parameters)])), environment)
-    # Which parameters are used only the source tells: the transform itself takes the value of some.
+    # Only the source shows which parameters are used: the transform itself replaces some by their values.
     found = [m for m in found if m["tool"] != "cfn-lint W2001"]
     bodies = {}
     for logical_id, resource in template["Resources"].items():
@@ -187,7 +187,7 @@ def check(pool, jobs):
     for job in started:
         source, *environments = [part.get() for part in job]
         report = {"mistakes": source["mistakes"], "bodies": {}, "transformed": {}}
-        if not any(m["tool"] == "cfn-lint E0000" for m in source["mistakes"]):  # else it is no YAML: nothing more to say
+        if not any(m["tool"] == "cfn-lint E0000" for m in source["mistakes"]):  # else it is not YAML, and there is nothing more to say
             for part in environments:
                 report["mistakes"] += part["mistakes"]
                 report["bodies"] |= part.get("bodies", {})

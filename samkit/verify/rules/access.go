@@ -10,9 +10,9 @@ import (
 func accessRules() []Rule {
 	return []Rule{
 		{
-			Name: "method-permission", Doc: "For every method that calls a function there is a permission for the gateway to do so.",
-			Consequence: "every call of it answers 500",
-			Mend:        "add an AWS::Lambda::Permission with the SourceArn arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/METHOD/path, path parameters as *",
+			Name: "method-permission", Doc: "Each method that calls a function has a permission that lets the gateway call it.",
+			Consequence: "every call is answered with 500",
+			Fix:         "add an AWS::Lambda::Permission with the SourceArn " + apiARN + "/*/METHOD/path; write path parameters as *",
 			stack: func(s *Stack, report report) {
 				s.each(func(a *api, o operation) {
 					id, _, ok := s.called(o.integration["uri"])
@@ -26,9 +26,9 @@ func accessRules() []Rule {
 			},
 		},
 		{
-			Name: "authorizer-permission", Doc: "There is a permission for the gateway to call each authorizer.",
-			Consequence: "every call that needs the authorizer answers 500",
-			Mend:        "add an AWS::Lambda::Permission with the SourceArn arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/authorizers/*",
+			Name: "authorizer-permission", Doc: "Each authorizer has a permission that lets the gateway call it.",
+			Consequence: "every call that needs the authorizer is answered with 500",
+			Fix:         "add an AWS::Lambda::Permission with the SourceArn " + apiARN + "/authorizers/*",
 			stack: func(s *Stack, report report) {
 				for _, a := range s.apis {
 					for _, au := range a.authorizers() {
@@ -44,13 +44,13 @@ func accessRules() []Rule {
 			},
 		},
 		{
-			Name: "permission-alias", Doc: "A permission for the gateway is for the very alias that the API calls.",
-			Consequence: "a permission for another qualifier does not count: every call answers 500",
-			Mend:        "write FunctionName: !Ref Function.Alias, or ${Function.Arn}:live",
+			Name: "permission-alias", Doc: "A permission for the gateway is for the same alias that the API calls.",
+			Consequence: "a permission for another qualifier does not count: every call is answered with 500",
+			Fix:         "write FunctionName: !Ref Function.Alias, or ${Function.Arn}:live",
 			stack: func(s *Stack, report report) {
-				called := map[string][]string{} // by function, the qualifiers it is called by
+				called := map[string][]string{} // by function, the qualifiers it is called with
 				use := func(uri any) {
-					if id, alias, ok := s.called(uri); ok && slices.Contains(s.aliases(id), alias) { // else integration-alias's
+					if id, alias, ok := s.called(uri); ok && slices.Contains(s.aliases(id), alias) { // else integration-alias reports it
 						called[id] = append(called[id], alias)
 					}
 				}
@@ -65,15 +65,15 @@ func accessRules() []Rule {
 				for _, r := range s.of("AWS::Lambda::Permission") {
 					id, alias, ok := s.function(r.properties["FunctionName"])
 					if ok && r.properties["Principal"] == gatewayPrincipal && len(called[id]) > 0 && !slices.Contains(called[id], alias) {
-						report(r.property("FunctionName"), "it is for %s of %s, the API calls %s", qualifier(alias), id, qualifier(called[id][0]))
+						report(r.property("FunctionName"), "it is for %s of %s, but the API calls %s", qualifier(alias), id, qualifier(called[id][0]))
 					}
 				}
 			},
 		},
 		{
-			Name: "permission-principal", Doc: "A permission for an API's SourceArn is for apigateway.amazonaws.com to invoke.",
-			Consequence: "the gateway may not call the function: every call answers 500",
-			Mend:        "write Principal: apigateway.amazonaws.com and Action: lambda:InvokeFunction",
+			Name: "permission-principal", Doc: "A permission with an API's SourceArn lets apigateway.amazonaws.com invoke the function.",
+			Consequence: "the gateway may not call the function: every call is answered with 500",
+			Fix:         "write Principal: apigateway.amazonaws.com and Action: lambda:InvokeFunction",
 			stack: func(s *Stack, report report) {
 				for _, r := range s.of("AWS::Lambda::Permission") {
 					if !strings.Contains(text(r.properties["SourceArn"]), ":execute-api:") {
@@ -90,8 +90,8 @@ func accessRules() []Rule {
 		},
 		{
 			Name: "permission-source", Doc: "A permission for the gateway has a SourceArn.",
-			Consequence: "any API of any account may call the function",
-			Mend:        "add SourceArn with the API, method and path",
+			Consequence: "any API in any account may call the function",
+			Fix:         "add a SourceArn with the API, the method and the path",
 			stack: func(s *Stack, report report) {
 				for _, r := range s.of("AWS::Lambda::Permission") {
 					if r.properties["Principal"] == gatewayPrincipal && text(r.properties["SourceArn"]) == "" {
@@ -102,18 +102,19 @@ func accessRules() []Rule {
 		},
 		{
 			Name: "permission-route", Doc: "A permission for the gateway is for a route or authorizer that calls the function.",
-			Consequence: "the function may be called by a route that nobody looks after, and the route it was meant for answers 500",
-			Mend:        "correct the SourceArn, path parameters as *, or drop the permission",
+			Consequence: "a route that nobody looks after may call the function, and the route that was meant is answered with 500",
+			Fix:         "correct the SourceArn (write path parameters as *), or remove the permission",
 			stack: func(s *Stack, report report) {
 				for _, r := range s.of("AWS::Lambda::Permission") {
 					id, _, ok := s.function(r.properties["FunctionName"])
-					if !ok || r.properties["SourceArn"] == nil || r.properties["Principal"] != gatewayPrincipal || object(s.project.source, "Resources", r.id) == nil {
-						continue // one that SAM made of an event is event-route's
+					if !ok || r.properties["SourceArn"] == nil || r.properties["Principal"] != gatewayPrincipal ||
+						object(s.project.source, "Resources", r.id) == nil { // SAM made it of an event: event-route looks at it
+						continue
 					}
 					used := !slices.ContainsFunc(s.apis, func(a *api) bool { return strings.Contains(text(r.properties["SourceArn"]), "<"+a.id+">") })
 					call := func(a *api, uri any, source string) {
 						if target, _, ok := s.called(uri); ok && target == id {
-							// A route without permission may be the one this was meant for, and says so itself.
+							// A route without permission may be the one that was meant. It is reported itself.
 							used = used || s.permits(r, a, source) || !s.permitted(id, a, source)
 						}
 					}
@@ -126,15 +127,15 @@ func accessRules() []Rule {
 						}
 					}
 					if !used && !s.astray() {
-						report(r.property("SourceArn"), "no route that calls %s matches", id)
+						report(r.property("SourceArn"), "it matches no route that calls %s", id)
 					}
 				}
 			},
 		},
 		{
-			Name: "iam-resource", Doc: "A policy names the resources it is for; only X-Ray has none to name.",
-			Consequence: "whoever gets hold of the function gets at every such resource of the account",
-			Mend:        "name the resource by !GetAtt, a log group with its own name and :*",
+			Name: "iam-resource", Doc: "A policy names its resources; only X-Ray has none to name.",
+			Consequence: "whoever takes over the function can reach every such resource in the account",
+			Fix:         "name the resource with !GetAtt, and a log group with its own name and :*",
 			stack: func(s *Stack, report report) {
 				s.eachStatement(func(at []string, statement map[string]any) {
 					if statement["Effect"] != "Allow" || statement["Resource"] == nil {
@@ -154,8 +155,8 @@ func accessRules() []Rule {
 		},
 		{
 			Name: "iam-action", Doc: "A policy names its actions one by one.",
-			Consequence: "the function may do more than its code does, today and with every action that AWS adds",
-			Mend:        "write out the actions that the code calls",
+			Consequence: "the function may do more than its code does, and still more with every action that AWS adds",
+			Fix:         "list the actions that the code calls",
 			stack: func(s *Stack, report report) {
 				s.eachStatement(func(at []string, statement map[string]any) {
 					for _, action := range list(statement["Action"]) {
@@ -170,9 +171,9 @@ func accessRules() []Rule {
 			},
 		},
 		{
-			Name: "managed-policy", Doc: "A function's role has no managed policy but those that let Lambda itself do its work.",
-			Consequence: "the function may do whatever AWS puts into the policy, whatever its code calls",
-			Mend:        "write out the actions that the code calls in a policy of this template",
+			Name: "managed-policy", Doc: "A function's role has no managed policies except those that Lambda itself needs.",
+			Consequence: "the function may do whatever AWS puts into the policy, no matter what its code calls",
+			Fix:         "list the actions that the code calls in a policy of this template",
 			stack: func(s *Stack, report report) {
 				for _, f := range s.functions() {
 					role := s.resources[s.role(f.properties["Role"])]
@@ -185,9 +186,9 @@ func accessRules() []Rule {
 			},
 		},
 		{
-			Name: "shared-role", Doc: "Every function has a role of its own.",
-			Consequence: "each of the functions may do what only the other needs",
-			Mend:        "give each function its own role with its own actions",
+			Name: "shared-role", Doc: "Every function has its own role.",
+			Consequence: "each function may do what only the other one needs",
+			Fix:         "give each function its own role with its own actions",
 			stack: func(s *Stack, report report) {
 				owner := map[string]string{}
 				for _, f := range s.functions() {
@@ -205,11 +206,16 @@ func accessRules() []Rule {
 
 const gatewayPrincipal = "apigateway.amazonaws.com"
 
-// withoutResources are the actions that IAM allows on "*" only.
+// apiARN is how a template writes the ARN by which the gateway calls functions.
+const apiARN = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}"
+
+// withoutResources are the actions that IAM allows only on "*".
 var withoutResources = []string{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
-// lambdasOwn matches the managed policies by which Lambda writes logs and traces, polls an event source or joins a network.
-var lambdasOwn = regexp.MustCompile(`:policy/(service-role/AWSLambda\w+ExecutionRole|AWSX[Rr]ay(WriteOnly|DaemonWrite)Access|CloudWatchLambdaInsightsExecutionRolePolicy)$`)
+// lambdasOwn matches the managed policies with which Lambda writes logs and traces, polls an event source or joins a network.
+var lambdasOwn = regexp.MustCompile(`:policy/(` + strings.Join([]string{
+	`service-role/AWSLambda\w+ExecutionRole`, `AWSX[Rr]ay(WriteOnly|DaemonWrite)Access`, `CloudWatchLambdaInsightsExecutionRolePolicy`,
+}, "|") + `)$`)
 
 // anything matches the resource part of an ARN that names nothing: *, table/*, log-group:*.
 var anything = regexp.MustCompile(`^[a-z-]*[/:]?\*`)
@@ -251,7 +257,7 @@ func (s *Stack) permitted(function string, a *api, call string) bool {
 // anAuthorizer is the end of the ARN by which the gateway calls an authorizer.
 const anAuthorizer = "authorizers/id"
 
-// source is the end of the ARN by which the gateway calls a method's function, with any stage.
+// source is the end of the ARN by which the gateway calls a method's function, with STAGE for the stage.
 func (o operation) source() string {
 	segments := strings.Split(o.path, "/")
 	for i, segment := range segments {
@@ -270,13 +276,13 @@ func (o operation) source() string {
 func (s *Stack) permits(permission resource, a *api, call string) bool {
 	arn := text(permission.properties["SourceArn"])
 	if arn == "" {
-		return true // any; permission-source has a word on that
+		return true // for any API: permission-source reports that
 	}
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 || parts[2] != "execute-api" {
 		return false
 	}
-	stages := []string{"STAGE"} // matched by * only
+	stages := []string{"STAGE"} // only * matches it
 	for _, stage := range a.stages() {
 		stages = append(stages, "<"+stage.id+">", text(stage.properties["StageName"]))
 	}

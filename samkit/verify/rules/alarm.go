@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// alarmRules are about alarms: that they exist, and that they watch something.
+// alarmRules are about alarms: they exist, and they watch something.
 func alarmRules() []Rule {
 	return []Rule{
 		{
 			Name: "alarm-comparison", Doc: "An alarm has a ComparisonOperator.",
 			Consequence: "the deployment fails",
-			Mend:        "add ComparisonOperator, such as GreaterThanThreshold",
+			Fix:         "add ComparisonOperator, such as GreaterThanThreshold",
 			stack: func(s *Stack, report report) {
 				for _, r := range s.of("AWS::CloudWatch::Alarm") {
 					if text(r.properties["ComparisonOperator"]) == "" {
@@ -21,9 +21,9 @@ func alarmRules() []Rule {
 			},
 		},
 		{
-			Name: "alarm-dimension", Doc: "An alarm on a metric of AWS names functions, APIs, tables, queues and the like of this stack.",
-			Consequence: "the alarm watches nothing, or another environment, and stays quiet",
-			Mend:        "refer to the resource: !Ref for a function, table or log group, the same text as its Name for an API",
+			Name: "alarm-dimension", Doc: "An alarm on an AWS metric names functions, APIs, tables, queues and so on of this stack.",
+			Consequence: "the alarm watches nothing, or another environment, and never goes off",
+			Fix:         "refer to the resource: with !Ref for a function, table or log group, with the same text as its Name for an API",
 			stack: func(s *Stack, report report) {
 				s.eachMetric(func(_ resource, m metric) {
 					if !strings.HasPrefix(m.namespace, "AWS/") {
@@ -32,16 +32,16 @@ func alarmRules() []Rule {
 					for i, v := range m.dimensions {
 						d := object(v)
 						if name := text(d["Name"]); !s.dimension(m, name, d["Value"]) {
-							report(below(m.at, "Dimensions", text(i), "Value"), "the dimension %s=%s is of nothing in this stack", name, text(d["Value"]))
+							report(below(m.at, "Dimensions", text(i), "Value"), "the dimension %s=%s matches nothing in this stack", name, text(d["Value"]))
 						}
 					}
 				})
 			},
 		},
 		{
-			Name: "errors-alarm", Doc: "Every function but an authorizer has an alarm on its Errors.",
-			Consequence: "nobody hears of crashes and timeouts",
-			Mend:        "add an AWS::CloudWatch::Alarm on AWS/Lambda Errors with the dimension FunctionName",
+			Name: "errors-alarm", Doc: "Every function except an authorizer has an alarm on its Errors.",
+			Consequence: "nobody is told of crashes and timeouts",
+			Fix:         "add an AWS::CloudWatch::Alarm on AWS/Lambda Errors with the dimension FunctionName",
 			stack: func(s *Stack, report report) {
 				authorizers := s.authorizerFunctions()
 				for _, f := range s.functions() {
@@ -53,8 +53,8 @@ func alarmRules() []Rule {
 		},
 		{
 			Name: "throttles-alarm", Doc: "Every function has an alarm on its Throttles, or each API that calls it has one on its 5XXError.",
-			Consequence: "nobody hears that callers are refused because too many calls run at once",
-			Mend:        "add an AWS::CloudWatch::Alarm on AWS/Lambda Throttles with the dimension FunctionName, or one on AWS/ApiGateway 5XXError",
+			Consequence: "nobody is told that callers are refused because too many calls run at once",
+			Fix:         "add an AWS::CloudWatch::Alarm on AWS/Lambda Throttles with the dimension FunctionName, or one on AWS/ApiGateway 5XXError",
 			stack: func(s *Stack, report report) {
 				for _, f := range s.functions() {
 					if s.alarm(f, "Throttles") == nil && !s.throttlesSeen(f) {
@@ -65,8 +65,8 @@ func alarmRules() []Rule {
 		},
 		{
 			Name: "authorizer-alarm", Doc: "An authorizer has an alarm on a metric filter of its log group.",
-			Consequence: "nobody hears that the authorizer fails and callers get 500",
-			Mend:        "add an AWS::Logs::MetricFilter that counts its own failures, and an alarm on that metric",
+			Consequence: "nobody is told that the authorizer fails and that callers get 500",
+			Fix:         "add an AWS::Logs::MetricFilter that counts its failures, and an alarm on that metric",
 			stack: func(s *Stack, report report) {
 				for id := range s.authorizerFunctions() {
 					if !s.filterAlarm(s.logGroup(s.resources[id])) {
@@ -76,9 +76,9 @@ func alarmRules() []Rule {
 			},
 		},
 		{
-			Name: "authorizer-errors-alarm", Doc: "No alarm watches an authorizer's Errors: it answers a bad token with an error.",
+			Name: "authorizer-errors-alarm", Doc: "No alarm watches an authorizer's Errors, because it answers a bad token with an error.",
 			Consequence: "anyone with a bad token can page the team or roll a deployment back",
-			Mend:        "watch a metric filter on the authorizer's log group instead",
+			Fix:         "watch a metric filter on the authorizer's log group instead",
 			stack: func(s *Stack, report report) {
 				for id := range s.authorizerFunctions() {
 					if m := s.alarm(s.resources[id], "Errors"); m != nil {
@@ -88,28 +88,28 @@ func alarmRules() []Rule {
 			},
 		},
 		{
-			Name: "alarm-silence", Doc: "An alarm on a function's Errors or Throttles takes missing data as good.",
-			Consequence: "a quiet hour, in which Lambda sends no data, raises the alarm or leaves it undecided",
-			Mend:        "write TreatMissingData: notBreaching",
+			Name: "alarm-silence", Doc: "An alarm on a function's Errors or Throttles treats missing data as good.",
+			Consequence: "an hour without calls, in which Lambda sends no data, raises the alarm or leaves it without a state",
+			Fix:         "write TreatMissingData: notBreaching",
 			stack: func(s *Stack, report report) {
 				guards := s.deploymentAlarms()
 				s.eachMetric(func(alarm resource, m metric) {
 					if m.namespace == "AWS/Lambda" && (m.name == "Errors" || m.name == "Throttles") &&
 						alarm.properties["TreatMissingData"] != "notBreaching" && guards[alarm.id] == "" {
-						report(alarm.property("TreatMissingData"), "missing data is %s", cmpAny(alarm.properties["TreatMissingData"], "missing"))
+						report(alarm.property("TreatMissingData"), "missing data is treated as %s", cmpAny(alarm.properties["TreatMissingData"], "missing"))
 					}
 				})
 			},
 		},
 		{
-			Name: "deployment-alarm", Doc: "The alarms of a DeploymentPreference take missing data as good.",
-			Consequence: "the first deployments, which have no data yet, are blocked or rolled back",
-			Mend:        "write TreatMissingData: notBreaching",
+			Name: "deployment-alarm", Doc: "The alarms of a DeploymentPreference treat missing data as good.",
+			Consequence: "the first deployments, for which there is no data yet, are blocked or rolled back",
+			Fix:         "write TreatMissingData: notBreaching",
 			stack: func(s *Stack, report report) {
 				guards := s.deploymentAlarms()
 				for _, id := range sorted(guards) {
 					if alarm := s.resources[id]; alarm.properties["TreatMissingData"] != "notBreaching" {
-						report(alarm.property("TreatMissingData"), "%s guards the deployment of %s", id, guards[id])
+						report(alarm.property("TreatMissingData"), "%s guards the deployment of %s, but does not treat missing data as good", id, guards[id])
 					}
 				}
 			},
@@ -141,13 +141,21 @@ func (s *Stack) eachMetric(f func(alarm resource, m metric)) {
 	}
 }
 
+// dimension returns the value of one of the metric's dimensions, or nil.
+func (m metric) dimension(name string) any {
+	for _, d := range m.dimensions {
+		if object(d)["Name"] == name {
+			return object(d)["Value"]
+		}
+	}
+	return nil
+}
+
 // alarm returns the metric of an alarm that watches one of Lambda's metrics of a function, or nil.
 func (s *Stack) alarm(f resource, name string) *metric {
 	var found *metric
 	s.eachMetric(func(_ resource, m metric) {
-		if m.namespace == "AWS/Lambda" && m.name == name && slices.ContainsFunc(m.dimensions, func(d any) bool {
-			return object(d)["Name"] == "FunctionName" && f.is(object(d)["Value"], "FunctionName")
-		}) {
+		if m.namespace == "AWS/Lambda" && m.name == name && f.is(m.dimension("FunctionName"), "FunctionName") {
 			found = &m
 		}
 	})
@@ -163,11 +171,11 @@ func (s *Stack) throttlesSeen(f resource) bool {
 			continue
 		}
 		called = true
+		name := text(apiName(a.resource()))
 		watched := false
 		s.eachMetric(func(_ resource, m metric) {
 			watched = watched || m.namespace == "AWS/ApiGateway" && m.name == "5XXError" &&
-				slices.ContainsFunc(m.dimensions, func(d any) bool { return object(d)["Name"] == "ApiName" && object(d)["Value"] == apiName(a.resource()) }) &&
-				!slices.ContainsFunc(m.dimensions, func(d any) bool { return object(d)["Name"] == "Resource" })
+				name != "" && text(m.dimension("ApiName")) == name && m.dimension("Resource") == nil
 		})
 		if !watched {
 			return false
@@ -201,7 +209,7 @@ func (s *Stack) filterAlarm(group string) bool {
 	return watched
 }
 
-// deploymentAlarms are the alarms that may stop a deployment, with the deployment group they belong to.
+// deploymentAlarms are the alarms that may stop a deployment, each with its deployment group.
 func (s *Stack) deploymentAlarms() map[string]string {
 	guards := map[string]string{}
 	for _, group := range s.of("AWS::CodeDeploy::DeploymentGroup") {
@@ -227,7 +235,7 @@ var dimensionOf = map[string][2]string{
 	"BucketName":   {"AWS::S3::Bucket", "BucketName"},
 }
 
-// dimension reports whether a dimension of a metric is of something in this stack. Unknown dimensions are.
+// dimension reports whether a dimension of a metric matches something in this stack. Unknown dimensions do.
 func (s *Stack) dimension(m metric, name string, value any) bool {
 	switch {
 	case m.namespace == "AWS/ApiGateway" && name == "ApiName":

@@ -99,7 +99,7 @@ func (s *Stack) each(f func(*api, operation)) {
 	}
 }
 
-// name is the operation as people write it.
+// name is the operation as people write it: GET /parcels.
 func (o operation) name() string { return strings.ToUpper(o.method) + " " + o.path }
 
 // under is a path below the integration.
@@ -175,7 +175,7 @@ func (a *api) eachScheme(f func(at []string, name string, scheme map[string]any)
 
 var invocation = regexp.MustCompile(`^arn:[^:]+:apigateway:[^:]+:lambda:path/2015-03-31/functions/(.+)/invocations$`)
 
-// called returns the function that an invocation URI names, even where the URI is not quite one: lambda-uri says so.
+// called returns the function that an invocation URI names, even if the URI is not quite valid: lambda-uri reports that.
 func (s *Stack) called(uri any) (function, alias string, ok bool) {
 	_, rest, found := strings.Cut(text(uri), "/functions/")
 	if !found {
@@ -185,8 +185,8 @@ func (s *Stack) called(uri any) (function, alias string, ok bool) {
 	return s.function(target)
 }
 
-// function returns the logical id of the stack's function that a reference, name or ARN means, and the version or
-// alias it is qualified with.
+// function returns the logical id of the stack's function that a reference, name or ARN means, and the version or alias
+// that qualifies it.
 func (s *Stack) function(v any) (id, alias string, ok bool) {
 	name := text(v)
 	if rest, found := strings.CutPrefix(name, "arn:"); found {
@@ -213,8 +213,8 @@ func (s *Stack) function(v any) (id, alias string, ok bool) {
 	return "", alias, false
 }
 
-// eachAstray calls f for every uri that should invoke a function and does not, or not one that is in the stack although
-// it is referred to.
+// eachAstray calls f for every uri that should invoke a function and does not, or that refers to a function that is not in
+// the stack.
 func (s *Stack) eachAstray(f func(at []string, uri any)) {
 	check := func(at []string, uri any) {
 		match := invocation.FindStringSubmatch(text(uri))
@@ -236,8 +236,8 @@ func (s *Stack) eachAstray(f func(at []string, uri any)) {
 	}
 }
 
-// astray reports whether some uri is, or whether some API's body is out of sight: then a function that nothing calls may
-// be the one that was meant.
+// astray reports whether there is such a uri, or an API whose body cannot be seen: a function that nothing calls may be the
+// one that was meant.
 func (s *Stack) astray() bool {
 	found := false
 	s.eachAstray(func([]string, any) { found = true })

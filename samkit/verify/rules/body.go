@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// bodyRules are about paths, methods, parameters and security of the OpenAPI body, and about how SAM takes it over.
+// bodyRules are about paths, methods, parameters and security in the OpenAPI body, and about how SAM takes it over.
 func bodyRules() []Rule {
 	return []Rule{
 		{
-			Name: "unknown-validator", Doc: "A request validator that is used is declared under x-amazon-apigateway-request-validators.",
-			Consequence: "the import fails or nothing is validated, so requests without required parameters and with any body reach the function",
-			Mend:        "declare it at the root of the body, or use a declared name",
+			Name: "unknown-validator", Doc: "Every request validator in use is declared under x-amazon-apigateway-request-validators.",
+			Consequence: "the import fails, or nothing is validated: requests without required parameters or with any body reach the function",
+			Fix:         "declare it at the root of the body, or use a declared name",
 			stack: func(s *Stack, report report) {
 				const key = "x-amazon-apigateway-request-validator"
 				for _, a := range s.apis {
@@ -30,9 +30,9 @@ func bodyRules() []Rule {
 			},
 		},
 		{
-			Name: "variable-siblings", Doc: "At one level of the paths there is at most one variable segment.",
+			Name: "variable-siblings", Doc: "Each level of the paths has at most one variable segment.",
 			Consequence: "the import fails: a sibling of this resource already has a variable path part",
-			Mend:        "give the parameter the same name everywhere at this level, or put a static segment before one of them",
+			Fix:         "give the parameter the same name everywhere at this level, or put a fixed segment before one of them",
 			stack: func(s *Stack, report report) {
 				for _, a := range s.apis {
 					seen := map[string]string{} // the variable segment below each parent
@@ -56,7 +56,7 @@ func bodyRules() []Rule {
 		{
 			Name: "greedy-child", Doc: "Nothing follows a greedy segment such as {proxy+}.",
 			Consequence: "the import fails: a greedy path variable must be the last part of a path",
-			Mend:        "end the path with the greedy segment",
+			Fix:         "end the path with the greedy segment",
 			stack: func(s *Stack, report report) {
 				for _, a := range s.apis {
 					for _, path := range sorted(object(a.body["paths"])) {
@@ -68,15 +68,15 @@ func bodyRules() []Rule {
 			},
 		},
 		{
-			Name: "path-segment", Doc: "A path segment has letters, digits and _-.,: only, or is one parameter as a whole.",
+			Name: "path-segment", Doc: "A path segment consists of letters, digits and _-.,: only, or is one whole parameter.",
 			Consequence: "the import fails: resource's path part is not valid",
-			Mend:        "make the parameter a segment of its own and leave other characters out",
+			Fix:         "make the parameter a segment of its own, and leave out other characters",
 			stack: func(s *Stack, report report) {
 				for _, a := range s.apis {
 					for _, path := range sorted(object(a.body["paths"])) {
 						for segment := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
 							if !segmentForm.MatchString(segment) {
-								report(below(a.root, "paths", path), "%q is no path segment", segment)
+								report(below(a.root, "paths", path), "%q is not a valid path segment", segment)
 								break
 							}
 						}
@@ -85,15 +85,15 @@ func bodyRules() []Rule {
 			},
 		},
 		{
-			Name: "repeated-parameter", Doc: "A parameter's name is unique across header, path and query of a method.",
-			Consequence: "the import fails or keeps one of them",
-			Mend:        "rename one of the two",
+			Name: "repeated-parameter", Doc: "A parameter's name is unique among the headers, path and query of a method.",
+			Consequence: "the import fails, or keeps only one of them",
+			Fix:         "rename one of the two",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
 					places := map[string]string{}
 					for _, p := range o.parameters {
 						if in, ok := places[p.name]; ok && in != p.in {
-							report(o.at, "the parameter %s is both in %s and in %s", p.name, in, p.in)
+							report(o.at, "the parameter %s is in both %s and %s", p.name, in, p.in)
 						}
 						places[p.name] = p.in
 					}
@@ -101,9 +101,9 @@ func bodyRules() []Rule {
 			},
 		},
 		{
-			Name: "parameter-constraint", Doc: "A parameter's schema has a type only: the gateway checks nothing but presence.",
-			Consequence: "the gateway drops the constraint and passes every value on, so whoever relies on it works on unchecked input",
-			Mend:        "check it in the function and say it in the description",
+			Name: "parameter-constraint", Doc: "A parameter's schema has only a type: the gateway checks nothing but presence.",
+			Consequence: "the gateway drops the constraint and passes on every value, so code that relies on it works on unchecked input",
+			Fix:         "check it in the function, and state it in the description",
 			stack: func(s *Stack, report report) {
 				s.each(func(a *api, o operation) {
 					for _, p := range o.parameters {
@@ -118,8 +118,8 @@ func bodyRules() []Rule {
 		},
 		{
 			Name: "body-on-get", Doc: "GET, HEAD and DELETE have no body model.",
-			Consequence: "a missing body is validated as {}, so every ordinary request may be answered 400",
-			Mend:        "drop requestBody and take parameters from the query",
+			Consequence: "a missing body is validated as {}, so every ordinary request may be answered with 400",
+			Fix:         "remove requestBody and take parameters from the query",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
 					if o.fields["requestBody"] != nil && slices.Contains([]string{"get", "head", "delete"}, o.method) {
@@ -129,22 +129,23 @@ func bodyRules() []Rule {
 			},
 		},
 		{
-			Name: "content-types", Doc: "Where the body is validated and has several content types, one model stands under $default.",
-			Consequence: "a body of a type without a model is not validated at all",
-			Mend:        "add a $default model, or accept one content type",
+			Name: "content-types", Doc: "A body that is validated and has several content types has a model under $default.",
+			Consequence: "a body of a type that has no model is not validated at all",
+			Fix:         "add a $default model, or accept one content type",
 			stack: func(s *Stack, report report) {
 				s.each(func(a *api, o operation) {
 					content := object(a.deref(o.fields["requestBody"]), "content")
 					if a.validatesBody(o) && len(content) > 1 && content["$default"] == nil {
-						report(below(o.at, "requestBody", "content"), "%s accepts %s and has no $default model", o.name(), strings.Join(sorted(content), " and "))
+						report(below(o.at, "requestBody", "content"), "%s accepts %s and has no $default model",
+							o.name(), strings.Join(sorted(content), " and "))
 					}
 				})
 			},
 		},
 		{
-			Name: "no-security", Doc: "Every operation says its security; [] says that anyone may call it.",
+			Name: "no-security", Doc: "Every operation states its security; [] means that anyone may call it.",
 			Consequence: "anyone may call it",
-			Mend:        "name the security scheme, or write security: [] where no token is needed",
+			Fix:         "name the security scheme, or write security: [] where no token is needed",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
 					given, ok := o.fields["security"]
@@ -153,28 +154,28 @@ func bodyRules() []Rule {
 					}
 					for i, requirement := range list(given) {
 						if len(object(requirement)) == 0 {
-							report(below(o.at, "security", text(i)), "%s may be called without any scheme", o.name())
+							report(below(o.at, "security", text(i)), "%s may be called without a security scheme", o.name())
 						}
 					}
 				})
 			},
 		},
 		{
-			Name: "root-security", Doc: "Security stands at each operation, not at the root.",
-			Consequence: "the gateway ignores it, and operations that count on it are open to anyone",
-			Mend:        "move it to each operation",
+			Name: "root-security", Doc: "Security is set at each operation, not at the root.",
+			Consequence: "the gateway ignores it, and the operations that rely on it are open to anyone",
+			Fix:         "move it to each operation",
 			stack: func(s *Stack, report report) {
 				for _, a := range s.apis {
 					if a.body["security"] != nil {
-						report(below(a.root, "security"), "security stands at the root of the body")
+						report(below(a.root, "security"), "security is set at the root of the body")
 					}
 				}
 			},
 		},
 		{
-			Name: "scheme-type", Doc: "A security scheme is of type apiKey, whatever it stands for.",
+			Name: "scheme-type", Doc: "A security scheme has the type apiKey, whatever it means.",
 			Consequence: "the import ignores the scheme, and the operations that name it are open to anyone",
-			Mend:        "write type: apiKey with name and in: header, and the authorizer below it",
+			Fix:         "write type: apiKey with a name and in: header, and put the authorizer below it",
 			stack: func(s *Stack, report report) {
 				for _, a := range s.apis {
 					a.eachScheme(func(at []string, name string, scheme map[string]any) {
@@ -191,12 +192,13 @@ func bodyRules() []Rule {
 		{
 			Name: "scheme-authorizer", Doc: "A security scheme has an authorizer or an authtype, or is the API key x-api-key.",
 			Consequence: "nothing checks it, and the operations that name it are open to anyone",
-			Mend:        "add x-amazon-apigateway-authtype and x-amazon-apigateway-authorizer, or write name: x-api-key for API keys",
+			Fix:         "add x-amazon-apigateway-authtype and x-amazon-apigateway-authorizer, or write name: x-api-key for API keys",
 			stack: func(s *Stack, report report) {
 				for _, a := range s.apis {
 					a.eachScheme(func(at []string, name string, scheme map[string]any) {
 						key := strings.EqualFold(text(scheme["name"]), "x-api-key")
-						if scheme["type"] == "apiKey" && !key && scheme["x-amazon-apigateway-authtype"] == nil && scheme["x-amazon-apigateway-authorizer"] == nil {
+						checked := scheme["x-amazon-apigateway-authtype"] != nil || scheme["x-amazon-apigateway-authorizer"] != nil
+						if scheme["type"] == "apiKey" && !key && !checked {
 							report(at, "the scheme %s has no authorizer", name)
 						}
 					})
@@ -204,9 +206,10 @@ func bodyRules() []Rule {
 			},
 		},
 		{
-			Name: "identity-source", Doc: "An authorizer's identitySource is a header for a token, and headers, query or context for a request.",
-			Consequence: "the import fails: invalid identity source, or every call of a cached authorizer answers 401",
-			Mend:        "write method.request.header.<name>; a request authorizer may list several, also of method.request.querystring, context and stageVariables",
+			Name: "identity-source", Doc: "The identitySource of a token authorizer is a header; a request authorizer's may be several values.",
+			Consequence: "the import fails with invalid identity source, or every call to a cached authorizer is answered with 401",
+			Fix: "write method.request.header.<name>; a request authorizer may list several, " +
+				"also of method.request.querystring, context and stageVariables",
 			stack: func(s *Stack, report report) {
 				for _, a := range s.apis {
 					for _, au := range a.authorizers() {
@@ -227,7 +230,7 @@ func bodyRules() []Rule {
 		{
 			Name: "authorizer-ttl", Doc: "authorizerResultTtlInSeconds is from 0 to 3600.",
 			Consequence: "the import fails",
-			Mend:        "write a number from 0, which switches the cache off, to 3600",
+			Fix:         "write a number from 0, which turns the cache off, to 3600",
 			stack: func(s *Stack, report report) {
 				for _, a := range s.apis {
 					for _, au := range a.authorizers() {
@@ -241,13 +244,13 @@ func bodyRules() []Rule {
 		},
 		{
 			Name: "body-alias", Doc: "The body names an alias as ${Function.Arn}:alias, never as ${Function.Alias}.",
-			Consequence: "cfn-lint refuses it, and SAM CLI mounts no route for it and skips the authorizer",
-			Mend:        "write ${Function.Arn}:live, with live the function's AutoPublishAlias",
+			Consequence: "cfn-lint rejects it, and the SAM CLI serves no route for it and skips the authorizer",
+			Fix:         "write ${Function.Arn}:live, where live is the function's AutoPublishAlias",
 			source: func(p *Project, report report) {
 				for id, r := range p.sourceResources("AWS::Serverless::Api") {
 					walk(object(r["Properties"])["DefinitionBody"], []string{"Resources", id, "Properties", "DefinitionBody"}, func(at []string, v any) {
 						if match := aliasAttribute.FindString(text(v)); match != "" {
-							report(at, "%s stands in the body", match)
+							report(at, "%s is used in the body", match)
 						}
 					})
 				}
@@ -255,8 +258,8 @@ func bodyRules() []Rule {
 		},
 		{
 			Name: "openapi-version", Doc: "An API with a DefinitionBody sets OpenApiVersion.",
-			Consequence: "SAM deploys a second stage called Stage, without throttles and logs",
-			Mend:        "write OpenApiVersion: 3.0.1",
+			Consequence: "SAM deploys a second stage called Stage, which has no throttles and no logs",
+			Fix:         "write OpenApiVersion: 3.0.1",
 			source: func(p *Project, report report) {
 				p.eachAPI(func(id string, property func(string) any) {
 					if property("DefinitionBody") != nil && property("OpenApiVersion") == nil {
@@ -267,8 +270,8 @@ func bodyRules() []Rule {
 		},
 		{
 			Name: "always-deploy", Doc: "AlwaysDeploy is off.",
-			Consequence: "every deployment replaces the API's deployment, changed or not, and no two transforms are alike",
-			Mend:        "remove AlwaysDeploy",
+			Consequence: "every deployment replaces the API's deployment, even if nothing has changed, and no two transforms are the same",
+			Fix:         "remove AlwaysDeploy",
 			source: func(p *Project, report report) {
 				p.eachAPI(func(id string, property func(string) any) {
 					if isTrue(property("AlwaysDeploy")) {
@@ -279,8 +282,8 @@ func bodyRules() []Rule {
 		},
 		{
 			Name: "fail-on-warnings", Doc: "FailOnWarnings is on.",
-			Consequence: "what the import cannot read is left out of the API with a warning that nobody sees",
-			Mend:        "write FailOnWarnings: true",
+			Consequence: "the import leaves out of the API what it cannot read, with a warning that nobody sees",
+			Fix:         "write FailOnWarnings: true",
 			stack: func(s *Stack, report report) {
 				for _, a := range s.apis {
 					if !isTrue(a.resource().properties["FailOnWarnings"]) {
@@ -291,8 +294,8 @@ func bodyRules() []Rule {
 		},
 		{
 			Name: "event-route", Doc: "The path and method of a function's Api event are in the API's body.",
-			Consequence: "the function gets a permission for a route that does not exist: its callers get 403",
-			Mend:        "add the method to the body, or correct or drop the event",
+			Consequence: "the function gets a permission for a route that does not exist, and its callers get 403",
+			Fix:         "add the method to the body, or correct or remove the event",
 			source: func(p *Project, report report) {
 				for id, r := range p.sourceResources("AWS::Serverless::Function") {
 					events := object(r["Properties"], "Events")

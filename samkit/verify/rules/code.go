@@ -9,13 +9,13 @@ import (
 type Function struct {
 	ID        string   // logical id
 	Folder    string   // its CodeUri, relative to the template and without a slash at the end: functions/get-health
-	Actions   []string // that its role allows, sorted: dynamodb:GetItem; nil when the role is not in the template
-	Variables []string // names of its environment variables, sorted
-	Routes    []string // methods that call it, sorted: GET /v1/health; ANY for any method
+	Actions   []string // those that its role allows, sorted: dynamodb:GetItem; nil if the role is not in the template
+	Variables []string // the names of its environment variables, sorted
+	Routes    []string // the methods that call it, sorted: GET /v1/health; ANY means any method
 	Scheduled bool     // a schedule calls it
 }
 
-// Functions returns the functions of an environment by id, or nil if the transform refuses the template for it.
+// Functions returns the functions of an environment, sorted by id, or nil if the transform refuses the template for it.
 func (p *Project) Functions(environment string) []Function {
 	s := p.stacks[environment]
 	if s == nil {
@@ -60,7 +60,7 @@ func (p *Project) folder(id string, r *resolver) string {
 	return path.Clean(text(r.resolve(uri)))
 }
 
-// actions are what a function's role may do, or nil.
+// actions are what a function's role may do, or nil if the role is not in the template.
 func (s *Stack) actions(f resource) []string {
 	role := s.role(f.properties["Role"])
 	if role == "" {

@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// Difference is a place at which two environments differ once their names are left out.
+// Difference is a place where two environments differ, apart from their names.
 type Difference struct {
 	Path []string
 	A, B string // empty: not there
 }
 
-// contentHash ends the logical ids that SAM makes of what a deployment or version holds.
+// contentHash is the end of the logical ids that SAM derives from what a deployment or version holds.
 var contentHash = regexp.MustCompile(`[0-9a-f]{10}$`)
 
-// Differences compares what two environments would get. An environment's own name, where it is a word, counts as the same
-// in both, as do the hashes in the logical ids of deployments and versions.
+// Differences compares what two environments would get. Each environment's own name, where it is a whole word, counts as
+// the same, and so do the hashes in the logical ids of deployments and versions.
 func (p *Project) Differences(a, b string) []Difference {
 	var found []Difference
 	compare(nil, p.resolved(a), p.resolved(b), func(path []string, a, b string) { found = append(found, Difference{path, a, b}) })
@@ -74,7 +74,7 @@ func rewrite(v any, f func(string) string) any {
 	return v
 }
 
-// compare reports the scalars and the whole branches in which two values differ.
+// compare reports the scalars, and the whole branches, in which two values differ.
 func compare(path []string, a, b any, report func(path []string, a, b string)) {
 	mapA, isMapA := a.(map[string]any)
 	mapB, isMapB := b.(map[string]any)
@@ -98,7 +98,7 @@ func compare(path []string, a, b any, report func(path []string, a, b string)) {
 	}
 }
 
-// brief is a value as a short text; nothing is empty.
+// brief is a value as a short text, which is empty for no value.
 func brief(v any) string {
 	switch v := v.(type) {
 	case nil:

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// production is the environment whose data must not be lost.
+// production is the name of the environment whose data must not be lost.
 const production = "prod"
 
 // stackRules are about tables, and about environments that must not touch each other.
@@ -14,8 +14,8 @@ func stackRules() []Rule {
 	return []Rule{
 		{
 			Name: "table-recovery", Doc: "Every table has point-in-time recovery.",
-			Consequence: "data that a bug overwrites or deletes is gone",
-			Mend:        "write PointInTimeRecoverySpecification: {PointInTimeRecoveryEnabled: true}",
+			Consequence: "data that a bug overwrites or deletes is lost",
+			Fix:         "write PointInTimeRecoverySpecification: {PointInTimeRecoveryEnabled: true}",
 			stack: func(s *Stack, report report) {
 				for _, r := range s.of("AWS::DynamoDB::Table") {
 					if !isTrue(object(r.properties, "PointInTimeRecoverySpecification")["PointInTimeRecoveryEnabled"]) {
@@ -27,7 +27,7 @@ func stackRules() []Rule {
 		{
 			Name: "table-retention", Doc: "Every table outlives its stack and its replacement.",
 			Consequence: "data is deleted with the stack, or when a change replaces the table",
-			Mend:        "write DeletionPolicy: RetainExceptOnCreate (or Retain) and UpdateReplacePolicy: Retain",
+			Fix:         "write DeletionPolicy: RetainExceptOnCreate (or Retain) and UpdateReplacePolicy: Retain",
 			stack: func(s *Stack, report report) {
 				for _, r := range s.of("AWS::DynamoDB::Table") {
 					if policy := text(r.whole["DeletionPolicy"]); policy != "Retain" && policy != "RetainExceptOnCreate" {
@@ -42,7 +42,7 @@ func stackRules() []Rule {
 		{
 			Name: "table-protection", Doc: "In production every table has deletion protection.",
 			Consequence: "one wrong command deletes the production table",
-			Mend:        "set DeletionProtectionEnabled to true in production, by a parameter if elsewhere it is false",
+			Fix:         "set DeletionProtectionEnabled to true in production, with a parameter if it is false elsewhere",
 			stack: func(s *Stack, report report) {
 				for _, r := range s.of("AWS::DynamoDB::Table") {
 					if s.environment == production && !isTrue(r.properties["DeletionProtectionEnabled"]) {
@@ -54,9 +54,9 @@ func stackRules() []Rule {
 		{
 			Name: "shared-name", Doc: "No two environments give a resource the same physical name.",
 			Consequence: "the second environment cannot be deployed, or both write to one log, metric or alarm",
-			Mend:        "put the environment's parameter into the name",
+			Fix:         "put the environment's parameter into the name",
 			all: func(p *Project, report report) {
-				first := map[string]string{} // the environment that has a name, by type, property and name
+				first := map[string]string{} // by type, property and name, the environment that has it
 				for _, environment := range sorted(p.stacks) {
 					s := p.stacks[environment]
 					for _, id := range sorted(s.resources) {
@@ -79,11 +79,13 @@ func stackRules() []Rule {
 						for i, v := range list(r.properties["MetricTransformations"]) {
 							m := object(v)
 							if m["Dimensions"] != nil {
-								continue // may tell the environments apart
+								continue // a dimension may keep the environments apart
 							}
-							k := "metric\x00" + text(m["MetricNamespace"]) + "\x00" + text(m["MetricName"])
+							namespace, name := text(m["MetricNamespace"]), text(m["MetricName"])
+							k := "metric\x00" + namespace + "\x00" + name
 							if other, ok := first[k]; ok && other != environment {
-								report(r.property("MetricTransformations", text(i)), "%s and %s both count %s %s", other, environment, text(m["MetricNamespace"]), text(m["MetricName"]))
+								at := r.property("MetricTransformations", text(i))
+								report(at, "%s and %s both count %s %s", other, environment, namespace, name)
 								continue
 							}
 							first[k] = environment
@@ -94,8 +96,8 @@ func stackRules() []Rule {
 		},
 		{
 			Name: "shared-stack", Doc: "No two environments are deployed to one stack.",
-			Consequence: "deploying the one replaces the other",
-			Mend:        "give each environment its own stack_name",
+			Consequence: "deploying one of them replaces the other",
+			Fix:         "give each environment its own stack_name",
 			all: func(p *Project, report report) {
 				first := map[string]string{}
 				for _, environment := range sorted(p.environments) {
@@ -110,8 +112,8 @@ func stackRules() []Rule {
 		},
 		{
 			Name: "environment-name", Doc: "No name, ARN, URL or variable has an environment's name written into it.",
-			Consequence: "every environment gets the value of that one, and works with its resources",
-			Mend:        "write !Sub with the environment's parameter",
+			Consequence: "every environment gets that environment's value, and works with its resources",
+			Fix:         "write !Sub with the environment's parameter",
 			source: func(p *Project, report report) {
 				for _, section := range []string{"Globals", "Resources"} {
 					walk(p.source[section], []string{section}, func(at []string, v any) {
@@ -131,8 +133,8 @@ func stackRules() []Rule {
 		},
 		{
 			Name: "undeclared-parameter", Doc: "samconfig.toml sets only parameters that the template declares.",
-			Consequence: "the deployment fails, or the difference between environments that it stands for is none",
-			Mend:        "declare the parameter or drop the value",
+			Consequence: "the deployment fails, or the environments do not differ where they should",
+			Fix:         "declare the parameter, or remove the value",
 			source: func(p *Project, report report) {
 				for _, environment := range sorted(p.environments) {
 					for _, name := range sorted(p.environments[environment].Parameters) {
@@ -149,11 +151,11 @@ func stackRules() []Rule {
 var words = regexp.MustCompile(`[A-Za-z0-9]+`)
 
 // namesSomething reports whether a text of the source is a name by which one resource means another or itself, rather
-// than prose or a word of a schema: a physical name, a stage, an ARN, a URL, or the whole value of a variable or tag.
+// than prose or a word in a schema: a physical name, a stage, an ARN, a URL, or the whole value of a variable or tag.
 func (p *Project) namesSomething(at []string, value string) bool {
 	switch {
 	case strings.Contains(value, " "), slices.Contains(at, "Fn::If"), slices.Contains(at, "Fn::FindInMap"), slices.Contains(at, "Fn::GetAtt"):
-		return false // prose, a choice between environments, a logical id
+		return false // prose, a choice between environments, or a logical id
 	case strings.HasPrefix(value, "arn:"), strings.Contains(value, "://"):
 		return true
 	case slices.Contains(at, "Variables"), slices.Contains(at, "Tags"):
@@ -169,10 +171,11 @@ func (p *Project) namesSomething(at []string, value string) bool {
 	case "AWS::Serverless::Function":
 		return at[3] == "FunctionName"
 	}
-	return at[3] == "StageName" || slices.Contains(physicalNames[kind], at[3]) || slices.Contains(at, "ApiStages") && slices.Contains(at, "Stage")
+	return at[3] == "StageName" || slices.Contains(physicalNames[kind], at[3]) ||
+		slices.Contains(at, "ApiStages") && slices.Contains(at, "Stage")
 }
 
-// physicalNames are the properties that name a resource for the whole account, or in what the account shows of it.
+// physicalNames are the properties that name a resource in the whole account, or where the account shows it.
 var physicalNames = map[string][]string{
 	"AWS::ApiGateway::ApiKey":           {"Name", "Value"},
 	"AWS::ApiGateway::RestApi":          {"Name"},

@@ -10,24 +10,25 @@ import (
 func functionRules() []Rule {
 	return []Rule{
 		{
-			Name: "alias-properties", Doc: "A function that publishes an alias does so for every change: AutoPublishAliasAllProperties.",
-			Consequence: "a change of memory, environment or timeout never reaches the alias, so callers keep the old version until the code changes",
-			Mend:        "write AutoPublishAliasAllProperties: true at the function",
+			Name: "alias-properties", Doc: "A function that publishes an alias does so for every change (AutoPublishAliasAllProperties).",
+			Consequence: "a change of memory, environment or timeout does not reach the alias: callers keep the old version until the code changes",
+			Fix:         "write AutoPublishAliasAllProperties: true at the function",
 			source: func(p *Project, report report) {
 				for id, r := range p.sourceResources("AWS::Serverless::Function") {
 					property := func(name string) any {
 						return cmpAny(object(r["Properties"])[name], object(p.source, "Globals", "Function")[name])
 					}
 					if property("AutoPublishAlias") != nil && !isTrue(property("AutoPublishAliasAllProperties")) {
-						report([]string{"Resources", id, "Properties", "AutoPublishAliasAllProperties"}, "%s publishes its alias only when its code changes", id)
+						at := []string{"Resources", id, "Properties", "AutoPublishAliasAllProperties"}
+						report(at, "%s publishes its alias only when its code changes", id)
 					}
 				}
 			},
 		},
 		{
-			Name: "function-log-group", Doc: "Every function logs to a log group of the stack.",
-			Consequence: "Lambda makes a log group by itself, which is kept for ever and stays when the stack goes",
-			Mend:        "add an AWS::Logs::LogGroup and name it in LoggingConfig.LogGroup",
+			Name: "function-log-group", Doc: "Every function logs to a log group in the stack.",
+			Consequence: "Lambda creates a log group itself, which is kept for ever, even when the stack is deleted",
+			Fix:         "add an AWS::Logs::LogGroup and name it in LoggingConfig.LogGroup",
 			stack: func(s *Stack, report report) {
 				for _, f := range s.functions() {
 					if s.logGroup(f) == "" {
@@ -38,8 +39,8 @@ func functionRules() []Rule {
 		},
 		{
 			Name: "log-retention", Doc: "Every log group has RetentionInDays.",
-			Consequence: "logs are kept and paid for for ever",
-			Mend:        "add RetentionInDays",
+			Consequence: "logs are kept, and paid for, for ever",
+			Fix:         "add RetentionInDays",
 			stack: func(s *Stack, report report) {
 				for _, r := range s.of("AWS::Logs::LogGroup") {
 					if r.properties["RetentionInDays"] == nil {
@@ -49,9 +50,9 @@ func functionRules() []Rule {
 			},
 		},
 		{
-			Name: "uncalled-function", Doc: "Every function is called by a method, an authorizer, an event or another resource of the stack, or shown by an output.",
+			Name: "uncalled-function", Doc: "A method, an authorizer, an event or another resource calls each function, or an output shows it.",
 			Consequence: "the function is deployed and never runs",
-			Mend:        "add its route, event or permission, or drop the function",
+			Fix:         "add its route, event or permission, or remove the function",
 			stack: func(s *Stack, report report) {
 				for _, f := range s.functions() {
 					if !s.used(f) && !s.astray() {
@@ -61,17 +62,20 @@ func functionRules() []Rule {
 			},
 		},
 		{
-			Name: "deployment-type", Doc: "A DeploymentPreference's Type is one of CodeDeploy's, or a configuration of this stack.",
-			Consequence: "the deployment fails after the API has been changed: no deployment configuration found",
-			Mend:        "write AllAtOnce, Canary10Percent5Minutes (10, 15, 30), Linear10PercentEvery1Minute or Linear10PercentEvery2Minutes (3, 10)",
+			Name: "deployment-type", Doc: "A DeploymentPreference's Type is one of CodeDeploy's, or a configuration in this stack.",
+			Consequence: "the deployment fails, after the API has been changed, with no deployment configuration found",
+			Fix: "write AllAtOnce, Canary10Percent5Minutes (or 10, 15, 30), Linear10PercentEvery1Minute or " +
+				"Linear10PercentEvery2Minutes (or 3, 10)",
 			stack: func(s *Stack, report report) {
 				for _, r := range s.of("AWS::CodeDeploy::DeploymentGroup") {
 					config := text(r.properties["DeploymentConfigName"])
-					if config == "" || slices.Contains(deploymentTypes, strings.TrimPrefix(config, "CodeDeployDefault.Lambda")) ||
-						slices.ContainsFunc(s.of("AWS::CodeDeploy::DeploymentConfig"), func(c resource) bool { return c.is(config, "DeploymentConfigName") }) {
+					own := slices.ContainsFunc(s.of("AWS::CodeDeploy::DeploymentConfig"), func(c resource) bool {
+						return c.is(config, "DeploymentConfigName")
+					})
+					if config == "" || own || slices.Contains(deploymentTypes, strings.TrimPrefix(config, "CodeDeployDefault.Lambda")) {
 						continue
 					}
-					report(s.deploymentPath(r, "Type"), "there is no type %s", config)
+					report(s.deploymentPath(r, "Type"), "there is no deployment type %s", config)
 				}
 			},
 		},
@@ -105,7 +109,7 @@ func (s *Stack) logGroup(f resource) string {
 	return ""
 }
 
-// used reports whether any resource refers to a function but those that only accompany it.
+// used reports whether a resource refers to a function, other than those that only accompany it.
 func (s *Stack) used(f resource) bool {
 	found, symbols := false, []string{"<" + f.id + ">", "<" + f.id + ".Arn>"}
 	for _, r := range s.of("AWS::Lambda::Alias") {
@@ -128,7 +132,7 @@ func (s *Stack) used(f resource) bool {
 		what := any(r.properties)
 		switch r.kind {
 		case "AWS::Lambda::Alias":
-			what = r.whole["UpdatePolicy"] // calls the hooks of a deployment
+			what = r.whole["UpdatePolicy"] // a deployment calls its hooks
 		case "AWS::Lambda::EventInvokeConfig":
 			what = r.properties["DestinationConfig"]
 		}

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// mostMillis is the longest that the gateway waits for an integration, and its default.
+// mostMillis is how long the gateway waits for an integration at most, which is also the default.
 const mostMillis = 29_000
 
 // integrationRules are about what a method calls, and how requests are mapped to it.
@@ -16,7 +16,7 @@ func integrationRules() []Rule {
 		{
 			Name: "no-integration", Doc: "Every method has an integration.",
 			Consequence: "the deployment fails: no integration defined for method",
-			Mend:        "add x-amazon-apigateway-integration",
+			Fix:         "add x-amazon-apigateway-integration",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
 					if o.integration == nil {
@@ -28,19 +28,19 @@ func integrationRules() []Rule {
 		{
 			Name: "integration-type", Doc: "An integration's type is aws_proxy, http_proxy, aws, http or mock.",
 			Consequence: "the import fails: invalid integration type",
-			Mend:        "write aws_proxy, http_proxy, aws, http or mock",
+			Fix:         "write aws_proxy, http_proxy, aws, http or mock",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
 					if o.integration != nil && !slices.Contains([]string{"aws_proxy", "http_proxy", "aws", "http", "mock"}, o.kind) {
-						report(o.under("type"), "%q is no integration type", text(o.integration["type"]))
+						report(o.under("type"), "%q is not an integration type", text(o.integration["type"]))
 					}
 				})
 			},
 		},
 		{
-			Name: "integration-post", Doc: "A Lambda integration calls with httpMethod POST, whatever the method itself is.",
-			Consequence: "every call of it answers 500",
-			Mend:        "write httpMethod: POST",
+			Name: "integration-post", Doc: "A Lambda integration calls with httpMethod POST, whatever its own method is.",
+			Consequence: "every call is answered with 500",
+			Fix:         "write httpMethod: POST",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
 					if method := o.integration["httpMethod"]; o.kind == "aws_proxy" && method != "POST" {
@@ -50,22 +50,23 @@ func integrationRules() []Rule {
 			},
 		},
 		{
-			Name: "lambda-uri", Doc: "An aws_proxy integration's uri is the invocation of a function of this stack or of a full ARN.",
-			Consequence: "the import fails or every call answers 500",
-			Mend:        "write arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}:live/invocations",
+			Name: "lambda-uri", Doc: "An aws_proxy integration's uri invokes a function of this stack or a function named by its full ARN.",
+			Consequence: "the import fails, or every call is answered with 500",
+			Fix:         "write arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}:live/invocations",
 			stack: func(s *Stack, report report) {
 				s.eachAstray(func(at []string, uri any) { report(at, "%s invokes no function", text(uri)) })
 			},
 		},
 		{
-			Name: "integration-alias", Doc: "The API calls a function by an alias that the function has.",
-			Consequence: "calls go past the published version (a deployment reaches all callers at once, nothing can be rolled back) or, without such an alias, answer 500",
-			Mend:        "set AutoPublishAlias: live at the function and write ${Function.Arn}:live in the uri",
+			Name: "integration-alias", Doc: "The API calls a function through an alias that the function has.",
+			Consequence: "without an alias a deployment reaches all callers at once and cannot be rolled back, " +
+				"and with one that does not exist every call is answered with 500",
+			Fix: "set AutoPublishAlias: live at the function, and write ${Function.Arn}:live in the uri",
 			stack: func(s *Stack, report report) {
 				check := func(at []string, uri any) {
 					id, alias, ok := s.called(uri)
 					if ok && !slices.Contains(s.aliases(id), alias) {
-						report(at, "%s is called by %s, its aliases are [%s]", id, cmp.Or(alias, "no alias"), strings.Join(s.aliases(id), " "))
+						report(at, "%s is called by %s, but its aliases are [%s]", id, cmp.Or(alias, "no alias"), strings.Join(s.aliases(id), " "))
 					}
 				}
 				for _, a := range s.apis {
@@ -83,7 +84,7 @@ func integrationRules() []Rule {
 		{
 			Name: "timeout-range", Doc: "timeoutInMillis is from 50 to 29000.",
 			Consequence: "the import fails: timeout should be between 50 ms and 29000 ms",
-			Mend:        "write a number from 50 to 29000",
+			Fix:         "write a number from 50 to 29000",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
 					value, ok := o.integration["timeoutInMillis"]
@@ -94,22 +95,22 @@ func integrationRules() []Rule {
 			},
 		},
 		{
-			Name: "timeout-margin", Doc: "A Lambda integration's timeout is below the gateway's own 29 s.",
-			Consequence: "the gateway gives up at its limit, so a slow answer becomes 504 while the function still works",
-			Mend:        "write a timeoutInMillis below 29000 and above the function's Timeout",
+			Name: "timeout-margin", Doc: "A Lambda integration's timeout is below the gateway's limit of 29 s.",
+			Consequence: "the gateway gives up at its limit: the caller gets 504 while the function is still at work",
+			Fix:         "write a timeoutInMillis that is below 29000 and above the function's Timeout",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
 					millis, ok := number(o.integration["timeoutInMillis"])
 					if o.lambda() && (!ok && o.integration["timeoutInMillis"] == nil || millis == mostMillis) {
-						report(o.under("timeoutInMillis"), "%s waits the full %d ms", o.name(), mostMillis)
+						report(o.under("timeoutInMillis"), "%s waits for the full %d ms", o.name(), mostMillis)
 					}
 				})
 			},
 		},
 		{
 			Name: "function-timeout", Doc: "A function's Timeout is below its integration's timeout.",
-			Consequence: "the caller gets 504 and repeats the request while the function still works on the first one",
-			Mend:        "lower the function's Timeout or raise timeoutInMillis",
+			Consequence: "the caller gets 504 and repeats the request while the function is still working on the first one",
+			Fix:         "lower the function's Timeout, or raise timeoutInMillis",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
 					id, _, ok := s.called(o.integration["uri"])
@@ -122,15 +123,16 @@ func integrationRules() []Rule {
 						seconds = 3 // Lambda's default
 					}
 					if seconds*1000 >= limit {
-						report(o.under("timeoutInMillis"), "%s may take %s ms, the gateway waits %s ms", id, text(seconds*1000), text(limit))
+						report(o.under("timeoutInMillis"), "%s may take %s ms, but the gateway waits only %s ms", id, text(seconds*1000), text(limit))
 					}
 				})
 			},
 		},
 		{
-			Name: "bad-mapping", Doc: "A mapping leads from an expression that the gateway knows to a place that it knows.",
+			Name: "bad-mapping", Doc: "A mapping goes from an expression that the gateway knows to a place that it knows.",
 			Consequence: "the import fails: invalid mapping expression specified",
-			Mend:        "write method.request.<header|querystring|path>.<name>, context.<name>, stageVariables.<name> or a 'static value' in single quotes",
+			Fix: "write method.request.<header|querystring|path>.<name>, context.<name>, stageVariables.<name> " +
+				"or a 'static value' in single quotes",
 			stack: func(s *Stack, report report) {
 				s.each(func(a *api, o operation) {
 					check := func(at []string, mappings map[string]any, to, from *regexp.Regexp) {
@@ -140,14 +142,15 @@ func integrationRules() []Rule {
 							case !to.MatchString(target):
 								report(below(at, target), "nothing can be mapped to %s", target)
 							case !from.MatchString(value) || !knownContext(value):
-								report(below(at, target), "%s is no mapping expression", value)
+								report(below(at, target), "%s is not a mapping expression", value)
 							}
 						}
 					}
 					check(o.under("requestParameters"), object(o.integration["requestParameters"]), requestTarget, requestSource)
 					responses := object(o.integration["responses"])
 					for _, pattern := range sorted(responses) {
-						check(o.under("responses", pattern, "responseParameters"), object(responses[pattern], "responseParameters"), responseTarget, responseSource)
+						at := o.under("responses", pattern, "responseParameters")
+						check(at, object(responses[pattern], "responseParameters"), responseTarget, responseSource)
 					}
 				})
 				s.eachResponse(func(_ *api, r response) {
@@ -157,16 +160,16 @@ func integrationRules() []Rule {
 						case !refusalTarget.MatchString(target):
 							report(below(r.at, "responseParameters", target), "nothing can be mapped to %s", target)
 						case !refusalSource.MatchString(value) || !knownContext(value):
-							report(below(r.at, "responseParameters", target), "%s is no mapping expression", value)
+							report(below(r.at, "responseParameters", target), "%s is not a mapping expression", value)
 						}
 					}
 				})
 			},
 		},
 		{
-			Name: "undeclared-mapping", Doc: "A parameter that is mapped is declared by its method.",
+			Name: "undeclared-mapping", Doc: "Every parameter that is mapped is declared by its method.",
 			Consequence: "the import fails: invalid mapping expression parameter specified",
-			Mend:        "declare the parameter at the operation",
+			Fix:         "declare the parameter at the operation",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
 					mappings := object(o.integration["requestParameters"])
@@ -186,8 +189,8 @@ func integrationRules() []Rule {
 		},
 		{
 			Name: "forbidden-header", Doc: "No mapping sets a header that the gateway keeps to itself.",
-			Consequence: "every call of it answers 500",
-			Mend:        "drop the mapping",
+			Consequence: "every call is answered with 500",
+			Fix:         "remove the mapping",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
 					for _, target := range sorted(object(o.integration["requestParameters"])) {
@@ -202,32 +205,32 @@ func integrationRules() []Rule {
 		{
 			Name: "http-uri", Doc: "An HTTP integration's uri is a full http or https URL.",
 			Consequence: "the import fails: invalid HTTP endpoint specified for URI",
-			Mend:        "write a URL with a host; where a parameter gives it, give the parameter a value in every environment",
+			Fix:         "write a URL with a host; if a parameter holds it, give the parameter a value in every environment",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
 					if uri := text(o.integration["uri"]); o.http() && !httpURL.MatchString(uri) {
-						report(o.under("uri"), "%q is no URL", uri)
+						report(o.under("uri"), "%q is not a URL", uri)
 					}
 				})
 			},
 		},
 		{
-			Name: "http-method", Doc: "An HTTP integration says the httpMethod that it calls with.",
+			Name: "http-method", Doc: "An HTTP integration states the httpMethod that it calls with.",
 			Consequence: "the import fails: enumeration value for HttpMethod must be non-empty",
-			Mend:        "write httpMethod, ANY for the caller's own",
+			Fix:         "write an httpMethod; ANY is the caller's own",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
 					method := text(o.integration["httpMethod"])
 					if o.http() && !slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "ANY"}, method) {
-						report(o.under("httpMethod"), "%q is no HTTP method", method)
+						report(o.under("httpMethod"), "%q is not an HTTP method", method)
 					}
 				})
 			},
 		},
 		{
-			Name: "uri-parameter", Doc: "Every {name} in an HTTP integration's uri is filled by a mapping to integration.request.path.name.",
-			Consequence: "the backend is called with {name} as it stands in the uri",
-			Mend:        "map integration.request.path.name from method.request.path",
+			Name: "uri-parameter", Doc: "Every {name} in an HTTP integration's uri gets its value from a mapping to integration.request.path.name.",
+			Consequence: "the backend is called with the text {name} in the uri",
+			Fix:         "map integration.request.path.name from method.request.path",
 			stack: func(s *Stack, report report) {
 				s.each(func(_ *api, o operation) {
 					if !o.http() {
@@ -249,13 +252,15 @@ const (
 	fieldName  = `[!#$%&'*+.^_|~0-9A-Za-z-]+`
 	jsonPath   = `body(\..+|\[.+)?`
 	everywhere = `'.*'|context\.[\w.-]+|stageVariables\.\w+`
+	inRequest  = `((path|(multivalue)?(header|querystring))\.` + fieldName + `|` + jsonPath + `)`
+	inResponse = `((multivalue)?header\.` + fieldName + `|` + jsonPath + `)`
 )
 
 var (
 	requestTarget   = regexp.MustCompile(`^integration\.request\.(header|querystring|path)\.` + fieldName + `$`)
-	requestSource   = regexp.MustCompile(`^(method\.request\.((header|querystring|path|multivalueheader|multivaluequerystring)\.` + fieldName + `|` + jsonPath + `)|` + everywhere + `)$`)
+	requestSource   = regexp.MustCompile(`^(method\.request\.` + inRequest + `|` + everywhere + `)$`)
 	responseTarget  = regexp.MustCompile(`^method\.response\.header\.` + fieldName + `$`)
-	responseSource  = regexp.MustCompile(`^(integration\.response\.((header|multivalueheader)\.` + fieldName + `|` + jsonPath + `)|` + everywhere + `)$`)
+	responseSource  = regexp.MustCompile(`^(integration\.response\.` + inResponse + `|` + everywhere + `)$`)
 	refusalTarget   = regexp.MustCompile(`^gatewayresponse\.header\.` + fieldName + `$`)
 	refusalSource   = regexp.MustCompile(`^(method\.request\.(header|querystring|path)\.` + fieldName + `|` + everywhere + `)$`)
 	mappedParameter = regexp.MustCompile(`^method\.request\.(?:multivalue)?(header|querystring|path)\.(.+)$`)
@@ -269,7 +274,7 @@ var (
 
 func (o operation) http() bool { return o.kind == "http_proxy" || o.kind == "http" }
 
-// knownContext reports whether a mapping from the context names a variable that exists; true for other mappings.
+// knownContext reports whether a mapping from the context names a variable that exists. It is true for other mappings.
 func knownContext(mapping string) bool {
 	name, ok := strings.CutPrefix(mapping, "context.")
 	return !ok || contextVariable(name)

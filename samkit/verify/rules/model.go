@@ -5,27 +5,27 @@ import (
 	"slices"
 )
 
-// modelRules are about the JSON Schema draft 4 that API Gateway makes models of.
+// modelRules are about the JSON schemas, draft 4, that API Gateway makes models of.
 func modelRules() []Rule {
 	return []Rule{
 		{
-			Name: "model-name", Doc: "A model's name has letters and digits only.",
+			Name: "model-name", Doc: "A model's name consists of letters and digits only.",
 			Consequence: "the import fails: model name must be alphanumeric",
-			Mend:        "rename it, and the references to it",
+			Fix:         "rename it, and change the references to it",
 			stack: func(s *Stack, report report) {
 				for _, a := range s.apis {
 					for _, name := range sorted(object(a.body, "components", "schemas")) {
 						if !modelName.MatchString(name) {
-							report(below(a.root, "components", "schemas", name), "%q is no model name", name)
+							report(below(a.root, "components", "schemas", name), "%q is not a valid model name", name)
 						}
 					}
 				}
 			},
 		},
 		{
-			Name: "model-keyword", Doc: "A model has only keywords that the gateway's draft 4 validation knows.",
-			Consequence: "the import drops the keyword or fails, so that bodies are not checked as the model says",
-			Mend:        "write it in draft 4 (oneOf with type \"null\" for nullable, enum of one for const), or check it in the function",
+			Name: "model-keyword", Doc: "A model uses only keywords that the gateway's draft 4 validation knows.",
+			Consequence: "the import drops the keyword, so that bodies are not checked as the model says, or fails",
+			Fix:         "write it in draft 4 (oneOf with type \"null\" for nullable, an enum of one value for const), or check it in the function",
 			stack: func(s *Stack, report report) {
 				for _, a := range s.apis {
 					a.eachModel(func(at []string, schema map[string]any) {
@@ -65,8 +65,8 @@ var (
 
 func isBool(v any) bool { return text(v) == "true" || text(v) == "false" }
 
-// eachModel calls f for every schema that the gateway makes a model of: the named ones, and those that stand in a
-// request body or a response.
+// eachModel calls f for every schema that the gateway makes a model of: the named ones, and those in a request body or a
+// response.
 func (a *api) eachModel(f func(at []string, schema map[string]any)) {
 	schemas := object(a.body, "components", "schemas")
 	for _, name := range sorted(schemas) {
@@ -87,8 +87,8 @@ func (a *api) eachModel(f func(at []string, schema map[string]any)) {
 	}
 }
 
-// eachSchema calls f for a schema and every schema within, not for what references lead to. A property's name is no
-// keyword, even when it reads like one.
+// eachSchema calls f for a schema and every schema within it, but does not follow references. A property's name is not a
+// keyword, even when it looks like one.
 func eachSchema(at []string, schema map[string]any, f func(at []string, schema map[string]any)) {
 	if schema == nil || schema["$ref"] != nil {
 		return

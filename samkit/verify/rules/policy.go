@@ -8,13 +8,13 @@ import (
 
 const policyKey = "x-amazon-apigateway-policy"
 
-// policyRules are about an API's resource policy: who may reach it at all, before any authorizer is asked.
+// policyRules are about an API's resource policy: who may reach the API at all, before any authorizer is asked.
 func policyRules() []Rule {
 	return []Rule{
 		{
-			Name: "policy-allow", Doc: "A resource policy allows everybody something, beside what it denies.",
-			Consequence: "methods without an authorizer are refused, whoever calls",
-			Mend:        `add {Effect: Allow, Principal: "*", Action: "execute-api:Invoke", Resource: "execute-api:/*"}`,
+			Name: "policy-allow", Doc: "A resource policy allows everybody something, besides what it denies.",
+			Consequence: "methods without an authorizer refuse every caller",
+			Fix:         `add {Effect: Allow, Principal: "*", Action: "execute-api:Invoke", Resource: "execute-api:/*"}`,
 			stack: func(s *Stack, report report) {
 				s.eachPolicy(func(a *api, at []string, statements []map[string]any) {
 					if !slices.ContainsFunc(statements, func(s map[string]any) bool { return s["Effect"] == "Allow" && s["Condition"] == nil }) {
@@ -25,8 +25,8 @@ func policyRules() []Rule {
 		},
 		{
 			Name: "private-api", Doc: "A private API names its VPC endpoint and denies callers of any other.",
-			Consequence: "nobody reaches it, or everybody in any network of AWS that has an endpoint",
-			Mend:        "give VPCEndpointIds, and a Deny with StringNotEquals aws:SourceVpce in the resource policy",
+			Consequence: "nobody can reach it, or everybody in any AWS network that has an endpoint can",
+			Fix:         "add VPCEndpointIds, and a Deny with StringNotEquals aws:SourceVpce in the resource policy",
 			stack: func(s *Stack, report report) {
 				for _, a := range s.apis {
 					r := a.resource()
@@ -50,9 +50,9 @@ func policyRules() []Rule {
 			},
 		},
 		{
-			Name: "source-ip", Doc: "A resource policy compares addresses by IpAddress with ranges, under the key that the kind of API has.",
-			Consequence: "the deployment fails, or the statement never holds: nobody is kept out, or everybody",
-			Mend:        "write ranges as 192.0.2.0/24, and aws:VpcSourceIp for a private API, aws:SourceIp for any other",
+			Name: "source-ip", Doc: "A resource policy compares addresses with ranges by IpAddress, under the key that this kind of API has.",
+			Consequence: "the deployment fails, or the statement never applies: nobody is kept out, or everybody is",
+			Fix:         "write ranges as 192.0.2.0/24; the key is aws:VpcSourceIp for a private API and aws:SourceIp for any other",
 			stack: func(s *Stack, report report) {
 				s.eachPolicy(func(a *api, at []string, statements []map[string]any) {
 					private := slices.Contains(list(object(a.resource().properties["EndpointConfiguration"])["Types"]), any("PRIVATE"))
@@ -66,11 +66,11 @@ func policyRules() []Rule {
 									report(at, "%s is compared by %s", key, operator)
 								}
 								if private != (key == "aws:VpcSourceIp") {
-									report(at, "%s is not what the API sees", key)
+									report(at, "this kind of API does not set %s", key)
 								}
 								for _, v := range list(ranges) {
 									if !unknown(v) && !addresses(text(v)) {
-										report(at, "%q is no range of addresses", text(v))
+										report(at, "%q is not a range of addresses", text(v))
 									}
 								}
 							}
@@ -97,7 +97,7 @@ func (s *Stack) eachPolicy(f func(a *api, at []string, statements []map[string]a
 	}
 }
 
-// addresses tells an address or a range of them.
+// addresses reports whether a text is an address or a range of them.
 func addresses(s string) bool {
 	if _, err := netip.ParsePrefix(s); err == nil {
 		return true

@@ -42,7 +42,7 @@ type resource struct {
 	whole      map[string]any // with DependsOn, DeletionPolicy and the like
 }
 
-// New reads a template's text and its environments. It fails on what is no YAML.
+// New reads a template's text and its environments. It fails if the text is not YAML.
 func New(source []byte, environments map[string]Environment) (*Project, error) {
 	p := &Project{environments: environments, stacks: map[string]*Stack{}}
 	var root yaml.Node
@@ -54,7 +54,7 @@ func New(source []byte, environments map[string]Environment) (*Project, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the template: %w", err)
 		}
-		p.source = object(long) // nil where cfn-lint says that it is no template
+		p.source = object(long) // nil: cfn-lint says that it is not a template
 	}
 	for name, e := range environments {
 		if len(e.Transformed) == 0 {
@@ -145,7 +145,7 @@ func text(v any) string {
 	return fmt.Sprint(v)
 }
 
-// number reads a number, which a parameter's value has as text.
+// number reads a number, which is text in a parameter's value.
 func number(v any) (float64, bool) {
 	f, err := strconv.ParseFloat(text(v), 64)
 	return f, err == nil

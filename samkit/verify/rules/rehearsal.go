@@ -2,21 +2,22 @@ package rules
 
 import "slices"
 
-// rehearsalParameter is the parameter that leaves out of a stack what an emulator refuses.
+// rehearsalParameter is the parameter that leaves out of a stack what the emulator refuses.
 const rehearsalParameter = "Rehearsal"
 
-// refusedTypes are the resource types that the emulator of the rehearsal (ministack 1.5.33) does not know, measured.
+// refusedTypes are the resource types that the rehearsal's emulator (ministack 1.5.33) was seen to refuse.
 var refusedTypes = []string{
-	"AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy", "AWS::Budgets::Budget", "AWS::CloudWatch::AnomalyDetector",
-	"AWS::CloudWatch::CompositeAlarm", "AWS::IAM::OIDCProvider", "AWS::Logs::QueryDefinition", "AWS::Synthetics::Canary", "AWS::WAFv2::WebACLAssociation", "AWS::XRay::Group",
+	"AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy", "AWS::Budgets::Budget",
+	"AWS::CloudWatch::AnomalyDetector", "AWS::CloudWatch::CompositeAlarm", "AWS::IAM::OIDCProvider", "AWS::Logs::QueryDefinition",
+	"AWS::Synthetics::Canary", "AWS::WAFv2::WebACLAssociation", "AWS::XRay::Group",
 }
 
-// rehearsalRules hold that a rehearsal shows all it can.
+// rehearsalRules make sure that a rehearsal shows all it can.
 func rehearsalRules() []Rule {
 	return []Rule{{
-		Name: "rehearsal", Doc: "The parameter Rehearsal leaves out whole resources, of types that the emulator refuses, and decides nothing else.",
+		Name: "rehearsal", Doc: "The parameter Rehearsal leaves out whole resources whose types the emulator refuses, and decides nothing else.",
 		Consequence: "something is deployed that no rehearsal has seen",
-		Mend:        "drop the condition, or add the type to the list of this rule if the emulator truly refuses it",
+		Fix:         "remove the condition, or add the type to this rule's list if the emulator really refuses it",
 		source: func(p *Project, report report) {
 			hiding := p.conditionsOn(rehearsalParameter)
 			for _, id := range sorted(object(p.source, "Resources")) {

@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// resolver evaluates intrinsic functions by an environment's parameters. What only a deployment knows becomes text: a
-// Ref of the resource X is <X>, its attribute A is <X.A>, AWS::Region is <AWS.Region>. A parameter without a value or
-// with NoEcho is <Name> as well. It never fails: what is no valid intrinsic function is cfn-lint's to report.
+// resolver evaluates intrinsic functions with an environment's parameters. What only a deployment knows becomes text: a
+// Ref to the resource X is <X>, its attribute A is <X.A>, AWS::Region is <AWS.Region>. A parameter that has no value, or has
+// NoEcho, is <Name> too. It never fails: cfn-lint reports what is not a valid intrinsic function.
 type resolver struct {
 	template   map[string]any
 	parameters map[string]any
-	evaluating map[string]bool // conditions, against one that asks for itself
+	evaluating map[string]bool // conditions; one that refers to itself is false
 }
 
-// none is AWS::NoValue: whatever holds it leaves it out.
+// none is AWS::NoValue: it is left out of whatever holds it.
 type none struct{}
 
 func newResolver(template map[string]any, overrides map[string]string) *resolver {
@@ -24,7 +24,7 @@ func newResolver(template map[string]any, overrides map[string]string) *resolver
 		if override, set := overrides[name]; set {
 			value, ok = override, true
 		}
-		if !ok || isTrue(object(v)["NoEcho"]) { // a secret stays out of what is printed
+		if !ok || isTrue(object(v)["NoEcho"]) { // a secret is not printed
 			continue
 		}
 		kind := text(object(v)["Type"])

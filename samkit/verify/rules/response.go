@@ -11,9 +11,9 @@ import (
 func responseRules() []Rule {
 	return []Rule{
 		{
-			Name: "response-type", Doc: "A gateway response is for one of the 21 types there are.",
-			Consequence: "the import fails, or the refusals it was meant for keep AWS's own form",
-			Mend:        "write one of the names in gateway responses' documentation, such as UNAUTHORIZED or DEFAULT_4XX",
+			Name: "response-type", Doc: "A gateway response is for one of the 21 existing types.",
+			Consequence: "the import fails, or the refusals that were meant keep AWS's own form",
+			Fix:         "write one of the names from the documentation of gateway responses, such as UNAUTHORIZED or DEFAULT_4XX",
 			stack: func(s *Stack, report report) {
 				s.eachResponse(func(_ *api, r response) {
 					if !slices.Contains(responseTypes, r.name) {
@@ -23,9 +23,9 @@ func responseRules() []Rule {
 			},
 		},
 		{
-			Name: "too-large-response", Doc: "REQUEST_TOO_LARGE has no gateway response: it cannot be customised.",
+			Name: "too-large-response", Doc: "There is no gateway response for REQUEST_TOO_LARGE: it cannot be customised.",
 			Consequence: "callers get AWS's own 413 although the contract says otherwise",
-			Mend:        "drop it, and answer 413 from the function by a lower limit",
+			Fix:         "remove it, and let the function answer 413 at a lower limit",
 			stack: func(s *Stack, report report) {
 				s.eachResponse(func(_ *api, r response) {
 					if r.name == "REQUEST_TOO_LARGE" {
@@ -36,8 +36,8 @@ func responseRules() []Rule {
 		},
 		{
 			Name: "failure-status", Doc: "A customised INTEGRATION_FAILURE has a statusCode.",
-			Consequence: "function errors and Lambda throttling, else 502 and 500, answer 504",
-			Mend:        "write a statusCode; 503 with Retry-After fits",
+			Consequence: "function errors and throttling by Lambda, otherwise 502 and 500, are answered with 504",
+			Fix:         "write a statusCode, such as 503 with Retry-After",
 			stack: func(s *Stack, report report) {
 				s.eachResponse(func(_ *api, r response) {
 					if r.name == "INTEGRATION_FAILURE" && r.fields["statusCode"] == nil {
@@ -48,8 +48,8 @@ func responseRules() []Rule {
 		},
 		{
 			Name: "default-status", Doc: "DEFAULT_4XX and DEFAULT_5XX have no statusCode.",
-			Consequence: "every type of the class that is not set itself answers with this status",
-			Mend:        "drop statusCode and set the types that need one",
+			Consequence: "every type of this class that has no response of its own is answered with this status",
+			Fix:         "remove statusCode, and set it for the types that need one",
 			stack: func(s *Stack, report report) {
 				s.eachResponse(func(_ *api, r response) {
 					if strings.HasPrefix(r.name, "DEFAULT_") && r.fields["statusCode"] != nil {
@@ -60,8 +60,8 @@ func responseRules() []Rule {
 		},
 		{
 			Name: "token-echo", Doc: "DEFAULT_4XX does not print the error's message.",
-			Consequence: "a wrong path with a bearer token is answered with that token in the body, and logs and caches keep it",
-			Mend:        "write a fixed text",
+			Consequence: "a request for a wrong path with a bearer token gets that token back in the body, where logs and caches keep it",
+			Fix:         "write a fixed text",
 			stack: func(s *Stack, report report) {
 				s.eachResponse(func(_ *api, r response) {
 					if r.name != "DEFAULT_4XX" {
@@ -81,9 +81,9 @@ func responseRules() []Rule {
 			},
 		},
 		{
-			Name: "response-variable", Doc: "A gateway response's template has no variable that the gateway does not replace.",
-			Consequence: "callers read the variable's name: the templates are not VTL, and an unknown name stays as text",
-			Mend:        "use $context, $stageVariables or method.request variables that exist",
+			Name: "response-variable", Doc: "A gateway response's template has only variables that the gateway replaces.",
+			Consequence: "callers see the variable's name: the templates are not VTL, and an unknown name stays as it is",
+			Fix:         "use $context, $stageVariables or method.request variables that exist",
 			stack: func(s *Stack, report report) {
 				s.eachResponse(func(_ *api, r response) {
 					for _, media := range sorted(r.templates) {
@@ -98,9 +98,10 @@ func responseRules() []Rule {
 			},
 		},
 		{
-			Name: "response-json", Doc: "A gateway response's JSON template stays JSON whatever its variables hold.",
+			Name: "response-json", Doc: "A gateway response's JSON template is valid JSON whatever its variables hold.",
 			Consequence: "a quotation mark in a message or a client's value breaks the answer's JSON",
-			Mend:        "use $context.error.messageString without quotation marks around it, keep client text out, put other variables in quotation marks",
+			Fix: "use $context.error.messageString without quotation marks around it, leave out the client's text, " +
+				"and put other variables in quotation marks",
 			stack: func(s *Stack, report report) {
 				s.eachResponse(func(_ *api, r response) {
 					for _, media := range sorted(r.templates) {
@@ -152,7 +153,17 @@ var (
 	variables = regexp.MustCompile(`\$context(\.[\w-]+)+|\$stageVariables\.\w+|method\.request\.(querystring|path|header)\.[\w-]+`)
 )
 
-// worst is the worst that a variable may hold in a JSON text.
+// freeText are the variables that may hold any text.
+var freeText = []string{
+	"error.message", "error.validationErrorString", "path", "identity.userAgent", "integrationErrorMessage", "integration.error",
+}
+
+// authorizerNumbers are the variables of authorizers that hold no text of a function.
+var authorizerNumbers = []string{
+	"authorizer.latency", "authorizer.status", "authorizer.integrationLatency", "authorizer.integrationStatus",
+}
+
+// worst is the value of a variable that is hardest on a JSON text.
 func worst(variable string) string {
 	name, ok := strings.CutPrefix(variable, "$context.")
 	switch {
@@ -161,8 +172,8 @@ func worst(variable string) string {
 	case name == "requestTimeEpoch":
 		return "0"
 	case !ok && !strings.HasPrefix(variable, "$stageVariables."), // a client's
-		slices.Contains([]string{"error.message", "error.validationErrorString", "path", "identity.userAgent", "integrationErrorMessage", "integration.error"}, name),
-		strings.HasPrefix(name, "authorizer.") && !slices.Contains([]string{"authorizer.latency", "authorizer.status", "authorizer.integrationLatency", "authorizer.integrationStatus"}, name),
+		slices.Contains(freeText, name),
+		strings.HasPrefix(name, "authorizer.") && !slices.Contains(authorizerNumbers, name),
 		strings.HasPrefix(name, "requestOverride."):
 		return `x"y`
 	}
@@ -182,5 +193,5 @@ func brokenBy(template string) string {
 			return name + " breaks the JSON"
 		}
 	}
-	return "the template is no JSON"
+	return "the template is not JSON"
 }

@@ -1,9 +1,9 @@
-// Package rules holds what no linter knows of a SAM template whose API is an inline OpenAPI document: each rule is one
-// row of a table, with what happens if a template that breaks it is deployed, and how to mend it.
+// Package rules holds the rules that no linter has for a SAM template whose API is an inline OpenAPI document. Each rule
+// is one row of a table: what must hold, what happens if a template that breaks it is deployed, and how to fix it.
 //
-// A rule looks at the source, or at the template as the SAM transform leaves it for one environment, or at all
-// environments side by side. Both are plain maps and lists. In the source every intrinsic function has its long
-// spelling; in a Stack none is left: what a deployment alone knows is text in angle brackets, see resolver.
+// A rule looks at the source, at the template as the SAM transform leaves it for one environment, or at all environments
+// together. Source and transformed template are plain maps and lists. In the source every intrinsic function has its long
+// form. In a Stack there are none left: what only a deployment knows is text in angle brackets (see resolver).
 package rules
 
 import (
@@ -15,22 +15,22 @@ import (
 	"strings"
 )
 
-// Rule is one thing that must hold, with what follows when it does not. Exactly one of the three functions is set.
+// Rule is one thing that must hold. Exactly one of its three functions is set.
 type Rule struct {
 	Name        string
 	Doc         string // what must hold, in one sentence
 	Consequence string // what happens if a template that breaks it is deployed
-	Mend        string
+	Fix         string // how to repair it
 
 	source func(*Project, report) // looks at the template as written
 	stack  func(*Stack, report)   // looks at the transformed template of one environment
 	all    func(*Project, report) // compares the environments
 }
 
-// report takes a mistake: the keys that lead to it from the template's root, and what is wrong there.
+// report records a mistake: the keys that lead to it from the template's root, and what is wrong there.
 type report func(path []string, format string, args ...any)
 
-// Mistake is one break of a rule.
+// Mistake is one place that breaks a rule.
 type Mistake struct {
 	Rule        *Rule
 	Path        []string // keys from the template's root, in the source as far as it has them
@@ -38,25 +38,29 @@ type Mistake struct {
 	Environment string // empty: any
 }
 
-// All lists every rule: the body, its refusals, the stage, functions, the rest.
+// All returns every rule.
 func All() []Rule {
-	return slices.Concat(bodyRules(), modelRules(), integrationRules(), accessRules(), policyRules(), responseRules(), stageRules(), functionRules(), alarmRules(), stackRules(), rehearsalRules())
+	return slices.Concat(
+		bodyRules(), modelRules(), integrationRules(), accessRules(), policyRules(), responseRules(),
+		stageRules(), functionRules(), alarmRules(), stackRules(), rehearsalRules(),
+	)
 }
 
 var symbol = regexp.MustCompile(`<(\w+(\.\w+)*)>`)
 
-// written is what only a deployment knows as templates write it: ${Api}, ${AWS::Region}.
+// written is how a template writes what only a deployment knows: ${Api}, ${AWS::Region}.
 func written(symbol string) string {
 	return "${" + strings.Replace(strings.Trim(symbol, "<>"), "AWS.", "AWS::", 1) + "}"
 }
 
-// Check returns every break of every rule, by environment, rule and path.
+// Check returns every mistake, sorted by environment, rule and path.
 func (p *Project) Check() []Mistake {
 	var found []Mistake
 	for _, rule := range All() {
 		in := func(environment string) report {
 			return func(path []string, format string, args ...any) {
-				found = append(found, Mistake{Rule: &rule, Path: path, What: symbol.ReplaceAllStringFunc(fmt.Sprintf(format, args...), written), Environment: environment})
+				what := symbol.ReplaceAllStringFunc(fmt.Sprintf(format, args...), written)
+				found = append(found, Mistake{Rule: &rule, Path: path, What: what, Environment: environment})
 			}
 		}
 		switch {

@@ -12,8 +12,8 @@ func stageRules() []Rule {
 	return []Rule{
 		{
 			Name: "access-log", Doc: "Every stage has an access log.",
-			Consequence: "refusals of the gateway, which no function sees, leave no trace",
-			Mend:        "add AccessLogSetting with a log group and a format",
+			Consequence: "requests that the gateway refuses, which no function sees, leave no trace",
+			Fix:         "add an AccessLogSetting with a log group and a format",
 			stack: func(s *Stack, report report) {
 				s.eachStage(func(a *api, stage resource) {
 					if text(object(stage.properties, "AccessLogSetting")["Format"]) == "" {
@@ -23,13 +23,13 @@ func stageRules() []Rule {
 			},
 		},
 		{
-			Name: "stage-name", Doc: "A stage's name has letters, digits, _ and - only.",
+			Name: "stage-name", Doc: "A stage's name consists of letters, digits, _ and - only.",
 			Consequence: "the deployment fails: stage name only allows a-zA-Z0-9-_",
-			Mend:        "leave other characters out",
+			Fix:         "leave out other characters",
 			stack: func(s *Stack, report report) {
 				s.eachStage(func(a *api, stage resource) {
 					if name := text(stage.properties["StageName"]); !unknown(name) && !stageName.MatchString(name) {
-						report(a.stageProperty(stage, "StageName"), "%q is no stage name", name)
+						report(a.stageProperty(stage, "StageName"), "%q is not a valid stage name", name)
 					}
 				})
 			},
@@ -37,7 +37,7 @@ func stageRules() []Rule {
 		{
 			Name: "log-context", Doc: "The access log's format uses $context variables that exist, and nothing else.",
 			Consequence: "the field is - in every line",
-			Mend:        "correct the name",
+			Fix:         "correct the name",
 			stack: func(s *Stack, report report) {
 				s.eachFormat(func(at []string, format string) {
 					for _, match := range dollar.FindAllString(format, -1) {
@@ -50,8 +50,8 @@ func stageRules() []Rule {
 		},
 		{
 			Name: "log-request-id", Doc: "The access log's format has $context.requestId or $context.extendedRequestId.",
-			Consequence: "the deployment fails, as the gateway demands one of them, and without it no line could be found by what the caller was told",
-			Mend:        "add $context.requestId and $context.extendedRequestId, which alone is unique",
+			Consequence: "the deployment fails: the gateway demands one of them, and without it no line can be found by the id that the caller has",
+			Fix:         "add $context.requestId and $context.extendedRequestId, which alone is unique",
 			stack: func(s *Stack, report report) {
 				s.eachFormat(func(at []string, format string) {
 					if !requestID.MatchString(format) {
@@ -62,8 +62,8 @@ func stageRules() []Rule {
 		},
 		{
 			Name: "log-token", Doc: "The access log's format leaves the Authorization header out.",
-			Consequence: "whoever reads the log has the callers' tokens",
-			Mend:        "drop it; $context.authorizer.principalId says who called",
+			Consequence: "whoever reads the log gets the callers' tokens",
+			Fix:         "remove it; $context.authorizer.principalId says who called",
 			stack: func(s *Stack, report report) {
 				s.eachFormat(func(at []string, format string) {
 					if match := authorizationHeader.FindString(format); match != "" {
@@ -73,21 +73,21 @@ func stageRules() []Rule {
 			},
 		},
 		{
-			Name: "method-settings-encoding", Doc: "MethodSettings names a path as /~1one~1{two}: slashes after the first are ~1.",
+			Name: "method-settings-encoding", Doc: "MethodSettings writes a path as /~1one~1{two}: every slash after the first is ~1.",
 			Consequence: "the deployment fails: invalid method setting path",
-			Mend:        "write /~1 for the path's first slash and ~1 for each further one; /* is all paths, / is the root",
+			Fix:         "write /~1 for the path's first slash and ~1 for each further one; /* means all paths, / the root",
 			stack: func(s *Stack, report report) {
 				s.eachSetting(func(_ *api, at []string, path, _ string) {
 					if !settingForm.MatchString(path) {
-						report(below(at, "ResourcePath"), "%q is no encoded path", path)
+						report(below(at, "ResourcePath"), "%q is not an encoded path", path)
 					}
 				})
 			},
 		},
 		{
-			Name: "method-settings-path", Doc: "MethodSettings is for a path and method that the body has.",
+			Name: "method-settings-path", Doc: "MethodSettings is for a path and a method that the body has.",
 			Consequence: "the deployment fails, or the throttle or log level applies to nothing",
-			Mend:        "name a path and a method of the body",
+			Fix:         "name a path and a method of the body",
 			stack: func(s *Stack, report report) {
 				s.eachSetting(func(a *api, at []string, path, method string) {
 					if path == "/*" || !settingForm.MatchString(path) {
@@ -106,9 +106,9 @@ func stageRules() []Rule {
 			},
 		},
 		{
-			Name: "plan-order", Doc: "A usage plan, and an API key of a stage, is made after the stage.",
-			Consequence: "the deployment fails now and then: the stage does not exist yet",
-			Mend:        "add DependsOn with the stage's logical id, ApiStage while StageName is an intrinsic function",
+			Name: "plan-order", Doc: "Usage plans and API keys of a stage are created after the stage.",
+			Consequence: "the deployment fails now and then, because the stage does not exist yet",
+			Fix:         "add DependsOn with the stage's logical id, which is ApiStage if StageName is an intrinsic function",
 			stack: func(s *Stack, report report) {
 				for _, r := range s.of("AWS::ApiGateway::UsagePlan", "AWS::ApiGateway::ApiKey") {
 					key, in := "ApiStages", "Stage"
@@ -130,9 +130,9 @@ func stageRules() []Rule {
 			},
 		},
 		{
-			Name: "quota-period", Doc: "A usage plan's quota is by DAY, WEEK or MONTH.",
+			Name: "quota-period", Doc: "A usage plan's quota is per DAY, WEEK or MONTH.",
 			Consequence: "the deployment fails",
-			Mend:        "write DAY, WEEK or MONTH",
+			Fix:         "write DAY, WEEK or MONTH",
 			stack: func(s *Stack, report report) {
 				for _, r := range s.of("AWS::ApiGateway::UsagePlan") {
 					quota := object(r.properties, "Quota")
@@ -143,9 +143,9 @@ func stageRules() []Rule {
 			},
 		},
 		{
-			Name: "plan-method", Doc: "A usage plan's throttle is for a path and method that the body has.",
+			Name: "plan-method", Doc: "A usage plan's throttle is for a path and a method that the body has.",
 			Consequence: "the deployment fails: invalid method path",
-			Mend:        "name it /path/METHOD as in the body",
+			Fix:         "write it as /path/METHOD, as in the body",
 			stack: func(s *Stack, report report) {
 				for _, r := range s.of("AWS::ApiGateway::UsagePlan") {
 					for i, v := range list(r.properties["ApiStages"]) {
@@ -198,7 +198,7 @@ func (s *Stack) eachSetting(f func(a *api, at []string, path, method string)) {
 	})
 }
 
-// methods are those of a path in lower case, or nil if there is no such path.
+// methods are the methods of a path in lower case, or nil if there is no such path.
 func (a *api) methods(path string) []string {
 	var methods []string
 	for _, o := range a.operations {
@@ -209,13 +209,13 @@ func (a *api) methods(path string) []string {
 	return methods
 }
 
-// contextVariable reports whether the gateway has a variable $context.NAME, for logs, mappings and answers.
+// contextVariable reports whether the gateway has a variable $context.NAME for logs, mappings and answers.
 func contextVariable(name string) bool {
 	return contextName.MatchString(name)
 }
 
-// contextName has the developer guide's list of REST APIs. What stands below authorizer and the overrides is named by
-// functions and callers.
+// contextName matches the developer guide's list for REST APIs. Functions and callers name what is below authorizer and
+// the overrides.
 var contextName = regexp.MustCompile(`^(` + strings.Join([]string{
 	`accountId|apiId|awsEndpointRequestId2?|cipherSuite|deploymentId|domainName|domainPrefix|endpointType|extendedRequestId`,
 	`httpMethod|integrationErrorMessage|integrationLatency|integrationStatus|isCanaryRequest|path|protocol`,
@@ -225,7 +225,8 @@ var contextName = regexp.MustCompile(`^(` + strings.Join([]string{
 	`authorizer\.(claims\.)?[\w-]+`,
 	`customDomain\.(basePathMatched|routingRuleIdMatched)`,
 	`error\.(message|messageString|responseType|validationErrorString)`,
-	`identity\.(accountId|apiKey|apiKeyId|caller|cognitoAuthenticationProvider|cognitoAuthenticationType|cognitoIdentityId|cognitoIdentityPoolId)`,
+	`identity\.(accountId|apiKey|apiKeyId|caller)`,
+	`identity\.(cognitoAuthenticationProvider|cognitoAuthenticationType|cognitoIdentityId|cognitoIdentityPoolId)`,
 	`identity\.(principalOrgId|sourceIp|user|userAgent|userArn|vpcId|vpceId)`,
 	`identity\.clientCert\.(clientCertPem|subjectDN|issuerDN|serialNumber|validity\.notBefore|validity\.notAfter)`,
 	`integration\.(error|integrationStatus|latency|requestId|status|responseTransferMode|timeToAllHeaders|timeToFirstContent)`,
