@@ -30,6 +30,9 @@ lint: .local/bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml
 	go vet ./...
 	.local/bin/golangci-lint run ./...
 
+audit: .local/bin/gitleaks .local/bin/govulncheck ## look for changed modules, secrets in the history and known vulnerabilities
+	@.ci/audit || test $$? = 75 # it has said that a part was skipped
+
 verify: ## check the template for every environment: linters, transform, OpenAPI, models, our rules, the code it deploys; and the account's
 	go run ./samkit/verify -plain ops/account.yaml
 
@@ -84,7 +87,12 @@ tools/pipeline/node_modules/.package-lock.json: tools/pipeline/package-lock.json
 python: # the Python environments that tests need, below .local; programs that need one make it themselves
 	@go run ./samkit/pythonenv/install samkit/verify samkit/emulator
 
-.local/bin/golangci-lint:
-	GOBIN=$(CURDIR)/.local/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+# Programs of other Go modules. Their versions stand here, so that a change of this file brings them up to date.
+.local/bin/golangci-lint: module = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+.local/bin/gitleaks: module = github.com/zricethezav/gitleaks/v8@v8.30.1
+.local/bin/govulncheck: module = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+.local/bin/golangci-lint .local/bin/gitleaks .local/bin/govulncheck: Makefile
+	GOBIN=$(CURDIR)/.local/bin go install $(module)
+	@touch $@ # go install leaves alone what is up to date
 
-.PHONY: help run test lint verify sam-test pipeline pack deploy rehearse inspect mutants bench-capacity fmt build clean ddb gitlab-ci python
+.PHONY: help run test lint audit verify sam-test pipeline pack deploy rehearse inspect mutants bench-capacity fmt build clean ddb gitlab-ci python
