@@ -161,8 +161,8 @@ func (b *Board) unpack(d *decoder) {
 }
 
 // textRef is what an offer's text and the board's base lag already say of its current observation.
-func textRef(e Entry, baseLag int64) Entry {
-	return Entry{
+func textRef(e Observation, baseLag int64) Observation {
+	return Observation{
 		Terms:      price.Terms{Price: e.Terms.Price, Shipping: e.Terms.Shipping, Availability: e.Terms.Availability},
 		Source:     price.Source{Confidence: price.NoConfidence},
 		ObservedAt: e.ObservedAt,
@@ -172,8 +172,8 @@ func textRef(e Entry, baseLag int64) Entry {
 
 // SegmentOffer is the part of a segment that belongs to one offer.
 type SegmentOffer struct {
-	Key     price.OfferKey
-	Entries []Entry // greatest first
+	Key          price.OfferKey
+	Observations []Observation // greatest first
 }
 
 // packSegment encodes observations so that nothing else is needed to read them:
@@ -184,11 +184,11 @@ func packSegment(offers []SegmentOffer) []byte {
 	var d dictionary
 	newest := price.NoTime
 	for _, o := range offers {
-		d.add(o.Entries...)
-		newest = max(newest, o.Entries[0].ObservedAt)
+		d.add(o.Observations...)
+		newest = max(newest, o.Observations[0].ObservedAt)
 	}
 	d.sort()
-	baseLag := lag(offers[0].Entries[0])
+	baseLag := lag(offers[0].Observations[0])
 	h := []byte{d.format()}
 	h = binary.AppendVarint(h, int64(newest))
 	h = binary.AppendVarint(h, baseLag)
@@ -196,8 +196,8 @@ func packSegment(offers []SegmentOffer) []byte {
 	h = binary.AppendUvarint(h, uint64(len(offers)))
 	for _, o := range offers {
 		h = appendText(h, KeyText(o.Key))
-		h = binary.AppendUvarint(h, uint64(len(o.Entries)))
-		h = d.appendEntries(h, o.Entries, textRef(Entry{ObservedAt: newest}, baseLag))
+		h = binary.AppendUvarint(h, uint64(len(o.Observations)))
+		h = d.appendEntries(h, o.Observations, textRef(Observation{ObservedAt: newest}, baseLag))
 	}
 	return h
 }
@@ -226,7 +226,7 @@ func UnpackSegment(productID string, h []byte) ([]SegmentOffer, error) {
 			d.fail(err.Error())
 			break
 		}
-		offers = append(offers, SegmentOffer{Key: key, Entries: d.entries(nil, count(), textRef(Entry{ObservedAt: newest}, baseLag))})
+		offers = append(offers, SegmentOffer{Key: key, Observations: d.entries(nil, count(), textRef(Observation{ObservedAt: newest}, baseLag))})
 	}
 	if err := d.done(); err != nil {
 		return nil, fmt.Errorf("unpack segment: %w", err)
@@ -234,7 +234,7 @@ func UnpackSegment(productID string, h []byte) ([]SegmentOffer, error) {
 	return offers, nil
 }
 
-func lag(e Entry) int64 { return int64(e.ReceivedAt - e.ObservedAt) }
+func lag(e Observation) int64 { return int64(e.ReceivedAt - e.ObservedAt) }
 
 // dictionary holds the sources and currencies of a packed form once; entries name them by their place.
 type dictionary struct {
@@ -248,7 +248,7 @@ type source struct {
 	kind price.SourceKind
 }
 
-func (d *dictionary) add(entries ...Entry) {
+func (d *dictionary) add(entries ...Observation) {
 	for _, e := range entries {
 		s := source{e.Source.ID, e.Source.Kind}
 		if !slices.Contains(d.sources, s) {
@@ -333,7 +333,7 @@ const (
 )
 
 // appendEntries encodes entries, greatest first, each against the one before it.
-func (d *dictionary) appendEntries(h []byte, entries []Entry, ref Entry) []byte {
+func (d *dictionary) appendEntries(h []byte, entries []Observation, ref Observation) []byte {
 	for _, e := range entries {
 		h = d.appendEntry(h, e, ref)
 		ref = e
@@ -342,7 +342,7 @@ func (d *dictionary) appendEntries(h []byte, entries []Entry, ref Entry) []byte 
 }
 
 // appendEntry encodes e against ref: 6 to 9 bytes when only the times differ.
-func (d *dictionary) appendEntry(h []byte, e, ref Entry) []byte {
+func (d *dictionary) appendEntry(h []byte, e, ref Observation) []byte {
 	at := len(h)
 	h = append(h, 0)
 	if e.Terms != ref.Terms {

@@ -111,7 +111,7 @@ func (d *decoder) dictionary() {
 	}
 }
 
-func (d *decoder) entries(to []Entry, n uint64, ref Entry) []Entry {
+func (d *decoder) entries(to []Observation, n uint64, ref Observation) []Observation {
 	for ; n > 0 && d.err == nil; n-- {
 		ref = d.entry(ref)
 		to = append(to, ref)
@@ -119,7 +119,7 @@ func (d *decoder) entries(to []Entry, n uint64, ref Entry) []Entry {
 	return to
 }
 
-func (d *decoder) entry(ref Entry) Entry {
+func (d *decoder) entry(ref Observation) Observation {
 	e := ref
 	flags := d.byte()
 	if flags&^d.known != 0 {
@@ -156,7 +156,7 @@ func (d *decoder) entry(ref Entry) Entry {
 	return e
 }
 
-func (d *decoder) source(e *Entry, flags byte) {
+func (d *decoder) source(e *Observation, flags byte) {
 	if flags&hasSource == 0 {
 		d.fail("entry without a source")
 		return
