@@ -163,11 +163,11 @@ func (f *fold) one(w *working, e Observation) Result {
 		return repeated(stored, e)
 	}
 	if e.ObservedAt <= w.Current.ObservedAt && e.ObservedAt <= f.board.Flushed {
-		entries, loaded := f.look(MonthOf(e.ObservedAt), w.Key)
+		observations, loaded := f.look(MonthOf(e.ObservedAt), w.Key)
 		if !loaded {
 			return Result{}
 		}
-		for _, stored := range entries {
+		for _, stored := range observations {
 			if stored.identity() == e.identity() {
 				return repeated(stored, e)
 			}
@@ -184,8 +184,8 @@ func (w *working) find(id identity) (Observation, bool) {
 	if w.Current.identity() == id {
 		return w.Current, true
 	}
-	for _, entries := range [2][]Observation{w.fresh, w.Tail} {
-		for _, e := range entries {
+	for _, observations := range [2][]Observation{w.fresh, w.Tail} {
+		for _, e := range observations {
 			if e.identity() == id {
 				return e, true
 			}
@@ -196,12 +196,12 @@ func (w *working) find(id identity) (Observation, bool) {
 
 // look returns the flushed observations of an offer in a month. When the history does not hold the month yet, loaded is false
 // and the month is asked for.
-func (f *fold) look(m Month, key price.OfferKey) (entries []Observation, loaded bool) {
-	entries, loaded = f.history.find(m, key)
+func (f *fold) look(m Month, key price.OfferKey) (observations []Observation, loaded bool) {
+	observations, loaded = f.history.find(m, key)
 	if !loaded {
 		f.need[m] = true
 	}
-	return entries, loaded
+	return observations, loaded
 }
 
 // accept repairs the offer's derived fields for an observation that is new to it.
@@ -279,8 +279,8 @@ func (f *fold) place(w *working, e Observation) (beforeRun, afterStart bool) {
 // own on until one has such an observation.
 func (f *fold) after(w *working, e Observation) (t price.Timestamp, ok bool) {
 	next := w.Current
-	consider := func(entries []Observation) (found bool) {
-		for _, o := range entries {
+	consider := func(observations []Observation) (found bool) {
+		for _, o := range observations {
 			if Compare(w.Key, o, e) > 0 {
 				found = true
 				if Compare(w.Key, o, next) < 0 {
@@ -296,11 +296,11 @@ func (f *fold) after(w *working, e Observation) (t price.Timestamp, ok bool) {
 	}
 	last := MonthOf(min(f.board.Flushed, next.ObservedAt))
 	for m := MonthOf(e.ObservedAt); m <= last; m = m.next() {
-		entries, loaded := f.look(m, w.Key)
+		observations, loaded := f.look(m, w.Key)
 		if !loaded {
 			return 0, false
 		}
-		if consider(entries) {
+		if consider(observations) {
 			break
 		}
 	}
@@ -357,7 +357,7 @@ func (h *History) Add(m Month, segments ...[]SegmentOffer) {
 	}
 }
 
-func (h *History) find(m Month, key price.OfferKey) (entries []Observation, loaded bool) {
+func (h *History) find(m Month, key price.OfferKey) (observations []Observation, loaded bool) {
 	if h == nil {
 		return nil, false
 	}

@@ -48,10 +48,10 @@ type identity struct {
 
 func (e Observation) identity() identity { return identity{e.ObservedAt, e.Source.ID} }
 
-// ID returns the entry's observationId as an observation of key.
+// ID returns the observationId, of an observation of key.
 func (e Observation) ID(key price.OfferKey) string { return price.ID(key, e.ObservedAt, e.Source.ID) }
 
-// Differs names, as JSON pointers, the content fields in which two entries of one identity differ.
+// Differs names, as JSON pointers, the content fields in which two observations of one identity differ.
 func (e Observation) Differs(other Observation) []string {
 	var fields []string
 	add := func(pointer string, differs bool) {

@@ -72,7 +72,7 @@ func (b Board) size(h int) int {
 
 func numberSize(v int64) int { return (len(strconv.FormatInt(v, 10))+1)/2 + 1 }
 
-// grown is how many bytes of the packed tail n entries take on average.
+// grown is how many bytes of the packed tail n observations take on average.
 func (b Board) grown(n int) int {
 	_, tail := b.pack()
 	return tail * n / max(b.tailLength(), 1)
@@ -108,8 +108,8 @@ func (b Board) segments() []Segment {
 // Rows returns the observations of segments and boards' tails within [from, to], each once, oldest first.
 func Rows(boards []Board, segments [][]SegmentOffer, from, to price.Timestamp) []Row {
 	var rows []Row
-	add := func(key price.OfferKey, entries []Observation) {
-		for _, e := range entries {
+	add := func(key price.OfferKey, observations []Observation) {
+		for _, e := range observations {
 			if e.ObservedAt >= from && e.ObservedAt <= to {
 				rows = append(rows, Row{key, e})
 			}

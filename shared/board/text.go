@@ -25,7 +25,7 @@ func offerText(e Observation) string {
 	return e.Terms.Price.String() + "|" + shipping + "|" + availabilityLetters[e.Terms.Availability] + "|" + t.Format(layout)
 }
 
-// parseOfferText reads what offerText wrote into the fields of an entry it holds.
+// parseOfferText reads what offerText wrote into the fields of an observation it holds.
 func parseOfferText(text string) (Observation, error) {
 	fail := func(what string) (Observation, error) { return Observation{}, fmt.Errorf("offer %q: %s", text, what) }
 	parts := strings.Split(text, "|")

@@ -277,9 +277,9 @@ type series struct {
 }
 
 type offerSeries struct {
-	key     price.OfferKey
-	entries []board.Observation // least first, each once, unless something was added since
-	added   bool
+	key          price.OfferKey
+	observations []board.Observation // least first, each once, unless something was added since
+	added        bool
 }
 
 // newSeries begins with what the boards' tails have.
@@ -309,26 +309,26 @@ func (s *series) add(offers []board.SegmentOffer) {
 		}
 		for _, e := range o.Observations {
 			if e.ObservedAt >= s.window.From && e.ObservedAt <= s.window.To {
-				of.entries = append(of.entries, e)
+				of.observations = append(of.observations, e)
 				of.added = true
 			}
 		}
 	}
 }
 
-// before returns the entry before e, if one is read.
+// before returns the observation before e, if one is read.
 func (o *offerSeries) before(e board.Observation) (before board.Observation, ok bool) {
 	compare := func(a, b board.Observation) int { return board.Compare(o.key, a, b) }
 	if o.added {
-		slices.SortFunc(o.entries, compare)
-		o.entries = slices.CompactFunc(o.entries, func(a, b board.Observation) bool { return compare(a, b) == 0 })
+		slices.SortFunc(o.observations, compare)
+		o.observations = slices.CompactFunc(o.observations, func(a, b board.Observation) bool { return compare(a, b) == 0 })
 		o.added = false
 	}
-	at, _ := slices.BinarySearchFunc(o.entries, e, compare)
+	at, _ := slices.BinarySearchFunc(o.observations, e, compare)
 	if at == 0 {
 		return board.Observation{}, false
 	}
-	return o.entries[at-1], true
+	return o.observations[at-1], true
 }
 
 // change reports whether a row is the first of its offer in the window or has other terms than the one before it, and

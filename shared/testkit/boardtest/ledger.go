@@ -193,7 +193,7 @@ func same(a, b oracle.Observation) bool {
 	return a.ID == b.ID && a.Key == b.Key && a.At.Equal(b.At) && a.Source == b.Source && oracle.SameContent(a, b)
 }
 
-// Same reports whether an entry is the stored observation it has to be.
+// Same reports whether an observation is the stored observation it has to be.
 func (l *Ledger) Same(want oracle.Observation, key price.OfferKey, e board.Observation) bool {
 	return same(want, l.plain(key, e))
 }
