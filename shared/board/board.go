@@ -26,7 +26,7 @@ import (
 // URLHash stands for the url of an offer's page: the first 6 bytes of its SHA-256. The zero value means none.
 type URLHash [6]byte
 
-// Observation is one stored observation of an offer.
+// Observation is an observation of an offer as the board keeps it: without the offer's key, and its url as a hash.
 type Observation struct {
 	Terms      price.Terms
 	Source     price.Source
@@ -48,7 +48,7 @@ type identity struct {
 
 func (e Observation) identity() identity { return identity{e.ObservedAt, e.Source.ID} }
 
-// ID returns the observationId, of an observation of key.
+// ID returns the observationId that the observation has as one of key.
 func (e Observation) ID(key price.OfferKey) string { return price.ID(key, e.ObservedAt, e.Source.ID) }
 
 // Differs names, as JSON pointers, the content fields in which two observations of one identity differ.
