@@ -83,7 +83,7 @@ type written struct {
 func positionOf(row board.Row, w store.Window) position { return position{w.From, w.To, &row} }
 
 func (at position) text() string {
-	w := written{From: int64(at.from), To: int64(at.to), Millis: int64(at.row.Entry.ObservedAt), Source: at.row.Entry.Source.ID}
+	w := written{From: int64(at.from), To: int64(at.to), Millis: int64(at.row.Observation.ObservedAt), Source: at.row.Observation.Source.ID}
 	if at.row.Key != (price.OfferKey{}) {
 		w.Key = board.KeyText(at.row.Key)
 	}
@@ -103,6 +103,6 @@ func parsePosition(productID, cursor string) (position, error) {
 			return position{}, fmt.Errorf("parse cursor: %w", err)
 		}
 	}
-	entry := board.Entry{ObservedAt: price.Timestamp(at.Millis), Source: price.Source{ID: at.Source}}
-	return position{price.Timestamp(at.From), price.Timestamp(at.To), &board.Row{Key: key, Entry: entry}}, nil
+	entry := board.Observation{ObservedAt: price.Timestamp(at.Millis), Source: price.Source{ID: at.Source}}
+	return position{price.Timestamp(at.From), price.Timestamp(at.To), &board.Row{Key: key, Observation: entry}}, nil
 }

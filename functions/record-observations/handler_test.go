@@ -56,7 +56,7 @@ func stored(t *testing.T, s *store.Store) map[string]bool {
 	require.Nil(t, page.Next)
 	ids := map[string]bool{}
 	for _, row := range page.Rows {
-		ids[price.ID(row.Key, row.Entry.ObservedAt, row.Entry.Source.ID)] = true
+		ids[price.ID(row.Key, row.Observation.ObservedAt, row.Observation.Source.ID)] = true
 	}
 	return ids
 }

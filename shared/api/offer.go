@@ -94,7 +94,7 @@ type Source struct {
 
 // NewObservation describes an observation of an offer.
 func NewObservation(row board.Row) Observation {
-	seen := row.Entry
+	seen := row.Observation
 	return Observation{
 		CompetitorID:  row.Key.CompetitorID,
 		SellerID:      orNull(row.Key.SellerID),

@@ -29,17 +29,17 @@ func (o Outcome) String() string {
 
 // Incoming is an observation about to be stored. The order of a slice of them is the order of the request.
 type Incoming struct {
-	Key   price.OfferKey
-	Entry Entry
+	Key         price.OfferKey
+	Observation Observation
 }
 
 // Result is what became of one Incoming.
 type Result struct {
 	Outcome Outcome
-	Current bool     // it is the offer's current observation now
-	Differs []string // Conflict: pointers of the content fields that differ from the stored one
-	Stored  Entry    // the observation as stored; for Duplicate and Conflict the earlier one
-	Offer   Offer    // the offer after the whole request, without its tail
+	Current bool        // it is the offer's current observation now
+	Differs []string    // Conflict: pointers of the content fields that differ from the stored one
+	Stored  Observation // the observation as stored; for Duplicate and Conflict the earlier one
+	Offer   Offer       // the offer after the whole request, without its tail
 }
 
 // Change is the outcome of Apply.
@@ -87,8 +87,8 @@ func Apply(b Board, in []Incoming, clock price.Clock, mark Mark, history *Histor
 // working is an offer to which observations are being applied.
 type working struct {
 	Offer
-	fresh []Entry // accepted now
-	items []int   // indexes of the request that concern it
+	fresh []Observation // accepted now
+	items []int         // indexes of the request that concern it
 }
 
 type fold struct {
@@ -114,7 +114,7 @@ func (f *fold) group(in []Incoming) []string {
 		text := KeyText(in[i].Key)
 		w := f.offers[text]
 		if w == nil {
-			w = &working{Offer: Offer{Key: in[i].Key, Previous: none, Current: Entry{ObservedAt: price.NoTime}}}
+			w = &working{Offer: Offer{Key: in[i].Key, Previous: none, Current: Observation{ObservedAt: price.NoTime}}}
 			f.offers[text] = w
 		}
 		if len(w.items) == 0 {
@@ -132,7 +132,7 @@ func (f *fold) apply(text string, in []Incoming, results []Result) {
 	first := make(map[identity]int, len(w.items))
 	var order, repeats []int
 	for _, i := range w.items {
-		id := in[i].Entry.identity()
+		id := in[i].Observation.identity()
 		if _, ok := first[id]; ok {
 			repeats = append(repeats, i)
 			continue
@@ -140,17 +140,17 @@ func (f *fold) apply(text string, in []Incoming, results []Result) {
 		first[id] = i
 		order = append(order, i)
 	}
-	slices.SortFunc(order, func(a, b int) int { return Compare(w.Key, in[a].Entry, in[b].Entry) })
+	slices.SortFunc(order, func(a, b int) int { return Compare(w.Key, in[a].Observation, in[b].Observation) })
 	for _, i := range order {
-		results[i] = f.one(w, in[i].Entry)
+		results[i] = f.one(w, in[i].Observation)
 	}
 	for _, i := range repeats {
-		results[i] = repeated(results[first[in[i].Entry.identity()]].Stored, in[i].Entry)
+		results[i] = repeated(results[first[in[i].Observation.identity()]].Stored, in[i].Observation)
 	}
 }
 
 // repeated is the result of an observation whose identity is stored already.
-func repeated(stored, e Entry) Result {
+func repeated(stored, e Observation) Result {
 	if differs := stored.Differs(e); len(differs) > 0 {
 		return Result{Outcome: Conflict, Stored: stored, Differs: differs}
 	}
@@ -158,16 +158,16 @@ func repeated(stored, e Entry) Result {
 }
 
 // one applies a single observation to its offer.
-func (f *fold) one(w *working, e Entry) Result {
+func (f *fold) one(w *working, e Observation) Result {
 	if stored, ok := w.find(e.identity()); ok {
 		return repeated(stored, e)
 	}
 	if e.ObservedAt <= w.Current.ObservedAt && e.ObservedAt <= f.board.Flushed {
-		entries, loaded := f.look(MonthOf(e.ObservedAt), w.Key)
+		observations, loaded := f.look(MonthOf(e.ObservedAt), w.Key)
 		if !loaded {
 			return Result{}
 		}
-		for _, stored := range entries {
+		for _, stored := range observations {
 			if stored.identity() == e.identity() {
 				return repeated(stored, e)
 			}
@@ -180,32 +180,32 @@ func (f *fold) one(w *working, e Entry) Result {
 }
 
 // find looks for an observation on the board and among those accepted now.
-func (w *working) find(id identity) (Entry, bool) {
+func (w *working) find(id identity) (Observation, bool) {
 	if w.Current.identity() == id {
 		return w.Current, true
 	}
-	for _, entries := range [2][]Entry{w.fresh, w.Tail} {
-		for _, e := range entries {
+	for _, observations := range [2][]Observation{w.fresh, w.Tail} {
+		for _, e := range observations {
 			if e.identity() == id {
 				return e, true
 			}
 		}
 	}
-	return Entry{}, false
+	return Observation{}, false
 }
 
 // look returns the flushed observations of an offer in a month. When the history does not hold the month yet, loaded is false
 // and the month is asked for.
-func (f *fold) look(m Month, key price.OfferKey) (entries []Entry, loaded bool) {
-	entries, loaded = f.history.find(m, key)
+func (f *fold) look(m Month, key price.OfferKey) (observations []Observation, loaded bool) {
+	observations, loaded = f.history.find(m, key)
 	if !loaded {
 		f.need[m] = true
 	}
-	return entries, loaded
+	return observations, loaded
 }
 
 // accept repairs the offer's derived fields for an observation that is new to it.
-func (f *fold) accept(w *working, e Entry) Outcome {
+func (f *fold) accept(w *working, e Observation) Outcome {
 	switch {
 	case w.Current.ObservedAt == price.NoTime:
 		w.Current = e
@@ -227,7 +227,7 @@ func (f *fold) accept(w *working, e Entry) Outcome {
 }
 
 // late repairs first seen, run start and previous price for an observation below the current one.
-func (f *fold) late(w *working, e Entry) {
+func (f *fold) late(w *working, e Observation) {
 	w.FirstSeen = min(w.FirstSeen, e.ObservedAt)
 	same := e.Terms == w.Current.Terms
 	switch beforeRun, afterStart := f.place(w, e); {
@@ -255,13 +255,13 @@ func (f *fold) late(w *working, e Entry) {
 // run. None of those accepted now is above e, since items are applied least first. The flushed ones are known, since the
 // month of a late observation was loaded to look for a duplicate. In the millisecond of the run's first observation it makes
 // no difference whether e stands before or after it.
-func (f *fold) place(w *working, e Entry) (beforeRun, afterStart bool) {
+func (f *fold) place(w *working, e Observation) (beforeRun, afterStart bool) {
 	p, r := w.Previous.At, w.RunStart
 	afterStart = e.ObservedAt >= r
 	if p == price.NoTime || e.ObservedAt != p {
 		return e.ObservedAt < p, afterStart
 	}
-	above := func(o Entry) bool {
+	above := func(o Observation) bool {
 		return o.ObservedAt == p && (p != r || o.Terms != w.Current.Terms) && Compare(w.Key, o, e) > 0
 	}
 	if slices.ContainsFunc(w.Tail, above) {
@@ -277,10 +277,10 @@ func (f *fold) place(w *working, e Entry) (beforeRun, afterStart bool) {
 // after returns the time of the first stored observation of the offer above e. On the board that is the least of those above;
 // none accepted now is, since items are applied least first. A flushed one may come before it, so months are read from e's
 // own on until one has such an observation.
-func (f *fold) after(w *working, e Entry) (t price.Timestamp, ok bool) {
+func (f *fold) after(w *working, e Observation) (t price.Timestamp, ok bool) {
 	next := w.Current
-	consider := func(entries []Entry) (found bool) {
-		for _, o := range entries {
+	consider := func(observations []Observation) (found bool) {
+		for _, o := range observations {
 			if Compare(w.Key, o, e) > 0 {
 				found = true
 				if Compare(w.Key, o, next) < 0 {
@@ -296,11 +296,11 @@ func (f *fold) after(w *working, e Entry) (t price.Timestamp, ok bool) {
 	}
 	last := MonthOf(min(f.board.Flushed, next.ObservedAt))
 	for m := MonthOf(e.ObservedAt); m <= last; m = m.next() {
-		entries, loaded := f.look(m, w.Key)
+		observations, loaded := f.look(m, w.Key)
 		if !loaded {
 			return 0, false
 		}
-		if consider(entries) {
+		if consider(observations) {
 			break
 		}
 	}
@@ -326,7 +326,7 @@ func (f *fold) close(flush bool, mark Mark) Board {
 			o.Tail = nil
 		}
 		o.Tail = append(slices.Clone(o.Tail), w.fresh...)
-		slices.SortFunc(o.Tail, func(a, b Entry) int { return -Compare(o.Key, a, b) })
+		slices.SortFunc(o.Tail, func(a, b Observation) int { return -Compare(o.Key, a, b) })
 		next.Offers = append(next.Offers, o)
 	}
 	slices.SortFunc(next.Offers, func(a, b Offer) int { return strings.Compare(KeyText(a.Key), KeyText(b.Key)) })
@@ -337,27 +337,27 @@ func (f *fold) close(flush bool, mark Mark) Board {
 // History holds flushed observations by month. The zero value is empty; a month counts as known once added, even
 // with no segments.
 type History struct {
-	months map[Month]map[string][]Entry
+	months map[Month]map[string][]Observation
 }
 
 // Add makes a month known and adds the observations of its segments. Several segments may hold the same observation; it counts
 // once.
 func (h *History) Add(m Month, segments ...[]SegmentOffer) {
 	if h.months == nil {
-		h.months = map[Month]map[string][]Entry{}
+		h.months = map[Month]map[string][]Observation{}
 	}
 	if h.months[m] == nil {
-		h.months[m] = map[string][]Entry{}
+		h.months[m] = map[string][]Observation{}
 	}
 	for _, offers := range segments {
 		for _, o := range offers {
 			text := KeyText(o.Key)
-			h.months[m][text] = append(h.months[m][text], o.Entries...)
+			h.months[m][text] = append(h.months[m][text], o.Observations...)
 		}
 	}
 }
 
-func (h *History) find(m Month, key price.OfferKey) (entries []Entry, loaded bool) {
+func (h *History) find(m Month, key price.OfferKey) (observations []Observation, loaded bool) {
 	if h == nil {
 		return nil, false
 	}
@@ -367,20 +367,20 @@ func (h *History) find(m Month, key price.OfferKey) (entries []Entry, loaded boo
 
 // Row is one observation of a product's history.
 type Row struct {
-	Key   price.OfferKey
-	Entry Entry
+	Key         price.OfferKey
+	Observation Observation
 }
 
 // CompareRows orders history: by observedAt, then offer key, then observationId.
 func CompareRows(a, b Row) int {
-	if c := cmp.Compare(a.Entry.ObservedAt, b.Entry.ObservedAt); c != 0 {
+	if c := cmp.Compare(a.Observation.ObservedAt, b.Observation.ObservedAt); c != 0 {
 		return c
 	}
 	if c := a.Key.Compare(b.Key); c != 0 {
 		return c
 	}
-	if a.Entry.Source.ID == b.Entry.Source.ID {
+	if a.Observation.Source.ID == b.Observation.Source.ID {
 		return 0
 	}
-	return strings.Compare(a.Entry.ID(a.Key), b.Entry.ID(b.Key))
+	return strings.Compare(a.Observation.ID(a.Key), b.Observation.ID(b.Key))
 }

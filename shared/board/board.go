@@ -26,8 +26,8 @@ import (
 // URLHash stands for the url of an offer's page: the first 6 bytes of its SHA-256. The zero value means none.
 type URLHash [6]byte
 
-// Entry is one stored observation of an offer.
-type Entry struct {
+// Observation is an observation of an offer as the board keeps it: without the offer's key, and its url as a hash.
+type Observation struct {
 	Terms      price.Terms
 	Source     price.Source
 	URL        URLHash
@@ -46,13 +46,13 @@ type identity struct {
 	source     string
 }
 
-func (e Entry) identity() identity { return identity{e.ObservedAt, e.Source.ID} }
+func (e Observation) identity() identity { return identity{e.ObservedAt, e.Source.ID} }
 
-// ID returns the entry's observationId as an observation of key.
-func (e Entry) ID(key price.OfferKey) string { return price.ID(key, e.ObservedAt, e.Source.ID) }
+// ID returns the observationId that the observation has as one of key.
+func (e Observation) ID(key price.OfferKey) string { return price.ID(key, e.ObservedAt, e.Source.ID) }
 
-// Differs names, as JSON pointers, the content fields in which two entries of one identity differ.
-func (e Entry) Differs(other Entry) []string {
+// Differs names, as JSON pointers, the content fields in which two observations of one identity differ.
+func (e Observation) Differs(other Observation) []string {
 	var fields []string
 	add := func(pointer string, differs bool) {
 		if differs {
@@ -73,7 +73,7 @@ func (e Entry) Differs(other Entry) []string {
 
 // Compare orders two observations of one offer: by observedAt, then source confidence (absent lowest), then observationId.
 // The order in which they arrived plays no part.
-func Compare(key price.OfferKey, a, b Entry) int {
+func Compare(key price.OfferKey, a, b Observation) int {
 	switch {
 	case a.ObservedAt != b.ObservedAt:
 		if a.ObservedAt < b.ObservedAt {
@@ -91,11 +91,11 @@ func Compare(key price.OfferKey, a, b Entry) int {
 // Offer is the current state of one offer key.
 type Offer struct {
 	Key       price.OfferKey
-	Current   Entry           // the greatest observation by Compare
+	Current   Observation     // the greatest observation by Compare
 	FirstSeen price.Timestamp // the earliest observedAt ever
 	RunStart  price.Timestamp // observedAt of the first observation of the current run of equal terms (lastChangedAt)
 	Previous  Previous        // the observation just before that run
-	Tail      []Entry         // observations not yet in a segment, greatest first; Current is among them until flushed
+	Tail      []Observation   // observations not yet in a segment, greatest first; Current is among them until flushed
 }
 
 // Previous is what the board keeps of the observation just before the current run of equal terms.
@@ -171,9 +171,9 @@ func (m Month) next() Month {
 	return Month(t.AddDate(0, 1, 0).Format("2006-01"))
 }
 
-// NewEntry returns an observation as it is stored.
-func NewEntry(o price.Observation, received price.Timestamp) Entry {
-	return Entry{Terms: o.Terms, Source: o.Source, URL: HashURL(o.URL), ObservedAt: o.ObservedAt, ReceivedAt: received}
+// NewObservation returns an observation as it is stored.
+func NewObservation(o price.Observation, received price.Timestamp) Observation {
+	return Observation{Terms: o.Terms, Source: o.Source, URL: HashURL(o.URL), ObservedAt: o.ObservedAt, ReceivedAt: received}
 }
 
 // HashURL returns what the board keeps of a url. Of no url that is the zero value.

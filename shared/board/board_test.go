@@ -20,7 +20,7 @@ func key(competitor string) price.OfferKey {
 }
 
 func seen(competitor string, at price.Timestamp, minor int64) board.Incoming {
-	return board.Incoming{Key: key(competitor), Entry: board.Entry{
+	return board.Incoming{Key: key(competitor), Observation: board.Observation{
 		Terms:      price.Terms{Price: usd(minor)},
 		Source:     price.Source{ID: "crawler-a", Confidence: price.NoConfidence},
 		ObservedAt: at, ReceivedAt: at + 1500,
@@ -103,7 +103,7 @@ func TestApply_AsksForNoMoreMonthsThanItNeeds(t *testing.T) {
 	b := board.New(product)
 	b.Flushed = at(200 * 24 * 60)
 	b.Offers = []board.Offer{{
-		Key: key("bigmart"), Current: seen("bigmart", at(210*24*60), 100).Entry,
+		Key: key("bigmart"), Current: seen("bigmart", at(210*24*60), 100).Observation,
 		FirstSeen: at(0), RunStart: at(0), Previous: board.Previous{At: price.NoTime},
 	}}
 	later := price.Clock{Now: at(220 * 24 * 60), Retention: clock.Retention}
@@ -118,9 +118,11 @@ func TestApply_AsksForNoMoreMonthsThanItNeeds(t *testing.T) {
 	history.Add("2026-07")
 	assert.Empty(t, asks(seen("bigmart", at(1), 100)), "within the run, with its terms")
 	assert.Equal(t, []board.Month{"2026-08"}, asks(seen("bigmart", at(1), 200)), "it breaks the run: what comes after it is not in its month")
-	history.Add("2026-08", []board.SegmentOffer{{Key: key("shopx"), Entries: []board.Entry{seen("shopx", at(40*24*60), 1).Entry}}})
+	other := seen("shopx", at(40*24*60), 1)
+	history.Add("2026-08", []board.SegmentOffer{{Key: other.Key, Observations: []board.Observation{other.Observation}}})
 	assert.Equal(t, []board.Month{"2026-09"}, asks(seen("bigmart", at(1), 200)), "nor, of this offer, in the next")
-	history.Add("2026-09", []board.SegmentOffer{{Key: key("bigmart"), Entries: []board.Entry{seen("bigmart", at(70*24*60), 100).Entry}}})
+	next := seen("bigmart", at(70*24*60), 100)
+	history.Add("2026-09", []board.SegmentOffer{{Key: next.Key, Observations: []board.Observation{next.Observation}}})
 	change, need := board.Apply(b, []board.Incoming{seen("bigmart", at(1), 200)}, later, board.Mark{1}, &history)
 	require.Empty(t, need, "there it is")
 	assert.Equal(t, at(70*24*60), change.Results[0].Offer.RunStart)

@@ -16,7 +16,7 @@ import (
 // it is written. An unknown byte is an error, never an empty board.
 const (
 	format1 = 1 // what this release writes
-	format2 = 2 // the same, and an entry may have a State; written only to keep the states of a board that has some
+	format2 = 2 // the same, and an observation may have a State; written only to keep the states of a board that has some
 )
 
 // ErrFormat means that this release cannot read a packed form. What has it must never be overwritten.
@@ -84,7 +84,7 @@ func Unpack(productID string, shard Shard, p Packed) (Board, error) {
 //
 //	format, grown, base lag, dictionary,
 //	per offer in key order: current (against its text), current-run start, observation before the run, first seen
-//	per offer in key order: number of tail entries and whether the current one is among them, the others as deltas
+//	per offer in key order: number of observations in the tail and whether the current one is among them, the others as deltas
 //
 // tail is how many bytes of h the tails take.
 func (b Board) pack() (h []byte, tail int) {
@@ -104,7 +104,7 @@ func (b Board) pack() (h []byte, tail int) {
 	h = binary.AppendVarint(h, baseLag)
 	h = d.append(h)
 	for _, o := range b.Offers {
-		h = d.appendEntry(h, o.Current, textRef(o.Current, baseLag))
+		h = d.appendObservation(h, o.Current, textRef(o.Current, baseLag))
 		h = binary.AppendUvarint(h, uint64(o.Current.ObservedAt-o.RunStart))
 		if o.Previous.At == price.NoTime {
 			h = binary.AppendUvarint(h, 0)
@@ -123,7 +123,7 @@ func (b Board) pack() (h []byte, tail int) {
 			rest = rest[1:]
 		}
 		h = binary.AppendUvarint(h, uint64(len(rest))<<1|current)
-		h = d.appendEntries(h, rest, o.Current)
+		h = d.appendObservations(h, rest, o.Current)
 	}
 	return h, len(h) - offers
 }
@@ -135,7 +135,7 @@ func (b *Board) unpack(d *decoder) {
 	d.dictionary()
 	for i := range b.Offers {
 		o := &b.Offers[i]
-		o.Current = d.entry(textRef(o.Current, baseLag))
+		o.Current = d.observation(textRef(o.Current, baseLag))
 		if t := o.Current.Terms; t.Price.Present() && t.Shipping.Present() && t.Price.Currency != t.Shipping.Currency {
 			d.fail("currency of shipping") // the text has no room for it
 		}
@@ -156,13 +156,13 @@ func (b *Board) unpack(d *decoder) {
 		if n&1 == 1 {
 			o.Tail = append(o.Tail, o.Current)
 		}
-		o.Tail = d.entries(o.Tail, n>>1, o.Current)
+		o.Tail = d.observations(o.Tail, n>>1, o.Current)
 	}
 }
 
 // textRef is what an offer's text and the board's base lag already say of its current observation.
-func textRef(e Entry, baseLag int64) Entry {
-	return Entry{
+func textRef(e Observation, baseLag int64) Observation {
+	return Observation{
 		Terms:      price.Terms{Price: e.Terms.Price, Shipping: e.Terms.Shipping, Availability: e.Terms.Availability},
 		Source:     price.Source{Confidence: price.NoConfidence},
 		ObservedAt: e.ObservedAt,
@@ -172,23 +172,23 @@ func textRef(e Entry, baseLag int64) Entry {
 
 // SegmentOffer is the part of a segment that belongs to one offer.
 type SegmentOffer struct {
-	Key     price.OfferKey
-	Entries []Entry // greatest first
+	Key          price.OfferKey
+	Observations []Observation // greatest first
 }
 
 // packSegment encodes observations so that nothing else is needed to read them:
 //
 //	format, newest observedAt, base lag, dictionary, number of offers,
-//	per offer in key order: key text, number of entries, entries as deltas
+//	per offer in key order: key text, number of observations, observations as deltas
 func packSegment(offers []SegmentOffer) []byte {
 	var d dictionary
 	newest := price.NoTime
 	for _, o := range offers {
-		d.add(o.Entries...)
-		newest = max(newest, o.Entries[0].ObservedAt)
+		d.add(o.Observations...)
+		newest = max(newest, o.Observations[0].ObservedAt)
 	}
 	d.sort()
-	baseLag := lag(offers[0].Entries[0])
+	baseLag := lag(offers[0].Observations[0])
 	h := []byte{d.format()}
 	h = binary.AppendVarint(h, int64(newest))
 	h = binary.AppendVarint(h, baseLag)
@@ -196,8 +196,8 @@ func packSegment(offers []SegmentOffer) []byte {
 	h = binary.AppendUvarint(h, uint64(len(offers)))
 	for _, o := range offers {
 		h = appendText(h, KeyText(o.Key))
-		h = binary.AppendUvarint(h, uint64(len(o.Entries)))
-		h = d.appendEntries(h, o.Entries, textRef(Entry{ObservedAt: newest}, baseLag))
+		h = binary.AppendUvarint(h, uint64(len(o.Observations)))
+		h = d.appendObservations(h, o.Observations, textRef(Observation{ObservedAt: newest}, baseLag))
 	}
 	return h
 }
@@ -226,7 +226,8 @@ func UnpackSegment(productID string, h []byte) ([]SegmentOffer, error) {
 			d.fail(err.Error())
 			break
 		}
-		offers = append(offers, SegmentOffer{Key: key, Entries: d.entries(nil, count(), textRef(Entry{ObservedAt: newest}, baseLag))})
+		ref := textRef(Observation{ObservedAt: newest}, baseLag)
+		offers = append(offers, SegmentOffer{Key: key, Observations: d.observations(nil, count(), ref)})
 	}
 	if err := d.done(); err != nil {
 		return nil, fmt.Errorf("unpack segment: %w", err)
@@ -234,13 +235,13 @@ func UnpackSegment(productID string, h []byte) ([]SegmentOffer, error) {
 	return offers, nil
 }
 
-func lag(e Entry) int64 { return int64(e.ReceivedAt - e.ObservedAt) }
+func lag(e Observation) int64 { return int64(e.ReceivedAt - e.ObservedAt) }
 
-// dictionary holds the sources and currencies of a packed form once; entries name them by their place.
+// dictionary holds the sources and currencies of a packed form once; observations name them by their place.
 type dictionary struct {
 	sources    []source
 	currencies []string
-	states     bool // some entry has one
+	states     bool // some observation has one
 }
 
 type source struct {
@@ -248,8 +249,8 @@ type source struct {
 	kind price.SourceKind
 }
 
-func (d *dictionary) add(entries ...Entry) {
-	for _, e := range entries {
+func (d *dictionary) add(observations ...Observation) {
+	for _, e := range observations {
 		s := source{e.Source.ID, e.Source.Kind}
 		if !slices.Contains(d.sources, s) {
 			d.sources = append(d.sources, s)
@@ -267,7 +268,7 @@ func (d *dictionary) addMoney(amounts ...price.Money) {
 	}
 }
 
-// format returns the oldest format that can hold the entries.
+// format returns the oldest format that can hold the observations.
 func (d *dictionary) format() byte {
 	if d.states {
 		return format2
@@ -300,7 +301,7 @@ func appendText(h []byte, s string) []byte {
 	return append(h, s...)
 }
 
-// What an entry's flag byte says: the parts that differ from the reference entry follow in this order.
+// What an observation's flag byte says: the parts that differ from the reference observation follow in this order.
 const (
 	hasTerms = 1 << iota
 	hasSource
@@ -332,17 +333,17 @@ const (
 	knownPromotion = 1<<iota - 1
 )
 
-// appendEntries encodes entries, greatest first, each against the one before it.
-func (d *dictionary) appendEntries(h []byte, entries []Entry, ref Entry) []byte {
-	for _, e := range entries {
-		h = d.appendEntry(h, e, ref)
+// appendObservations encodes observations, greatest first, each against the one before it.
+func (d *dictionary) appendObservations(h []byte, observations []Observation, ref Observation) []byte {
+	for _, e := range observations {
+		h = d.appendObservation(h, e, ref)
 		ref = e
 	}
 	return h
 }
 
-// appendEntry encodes e against ref: 6 to 9 bytes when only the times differ.
-func (d *dictionary) appendEntry(h []byte, e, ref Entry) []byte {
+// appendObservation encodes e against ref: 6 to 9 bytes when only the times differ.
+func (d *dictionary) appendObservation(h []byte, e, ref Observation) []byte {
 	at := len(h)
 	h = append(h, 0)
 	if e.Terms != ref.Terms {

@@ -18,7 +18,7 @@ const (
 type decoder struct {
 	b     []byte
 	d     dictionary
-	known byte // flags an entry may have in this format
+	known byte // flags an observation may have in this format
 	err   error
 }
 
@@ -111,19 +111,19 @@ func (d *decoder) dictionary() {
 	}
 }
 
-func (d *decoder) entries(to []Entry, n uint64, ref Entry) []Entry {
+func (d *decoder) observations(to []Observation, n uint64, ref Observation) []Observation {
 	for ; n > 0 && d.err == nil; n-- {
-		ref = d.entry(ref)
+		ref = d.observation(ref)
 		to = append(to, ref)
 	}
 	return to
 }
 
-func (d *decoder) entry(ref Entry) Entry {
+func (d *decoder) observation(ref Observation) Observation {
 	e := ref
 	flags := d.byte()
 	if flags&^d.known != 0 {
-		d.fail("entry flags")
+		d.fail("observation flags")
 		return e
 	}
 	if flags&hasTerms != 0 {
@@ -156,9 +156,9 @@ func (d *decoder) entry(ref Entry) Entry {
 	return e
 }
 
-func (d *decoder) source(e *Entry, flags byte) {
+func (d *decoder) source(e *Observation, flags byte) {
 	if flags&hasSource == 0 {
-		d.fail("entry without a source")
+		d.fail("observation without a source")
 		return
 	}
 	i := d.uvarint()

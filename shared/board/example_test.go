@@ -14,7 +14,7 @@ func ExampleApply() {
 	morning := price.At(time.Date(2026, 7, 6, 9, 0, 0, 0, time.UTC))
 	bigmart := price.OfferKey{ProductID: "ZU-1042", CompetitorID: "bigmart"}
 	observed := func(hour int, cents int64) board.Incoming {
-		return board.Incoming{Key: bigmart, Entry: board.NewEntry(price.Observation{
+		return board.Incoming{Key: bigmart, Observation: board.NewObservation(price.Observation{
 			Key: bigmart, Terms: price.Terms{Price: price.Money{Minor: cents, Currency: "USD"}},
 			Source: price.Source{ID: "crawler-a", Confidence: price.NoConfidence}, ObservedAt: morning.Add(time.Duration(hour) * time.Hour),
 		}, morning.Add(24*time.Hour))}

@@ -72,7 +72,7 @@ func (b Board) size(h int) int {
 
 func numberSize(v int64) int { return (len(strconv.FormatInt(v, 10))+1)/2 + 1 }
 
-// grown is how many bytes of the packed tail n entries take on average.
+// grown is how many bytes of the packed tail n observations take on average.
 func (b Board) grown(n int) int {
 	_, tail := b.pack()
 	return tail * n / max(b.tailLength(), 1)
@@ -88,16 +88,16 @@ func (b Board) segments() []Segment {
 				months[m] = append(months[m], SegmentOffer{Key: o.Key})
 			}
 			last := &months[m][len(months[m])-1]
-			last.Entries = append(last.Entries, e)
+			last.Observations = append(last.Observations, e)
 		}
 	}
 	segments := make([]Segment, 0, len(months))
 	for m, offers := range months {
 		s := Segment{Month: m, Shard: b.Shard, Version: b.Version, H: packSegment(offers), Low: maxTime, High: minTime}
 		for _, o := range offers {
-			s.N += len(o.Entries)
-			s.High = max(s.High, o.Entries[0].ObservedAt)
-			s.Low = min(s.Low, o.Entries[len(o.Entries)-1].ObservedAt)
+			s.N += len(o.Observations)
+			s.High = max(s.High, o.Observations[0].ObservedAt)
+			s.Low = min(s.Low, o.Observations[len(o.Observations)-1].ObservedAt)
 		}
 		segments = append(segments, s)
 	}
@@ -108,8 +108,8 @@ func (b Board) segments() []Segment {
 // Rows returns the observations of segments and boards' tails within [from, to], each once, oldest first.
 func Rows(boards []Board, segments [][]SegmentOffer, from, to price.Timestamp) []Row {
 	var rows []Row
-	add := func(key price.OfferKey, entries []Entry) {
-		for _, e := range entries {
+	add := func(key price.OfferKey, observations []Observation) {
+		for _, e := range observations {
 			if e.ObservedAt >= from && e.ObservedAt <= to {
 				rows = append(rows, Row{key, e})
 			}
@@ -122,12 +122,12 @@ func Rows(boards []Board, segments [][]SegmentOffer, from, to price.Timestamp) [
 	}
 	for _, s := range segments {
 		for _, o := range s {
-			add(o.Key, o.Entries)
+			add(o.Key, o.Observations)
 		}
 	}
 	slices.SortFunc(rows, CompareRows)
 	return slices.CompactFunc(rows, func(a, b Row) bool {
-		return a.Key == b.Key && a.Entry.identity() == b.Entry.identity()
+		return a.Key == b.Key && a.Observation.identity() == b.Observation.identity()
 	})
 }
 

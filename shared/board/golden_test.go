@@ -20,7 +20,7 @@ func golden(state board.State) board.Board {
 	b.Flushed = at(-60 * 24 * 30)
 	b.Marks[3] = board.Mark{0xde, 0xad, 0xbe, 0xef}
 	b.Marks[2] = board.Mark{1, 2, 3, 4}
-	retailer := seen("bigmart", at(0), 1995).Entry
+	retailer := seen("bigmart", at(0), 1995).Observation
 	retailer.Terms.Shipping = usd(299)
 	retailer.Terms.ListPrice = usd(2900)
 	retailer.Terms.PriceType = price.PriceTypePromotional
@@ -39,9 +39,9 @@ func golden(state board.State) board.Board {
 	oldest.ReceivedAt = at(-100)
 	oldest.State = 0
 	b.Offers = append(b.Offers, board.Offer{Key: key("bigmart"), Current: retailer, FirstSeen: at(-60 * 24 * 40), RunStart: at(0),
-		Previous: board.Previous{At: at(-60)}, Tail: []board.Entry{retailer, older, oldest}})
+		Previous: board.Previous{At: at(-60)}, Tail: []board.Observation{retailer, older, oldest}})
 
-	seller := seen("shopx", price.At(time.Date(1999, 12, 31, 23, 59, 59, 1e6, time.UTC)), 3000).Entry
+	seller := seen("shopx", price.At(time.Date(1999, 12, 31, 23, 59, 59, 1e6, time.UTC)), 3000).Observation
 	seller.Terms.Price = price.Money{Minor: 3000, Currency: "JPY"}
 	seller.Terms.Availability = price.AvailabilityLimitedAvailability
 	seller.Source = price.Source{ID: "feed-b", Kind: price.SourceFeed, Confidence: 0}
@@ -99,8 +99,8 @@ func TestGolden(t *testing.T) {
 		requireSame(t, b, got)
 
 		segment := []board.SegmentOffer{
-			{Key: b.Offers[0].Key, Entries: b.Offers[0].Tail},
-			{Key: b.Offers[1].Key, Entries: []board.Entry{b.Offers[1].Current}},
+			{Key: b.Offers[0].Key, Observations: b.Offers[0].Tail},
+			{Key: b.Offers[1].Key, Observations: []board.Observation{b.Offers[1].Current}},
 		}
 		assert.Equal(t, goldenSegment[state], hex.EncodeToString(board.PackSegment(segment)), "format %d", format)
 		gotSegment, err := board.UnpackSegment(product, unhex(t, goldenSegment[state]))

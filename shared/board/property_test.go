@@ -201,7 +201,7 @@ func rivals(b board.Board, clock price.Clock) board.Incoming {
 	if len(b.Offers) > 0 {
 		in.Key = b.Offers[0].Key
 	}
-	in.Entry.Source.ID = "rival"
+	in.Observation.Source.ID = "rival"
 	return in
 }
 
@@ -244,7 +244,7 @@ func send(
 		for _, request := range phase.Requests {
 			in := make([]board.Incoming, len(request))
 			for i, o := range request {
-				in[i] = board.Incoming{Key: o.Key, Entry: board.NewEntry(o, phase.Now)}
+				in[i] = board.Incoming{Key: o.Key, Observation: board.NewObservation(o, phase.Now)}
 			}
 			each(request, tb.put(t, in, price.Clock{Now: phase.Now, Retention: c.Retention}))
 		}

@@ -12,7 +12,7 @@ import (
 // offerText is the readable half of an offer on the board: price|shipping|availability letter|observedAt, for example
 // "19.95 USD|2.99|I|260706T091403.123". Shipping names its currency only where the price does not give it; "-" is none.
 // The year has two digits within 2000-2099 and four outside.
-func offerText(e Entry) string {
+func offerText(e Observation) string {
 	shipping := e.Terms.Shipping.String()
 	if e.Terms.Price.Present() && e.Terms.Shipping.Present() {
 		shipping = e.Terms.Shipping.Amount()
@@ -25,14 +25,14 @@ func offerText(e Entry) string {
 	return e.Terms.Price.String() + "|" + shipping + "|" + availabilityLetters[e.Terms.Availability] + "|" + t.Format(layout)
 }
 
-// parseOfferText reads what offerText wrote into the fields of an entry it holds.
-func parseOfferText(text string) (Entry, error) {
-	fail := func(what string) (Entry, error) { return Entry{}, fmt.Errorf("offer %q: %s", text, what) }
+// parseOfferText reads what offerText wrote into the fields of an observation it holds.
+func parseOfferText(text string) (Observation, error) {
+	fail := func(what string) (Observation, error) { return Observation{}, fmt.Errorf("offer %q: %s", text, what) }
 	parts := strings.Split(text, "|")
 	if len(parts) != 4 {
 		return fail("must have four parts")
 	}
-	e := Entry{Source: price.Source{Confidence: price.NoConfidence}}
+	e := Observation{Source: price.Source{Confidence: price.NoConfidence}}
 	var err error
 	if e.Terms.Price, err = parseMoneyText(parts[0], ""); err != nil {
 		return fail(err.Error())

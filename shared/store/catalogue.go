@@ -16,8 +16,8 @@ import (
 	"pricing/shared/price"
 )
 
-// Entry is a product's entry in the catalogue.
-type Entry struct {
+// CatalogueEntry is a product's entry in the catalogue.
+type CatalogueEntry struct {
 	Title        string
 	GTIN         price.GTIN // empty: none
 	MPN          string     // manufacturer's part number; empty: none
@@ -28,7 +28,7 @@ type Entry struct {
 	Discontinued bool
 }
 
-func (e Entry) equal(other Entry) bool {
+func (e CatalogueEntry) equal(other CatalogueEntry) bool {
 	tags := slices.Equal(e.Tags, other.Tags)
 	return tags && e.Title == other.Title && e.GTIN == other.GTIN && e.MPN == other.MPN && e.Brand == other.Brand &&
 		e.Category == other.Category && e.Own == other.Own && e.Discontinued == other.Discontinued
@@ -39,7 +39,7 @@ const (
 	statusDiscontinued = "discontinued"
 )
 
-func entryItem(productID string, e Entry, version int64) item {
+func catalogueItem(productID string, e CatalogueEntry, version int64) item {
 	it := key(ProductPartition(productID), productSK)
 	it[AttrVersion] = number(version)
 	it[AttrTitle] = str(e.Title)
@@ -63,9 +63,9 @@ func entryItem(productID string, e Entry, version int64) item {
 	return it
 }
 
-func decodeEntry(it item) (e Entry, version int64, err error) {
-	wrap := func(err error) (Entry, int64, error) {
-		return Entry{}, 0, fmt.Errorf("product %s: %w: %w", text(it, AttrPK), board.ErrFormat, err)
+func decodeCatalogueEntry(it item) (e CatalogueEntry, version int64, err error) {
+	wrap := func(err error) (CatalogueEntry, int64, error) {
+		return CatalogueEntry{}, 0, fmt.Errorf("product %s: %w: %w", text(it, AttrPK), board.ErrFormat, err)
 	}
 	if version, err = integer(it, AttrVersion); err != nil {
 		return wrap(err)
@@ -74,7 +74,7 @@ func decodeEntry(it item) (e Entry, version int64, err error) {
 	if version < 1 || status != statusActive && status != statusDiscontinued {
 		return wrap(fmt.Errorf("version %d, status %q", version, status))
 	}
-	e = Entry{
+	e = CatalogueEntry{
 		Title: text(it, AttrTitle), GTIN: price.GTIN(text(it, AttrGTIN)), MPN: text(it, AttrMPN), Brand: text(it, AttrBrand),
 		Category: text(it, AttrCategory), Discontinued: status == statusDiscontinued,
 	}
@@ -93,22 +93,22 @@ func decodeEntry(it item) (e Entry, version int64, err error) {
 	return e, version, nil
 }
 
-// FindEntry returns a product's entry and its version, strongly consistent; NotFound when it is not in the catalogue.
-func (s *Store) FindEntry(ctx context.Context, productID string) (Entry, int64, error) {
+// FindCatalogueEntry returns a product's entry and its version, strongly consistent; NotFound when it is not in the catalogue.
+func (s *Store) FindCatalogueEntry(ctx context.Context, productID string) (CatalogueEntry, int64, error) {
 	it, err := s.find(ctx, ProductPartition(productID), productSK, true)
 	if err != nil {
-		return Entry{}, 0, fmt.Errorf("find product: %w", err)
+		return CatalogueEntry{}, 0, fmt.Errorf("find product: %w", err)
 	}
-	return decodeEntry(it)
+	return decodeCatalogueEntry(it)
 }
 
-// PutEntry stores a product's entry, then its own prices beside the board, and returns the version that it has now. Content
+// PutCatalogueEntry stores a product's entry, then its own prices beside the board, and returns the version that it has now. Content
 // equal to what is stored keeps its version, but the prices are put again: so a crash between the two is mended when the
 // client repeats its request. Unless match is 0, another version than that is a Precondition fault. A gtin that another
 // product has is a Conflict.
-func (s *Store) PutEntry(ctx context.Context, productID string, e Entry, match int64) (version int64, err error) {
+func (s *Store) PutCatalogueEntry(ctx context.Context, productID string, e CatalogueEntry, match int64) (version int64, err error) {
 	for try := 1; ; try++ {
-		version, err = s.putEntry(ctx, productID, e, match)
+		version, err = s.putCatalogueEntry(ctx, productID, e, match)
 		if err == nil {
 			return version, s.SetOwn(ctx, productID, e.Own, version)
 		}
@@ -124,9 +124,9 @@ func (s *Store) PutEntry(ctx context.Context, productID string, e Entry, match i
 	}
 }
 
-// putEntry is one attempt; errLost when another was first.
-func (s *Store) putEntry(ctx context.Context, productID string, e Entry, match int64) (version int64, err error) {
-	old, version, err := s.FindEntry(ctx, productID)
+// putCatalogueEntry is one attempt; errLost when another was first.
+func (s *Store) putCatalogueEntry(ctx context.Context, productID string, e CatalogueEntry, match int64) (version int64, err error) {
+	old, version, err := s.FindCatalogueEntry(ctx, productID)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return 0, err
 	}
@@ -137,7 +137,7 @@ func (s *Store) putEntry(ctx context.Context, productID string, e Entry, match i
 		return version, nil
 	}
 	put := &types.Put{
-		TableName: s.table, Item: entryItem(productID, e, version+1), ConditionExpression: aws.String("attribute_not_exists(pk)"),
+		TableName: s.table, Item: catalogueItem(productID, e, version+1), ConditionExpression: aws.String("attribute_not_exists(pk)"),
 	}
 	if version > 0 {
 		put.ConditionExpression = aws.String("v = :old")

@@ -18,8 +18,8 @@ const (
 	otherGTIN = price.GTIN("00012345678905")
 )
 
-func entry(minor int64, g price.GTIN) store.Entry {
-	return store.Entry{Title: "Kettle", GTIN: g, MPN: "K-1", Brand: "Otto", Category: "kitchen", Tags: []string{"a", "b"},
+func entry(minor int64, g price.GTIN) store.CatalogueEntry {
+	return store.CatalogueEntry{Title: "Kettle", GTIN: g, MPN: "K-1", Brand: "Otto", Category: "kitchen", Tags: []string{"a", "b"},
 		Own: board.Own{Price: price.Money{Minor: minor, Currency: "USD"}}}
 }
 
@@ -35,15 +35,15 @@ func byGTIN(t *testing.T, s *store.Store, g price.GTIN, minute int) string {
 	return v.ProductID
 }
 
-func TestStore_PutEntry(t *testing.T) {
+func TestStore_PutCatalogueEntry(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	register(t, s, "bigmart")
-	put := func(id string, e store.Entry, match int64) int64 {
+	put := func(id string, e store.CatalogueEntry, match int64) int64 {
 		t.Helper()
-		version, err := s.PutEntry(t.Context(), id, e, match)
+		version, err := s.PutCatalogueEntry(t.Context(), id, e, match)
 		require.NoError(t, err)
-		got, found, err := s.FindEntry(t.Context(), id)
+		got, found, err := s.FindCatalogueEntry(t.Context(), id)
 		require.NoError(t, err)
 		assert.Equal(t, e, got)
 		assert.Equal(t, version, found)
@@ -53,18 +53,18 @@ func TestStore_PutEntry(t *testing.T) {
 		assert.Equal(t, e.Own, p.Own)
 		return version
 	}
-	_, _, err := s.FindEntry(t.Context(), "P1")
+	_, _, err := s.FindCatalogueEntry(t.Context(), "P1")
 	require.True(t, fault.Is(err, fault.NotFound))
 	assert.Equal(t, int64(1), put("P1", entry(100, gtin), 0))
 	assert.Equal(t, int64(1), put("P1", entry(100, gtin), 0), "equal content keeps its version")
 	assert.Equal(t, int64(2), put("P1", entry(200, gtin), 1))
-	_, err = s.PutEntry(t.Context(), "P1", entry(300, gtin), 1)
+	_, err = s.PutCatalogueEntry(t.Context(), "P1", entry(300, gtin), 1)
 	assert.Equal(t, fault.CodeVersionConflict, fault.Of(err).Code)
 	assert.Equal(t, "P1", byGTIN(t, s, gtin, 1))
 
-	_, err = s.PutEntry(t.Context(), "P2", entry(100, gtin), 0)
+	_, err = s.PutCatalogueEntry(t.Context(), "P2", entry(100, gtin), 0)
 	assert.Equal(t, fault.CodeGTINInUse, fault.Of(err).Code)
-	_, _, err = s.FindEntry(t.Context(), "P2")
+	_, _, err = s.FindCatalogueEntry(t.Context(), "P2")
 	assert.True(t, fault.Is(err, fault.NotFound), "nothing of it is stored")
 
 	assert.Equal(t, int64(3), put("P1", entry(200, otherGTIN), 0))
@@ -79,17 +79,17 @@ func TestStore_PutEntry(t *testing.T) {
 	assert.Equal(t, fault.CodeUnknownGTIN, byGTIN(t, s, otherGTIN, 5))
 }
 
-func TestRace_Entries(t *testing.T) {
+func TestRace_CatalogueEntries(t *testing.T) {
 	t.Parallel()
 	t.Run("two put one product", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		happened := r.when("TransactWriteItems", "", func() storetest.Action {
-			_, err := r.quick.PutEntry(t.Context(), racers, entry(100, gtin), 0)
+			_, err := r.quick.PutCatalogueEntry(t.Context(), racers, entry(100, gtin), 0)
 			require.NoError(t, err)
 			return storetest.Pass
 		})
-		version, err := r.slow.PutEntry(t.Context(), racers, entry(200, gtin), 0)
+		version, err := r.slow.PutCatalogueEntry(t.Context(), racers, entry(200, gtin), 0)
 		require.NoError(t, err)
 		assert.True(t, happened())
 		assert.Equal(t, int64(2), version)
@@ -101,11 +101,11 @@ func TestRace_Entries(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		happened := r.when("TransactWriteItems", "", func() storetest.Action {
-			_, err := r.quick.PutEntry(t.Context(), "other", entry(100, gtin), 0)
+			_, err := r.quick.PutCatalogueEntry(t.Context(), "other", entry(100, gtin), 0)
 			require.NoError(t, err)
 			return storetest.Pass
 		})
-		_, err := r.slow.PutEntry(t.Context(), racers, entry(200, gtin), 0)
+		_, err := r.slow.PutCatalogueEntry(t.Context(), racers, entry(200, gtin), 0)
 		assert.Equal(t, fault.CodeGTINInUse, fault.Of(err).Code)
 		assert.True(t, happened())
 		assert.Equal(t, "other", byGTIN(t, r.quick, gtin, 1))
@@ -119,9 +119,9 @@ func TestRace_Entries(t *testing.T) {
 			}
 			return storetest.Pass
 		}
-		_, err := r.slow.PutEntry(t.Context(), racers, entry(100, gtin), 0)
+		_, err := r.slow.PutCatalogueEntry(t.Context(), racers, entry(100, gtin), 0)
 		require.True(t, fault.Is(err, fault.Unavailable))
-		version, err := r.quick.PutEntry(t.Context(), racers, entry(100, gtin), 0)
+		version, err := r.quick.PutCatalogueEntry(t.Context(), racers, entry(100, gtin), 0)
 		require.NoError(t, err)
 		assert.Equal(t, int64(1), version)
 		p, err := r.quick.Product(t.Context(), racers, false)
@@ -132,7 +132,7 @@ func TestRace_Entries(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		happened := r.when("TransactWriteItems", "", func() storetest.Action { return storetest.DropAnswer })
-		version, err := r.slow.PutEntry(t.Context(), racers, entry(100, gtin), 0)
+		version, err := r.slow.PutCatalogueEntry(t.Context(), racers, entry(100, gtin), 0)
 		require.NoError(t, err)
 		assert.True(t, happened())
 		assert.Equal(t, int64(1), version)
@@ -141,11 +141,11 @@ func TestRace_Entries(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		happened := r.when("UpdateItem", "board", func() storetest.Action {
-			_, err := r.quick.PutEntry(t.Context(), racers, entry(200, gtin), 0)
+			_, err := r.quick.PutCatalogueEntry(t.Context(), racers, entry(200, gtin), 0)
 			require.NoError(t, err)
 			return storetest.Pass
 		})
-		_, err := r.slow.PutEntry(t.Context(), racers, entry(100, gtin), 0)
+		_, err := r.slow.PutCatalogueEntry(t.Context(), racers, entry(100, gtin), 0)
 		require.NoError(t, err)
 		assert.True(t, happened())
 		p, err := r.quick.Product(t.Context(), racers, false)

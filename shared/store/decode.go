@@ -29,7 +29,7 @@ var errUnknown = errors.New("no known form")
 
 // CatalogueItem is a product's entry in the catalogue with its version.
 type CatalogueItem struct {
-	Entry
+	CatalogueEntry
 	Version int64
 }
 
@@ -67,7 +67,7 @@ func Decode(it map[string]types.AttributeValue) (any, error) {
 		case kind == urlsSK:
 			return decodeURLsItem(it)
 		case sk == productSK:
-			e, version, err := decodeEntry(it)
+			e, version, err := decodeCatalogueEntry(it)
 			return CatalogueItem{e, version}, err
 		}
 	}

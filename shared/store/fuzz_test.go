@@ -109,18 +109,18 @@ func FuzzDecodeToken(f *testing.F) {
 	})
 }
 
-func FuzzDecodeEntry(f *testing.F) {
+func FuzzDecodeCatalogueEntry(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		it, ok := parseItem(text)
 		if !ok {
 			return
 		}
-		e, version, err := decodeEntry(it)
+		e, version, err := decodeCatalogueEntry(it)
 		if err != nil {
 			require.ErrorIs(t, err, board.ErrFormat)
 			return
 		}
-		again, repeated, err := decodeEntry(entryItem("ZU-1042", e, version))
+		again, repeated, err := decodeCatalogueEntry(catalogueItem("ZU-1042", e, version))
 		require.NoError(t, err)
 		require.Equal(t, e, again)
 		require.Equal(t, version, repeated)

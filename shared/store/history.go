@@ -44,11 +44,11 @@ func (s *Store) History(ctx context.Context, productID string, w Window) (Page, 
 	switch {
 	case w.After == nil:
 	case !w.Descending:
-		p.from = max(p.from, w.After.Entry.ObservedAt)
+		p.from = max(p.from, w.After.Observation.ObservedAt)
 	case w.After.Key == price.OfferKey{}: // comes before all of its millisecond, which may begin a month that is done
-		p.to = min(p.to, w.After.Entry.ObservedAt-1)
+		p.to = min(p.to, w.After.Observation.ObservedAt-1)
 	default:
-		p.to = min(p.to, w.After.Entry.ObservedAt)
+		p.to = min(p.to, w.After.Observation.ObservedAt)
 	}
 	if p.from > p.to {
 		return Page{}, nil
@@ -261,9 +261,9 @@ func (p *page) page() Page {
 	}
 	switch {
 	case p.full && p.window.Descending: // an empty key comes before all others of its millisecond
-		out.Next = &board.Row{Entry: board.Entry{ObservedAt: p.to + 1}}
+		out.Next = &board.Row{Observation: board.Observation{ObservedAt: p.to + 1}}
 	case p.full:
-		out.Next = &board.Row{Entry: board.Entry{ObservedAt: p.from}}
+		out.Next = &board.Row{Observation: board.Observation{ObservedAt: p.from}}
 	}
 	return out
 }
@@ -277,9 +277,9 @@ type series struct {
 }
 
 type offerSeries struct {
-	key     price.OfferKey
-	entries []board.Entry // least first, each once, unless something was added since
-	added   bool
+	key          price.OfferKey
+	observations []board.Observation // least first, each once, unless something was added since
+	added        bool
 }
 
 // newSeries begins with what the boards' tails have.
@@ -290,7 +290,7 @@ func newSeries(p Product, w Window, floor price.Timestamp) *series {
 	}
 	for _, b := range p.Boards {
 		for _, o := range b.Offers {
-			s.add([]board.SegmentOffer{{Key: o.Key, Entries: o.Tail}})
+			s.add([]board.SegmentOffer{{Key: o.Key, Observations: o.Tail}})
 		}
 	}
 	return s
@@ -307,37 +307,37 @@ func (s *series) add(offers []board.SegmentOffer) {
 			of = &offerSeries{key: o.Key}
 			s.offers[text] = of
 		}
-		for _, e := range o.Entries {
+		for _, e := range o.Observations {
 			if e.ObservedAt >= s.window.From && e.ObservedAt <= s.window.To {
-				of.entries = append(of.entries, e)
+				of.observations = append(of.observations, e)
 				of.added = true
 			}
 		}
 	}
 }
 
-// before returns the entry before e, if one is read.
-func (o *offerSeries) before(e board.Entry) (before board.Entry, ok bool) {
-	compare := func(a, b board.Entry) int { return board.Compare(o.key, a, b) }
+// before returns the observation before e, if one is read.
+func (o *offerSeries) before(e board.Observation) (before board.Observation, ok bool) {
+	compare := func(a, b board.Observation) int { return board.Compare(o.key, a, b) }
 	if o.added {
-		slices.SortFunc(o.entries, compare)
-		o.entries = slices.CompactFunc(o.entries, func(a, b board.Entry) bool { return compare(a, b) == 0 })
+		slices.SortFunc(o.observations, compare)
+		o.observations = slices.CompactFunc(o.observations, func(a, b board.Observation) bool { return compare(a, b) == 0 })
 		o.added = false
 	}
-	at, _ := slices.BinarySearchFunc(o.entries, e, compare)
+	at, _ := slices.BinarySearchFunc(o.observations, e, compare)
 	if at == 0 {
-		return board.Entry{}, false
+		return board.Observation{}, false
 	}
-	return o.entries[at-1], true
+	return o.observations[at-1], true
 }
 
 // change reports whether a row is the first of its offer in the window or has other terms than the one before it, and
 // whether that is known: all that may stand between has been read, or the offer was never seen before the row.
 func (s *series) change(row board.Row) (change, known bool) {
-	before, ok := s.offers[board.KeyText(row.Key)].before(row.Entry)
+	before, ok := s.offers[board.KeyText(row.Key)].before(row.Observation)
 	if ok && before.ObservedAt >= s.floor {
-		return before.Terms != row.Entry.Terms, true
+		return before.Terms != row.Observation.Terms, true
 	}
 	offer, ok := s.product.Find(row.Key)
-	return true, s.floor <= s.window.From || ok && row.Entry.ObservedAt == offer.FirstSeen
+	return true, s.floor <= s.window.From || ok && row.Observation.ObservedAt == offer.FirstSeen
 }

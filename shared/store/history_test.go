@@ -30,9 +30,9 @@ func changes(rows []board.Row) []board.Row {
 	}
 	var out []board.Row
 	for key, of := range offers {
-		slices.SortFunc(of, func(a, b board.Row) int { return board.Compare(key, a.Entry, b.Entry) })
+		slices.SortFunc(of, func(a, b board.Row) int { return board.Compare(key, a.Observation, b.Observation) })
 		for i, row := range of {
-			if i == 0 || row.Entry.Terms != of[i-1].Entry.Terms {
+			if i == 0 || row.Observation.Terms != of[i-1].Observation.Terms {
 				out = append(out, row)
 			}
 		}
@@ -199,7 +199,9 @@ func TestStore_History_ReadsNoMoreMonthsThanItNeeds(t *testing.T) {
 		return m.Counts().ReadUnits
 	}
 	all := units(store.Window{Limit: scans * 5})
-	middle := &board.Row{Key: price.OfferKey{ProductID: "P1", CompetitorID: "bigmart"}, Entry: board.Entry{ObservedAt: at(180 * day)}}
+	middle := &board.Row{
+		Key: price.OfferKey{ProductID: "P1", CompetitorID: "bigmart"}, Observation: board.Observation{ObservedAt: at(180 * day)},
+	}
 	for name, w := range map[string]store.Window{
 		"the newest":              {Limit: 10, Descending: true},
 		"downwards in the middle": {Limit: 10, Descending: true, After: middle},

@@ -142,7 +142,7 @@ func (r *race) settled() {
 			}
 		case store.SegmentItem:
 			for _, o := range decoded.Offers {
-				stored += len(o.Entries)
+				stored += len(o.Observations)
 			}
 		}
 	}
@@ -169,7 +169,7 @@ func plainly(t *testing.T, s *store.Store) (p plain) {
 		p.offers = append(p.offers, o)
 	}
 	for _, row := range history(t, s, racers) {
-		row.Entry.ReceivedAt = 0
+		row.Observation.ReceivedAt = 0
 		p.rows = append(p.rows, row)
 	}
 	return p

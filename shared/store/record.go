@@ -95,9 +95,9 @@ func groupByProduct(submissions []price.Submission, verdicts []Verdict, received
 			byProduct[o.Key.ProductID] = p
 			parts = append(parts, p)
 		}
-		e := board.NewEntry(o, received)
+		e := board.NewObservation(o, received)
 		p.items = append(p.items, i)
-		p.in = append(p.in, board.Incoming{Key: o.Key, Entry: e})
+		p.in = append(p.in, board.Incoming{Key: o.Key, Observation: e})
 		if o.URL != "" {
 			p.urls[e.URL] = o.URL
 		}
@@ -126,8 +126,8 @@ func (p *part) byShard(d Directory) []*part {
 		for v, results := range p.tried {
 			share.tried[v] = append(share.tried[v], results[n])
 		}
-		if url, ok := p.urls[in.Entry.URL]; ok {
-			share.urls[in.Entry.URL] = url
+		if url, ok := p.urls[in.Observation.URL]; ok {
+			share.urls[in.Observation.URL] = url
 		}
 	}
 	for _, share := range shares {

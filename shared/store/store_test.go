@@ -140,7 +140,7 @@ func TestStore_Record_LateDataFindsItsDuplicateInASegment(t *testing.T) {
 	rows := history(t, s, "P1")
 	require.Len(t, rows, n+1)
 	for i := 1; i < len(rows); i++ {
-		assert.Less(t, rows[i-1].Entry.ObservedAt, rows[i].Entry.ObservedAt)
+		assert.Less(t, rows[i-1].Observation.ObservedAt, rows[i].Observation.ObservedAt)
 	}
 	assert.NotNil(t, segments[0]["expires"])
 }
@@ -192,7 +192,7 @@ func TestStore_History_Pages(t *testing.T) {
 				if descending {
 					want = n - 11 - i
 				}
-				require.Equal(t, at(want*900), row.Entry.ObservedAt)
+				require.Equal(t, at(want*900), row.Observation.ObservedAt)
 			}
 		})
 	}

@@ -84,8 +84,8 @@ func TestStore_Record_ManyNewURLsAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, product.URLs, len(in), "each is stored")
 	for _, row := range history(t, s, "P2") {
-		if row.Entry.ObservedAt == at(1) {
-			require.NotEmpty(t, product.URLs[row.Entry.URL])
+		if row.Observation.ObservedAt == at(1) {
+			require.NotEmpty(t, product.URLs[row.Observation.URL])
 		}
 	}
 }

@@ -106,7 +106,7 @@ func (b *bench) contend(ctx context.Context, offers int) (contended, error) {
 			return contended{}, fmt.Errorf("read history: %w", err)
 		}
 		for _, row := range page.Rows {
-			found[row.Entry.ID(row.Key)]++
+			found[row.Observation.ID(row.Key)]++
 		}
 		if page.Next == nil {
 			break

@@ -103,7 +103,7 @@ func describeSegment(it store.SegmentItem, urls map[board.URLHash]string) []stri
 	lines := []string{fmt.Sprintf("%d observations from %s to %s, expires %s", it.Count, it.Low, it.High, it.Expires.Format(time.RFC3339))}
 	for _, o := range it.Offers {
 		lines = append(lines, "offer "+board.KeyText(o.Key))
-		for _, e := range o.Entries {
+		for _, e := range o.Observations {
 			lines = append(lines, "      "+observation(o.Key, e, urls))
 		}
 	}
@@ -133,7 +133,7 @@ func describeToken(r token.Record) string {
 }
 
 // observation is one line about an observation.
-func observation(key price.OfferKey, e board.Entry, urls map[board.URLHash]string) string {
+func observation(key price.OfferKey, e board.Observation, urls map[board.URLHash]string) string {
 	t := e.Terms
 	line := fmt.Sprintf("%s %s, shipping %s, %s", e.ObservedAt, t.Price, t.Shipping, t.Availability)
 	if t.ListPrice.Present() {

@@ -51,8 +51,10 @@ func TestRun(t *testing.T) {
 	s := store.New(client, store.Options{Table: table, Retention: storetest.Retention, Width: 4})
 	storetest.PutGTIN(t, client, table, "06291041500213", "ZU-1042")
 	storetest.Seed(t, s)
-	_, err := s.PutEntry(t.Context(), "ZU-1042", store.Entry{Title: "Kettle", GTIN: "06291041500213", Brand: "Otto", Tags: []string{"kitchen"},
-		Own: board.Own{Price: price.Money{Minor: 2499, Currency: "USD"}}}, 0)
+	_, err := s.PutCatalogueEntry(t.Context(), "ZU-1042", store.CatalogueEntry{
+		Title: "Kettle", GTIN: "06291041500213", Brand: "Otto", Tags: []string{"kitchen"},
+		Own: board.Own{Price: price.Money{Minor: 2499, Currency: "USD"}},
+	}, 0)
 	require.NoError(t, err)
 	require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: "0123456789abcdef", Digest: []byte("secret digest"),
 		Client: "crawler-a", Scopes: []string{"ingest", "read"}, NotBefore: start.Time(),

@@ -50,7 +50,7 @@ type Expected struct {
 func (l *Ledger) Record(request []price.Observation) []Expected {
 	plain := make([]oracle.Observation, len(request))
 	for i, o := range request {
-		plain[i] = l.plain(o.Key, board.NewEntry(o, l.now))
+		plain[i] = l.plain(o.Key, board.NewObservation(o, l.now))
 	}
 	gone := l.market.Gone(l.now.Time())
 	results := l.market.Record(l.now.Time(), plain)
@@ -146,8 +146,8 @@ func (l *Ledger) Differences(offers []board.Offer, rows []board.Row) []string {
 		return wrong
 	}
 	for i, w := range history {
-		got := l.plain(rows[i].Key, rows[i].Entry)
-		got.ID = rows[i].Entry.ID(rows[i].Key)
+		got := l.plain(rows[i].Key, rows[i].Observation)
+		got.ID = rows[i].Observation.ID(rows[i].Key)
 		if !same(w, got) {
 			differs(fmt.Sprintf("row %d", i), w, got)
 		}
@@ -193,13 +193,13 @@ func same(a, b oracle.Observation) bool {
 	return a.ID == b.ID && a.Key == b.Key && a.At.Equal(b.At) && a.Source == b.Source && oracle.SameContent(a, b)
 }
 
-// Same reports whether an entry is the stored observation it has to be.
-func (l *Ledger) Same(want oracle.Observation, key price.OfferKey, e board.Entry) bool {
+// Same reports whether an observation is the stored observation it has to be.
+func (l *Ledger) Same(want oracle.Observation, key price.OfferKey, e board.Observation) bool {
 	return same(want, l.plain(key, e))
 }
 
 // plain turns an observation into the oracle's.
-func (l *Ledger) plain(k price.OfferKey, e board.Entry) oracle.Observation {
+func (l *Ledger) plain(k price.OfferKey, e board.Observation) oracle.Observation {
 	o := oracle.Observation{
 		Key: plainKey(k),
 		Terms: oracle.Terms{Price: plainMoney(e.Terms.Price), Shipping: plainMoney(e.Terms.Shipping), ListPrice: plainMoney(e.Terms.ListPrice),
