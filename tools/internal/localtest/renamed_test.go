@@ -51,6 +51,9 @@ var renames = strings.NewReplacer(
 // intrinsics keeps CloudFormation's own words that the renames would hit.
 var intrinsics = regexp.MustCompile(`AWS::[A-Za-z]+::[A-Za-z]+|TableName|RestApi|OpenApiVersion|DescribeTable`)
 
+// routes are the texts in code that name paths: an endpoint's route, the authorizer's policy.
+var routes = regexp.MustCompile(`"[^"\n]*v1/[^"\n]*"`)
+
 // rename gives the project other names.
 func (p *Project) rename(t *testing.T) {
 	t.Helper()
@@ -58,12 +61,12 @@ func (p *Project) rename(t *testing.T) {
 	folders, err := os.ReadDir(filepath.Join(p.dir, "functions"))
 	require.NoError(t, err)
 	for _, folder := range folders {
-		old := filepath.Join(p.dir, "functions", folder.Name())
-		require.NoError(t, os.Rename(old, filepath.Join(p.dir, "functions", renames.Replace(folder.Name()))))
+		old, renamed := filepath.Join(p.dir, "functions", folder.Name()), filepath.Join(p.dir, "functions", renames.Replace(folder.Name()))
+		require.NoError(t, os.Rename(old, renamed))
+		replaceIn(t, filepath.Join(renamed, "handler.go"), func(text string) string {
+			return routes.ReplaceAllStringFunc(text, renames.Replace)
+		})
 	}
-	// The authorizer's policy names paths.
-	replaceIn(t, filepath.Join(p.dir, "functions", "eta", "handler.go"),
-		strings.NewReplacer("v1/observations", "x9/facts", "v1/legacy", "x9/old").Replace)
 	replaceIn(t, filepath.Join(p.dir, "template.yaml"), func(text string) string {
 		var kept []string
 		marked := intrinsics.ReplaceAllStringFunc(text, func(word string) string {
