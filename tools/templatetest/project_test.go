@@ -14,8 +14,8 @@ import (
 
 type properties = map[string]any
 
-// missing lists what this project's template lacks and only this project asks for; what any template needs is a rule.
-// Intrinsic functions are read as their argument: !Ref Table is the text Table.
+// missing lists what this project alone asks of its template and does not find. What any template needs is a rule of the
+// verifier. Intrinsic functions are read as their argument: !Ref Table is the text Table.
 func missing(t *testing.T, text string) (wrong []string) {
 	t.Helper()
 	var template struct {
@@ -44,11 +44,14 @@ func missing(t *testing.T, text string) (wrong []string) {
 			wrong = append(wrong, fmt.Sprintf(format, args...))
 		}
 	}
-	demand(template.Parameters["StoreEndpoint"].Default == "" && template.Globals.Function.Environment.Variables["AWS_ENDPOINT_URL_DYNAMODB"] == "StoreEndpoint", "StoreEndpoint reaches no function")
+	variables := template.Globals.Function.Environment.Variables
+	demand(template.Parameters["StoreEndpoint"].Default == "" && variables["AWS_ENDPOINT_URL_DYNAMODB"] == "StoreEndpoint",
+		"StoreEndpoint reaches no function")
 	demand(template.Parameters["DeletionProtection"].Default == "true", "a forgotten parameter leaves the table unprotected")
 	global := template.Globals.Function
 	demand(global.MemorySize == 256, "the functions have not 256 MB")
-	demand(global.LoggingConfig["LogFormat"] == "JSON" && global.LoggingConfig["ApplicationLogLevel"] == "INFO", "metrics are lost with the lines that are not logged")
+	demand(global.LoggingConfig["LogFormat"] == "JSON" && global.LoggingConfig["ApplicationLogLevel"] == "INFO",
+		"metrics are lost with the lines that are not logged")
 	for id, r := range template.Resources {
 		p := r.Properties
 		switch r.Type {
@@ -74,7 +77,8 @@ func missing(t *testing.T, text string) (wrong []string) {
 		parameters, _ := response["responseParameters"].(properties)
 		templates, _ := response["responseTemplates"].(properties)
 		text, _ := templates["application/json"].(string)
-		demand(parameters["gatewayresponse.header.Content-Type"] == "'application/problem+json'" && strings.Contains(text, `"type":"urn:problem-type:pricing:`), "%s: is no problem document", name)
+		problem := parameters["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+		demand(problem && strings.Contains(text, `"type":"urn:problem-type:pricing:`), "%s: is not a problem document", name)
 		for _, header := range []string{"x-request-id", "x-correlation-id"} {
 			demand(parameters["gatewayresponse.header."+header] != nil, "%s: without %s", name, header)
 		}
@@ -100,8 +104,8 @@ func TestProject(t *testing.T) {
 		"logs without an end":          {"    DeletionPolicy: Delete\n", "", "no policy for its end"},
 		"lines of requests left out":   {"ApplicationLogLevel: INFO", "ApplicationLogLevel: WARN", "metrics are lost"},
 		"lines of another form":        {"LogFormat: JSON", "LogFormat: Text", "metrics are lost"},
-		"a table without expiry":       {"AttributeName: expires, Enabled: true", "AttributeName: expires, Enabled: false", "nothing ever expires"},
-		"a refusal in another form":    {"'application/problem+json'", "'application/json'", "is no problem document"},
+		"a table without expiry":       {"expires, Enabled: true", "expires, Enabled: false", "nothing ever expires"},
+		"a refusal in another form":    {"'application/problem+json'", "'application/json'", "is not a problem document"},
 		"a refusal of another status":  {`"status":429`, `"status":430`, "tells another status"},
 		"throttled, no word when":      {`gatewayresponse.header.Retry-After: "'1'"`, "x: x", "without Retry-After"},
 		"a refusal nobody can look up": {"gatewayresponse.header.x-request-id: context.requestId", "x: x", "without x-request-id"},

@@ -37,7 +37,9 @@ var (
 )
 
 // syntax are the words of Logs Insights' language that the runbook uses; a word before a parenthesis is a function.
-var syntax = []string{"fields", "filter", "stats", "sort", "limit", "by", "as", "and", "or", "like", "desc", "asc", "@timestamp", "@message"}
+var syntax = []string{
+	"fields", "filter", "stats", "sort", "limit", "by", "as", "and", "or", "like", "desc", "asc", "@timestamp", "@message",
+}
 
 // alarmNames lists the template's alarms as the runbook calls them, and its functions.
 func alarmNames(t *testing.T, template string) (alarms, functions []string) {
@@ -138,8 +140,10 @@ func unhelpful(t *testing.T, template, runbook string, line, access map[string]b
 func lineFields(t *testing.T) map[string]bool {
 	t.Helper()
 	fields := map[string]bool{"requestId": true, "timestamp": true, "message": true} // of aws-lambda-go, in place of slog's time and msg
-	event := []byte(`{"httpMethod":"POST","resource":"/v1/observations/batch","requestContext":{"requestId":"r","extendedRequestId":"e","authorizer":{"clientId":"c","scopes":"ingest"}}}`)
-	ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-2-3"), time.Hour) //nolint:staticcheck // aws-lambda-go's own key
+	event := []byte(`{"httpMethod":"POST","resource":"/v1/observations/batch","requestContext":{
+		"requestId":"r","extendedRequestId":"e","authorizer":{"clientId":"c","scopes":"ingest"}}}`)
+	traced := context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-2-3") //nolint:staticcheck // aws-lambda-go's own key
+	ctx, cancel := context.WithTimeout(traced, time.Hour)
 	defer cancel()
 	for _, err := range []error{nil, errors.New("x")} {
 		var log bytes.Buffer
@@ -162,9 +166,14 @@ func lineFields(t *testing.T) map[string]bool {
 
 // everything that can befall a request, and every outcome.
 var (
-	everything = meter.Counts{Calls: 1, Attempts: 1, ReadUnits: 1, WriteUnits: 1, Throttles: map[string]int{"Unspecified": 1}, QuotaExceeded: 1, Unprocessed: 1, OwnWrites: 1}
-	every      = meter.Items{
-		Outcomes: map[string]int{"created": 1, "changed": 1, "unchanged": 1, "late": 1, "duplicate": 1, "conflict": 1, "rejected": 1, "throttled": 1},
+	everything = meter.Counts{
+		Calls: 1, Attempts: 1, ReadUnits: 1, WriteUnits: 1, Throttles: map[string]int{"Unspecified": 1}, QuotaExceeded: 1,
+		Unprocessed: 1, OwnWrites: 1,
+	}
+	every = meter.Items{
+		Outcomes: map[string]int{
+			"created": 1, "changed": 1, "unchanged": 1, "late": 1, "duplicate": 1, "conflict": 1, "rejected": 1, "throttled": 1,
+		},
 		Rejected: map[string]int{"invalid-field": 1}, Lags: []time.Duration{time.Second},
 	}
 )
@@ -195,7 +204,7 @@ func TestRunbook(t *testing.T) {
 	tests := map[string]struct{ old, broken, want string }{
 		"an alarm without an entry":      {"### `ingest-lag`", "### `ingest-lags`", "ingest-lag: has no entry"},
 		"an entry without an alarm":      {"### `ingest-lag`", "### `ingest-lags`", "ingest-lags: is no alarm"},
-		"a kind of alarm without one":    {"### `<function>-internal-errors`", "### `<function>-slow`", "get-health-internal-errors: has no entry"},
+		"a kind of alarm without one":    {"`<function>-internal-errors`", "`<function>-slow`", "get-health-internal-errors: has no entry"},
 		"an entry of several":            {"`burn-slow-6h`, ", "", "burn-slow-6h: has no entry"},
 		"two entries":                    {"### `ingest-lag`", "### `retry-quota`", "retry-quota: has two entries"},
 		"a look that is nowhere":         {"[lag](#lag)", "[lags](#lags)", "there is no look lags"},
@@ -308,7 +317,7 @@ case "$*" in
 *"--query status "*) echo Complete ;;
 *get-query-results*) echo found ;;
 esac
-`), 0o755)) //nolint:gosec // a program
+`), 0o755))
 	cmd := exec.Command("bash", "-euc", block[1])
 	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
@@ -316,5 +325,6 @@ esac
 	assert.Equal(t, "found\n", string(out))
 	asked, err := os.ReadFile(filepath.Join(bin, "aws.log"))
 	require.NoError(t, err)
-	assert.Contains(t, string(asked), "start-query --log-group-names /aws/lambda/pricing-prod-a /aws/lambda/pricing-prod-b --query-string filter level")
+	groups := "/aws/lambda/pricing-prod-a /aws/lambda/pricing-prod-b"
+	assert.Contains(t, string(asked), "start-query --log-group-names "+groups+" --query-string filter level")
 }

@@ -60,20 +60,22 @@ func TestEnvironments(t *testing.T) {
 	require.NoError(t, err)
 	template := readFile(t, templateFile)
 	dev := environments["dev"].Parameters
-	for _, other := range []string{"integ", "prod"} {
-		renamed := rules.Renamed(dev, "dev", other)
-		require.NotEqual(t, dev, renamed)
-		parameters := []map[string]string{dev, renamed, environments[other].Parameters}
-		transformed := transform(t, template, parameters...)
-		differences := func(i int) []rules.Difference {
-			project, err := rules.New([]byte(template), map[string]rules.Environment{
-				"dev": {Parameters: dev, Transformed: transformed[0]},
-				other: {Parameters: parameters[i], Transformed: transformed[i]},
-			})
-			require.NoError(t, err)
-			return project.Differences("dev", other)
-		}
-		assert.Empty(t, differences(1), "chosen by the name alone")
-		assert.NotEmpty(t, differences(2))
+	integ, prod := environments["integ"].Parameters, environments["prod"].Parameters
+	asInteg, asProd := rules.Renamed(dev, "dev", "integ"), rules.Renamed(dev, "dev", "prod")
+	all := []map[string]string{dev, asInteg, integ, asProd, prod}
+	transformed := transform(t, template, all...)
+	differences := func(other string, i int) []rules.Difference {
+		project, err := rules.New([]byte(template), map[string]rules.Environment{
+			"dev": {Parameters: dev, Transformed: transformed[0]},
+			other: {Parameters: all[i], Transformed: transformed[i]},
+		})
+		require.NoError(t, err)
+		return project.Differences("dev", other)
 	}
+	const byName = "what the name alone decides"
+	assert.NotEqual(t, dev, asInteg)
+	assert.Empty(t, differences("integ", 1), byName)
+	assert.NotEmpty(t, differences("integ", 2))
+	assert.Empty(t, differences("prod", 3), byName)
+	assert.NotEmpty(t, differences("prod", 4))
 }
