@@ -22,7 +22,7 @@ func right() []rules.Function {
 		{ID: "Get", Folder: "functions/get-thing/", Variables: table, Routes: []string{"GET /things/{id}"}, Actions: []string{"dynamodb:GetItem", "logs:PutLogEvents"}},
 		{ID: "Take", Folder: "functions/take-thing", Variables: table, Routes: []string{"POST /things/{id}"}, Actions: []string{"dynamodb:getitem", "dynamodb:DeleteItem"}},
 		{ID: "Roundabout", Folder: "functions/roundabout", Routes: []string{"PUT /things/{id}"},
-			Variables: []string{"AWS_NEW_RETRIES_2026", "GOMAXPROCS", "LIMIT_BYTES", "LIMIT_ITEMS", "REGION_PRIMARY", "REGION_SECONDARY", "TABLE_NAME"},
+			Variables: []string{"GOMAXPROCS", "LIMIT_BYTES", "LIMIT_ITEMS", "REGION_PRIMARY", "REGION_SECONDARY", "TABLE_NAME"},
 			Actions:   []string{"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"}},
 		{ID: "Move", Folder: "functions/move-thing", Variables: table, Routes: []string{"ANY /things/{id}/place"}, Actions: []string{"dynamodb:PutItem", "dynamodb:ConditionCheckItem"}},
 		{ID: "Authorize", Folder: "functions/authorize", Actions: []string{"dynamodb:GetItem"}},
