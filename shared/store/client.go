@@ -36,7 +36,7 @@ const (
 
 // NewClient returns a DynamoDB client with static options. It consults no configuration file, profile or metadata service, which
 // halves the instructions of a cold start. By default the SDK waits for an answer without limit and keeps ten idle
-// connections; both are set here. Retries follow AWS_NEW_RETRIES_2026, which the SDK reads itself.
+// connections; both are set here.
 func NewClient(o ClientOptions) *dynamodb.Client {
 	options := dynamodb.Options{
 		Region:           o.Region,

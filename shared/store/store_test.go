@@ -23,7 +23,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	_ = os.Setenv("AWS_NEW_RETRIES_2026", "true") // as the template sets it
 	storetest.SkipExamples()
 	os.Exit(m.Run())
 }

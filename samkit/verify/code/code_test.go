@@ -30,9 +30,8 @@ func right() []rules.Function {
 			Actions: []string{"dynamodb:getitem", "dynamodb:DeleteItem"},
 		},
 		{ID: "Roundabout", Folder: "functions/roundabout", Routes: []string{"PUT /things/{id}"},
-			Variables: []string{"AWS_NEW_RETRIES_2026", "GOMAXPROCS", "LIMIT_BYTES", "LIMIT_ITEMS", "REGION_PRIMARY", "REGION_SECONDARY",
-				"TABLE_NAME"},
-			Actions: []string{"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"}},
+			Variables: []string{"GOMAXPROCS", "LIMIT_BYTES", "LIMIT_ITEMS", "REGION_PRIMARY", "REGION_SECONDARY", "TABLE_NAME"},
+			Actions:   []string{"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"}},
 		{
 			ID: "Move", Folder: "functions/move-thing",
 			Variables: table, Routes: []string{"ANY /things/{id}/place"},
