@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Asks CloudFormation what deploying a commit to an environment would change, and refuses what nobody should do by accident:
+# Asks CloudFormation what deploying a commit to an environment would change, and refuses dangerous changes:
 #
 #   changeset.sh ENV BUCKET COMMIT
 #
-# .build/changeset-ENV.json is the change set, for people to read and for deploy.sh to execute. ALLOW_CHANGES names logical
-# ids that may change all the same (see samkit/guard, to which GUARD_FLAGS go); PARAMETERS replace some of samconfig.toml
-# (NAME=VALUE, one a line); CFN_ROLE_ARN is the role that CloudFormation takes to make the changes.
+# .build/changeset-ENV.json is the change set, for people to read and for deploy.sh to execute. ALLOW_CHANGES lists logical
+# ids that may change all the same; see samkit/guard, which also gets GUARD_FLAGS. PARAMETERS replaces parameters of
+# samconfig.toml (NAME=VALUE, one per line). CFN_ROLE_ARN is the role with which CloudFormation makes the changes.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 (($# == 3)) || usage
@@ -16,9 +16,9 @@ choose
 
 template=template.yaml # of arm64, the default
 [[ $(parameters -value Architecture "$env") != x86_64 ]] || template="template-x86_64.yaml"
-[[ -f $release/$template ]] || fail "commit $commit was not packed for this architecture"
+[[ -f $release/$template ]] || fail "commit $commit was not packaged for this architecture"
 
-scratch=$(mktemp -d) # for its owner only: there may be secrets among the parameters
+scratch=$(mktemp -d) # readable by its owner only, since parameters may be secret
 trap 'rm -rf "$scratch"' EXIT
 described=$scratch/stack told=$scratch/told values=$scratch/parameters
 if ! aws cloudformation describe-stacks --stack-name "$stack" --output json >"$described" 2>"$told"; then
@@ -28,7 +28,7 @@ status=$(member StackStatus "$described")
 previous=()
 case $status in
 '' | REVIEW_IN_PROGRESS) type=CREATE ;;
-*_IN_PROGRESS) fail "$stack is $status: wait until that has ended" ;;
+*_IN_PROGRESS) fail "$stack is $status: wait until this has finished" ;;
 ROLLBACK_COMPLETE | ROLLBACK_FAILED | DELETE_FAILED)
   fail "$stack is $status and cannot be updated: look at its events, then \`aws cloudformation delete-stack --stack-name $stack\`"
   ;;
@@ -36,12 +36,12 @@ ROLLBACK_COMPLETE | ROLLBACK_FAILED | DELETE_FAILED)
 esac
 
 parameters "${previous[@]}" "$env" >"$values"
-parameters -mark "$release/$template" "$env" >"$scratch/$template" # else a new value reaches neither function nor gateway
+parameters -mark "$release/$template" "$env" >"$scratch/$template" # otherwise a new value would not reach functions and gateway
 aws s3 cp --only-show-errors "$scratch/$template" "s3://$bucket/deployed/$env/$template"
 
 region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region)}}
-# A path, not the bucket's own host: every endpoint understands it, and the template is too long to be sent along. No stack
-# tags: a commit in one would touch every resource each time.
+# The template is too long to be sent along, so this is its URL. The bucket is in the path, not in the host name, because every
+# endpoint understands that. There are no stack tags: a commit in a tag would change every resource each time.
 id=$(aws cloudformation create-change-set --stack-name "$stack" --change-set-type "$type" \
   --change-set-name "commit-${commit:0:12}-$(date +%s)" --description "commit $commit" \
   --template-url "https://s3.$region.amazonaws.com/$bucket/deployed/$env/$template" --parameters "file://$values" \
@@ -53,7 +53,8 @@ do sleep 1; done
 
 # shellcheck disable=SC2086 # GUARD_FLAGS are words
 if go run ./samkit/guard ${GUARD_FLAGS:-} "$file"; then
-  [[ $(member Status "$file") == CREATE_COMPLETE ]] || aws cloudformation delete-change-set --stack-name "$stack" --change-set-name "$id" # empty
+  [[ $(member Status "$file") == CREATE_COMPLETE ]] || # else it is empty
+    aws cloudformation delete-change-set --stack-name "$stack" --change-set-name "$id"
 else
   aws cloudformation delete-change-set --stack-name "$stack" --change-set-name "$id" # so that nobody executes it
   exit 1

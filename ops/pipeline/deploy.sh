@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Brings an environment to a commit that package.sh has put into the bucket:
+# Deploys a commit, which package.sh has put into the bucket, to an environment:
 #
 #   deploy.sh ENV BUCKET COMMIT
 #
-# It executes the change set of .build/changeset-ENV.json if that is of this commit and still valid, else one that it makes
-# itself as changeset.sh does, guard included: a job that is run again alone works. .build/outputs-ENV.json gets the stack's
-# outputs. A failed update is rolled back by CloudFormation; the status is 1 then.
+# It executes the change set in .build/changeset-ENV.json if that is for this commit and still valid. Otherwise it runs
+# changeset.sh first, guard included, so that a job can be run again by itself. .build/outputs-ENV.json gets the outputs of
+# the stack. If an update fails, CloudFormation rolls it back and the script ends with status 1.
 # shellcheck source-path=SCRIPTDIR disable=SC2016 # JMESPath writes texts in backquotes
 . "$(dirname "$0")/common.sh"
 (($# == 3)) || usage
@@ -13,22 +13,25 @@ env=$1 bucket=$2 commit=$3
 file=.build/changeset-$env.json
 choose
 
-# valid says whether the change set in the file can be executed and was made for this commit.
+# valid tells whether the change set in the file was made for this commit and can be executed.
 valid() {
-  [[ -f $file && $(member Description "$file") == "commit $commit" && $(member StackName "$file") == "$stack" ]] &&
-    [[ $(aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$(member ChangeSetId "$file")" --query ExecutionStatus --output text 2>/dev/null) == AVAILABLE ]]
+  [[ -f $file && $(member Description "$file") == "commit $commit" && $(member StackName "$file") == "$stack" ]] || return
+  local now
+  now=$(aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$(member ChangeSetId "$file")" \
+    --query ExecutionStatus --output text 2>/dev/null)
+  [[ $now == AVAILABLE ]]
 }
 
 valid || ops/pipeline/changeset.sh "$env" "$bucket" "$commit"
 
-# look puts what is known of the stack into the outputs' file.
+# look writes what is known about the stack to the file of outputs.
 outputs=.build/outputs-$env.json
 look() {
   aws cloudformation describe-stacks --stack-name "$stack" --output json >"$outputs" --query 'Stacks[0].{StackStatus: StackStatus,
     Outputs: Outputs, Protected: EnableTerminationProtection, Keep: Parameters[?ParameterKey==`DeletionProtection`] | [0].ParameterValue}'
 }
 
-remember "deployed/$env/current" "$commit" # before it happens: whatever comes of it, this is what was tried last
+remember "deployed/$env/current" "$commit" # before the deployment: however it ends, this is what was tried last
 if [[ $(member Status "$file") == CREATE_COMPLETE ]]; then
   aws cloudformation execute-change-set --stack-name "$stack" --change-set-name "$(member ChangeSetId "$file")" >/dev/null
   pause=1
@@ -37,7 +40,7 @@ if [[ $(member Status "$file") == CREATE_COMPLETE ]]; then
     [[ $(member StackStatus "$outputs") == *_IN_PROGRESS ]]
   do sleep "$pause" && pause=5; done
   status=$(member StackStatus "$outputs")
-  [[ -n $status ]] || fail "it is not known what became of $stack: look there, it may still be at work"
+  [[ -n $status ]] || fail "the state of $stack is unknown: look at it in CloudFormation, it may still be changing"
   echo "$stack is $status"
   if [[ $status != CREATE_COMPLETE && $status != UPDATE_COMPLETE ]]; then
     aws cloudformation describe-stack-events --stack-name "$stack" --max-items 200 --output text \
@@ -45,11 +48,11 @@ if [[ $(member Status "$file") == CREATE_COMPLETE ]]; then
     fail "$stack was not deployed"
   fi
 else
-  echo "$stack: nothing changes"
+  echo "$stack: nothing to change"
   look
 fi
 
-# A stack whose table must not go must not go either.
+# A stack whose table is protected from deletion is protected too.
 if [[ $(member Keep "$outputs") == true ]] && ! grep -q '"Protected": true' "$outputs"; then
   aws cloudformation update-termination-protection --enable-termination-protection --stack-name "$stack" >/dev/null
 fi

@@ -1,9 +1,9 @@
-# Takes a role of ops/account.yaml with the ID token that GitLab gives a job. Source it:
+# Takes a role of ops/account.yaml, using the ID token that GitLab gives to a job. Source it:
 #
 #   . ops/pipeline/login.sh ROLE_ARN
 #
-# AWS_ID_TOKEN is the token (id_tokens in .gitlab-ci.yml); the keys it is changed for end with the job, at the latest after
-# an hour, and are written nowhere. Without a token but with AWS_ENDPOINT_URL there is an emulator and nothing to log in to.
+# AWS_ID_TOKEN is the token (id_tokens in .gitlab-ci.yml). The keys that it is exchanged for are valid for an hour at most and
+# are not written anywhere. Without a token but with AWS_ENDPOINT_URL there is an emulator, which needs no login.
 # shellcheck shell=bash
 
 login() {
@@ -16,7 +16,7 @@ login() {
     echo "login.sh: AWS_ID_TOKEN is empty: the job needs id_tokens" >&2
     return 1
   fi
-  # From a pipe, because the arguments of a process are everybody's to read.
+  # The token comes from a pipe, because anybody can read the arguments of a process.
   keys=$(aws sts assume-role-with-web-identity --role-arn "$1" --role-session-name "gitlab-${CI_JOB_ID:-$$}" \
     --duration-seconds 3600 --web-identity-token "file://"<(printf %s "$AWS_ID_TOKEN") --output text \
     --query 'Credentials.[AccessKeyId,SecretAccessKey,SessionToken]') || return

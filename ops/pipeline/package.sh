@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Builds every function and puts what is deployed into the bucket, once for all environments:
+# Builds every function and uploads what is deployed to the bucket, once for all environments:
 #
 #   package.sh BUCKET [COMMIT]
 #
-# functions/<name>/<sha256>.zip is there already when the function has not changed. <COMMIT>/ has the template, the manifest
-# and samconfig.toml; it is never overwritten with something else. COMMIT is git's HEAD if not given. PACK_FLAGS go to
-# samkit/pack.
+# functions/<name>/<sha256>.zip is already there if the function has not changed. <COMMIT>/ has the template, the manifest and
+# samconfig.toml, and is never overwritten with something else. COMMIT is git's HEAD if it is not given. samkit/pack gets
+# PACK_FLAGS.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 (($# == 1 || $# == 2)) || usage
 bucket=$1
 
-# A commit's name stands for its bytes. Files that git does not know are not looked at: caches and tools leave some.
+# A commit's name stands for its bytes. Untracked files do not count, because caches and tools leave some.
 if [[ -n ${2:-} && $2 == "$(git rev-parse -q --verify HEAD)" ]] && ! git diff --quiet HEAD --; then
-  fail "the working tree has changes that are not in $2: commit them, or put them away"
+  fail "the working tree has changes that are not in $2: commit them or remove them"
 fi
 
 rm -rf .build/release
@@ -24,14 +24,14 @@ cp .build/manifest.json samconfig.toml .build/release/
 
 before=$(recall "$commit/manifest.json")
 [[ -z $before || $before == "$(<.build/manifest.json)" ]] ||
-  fail "s3://$bucket/$commit/ holds another build of this commit. What was deployed must stay: use another COMMIT"
+  fail "s3://$bucket/$commit/ holds another build of this commit. What was deployed must not change: use another COMMIT"
 
 mapfile -t zips < <(sed -n 's/^ *"zip": "\(.*\)",$/\1/p' .build/manifest.json)
 chosen=()
 for zip in "${zips[@]}"; do # and the SBOM beside it
   chosen+=(--include "${zip#functions/}" --include "$(sed 's|^functions/||; s|zip$|cdx.json|' <<<"$zip")")
 done
-# The name says the content, so a file of this name needs no comparison of times.
+# The content is in the name, so there is no need to compare times.
 uploaded=$(aws s3 sync .build/functions "s3://$bucket/functions" --no-progress --size-only --exclude '*' "${chosen[@]}")
 for zip in "${zips[@]}"; do
   if [[ $uploaded == *"$zip"* ]]; then echo "uploaded  $zip"; else echo "was there $zip"; fi

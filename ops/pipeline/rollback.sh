@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Brings an environment back to the last commit that was good, and sees that it is:
+# Brings an environment back to the last good commit, and checks it:
 #
 #   rollback.sh ENV BUCKET TOKEN_FILE [COMMIT]
 #
-# That is deployed/ENV/good, or the one before if the good one is what runs now and somebody found it bad all the same.
-# COMMIT names another. After a rollback that failed it is the same commit again (deployed/ENV/target), and not one further.
-# All comes from the bucket, nothing from a job before, and all requests move at once; the next deployment is gradual again.
-# Data is never rolled back. Permissions may return to what they were; the table is guarded as ever.
+# The last good commit is deployed/ENV/good. If that is what runs now, somebody has found it bad after all, and the one before
+# it is taken (deployed/ENV/before). COMMIT names another. After a failed rollback it is the same commit again
+# (deployed/ENV/target), not one further back. Everything comes from the bucket and nothing from an earlier job. All requests
+# move at once; only the next deployment is gradual again. Data is never rolled back. Permissions may become what they were,
+# and the table is guarded as always.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 (($# == 3 || $# == 4)) || usage
@@ -15,7 +16,7 @@ env=$1 bucket=$2 token=$3 commit=${4:-}
 current=$(recall "deployed/$env/current")
 good=$(recall "deployed/$env/good")
 target=$(recall "deployed/$env/target")
-if [[ -z $commit && -n $target && $target == "$current" ]]; then # the rollback that runs now has not ended well
+if [[ -z $commit && -n $target && $target == "$current" ]]; then # a rollback to what runs now has not finished well
   commit=$target
 elif [[ -z $commit ]]; then
   commit=$good
@@ -23,7 +24,7 @@ elif [[ -z $commit ]]; then
   [[ -n $commit ]] || fail "no commit is known to have been good in $env before ${current:-the first}: name a COMMIT"
 fi
 choose
-if grep -q '^  GradualDeployments:' "$release"/template*.yaml; then # not five more minutes of the bad one
+if grep -q '^  GradualDeployments:' "$release"/template*.yaml; then # otherwise the bad version would run for five more minutes
   export PARAMETERS="${PARAMETERS:+$PARAMETERS
 }GradualDeployments=false"
 fi
@@ -32,4 +33,4 @@ export GUARD_FLAGS="-rollback ${GUARD_FLAGS:-}"
 remember "deployed/$env/target" "$commit"
 ops/pipeline/deploy.sh "$env" "$bucket" "$commit"
 ops/pipeline/smoke.sh "$env" "$bucket" "$commit" "$token"
-[[ $commit == "$good" ]] || aws s3 rm --only-show-errors "s3://$bucket/deployed/$env/before" # that is the bad one now
+[[ $commit == "$good" ]] || aws s3 rm --only-show-errors "s3://$bucket/deployed/$env/before" # this one has turned out bad

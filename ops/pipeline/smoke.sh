@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Asks the deployed API whether it is this commit and does what it must:
+# Checks that the deployed API is this commit and works:
 #
 #   smoke.sh ENV BUCKET COMMIT TOKEN_FILE
 #
-# If so, COMMIT is remembered in the bucket as deployed/ENV/good, where rollback.sh finds it, and the one before as
-# deployed/ENV/before. SMOKE_URL replaces the stack's ApiUrl, with {ApiId} and {env} in it filled in; SMOKE_FLAGS go to tools/smoke.
+# If it does, the bucket remembers COMMIT as deployed/ENV/good, where rollback.sh finds it, and the good commit before it as
+# deployed/ENV/before. SMOKE_URL replaces the stack's ApiUrl; {ApiId} and {env} in it are filled in. tools/smoke gets
+# SMOKE_FLAGS.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 (($# == 4)) || usage
@@ -14,7 +15,7 @@ choose
 declare -A output
 described=$(aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].Outputs[].[OutputKey, OutputValue]' --output text)
 while read -r key value; do output[$key]=$value; done <<<"$described"
-url=${SMOKE_URL:-${output[ApiUrl]:?is not among the outputs of $stack}}
+url=${SMOKE_URL:-${output[ApiUrl]:?is missing in the outputs of $stack}}
 url=${url//'{ApiId}'/${output[ApiId]:-}}
 url=${url//'{env}'/$env}
 # shellcheck disable=SC2086 # SMOKE_FLAGS are words
@@ -25,4 +26,4 @@ if [[ $before != "$commit" ]]; then
   [[ -z $before ]] || remember "deployed/$env/before" "$before"
   remember "deployed/$env/good" "$commit"
 fi
-aws s3 rm --only-show-errors "s3://$bucket/deployed/$env/target" # what rollback.sh wanted has ended
+aws s3 rm --only-show-errors "s3://$bucket/deployed/$env/target" # a rollback, if there was one, has finished

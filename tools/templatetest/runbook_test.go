@@ -258,7 +258,7 @@ func TestProject_OwnMetrics(t *testing.T) {
 		}
 		assert.Equal(t, want, r["Dimensions"], id)
 	}
-	assert.Equal(t, 12, alarms)
+	assert.Greater(t, alarms, len(functionFolders(t)))
 }
 
 // projectResources returns the properties of the project's resources, with intrinsic functions read as their argument.
@@ -300,7 +300,7 @@ func TestProject_Deadline(t *testing.T) {
 		assert.GreaterOrEqual(t, threshold, max(1500, timeout*1000-25_000), id)
 		assert.Less(t, threshold, timeout*1000/2, id)
 	}
-	assert.Equal(t, 8, functions)
+	assert.Len(t, functionFolders(t), functions)
 }
 
 // TestRunbook_Look runs the commands of "How to look" in bash, with a program in the place of the AWS CLI.

@@ -3,6 +3,7 @@ package templatetest
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -28,6 +29,14 @@ func readFile(t *testing.T, path string) string {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	return string(text)
+}
+
+// functionFolders lists the folders of the functions, one for each that the template must have.
+func functionFolders(t *testing.T) []string {
+	t.Helper()
+	folders, err := filepath.Glob("../../functions/*")
+	require.NoError(t, err)
+	return folders
 }
 
 // python returns the Python that has cfn-lint and the SAM transform.
