@@ -52,7 +52,7 @@ func Start(endpoint func(Function) gateway.Endpoint) {
 
 // StartFunc serves a function that is no endpoint: event in, answer out, both JSON. It does not return.
 func StartFunc(function func(Function) func(context.Context, []byte) ([]byte, error)) {
-	signal.Ignore(syscall.SIGPIPE) // a closed log sink must not end the process (reliability: F32)
+	signal.Ignore(syscall.SIGPIPE) // a closed log sink must not end the process
 	slog.SetDefault(lambdacontext.NewLogger())
 	f, err := build(os.Getenv)
 	if err != nil {

@@ -103,7 +103,7 @@ func (e *Error) Unwrap() error { return e.cause }
 // Fields returns one fault for all the broken fields of a request, or nil when there are none.
 //
 // It is Malformed when any of them is about the document's form (a name or a JSON type), else Invalid.
-// A single broken rule gives the fault its code; several are "invalid-field" (api.md, Errors).
+// A single broken rule gives the fault its code; several are "invalid-field".
 func Fields(fields []Field) error {
 	if len(fields) == 0 {
 		return nil

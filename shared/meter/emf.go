@@ -48,7 +48,7 @@ const (
 	maxValues  = 100 // of one metric
 )
 
-// accepted are the outcomes that acknowledge an observation, in the order of api.md.
+// accepted are the outcomes that acknowledge an observation, in the order in which answers count them.
 var accepted = []string{"created", "changed", "unchanged", "late", "duplicate"}
 
 // names are the metrics of the outcomes that have no further dimension.

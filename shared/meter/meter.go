@@ -29,7 +29,7 @@ type Counts struct {
 
 // Items is what became of a request's observations.
 type Items struct {
-	Outcomes map[string]int  // by the words of api.md
+	Outcomes map[string]int  // by the words of the API, such as created
 	Rejected map[string]int  // those rejected, by their fault's code
 	Lags     []time.Duration // from observedAt to receivedAt, of those stored now for the first time
 	DryRun   bool            // nothing was stored: no metric counts it
