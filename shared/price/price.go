@@ -25,7 +25,7 @@ type OfferKey struct {
 	Audience     Audience
 }
 
-// Compare orders offer keys by their parts in the order of api.md's definition: product, competitor, seller,
+// Compare orders offer keys by their parts in this order: product, competitor, seller,
 // condition, region, audience, each as the API writes it.
 func (k OfferKey) Compare(other OfferKey) int {
 	return cmp.Or(
@@ -38,7 +38,7 @@ func (k OfferKey) Compare(other OfferKey) int {
 	)
 }
 
-// Terms are what a run of equal observations has in common (api.md, rule 4).
+// Terms are what a run of equal observations has in common.
 type Terms struct {
 	Price        Money
 	Shipping     Money // absent: unknown, which is never 0
@@ -146,7 +146,7 @@ var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPaddi
 
 // ID returns the observationId of whatever source saw of an offer at a moment: the first 26 characters of the
 // Crockford base32 of a SHA-256 over productId, competitorId, sellerId, itemCondition, region, audience, observedAt as
-// printed and source id, each as "<byte length>:<bytes>" (api.md, rule 1).
+// printed and source id, each as "<byte length>:<bytes>".
 func ID(key OfferKey, at Timestamp, sourceID string) string {
 	var b strings.Builder
 	for _, part := range [...]string{key.ProductID, key.CompetitorID, key.SellerID,
