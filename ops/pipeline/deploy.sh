@@ -48,7 +48,7 @@ if [[ $(member Status "$file") == CREATE_COMPLETE ]]; then
     fail "$stack was not deployed"
   fi
 else
-  echo "$stack: nothing to change"
+  echo "$stack: nothing changes"
   look
 fi
 
