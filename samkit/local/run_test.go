@@ -98,10 +98,10 @@ func TestRun_LogIsKept(t *testing.T) {
 	}
 	const line = `{"function":"A","text":"it logs"}` + "\n"
 	const cut = `{"function":"A","text":"cut` + "\n"
-	assert.Equal(t, cut+line, log())
-	assert.Equal(t, cut+line+line, log())
+	assert.Equal(t, cut+line, log())      //nolint:testifylint // byte for byte
+	assert.Equal(t, cut+line+line, log()) //nolint:testifylint // byte for byte
 	t.Setenv("RESET", "1")
-	assert.Equal(t, line, log())
+	assert.Equal(t, line, log()) //nolint:testifylint // byte for byte
 }
 
 // TestRun_EngineDies kills the engine: it is started again where functions that are warm look for it, with its data.
