@@ -69,7 +69,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 		_, _ = fmt.Fprintln(stdout, line)
 	}
 	if refused > 0 {
-		_, _ = fmt.Fprintf(stderr, "guard: %d of %d changes refused. Name those that you mean: ALLOW_CHANGES=LogicalId,...\n", refused, len(set.Changes))
+		_, _ = fmt.Fprintf(stderr, "guard: %d of %d changes refused. Name those that you mean: ALLOW_CHANGES=LogicalId,...\n",
+			refused, len(set.Changes))
 		return 1
 	}
 	return 0

@@ -27,7 +27,8 @@ import (
 func event(tb testing.TB, change func(map[string]any)) []byte {
 	tb.Helper()
 	e := map[string]any{
-		"httpMethod": "POST", "resource": "/v1/things/{thing}", "path": "/v1/things/a%20b", "headers": map[string]any{"Content-Type": "application/json"},
+		"httpMethod": "POST", "resource": "/v1/things/{thing}",
+		"path": "/v1/things/a%20b", "headers": map[string]any{"Content-Type": "application/json"},
 		"multiValueQueryStringParameters": nil, "pathParameters": map[string]any{"thing": "a%20b"}, "body": `{}`, "isBase64Encoded": false,
 		"requestContext": map[string]any{"requestId": "req-1", "extendedRequestId": "ext-1",
 			"authorizer": map[string]any{"clientId": "crawler-a", "scopes": "ingest read"}},

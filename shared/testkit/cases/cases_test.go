@@ -19,11 +19,11 @@ func TestParse(t *testing.T) {
 	t.Parallel()
 	c, err := parse([]byte(question + ",\n  \"answer\": {\"status\": 200}\n}\n"))
 	require.NoError(t, err)
-	assert.Equal(t, question+",\n  \"answer\": ", string(c.question), "what -update leaves as it was")
+	assert.Equal(t, question+",\n  \"answer\": ", string(c.question), "what -update leaves as it was") //nolint:testifylint // byte for byte
 	c, err = parse([]byte(question + "\n}\n"))
 	require.NoError(t, err)
 	assert.Nil(t, c.Answer)
-	assert.Equal(t, question+",\n  \"answer\": ", string(c.question), "where -update writes the first answer")
+	assert.Equal(t, question+",\n  \"answer\": ", string(c.question), "where -update writes the first answer") //nolint:testifylint // byte for byte
 
 	for name, text := range map[string]string{
 		"an unknown member":           question + ",\n  \"scope\": \"read\"\n}\n",
@@ -95,7 +95,7 @@ func TestEvent(t *testing.T) {
 	assert.NotContains(t, event.Headers, "Content-Type")
 	assert.NotContains(t, event.MultiValueHeaders, "Accept")
 	assert.Equal(t, []string{"text/plain"}, event.MultiValueHeaders["content-type"])
-	assert.Equal(t, `{"a":"\ud800","a":1.0}   `, event.Body)
+	assert.Equal(t, `{"a":"\ud800","a":1.0}   `, event.Body) //nolint:testifylint // byte for byte
 	assert.Equal(t, "read", event.RequestContext.Authorizer.Scopes)
 }
 
