@@ -52,7 +52,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	plain := flags.String("plain", "", "")
 	comparing := flags.Bool("compare", false, "")
 	err := flags.Parse(args)
-	rest, fewest := flags.Args(), 0
+	rest := flags.Args()
+	fewest := 0
 	if *comparing {
 		fewest = 2
 	}
@@ -133,8 +134,7 @@ func check(ctx context.Context, template, plain string, log io.Writer) (result, 
 	project, unreadable := rules.New(source.text, environments)
 	loading := make(chan loaded, 1)
 	if unreadable == nil { // the code is read while the linters are at work
-		folders := project.Folders()
-		go func() { loading <- loadCode(ctx, filepath.Dir(template), folders, log) }()
+		loadCode(ctx, filepath.Dir(template), project.Folders(), log, loading)
 	}
 	reports, err := python.Check(ctx, jobs(template, plain, environments)...)
 	if err != nil {
@@ -212,20 +212,24 @@ func checkRules(project *rules.Project) []Mistake {
 	return found
 }
 
-// loaded is the code that a template deploys; without a program there is none.
+// loaded is the code that a template deploys. The program is nil if there is no code.
 type loaded struct {
 	program *code.Program
 	err     error
 }
 
-// loadCode reads the functions' code, if a Go module stands in the template's folder.
-func loadCode(ctx context.Context, root string, folders []string, log io.Writer) loaded {
+// loadCode begins to read the functions' code, if there is a Go module in the template's folder. It sends the result, for
+// which the channel must have room: nobody may be waiting any more.
+func loadCode(ctx context.Context, root string, folders []string, log io.Writer, result chan<- loaded) {
 	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
 		_, _ = fmt.Fprintln(log, "verify: no go.mod beside the template, so it is compared with no code")
-		return loaded{}
+		result <- loaded{}
+		return
 	}
-	program, err := code.Load(ctx, root, folders)
-	return loaded{program, err}
+	go func() {
+		program, err := code.Load(ctx, root, folders)
+		result <- loaded{program, err}
+	}()
 }
 
 // checkCode compares the functions of each environment with their code, and returns how many functions there are.

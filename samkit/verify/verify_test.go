@@ -77,14 +77,17 @@ func TestRun(t *testing.T) {
 			samconfig: strings.Replace(config, "TokenTtl=60", "TokenTtl=61", 1),
 			want:      []string{"samconfig.toml: Parameters.TokenTtl: '61' is not one of [0, 60, 300] (cfn-lint E2900, only prod)"},
 		},
-		"what the transform refuses":   {faults: []fault{refused}, samconfig: config},
-		"nothing":                      {samconfig: config},
-		"a method below a greedy path": {faults: []fault{{old: "x-amazon-apigateway-any-method:", broken: "post:"}}, samconfig: config},
+		"what the transform refuses": {faults: []fault{refused}, samconfig: config},
+		// To OpenAPI {proxy+} is a parameter of that name, to API Gateway its name is proxy.
+		"nothing, with a method below a greedy path": {
+			faults: []fault{{old: "x-amazon-apigateway-any-method:", broken: "post:"}}, samconfig: config,
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			broken, want := template, tt.want
+			broken := template
+			want := tt.want
 			for _, f := range tt.faults {
 				require.Contains(t, broken, f.old)
 				broken = strings.Replace(broken, f.old, f.broken, 1)
