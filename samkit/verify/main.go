@@ -115,11 +115,17 @@ type result struct {
 
 // check runs every check on a template, and cfn-lint alone on a plain one. It tells log of its progress.
 func check(ctx context.Context, template, plain string, log io.Writer) (result, error) {
-	source, err := readSource(template)
+	whole, err := readSource(template)
 	if err != nil {
 		return result{}, err
 	}
-	environments, err := readEnvironments(source.configPath())
+	other := &source{} // the plain one
+	if plain != "" {
+		if other, err = readSource(plain); err != nil {
+			return result{}, err
+		}
+	}
+	environments, err := readEnvironments(whole.configPath())
 	if err != nil {
 		return result{}, err
 	}
@@ -131,7 +137,7 @@ func check(ctx context.Context, template, plain string, log io.Writer) (result, 
 	if err != nil {
 		return result{}, err
 	}
-	project, unreadable := rules.New(source.text, environments)
+	project, unreadable := rules.New(whole.text, environments)
 	loading := make(chan loaded, 1)
 	if unreadable == nil { // the code is read while the linters are at work
 		loadCode(ctx, filepath.Dir(template), project.Folders(), log, loading)
@@ -141,41 +147,32 @@ func check(ctx context.Context, template, plain string, log io.Writer) (result, 
 		return result{}, err
 	}
 	r := result{environments: len(environments)}
-	if plain != "" {
-		other, err := readSource(plain)
-		if err != nil {
-			return result{}, err
-		}
-		r.mistakes = other.tidy(fromLint(reports[1]), 0)
-	}
-	found := fromLint(reports[0])
-	for environment, bodies := range reports[0].Bodies {
-		for api, body := range bodies {
-			found = append(found, checkBody(ctx, environment, api, body)...)
-		}
-	}
-	if unreadable == nil {
+	found := slices.Concat(fromLint(reports[0]), checkBodies(ctx, reports[0].Bodies))
+	switch {
+	case unreadable == nil:
 		for name, transformed := range reports[0].Transformed {
 			e := environments[name]
 			e.Transformed = transformed
 			environments[name] = e
 		}
-		project, unreadable = rules.New(source.text, environments)
-	}
-	if unreadable == nil {
-		found = append(found, checkRules(project)...)
+		if project, err = rules.New(whole.text, environments); err != nil {
+			return result{}, err
+		}
 		code := <-loading
 		if code.err != nil {
 			return result{}, code.err
 		}
 		inCode, functions := checkCode(code.program, filepath.Dir(template), project, environments)
-		found = append(found, inCode...)
+		found = slices.Concat(found, checkRules(project), inCode)
 		r.rules = len(rules.All())
 		r.functions = functions
-	} else if len(found) == 0 { // else cfn-lint says what is wrong with the text
+	case len(found) == 0: // else cfn-lint says what is wrong with the text
 		return result{}, unreadable
 	}
-	r.mistakes = append(source.tidy(found, len(environments)), r.mistakes...)
+	r.mistakes = whole.tidy(found, len(environments))
+	if plain != "" {
+		r.mistakes = append(r.mistakes, other.tidy(fromLint(reports[1]), 0)...)
+	}
 	return r, nil
 }
 

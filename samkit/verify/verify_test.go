@@ -164,6 +164,9 @@ func TestRun_usage(t *testing.T) {
 		"nothing to compare with": {[]string{"-compare", "dev"}, "usage: verify"},
 		"a plain comparison":      {[]string{"-plain", "a", "-compare", "dev", "prod"}, "usage: verify"},
 		"no template":             {[]string{filepath.Join(t.TempDir(), "template.yaml")}, "read the template: "},
+		"no plain template": {
+			[]string{"-plain", filepath.Join(t.TempDir(), "plain.yaml"), write(t, "Resources: {}", "version = 0.1\n")}, "read the template: ",
+		},
 		"no environments": {
 			[]string{write(t, "Resources: {}", "version = 0.1\n")}, "no environment has deploy.parameters",
 		},
@@ -175,6 +178,28 @@ func TestRun_usage(t *testing.T) {
 			assert.Equal(t, 2, run(t.Context(), tt.args, &stdout, &stderr))
 			assert.Contains(t, stderr.String(), tt.want)
 			assert.Empty(t, stdout.String())
+		})
+	}
+}
+
+// TestRun_Unreadable: of a text that is not a template, cfn-lint alone says so.
+func TestRun_Unreadable(t *testing.T) {
+	t.Parallel()
+	python(t)
+	_, config := readParcels(t)
+	tests := map[string]struct{ text, want string }{
+		"empty":       {"", ":1: 'Resources' is a required property (cfn-lint E1001)"},
+		"not YAML":    {"a: [", ":2: did not find expected node content (cfn-lint E0000)"},
+		"a key twice": {"Resources: {A: {Type: X}, A: {Type: Y}}", ":1: Duplicate found 'A' (line 1) (cfn-lint E0000)"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := write(t, tt.text, config)
+			var stdout, stderr bytes.Buffer
+			assert.Equal(t, 1, run(t.Context(), []string{path}, &stdout, &stderr))
+			assert.Contains(t, strings.Split(stdout.String(), "\n"), path+tt.want)
+			assert.Contains(t, stderr.String(), ": 0 rules, 0 functions, 2 environments")
 		})
 	}
 }
