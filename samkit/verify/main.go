@@ -52,7 +52,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	plain := flags.String("plain", "", "")
 	comparing := flags.Bool("compare", false, "")
 	err := flags.Parse(args)
-	rest, fewest := flags.Args(), 0
+	rest := flags.Args()
+	fewest := 0
 	if *comparing {
 		fewest = 2
 	}
@@ -114,11 +115,17 @@ type result struct {
 
 // check runs every check on a template, and cfn-lint alone on a plain one. It tells log of its progress.
 func check(ctx context.Context, template, plain string, log io.Writer) (result, error) {
-	source, err := readSource(template)
+	whole, err := readSource(template)
 	if err != nil {
 		return result{}, err
 	}
-	environments, err := readEnvironments(source.configPath())
+	other := &source{} // the plain one
+	if plain != "" {
+		if other, err = readSource(plain); err != nil {
+			return result{}, err
+		}
+	}
+	environments, err := readEnvironments(whole.configPath())
 	if err != nil {
 		return result{}, err
 	}
@@ -130,52 +137,42 @@ func check(ctx context.Context, template, plain string, log io.Writer) (result, 
 	if err != nil {
 		return result{}, err
 	}
-	project, unreadable := rules.New(source.text, environments)
+	project, unreadable := rules.New(whole.text, environments)
 	loading := make(chan loaded, 1)
 	if unreadable == nil { // the code is read while the linters are at work
-		folders := project.Folders()
-		go func() { loading <- loadCode(ctx, filepath.Dir(template), folders, log) }()
+		loadCode(ctx, filepath.Dir(template), project.Folders(), log, loading)
 	}
 	reports, err := python.Check(ctx, jobs(template, plain, environments)...)
 	if err != nil {
 		return result{}, err
 	}
 	r := result{environments: len(environments)}
-	if plain != "" {
-		other, err := readSource(plain)
-		if err != nil {
-			return result{}, err
-		}
-		r.mistakes = other.tidy(fromLint(reports[1]), 0)
-	}
-	found := fromLint(reports[0])
-	for environment, bodies := range reports[0].Bodies {
-		for api, body := range bodies {
-			found = append(found, checkBody(ctx, environment, api, body)...)
-		}
-	}
-	if unreadable == nil {
+	found := slices.Concat(fromLint(reports[0]), checkBodies(ctx, reports[0].Bodies))
+	switch {
+	case unreadable == nil:
 		for name, transformed := range reports[0].Transformed {
 			e := environments[name]
 			e.Transformed = transformed
 			environments[name] = e
 		}
-		project, unreadable = rules.New(source.text, environments)
-	}
-	if unreadable == nil {
-		found = append(found, checkRules(project)...)
+		if project, err = rules.New(whole.text, environments); err != nil {
+			return result{}, err
+		}
 		code := <-loading
 		if code.err != nil {
 			return result{}, code.err
 		}
 		inCode, functions := checkCode(code.program, filepath.Dir(template), project, environments)
-		found = append(found, inCode...)
+		found = slices.Concat(found, checkRules(project), inCode)
 		r.rules = len(rules.All())
 		r.functions = functions
-	} else if len(found) == 0 { // else cfn-lint says what is wrong with the text
+	case len(found) == 0: // else cfn-lint says what is wrong with the text
 		return result{}, unreadable
 	}
-	r.mistakes = append(source.tidy(found, len(environments)), r.mistakes...)
+	r.mistakes = whole.tidy(found, len(environments))
+	if plain != "" {
+		r.mistakes = append(r.mistakes, other.tidy(fromLint(reports[1]), 0)...)
+	}
 	return r, nil
 }
 
@@ -212,20 +209,24 @@ func checkRules(project *rules.Project) []Mistake {
 	return found
 }
 
-// loaded is the code that a template deploys; without a program there is none.
+// loaded is the code that a template deploys. The program is nil if there is no code.
 type loaded struct {
 	program *code.Program
 	err     error
 }
 
-// loadCode reads the functions' code, if a Go module stands in the template's folder.
-func loadCode(ctx context.Context, root string, folders []string, log io.Writer) loaded {
+// loadCode begins to read the functions' code, if there is a Go module in the template's folder. It sends the result, for
+// which the channel must have room: nobody may be waiting any more.
+func loadCode(ctx context.Context, root string, folders []string, log io.Writer, result chan<- loaded) {
 	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
 		_, _ = fmt.Fprintln(log, "verify: no go.mod beside the template, so it is compared with no code")
-		return loaded{}
+		result <- loaded{}
+		return
 	}
-	program, err := code.Load(ctx, root, folders)
-	return loaded{program, err}
+	go func() {
+		program, err := code.Load(ctx, root, folders)
+		result <- loaded{program, err}
+	}()
 }
 
 // checkCode compares the functions of each environment with their code, and returns how many functions there are.

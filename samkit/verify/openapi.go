@@ -13,6 +13,17 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
+// checkBodies checks the OpenAPI bodies of each environment's APIs.
+func checkBodies(ctx context.Context, bodies map[string]map[string]json.RawMessage) []Mistake {
+	var found []Mistake
+	for environment, apis := range bodies {
+		for api, body := range apis {
+			found = append(found, checkBody(ctx, environment, api, body)...)
+		}
+	}
+	return found
+}
+
 // checkBody checks the OpenAPI body of one API with the tools that exist in Go.
 func checkBody(ctx context.Context, environment, api string, body json.RawMessage) []Mistake {
 	var found []Mistake

@@ -105,7 +105,8 @@ func TestRules_Junk(t *testing.T) {
 	require.NoError(t, yaml.Unmarshal([]byte(lengthen(t, good)), &source))
 	require.NoError(t, json.Unmarshal(environment.Transformed, &transformed))
 
-	junk, tried := []any{"x", nil, []any{}, map[string]any{}, []any{"a", map[string]any{"Ref": "b"}}}, 0
+	junk := []any{"x", nil, []any{}, map[string]any{}, []any{"a", map[string]any{"Ref": "b"}}}
+	tried := 0
 	try := func() {
 		text, err := json.Marshal(source)
 		require.NoError(t, err)

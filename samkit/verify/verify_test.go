@@ -77,14 +77,17 @@ func TestRun(t *testing.T) {
 			samconfig: strings.Replace(config, "TokenTtl=60", "TokenTtl=61", 1),
 			want:      []string{"samconfig.toml: Parameters.TokenTtl: '61' is not one of [0, 60, 300] (cfn-lint E2900, only prod)"},
 		},
-		"what the transform refuses":   {faults: []fault{refused}, samconfig: config},
-		"nothing":                      {samconfig: config},
-		"a method below a greedy path": {faults: []fault{{old: "x-amazon-apigateway-any-method:", broken: "post:"}}, samconfig: config},
+		"what the transform refuses": {faults: []fault{refused}, samconfig: config},
+		// To OpenAPI {proxy+} is a parameter of that name, to API Gateway its name is proxy.
+		"nothing, with a method below a greedy path": {
+			faults: []fault{{old: "x-amazon-apigateway-any-method:", broken: "post:"}}, samconfig: config,
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			broken, want := template, tt.want
+			broken := template
+			want := tt.want
 			for _, f := range tt.faults {
 				require.Contains(t, broken, f.old)
 				broken = strings.Replace(broken, f.old, f.broken, 1)
@@ -161,6 +164,9 @@ func TestRun_usage(t *testing.T) {
 		"nothing to compare with": {[]string{"-compare", "dev"}, "usage: verify"},
 		"a plain comparison":      {[]string{"-plain", "a", "-compare", "dev", "prod"}, "usage: verify"},
 		"no template":             {[]string{filepath.Join(t.TempDir(), "template.yaml")}, "read the template: "},
+		"no plain template": {
+			[]string{"-plain", filepath.Join(t.TempDir(), "plain.yaml"), write(t, "Resources: {}", "version = 0.1\n")}, "read the template: ",
+		},
 		"no environments": {
 			[]string{write(t, "Resources: {}", "version = 0.1\n")}, "no environment has deploy.parameters",
 		},
@@ -172,6 +178,28 @@ func TestRun_usage(t *testing.T) {
 			assert.Equal(t, 2, run(t.Context(), tt.args, &stdout, &stderr))
 			assert.Contains(t, stderr.String(), tt.want)
 			assert.Empty(t, stdout.String())
+		})
+	}
+}
+
+// TestRun_Unreadable: of a text that is not a template, cfn-lint alone says so.
+func TestRun_Unreadable(t *testing.T) {
+	t.Parallel()
+	python(t)
+	_, config := readParcels(t)
+	tests := map[string]struct{ text, want string }{
+		"empty":       {"", ":1: 'Resources' is a required property (cfn-lint E1001)"},
+		"not YAML":    {"a: [", ":2: did not find expected node content (cfn-lint E0000)"},
+		"a key twice": {"Resources: {A: {Type: X}, A: {Type: Y}}", ":1: Duplicate found 'A' (line 1) (cfn-lint E0000)"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := write(t, tt.text, config)
+			var stdout, stderr bytes.Buffer
+			assert.Equal(t, 1, run(t.Context(), []string{path}, &stdout, &stderr))
+			assert.Contains(t, strings.Split(stdout.String(), "\n"), path+tt.want)
+			assert.Contains(t, stderr.String(), ": 0 rules, 0 functions, 2 environments")
 		})
 	}
 }

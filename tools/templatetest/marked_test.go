@@ -13,8 +13,8 @@ import (
 	"pricing/samkit/verify/lint"
 )
 
-// TestMarked: a parameter's new value reaches whom it is for. SAM makes another version of each function and another
-// deployment of the API when it is one of theirs, as the template is deployed, and none when it is not.
+// TestMarked: a parameter's new value reaches those it is for. In the template as it is deployed, SAM makes another version
+// of each function and another deployment of the API when one of their parameters changes, and none when another does.
 func TestMarked(t *testing.T) {
 	t.Parallel()
 	template := []byte(readFile(t, templateFile))
@@ -38,7 +38,7 @@ func TestMarked(t *testing.T) {
 		requests = append(requests, lint.Request{Template: string(text), Parameters: parameters})
 		if secret, err := samconfig.Marked(template, parameters); name == "LegacyAuthorization" {
 			require.NoError(t, err)
-			assert.NotEqual(t, string(text), string(secret), "a hash of a secret alone tells it to who guesses")
+			assert.NotEqual(t, string(text), string(secret), "a secret can be guessed from a hash of it alone")
 		}
 	}
 	published := regexp.MustCompile(`^(.*)(Version|Deployment)[0-9a-f]{10}$`)

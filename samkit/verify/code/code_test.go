@@ -237,7 +237,8 @@ func TestCheck(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			broken, functions := *p, right()
+			broken := *p
+			functions := right()
 			if tt.broken != nil {
 				functions = tt.broken(functions)
 			}

@@ -203,7 +203,8 @@ func (r *reached) all(values []ssa.Value, seen []ssa.Value) ([]string, bool) {
 // arguments returns what reached code passes for a parameter.
 func (r *reached) arguments(p *ssa.Parameter) ([]ssa.Value, bool) {
 	f := p.Parent()
-	n, at := r.graph.Nodes[f], slices.Index(f.Params, p)
+	n := r.graph.Nodes[f]
+	at := slices.Index(f.Params, p)
 	if n == nil {
 		return nil, false
 	}

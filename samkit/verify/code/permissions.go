@@ -151,7 +151,9 @@ func isClientMethod(f *ssa.Function) bool {
 // paginator or a method value, it is the nearest one. A client's calls of its own methods are left out: those discover
 // endpoints, which is off by default.
 func (r *reached) site(operation *ssa.Function) (call, bool) {
-	level, seen, called := []*ssa.Function{operation}, map[*ssa.Function]bool{operation: true}, false
+	level := []*ssa.Function{operation}
+	seen := map[*ssa.Function]bool{operation: true}
+	called := false
 	if r.graph.Nodes[operation] == nil {
 		return call{}, false
 	}

@@ -34,7 +34,8 @@ func (p *Program) routes(functions []rules.Function) []Finding {
 // shared finds code and routes that two functions have in common.
 func shared(functions []rules.Function) []Finding {
 	var found []Finding
-	coded, routed := map[string]string{}, map[string]string{}
+	coded := map[string]string{}  // by folder, the function whose code is there
+	routed := map[string]string{} // by route, its function
 	for _, f := range functions {
 		folder := path.Clean(f.Folder)
 		if other, ok := coded[folder]; ok {

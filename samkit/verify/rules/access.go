@@ -126,7 +126,7 @@ func accessRules() []Rule {
 							call(a, au.fields["authorizerUri"], anAuthorizer)
 						}
 					}
-					if !used && !s.astray() {
+					if !used && !s.mayCallUnseen() {
 						report(r.property("SourceArn"), "it matches no route that calls %s", id)
 					}
 				}

@@ -213,9 +213,9 @@ func (s *Stack) function(v any) (id, alias string, ok bool) {
 	return "", alias, false
 }
 
-// eachAstray calls f for every uri that should invoke a function and does not, or that refers to a function that is not in
+// eachWrongURI calls f for every uri that should invoke a function and does not, or that refers to a function that is not in
 // the stack.
-func (s *Stack) eachAstray(f func(at []string, uri any)) {
+func (s *Stack) eachWrongURI(f func(at []string, uri any)) {
 	check := func(at []string, uri any) {
 		match := invocation.FindStringSubmatch(text(uri))
 		if _, _, found := s.called(uri); match == nil || !found && unknown(match[1]) {
@@ -236,11 +236,11 @@ func (s *Stack) eachAstray(f func(at []string, uri any)) {
 	}
 }
 
-// astray reports whether there is such a uri, or an API whose body cannot be seen: a function that nothing calls may be the
-// one that was meant.
-func (s *Stack) astray() bool {
+// mayCallUnseen reports whether there is such a uri, or an API whose body cannot be seen. Either may be meant to call a
+// function that nothing seems to call.
+func (s *Stack) mayCallUnseen() bool {
 	found := false
-	s.eachAstray(func([]string, any) { found = true })
+	s.eachWrongURI(func([]string, any) { found = true })
 	for _, r := range s.of("AWS::ApiGateway::RestApi") {
 		found = found || r.properties["BodyS3Location"] != nil || r.properties["Body"] != nil && object(r.properties["Body"]) == nil
 	}

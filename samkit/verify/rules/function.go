@@ -55,7 +55,7 @@ func functionRules() []Rule {
 			Fix:         "add its route, event or permission, or remove the function",
 			stack: func(s *Stack, report report) {
 				for _, f := range s.functions() {
-					if !s.used(f) && !s.astray() {
+					if !s.used(f) && !s.mayCallUnseen() {
 						report(f.at(), "nothing calls %s", f.id)
 					}
 				}
@@ -111,7 +111,8 @@ func (s *Stack) logGroup(f resource) string {
 
 // used reports whether a resource refers to a function, other than those that only accompany it.
 func (s *Stack) used(f resource) bool {
-	found, symbols := false, []string{"<" + f.id + ">", "<" + f.id + ".Arn>"}
+	found := false
+	symbols := []string{"<" + f.id + ">", "<" + f.id + ".Arn>"}
 	for _, r := range s.of("AWS::Lambda::Alias") {
 		if id, _, ok := s.function(r.properties["FunctionName"]); ok && id == f.id {
 			symbols = append(symbols, "<"+r.id+">")

@@ -54,7 +54,7 @@ func integrationRules() []Rule {
 			Consequence: "the import fails, or every call is answered with 500",
 			Fix:         "write arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}:live/invocations",
 			stack: func(s *Stack, report report) {
-				s.eachAstray(func(at []string, uri any) { report(at, "%s invokes no function", text(uri)) })
+				s.eachWrongURI(func(at []string, uri any) { report(at, "%s invokes no function", text(uri)) })
 			},
 		},
 		{

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,20 +43,21 @@ type resource struct {
 	whole      map[string]any // with DependsOn, DeletionPolicy and the like
 }
 
-// New reads a template's text and its environments. It fails if the text is not YAML.
+// New reads a template's text and its environments. It fails if the text is empty or not YAML.
 func New(source []byte, environments map[string]Environment) (*Project, error) {
 	p := &Project{environments: environments, stacks: map[string]*Stack{}}
 	var root yaml.Node
 	if err := yaml.Unmarshal(source, &root); err != nil {
 		return nil, fmt.Errorf("read the template: %w", err)
 	}
-	if root.Kind != 0 { // else it is empty
-		long, err := samtemplate.Long(&root)
-		if err != nil {
-			return nil, fmt.Errorf("read the template: %w", err)
-		}
-		p.source = object(long) // nil: cfn-lint says that it is not a template
+	if root.Kind == 0 {
+		return nil, errors.New("read the template: it is empty")
 	}
+	long, err := samtemplate.Long(&root)
+	if err != nil {
+		return nil, fmt.Errorf("read the template: %w", err)
+	}
+	p.source = object(long) // nil: cfn-lint says that it is not a template
 	for name, e := range environments {
 		if len(e.Transformed) == 0 {
 			continue
