@@ -12,6 +12,8 @@
 //	  "answer": {"status": 200, "headers": {...}, "body": {...}}
 //	}
 //
+// What every endpoint answers alike has no file: Run asks for it by the first good case (usual.go).
+//
 // Only request and answer must be there, answer at the end. `go test ./functions/<verb-noun> -update` writes the answers
 // anew, or for the first time; read the difference. The headers of an answer are those worth a look: Retry-After, ETag
 // and Content-Type unless it is application/json.

@@ -19,6 +19,9 @@ import (
 //go:embed event.json
 var sameForAll []byte
 
+// allScopes are those of the usual token.
+const allScopes = "ingest read catalog"
+
 type object = map[string]any
 
 // Event returns the complete proxy event of a case's request to an endpoint.
@@ -27,7 +30,7 @@ func (c Case) Event(tb testing.TB, e gateway.Endpoint) []byte {
 	event := c.event(tb, e.Route, e.Scope != "")
 	event["body"], event["isBase64Encoded"] = c.sent(tb), false
 	if e.Scope != "" {
-		scopes := "ingest read catalog"
+		scopes := allScopes
 		if c.Scopes != nil {
 			scopes = *c.Scopes
 		}

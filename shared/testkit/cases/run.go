@@ -40,7 +40,8 @@ type answer struct {
 	Body    json.RawMessage   `json:"body,omitempty"`
 }
 
-// Run runs every case of the function in the working directory. Further checks get what was answered, and the metrics
+// Run runs every case of the function in the working directory, and asks for what every endpoint must answer alike: no
+// scope, an unknown parameter, a store that does not answer, and so on (usual.go). Further checks get what was answered, and the metrics
 // that CloudWatch takes from the log. At the end each status of the template's route must have a case, and the events of
 // the function must be those of its cases.
 func Run(
@@ -49,9 +50,12 @@ func Run(
 	t.Helper()
 	e := endpoint(boot.Function{Settings: Settings})
 	t.Cleanup(func() { // once the cases, which are parallel, are through
-		checkStatuses(t, e.Route)
+		checkStatuses(t, e)
 		CheckEvents(t, func(c Case) []byte { return c.Event(t, e) })
 	})
+	if !*update { // which may be about to write the answer that they begin with
+		checkUsual(t, endpoint)
+	}
 	for _, name := range Names(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -135,13 +139,16 @@ func Pages(t *testing.T, e gateway.Endpoint, request, member string) []json.RawM
 	}
 }
 
-// checkStatuses compares the statuses of the cases with those of the route in the template.
-func checkStatuses(t *testing.T, name string) {
+// checkStatuses compares the statuses of the cases, and of what is usual, with those of the route in the template.
+func checkStatuses(t *testing.T, e gateway.Endpoint) {
 	t.Helper()
 	all := routes(t)
-	i := slices.IndexFunc(all, func(r route) bool { return r.name == name })
-	require.GreaterOrEqual(t, i, 0, "the template has no route %s", name)
+	i := slices.IndexFunc(all, func(r route) bool { return r.name == e.Route })
+	require.GreaterOrEqual(t, i, 0, "the template has no route %s", e.Route)
 	answered := map[string]string{}
+	for _, u := range usuals(e) {
+		answered[u.name] = strconv.Itoa(u.status)
+	}
 	for _, name := range Names(t) {
 		answered[name] = strconv.Itoa(Read(t, name).expected(t).Status)
 	}
