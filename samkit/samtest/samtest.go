@@ -42,7 +42,7 @@ type Project struct {
 
 	// RequestID is the response header that has the id of a request. In bodies the id may differ.
 	RequestID string
-	// Times are the members of JSON bodies that say when the service did something, so that they differ.
+	// Times are the members of JSON bodies that depend on when the service did something, so that they differ.
 	Times []string
 
 	// Prepare puts what a target's requests need into its table and into its Values.

@@ -27,12 +27,13 @@ var project = samtest.Project{
 	Table:             "pricing-dev",
 	TableVariable:     "TABLE_NAME",
 	RequestID:         "x-request-id",
-	Times:             []string{"receivedAt", "lastReceivedAt"},
-	Prepare:           makeTokens,
-	Invocations:       invocations,
-	Usual:             samtest.Requests{Alike: alike},
-	Outage:            samtest.Requests{Alike: alikeInOutage, Different: differencesInOutage},
-	Measured:          []samtest.Call{samtest.Get("/v1/health"), as("all", samtest.Get("/v1/competitors"))},
+	// A competitor's health is written once a minute, so which observation it has depends on when the target was asked.
+	Times:       []string{"receivedAt", "lastReceivedAt", "lastObservedAt"},
+	Prepare:     makeTokens,
+	Invocations: invocations,
+	Usual:       samtest.Requests{Alike: alike},
+	Outage:      samtest.Requests{Alike: alikeInOutage, Different: differencesInOutage},
+	Measured:    []samtest.Call{samtest.Get("/v1/health"), as("all", samtest.Get("/v1/competitors"))},
 }
 
 func main() {
