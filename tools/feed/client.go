@@ -18,19 +18,19 @@ import (
 )
 
 const (
-	attemptTimeout = 30 * time.Second // longer than the API may take for an answer
+	attemptTimeout = 30 * time.Second // the API answers or gives up before that
 	firstBackoff   = 250 * time.Millisecond
 	maxBackoff     = 20 * time.Second
-	maxRetryAfter  = 5 * time.Minute // a server that asks for more is waited for no longer
+	maxRetryAfter  = 5 * time.Minute // no longer, even if the server asks for more
 	maxAnswer      = 8 << 20
-	// After so many batches in a row that got no answer at all, the API is taken to be away.
+	// After this many batches in a row that failed as a whole, the API is considered unreachable.
 	hopeless = 8
 )
 
 // errHopeless ends the run.
 var errHopeless = errors.New("the API does not answer")
 
-// client speaks with the API. It repeats what may be repeated and nothing else.
+// client talks to the API. It repeats what may be repeated and nothing else.
 type client struct {
 	http     *http.Client
 	base     string
@@ -40,18 +40,18 @@ type client struct {
 	jitter   func(most time.Duration) time.Duration
 	now      func() time.Time
 	report   *report
-	state    *state       // of the file being sent; nil when none is kept
-	failures atomic.Int32 // batches in a row that failed whole
+	state    *state       // of the file that is being sent; nil: none is kept
+	failures atomic.Int32 // batches in a row that failed as a whole
 }
 
-// reply is an answer with its body read.
+// reply is an answer whose body has been read.
 type reply struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// call makes one attempt. It is not cut short by ctx: an answer given up would leave its outcome unknown.
+// call makes one attempt. The end of ctx does not cut it short: without its answer, the outcome would be unknown.
 func (c *client) call(ctx context.Context, method, path string, body []byte) (reply, error) {
 	req, err := http.NewRequestWithContext(context.WithoutCancel(ctx), method, c.base+path, bytes.NewReader(body))
 	if err != nil {
@@ -66,7 +66,7 @@ func (c *client) call(ctx context.Context, method, path string, body []byte) (re
 	if err != nil {
 		return reply{}, err
 	}
-	defer func() { _ = resp.Body.Close() }() // it is read to its end or given up
+	defer func() { _ = resp.Body.Close() }() // it was read to its end or is given up
 	content, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return reply{}, fmt.Errorf("read the answer: %w", err)
@@ -82,8 +82,8 @@ func retryable(status int) bool {
 	return status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= 500
 }
 
-// pause waits before the next attempt: exponential backoff with full jitter, on top of what the server asks for.
-// The error says that there is to be no next attempt.
+// pause waits before the next attempt: exponential backoff with full jitter, in addition to what the server asks for. An
+// error says that there must be no next attempt.
 func (c *client) pause(ctx context.Context, attempt int, header http.Header) error {
 	if attempt >= c.attempts {
 		return fmt.Errorf("given up after %d attempts", attempt)
@@ -94,7 +94,7 @@ func (c *client) pause(ctx context.Context, attempt int, header http.Header) err
 	return c.wait(ctx, asked+backoff)
 }
 
-// retryAfter reads the header's two forms, seconds and a date; anything else is 0.
+// retryAfter reads both forms of the header, seconds and a date. Anything else is 0.
 func retryAfter(value string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second
@@ -105,7 +105,7 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// do makes a request that is answered as a whole, and repeats it while that may help. Its error is the last one's.
+// do makes a request that is answered as a whole, and repeats it while that may help. It returns the error of the last attempt.
 func (c *client) do(ctx context.Context, method, path string, body []byte) (reply, error) {
 	for attempt := 1; ; attempt++ {
 		r, err := c.call(ctx, method, path, body)
@@ -124,7 +124,7 @@ func (c *client) do(ctx context.Context, method, path string, body []byte) (repl
 	}
 }
 
-// String is the answer in one line: the status, and code and detail when it is a problem.
+// String is the answer in one line: the status and, if it is a problem, its code and detail.
 func (r reply) String() string {
 	s := fmt.Sprintf("%d %s", r.status, http.StatusText(r.status))
 	p := r.problem()
@@ -138,7 +138,7 @@ func (r reply) String() string {
 	return s
 }
 
-// problem is the problem document of the answer, or one made of its status when it has none.
+// problem returns the problem document of the answer, or one made from its status if there is none.
 func (r reply) problem() json.RawMessage {
 	var p struct{ Type string }
 	if json.Unmarshal(r.body, &p) == nil && p.Type != "" {
@@ -148,7 +148,7 @@ func (r reply) problem() json.RawMessage {
 	return problem("about:blank", http.StatusText(r.status), r.status, text)
 }
 
-// batchAnswer is what the API says of a batch. With results=failed only items that are not stored have a result.
+// batchAnswer is the API's answer to a batch. With results=failed, only items that were not stored have a result.
 type batchAnswer struct {
 	Counts  map[string]int `json:"counts"`
 	Results []struct {
@@ -160,8 +160,8 @@ type batchAnswer struct {
 	} `json:"results"`
 }
 
-// parseBatch reads the answer to a batch of n items. It is false when the body is something else; the error says that
-// it is a batch's answer but does not account for every item, so that nothing may be concluded from it.
+// parseBatch reads the answer to a batch of n items. It returns false if the body is something else. An error says that it is
+// the answer to a batch but does not account for every item, so nothing may be concluded from it.
 func parseBatch(text []byte, n int) (batchAnswer, bool, error) {
 	var a batchAnswer
 	if err := json.Unmarshal(text, &a); err != nil || a.Counts == nil || a.Results == nil {
@@ -188,14 +188,14 @@ func parseBatch(text []byte, n int) (batchAnswer, bool, error) {
 	}
 	refused := a.Counts["conflict"] + a.Counts["rejected"] + a.Counts["throttled"]
 	if sum != n || a.Counts["received"] != n || failed != refused {
-		return a, true, fmt.Errorf("counts say %d received, %d in sum and %d not stored, for %d items and %d results that are not stored",
+		return a, true, fmt.Errorf("it counts %d received, %d in total and %d not stored, for %d items and %d results that are not stored",
 			a.Counts["received"], sum, refused, n, failed)
 	}
 	return a, true, nil
 }
 
-// send sends one batch until each of its items has an outcome or the attempts are used up, and reports every item.
-// Only items that may succeed later are sent again. The error is one that ends the whole run.
+// send sends a batch until each of its items has an outcome or the attempts are used up, and reports every item. It sends
+// again only items that may succeed later. An error ends the whole run.
 func (c *client) send(ctx context.Context, pending []item) error {
 	for attempt := 1; ; attempt++ {
 		r, err := c.call(ctx, http.MethodPost, "/v1/observations/batch?results=failed", body(pending))
@@ -203,7 +203,7 @@ func (c *client) send(ctx context.Context, pending []item) error {
 		if err != nil {
 			why = err.Error()
 		} else if a, ok, err := parseBatch(r.body, len(pending)); err != nil {
-			why = "answer not understood: " + err.Error()
+			why = "the answer makes no sense: " + err.Error()
 		} else if ok {
 			if a.Counts["throttled"] < len(pending) {
 				c.failures.Store(0)
@@ -212,7 +212,7 @@ func (c *client) send(ctx context.Context, pending []item) error {
 				return err
 			}
 			why = "throttled"
-		} else if retryable(r.status) || r.status < 300 { // a success that is no batch's answer came from something in between
+		} else if retryable(r.status) || r.status < 300 { // a success that does not answer the batch came from something in between
 			why = r.String()
 		} else {
 			return c.refuseAll(r, pending)
@@ -230,7 +230,7 @@ func (c *client) send(ctx context.Context, pending []item) error {
 	}
 }
 
-// settle reports and acknowledges the items that have an outcome and returns the others.
+// settle reports and acknowledges the items that have an outcome, and returns the others.
 func (c *client) settle(a batchAnswer, batch []item) (again []item, err error) {
 	err = c.state.acknowledge(c.report, func() (done []item, rejected int) {
 		again, rejected = c.sort(a, batch)
@@ -248,7 +248,7 @@ func (c *client) settle(a batchAnswer, batch []item) (again []item, err error) {
 	return again, err
 }
 
-// sort reports the items that have an outcome, counts those that were refused and returns the others.
+// sort reports the items that have an outcome, counts those that were refused, and returns the others.
 func (c *client) sort(a batchAnswer, batch []item) (again []item, rejected int) {
 	for outcome, count := range a.Counts {
 		switch outcome {
@@ -274,7 +274,7 @@ func (c *client) sort(a batchAnswer, batch []item) (again []item, rejected int) 
 	return again, rejected
 }
 
-// refuseAll reports a batch that was refused as a whole. It ends the run when no other batch can fare better.
+// refuseAll reports a batch that was refused as a whole. It ends the run if any other batch would be refused as well.
 func (c *client) refuseAll(r reply, batch []item) error {
 	switch r.status {
 	case http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
@@ -291,7 +291,7 @@ func (c *client) refuseAll(r reply, batch []item) error {
 	}
 }
 
-// register makes known to the API the competitors (name by id) that it does not know yet.
+// register registers the competitors (names by id) that the API does not know yet.
 func (c *client) register(ctx context.Context, wanted map[string]string, like Competitors) error {
 	known := map[string]bool{}
 	for cursor := ""; ; {
@@ -340,6 +340,6 @@ func (c *client) register(ctx context.Context, wanted map[string]string, like Co
 		}
 		registered++
 	}
-	c.report.say("%d competitors registered, %d known already", registered, len(wanted)-registered)
+	c.report.say("%d competitors registered, %d were known already", registered, len(wanted)-registered)
 	return nil
 }

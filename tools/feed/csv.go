@@ -13,10 +13,10 @@ import (
 	"unicode/utf8"
 )
 
-// errHeader ends the run: without its header no row of a CSV file means anything.
+// errHeader ends the run: without its header, no row of a CSV file means anything.
 var errHeader = errors.New("CSV header")
 
-// columns are the names that a header may have when there is no mapping: the API's fields, inner ones with a dot.
+// columns are the names that a header may have if there is no mapping: the API's fields, inner ones with a dot.
 var columns = []string{
 	"itemId", "productId", "gtin", "competitorId", "sellerId", "region", "itemCondition", "audience", "availability",
 	"price.amount", "price.currency", "shipping.amount", "shipping.currency", "listPrice.amount", "listPrice.currency",
@@ -24,10 +24,10 @@ var columns = []string{
 	"source.id", "source.kind", "source.confidence", "observedAt",
 }
 
-// needed are those that no observation can do without.
+// needed are the columns that every observation needs.
 var needed = []string{"competitorId", "availability", "source.id", "source.kind", "observedAt"}
 
-// isCSV says by a file's name whether it is CSV.
+// isCSV tells from a file's name whether it is CSV.
 func isCSV(name string) bool {
 	name = strings.TrimSuffix(strings.ToLower(name), ".gz")
 	return strings.HasSuffix(name, ".csv")
@@ -36,7 +36,7 @@ func isCSV(name string) bool {
 // table is the header of a CSV file.
 type table struct {
 	names  []string
-	mapped bool // rows go through a mapping, so they stay flat and all values text
+	mapped bool // rows go through a mapping, so they stay flat and all values are text
 }
 
 // newTable checks a header. mapping is nil for files in the API's form.
@@ -51,7 +51,7 @@ func newTable(header []string, mapping *Mapping) (table, error) {
 		switch {
 		case !utf8.ValidString(name):
 			wrong = append(wrong, fmt.Sprintf("the name of column %d is not UTF-8", i+1))
-		case name == "" && mapping != nil: // such as the row number that some programs write
+		case name == "" && mapping != nil: // such as the row numbers that some programs write
 		case name == "":
 			wrong = append(wrong, fmt.Sprintf("column %d has no name", i+1))
 		case slices.Contains(t.names[:i], name):
@@ -74,8 +74,8 @@ func newTable(header []string, mapping *Mapping) (table, error) {
 	return t, nil
 }
 
-// row makes a record the JSON object that a line of NDJSON would be. What is empty is left out, as CSV has no null;
-// only the price is then null, which the API wants to be told.
+// row turns a record into the JSON object that a line of NDJSON would be. Empty values are left out, since CSV has no null.
+// Only the price is null then, because the API requires that member.
 func (t table) row(record []string) ([]byte, error) {
 	if len(record) != len(t.names) {
 		return nil, refusal{"columns", fmt.Sprintf("The row has %d columns, the header %d.", len(record), len(t.names))}
@@ -124,14 +124,14 @@ func isNumber(s string) bool {
 	return s[0] != '"' && json.Unmarshal([]byte(s), &n) == nil && n.String() == s
 }
 
-// readCSV is readLines for CSV (RFC 4180) with a header: each gets every record as a JSON object and the number of the
-// line on which the record begins. For a record that is none, the text is a JSON array of its fields, or nil.
+// readCSV is readLines for CSV (RFC 4180) with a header: it calls each for every record, with the record as a JSON object and
+// the number of the line on which it begins. For a record that makes no object, the text is a JSON array of its fields, or nil.
 //
-// Memory is bounded by maxSkip, even where a quotation mark is never closed.
+// It never holds much more than maxSkip bytes in memory, even if a quotation mark is never closed.
 func readCSV(r io.Reader, mapping *Mapping, each func(number int, text []byte, err error) error) error {
 	in := bufio.NewReader(r)
 	if mark, _ := in.Peek(3); bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
-		_, _ = in.Discard(len(mark)) // it was just looked at
+		_, _ = in.Discard(len(mark)) // Peek has just returned them
 	}
 	limit := &limited{r: in, left: maxSkip}
 	records := csv.NewReader(limit)
@@ -175,7 +175,7 @@ func readCSV(r io.Reader, mapping *Mapping, each func(number int, text []byte, e
 	}
 }
 
-// limited is a reader that gives up after so many bytes.
+// limited is a reader that gives up when left bytes have been read.
 type limited struct {
 	r    io.Reader
 	left int

@@ -151,8 +151,7 @@ func TestIsCSV(t *testing.T) {
 	}
 }
 
-// FuzzReadCSV checks that whatever a CSV file holds, each row is refused or is one JSON object within the limit whose
-// values are those of the fields.
+// FuzzReadCSV checks, for any CSV file, that each row is refused or becomes one JSON object within the limit that can be sent.
 func FuzzReadCSV(f *testing.F) {
 	f.Add([]byte(csvHeader + "P,shop,InStock,1,USD,a,feed,2026-01-01T00:00:00Z\n"))
 	f.Add([]byte("\ufeff" + strings.TrimSpace(csvHeader) + ",promotion.minQuantity\r\n\"a,\"\"\r\n\",s,InStock,,,a,feed,x,007\r\n\r\nx\r\n"))

@@ -19,25 +19,25 @@ const (
 	batchHead  = `{"observations":[`
 	batchTail  = `]}`
 
-	maxHeld     = 1 << 30 // bytes of one file's lines that are held, for they have to be sorted
-	maxBadLines = 10_000  // bad lines one after the other, after which the rest of a file is not read
+	maxHeld     = 1 << 30 // bytes of one file's lines that are kept in memory, since they have to be sorted
+	maxBadLines = 10_000  // bad lines in a row, after which the rest of a file is not read
 )
 
 var (
 	errTooLarge = fmt.Errorf("more than %d MiB of rows: split the file", maxHeld>>20)
-	errNotRows  = fmt.Errorf("%d lines one after the other are not rows; the rest was not read", maxBadLines)
+	errNotRows  = fmt.Errorf("%d lines in a row are not rows of data; the rest was not read", maxBadLines)
 )
 
-// row is a line of a file that can be sent. Only its text is held: the observation is made of it twice, once to learn
-// its time and once to send it, which costs less than to keep both forms of a large file.
+// row is a line of a file that can be sent. It keeps only the line's text: the observation is made from it twice, once for
+// its time and once to send it, which costs less than keeping both forms of a large file in memory.
 type row struct {
 	line  int
-	index int // place in the order of sending
+	index int // its place in the order of sending
 	time  int64
 	text  []byte
 }
 
-// item is a row and its observation, on the way to the API.
+// item is a row and the observation that is sent for it.
 type item struct {
 	row
 	body []byte
@@ -48,15 +48,15 @@ type feed struct {
 	settings settings
 	program
 	observe     observer
-	mapping     *Mapping // nil when files are in the API's form
+	mapping     *Mapping // nil: files are in the API's form
 	mappingHash string
 	states      []*state
-	client      *client // nil when printing
+	client      *client // nil: the observations are printed
 	report      *report
 	stop        context.CancelCauseFunc
 }
 
-// file feeds one file. Refused and failed rows are in the report; the error is what ends the run.
+// file sends one file. Refused and failed rows are in the report; an error ends the run.
 func (f *feed) file(ctx context.Context, name string) error {
 	state, err := f.begin(name)
 	if err != nil {
@@ -98,10 +98,10 @@ func (f *feed) file(ctx context.Context, name string) error {
 	return f.report.end()
 }
 
-// begin opens the state of a file and the report on it. The state is nil when nothing can be resumed: the standard
-// input, a pipe, printing, or another feeder at the same file.
+// begin opens a file's state and the report on it. The state is nil if nothing could be resumed: the input is the standard
+// input or a pipe, observations are only printed, or another feeder is sending the same file.
 func (f *feed) begin(name string) (*state, error) {
-	rejected := f.settings.besides(name, rejectedSuffix)
+	rejected := f.settings.beside(name, rejectedSuffix)
 	of, err := f.identify(name)
 	if err != nil {
 		return nil, err
@@ -109,15 +109,15 @@ func (f *feed) begin(name string) (*state, error) {
 	if of == nil {
 		return nil, f.report.begin(name, rejected, afresh)
 	}
-	path := f.settings.besides(name, stateSuffix)
+	path := f.settings.beside(name, stateSuffix)
 	s, invalid, err := openState(path, *of, f.settings.restart)
 	if errors.Is(err, errInUse) {
-		rejected = f.settings.besides(name, fmt.Sprintf(".%d-%d%s", os.Getpid(), len(f.report.sum.Files), rejectedSuffix))
-		f.report.say("%s: another feeder is at it; this one keeps no state and writes refused rows to %s", name, rejected)
+		rejected = f.settings.beside(name, fmt.Sprintf(".%d-%d%s", os.Getpid(), len(f.report.sum.Files), rejectedSuffix))
+		f.report.say("%s: another feeder is sending it; this one keeps no state and writes refused rows to %s", name, rejected)
 		return nil, f.report.begin(name, rejected, afresh)
 	}
 	if err != nil {
-		f.report.say("%s: no state is kept, an interrupted run will have to start over: %v", name, err)
+		f.report.say("%s: no state is kept, so an interrupted run will have to start over: %v", name, err)
 		return nil, f.report.begin(name, rejected, afresh)
 	}
 	f.states = append(f.states, s)
@@ -128,20 +128,20 @@ func (f *feed) begin(name string) (*state, error) {
 	}
 	if s.resume {
 		done := s.saved.acknowledged()
-		f.report.say("%s: going on where an earlier run stopped: %d of %d rows are acknowledged, %d are left (-restart sends all)",
+		f.report.say("%s: resuming an earlier run: %d of %d rows are acknowledged, %d are left (-restart sends all)",
 			name, done, s.saved.Rows, s.saved.Rows-done)
 		return s, f.report.begin(name, rejected, s.saved.Refused)
 	}
 	if invalid != "" {
-		f.report.say("%s: starting over, %s cannot be used: %s", name, path, invalid)
+		f.report.say("%s: starting over, since %s cannot be used: %s", name, path, invalid)
 	}
-	if err := s.remove(); err != nil { // before the refused rows go that belong to it
+	if err := s.remove(); err != nil { // before the refused rows that belong to it
 		return nil, err
 	}
 	return s, f.report.begin(name, rejected, afresh)
 }
 
-// identify is the identity of a file, nil when it can have no state.
+// identify returns the identity of a file, nil if it can have no state.
 func (f *feed) identify(name string) (*identity, error) {
 	if name == "-" || f.settings.print {
 		return nil, nil
@@ -165,8 +165,8 @@ func (f *feed) identify(name string) (*identity, error) {
 	return of, nil
 }
 
-// closeStates ends the run's states. They are removed together, when every row of every file has an outcome: until
-// then the same command, started again, must find the files that are finished.
+// closeStates ends the states of the run. They are removed together, once every row of every file has an outcome. Until then
+// the same command, started again, must learn which files are finished.
 func (f *feed) closeStates(whole bool) error {
 	left := 0
 	for _, s := range f.states {
@@ -174,7 +174,7 @@ func (f *feed) closeStates(whole bool) error {
 	}
 	done := whole && left == 0
 	if !done && slices.ContainsFunc(f.states, func(s *state) bool { return s.saved.acknowledged() > 0 }) {
-		f.report.say("what is acknowledged is remembered: the same command, started again, sends the rest")
+		f.report.say("the rows that are acknowledged are remembered: run the same command again to send the rest")
 	}
 	var errs []error
 	for _, s := range f.states {
@@ -186,8 +186,8 @@ func (f *feed) closeStates(whole bool) error {
 	return errors.Join(errs...)
 }
 
-// load reads the rows of a file and the names of their competitors by id. What cannot be sent is refused here; a file
-// that breaks off gives the rows before the break, and the break itself counts as a refused row.
+// load reads the rows of a file, and the names of their competitors by id. Rows that cannot be sent are refused here. If a
+// file breaks off, the rows before the break are returned and the break itself counts as a refused row.
 func (f *feed) load(ctx context.Context, name string) ([]row, map[string]string, error) {
 	source := f.stdin
 	if name != "-" {
@@ -259,7 +259,7 @@ func (f *feed) load(ctx context.Context, name string) ([]row, map[string]string,
 func (f *feed) items(rows []row, yield func(item) bool) {
 	for _, r := range rows {
 		o, err := f.observe(r.text)
-		if err != nil { // it was fit when it was read, and what makes an observation does not change
+		if err != nil { // not expected: the same text was accepted when it was read
 			f.report.refuse(r.line, r.text, localProblem(err))
 			continue
 		}
@@ -274,7 +274,7 @@ func (f *feed) printAll(rows []row) error {
 	f.items(rows, func(i item) bool {
 		_, err := fmt.Fprintf(out, "%s\n", i.body)
 		f.report.count("printed", 1)
-		return err == nil // the first error stays and Flush returns it
+		return err == nil // the writer keeps its first error, and Flush returns it
 	})
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
@@ -282,7 +282,7 @@ func (f *feed) printAll(rows []row) error {
 	return f.report.end()
 }
 
-// send sends the rows in batches. When ctx ends, batches on the way are still waited for: they may be stored already.
+// send sends the rows in batches. When ctx ends it still waits for the batches that were sent: they may be stored already.
 func (f *feed) send(ctx context.Context, rows []row) {
 	batches := make(chan []item)
 	var workers sync.WaitGroup
@@ -309,14 +309,15 @@ func (f *feed) send(ctx context.Context, rows []row) {
 	workers.Wait()
 }
 
-// batches cuts rows into batches within the API's limits. An item longer than a batch goes alone, to be refused.
+// batches divides rows into batches within the API's limits. An item longer than a batch is sent alone, to be refused.
 func (f *feed) batches(rows []row, yield func([]item)) {
 	var batch []item
 	size := len(batchHead) + len(batchTail)
 	f.items(rows, func(i item) bool {
 		if len(batch) == f.settings.batch || len(batch) > 0 && size+len(",")+len(i.body) > batchBytes {
 			yield(batch)
-			batch, size = nil, len(batchHead)+len(batchTail)
+			batch = nil
+			size = len(batchHead) + len(batchTail)
 		}
 		if len(batch) > 0 {
 			size += len(",")
@@ -342,7 +343,7 @@ func body(batch []item) []byte {
 	return append(b, batchTail...)
 }
 
-// localProblem is the problem of a row that was not sent, in the form the API gives its own; the type tells them apart.
+// localProblem is the problem of a row that was not sent, in the form of the API's problems; its type tells them apart.
 func localProblem(err error) json.RawMessage {
 	r := refusal{"mapping", err.Error()}
 	errors.As(err, &r)
@@ -358,7 +359,7 @@ func problem(kind, title string, status int, detail string) json.RawMessage {
 		Detail string `json:"detail,omitempty"`
 	}{kind, title, status, detail})
 	if err != nil {
-		return json.RawMessage(`{}`) // cannot be: these are texts and a number
+		return json.RawMessage(`{}`) // cannot happen: these are texts and a number
 	}
 	return text
 }

@@ -21,16 +21,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// api is an HTTP server that answers batches as a test wants and remembers what it was sent.
+// api is an HTTP server that answers batches as a test wants, and remembers what it was sent.
 type api struct {
 	*httptest.Server
 	t      *testing.T
 	mu     sync.Mutex
 	bodies [][]byte
 	paths  []string
-	// answer is called under the lock, with the number of the batch from 1.
+	// answer is called under the lock, with the number of the batch, from 1.
 	answer func(n int, items []json.RawMessage) response
-	// other answers everything that is no batch.
+	// other answers everything that is not a batch.
 	other func(r *http.Request, body []byte) response
 }
 
@@ -74,7 +74,7 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	assert.NoError(a.t, err)
 }
 
-// sizes is the number of items of each batch received.
+// sizes returns how many items each batch had.
 func (a *api) sizes() []int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -139,7 +139,7 @@ type outcome struct {
 	summary Summary
 }
 
-// run runs the command with a clock that only waiting moves.
+// run runs the command with a clock that moves only when the command waits.
 func run(ctx context.Context, t *testing.T, a *api, stdin io.Reader, args ...string) outcome {
 	t.Helper()
 	var o outcome
@@ -179,7 +179,7 @@ func run(ctx context.Context, t *testing.T, a *api, stdin io.Reader, args ...str
 	return o
 }
 
-// observations is a file of n lines whose times fall when descending is set.
+// observations is a file of n lines, whose times rise or fall.
 func observations(n int, descending bool) string {
 	var b strings.Builder
 	for i := range n {
@@ -628,7 +628,7 @@ func TestFeed_register(t *testing.T) {
 	seven := `/v1/competitors/7-eleven {"name":"7 Eleven","kind":"marketplace","country":"AU","defaultCurrency":"AUD","freshFor":"PT36H"}`
 	ab := `/v1/competitors/a-b {"name":"A & B","kind":"marketplace","country":"AU","defaultCurrency":"AUD","freshFor":"PT36H"}`
 	assert.Equal(t, []string{seven, seven, ab}, put)
-	assert.Contains(t, o.stderr, "2 competitors registered, 2 known already")
+	assert.Contains(t, o.stderr, "2 competitors registered, 2 were known already")
 	assert.Equal(t, []int{5}, a.sizes())
 
 	t.Run("without the scope nothing is sent", func(t *testing.T) {
@@ -677,8 +677,8 @@ func TestFeed_usage(t *testing.T) {
 		"mapping not there": {[]string{"-token-file", token, "-map", "nowhere"}, "read the mapping"},
 		"no address":        {[]string{"-token-file", token, "-url", "localhost"}, "-url"},
 		"none in flight":    {[]string{"-token-file", token, "-in-flight", "0"}, "at least 1"},
-		"batch too large":   {[]string{"-token-file", token, "-batch", "501"}, "-batch is from 1 to 500"},
-		"no batch":          {[]string{"-token-file", token, "-batch", "0"}, "-batch is from 1 to 500"},
+		"batch too large":   {[]string{"-token-file", token, "-batch", "501"}, "-batch must be from 1 to 500"},
+		"no batch":          {[]string{"-token-file", token, "-batch", "0"}, "-batch must be from 1 to 500"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -55,7 +55,7 @@ func (m market) get(t *testing.T, path string) map[string]any {
 	return answer
 }
 
-// state is every offer and every history row of the products, without the time of receipt.
+// state returns every offer and every row of history of the products, without the time of receipt.
 func (m market) state(t *testing.T, products []string) map[string][]any {
 	t.Helper()
 	all := map[string][]any{}
@@ -83,11 +83,11 @@ func (m market) state(t *testing.T, products []string) map[string][]any {
 	return all
 }
 
-// gate lets so many batches through to a market and holds the others until it is opened.
+// gate lets a number of batches through to a market and holds the others until their client is gone.
 type gate struct {
 	*httptest.Server
 	batches atomic.Int32
-	through atomic.Int32 // how many batches more may pass
+	through atomic.Int32 // how many more batches may pass
 	held    chan struct{}
 }
 
@@ -101,7 +101,7 @@ func newGate(t *testing.T, m market, through int32) *gate {
 	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/v1/observations") {
 			if g.through.Add(-1) < 0 {
-				_, _ = io.Copy(io.Discard, r.Body) // only then the client's end is noticed
+				_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client is gone
 				g.held <- struct{}{}
 				<-r.Context().Done()
 				return
@@ -163,7 +163,7 @@ func TestKilled(t *testing.T) {
 		cmd := feed(g.URL, cut, file)
 		require.NoError(t, cmd.Start())
 		<-g.held
-		<-g.held // both workers wait, so what went through before is acknowledged and written down
+		<-g.held // both workers wait, so what passed before is acknowledged and written down
 		require.NoError(t, cmd.Process.Kill())
 		require.Error(t, cmd.Wait())
 		require.FileExists(t, file+".state.json")
@@ -180,7 +180,7 @@ func TestKilled(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(text, &sum))
 	assert.Equal(t, 2000, sum.Before)
-	assert.Equal(t, bad, sum.RefusedOf+sum.Rejected)
+	assert.Equal(t, bad, sum.RefusedBefore+sum.Rejected)
 	assert.ElementsMatch(t, refusedLines(t, reference), refusedLines(t, file))
 	assert.NoFileExists(t, file+".state.json")
 	assert.Equal(t, want, cut.state(t, products))
@@ -197,7 +197,7 @@ func TestKilled(t *testing.T) {
 	})
 }
 
-// refusedLines is the numbers of the lines that were refused.
+// refusedLines returns the numbers of the lines that were refused.
 func refusedLines(t *testing.T, file string) (lines []int) {
 	t.Helper()
 	for _, r := range refused(t, file) {

@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	maxLine = 32 << 10 // the API takes no longer observation
-	maxSkip = 1 << 20  // how much of a longer line is read in search of its end
+	maxLine = 32 << 10 // the API takes no observation that is longer
+	maxSkip = 1 << 20  // how much of a longer line is read to find its end
 )
 
 var (
 	errLineTooLong error = refusal{"line-too-long", fmt.Sprintf("the line is longer than %d bytes", maxLine)}
-	errNoLines           = fmt.Errorf("no end of line within %d bytes: this is no file of lines, and the rest of it was not read", maxSkip)
+	errNoLines           = fmt.Errorf("no end of line within %d bytes: this is not a text file, and the rest of it was not read", maxSkip)
 )
 
-// plain returns r, unpacked when it begins like gzip: the content decides, not the file's name.
+// plain returns r, unpacked if it begins like gzip. The content decides, not the name of the file.
 func plain(r io.Reader) (io.Reader, error) {
 	b := bufio.NewReader(r)
 	if magic, _ := b.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
@@ -32,12 +32,12 @@ func plain(r io.Reader) (io.Reader, error) {
 	return unpacked, nil
 }
 
-// readLines calls each for every line that is not blank, with its number (from 1) and its text without surrounding
-// white space; the text is valid only during the call. A line that is too long comes as errLineTooLong with its
-// beginning. The error returned is that of r, or of each, or errNoLines; what was read before it has been handed out.
+// readLines calls each for every line that is not blank, with its number (from 1) and its text without the white space
+// around it; the text is valid only during the call. For a line that is too long it passes errLineTooLong and the beginning of
+// the line. It returns the error of r or of each, or errNoLines; each has been called for all lines before.
 //
-// Memory is bounded by one line whatever r holds, and a line without end is given up after maxSkip: one megabyte of
-// gzip can hold a gigabyte of zeros.
+// It never holds more than one line in memory, and gives up a line without an end after maxSkip bytes: one megabyte of gzip can
+// hold a gigabyte of zeros.
 func readLines(r io.Reader, each func(number int, text []byte, err error) error) error {
 	b := bufio.NewReaderSize(r, maxLine+len("\r\n"))
 	for number := 1; ; number++ {

@@ -2,24 +2,25 @@
 //
 //	feed -url http://127.0.0.1:3000 -token-file .local/token FILE...
 //
-// A file is NDJSON, one observation a line as POST /v1/observations takes it, or CSV with a header when its name ends in
-// .csv or .csv.gz (-csv: whatever its name); gzip or not; "-" or no file is the standard input. The columns of CSV are
-// named like the fields, inner ones with a dot (price.amount, source.id), and an empty one is absent. With -map a
-// scraper's own rows are turned into observations first (type Mapping), in CSV by the names of their columns.
+// A file is NDJSON: one observation on each line, as POST /v1/observations takes it. A file whose name ends in .csv or
+// .csv.gz is CSV with a header; -csv says so of any file. Both may be compressed with gzip. "-" or no file is the standard
+// input. The columns of CSV are named like the fields, inner ones with a dot (price.amount, source.id), and an empty value
+// is absent. With -map, a scraper's own rows are turned into observations first (type Mapping), in CSV by the names of
+// their columns.
 //
-// Rows go out in the order of their observedAt, in batches, several at a time, so batches may overtake each other on
-// the way. That is harmless: the API's answer does not depend on the order of arrival, and for the same reason every
-// repetition is harmless, be it of a batch whose answer was lost or of the whole file.
+// Rows are sent in the order of their observedAt, in batches, several at a time, so one batch may overtake another. That
+// is harmless: what the API stores does not depend on the order in which rows arrive. For the same reason it is harmless to
+// repeat a batch whose answer was lost, or the whole file.
 //
-// Rows that were refused stand afterwards in FILE.rejected.ndjson with their line number and the reason.
+// Rows that were refused are in FILE.rejected.ndjson afterwards, each with its line number and the reason.
 //
-// What the API has acknowledged is remembered in FILE.state.json, durably and after each answer, until every row of
-// every file of the command has an outcome; then the state is removed. So the same command, started again after it was
-// interrupted in any way or left rows without an outcome, sends the rest. A state of another file, mapping, format or
-// address is not used, and -restart uses none. FILE.state.json.lock keeps two feeders from sharing a state: the second
-// sends everything and keeps none. Both stand beside FILE, or in -rejected-dir. The standard input has no state.
+// FILE.state.json remembers what the API has acknowledged. It is written durably after each answer and removed when every
+// row of every file of the command has an outcome. So if a run is interrupted in any way, or leaves rows without an outcome,
+// the same command sends the rest. A state that belongs to another file, mapping, format or address is not used, and
+// -restart uses none. FILE.state.json.lock keeps two feeders from sharing a state: the second sends everything and keeps
+// none. These files are beside FILE, or in -rejected-dir. The standard input has no state.
 //
-// The exit status is 0 when every row is stored, 1 when any was refused or not sent, 2 for a mistake in the command.
+// The exit status is 0 if every row is stored, 1 if any was refused or not sent, 2 for a mistake in the command.
 package main
 
 import (
@@ -76,7 +77,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// program is everything the command takes from outside: a test gives its own clock, waiting and standard streams.
+// program is all that the command uses of the world outside. A test passes its own clock, wait and standard streams.
 type program struct {
 	stdin   io.Reader
 	stdout  io.Writer
@@ -99,7 +100,7 @@ func (p program) run(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("feed", flag.ContinueOnError)
 	flags.SetOutput(p.console.w)
 	flags.Usage = func() {
-		_, _ = fmt.Fprintln(p.console.w, "usage: feed [flags] [FILE...]     sends files of observations to the API; - is the standard input")
+		_, _ = fmt.Fprintln(p.console.w, "usage: feed [flags] [FILE...]     sends files of observations to the API; - means the standard input")
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&s.url, "url", "http://127.0.0.1:3000", "the API's `address`, without /v1")
@@ -108,13 +109,13 @@ func (p program) run(ctx context.Context, args []string) int {
 	flags.StringVar(&s.mapFile, "map", "", "mapping `file` that turns a scraper's rows into observations")
 	flags.BoolVar(&s.register, "register-competitors", false, "register unknown competitors first")
 	flags.BoolVar(&s.print, "print", false, "write the observations to the standard output and send nothing")
-	flags.IntVar(&s.inFlight, "in-flight", 4, "batches on the way at the same time")
-	flags.IntVar(&s.batch, "batch", batchItems, "most observations a request")
-	flags.IntVar(&s.attempts, "attempts", 8, "how often a batch is tried before its rows count as failed")
-	flags.StringVar(&s.summaryFile, "summary", "", "also write the summary to this `file`, as JSON")
+	flags.IntVar(&s.inFlight, "in-flight", 4, "how many batches are sent at the same time")
+	flags.IntVar(&s.batch, "batch", batchItems, "observations in a request, at most")
+	flags.IntVar(&s.attempts, "attempts", 8, "how many times a batch is sent before its rows count as failed")
+	flags.StringVar(&s.summaryFile, "summary", "", "also write the summary to this `file` as JSON")
 	flags.StringVar(&s.rejectedDir, "rejected-dir", "", "`directory` for FILE.rejected.ndjson (default: beside FILE)")
-	flags.BoolVar(&s.csv, "csv", false, "every file is CSV with a header, whatever its name, and so is the standard input")
-	flags.BoolVar(&s.restart, "restart", false, "send every row, also those that an interrupted run has sent")
+	flags.BoolVar(&s.csv, "csv", false, "read every file, and the standard input, as CSV with a header, whatever its name")
+	flags.BoolVar(&s.restart, "restart", false, "send every row, even those that an interrupted run has sent")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return exitStored
@@ -133,14 +134,14 @@ func (p program) run(ctx context.Context, args []string) int {
 	return f.runAll(ctx)
 }
 
-// prepare checks all that can be checked before the first row is read.
+// prepare checks everything that can be checked before the first row is read.
 func (p program) prepare(s settings) (*feed, error) {
 	f := &feed{settings: s, program: p, observe: asSent, report: newReport(p.console, p.now)}
 	if s.inFlight < 1 || s.attempts < 1 {
 		return nil, errors.New("-in-flight and -attempts must be at least 1")
 	}
 	if s.batch < 1 || s.batch > batchItems {
-		return nil, fmt.Errorf("-batch is from 1 to %d", batchItems)
+		return nil, fmt.Errorf("-batch must be from 1 to %d", batchItems)
 	}
 	for _, name := range s.files {
 		if name == "-" {
@@ -233,14 +234,14 @@ func (f *feed) runAll(ctx context.Context) int {
 	return exitStored
 }
 
-// What stands beside a file.
+// The endings of the files that belong to a file of rows.
 const (
 	rejectedSuffix = ".rejected.ndjson"
 	stateSuffix    = ".state.json"
 )
 
-// besides is the path of what belongs to a file: beside it, or in -rejected-dir.
-func (s settings) besides(name, suffix string) string {
+// beside is the path of a file that belongs to another: beside that, or in -rejected-dir.
+func (s settings) beside(name, suffix string) string {
 	if name == "-" {
 		name = "stdin"
 	}

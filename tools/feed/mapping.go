@@ -17,9 +17,9 @@ import (
 
 // Mapping says where each field of an observation comes from, for files that a scraper wrote in a form of its own.
 //
-// It is a YAML file that has the API's field names on the left and a Rule on the right; mappings/ has two to start
-// from. Fields of the row that no rule names are ignored. Every text goes out in Unicode's form NFC, as the API wants
-// it. Everything else is passed on as it is: whether it makes a valid observation is for the API to say.
+// It is a YAML file with the API's field names on the left and a Rule on the right; mappings/ has two to start from. Fields of
+// the row that no rule names are ignored. Every text is sent in Unicode's form NFC, as the API requires. Everything else is
+// passed on as it is: the API says whether it makes a valid observation.
 type Mapping struct {
 	ProductID     Rule `yaml:"productId"`
 	GTIN          Rule `yaml:"gtin"`
@@ -41,32 +41,32 @@ type Mapping struct {
 	Competitors Competitors `yaml:"competitors"`
 }
 
-// Rule makes one text of a row. A field that is absent, null or empty gives no text.
+// Rule makes one text from a row. A field that is absent, null or empty gives no text.
 type Rule struct {
 	From    names             `yaml:"from"`    // a field of the row, or several
-	Join    string            `yaml:"join"`    // what stands between the texts of several
-	Values  map[string]string `yaml:"values"`  // the row's word -> the API's; other words stay
-	Default string            `yaml:"default"` // when there is no text; without from it is the constant
-	Slug    bool              `yaml:"slug"`    // make an id of a name (productId and competitorId only)
-	Scale   string            `yaml:"scale"`   // power of ten that turns the number into the currency's unit (amounts only), 1 when absent
+	Join    string            `yaml:"join"`    // what separates the texts of several
+	Values  map[string]string `yaml:"values"`  // the row's word -> the API's word; others stay as they are
+	Default string            `yaml:"default"` // if there is no text; always, without from
+	Slug    bool              `yaml:"slug"`    // turn a name into an id (productId and competitorId only)
+	Scale   string            `yaml:"scale"`   // amounts only: the power of ten that turns the number into the currency's unit; 1 if absent
 }
 
-// Source names the feed in every observation.
+// Source is the source of every observation.
 type Source struct {
 	ID         string `yaml:"id" json:"id"`
 	Kind       string `yaml:"kind" json:"kind"`
 	Confidence string `yaml:"confidence" json:"confidence,omitempty"`
 }
 
-// Competitors is how -register-competitors registers what it does not find; the name is taken from the row.
+// Competitors says how -register-competitors registers a competitor that the API does not know. Its name comes from the row.
 type Competitors struct {
-	Kind            string `yaml:"kind" json:"kind"` // retailer when absent
+	Kind            string `yaml:"kind" json:"kind"` // retailer if absent
 	Country         string `yaml:"country" json:"country,omitempty"`
 	DefaultCurrency string `yaml:"defaultCurrency" json:"defaultCurrency,omitempty"`
 	FreshFor        string `yaml:"freshFor" json:"freshFor,omitempty"`
 }
 
-// names is one name or a list of them.
+// names is one name or several.
 type names []string
 
 // UnmarshalYAML takes a list or a single name.
@@ -96,7 +96,7 @@ func loadMapping(file string) (*Mapping, error) {
 	return &m, nil
 }
 
-// rules lists the rules by the name of their field.
+// rules returns the rules by the name of their field.
 func (m *Mapping) rules() map[string]*Rule {
 	return map[string]*Rule{
 		"productId": &m.ProductID, "gtin": &m.GTIN, "competitorId": &m.CompetitorID, "sellerId": &m.SellerID,
@@ -106,7 +106,7 @@ func (m *Mapping) rules() map[string]*Rule {
 	}
 }
 
-// fields lists the fields of a row that rules name.
+// fields returns the fields of a row that rules name.
 func (m *Mapping) fields() []string {
 	var all []string
 	for _, r := range m.rules() {
@@ -153,7 +153,7 @@ func (m *Mapping) check() error {
 
 func (r *Rule) given() bool { return len(r.From) > 0 || r.Default != "" }
 
-// text makes the rule's text from a row.
+// text makes the text of the rule from a row.
 func (r *Rule) text(row *jsondoc.Node) (string, error) {
 	var parts []string
 	for _, name := range r.From {
@@ -174,7 +174,7 @@ func (r *Rule) text(row *jsondoc.Node) (string, error) {
 	return norm.NFC.String(s), nil
 }
 
-// field returns a member of the row as text: a number as it is written, "" when absent or null.
+// field returns a member of the row as text: a number as it is written, "" if it is absent or null.
 func field(row *jsondoc.Node, name string) (string, error) {
 	value := jsondoc.Node{Kind: jsondoc.Null}
 	found := false
@@ -193,11 +193,11 @@ func field(row *jsondoc.Node, name string) (string, error) {
 	case jsondoc.String, jsondoc.Number, jsondoc.Bool:
 		return value.Text, nil
 	default:
-		return "", refusal{"mapping", fmt.Sprintf("%q is a JSON %s; a text or number is wanted.", name, value.Kind)}
+		return "", refusal{"mapping", fmt.Sprintf("%q is a JSON %s, not a text or a number.", name, value.Kind)}
 	}
 }
 
-// mapper applies a mapping and sees to it that two names never become one id. It is for one goroutine.
+// mapper applies a mapping and makes sure that two names never get the same id. It is for one goroutine.
 type mapper struct {
 	mapping *Mapping
 	scales  map[*Rule]int
@@ -214,12 +214,13 @@ func newMapper(m *Mapping) *mapper {
 	return &mapper{mapping: m, scales: scales, products: map[string]string{}, competitors: map[string]string{}}
 }
 
-// money and sent are the observation in the API's form. The price alone may be null, so it is always there.
+// money is an amount in the API's form.
 type money struct {
 	Amount   string `json:"amount"`
 	Currency string `json:"currency"`
 }
 
+// sent is an observation in the API's form. The price may be null and is always there.
 type sent struct {
 	ProductID     string `json:"productId,omitempty"`
 	GTIN          string `json:"gtin,omitempty"`
@@ -251,7 +252,9 @@ func (m *mapper) observe(line []byte) (observation, error) {
 		return s
 	}
 	rules := m.mapping
-	product, competitor, currency := get(&rules.ProductID), get(&rules.CompetitorID), get(&rules.Currency)
+	product := get(&rules.ProductID)
+	competitor := get(&rules.CompetitorID)
+	currency := get(&rules.Currency)
 	amount := func(r *Rule) *money {
 		s := get(r)
 		if s == "" {
@@ -287,7 +290,7 @@ func (m *mapper) observe(line []byte) (observation, error) {
 		ObservedAt:    get(&rules.ObservedAt),
 	}
 	for _, err := range errs {
-		if err != nil { // the first says enough: the mapping or the row has to be looked at
+		if err != nil { // the first is enough: somebody must look at the mapping or the row
 			return observation{}, err
 		}
 	}
@@ -298,7 +301,8 @@ func (m *mapper) observe(line []byte) (observation, error) {
 	return observation{text: body, time: unixNano(o.ObservedAt), competitorID: o.CompetitorID, competitorName: competitor}, nil
 }
 
-// claim gives a slug to the first name that asks for it; another name is refused, for its prices would mix with the first's.
+// claim gives a slug to the first name that asks for it. Another name is refused, since its prices would mix with those of the
+// first.
 func (m *mapper) claim(taken map[string]string, slug, name string) error {
 	if owner, ok := taken[slug]; ok && owner != name {
 		return refusal{"slug-collision", fmt.Sprintf("%q and %q would both have the id %q.", owner, name, slug)}
@@ -307,7 +311,7 @@ func (m *mapper) claim(taken map[string]string, slug, name string) error {
 	return nil
 }
 
-// marshal is json.Marshal that leaves <, > and & as they are, so that a printed line is easy to read.
+// marshal is json.Marshal, except that it leaves <, > and & as they are, so that a printed line is easy to read.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

@@ -57,7 +57,7 @@ source: {id: s, kind: crawler}
 		"negative": {row: `{"product":"A","shop":"bb","price":"-1","at":"x"}`,
 			wantErr: `mapping: "-1" is not a decimal number like 19.95.`},
 		"object": {row: `{"product":{"a":1},"shop":"bb","price":"1","at":"x"}`,
-			wantErr: `mapping: "product" is a JSON object; a text or number is wanted.`},
+			wantErr: `mapping: "product" is a JSON object, not a text or a number.`},
 		"field twice": {row: `{"product":"A","product":"B","shop":"bb","price":"1","at":"x"}`,
 			wantErr: `mapping: The row has "product" twice.`},
 		"array":             {row: `[]`, wantErr: `wrong-type: The line is a JSON array, not an object.`},
@@ -191,7 +191,7 @@ func TestShift(t *testing.T) {
 	}
 }
 
-// FuzzShift holds that the value is exactly the number times the power of ten, and that shifting is never undone by rounding.
+// FuzzShift checks that the result is exactly the number times the power of ten, without rounding.
 func FuzzShift(f *testing.F) {
 	f.Add("118.9", int8(-2))
 	f.Add("0.001", int8(3))

@@ -6,15 +6,15 @@ import (
 	"pricing/shared/jsondoc"
 )
 
-// observation is a line in the API's form and what the client itself needs to know of it.
+// observation is a line in the API's form, and what the client itself needs to know about it.
 type observation struct {
-	text           []byte // JSON, at most a little over maxLine bytes
-	time           int64  // observedAt in Unix nanoseconds; 0 when absent or unreadable, which the API will say
+	text           []byte // JSON, little more than maxLine bytes at most
+	time           int64  // observedAt in Unix nanoseconds; 0 if it is absent or unreadable, which the API will say
 	competitorID   string
 	competitorName string
 }
 
-// refusal says why a row cannot be sent. Whatever can be sent is left to the judgement of the API.
+// refusal says why a row cannot be sent. Whatever can be sent is for the API to judge.
 type refusal struct {
 	code   string
 	detail string
@@ -25,20 +25,20 @@ func (r refusal) Error() string { return r.code + ": " + r.detail }
 // observer turns a line into an observation, or into a refusal.
 type observer func(line []byte) (observation, error)
 
-// batchDepth is how many levels of a batch enclose an observation.
+// batchDepth is how many levels of a batch are around an observation.
 const batchDepth = 2
 
-// asSent is the observer of files that are in the API's form already.
+// asSent is the observer of files that already have the API's form.
 //
-// It lets through only what cannot spoil its batch: bad syntax, encoding or depth in one item would make the API
-// refuse the whole document, and a line like "{},{}" would even be taken for two items.
+// It accepts only what cannot spoil its batch. For bad syntax, encoding or depth in one item, the API would refuse the whole
+// document, and it would even take a line like "{},{}" for two items.
 func asSent(line []byte) (observation, error) {
 	doc, err := object(line)
 	if err != nil {
 		return observation{}, err
 	}
 	if depth(doc)+batchDepth > jsondoc.MaxDepth {
-		return observation{}, refusal{"malformed-json", "The line is nested too deep."}
+		return observation{}, refusal{"malformed-json", "The line is nested too deeply."}
 	}
 	o := observation{text: line, competitorID: text(doc, "competitorId")}
 	o.competitorName = o.competitorID

@@ -18,43 +18,43 @@ import (
 	"unicode/utf8"
 )
 
-// console is where the command speaks to a person.
+// console is where the command writes to a person.
 type console struct {
 	w     io.Writer
-	width int // columns of the terminal, 0 when it is none
+	width int // columns of the terminal; 0: it is no terminal
 }
 
 func (c console) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(c.w, format+"\n", args...) // there is nowhere to say that this failed
+	_, _ = fmt.Fprintf(c.w, format+"\n", args...) // if this fails, there is nowhere to say so
 }
 
 // Summary is what became of the rows of all files. Every row is in exactly one of Outcomes, Before, Rejected,
 // Conflict, Unsendable, Failed and NotSent.
 type Summary struct {
-	Files      []string       `json:"files"`
-	Rows       int            `json:"rows"`
-	Outcomes   map[string]int `json:"outcomes"`           // the API's successes, or "printed"
-	Before     int            `json:"acknowledgedBefore"` // by an earlier run that this one goes on from
-	RefusedOf  int            `json:"refusedBefore"`      // how many of Before the API had refused
-	Conflict   int            `json:"conflict"`           // refused by the API: other content is stored under the same id
-	Rejected   int            `json:"rejected"`           // refused by the API
-	Unsendable int            `json:"unsendable"`         // refused here: no JSON, too long, no way to map it
-	Failed     int            `json:"failed"`             // attempts used up; may be stored
-	NotSent    int            `json:"notSent"`
-	Reasons    map[string]int `json:"reasons"` // refused rows by the code of their problem
-	Requests   int            `json:"requests"`
-	Repeated   int            `json:"repeated"` // requests that repeated one, whole or in part
-	Seconds    float64        `json:"seconds"`
-	PerSecond  float64        `json:"observationsPerSecond"` // stored now or before
-	BadReports int            `json:"-"`                     // refused rows that could not be written down
+	Files         []string       `json:"files"`
+	Rows          int            `json:"rows"`
+	Outcomes      map[string]int `json:"outcomes"`           // the API's successes, or "printed"
+	Before        int            `json:"acknowledgedBefore"` // by an earlier run that this one resumes
+	RefusedBefore int            `json:"refusedBefore"`      // how many of Before the API refused
+	Conflict      int            `json:"conflict"`           // refused by the API: the same id is stored with other content
+	Rejected      int            `json:"rejected"`           // refused by the API
+	Unsendable    int            `json:"unsendable"`         // refused here: not JSON, too long, or not to be mapped
+	Failed        int            `json:"failed"`             // attempts used up; they may be stored
+	NotSent       int            `json:"notSent"`
+	Reasons       map[string]int `json:"reasons"` // refused rows, by the code of their problem
+	Requests      int            `json:"requests"`
+	Repeated      int            `json:"repeated"` // requests that repeated another one, as a whole or in part
+	Seconds       float64        `json:"seconds"`
+	PerSecond     float64        `json:"observationsPerSecond"` // stored by this run or before it
+	BadReports    int            `json:"-"`                     // refused rows that could not be written down
 }
 
 // AllStored reports whether no row was refused, failed or left out.
 func (s Summary) AllStored() bool {
-	return s.RefusedOf+s.Conflict+s.Rejected+s.Unsendable+s.Failed+s.NotSent+s.BadReports == 0
+	return s.RefusedBefore+s.Conflict+s.Rejected+s.Unsendable+s.Failed+s.NotSent+s.BadReports == 0
 }
 
-// String is the summary for a person.
+// String is the summary in a form for people.
 func (s Summary) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d rows in %.1f s, %.0f observations/s, %d requests (%d of them repeats)\n", s.Rows, s.Seconds,
@@ -63,7 +63,7 @@ func (s Summary) String() string {
 	fmt.Fprintf(&b, "  refused %d (conflict %d, rejected %d, unsendable %d), failed %d, not sent %d",
 		s.Conflict+s.Rejected+s.Unsendable, s.Conflict, s.Rejected, s.Unsendable, s.Failed, s.NotSent)
 	if s.Before > 0 {
-		fmt.Fprintf(&b, "\n  acknowledged before %d (refused %d of them)", s.Before, s.RefusedOf)
+		fmt.Fprintf(&b, "\n  acknowledged before %d (refused %d of them)", s.Before, s.RefusedBefore)
 	}
 	if len(s.Reasons) > 0 {
 		fmt.Fprintf(&b, "\n  reasons: %s", counts(s.Reasons))
@@ -87,8 +87,8 @@ const (
 	lineEvery = 5 * time.Second
 )
 
-// report counts what becomes of every row, writes down the refused ones and shows progress. It may be used by all
-// batches at the same time.
+// report counts what becomes of every row, writes down the refused ones and shows the progress. All batches may use it at the
+// same time.
 type report struct {
 	mu      sync.Mutex
 	console console
@@ -96,14 +96,14 @@ type report struct {
 	start   time.Time
 	sum     Summary
 
-	file      string // what is being fed, its rows and how many of them are settled
+	file      string // the file that is being sent, how many rows it has and how many have an outcome
 	total     int
 	done      int
 	fileStart time.Time
 	shown     time.Time
 	barShown  bool
-	rejected  string // path for the refused rows of the file; made when there is one
-	resumed   bool   // what cannot be sent stands there already
+	rejected  string // path for the refused rows of the file; made for the first of them
+	resumed   bool   // the rows that cannot be sent are in it already
 	out       *os.File
 	length    int64     // of the file of refused rows
 	hash      hash.Hash // of its bytes
@@ -118,21 +118,24 @@ func newReport(c console, now func() time.Time) *report {
 		sum: Summary{Files: []string{}, Outcomes: map[string]int{}, Reasons: map[string]int{}}}
 }
 
-// afresh is for begin: nothing of an earlier run is kept.
+// afresh tells begin to keep nothing of an earlier run.
 const afresh = -1
 
-// begin starts a file. Of the refused rows of an earlier run the first kept bytes stay when this run goes on from it;
-// what follows was not acknowledged and comes again. With afresh they are removed, so that what stands there is always
-// of the last run.
+// begin starts a file. If this run resumes an earlier one, the first kept bytes of its refused rows stay; the rest was not
+// acknowledged and comes again. With afresh all are removed, so that the file is always that of the last run.
 func (r *report) begin(name, rejected string, kept int64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.file, r.rejected = name, rejected
+	r.file = name
 	if name == "-" {
 		r.file = "stdin"
 	}
 	r.total, r.done = 0, 0
-	r.resumed, r.length, r.hash, r.lost = kept != afresh, max(kept, 0), sha256.New(), nil
+	r.rejected = rejected
+	r.resumed = kept != afresh
+	r.length = max(kept, 0)
+	r.hash = sha256.New()
+	r.lost = nil
 	r.sum.Files = append(r.sum.Files, r.file)
 	if kept > 0 {
 		err := os.Truncate(rejected, kept)
@@ -161,22 +164,24 @@ func addFile(to hash.Hash, path string) error {
 	return err
 }
 
-// expect says how many rows of the file are going to be settled.
+// expect says how many rows of the file are about to be sent.
 func (r *report) expect(rows int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.total, r.fileStart, r.shown = rows, r.now(), r.now()
+	r.total = rows
+	r.fileStart = r.now()
+	r.shown = r.fileStart
 }
 
-// before counts rows that an earlier run has settled, refused of them with a refusal of the API.
+// before counts rows for which an earlier run has got an outcome, and how many of them the API refused.
 func (r *report) before(rows, refused int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.Before += rows
-	r.sum.RefusedOf += refused
+	r.sum.RefusedBefore += refused
 }
 
-// sync makes the refused rows so far durable and returns how many bytes they are, and their SHA-256.
+// sync makes the refused rows so far durable. It returns how many bytes they have, and their SHA-256.
 func (r *report) sync() (int64, string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -255,17 +260,17 @@ func (r *report) request() {
 	r.sum.Requests++
 }
 
-// repeat counts a repetition; a long wait that the server asked for is told, once per length.
+// repeat counts a repetition. If the server asks for a long wait, it says so, once for each length.
 func (r *report) repeat(asked time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.Repeated++
 	if asked >= lineEvery {
-		r.once(fmt.Sprintf("the API asks to wait for %v", asked))
+		r.once(fmt.Sprintf("the API asks for a wait of %v", asked))
 	}
 }
 
-// once says a thing the first time only.
+// once writes a text only the first time.
 func (r *report) once(text string) {
 	if !r.warned[text] {
 		r.warned[text] = true
@@ -283,7 +288,7 @@ func (r *report) count(outcome string, rows int) {
 	r.settled(rows)
 }
 
-// fail adds rows that have no outcome after the last attempt.
+// fail adds rows that have no outcome even after the last attempt.
 func (r *report) fail(items []item, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -298,7 +303,7 @@ func (r *report) unsent(rows int) {
 	r.sum.NotSent += rows
 }
 
-// refuse adds a row that was not sent, reject one that the API refused.
+// refuse adds a row that cannot be sent.
 func (r *report) refuse(line int, text []byte, problem json.RawMessage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -310,6 +315,7 @@ func (r *report) refuse(line int, text []byte, problem json.RawMessage) {
 	r.writeDown(line, text, problem)
 }
 
+// reject adds a row that the API refused.
 func (r *report) reject(outcome string, one row, problem json.RawMessage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -322,10 +328,10 @@ func (r *report) reject(outcome string, one row, problem json.RawMessage) {
 	r.settled(1)
 }
 
-// shownText is how much of a line that is no JSON is written down.
+// shownText is how many bytes are written down of a line that is not JSON.
 const shownText = 512
 
-// writeDown adds a row to the file of the refused: as it was when it is JSON, else its beginning as a string.
+// writeDown adds a row to the file of refused rows: as it was if it is JSON, otherwise its beginning as a string.
 func (r *report) writeDown(line int, text []byte, problem json.RawMessage) {
 	r.sum.Reasons[problemCode(problem)]++
 	var original any
@@ -370,7 +376,7 @@ func problemCode(problem json.RawMessage) string {
 	return p.Type[strings.LastIndexByte(p.Type, ':')+1:]
 }
 
-// settled moves the progress on: a bar that is drawn over on a terminal, a line now and then elsewhere.
+// settled shows the progress after more rows have got an outcome: a bar on a terminal, elsewhere a line now and then.
 func (r *report) settled(rows int) {
 	r.done += rows
 	now := r.now()

@@ -34,7 +34,7 @@ func interrupted(t *testing.T, batches int, file string, answer func(int, []json
 	return a, run(ctx, t, a, nil, append(append([]string{"-in-flight", "1", "-batch", "50"}, args...), file)...)
 }
 
-// again gives an API other answers, as if it had been sent nothing yet.
+// again gives an API other answers, and lets it forget what it was sent.
 func (a *api) again(answer func(int, []json.RawMessage) response) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -46,11 +46,11 @@ func TestResume(t *testing.T) {
 	file := write(t, "a.ndjson", observations(260, true))
 	a, o := interrupted(t, 2, file, allCreated)
 	assert.Equal(t, exitRefused, o.exit)
-	assert.Contains(t, o.stderr, "the same command, started again, sends the rest")
+	assert.Contains(t, o.stderr, "run the same command again to send the rest")
 	a.again(allCreated)
 	o = run(t.Context(), t, a, nil, "-batch", "70", file) // other batches than those that the state tells of
 	assert.Equal(t, exitStored, o.exit, o.stderr)
-	assert.Contains(t, o.stderr, "going on where an earlier run stopped: 100 of 260 rows are acknowledged, 160 are left")
+	assert.Contains(t, o.stderr, "resuming an earlier run: 100 of 260 rows are acknowledged, 160 are left")
 	assert.Equal(t, 100, o.summary.Before)
 	assert.Equal(t, map[string]int{"created": 160}, o.summary.Outcomes)
 	assert.NoFileExists(t, file+".state.json")
@@ -61,7 +61,7 @@ func TestResume(t *testing.T) {
 	assert.Equal(t, map[string]int{"created": 260}, o.summary.Outcomes, "a finished file starts over")
 }
 
-// TestResume_invalid checks that nothing is left out when anything that decides what a row becomes is another.
+// TestResume_invalid checks that every row is sent if anything has changed that decides what a row becomes.
 func TestResume_invalid(t *testing.T) {
 	t.Parallel()
 	row := `{"product":"Diesel","competitor":"BP","seller":"s%d","price":"1","currency":"AUD","observedAt":"2026-01-01T00:00:00Z"}` + "\n"
@@ -135,7 +135,7 @@ func TestResume_invalid(t *testing.T) {
 	})
 }
 
-// TestResume_holes checks that batches acknowledged out of order, and items of a batch, leave out exactly themselves.
+// TestResume_holes checks that the next run leaves out exactly what was acknowledged: batches out of order, and items of a batch.
 func TestResume_holes(t *testing.T) {
 	t.Parallel()
 	file := write(t, "a.ndjson", observations(1500, false))
@@ -190,7 +190,7 @@ func TestResume_holes(t *testing.T) {
 	}
 }
 
-// rewriteURL lets the state of a file be of another test server.
+// rewriteURL makes the state of a file belong to another test server.
 func rewriteURL(t *testing.T, file, url string) {
 	t.Helper()
 	var s saved
@@ -203,8 +203,8 @@ func rewriteURL(t *testing.T, file, url string) {
 	require.NoError(t, os.WriteFile(file+".state.json", text, 0o600))
 }
 
-// TestResume_refused checks that every refused row stands once in its file at the end, whatever stood there when the
-// run before died: what was written down but not yet acknowledged comes again.
+// TestResume_refused checks that at the end every refused row is in its file once, whatever was there when the run before
+// died: what was written down but not yet acknowledged comes again.
 func TestResume_refused(t *testing.T) {
 	t.Parallel()
 	third := func(_ int, items []json.RawMessage) response {
@@ -232,10 +232,10 @@ func TestResume_refused(t *testing.T) {
 	o = run(t.Context(), t, a, nil, file)
 	assert.Equal(t, exitRefused, o.exit, "refused before is refused")
 	assert.Equal(t, 100, o.summary.Before)
-	assert.Equal(t, whole.summary.Rejected+whole.summary.Conflict, o.summary.RefusedOf+o.summary.Rejected+o.summary.Conflict)
+	assert.Equal(t, whole.summary.Rejected+whole.summary.Conflict, o.summary.RefusedBefore+o.summary.Rejected+o.summary.Conflict)
 	assert.Equal(t, want, refused(t, file))
 
-	// As long, but another: everything is sent again rather than that a refusal gets lost.
+	// As long as before, but different: everything is sent again, so that no refusal is lost.
 	a, _ = interrupted(t, 2, file, third)
 	kept = bytes.Replace(kept, []byte("amount-precision"), []byte("another-precisio"), 1)
 	require.NoError(t, os.WriteFile(file+".rejected.ndjson", kept, 0o600))
@@ -285,7 +285,7 @@ func TestResume_nothingToKeep(t *testing.T) {
 		o := run(t.Context(), t, a, nil, "-in-flight", "1", "-batch", "50", file)
 		assert.Equal(t, exitStored, o.exit, o.stderr)
 		assert.Equal(t, 120, o.summary.Outcomes["created"])
-		assert.Contains(t, inner.stderr, "another feeder is at it")
+		assert.Contains(t, inner.stderr, "another feeder is sending it")
 		assert.Equal(t, 121, inner.summary.Rejected)
 		assert.NoFileExists(t, file+".rejected.ndjson", "the other's")
 		assert.Len(t, refused(t, fmt.Sprintf("%s.%d-1", file, os.Getpid())), 120)
@@ -294,7 +294,7 @@ func TestResume_nothingToKeep(t *testing.T) {
 	})
 }
 
-// parallelAPI answers batches without a lock around, so that several are on the way.
+// parallelAPI answers batches without a lock, so that several can be on the way.
 func parallelAPI(t *testing.T, answer func([]json.RawMessage) response) *api {
 	t.Helper()
 	a := &api{t: t}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// idForm is what the API allows as an id.
+// idForm is the form that the API requires of an id.
 type idForm struct {
 	others   string // allowed besides letters and digits
 	lower    bool   // only lower-case letters
@@ -22,16 +22,16 @@ var (
 	competitorID = idForm{others: "-", lower: true, min: 2, max: 40}
 )
 
-// letters that no decomposition takes apart.
+// letters has those that Unicode's decomposition leaves as they are.
 var letters = strings.NewReplacer("ß", "ss", "ẞ", "SS", "æ", "ae", "Æ", "AE", "œ", "oe", "Œ", "OE", "ø", "o", "Ø", "O",
 	"đ", "d", "Đ", "D", "ð", "d", "Ð", "D", "ł", "l", "Ł", "L", "þ", "th", "Þ", "Th", "ı", "i")
 
 const hashLength = 8
 
-// slug makes an id of a name: accents go, every run of characters that an id cannot have becomes one "-".
+// slug turns a name into an id: accents are dropped, and each run of characters that an id cannot have becomes one "-".
 //
-// What would be too long is cut and what would be too short is lengthened, and both get the beginning of a hash of
-// the whole name. Different names can still meet in one slug ("A B" and "A/B"); mapper.claim finds that out.
+// A slug that would be too long is cut, one that would be too short is lengthened, and both end with the beginning of a hash
+// of the whole name. Different names can still have the same slug ("A B" and "A/B"); mapper.claim notices that.
 func (f idForm) slug(name string) string {
 	var b strings.Builder
 	dash := false
@@ -65,7 +65,7 @@ func (f idForm) slug(name string) string {
 	return s + "-" + hash
 }
 
-// powerOfTen returns how many places a scale moves the decimal point to the right: 0 for "" and "1", -2 for "0.01".
+// powerOfTen returns by how many places a scale moves the decimal point to the right: 0 for "" and "1", -2 for "0.01".
 func powerOfTen(scale string) (int, error) {
 	if whole := strings.TrimRight(scale, "0"); whole == "1" {
 		return len(scale) - 1, nil
@@ -79,9 +79,9 @@ func powerOfTen(scale string) (int, error) {
 	return 0, fmt.Errorf("scale %q is not a power of ten like 0.01, 1 or 100", scale)
 }
 
-// shift moves the point of a decimal number by so many places to the right (left when negative), digit by digit and so
-// without any rounding. The value's own digits all stay; zeros are dropped only in front and at the end of the
-// fraction, with the point when nothing follows it: "2.70" becomes "2.7", "118.90" by -2 "1.189", "1.0" becomes "1".
+// shift moves the point of a decimal number by a number of places to the right, or to the left if that is negative. It works
+// digit by digit, so nothing is rounded. Only zeros at the front and at the end of the fraction are dropped, with the point if
+// nothing follows it: "2.70" becomes "2.7", "118.90" by -2 becomes "1.189", "1.0" becomes "1".
 func shift(number string, places int) (string, error) {
 	whole, fraction, point := strings.Cut(number, ".")
 	if !digits(whole) || point && !digits(fraction) {

@@ -15,16 +15,17 @@ import (
 	"syscall"
 )
 
-// identity says what a state belongs to: only the same rows, made the same way and sent to the same API, may be left out.
+// identity says what a state belongs to. Rows may be left out only if they are the same, made in the same way, and sent to the
+// same API.
 type identity struct {
 	URL     string `json:"url"`
 	Format  string `json:"format"`
 	Size    int64  `json:"size"`
-	File    string `json:"file"`    // SHA-256 of the bytes as they stand on disk
-	Mapping string `json:"mapping"` // SHA-256 of the mapping, "" without one
+	File    string `json:"file"`    // SHA-256 of the bytes on disk
+	Mapping string `json:"mapping"` // SHA-256 of the mapping; "" if there is none
 }
 
-// differs names what is another in now, "" when nothing is.
+// differs names the parts in which now is different, "" if there are none.
 func (i identity) differs(now identity) string {
 	var what []string
 	for _, part := range []struct {
@@ -43,39 +44,39 @@ func (i identity) differs(now identity) string {
 	return strings.Join(what, ", ")
 }
 
-// stateVersion is of the form below; a state of another is not used.
+// stateVersion is the version of the form below. A state of another version is not used.
 const stateVersion = 1
 
-// saved is the state file. The ranges count rows in the order of sending, so that what is done is short however large
-// the file; Order makes sure that this order is the same again.
+// saved is the content of the state file. The ranges count rows in the order of sending, so that Done is short even for a
+// large file. Order makes sure that the order is the same in the next run.
 type saved struct {
 	Version     int      `json:"version"`
 	Of          identity `json:"of"`
-	Order       string   `json:"order"`       // SHA-256 over line and text of every row, in the order of sending
-	Rows        int      `json:"rows"`        // that can be sent
-	Done        [][2]int `json:"done"`        // acknowledged: from, up to but without
-	Refused     int64    `json:"refused"`     // length of the file of refused rows that goes with Done
-	RefusedHash string   `json:"refusedHash"` // SHA-256 of these bytes
-	Rejected    int      `json:"rejected"`    // of Done, refused by the API
+	Order       string   `json:"order"`       // SHA-256 over the line number and text of every row, in the order of sending
+	Rows        int      `json:"rows"`        // how many can be sent
+	Done        [][2]int `json:"done"`        // acknowledged: the first, and the one after the last
+	Refused     int64    `json:"refused"`     // length of the file of refused rows as it was with Done
+	RefusedHash string   `json:"refusedHash"` // SHA-256 of that many bytes of it
+	Rejected    int      `json:"rejected"`    // how many of Done the API refused
 }
 
-// state remembers durably which rows of a file the API has given an outcome. It is written after the answers, so a
-// crash leaves too little in it and never too much: what is missing is sent again, which is harmless. A nil state
-// remembers nothing.
+// state remembers durably for which rows of a file the API has answered with an outcome. It is written after an answer, so
+// after a crash it may know too little but never too much: what it does not know is sent again, which is harmless. A nil
+// state remembers nothing.
 type state struct {
 	mu     sync.Mutex
 	path   string
 	lock   *os.File
 	saved  saved
 	done   []bool
-	resume bool // there was something to go on from
+	resume bool // an earlier run left something to resume
 }
 
 // errInUse says that another feeder holds the state.
 var errInUse = errors.New("another feeder is sending it")
 
-// openState takes the state of a file, for this process alone until close. What the state file holds is used when it
-// is of the same input; else invalid says why not.
+// openState takes the state of a file for this process alone, until close. The content of the state file is used if it belongs
+// to the same input; otherwise invalid says why not.
 func openState(path string, of identity, restart bool) (s *state, invalid string, err error) {
 	lock, err := takeLock(path + ".lock")
 	if err != nil {
@@ -109,7 +110,7 @@ func (s saved) acknowledged() int {
 	return n
 }
 
-// forget gives up what was read from the state file.
+// forget discards what was read from the state file.
 func (s *state) forget(of identity) *state {
 	s.saved, s.resume = saved{Version: stateVersion, Of: of, Done: [][2]int{}}, false
 	return s
@@ -126,7 +127,7 @@ func (s saved) sound() bool {
 	return s.Refused >= 0 && s.Rejected >= 0
 }
 
-// takeLock locks a file that is there for nothing else. The lock ends with the process, however that ends.
+// takeLock locks a file that serves no other purpose. The lock ends with the process, however that ends.
 func takeLock(path string) (*os.File, error) {
 	for {
 		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
@@ -146,11 +147,11 @@ func takeLock(path string) (*os.File, error) {
 				return file, nil
 			}
 		}
-		_ = file.Close() // its owner removed it between open and lock
+		_ = file.Close() // it was removed between open and lock
 	}
 }
 
-// start fits the state to the rows about to be sent. It is an error when those that are done cannot be told for sure.
+// start matches the state with the rows that are about to be sent. It fails if it is not certain which of them are done.
 func (s *state) start(rows []row) error {
 	hash := sha256.New()
 	var head [16]byte
@@ -164,7 +165,7 @@ func (s *state) start(rows []row) error {
 	s.done = make([]bool, len(rows))
 	if s.resume {
 		if order != s.saved.Order || len(rows) != s.saved.Rows {
-			return fmt.Errorf("its rows are not those that %s tells of: use -restart", s.path)
+			return fmt.Errorf("its rows are not those that %s describes: use -restart", s.path)
 		}
 		for _, r := range s.saved.Done {
 			for i := r[0]; i < r[1]; i++ {
@@ -177,9 +178,9 @@ func (s *state) start(rows []row) error {
 	return nil
 }
 
-// acknowledge has settle report the items that have an outcome, some of them refused, and writes the state down. Both
-// happen under one lock, so that the file of refused rows holds at any time exactly those of the items that are done;
-// it is made durable first, for a refusal that is done but not written down would be lost.
+// acknowledge calls settle, which reports the items that have an outcome, some of them refused, and then writes the state.
+// Both happen under one lock, so that the file of refused rows has at any time exactly the refused ones of the items that are
+// done. That file is made durable first, or a refusal could count as done and be lost.
 func (s *state) acknowledge(r *report, settle func() (done []item, rejected int)) error {
 	if s == nil {
 		settle()
@@ -193,7 +194,7 @@ func (s *state) acknowledge(r *report, settle func() (done []item, rejected int)
 	}
 	length, hash, err := r.sync()
 	if err != nil {
-		return err // nothing is marked: these rows are sent again by the next run
+		return err // none is marked as done, so the next run sends these rows again
 	}
 	for _, i := range done {
 		s.done[i.index] = true
@@ -203,7 +204,7 @@ func (s *state) acknowledge(r *report, settle func() (done []item, rejected int)
 	return s.write()
 }
 
-// write replaces the state file in one step, so that a crash leaves the old one or the new one.
+// write replaces the state file in one step, so that a crash leaves either the old one or the new one.
 func (s *state) write() (err error) {
 	s.saved.Done = [][2]int{}
 	for i := 0; i < len(s.done); i++ {
@@ -220,7 +221,7 @@ func (s *state) write() (err error) {
 	if err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
-	// One name is enough, for the lock keeps others away, and a crash leaves no more than one behind.
+	// The name is always the same: the lock keeps others away, and crashes leave no more than one such file behind.
 	temporary := s.path + ".tmp"
 	file, err := os.Create(temporary)
 	if err != nil {
@@ -259,7 +260,7 @@ func (s *state) remaining() int {
 	return n
 }
 
-// remove removes the state file, for everything in it is done or void.
+// remove removes the state file, whose content is done or no longer valid.
 func (s *state) remove() error {
 	if err := os.Remove(s.path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove the state: %w", err)
@@ -267,12 +268,12 @@ func (s *state) remove() error {
 	return nil
 }
 
-// close lets others have the state.
+// close releases the state.
 func (s *state) close() error {
-	return errors.Join(os.Remove(s.lock.Name()), s.lock.Close()) // in this order: who waits for the lock finds another file
+	return errors.Join(os.Remove(s.lock.Name()), s.lock.Close()) // in this order: takeLock compares the file with the path
 }
 
-// beginning is the digest of the first bytes of a file, at most n.
+// beginning returns the digest of the first n bytes of a file, and how many there were.
 func beginning(path string, n int64) (string, int64, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -282,7 +283,7 @@ func beginning(path string, n int64) (string, int64, error) {
 	return digest(io.LimitReader(file, n))
 }
 
-// digest is the SHA-256 of a file's bytes, and their number.
+// digest returns the SHA-256 of all bytes of r, and how many there were.
 func digest(r io.Reader) (string, int64, error) {
 	hash := sha256.New()
 	n, err := io.Copy(hash, r)

@@ -23,7 +23,7 @@ func TestParse(t *testing.T) {
 	c, err = parse([]byte(question + "\n}\n"))
 	require.NoError(t, err)
 	assert.Nil(t, c.Answer)
-	assert.Equal(t, question+",\n  \"answer\": ", string(c.question), "where -update writes the first answer") //nolint:testifylint // byte for byte
+	assert.Equal(t, question+",\n  \"answer\": ", string(c.question), "where -update writes") //nolint:testifylint // byte for byte
 
 	for name, text := range map[string]string{
 		"an unknown member":           question + ",\n  \"scope\": \"read\"\n}\n",
