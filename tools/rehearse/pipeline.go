@@ -64,7 +64,7 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 	add("owner stack", r.ownerStack)
 	add("who may not", r.refusedLogins)
 	if r.all {
-		for _, job := range []string{"lint", "template", "test", "e2e", "rehearsal"} { // in turn, since all work in one folder
+		for _, job := range []string{"lint", "audit", "template", "test", "e2e", "rehearsal"} { // in turn, since all work in one folder
 			add(job, func(ctx context.Context) (string, error) { return r.jobs(ctx, os.Environ(), nil, job) })
 		}
 	}
@@ -214,8 +214,8 @@ func (r *rehearsal) isGood(ctx context.Context, commit string) error {
 	return nil
 }
 
-// summary is a job's line at the end of what gitlab-ci-local prints.
-var summary = regexp.MustCompile(`(?m)^ (PASS|FAIL) +\[ *([^\]]+)\] +(\S+)`)
+// summary is a job's line at the end of what gitlab-ci-local prints. A job that has skipped a part warns.
+var summary = regexp.MustCompile(`(?m)^ (PASS|WARN|FAIL) +\[ *([^\]]+)\] +(\S+)`)
 
 // jobs runs jobs of .gitlab-ci.yml in the copy and says how long each took. Those in failing have to fail, all others have to
 // succeed, and none may be left out. A job waits only for those of the others that it needs itself.
