@@ -30,6 +30,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,16 +98,21 @@ func parse(text []byte) (Case, error) {
 	if err := d.Decode(&c); err != nil {
 		return Case{}, err
 	}
-	question, atTheEnd := bytes.CutSuffix(text, append(bytes.Clone(c.Answer), "\n}\n"...))
 	switch {
-	case !atTheEnd:
-		return Case{}, errors.New("the answer is not the last member, or no line of } ends the file")
 	case c.Store != "" && c.Store != "down":
 		return Case{}, errors.New("the store can only be down")
 	case c.Body != nil && c.Text != "":
 		return Case{}, errors.New("a body and a text")
-	case c.Answer == nil:
-		question = append(question, ",\n  \"answer\": "...)
+	case !json.Valid(text):
+		return Case{}, errors.New("text behind the case")
+	case c.Answer == nil: // somebody wrote the question alone, perhaps on one line
+		members := bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(text)[1:], []byte("}")))
+		c.question = slices.Concat([]byte("{\n  "), members, []byte(",\n  \"answer\": "))
+		return c, nil
+	}
+	question, atTheEnd := bytes.CutSuffix(text, append(bytes.Clone(c.Answer), "\n}\n"...))
+	if !atTheEnd {
+		return Case{}, errors.New("the answer is not the last member, or no line of } ends the file")
 	}
 	c.question = question
 	return c, nil

@@ -24,6 +24,9 @@ func TestParse(t *testing.T) {
 	require.NoError(t, err)
 	assert.Nil(t, c.Answer)
 	assert.Equal(t, question+",\n  \"answer\": ", string(c.question), "where -update writes") //nolint:testifylint // byte for byte
+	c, err = parse([]byte(`{"request": "GET /v1/things"}`))
+	require.NoError(t, err)
+	assert.Equal(t, "{\n  \"request\": \"GET /v1/things\",\n  \"answer\": ", string(c.question)) //nolint:testifylint // byte for byte
 
 	for name, text := range map[string]string{
 		"an unknown member":           question + ",\n  \"scope\": \"read\"\n}\n",
