@@ -60,8 +60,22 @@ func (s *Store) cachedCompetitors(ctx context.Context, age time.Duration) (map[s
 	if c.list != nil && now.Sub(readAt) < age {
 		return c.list, nil
 	}
+	list, err := s.readCompetitors(ctx, leastSK, greatestSK, certain)
+	if err != nil {
+		return nil, fmt.Errorf("list competitors: %w", err)
+	}
+	c.list = list
+	c.readAt = now
+	if certain {
+		c.rechecked = now
+	}
+	return list, nil
+}
+
+// readCompetitors reads the competitors whose items have sort keys within [from, to], by id.
+func (s *Store) readCompetitors(ctx context.Context, from, to string, consistent bool) (map[string]Competitor, error) {
 	list := map[string]Competitor{}
-	err := s.query(ctx, CompetitorsPartition, leastSK, greatestSK, queryOptions{consistent: certain}, func(it item) (bool, error) {
+	err := s.query(ctx, CompetitorsPartition, from, to, queryOptions{consistent: consistent}, func(it item) (bool, error) {
 		id, isHealth := strings.CutSuffix(text(it, AttrSK), healthSuffix)
 		one, known := list[id]
 		if !known {
@@ -77,16 +91,21 @@ func (s *Store) cachedCompetitors(ctx context.Context, age time.Duration) (map[s
 		list[id] = one
 		return true, err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("list competitors: %w", err)
-	}
 	maps.DeleteFunc(list, func(_ string, one Competitor) bool { return one.ID == "" }) // health without a competitor
-	c.list = list
-	c.readAt = now
-	if certain {
-		c.rechecked = now
+	return list, err
+}
+
+// FindCompetitor reads one competitor, strongly consistent. One that is not registered is a NotFound fault.
+func (s *Store) FindCompetitor(ctx context.Context, id string) (Competitor, error) {
+	list, err := s.readCompetitors(ctx, id, id+healthSuffix, true) // no other id sorts between the two
+	if err != nil {
+		return Competitor{}, fmt.Errorf("find competitor: %w", err)
 	}
-	return list, nil
+	c, ok := list[id]
+	if !ok {
+		return Competitor{}, fault.New(fault.NotFound, fault.CodeUnknownCompetitor, "No competitor "+id+" is registered.")
+	}
+	return c, nil
 }
 
 // PutCompetitor stores a competitor and says whether it is new.
