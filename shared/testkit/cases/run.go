@@ -48,28 +48,28 @@ func Run(
 	t *testing.T, endpoint func(boot.Function) gateway.Endpoint, checks ...func(*testing.T, gateway.Response, metertest.Samples),
 ) {
 	t.Helper()
-	e := endpoint(boot.Function{Settings: Settings})
-	t.Cleanup(func() { // once the cases, which are parallel, are through
-		checkStatuses(t, e)
-		CheckEvents(t, func(c Case) []byte { return c.Event(t, e) })
+	t.Run("cases", func(t *testing.T) { // it ends when the cases, which are parallel, have ended
+		if !*update { // which may be about to write the answer that they begin with
+			checkUsual(t, endpoint)
+		}
+		for _, name := range Names(t) {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				c := Read(t, name)
+				e := endpoint(boot.Function{Settings: Settings, Store: c.store(t)})
+				response, samples := Metered(t, e, c.Event(t, e))
+				assert.Equal(t, "9f2c1d34-5b6a-4c7d-8e9f-0a1b2c3d4e5f", response.Headers["x-request-id"])
+				assert.Equal(t, "night-42", response.Headers["x-correlation-id"])
+				c.Check(t, encode(t, answerOf(response)))
+				for _, check := range checks {
+					check(t, response, samples)
+				}
+			})
+		}
 	})
-	if !*update { // which may be about to write the answer that they begin with
-		checkUsual(t, endpoint)
-	}
-	for _, name := range Names(t) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := Read(t, name)
-			e := endpoint(boot.Function{Settings: Settings, Store: c.store(t)})
-			response, samples := Metered(t, e, c.Event(t, e))
-			assert.Equal(t, "9f2c1d34-5b6a-4c7d-8e9f-0a1b2c3d4e5f", response.Headers["x-request-id"])
-			assert.Equal(t, "night-42", response.Headers["x-correlation-id"])
-			c.Check(t, encode(t, answerOf(response)))
-			for _, check := range checks {
-				check(t, response, samples)
-			}
-		})
-	}
+	e := endpoint(boot.Function{Settings: Settings})
+	checkStatuses(t, e)
+	CheckEvents(t, func(c Case) []byte { return c.Event(t, e) })
 }
 
 // store returns what a case is asked on.
