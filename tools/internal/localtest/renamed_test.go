@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,17 +37,22 @@ func (a API) call(t *testing.T, method, path, tok, body string) (int, http.Heade
 }
 
 // renames gives other names to everything that the template names after the business: paths, functions, folders.
-var renames = strings.NewReplacer(
-	"/v1/observations", "/x9/facts", "v1/observations", "x9/facts", "/v1/products/", "/x9/things/",
-	"/v1/competitors", "/x9/others", "/v1/health", "/x9/pulse",
-	"/offers", "/now", "/history", "/past", "/batch", "/many",
-	"v1/offers", "x9/now", "v1/summaries", "x9/sums", "v1/legacy", "x9/old",
-	"RecordObservations", "AlphaMany", "RecordObservation", "Alpha", "ListOffers", "Beta", "ListHistory", "Gamma",
-	"PutCompetitor", "Delta", "ListCompetitors", "Epsilon", "GetHealth", "Zeta", "AuthorizeRequest", "Eta",
-	"record-observations", "alpha-many", "record-observation", "alpha", "list-offers", "beta", "list-history", "gamma",
-	"put-competitor", "delta", "list-competitors", "epsilon", "get-health", "zeta", "authorize-request", "eta",
-	"Table", "Heap", "Api", "Door", "pricing-", "other-",
-)
+func renames(folders []os.DirEntry) *strings.Replacer {
+	pairs := []string{
+		"/v1/observations", "/x9/facts", "v1/observations", "x9/facts", "/v1/products/", "/x9/things/",
+		"/v1/competitors", "/x9/others", "/v1/health", "/x9/pulse",
+		"/offers", "/now", "/history", "/past", "/batch", "/many",
+		"v1/offers", "x9/now", "v1/summaries", "x9/sums", "v1/legacy", "x9/old",
+	}
+	for i, folder := range slices.Backward(folders) { // a longer name before the one that it begins with
+		id := ""
+		for word := range strings.SplitSeq(folder.Name(), "-") {
+			id += strings.ToUpper(word[:1]) + word[1:]
+		}
+		pairs = append(pairs, folder.Name(), fmt.Sprintf("renamed-%d", i), id, fmt.Sprintf("Renamed%d", i))
+	}
+	return strings.NewReplacer(append(pairs, "Table", "Heap", "Api", "Door", "pricing-", "other-")...)
+}
 
 // intrinsics keeps CloudFormation's own words that the renames would hit.
 var intrinsics = regexp.MustCompile(`AWS::[A-Za-z]+::[A-Za-z]+|TableName|RestApi|OpenApiVersion|DescribeTable`)
@@ -60,9 +66,10 @@ func (p *Project) rename(t *testing.T) {
 	p.table = "other-"
 	folders, err := os.ReadDir(filepath.Join(p.dir, "functions"))
 	require.NoError(t, err)
+	renames := renames(folders)
 	for _, folder := range folders {
-		old, renamed := filepath.Join(p.dir, "functions", folder.Name()), filepath.Join(p.dir, "functions", renames.Replace(folder.Name()))
-		require.NoError(t, os.Rename(old, renamed))
+		renamed := filepath.Join(p.dir, "functions", renames.Replace(folder.Name()))
+		require.NoError(t, os.Rename(filepath.Join(p.dir, "functions", folder.Name()), renamed))
 		replaceIn(t, filepath.Join(renamed, "handler.go"), func(text string) string {
 			return routes.ReplaceAllStringFunc(text, renames.Replace)
 		})
