@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"pricing/shared/api"
 	"pricing/shared/boot"
-	"pricing/shared/fault"
 	"pricing/shared/gateway"
-	"pricing/shared/jsondoc"
 	"pricing/shared/price"
 )
 
@@ -58,32 +55,4 @@ func record(db api.Recorder, clock api.Clock) gateway.Handler {
 		}
 		return gateway.Answer{Status: status, Body: out, Items: tally, Retry: out.Retry, Cause: api.Cause(items)}, nil
 	}
-}
-
-// read takes the document apart. Its error refuses the whole request; an item's faults stay with the item.
-func read(body []byte, clock price.Clock) ([]api.Item, error) {
-	document, err := jsondoc.Parse(body)
-	if err != nil {
-		return nil, err
-	}
-	var reader jsondoc.Reader
-	root, _ := reader.At(document, "").Object("defaults", "observations")
-	defaults := root.Optional("defaults").NotNull()
-	price.CheckDefaults(defaults)
-	sent, ok := root.Required("observations").Array()
-	switch {
-	case ok && len(sent) == 0:
-		reader.Add("/observations", fault.CodeInvalidField, "There is no observation.")
-	case len(sent) > api.BatchItems:
-		reader.Add("/observations", fault.CodeTooManyItems,
-			fmt.Sprintf("At most %d observations are taken at once, not %d.", api.BatchItems, len(sent)))
-	}
-	if err := reader.Err(); err != nil {
-		return nil, err
-	}
-	items := make([]api.Item, len(sent))
-	for i := range sent {
-		items[i] = api.ReadItem(sent[i], defaults, true, clock)
-	}
-	return items, nil
 }

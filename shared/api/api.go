@@ -1,8 +1,8 @@
 // Package api holds the documents of the API: what more than one endpoint reads or writes, once for all of them.
 //
 // It stands between the handlers and the packages below: a handler reads with it, asks the store, and answers with it.
-// A document is a struct whose JSON is the API's text; values (money, times, words) write their own JSON. What
-// surprises: an item of a batch may take members from the batch's defaults, so a fault's pointer is made here alone, by
+// A document is a struct whose JSON is what clients see; values (money, times, words) write their own JSON. Note
+// that an item of a batch may take members from the batch's defaults, so a fault's pointer is made here alone, by
 // Item.Err, from where the member really stood in the request.
 package api
 
@@ -15,10 +15,10 @@ import (
 
 // The limits of requests, which GET /v1/health publishes.
 const (
-	SingleBytes = 32 << 10 // body of one observation, a competitor or a product
+	SingleBytes = 32 << 10 // body of one observation or competitor
 	BatchItems  = 500
 	BatchBytes  = 1 << 20
-	QueryIDs    = 500
+	QueryIDs    = 500 // of the bulk queries, which are planned
 )
 
 // Clock says, for a request, what its rules about time are judged by.

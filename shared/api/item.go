@@ -104,7 +104,7 @@ func (i Item) Err() error {
 	case i.Faults != nil:
 		return i.Faults
 	case i.Verdict.Err != nil:
-		return i.located(fault.Of(i.Verdict.Err), i.Verdict.Err)
+		return i.located(i.Verdict.Err)
 	case i.Verdict.Stored():
 		return nil
 	}
@@ -113,12 +113,13 @@ func (i Item) Err() error {
 	for _, member := range i.Verdict.Result.Differs {
 		conflict.Fields = append(conflict.Fields, fault.Field{Pointer: member, Code: fault.CodeConflict, Detail: "Differs from what is stored."})
 	}
-	return i.located(conflict, conflict)
+	return i.located(conflict)
 }
 
 // located gives the fields of a fault, which the packages below name as members of an observation, their place in the
 // request. A fault without fields stays the error that it is.
-func (i Item) located(f *fault.Error, err error) error {
+func (i Item) located(err error) error {
+	f := fault.Of(err)
 	if len(f.Fields) == 0 {
 		return err
 	}
@@ -178,8 +179,15 @@ type Counts struct {
 func NewCounts(items meter.Items) Counts {
 	n := items.Outcomes
 	return Counts{
-		Received: items.Total(), Created: n["created"], Changed: n["changed"], Unchanged: n["unchanged"], Late: n["late"],
-		Duplicate: n["duplicate"], Conflict: n["conflict"], Rejected: n[store.OutcomeRejected], Throttled: n[store.OutcomeThrottled],
+		Received:  items.Total(),
+		Created:   n[board.Created.String()],
+		Changed:   n[board.Changed.String()],
+		Unchanged: n[board.Unchanged.String()],
+		Late:      n[board.Late.String()],
+		Duplicate: n[board.Duplicate.String()],
+		Conflict:  n[board.Conflict.String()],
+		Rejected:  n[store.OutcomeRejected],
+		Throttled: n[store.OutcomeThrottled],
 	}
 }
 
@@ -217,17 +225,21 @@ func NewResult(index int, i Item) Result {
 		Index: index, ItemID: i.Submission.ItemID, ProductID: orNull(i.ProductID()), Outcome: i.Outcome(), Warnings: i.Warnings(),
 	}
 	if err := i.Err(); err != nil {
-		problem := gateway.ProblemOf(ofItem(err))
-		out.Status, out.Problem, out.Retryable = problem.Status, &problem, out.Outcome == store.OutcomeThrottled
+		problem := gateway.ProblemOf(itemFault(err))
+		out.Status = problem.Status
+		out.Problem = &problem
+		out.Retryable = out.Outcome == store.OutcomeThrottled
 		return out
 	}
-	out.Status, out.ObservationID, out.Current = i.Status(), i.ID(), &i.Verdict.Result.Current
+	out.Status = i.Status()
+	out.ObservationID = i.ID()
+	out.Current = &i.Verdict.Result.Current
 	return out
 }
 
-// ofItem makes an error one of an item of a batch: there a malformed item is as unprocessable as one that breaks a
+// itemFault makes an error the fault of one item of a batch: there a malformed item is as unprocessable as one that breaks a
 // rule, and what went wrong in the store for one item of many is always worth another try.
-func ofItem(err error) error {
+func itemFault(err error) error {
 	f := *fault.Of(err)
 	switch f.Kind {
 	case fault.Malformed:

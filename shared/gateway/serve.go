@@ -1,7 +1,7 @@
 // Package gateway stands between API Gateway's proxy event and a handler: it decodes, limits, answers and logs.
 //
 // A handler gets a Request and returns an Answer or an error; it builds no response and knows no status for a fault.
-// Serve does for every function alike what is easily forgotten in one. It refuses a request of another route: the template
+// Serve does for every function what a single handler could easily forget. It refuses a request of another route: the template
 // sent it to the wrong function. It checks the scope again, because the authorizer's answer is cached. It reads the body
 // strictly and within its limit, and ends the work 1.5 s before Lambda would kill the process. It answers a panic with 500
 // instead of dying, and turns faults into problem+json by one table. It writes exactly one log line. No body, token or header

@@ -1,8 +1,8 @@
 // Package meter counts what one request did, for its log line and its metrics: calls, attempts, capacity units and
-// troubles at the store, and what became of its observations.
+// errors of the store, and what became of its observations.
 //
 // The meter travels in the context because its two ends do not know each other: store adds to it, gateway prints it
-// in the request's log line. Counting is safe from several goroutines; a context without a meter is counted nowhere.
+// in the request's log line. Counting is safe from several goroutines; without a meter in the context nothing is counted.
 // Metrics are members of that same line (emf.go), so a request without a line has none.
 package meter
 

@@ -1,4 +1,4 @@
-// Package archtest holds the rules of the code's structure, so that a break is a failing test and not a matter of memory.
+// Package archtest checks the structure of the code, so that a broken rule is a failing test and not a matter of memory.
 //
 // Each rule is a function from what it looks at to the lines of what is wrong; the tests run it on the project and on
 // a broken copy of what it looks at.

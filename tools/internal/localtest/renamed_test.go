@@ -70,9 +70,11 @@ func (p *Project) rename(t *testing.T) {
 	for _, folder := range folders {
 		renamed := filepath.Join(p.dir, "functions", renames.Replace(folder.Name()))
 		require.NoError(t, os.Rename(filepath.Join(p.dir, "functions", folder.Name()), renamed))
-		replaceIn(t, filepath.Join(renamed, "handler.go"), func(text string) string {
-			return routes.ReplaceAllStringFunc(text, renames.Replace)
-		})
+		code, err := filepath.Glob(filepath.Join(renamed, "*.go"))
+		require.NoError(t, err)
+		for _, file := range code {
+			replaceIn(t, file, func(text string) string { return routes.ReplaceAllStringFunc(text, renames.Replace) })
+		}
 	}
 	replaceIn(t, filepath.Join(p.dir, "template.yaml"), func(text string) string {
 		var kept []string
