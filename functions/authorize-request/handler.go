@@ -48,12 +48,14 @@ func authorize(
 		if err == nil {
 			record, err = check(ctx, db, environment, bearer(r.Headers), start)
 		}
-		outcome, level := "allowed", slog.LevelInfo
+		outcome := "allowed"
+		level := slog.LevelInfo
 		switch {
 		case errors.Is(err, errUnauthorized):
 			outcome = "unauthorized"
 		case err != nil:
-			outcome, level = "internal", slog.LevelError
+			outcome = "internal"
+			level = slog.LevelError
 		}
 		var left time.Duration
 		if deadline, ok := ctx.Deadline(); ok {

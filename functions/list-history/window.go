@@ -46,7 +46,9 @@ func readWindow(p *gateway.Params, productID string, clock price.Clock) (store.W
 		if err != nil {
 			page.Invalid()
 		}
-		w.From, w.To, w.After = at.from, at.to, at.row
+		w.From = at.from
+		w.To = at.to
+		w.After = at.row
 	}
 	w.From = max(w.From, clock.Now.Add(-clock.Retention)) // what left the retention is gone, deleted or not
 	return w, page

@@ -28,7 +28,8 @@ func (q query) position(o board.Offer) position {
 	case "price":
 		amount = o.Current.Terms.Price
 	}
-	at.Currency, at.Rank = amount.Currency, amount.Minor
+	at.Currency = amount.Currency
+	at.Rank = amount.Minor
 	return at
 }
 

@@ -50,24 +50,31 @@ func record(db api.Recorder, clock api.Clock) gateway.Handler {
 			return gateway.Answer{}, err
 		}
 		now := clock(r)
-		item := []api.Item{api.ReadItem(p.At(body, ""), jsondoc.Value{}, false, now)}
-		err = api.Record(ctx, db, item, now.Now, dryRun)
+		items := []api.Item{api.ReadItem(p.At(body, ""), jsondoc.Value{}, false, now)}
+		err = api.Record(ctx, db, items, now.Now, dryRun)
+		item := items[0]
 		if err == nil {
-			err = item[0].Err()
+			err = item.Err()
 		}
-		out := gateway.Answer{Items: api.Tally(item, dryRun)}
+		tally := api.Tally(items, dryRun)
 		switch {
 		case err == nil && dryRun:
-			stored := describe(item[0])
-			stored.DryRun, stored.Status = true, item[0].Status()
-			out.Body = stored
+			return gateway.Answer{Items: tally, Body: tried(item)}, nil
 		case err == nil:
-			out.Status, out.Body = item[0].Status(), describe(item[0])
+			return gateway.Answer{Items: tally, Status: item.Status(), Body: describe(item)}, nil
 		case dryRun && (fault.Is(err, fault.Invalid) || fault.Is(err, fault.Conflict)):
-			out.Body, err = refused(item[0], err, now.Now), nil
+			return gateway.Answer{Items: tally, Body: refused(item, err, now.Now)}, nil
 		}
-		return out, err
+		return gateway.Answer{Items: tally}, err
 	}
+}
+
+// tried is the answer to a dry run of what would be stored.
+func tried(i api.Item) answer {
+	out := describe(i)
+	out.DryRun = true
+	out.Status = i.Status()
+	return out
 }
 
 // refused is the answer to a dry run of what would not be stored.

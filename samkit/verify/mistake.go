@@ -107,7 +107,8 @@ func (s *source) place(m *Mistake) {
 	}
 	m.File = s.path
 	if slices.Contains([]string{"cfn-lint E2900", "undeclared-parameter", "shared-stack"}, m.Tool) { // it is not in the source
-		m.File, m.Line = s.configPath(), 0
+		m.File = s.configPath()
+		m.Line = 0
 		return
 	}
 	if len(m.Path) > 3 && m.Path[0] == "Resources" && m.Path[3] == "Body" && s.find(m.Path[:4]) == nil {

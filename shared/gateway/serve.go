@@ -149,7 +149,8 @@ func respond(r *Request, answer Answer, err error, line *logLine) Response {
 		out.Headers["ETag"] = etag(body)
 		if matches(r.Header("If-None-Match"), out.Headers["ETag"]) {
 			delete(out.Headers, "Content-Type")
-			out.StatusCode, body = http.StatusNotModified, nil
+			out.StatusCode = http.StatusNotModified
+			body = nil
 		}
 	}
 	out.Body = string(body)

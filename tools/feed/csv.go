@@ -135,7 +135,8 @@ func readCSV(r io.Reader, mapping *Mapping, each func(number int, text []byte, e
 	}
 	limit := &limited{r: in, left: maxSkip}
 	records := csv.NewReader(limit)
-	records.FieldsPerRecord, records.ReuseRecord = -1, true
+	records.FieldsPerRecord = -1
+	records.ReuseRecord = true
 	header, err := records.Read()
 	switch {
 	case errors.Is(err, io.EOF):

@@ -123,7 +123,8 @@ func (f *feed) begin(name string) (*state, error) {
 	f.states = append(f.states, s)
 	if s.resume && s.saved.Refused > 0 {
 		if sum, n, err := beginning(rejected, s.saved.Refused); err != nil || n != s.saved.Refused || sum != s.saved.RefusedHash {
-			s, invalid = s.forget(*of), rejected+" is no longer what it was"
+			s = s.forget(*of)
+			invalid = rejected + " is no longer what it was"
 		}
 	}
 	if s.resume {

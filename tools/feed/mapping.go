@@ -185,7 +185,8 @@ func field(row *jsondoc.Node, name string) (string, error) {
 		if found {
 			return "", refusal{"mapping", fmt.Sprintf("The row has %q twice.", name)}
 		}
-		value, found = m.Value, true
+		value = m.Value
+		found = true
 	}
 	switch value.Kind {
 	case jsondoc.Null:

@@ -97,7 +97,8 @@ func openState(path string, of identity, restart bool) (s *state, invalid string
 	if what := old.Of.differs(of); what != "" {
 		return s, what + " changed", nil
 	}
-	s.saved, s.resume = old, true
+	s.saved = old
+	s.resume = true
 	return s, "", nil
 }
 
@@ -112,7 +113,8 @@ func (s saved) acknowledged() int {
 
 // forget discards what was read from the state file.
 func (s *state) forget(of identity) *state {
-	s.saved, s.resume = saved{Version: stateVersion, Of: of, Done: [][2]int{}}, false
+	s.saved = saved{Version: stateVersion, Of: of, Done: [][2]int{}}
+	s.resume = false
 	return s
 }
 
@@ -200,7 +202,8 @@ func (s *state) acknowledge(r *report, settle func() (done []item, rejected int)
 		s.done[i.index] = true
 	}
 	s.saved.Rejected += rejected
-	s.saved.Refused, s.saved.RefusedHash = length, hash
+	s.saved.Refused = length
+	s.saved.RefusedHash = hash
 	return s.write()
 }
 

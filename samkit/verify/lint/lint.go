@@ -106,7 +106,9 @@ func (p Python) call(ctx context.Context, command string, given, answer any) err
 	}
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, p.path, p.script, command)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &stdout, &stderr
+	cmd.Stdin = bytes.NewReader(input)
+	cmd.Stdout = &stdout
+	cmd.Stderr = &stderr
 	cmd.Env = append(os.Environ(), "AWS_DEFAULT_REGION=eu-west-1") // the transform asks for a region, not for AWS
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("run the Python checks: %w\n%s", err, stderr.String())

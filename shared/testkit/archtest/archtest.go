@@ -74,7 +74,8 @@ func Imports(packages []Package) []string {
 func rowImports(p Package) []string {
 	row, known := rows[p.Path]
 	if strings.HasPrefix(p.Path, "functions/") {
-		row, known = functionRow, true
+		row = functionRow
+		known = true
 	}
 	if !known {
 		return []string{p.Path + ": stands in no row; give it one in ARCHITECTURE.md and archtest, or a home elsewhere"}

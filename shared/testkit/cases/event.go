@@ -28,7 +28,8 @@ type object = map[string]any
 func (c Case) Event(tb testing.TB, e gateway.Endpoint) []byte {
 	tb.Helper()
 	event := c.event(tb, e.Route, e.Scope != "")
-	event["body"], event["isBase64Encoded"] = c.sent(tb), false
+	event["body"] = c.sent(tb)
+	event["isBase64Encoded"] = false
 	if e.Scope != "" {
 		scopes := allScopes
 		if c.Scopes != nil {
@@ -64,12 +65,16 @@ func (c Case) event(tb testing.TB, route string, token bool) object {
 
 	var event object
 	require.NoError(tb, json.Unmarshal(sameForAll, &event))
-	event["resource"], event["path"], event["httpMethod"] = resource, path, method
+	event["resource"] = resource
+	event["path"] = path
+	event["httpMethod"] = method
 	event["pathParameters"] = orNull(parameters)
 	event["queryStringParameters"] = orNull(last(query))
 	event["multiValueQueryStringParameters"] = orNull(query)
 	context := event["requestContext"].(object)
-	context["resourcePath"], context["path"], context["httpMethod"] = resource, "/dev"+path, method
+	context["resourcePath"] = resource
+	context["path"] = "/dev" + path
+	context["httpMethod"] = method
 
 	headers := event["headers"].(object)
 	if token {
