@@ -48,14 +48,15 @@ func list(db reader, clock api.Clock) gateway.Handler {
 		if err != nil {
 			return gateway.Answer{}, err
 		}
-		offers := q.choose(product, competitors, clock(r))
+		now := clock(r)
+		offers := q.choose(product, competitors, now)
 		out := answer{ProductID: q.productID, Offers: []api.Offer{}}
 		for i, o := range offers {
 			if len(out.Offers) == q.page.Limit {
 				out.Next = q.page.Next(offers[i-1].at.text())
 				break
 			}
-			out.Offers = append(out.Offers, o.document)
+			out.Offers = append(out.Offers, api.NewOffer(o.offer, o.competitor, product.URLs[o.offer.Current.URL], now.Now))
 		}
 		return gateway.Answer{Body: out}, nil
 	}

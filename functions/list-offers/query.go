@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"pricing/shared/api"
+	"pricing/shared/board"
 	"pricing/shared/gateway"
 	"pricing/shared/price"
 	"pricing/shared/store"
@@ -35,10 +36,11 @@ func readQuery(p *gateway.Params) (query, error) {
 	return q, p.Err()
 }
 
-// placed is an offer and its place in the order that was asked for.
+// placed is an offer, its place in the order that was asked for, and its competitor.
 type placed struct {
-	at       position
-	document api.Offer
+	at         position
+	offer      board.Offer
+	competitor price.Competitor
 }
 
 // choose returns the offers that were asked for behind the page's beginning, in order.
@@ -49,9 +51,9 @@ func (q query) choose(product store.Product, competitors map[string]store.Compet
 		if !q.matches(o.Key) || q.inStock && !o.Current.Terms.Availability.InStock() || q.after != nil && at.compare(*q.after) <= 0 {
 			continue
 		}
-		document := api.NewOffer(o, competitors[o.Key.CompetitorID].Competitor, product.URLs[o.Current.URL], clock.Now)
-		if q.includeStale || !document.Stale {
-			chosen = append(chosen, placed{at, document})
+		competitor := competitors[o.Key.CompetitorID].Competitor
+		if q.includeStale || clock.Now < competitor.StaleAt(o.Current.ObservedAt) {
+			chosen = append(chosen, placed{at, o, competitor})
 		}
 	}
 	slices.SortFunc(chosen, func(a, b placed) int { return a.at.compare(b.at) })

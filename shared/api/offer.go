@@ -40,6 +40,7 @@ type OfferSource struct {
 // NewOffer describes an offer of a competitor at the moment now. url is empty where none is known.
 func NewOffer(o board.Offer, c price.Competitor, url string, now price.Timestamp) Offer {
 	current := o.Current
+	staleAt := c.StaleAt(current.ObservedAt)
 	return Offer{
 		CompetitorID:  o.Key.CompetitorID,
 		SellerID:      orNull(o.Key.SellerID),
@@ -58,8 +59,8 @@ func NewOffer(o board.Offer, c price.Competitor, url string, now price.Timestamp
 		FirstSeenAt:   o.FirstSeen,
 		LastSeenAt:    current.ObservedAt,
 		LastChangedAt: o.RunStart,
-		StaleAt:       c.StaleAt(current.ObservedAt),
-		Stale:         now >= c.StaleAt(current.ObservedAt),
+		StaleAt:       staleAt,
+		Stale:         now >= staleAt,
 		URL:           orNull(url),
 		Source:        OfferSource{ID: current.Source.ID, Confidence: current.Source.Confidence},
 		ObservationID: current.ID(o.Key),
