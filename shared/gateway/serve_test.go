@@ -215,6 +215,54 @@ func TestServe_Body(t *testing.T) {
 	}
 }
 
+// TestServe_AnAnswerThatIsTooLong: Lambda would lose it after the work was done. The errors of its problems go, nothing else.
+func TestServe_AnAnswerThatIsTooLong(t *testing.T) {
+	const limit = 5 << 20
+	type result struct {
+		Index   int              `json:"index"`
+		Outcome string           `json:"outcome"`
+		ID      json.Number      `json:"id"`
+		Problem *gateway.Problem `json:"problem,omitempty"`
+	}
+	answer := func(text string, results int) gateway.Answer {
+		all := []result{{Index: 0, Outcome: "created", ID: "9007199254740993"}}
+		for i := 1; i <= results; i++ {
+			all = append(all, result{i, "rejected", "1.50", &gateway.Problem{Type: "t", Status: 422,
+				Errors: []fault.Field{{Pointer: "/a", Code: "invalid-field", Detail: text}}}})
+		}
+		return gateway.Answer{Status: http.StatusMultiStatus, Body: map[string]any{"results": all, "errors": []string{"no problem's"}}}
+	}
+	size := func(r gateway.Response) int {
+		text, err := json.Marshal(r)
+		require.NoError(t, err)
+		return len(text)
+	}
+	// Lambda counts the bytes of the whole response, in which the body is a JSON text: a quotation mark takes two of them.
+	for name, text := range map[string]string{"long": strings.Repeat("x", 2<<20), "escaped": strings.Repeat(`"`, 700_000)} {
+		t.Run(name, func(t *testing.T) {
+			whole, _ := served(t, t.Context(), answering(answer(text, 1), nil), event(t, nil))
+			assert.Contains(t, whole.Body, `"/a"`, "as long as there is room")
+
+			r, line := served(t, t.Context(), answering(answer(text, 3), nil), event(t, nil))
+			assert.Equal(t, http.StatusMultiStatus, r.StatusCode)
+			assert.Less(t, size(r), limit)
+			assert.JSONEq(t, `{"errors":["no problem's"],"results":[{"index":0,"outcome":"created","id":9007199254740993},
+				{"index":1,"outcome":"rejected","id":1.50,"problem":{"type":"t","title":"","status":422}},
+				{"index":2,"outcome":"rejected","id":1.50,"problem":{"type":"t","title":"","status":422}},
+				{"index":3,"outcome":"rejected","id":1.50,"problem":{"type":"t","title":"","status":422}}]}`, r.Body)
+			assert.Contains(t, r.Body, "9007199254740993", "digits stay")
+			assert.Contains(t, r.Body, "1.50", "digits stay")
+			assert.InDelta(t, len(r.Body), line["bytesOut"], 0)
+		})
+	}
+	t.Run("without a problem", func(t *testing.T) {
+		r, line := served(t, t.Context(), answering(gateway.Answer{Body: strings.Repeat("x", limit)}, nil), event(t, nil))
+		assert.Equal(t, "urn:problem-type:pricing:internal", problem(t, r).Type)
+		assert.Equal(t, "ERROR", line["level"])
+		assert.Contains(t, line["error"], "5242884 bytes")
+	})
+}
+
 func TestServe_CorrelationID(t *testing.T) {
 	for sent, kept := range map[string]bool{"night-42": true, "a.b_c-D": true, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false,
 		"": false, "a b": false, "a\nb": false, "ü": false} {
