@@ -101,8 +101,8 @@ func (e Endpoint) run(ctx context.Context, r *Request) (answer Answer, err error
 			answer, err = Answer{}, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	if route := r.event.HTTPMethod + " " + r.event.Resource; route != e.Route {
-		return Answer{}, fmt.Errorf("the template sends the route %s to the function of %s", route, e.Route)
+	if r.route() != e.Route {
+		return Answer{}, fmt.Errorf("the template sends the route %s to the function of %s", r.route(), e.Route)
 	}
 	if e.Scope != "" && !slices.Contains(strings.Fields(r.scopes), e.Scope) {
 		return Answer{}, fault.New(fault.Forbidden, fault.CodeForbidden, "The token does not have the scope "+e.Scope+".")
@@ -144,7 +144,9 @@ func encode(answer any) ([]byte, error) {
 }
 
 // returned is how many bytes of the response a body takes, in which it is a JSON text.
-func returned(body []byte) int { return len(body) + bytes.Count(body, []byte(`"`)) + bytes.Count(body, []byte(`\`)) }
+func returned(body []byte) int {
+	return len(body) + bytes.Count(body, []byte(`"`)) + bytes.Count(body, []byte(`\`))
+}
 
 func withoutErrors(body []byte) ([]byte, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
@@ -176,7 +178,8 @@ func withoutErrors(body []byte) ([]byte, error) {
 // respond makes the response of an answer, whose body is encoded, or of an error.
 func respond(r *Request, answer Answer, body []byte, err error, line *logLine) Response {
 	out := Response{StatusCode: answer.Status, Headers: map[string]string{
-		"Content-Type": "application/json", "x-request-id": r.id(), "x-correlation-id": r.correlationID(),
+		"Content-Type": "application/json", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
+		"x-request-id": r.id(), "x-correlation-id": r.correlationID(),
 	}}
 	if out.StatusCode == 0 {
 		out.StatusCode = http.StatusOK
@@ -195,6 +198,7 @@ func respond(r *Request, answer Answer, body []byte, err error, line *logLine) R
 	}
 	if err == nil && r.Method == http.MethodGet && out.StatusCode == http.StatusOK {
 		out.Headers["ETag"] = etag(body)
+		out.Headers["Cache-Control"] = "private, no-cache" // kept by the client alone, and asked for again with the tag
 		if matches(r.Header("If-None-Match"), out.Headers["ETag"]) {
 			delete(out.Headers, "Content-Type")
 			out.StatusCode = http.StatusNotModified

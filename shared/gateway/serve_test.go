@@ -96,6 +96,8 @@ func TestServe_FaultsBecomeProblems(t *testing.T) {
 			assert.Equal(t, tt.wantType, line["errorCode"])
 			assert.Equal(t, tt.wantStatus == 503, r.Headers["Retry-After"] != "")
 			assert.NotContains(t, r.Body, "secret cause")
+			assert.Equal(t, "nosniff", r.Headers["X-Content-Type-Options"])
+			assert.Equal(t, "no-store", r.Headers["Cache-Control"])
 		})
 	}
 }
@@ -181,6 +183,9 @@ func TestServe_Body(t *testing.T) {
 	headers := func(h map[string]any, body any) func(map[string]any) {
 		return func(e map[string]any) { e["headers"], e["body"] = h, body }
 	}
+	typed := func(contentType string) func(map[string]any) {
+		return headers(map[string]any{"content-type": contentType}, "{}")
+	}
 	encoded := func(n int) string { return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte(" "), n)) }
 	tests := map[string]struct {
 		change     func(map[string]any)
@@ -189,9 +194,17 @@ func TestServe_Body(t *testing.T) {
 	}{
 		"as sent":                 {nil, 200, "{}"},
 		"no content type is JSON": {headers(nil, "{}"), 200, "{}"},
-		"charset utf-8":           {headers(map[string]any{"content-type": `application/json; charset="UTF-8"`}, "{}"), 200, "{}"},
-		"another charset":         {headers(map[string]any{"Content-Type": "application/json; charset=latin1"}, "{}"), 415, ""},
-		"another type":            {headers(map[string]any{"Content-Type": "text/json"}, "{}"), 415, ""},
+		"charset utf-8":           {typed(`application/json; charset="UTF-8"`), 200, "{}"},
+		"charset in capitals":     {typed("Application/JSON;CHARSET=utf-8"), 200, "{}"},
+		"another parameter":       {typed("application/json; profile=x"), 200, "{}"},
+		"a semicolon at the end":  {typed("application/json;"), 200, "{}"},
+		"another charset":         {typed("application/json; charset=latin1"), 415, ""},
+		"a charset like ours":     {typed("application/json; charset=utf-8x"), 415, ""},
+		"charset twice":           {typed("application/json; charset=utf-8; charset=latin1"), 415, ""},
+		"charset twice, alike":    {typed("application/json; charset=utf-8; charset=utf-8"), 200, "{}"},
+		"no charset":              {typed("application/json; charset"), 415, ""},
+		"no type":                 {typed("; charset=utf-8"), 415, ""},
+		"another type":            {typed("text/json"), 415, ""},
 		"compressed":              {headers(map[string]any{"CONTENT-ENCODING": "gzip"}, "{}"), 415, ""},
 		"base64 of a binary type": {func(e map[string]any) { e["body"], e["isBase64Encoded"] = "e30=", true }, 200, "{}"},
 		"none":                    {headers(nil, nil), 200, ""},
@@ -286,6 +299,7 @@ func TestServe_ETag(t *testing.T) {
 		return r
 	}
 	first := ask("")
+	assert.Equal(t, "private, no-cache", first.Headers["Cache-Control"], "it may be kept, and is asked for again")
 	tag := first.Headers["ETag"]
 	assert.Regexp(t, `^"[0-9a-f]{24}"$`, tag)
 	for _, match := range []string{tag, "W/" + tag, `"x", ` + tag, "*"} {
@@ -293,6 +307,8 @@ func TestServe_ETag(t *testing.T) {
 		assert.Equal(t, http.StatusNotModified, r.StatusCode)
 		assert.Empty(t, r.Body)
 		assert.Equal(t, tag, r.Headers["ETag"])
+		assert.Equal(t, "private, no-cache", r.Headers["Cache-Control"])
+		assert.Equal(t, "nosniff", r.Headers["X-Content-Type-Options"])
 	}
 	assert.Equal(t, http.StatusOK, ask(`"another"`).StatusCode)
 }
@@ -412,6 +428,37 @@ func TestServe_LogInjection(t *testing.T) {
 	}
 }
 
+// TestParams_Int: a number that is none of those taken breaks a rule; what is no number is of another type.
+func TestParams_Int(t *testing.T) {
+	e := answering(gateway.Answer{}, nil)
+	e.Query = []string{"limit"}
+	e.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
+		p := r.Params()
+		n := p.Int("limit", 50, 200)
+		return gateway.Answer{Body: n}, p.Err()
+	}
+	ask := func(query map[string]any) gateway.Response {
+		r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) { e["multiValueQueryStringParameters"] = query }))
+		return r
+	}
+	assert.Equal(t, "50", ask(nil).Body)
+	for _, text := range []string{"1", "9", "100", "200"} {
+		assert.Equal(t, text, ask(map[string]any{"limit": []string{text}}).Body)
+	}
+	for _, text := range []string{"0", "201", "-1", "99999999999999999999", "-99999999999999999999", "05", "00", "+5", "-0", "5.0", "1e2",
+		"1e999"} {
+		p := problem(t, ask(map[string]any{"limit": []string{text}}))
+		assert.Equal(t, http.StatusUnprocessableEntity, p.Status, text)
+		assert.Equal(t, []fault.Field{{Pointer: "/query/limit", Code: fault.CodeInvalidField,
+			Detail: "Must be a whole number from 1 to 200, without sign and leading zero."}}, p.Errors, text)
+	}
+	for _, text := range []string{"", "ten", "5 ", " 5", "0x10", "1_0", "٥", "NaN", "inf", "-", "+", ".", "e", "--5", "5-", "1.2.3"} {
+		p := problem(t, ask(map[string]any{"limit": []string{text}}))
+		assert.Equal(t, http.StatusBadRequest, p.Status, text)
+		assert.Equal(t, []fault.Field{{Pointer: "/query/limit", Code: fault.CodeWrongType, Detail: "Must be a whole number."}}, p.Errors, text)
+	}
+}
+
 func TestParams_Path(t *testing.T) {
 	e := answering(gateway.Answer{}, nil)
 	e.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
@@ -431,8 +478,10 @@ func TestParams_Path(t *testing.T) {
 }
 
 func TestParams_Cursor(t *testing.T) {
+	route := "POST /v1/things/{thing}"
 	ask := func(thing string, query map[string][]string) (position string, next string, err error) {
 		e := answering(gateway.Answer{}, nil)
+		e.Route = route
 		e.Query = []string{"cursor", "limit", "sort"}
 		e.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
 			p := r.Params()
@@ -440,6 +489,7 @@ func TestParams_Cursor(t *testing.T) {
 			return gateway.Answer{}, nil
 		}
 		served(t, t.Context(), e, event(t, func(e map[string]any) {
+			_, e["resource"], _ = strings.Cut(route, " ")
 			e["pathParameters"], e["multiValueQueryStringParameters"] = map[string]any{"thing": thing}, query
 		}))
 		return position, next, err
@@ -465,4 +515,7 @@ func TestParams_Cursor(t *testing.T) {
 	}
 	_, _, err = ask("b", map[string][]string{"sort": {"price"}, "cursor": {cursor}})
 	assert.Equal(t, fault.CodeCursorInvalid, fault.Of(err).Code, "of another resource")
+	route = "POST /v1/things/{thing}/parts"
+	_, _, err = ask("a", map[string][]string{"sort": {"price"}, "cursor": {cursor}})
+	assert.Equal(t, fault.CodeCursorInvalid, fault.Of(err).Code, "of another route with the same parameters")
 }

@@ -8,6 +8,7 @@
 package jsondoc
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,6 +62,9 @@ type Member struct {
 // Parse reads one JSON text. A document with too many values is TooLarge. Every other fault is Malformed with code
 // malformed-json, its detail naming line and column.
 func Parse(b []byte) (*Node, error) {
+	if bytes.HasPrefix(b, []byte("\x1f\x8b")) || bytes.HasPrefix(b, []byte("\x1f\ufffd")) { // as it is, and as the gateway hands it on
+		return nil, malformed(b, 0, "the body is no text but perhaps compressed, which is not taken")
+	}
 	if !utf8.Valid(b) {
 		return nil, malformed(b, invalidUTF8(b), "the text is not valid UTF-8")
 	}

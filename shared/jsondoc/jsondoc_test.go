@@ -91,6 +91,17 @@ func TestParse_SaysWhere(t *testing.T) {
 	}
 }
 
+// TestParse_Compressed: gzip begins with the bytes 1f 8b; of these the gateway has replaced the second before we see them.
+func TestParse_Compressed(t *testing.T) {
+	for _, text := range []string{"\x1f\x8b\b\x00\x00", "\x1f\ufffd\b\x00\x00"} {
+		_, err := jsondoc.Parse([]byte(text))
+		assert.Equal(t, fault.CodeMalformedJSON, fault.Of(err).Code)
+		assert.Contains(t, fault.Of(err).Detail, "perhaps compressed")
+	}
+	_, err := jsondoc.Parse([]byte("\x1f{}"))
+	assert.NotContains(t, fault.Of(err).Detail, "compressed")
+}
+
 func TestNumbersStayAsWritten(t *testing.T) {
 	for _, text := range []string{"9007199254740993", "1e400", "-0.10", "1E+2"} {
 		n, err := jsondoc.Parse([]byte(text))
