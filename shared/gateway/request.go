@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -11,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"pricing/shared/fault"
 	"pricing/shared/jsondoc"
@@ -26,8 +29,7 @@ type event struct {
 	Body           *string             `json:"body"`
 	Base64         bool                `json:"isBase64Encoded"`
 	Context        struct {
-		RequestID         string         `json:"requestId"`
-		ExtendedRequestID string         `json:"extendedRequestId"`
+		ExtendedRequestID string         `json:"extendedRequestId"` // the other one, requestId, a client can choose
 		Authorizer        map[string]any `json:"authorizer"`
 	} `json:"requestContext"`
 }
@@ -39,29 +41,34 @@ type Request struct {
 	Body     []byte    // within the endpoint's limit
 
 	event       event
+	id          string // which clients and logs know the request by
 	client      string
 	scopes      string
 	correlation string
 }
 
-func newRequest(raw []byte, now time.Time) (*Request, error) {
+// newRequest reads an event. Of one that it cannot read it returns what an answer needs.
+func newRequest(ctx context.Context, raw []byte, now time.Time) (*Request, error) {
 	r := &Request{Received: now}
-	if err := json.Unmarshal(raw, &r.event); err != nil {
-		return r, fmt.Errorf("decode the proxy event: %w", err)
-	}
+	err := json.Unmarshal(raw, &r.event)
 	r.Method = r.event.HTTPMethod
+	r.id = r.event.Context.ExtendedRequestID
+	if lambda, ok := lambdacontext.FromContext(ctx); ok && r.id == "" {
+		r.id = lambda.AwsRequestID
+	}
 	r.client, _ = r.event.Context.Authorizer["clientId"].(string)
 	r.scopes, _ = r.event.Context.Authorizer["scopes"].(string)
 	r.correlation = r.Header("X-Correlation-Id")
 	if !correlates(r.correlation) {
 		r.correlation = rand.Text()
 	}
+	if err != nil {
+		return r, fmt.Errorf("decode the proxy event: %w", err)
+	}
 	return r, nil
 }
 
-func (r *Request) id() string            { return r.event.Context.RequestID }
-func (r *Request) route() string         { return r.event.HTTPMethod + " " + r.event.Resource }
-func (r *Request) correlationID() string { return r.correlation }
+func (r *Request) route() string { return r.event.HTTPMethod + " " + r.event.Resource }
 
 // correlates reports whether a client's correlation id may be used: [A-Za-z0-9._-]{1,64}.
 func correlates(id string) bool {

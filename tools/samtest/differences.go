@@ -20,7 +20,6 @@ const (
 	noAnswer     = `502 "Internal server error"`
 	unknownRoute = "403 problem forbidden [MissingAuthenticationTokenException]"
 	noToken      = "401 problem unauthorized [UnauthorizedException]"
-	ownID        = "11111111-2222-3333-4444-555555555555"
 )
 
 // differences are the known ones that this project can show. Its template has no required query parameter or header, no API
@@ -60,8 +59,6 @@ func differences(template string) []samtest.Difference {
 		{What: "a body of 7 MiB", Ask: samtest.Once(text(strings.Repeat(" ", sevenMB))),
 			SAM: noAnswer, Local: `413 "Request Too Long" [BadRequestException]`},
 		{What: "a body of 11 MiB", Ask: samtest.Once(text(strings.Repeat(" ", elevenMB))), SAM: noAnswer, Local: "413 text/plain"},
-		{What: "the request id of two requests", Ask: sameID, SAM: "the same", Local: "one each"},
-		{What: "x-amzn-RequestId of the caller", Ask: ownRequestID, SAM: "ignored", Local: "taken"},
 		{What: "headers of the gateway", Ask: gatewayHeaders, SAM: "none", Local: "x-amzn-RequestId x-amz-apigw-id X-Amzn-Trace-Id"},
 		{What: fmt.Sprintf("%d requests, ThrottleBurst is 20", tooMany), Ask: samtest.Burst(tooMany, get("/v1/products/ZU-1042/history")),
 			SAM: "200 application/json", Local: "429 problem throttled [TooManyRequestsException]"},
@@ -98,29 +95,6 @@ func revoke(ctx context.Context, t *samtest.Target) (string, error) {
 		return "", err
 	}
 	return samtest.Once(c)(ctx, t)
-}
-
-func sameID(ctx context.Context, t *samtest.Target) (string, error) {
-	first, err := t.Send(ctx, samtest.Get("/v1/health"))
-	if err != nil {
-		return "", err
-	}
-	second, err := t.Send(ctx, samtest.Get("/v1/health"))
-	if err != nil {
-		return "", err
-	}
-	if first.Header.Get("x-request-id") == second.Header.Get("x-request-id") {
-		return "the same", nil
-	}
-	return "one each", nil
-}
-
-func ownRequestID(ctx context.Context, t *samtest.Target) (string, error) {
-	a, err := t.Send(ctx, with("x-amzn-RequestId", ownID, samtest.Get("/v1/health")))
-	if err == nil && a.Header.Get("x-request-id") == ownID {
-		return "taken", nil
-	}
-	return "ignored", err
 }
 
 func gatewayHeaders(ctx context.Context, t *samtest.Target) (string, error) {
