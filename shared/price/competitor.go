@@ -36,16 +36,16 @@ func ReadCompetitor(competitorID string, v jsondoc.Value) Competitor {
 	if !ok {
 		return c
 	}
-	c.Name = freeText(m.Required("name"), 1, 128)
+	c.Name = freeText(m.Required("name"), maxName)
 	c.Kind = word[CompetitorKind](m.Required("kind"), competitorKinds)
-	c.Domain = id(m.Optional("domain").NotNull(), checkDomain, "a lower-case host name of at most 253 bytes")
-	c.Country = id(m.Optional("country").NotNull(), checkCountry, "two capital letters (ISO 3166)")
-	currency := m.Optional("defaultCurrency").NotNull()
+	c.Domain = id(optionalText(m, "domain"), checkDomain, "a lower-case host name of at most 253 bytes")
+	c.Country = id(optionalText(m, "country"), checkCountry, "two capital letters (ISO 3166)")
+	currency := optionalText(m, "defaultCurrency")
 	c.DefaultCurrency, ok = currency.String()
 	if _, known := MinorDigits(c.DefaultCurrency); ok && !known {
 		currency.Fault(fault.CodeCurrencyUnknown, show(c.DefaultCurrency)+" is not an active ISO 4217 currency code.")
 	}
-	freshFor := m.Optional("freshFor").NotNull()
+	freshFor := optionalText(m, "freshFor")
 	if text, ok := freshFor.String(); ok {
 		d, err := ParseDuration(text)
 		if err != nil {
@@ -53,7 +53,7 @@ func ReadCompetitor(competitorID string, v jsondoc.Value) Competitor {
 		}
 		c.FreshFor = d
 	}
-	c.Active = word[status](m.Optional("status").NotNull(), []string{"active", "inactive"}) == 0
+	c.Active = word[status](optionalText(m, "status"), []string{"active", "inactive"}) == 0
 	return c
 }
 

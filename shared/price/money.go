@@ -85,14 +85,4 @@ func ParseMoney(amount, currency string) (Money, *fault.Field) {
 	return Money{Minor: minor, Currency: currency}, nil
 }
 
-func digitsOnly(s string) bool {
-	if s == "" {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
-}
+func digitsOnly(s string) bool { return s != "" && every(s, digit) }
