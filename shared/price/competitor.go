@@ -29,8 +29,9 @@ func (c Competitor) StaleAt(lastSeen Timestamp) Timestamp {
 	return lastSeen.Add(cmp.Or(c.FreshFor, DefaultFreshFor))
 }
 
-// ReadCompetitor reads the body of a PUT and adds every broken rule to the value's reader.
-func ReadCompetitor(competitorID string, v jsondoc.Value) Competitor {
+// ReadCompetitor reads the body of a PUT that was received at a moment, and adds every broken rule to the value's reader. An
+// optional member may be null or empty ("").
+func ReadCompetitor(competitorID string, v jsondoc.Value, now Timestamp) Competitor {
 	c := Competitor{ID: competitorID, FreshFor: DefaultFreshFor, Active: true}
 	m, ok := v.Object("name", "kind", "domain", "country", "defaultCurrency", "freshFor", "status")
 	if !ok {
@@ -41,9 +42,10 @@ func ReadCompetitor(competitorID string, v jsondoc.Value) Competitor {
 	c.Domain = id(optionalText(m, "domain"), checkDomain, "a lower-case host name of at most 253 bytes")
 	c.Country = id(optionalText(m, "country"), checkCountry, "two capital letters (ISO 3166)")
 	currency := optionalText(m, "defaultCurrency")
-	c.DefaultCurrency, ok = currency.String()
-	if _, known := MinorDigits(c.DefaultCurrency); ok && !known {
-		currency.Fault(fault.CodeCurrencyUnknown, show(c.DefaultCurrency)+" is not an active ISO 4217 currency code.")
+	if c.DefaultCurrency, ok = currency.String(); ok {
+		if detail := currencyFault(c.DefaultCurrency, now); detail != "" {
+			currency.Fault(fault.CodeCurrencyUnknown, detail)
+		}
 	}
 	freshFor := optionalText(m, "freshFor")
 	if text, ok := freshFor.String(); ok {

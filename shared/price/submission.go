@@ -80,10 +80,10 @@ func ReadSubmission(item, defaults jsondoc.Value, inBatch bool, c Clock) Submiss
 	o.Key.Region = checked(f.optional("region"), RegionFault)
 	o.Key.Condition = word[Condition](f.optional("itemCondition"), conditions)
 	o.Key.Audience = word[Audience](f.optional("audience"), audiences)
-	o.Terms = f.terms()
+	o.ObservedAt = observedAt(f.required("observedAt"), c)
+	o.Terms = f.terms(o.ObservedAt)
 	o.URL = checked(f.optional("url"), urlFault)
 	o.Source = f.source()
-	o.ObservedAt = observedAt(f.required("observedAt"), c)
 	return s
 }
 
@@ -140,7 +140,7 @@ func (f lookup) product(s *Submission) {
 	}
 }
 
-func (f lookup) terms() Terms {
+func (f lookup) terms(at Timestamp) Terms {
 	var t Terms
 	availability := f.required("availability")
 	t.Availability = word[Availability](availability, availabilities)
@@ -157,7 +157,7 @@ func (f lookup) terms() Terms {
 	currency := ""
 	for _, a := range amounts {
 		var of string
-		*a.to, of = money(a.value.NotNull())
+		*a.to, of = money(a.value.NotNull(), at)
 		switch {
 		case of == "":
 		case currency == "":
@@ -193,7 +193,7 @@ func (f lookup) source() Source {
 }
 
 // money reads an amount, and its currency by itself: that is known even where the amount is wrong.
-func money(v jsondoc.Value) (m Money, currency string) {
+func money(v jsondoc.Value, at Timestamp) (m Money, currency string) {
 	members, ok := v.Object("amount", "currency")
 	if !ok {
 		return Money{}, ""
@@ -203,7 +203,7 @@ func money(v jsondoc.Value) (m Money, currency string) {
 	if !ok || !ok2 {
 		return Money{}, ""
 	}
-	m, wrong := ParseMoney(amount, currency)
+	m, wrong := ParseMoney(amount, currency, at)
 	if wrong != nil {
 		members.Optional(wrong.Pointer[1:]).Fault(wrong.Code, wrong.Detail)
 		if wrong.Code == fault.CodeCurrencyUnknown {
