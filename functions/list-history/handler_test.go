@@ -13,6 +13,7 @@ import (
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
 	"pricing/shared/price"
+	"pricing/shared/store"
 	"pricing/shared/testkit/cases"
 	"pricing/shared/testkit/storetest"
 )
@@ -27,15 +28,50 @@ func TestEndpoint(t *testing.T) {
 func TestEndpoint_Retention(t *testing.T) {
 	t.Parallel()
 	settings := cases.Settings
-	settings.Retention = 36 * time.Hour // until 2026-07-04T21:14:05
-	e := endpoint(boot.Function{Settings: settings, Store: storetest.Seeded(t)})
-	question := cases.Case{Request: "GET /v1/products/ZU-1042/history?view=raw&to=2026-07-05T12:00:00Z"}
-	response, _ := cases.Metered(t, e, question.Event(t, e))
-	require.Equal(t, http.StatusOK, response.StatusCode, response.Body)
-	var body struct{ Observations []struct{ ObservedAt string } }
-	require.NoError(t, json.Unmarshal([]byte(response.Body), &body))
-	require.Len(t, body.Observations, 1, "two more are stored between from and the retention's end")
-	assert.Equal(t, "2026-07-05T09:14:03.000Z", body.Observations[0].ObservedAt)
+	settings.Retention = 36 * time.Hour // until 2026-07-04T21:14:05.112
+	db := storetest.Seeded(t)
+	record(t, db, cases.Now, "2026-07-04T21:14:05.112Z", 2300)
+	record(t, db, cases.Now, "2026-07-04T21:14:05.111Z", 2400)
+	e := endpoint(boot.Function{Settings: settings, Store: db})
+	for to, want := range map[string][]string{ // two more are stored at 09:14:03 and 21:14:03 of the fourth
+		"2026-07-05T12:00:00Z":     {"2026-07-05T09:14:03.000Z", "2026-07-04T21:14:05.112Z"},
+		"2026-07-04T21:14:05.112Z": {"2026-07-04T21:14:05.112Z"},
+		"2026-07-04T21:14:05.111Z": nil,
+		"2026-07-04T12:00:00Z":     nil,
+	} {
+		for _, view := range []string{"raw", "changes"} {
+			question := cases.Case{Request: "GET /v1/products/ZU-1042/history?view=" + view + "&to=" + to}
+			response, _ := cases.Metered(t, e, question.Event(t, e))
+			require.Equal(t, http.StatusOK, response.StatusCode, response.Body)
+			assert.Equal(t, want, moments(t, response.Body), "to %s, %s", to, view)
+			assert.Contains(t, response.Body, `"next":null`)
+		}
+	}
+}
+
+// record stores a price of bigmart for ZU-1042, in cents.
+func record(t *testing.T, db *store.Store, received time.Time, at string, minor int64) {
+	t.Helper()
+	observedAt, err := price.ParseTimestamp(at)
+	require.NoError(t, err)
+	verdicts, err := db.Record(t.Context(), []price.Submission{{Observation: price.Observation{
+		Key:   price.OfferKey{ProductID: "ZU-1042", CompetitorID: "bigmart"},
+		Terms: price.Terms{Price: price.Money{Minor: minor, Currency: "USD"}, Shipping: price.Money{Minor: 299, Currency: "USD"}},
+		URL:   "https://bigmart.example/p/77", Source: price.Source{ID: "feed-b", Confidence: price.NoConfidence}, ObservedAt: observedAt,
+	}}}, price.At(received), false)
+	require.NoError(t, err)
+	require.NoError(t, verdicts[0].Err)
+}
+
+// moments returns when the observations of an answer were made.
+func moments(t *testing.T, body string) (all []string) {
+	t.Helper()
+	var answer struct{ Observations []struct{ ObservedAt string } }
+	require.NoError(t, json.Unmarshal([]byte(body), &answer))
+	for _, o := range answer.Observations {
+		all = append(all, o.ObservedAt)
+	}
+	return all
 }
 
 // TestEndpoint_ForgedCursors: a cursor that nobody was given is judged like the parameters. What it names must be a place in
@@ -99,17 +135,7 @@ func TestEndpoint_Pages(t *testing.T) {
 	t.Parallel()
 	db := storetest.Seeded(t)
 	now := cases.Now
-	seen := func(at string, amount int64) {
-		observedAt, err := price.ParseTimestamp(at)
-		require.NoError(t, err)
-		verdicts, err := db.Record(t.Context(), []price.Submission{{Observation: price.Observation{
-			Key:   price.OfferKey{ProductID: "ZU-1042", CompetitorID: "bigmart"},
-			Terms: price.Terms{Price: price.Money{Minor: amount, Currency: "USD"}, Shipping: price.Money{Minor: 299, Currency: "USD"}},
-			URL:   "https://bigmart.example/p/77", Source: price.Source{ID: "feed-b", Confidence: price.NoConfidence}, ObservedAt: observedAt,
-		}}}, price.At(now), false)
-		require.NoError(t, err)
-		require.NoError(t, verdicts[0].Err)
-	}
+	seen := func(at string, minor int64) { record(t, db, now, at, minor) }
 	seen("2026-07-05T10:00:00Z", 2150) // as at 09:14:03
 	seen("2026-06-20T10:00:00Z", 2100)
 	e := endpoint(boot.Function{Settings: cases.Settings, Store: db})

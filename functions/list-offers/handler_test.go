@@ -1,14 +1,20 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/shared/api"
 	"pricing/shared/boot"
+	"pricing/shared/fault"
+	"pricing/shared/price"
+	"pricing/shared/store"
 	"pricing/shared/testkit/cases"
 	"pricing/shared/testkit/storetest"
 )
@@ -69,4 +75,56 @@ func TestEndpoint_Pages(t *testing.T) {
 	for i, row := range whole.Body.Rows {
 		assert.JSONEq(t, "["+string(row)+"]", string(pages[i]))
 	}
+}
+
+// TestEndpoint_TheMomentAnOfferGoesStale: at staleAt an offer is stale, a millisecond before it is not, by its own word as well
+// as by the filter's.
+func TestEndpoint_TheMomentAnOfferGoesStale(t *testing.T) {
+	t.Parallel()
+	db := storetest.Seeded(t)
+	anHourAgo := price.At(cases.Now).Add(-time.Hour) // for as long an offer of shopx is fresh
+	for seller, observedAt := range map[string]price.Timestamp{"stale": anHourAgo, "fresh": anHourAgo + 1} {
+		verdicts, err := db.Record(t.Context(), []price.Submission{{Observation: price.Observation{
+			Key:    price.OfferKey{ProductID: "P1", CompetitorID: "shopx", SellerID: seller},
+			Terms:  price.Terms{Price: price.Money{Minor: 100, Currency: "USD"}},
+			Source: price.Source{ID: "feed-b", Confidence: price.NoConfidence}, ObservedAt: observedAt,
+		}}}, price.At(cases.Now), false)
+		require.NoError(t, err)
+		require.NoError(t, verdicts[0].Err)
+	}
+	e := endpoint(boot.Function{Settings: cases.Settings, Store: db})
+	stale := func(query string) map[string]bool {
+		response, _ := cases.Metered(t, e, cases.Case{Request: "GET /v1/products/P1/offers?" + query}.Event(t, e))
+		var body struct {
+			Offers []struct {
+				SellerID string
+				Stale    bool
+			}
+		}
+		require.NoError(t, json.Unmarshal([]byte(response.Body), &body))
+		sellers := map[string]bool{}
+		for _, o := range body.Offers {
+			sellers[o.SellerID] = o.Stale
+		}
+		return sellers
+	}
+	assert.Equal(t, map[string]bool{"stale": true, "fresh": false}, stale("includeStale=true"))
+	assert.Equal(t, map[string]bool{"fresh": false}, stale("includeStale=false"))
+}
+
+// TestEndpoint_NoListOfCompetitors: offers of nobody are no answer when only the competitors cannot be read.
+func TestEndpoint_NoListOfCompetitors(t *testing.T) {
+	t.Parallel()
+	db := storetest.Seeded(t)
+	e := endpoint(boot.Function{Settings: cases.Settings, Store: db})
+	e.Handle = list(halfDown{db}, api.NewClock(cases.Settings.Retention))
+	response, _ := cases.Metered(t, e, cases.Case{Request: "GET /v1/products/ZU-1042/offers"}.Event(t, e))
+	assert.Equal(t, http.StatusServiceUnavailable, response.StatusCode, response.Body)
+}
+
+// halfDown is a store that answers for products alone.
+type halfDown struct{ *store.Store }
+
+func (halfDown) Competitors(context.Context) (map[string]store.Competitor, error) {
+	return nil, fault.New(fault.Unavailable, fault.CodeThrottled, "Down.")
 }

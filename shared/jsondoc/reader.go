@@ -39,6 +39,14 @@ func (v Value) NotNull() Value {
 	return v
 }
 
+// NotEmpty returns v, or absent when it is an empty text or object of the kind that is wanted.
+func (v Value) NotEmpty(k Kind) Value {
+	if v.node != nil && v.node.Kind == k && v.node.Text == "" && len(v.node.Members) == 0 {
+		v.node = nil
+	}
+	return v
+}
+
 // With returns v reporting to another reader, so that the faults of one item stay apart from those of its neighbours.
 func (v Value) With(r *Reader) Value {
 	v.r = r
