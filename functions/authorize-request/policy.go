@@ -49,6 +49,6 @@ func allow(r token.Record, methodArn string) answer {
 	if len(p.Statement[0].Resource) == 0 {
 		p.Statement[0] = statement{Action: "execute-api:Invoke", Effect: "Deny", Resource: []string{stage + "/*"}}
 	}
-	return answer{PrincipalID: r.Client, Policy: p,
-		Context: map[string]string{"clientId": r.Client, "scopes": strings.Join(r.Scopes, " "), "keyId": r.KeyID}}
+	return answer{PrincipalID: r.Client, Policy: p, Context: map[string]string{
+		"clientId": r.Client, "scopes": strings.Join(r.Scopes, " "), "sources": strings.Join(r.Sources, " "), "keyId": r.KeyID}}
 }

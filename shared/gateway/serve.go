@@ -16,7 +16,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"pricing/shared/fault"
@@ -99,7 +98,7 @@ func (e Endpoint) run(ctx context.Context, r *Request) (answer Answer, err error
 	if route := r.event.HTTPMethod + " " + r.event.Resource; route != e.Route {
 		return Answer{}, fmt.Errorf("the template sends the route %s to the function of %s", route, e.Route)
 	}
-	if e.Scope != "" && !slices.Contains(strings.Fields(r.scopes), e.Scope) {
+	if e.Scope != "" && !slices.Contains(r.Caller.Scopes, e.Scope) {
 		return Answer{}, fault.New(fault.Forbidden, fault.CodeForbidden, "The token does not have the scope "+e.Scope+".")
 	}
 	if err := r.checkQuery(e.Query); err != nil {

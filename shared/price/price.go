@@ -159,9 +159,6 @@ func ID(key OfferKey, at Timestamp, sourceID string) string {
 	return crockford.EncodeToString(sum[:])[:26]
 }
 
-// Reserved reports whether a product or competitor name is kept for the service's own checks.
-func Reserved(name string) bool { return strings.HasPrefix(name, "self-check") }
-
 // shorten cuts a client's text to a sane length and escapes what does not print.
 func shorten(s string) string {
 	quoted := show(s)
