@@ -48,7 +48,7 @@ func list(db historian, clock api.Clock) gateway.Handler {
 			}
 		}
 		if found.Next != nil {
-			out.Next = page.Next(positionOf(*found.Next, window).text())
+			out.Next = page.Next(position{window.To, found.Next}.text())
 		}
 		return gateway.Answer{Body: out}, nil
 	}

@@ -68,7 +68,7 @@ func New(client *dynamodb.Client, o Options) *Store {
 
 // Ping does one cheap read; nil means that the table answers.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := s.find(ctx, CompetitorsPartition, price.SelfCheck, false)
+	_, err := s.find(ctx, CompetitorsPartition(), price.SelfCheck, false)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return fmt.Errorf("read the table: %w", err)
 	}

@@ -129,7 +129,7 @@ func PutCompetitors(tb testing.TB, client *dynamodb.Client, table string, n int)
 		var puts []types.WriteRequest
 		for i := first; i < min(first+25, n); i++ {
 			puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: map[string]types.AttributeValue{
-				store.AttrPK: text(store.CompetitorsPartition), store.AttrSK: text(fmt.Sprint("c-", i)), store.AttrName: text("x"),
+				store.AttrPK: text(store.CompetitorsPartition()), store.AttrSK: text(fmt.Sprint("c-", i)), store.AttrName: text("x"),
 				store.AttrKind: text("retailer"), store.AttrFreshFor: text("PT26H"), store.AttrStatus: text("active"),
 			}}})
 		}
