@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +24,7 @@ import (
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
 	"pricing/shared/store"
+	"pricing/shared/testkit/contract"
 	"pricing/shared/testkit/metertest"
 	"pricing/shared/testkit/storetest"
 )
@@ -41,9 +44,10 @@ type answer struct {
 }
 
 // Run runs every case of the function in the working directory, and asks for what every endpoint must answer alike: no
-// scope, an unknown parameter, a store that does not answer, and so on (usual.go). Further checks get what was answered, and the metrics
-// that CloudWatch takes from the log. At the end each status of the template's route must have a case, and the events of
-// the function must be those of its cases.
+// scope, an unknown parameter, a store that does not answer, and so on (usual.go). Each answer must be as the contract says,
+// and so must the request if nothing in it was refused. Further checks get what was answered, and the metrics that
+// CloudWatch takes from the log. At the end each status of the template's route must have a case, and the events of the
+// function must be those of its cases.
 func Run(
 	t *testing.T, endpoint func(boot.Function) gateway.Endpoint, checks ...func(*testing.T, gateway.Response, metertest.Samples),
 ) {
@@ -60,6 +64,7 @@ func Run(
 				response, samples := Metered(t, e, c.Event(t, e))
 				assert.Equal(t, "9f2c1d34-5b6a-4c7d-8e9f-0a1b2c3d4e5f", response.Headers["x-request-id"])
 				assert.Equal(t, "night-42", response.Headers["x-correlation-id"])
+				c.checkContract(t, e, response)
 				c.Check(t, encode(t, answerOf(response)))
 				for _, check := range checks {
 					check(t, response, samples)
@@ -70,6 +75,35 @@ func Run(
 	e := endpoint(boot.Function{Settings: Settings})
 	checkStatuses(t, e)
 	CheckEvents(t, func(c Case) []byte { return c.Event(t, e) })
+}
+
+// promised is the contract. It is read when the first case needs it.
+var promised = sync.OnceValues(func() (contract.Contract, error) { return contract.Load(filepath.Join("..", "..")) })
+
+// checkContract compares a case's answer with the contract, and its request too if nothing in it was refused.
+func (c Case) checkContract(t *testing.T, e gateway.Endpoint, response gateway.Response) {
+	t.Helper()
+	contract, err := promised()
+	require.NoError(t, err)
+	require.NoError(t, contract.CheckAnswer(e.Route, response.StatusCode, response.Headers, response.Body), c.file)
+	if response.StatusCode > http.StatusCreated || strings.Contains(response.Body, `"problem":`) {
+		return
+	}
+	method, path, query := c.target(t)
+	sent, _ := c.sent(t).(string)
+	request, err := http.NewRequestWithContext(t.Context(), method, path+"?"+query.Encode(), strings.NewReader(sent))
+	require.NoError(t, err)
+	if sent == "" {
+		request.Body = nil
+	} else {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	parameters, _ := match(e.Route, method, path)
+	for name, value := range parameters {
+		parameters[name], err = url.PathUnescape(value)
+		require.NoError(t, err)
+	}
+	require.NoError(t, contract.CheckRequest(e.Route, parameters, request), c.file)
 }
 
 // store returns what a case is asked on.
