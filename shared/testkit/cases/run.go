@@ -2,6 +2,7 @@ package cases
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -171,6 +172,25 @@ func Pages(t *testing.T, e gateway.Endpoint, request, member string) []json.RawM
 		require.Less(t, len(pages), 100, "the pages have no end")
 		cursor = "&cursor=" + *next
 	}
+}
+
+// Forged asks with a cursor of any position, which everyone can make who reads the code.
+func Forged(tb testing.TB, e gateway.Endpoint, request, position string) gateway.Response {
+	tb.Helper()
+	e.Now = func() time.Time { return Now }
+	e.Log = slog.New(slog.DiscardHandler)
+	maker := e
+	maker.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
+		return gateway.Answer{Body: r.Params().NextCursor(position)}, nil
+	}
+	var cursor string
+	made := gateway.Serve(tb.Context(), maker, Case{Request: request}.Event(tb, e))
+	require.NoError(tb, json.Unmarshal([]byte(made.Body), &cursor), made.Body)
+	sign := "?"
+	if strings.Contains(request, "?") {
+		sign = "&"
+	}
+	return gateway.Serve(tb.Context(), e, Case{Request: request + sign + "cursor=" + cursor}.Event(tb, e))
 }
 
 // checkStatuses compares the statuses of the cases, and of what is usual, with those of the route in the template.
