@@ -58,6 +58,8 @@ const (
 	CodePriceRequired     = "price-required"
 	CodeUnknownCompetitor = "unknown-competitor"
 	CodeTooManyItems      = "too-many-items"
+	CodeSourceNotAllowed  = "source-not-allowed"
+	CodeReservedName      = "reserved-name"
 	CodeThrottled         = "throttled"
 	CodeInternal          = "internal"
 )

@@ -66,6 +66,8 @@ var titles = map[string]string{
 	fault.CodePriceRequired:     "Price required",
 	fault.CodeUnknownCompetitor: "Unknown competitor",
 	fault.CodeTooManyItems:      "Too many items",
+	fault.CodeSourceNotAllowed:  "Source not allowed",
+	fault.CodeReservedName:      "Reserved name",
 	fault.CodeThrottled:         "Try again",
 	fault.CodeInternal:          "Internal error",
 }

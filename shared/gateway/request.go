@@ -37,11 +37,17 @@ type Request struct {
 	Method   string
 	Received time.Time // the request's "now"
 	Body     []byte    // within the endpoint's limit
+	Caller   Caller
 
 	event       event
-	client      string
-	scopes      string
 	correlation string
+}
+
+// Caller is who asks, as the authorizer found out from the token.
+type Caller struct {
+	Client  string
+	Scopes  []string
+	Sources []string // the source ids that it may write as, or their beginnings with * behind; none: any
 }
 
 func newRequest(raw []byte, now time.Time) (*Request, error) {
@@ -50,8 +56,11 @@ func newRequest(raw []byte, now time.Time) (*Request, error) {
 		return r, fmt.Errorf("decode the proxy event: %w", err)
 	}
 	r.Method = r.event.HTTPMethod
-	r.client, _ = r.event.Context.Authorizer["clientId"].(string)
-	r.scopes, _ = r.event.Context.Authorizer["scopes"].(string)
+	told := func(name string) string {
+		text, _ := r.event.Context.Authorizer[name].(string)
+		return text
+	}
+	r.Caller = Caller{Client: told("clientId"), Scopes: strings.Fields(told("scopes")), Sources: strings.Fields(told("sources"))}
 	r.correlation = r.Header("X-Correlation-Id")
 	if !correlates(r.correlation) {
 		r.correlation = rand.Text()

@@ -17,7 +17,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"pricing/shared/fault"
@@ -104,7 +103,7 @@ func (e Endpoint) run(ctx context.Context, r *Request) (answer Answer, err error
 	if r.route() != e.Route {
 		return Answer{}, fmt.Errorf("the template sends the route %s to the function of %s", r.route(), e.Route)
 	}
-	if e.Scope != "" && !slices.Contains(strings.Fields(r.scopes), e.Scope) {
+	if e.Scope != "" && !slices.Contains(r.Caller.Scopes, e.Scope) {
 		return Answer{}, fault.New(fault.Forbidden, fault.CodeForbidden, "The token does not have the scope "+e.Scope+".")
 	}
 	if err := r.checkQuery(e.Query); err != nil {
