@@ -8,13 +8,11 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,7 +23,6 @@ import (
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
 	"pricing/shared/store"
-	"pricing/shared/testkit/contract"
 	"pricing/shared/testkit/metertest"
 	"pricing/shared/testkit/storetest"
 )
@@ -56,6 +53,7 @@ func Run(
 	t.Run("cases", func(t *testing.T) { // it ends when the cases, which are parallel, have ended
 		if !*update { // which may be about to write the answer that they begin with
 			checkUsual(t, endpoint)
+			checkParameters(t, endpoint)
 		}
 		for _, name := range Names(t) {
 			t.Run(name, func(t *testing.T) {
@@ -76,35 +74,6 @@ func Run(
 	e := endpoint(boot.Function{Settings: Settings})
 	checkStatuses(t, e)
 	CheckEvents(t, func(c Case) []byte { return c.Event(t, e) })
-}
-
-// promised is the contract. It is read when the first case needs it.
-var promised = sync.OnceValues(func() (contract.Contract, error) { return contract.Load(filepath.Join("..", "..")) })
-
-// checkContract compares a case's answer with the contract, and its request too if nothing in it was refused.
-func (c Case) checkContract(t *testing.T, e gateway.Endpoint, response gateway.Response) {
-	t.Helper()
-	contract, err := promised()
-	require.NoError(t, err)
-	require.NoError(t, contract.CheckAnswer(e.Route, response.StatusCode, response.Headers, response.Body), c.file)
-	if response.StatusCode > http.StatusCreated || strings.Contains(response.Body, `"problem":`) {
-		return
-	}
-	method, path, query := c.target(t)
-	sent, _ := c.sent(t).(string)
-	request, err := http.NewRequestWithContext(t.Context(), method, path+"?"+query.Encode(), strings.NewReader(sent))
-	require.NoError(t, err)
-	if sent == "" {
-		request.Body = nil
-	} else {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	parameters, _ := match(e.Route, method, path)
-	for name, value := range parameters {
-		parameters[name], err = url.PathUnescape(value)
-		require.NoError(t, err)
-	}
-	require.NoError(t, contract.CheckRequest(e.Route, parameters, request), c.file)
 }
 
 // store returns what a case is asked on.

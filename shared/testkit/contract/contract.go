@@ -82,14 +82,23 @@ func closeSchemas(part any) {
 	}
 }
 
-// operation returns what is described of a route, for example "GET /v1/health".
-func (c Contract) operation(route string) (*routers.Route, error) {
-	method, path, _ := strings.Cut(route, " ")
+// route returns a route and what is described of it; name is its method and path, for example "GET /v1/health".
+func (c Contract) route(name string) (*routers.Route, error) {
+	method, path, _ := strings.Cut(name, " ")
 	item := c.document.Paths.Value(path)
 	if item == nil || item.GetOperation(method) == nil {
-		return nil, fmt.Errorf("%s: the contract has no such route", route)
+		return nil, fmt.Errorf("%s: the contract has no such route", name)
 	}
 	return &routers.Route{Spec: c.document, Path: path, PathItem: item, Method: method, Operation: item.GetOperation(method)}, nil
+}
+
+// Operation returns what is described of a route.
+func (c Contract) Operation(route string) (*openapi3.Operation, error) {
+	r, err := c.route(route)
+	if err != nil {
+		return nil, err
+	}
+	return r.Operation, nil
 }
 
 // Routes returns the routes that are described, and the statuses of each.
@@ -113,23 +122,20 @@ func (c Contract) Routes() map[string][]int {
 func options() *openapi3filter.Options {
 	return &openapi3filter.Options{
 		MultiError: true, IncludeResponseStatus: true, SkipSettingDefaults: true, RejectWhenRequestBodyNotSpecified: true,
-		AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, // who may call is tested elsewhere
-		SchemaValidationOptions: []openapi3.SchemaValidationOption{
-			openapi3.DisableSchemaErrorDetails(),
-			openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(dateTime)),
-		},
+		AuthenticationFunc:      openapi3filter.NoopAuthenticationFunc, // who may call is tested elsewhere
+		SchemaValidationOptions: []openapi3.SchemaValidationOption{openapi3.DisableSchemaErrorDetails(), DateTimes},
 	}
 }
 
-// dateTime takes what RFC 3339 does: its letters may be small, and kin-openapi takes capital ones only.
-func dateTime(text string) error {
+// DateTimes takes the timestamps that RFC 3339 does: their letters may be small, and kin-openapi takes capital ones only.
+var DateTimes = openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(text string) error {
 	_, err := time.Parse(time.RFC3339, strings.ToUpper(text))
 	return err
-}
+}))
 
 // CheckRequest returns what of a request to a route is not as described. It reads the request's body.
 func (c Contract) CheckRequest(route string, pathParameters map[string]string, r *http.Request) error {
-	operation, err := c.operation(route)
+	described, err := c.route(route)
 	if err != nil {
 		return err
 	}
@@ -144,7 +150,7 @@ func (c Contract) CheckRequest(route string, pathParameters map[string]string, r
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	known := map[string]bool{}
-	for _, p := range operation.Operation.Parameters {
+	for _, p := range described.Operation.Parameters {
 		known[p.Value.Name] = p.Value.In == openapi3.ParameterInQuery
 	}
 	for name := range r.URL.Query() {
@@ -153,7 +159,7 @@ func (c Contract) CheckRequest(route string, pathParameters map[string]string, r
 		}
 	}
 	return openapi3filter.ValidateRequest(r.Context(),
-		&openapi3filter.RequestValidationInput{Request: r, PathParams: pathParameters, Route: operation, Options: options()})
+		&openapi3filter.RequestValidationInput{Request: r, PathParams: pathParameters, Route: described, Options: options()})
 }
 
 // withoutEmpties takes the members off that are an empty text or object: an optional one counts as absent then, which no
@@ -187,7 +193,7 @@ func takeEmpties(part any) {
 
 // CheckAnswer returns what of an answer to a route is not as described.
 func (c Contract) CheckAnswer(route string, status int, headers map[string]string, body string) error {
-	operation, err := c.operation(route)
+	described, err := c.route(route)
 	if err != nil {
 		return err
 	}
@@ -196,7 +202,7 @@ func (c Contract) CheckAnswer(route string, status int, headers map[string]strin
 		header.Set(name, value)
 	}
 	input := &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: &http.Request{Method: operation.Method}, Route: operation},
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: &http.Request{Method: described.Method}, Route: described},
 		Status:                 status, Header: header, Options: options(),
 	}
 	if media, _, err := mime.ParseMediaType(header.Get("Content-Type")); err == nil {
@@ -206,15 +212,15 @@ func (c Contract) CheckAnswer(route string, status int, headers map[string]strin
 	if err := openapi3filter.ValidateResponse(context.Background(), input); err != nil {
 		return fmt.Errorf("%s, %d: %w", route, status, err)
 	}
-	described := operation.Operation.Responses.Status(status)
+	response := described.Operation.Responses.Status(status)
 	switch {
-	case described == nil: // kin-openapi lets some statuses pass
+	case response == nil: // kin-openapi lets some statuses pass
 		return fmt.Errorf("%s, %d: status is not supported", route, status)
-	case len(described.Value.Content) == 0 && body != "":
+	case len(response.Value.Content) == 0 && body != "":
 		return fmt.Errorf("%s, %d: the contract promises no body", route, status)
 	}
 	var wrong []error
-	for name, h := range described.Value.Headers {
+	for name, h := range response.Value.Headers {
 		if h.Value.Required && header.Get(name) == "" {
 			wrong = append(wrong, fmt.Errorf("%s, %d: the header %s is missing", route, status, name))
 		}
