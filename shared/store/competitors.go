@@ -29,7 +29,6 @@ type Competitor struct {
 const (
 	competitorAge = time.Minute // how old the cached list may be
 	recheckAge    = time.Second // how old it may be when something is to be rejected for it
-	selfCheck     = "self-check"
 )
 
 // competitorCache holds the list between requests of a warm process.
@@ -177,7 +176,7 @@ func (s *Store) admitCompetitors(ctx context.Context, submissions []price.Submis
 		for i, sub := range submissions {
 			id := sub.Observation.Key.CompetitorID
 			switch {
-			case verdicts[i].Err != nil || id == selfCheck || list[id].Active:
+			case verdicts[i].Err != nil || price.Registered(id) || list[id].Active:
 			case err != nil:
 				verdicts[i].Err = err
 			case !certain:
@@ -211,7 +210,6 @@ func (s *Store) noteHealth(ctx context.Context, submissions []price.Submission, 
 			heard[o.Key.CompetitorID] = max(heard[o.Key.CompetitorID], minute(o.ObservedAt))
 		}
 	}
-	delete(heard, selfCheck)
 	now := minute(received)
 	c := &s.competitors
 	c.mu.Lock()
