@@ -74,6 +74,61 @@ func moments(t *testing.T, body string) (all []string) {
 	return all
 }
 
+// TestEndpoint_ForgedCursors: a cursor that nobody was given is judged like the parameters. What it names must be a place in
+// the window that the query could ask for.
+func TestEndpoint_ForgedCursors(t *testing.T) {
+	t.Parallel()
+	e := endpoint(boot.Function{Settings: cases.Settings, Store: storetest.Seeded(t)})
+	const now, row = "2026-07-06T09:14:05.112Z", "2026-07-06T08:14:03.000Z"
+	position := func(to, seen, key, source string) string {
+		text, err := json.Marshal(map[string]string{"u": to, "t": seen, "k": key, "s": source})
+		require.NoError(t, err)
+		return string(text)
+	}
+	good := position(now, row, "shopx", "crawler-a")
+	const path = "GET /v1/products/ZU-1042/history"
+	tests := map[string]struct {
+		request, position string
+		wantStatus        int
+		wantAt            string
+	}{
+		"one that was given":      {path, good, http.StatusOK, ""},
+		"between rows":            {path, position(now, row, "", ""), http.StatusOK, ""},
+		"at the window's end":     {path, position(now, now, "shopx", "crawler-a"), http.StatusOK, ""},
+		"behind the window's end": {path, position(now, "2026-07-06T09:14:05.113Z", "", ""), http.StatusOK, ""},
+		"at its beginning":        {path, position(now, "2026-06-06T09:14:05.112Z", "shopx", "crawler-a"), http.StatusOK, ""},
+		"of an earlier day":       {path, position("2026-07-05T00:00:00Z", "2026-07-04T00:00:00Z", "shopx", "crawler-a"), http.StatusOK, ""},
+		"with the query's to": {path + "?to=2026-07-05T00:00:00Z", position(now, "2026-07-04T00:00:00Z", "shopx", "crawler-a"),
+			http.StatusOK, ""},
+
+		"no document":               {path, "x", http.StatusBadRequest, "cursor"},
+		"no text":                   {path, `{"u":1,"t":1,"k":"shopx","s":"crawler-a"}`, http.StatusBadRequest, "cursor"},
+		"no window":                 {path, position("", row, "shopx", "crawler-a"), http.StatusBadRequest, "cursor"},
+		"no moment":                 {path, position(now, "", "shopx", "crawler-a"), http.StatusBadRequest, "cursor"},
+		"no offer":                  {path, position(now, row, "shopx||", "crawler-a"), http.StatusBadRequest, "cursor"},
+		"a row behind the window":   {path, position(now, "2026-07-06T09:14:05.113Z", "shopx", "crawler-a"), http.StatusBadRequest, "cursor"},
+		"a moment far behind it":    {path, position(now, "2026-07-06T09:14:05.114Z", "", ""), http.StatusBadRequest, "cursor"},
+		"a row before the window":   {path, position(now, "2026-06-06T09:14:05.111Z", "shopx", "crawler-a"), http.StatusBadRequest, "cursor"},
+		"a moment before it":        {path, position(now, "2026-06-06T09:14:05.111Z", "", ""), http.StatusBadRequest, "cursor"},
+		"a row that does not match": {path + "?competitorId=bigmart", good, http.StatusBadRequest, "cursor"},
+		"not in the query's window": {path + "?to=2026-07-05T00:00:00Z", good, http.StatusBadRequest, "cursor"},
+		"a window that ends before it begins": {path + "?from=2026-07-05T00:00:00Z",
+			position("2026-07-04T00:00:00Z", "2026-07-04T00:00:00Z", "", ""), http.StatusBadRequest, "from"},
+		"a window wider than the retention": {path + "?from=2026-07-05T00:00:00Z", position("2037-07-04T00:00:00Z", row, "", ""),
+			http.StatusUnprocessableEntity, "from"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			response := cases.Forged(t, e, tt.request, tt.position)
+			assert.Equal(t, tt.wantStatus, response.StatusCode, response.Body)
+			if tt.wantAt != "" {
+				assert.Contains(t, response.Body, `"pointer":"/query/`+tt.wantAt+`"`)
+			}
+		})
+	}
+}
+
 // TestEndpoint_Pages walks the changes of a product, newest first, while prices come in and time goes on: the window stays
 // that of the first page, nothing is shown twice and what has not changed is not shown.
 func TestEndpoint_Pages(t *testing.T) {

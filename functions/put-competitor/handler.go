@@ -33,7 +33,7 @@ func put(db putter) gateway.Handler {
 		if price.Reserved(id) {
 			p.Add("/path/competitorId", fault.CodeInvalidField, "Names beginning with self-check are reserved.")
 		}
-		c := price.ReadCompetitor(id, p.At(body, ""))
+		c := price.ReadCompetitor(id, p.At(body, ""), price.At(r.Received))
 		if err := p.Err(); err != nil {
 			return gateway.Answer{}, err
 		}

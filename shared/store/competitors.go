@@ -75,7 +75,7 @@ func (s *Store) cachedCompetitors(ctx context.Context, age time.Duration) (map[s
 // readCompetitors reads the competitors whose items have sort keys within [from, to], by id.
 func (s *Store) readCompetitors(ctx context.Context, from, to string, consistent bool) (map[string]Competitor, error) {
 	list := map[string]Competitor{}
-	err := s.query(ctx, CompetitorsPartition, from, to, queryOptions{consistent: consistent}, func(it item) (bool, error) {
+	err := s.query(ctx, CompetitorsPartition(), from, to, queryOptions{consistent: consistent}, func(it item) (bool, error) {
 		id, isHealth := strings.CutSuffix(text(it, AttrSK), healthSuffix)
 		one, known := list[id]
 		if !known {
@@ -125,7 +125,7 @@ func competitorItem(c price.Competitor) item {
 	if !c.Active {
 		status = "inactive"
 	}
-	it := key(CompetitorsPartition, c.ID)
+	it := key(CompetitorsPartition(), c.ID)
 	for name, value := range map[string]string{
 		AttrName: c.Name, AttrKind: c.Kind.String(), AttrDomain: c.Domain, AttrCountry: c.Country,
 		AttrCurrency: c.DefaultCurrency, AttrFreshFor: price.FormatDuration(c.FreshFor), AttrStatus: status,
@@ -232,7 +232,7 @@ func (s *Store) noteHealth(ctx context.Context, submissions []price.Submission, 
 	eachOf(len(ids), s.width, func(i int) {
 		out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName:                 s.table,
-			Key:                       key(CompetitorsPartition, ids[i]+healthSuffix),
+			Key:                       key(CompetitorsPartition(), ids[i]+healthSuffix),
 			UpdateExpression:          aws.String("SET r = :r, o = :o"),
 			ConditionExpression:       aws.String("attribute_not_exists(r) OR r < :r"),
 			ExpressionAttributeValues: item{":r": number(int64(now)), ":o": number(int64(heard[ids[i]]))},

@@ -67,7 +67,7 @@ func New(client *dynamodb.Client, o Options) *Store {
 
 // Ping does one cheap read; nil means that the table answers.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := s.find(ctx, CompetitorsPartition, selfCheck, false)
+	_, err := s.find(ctx, CompetitorsPartition(), selfCheck, false)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return fmt.Errorf("read the table: %w", err)
 	}

@@ -19,7 +19,7 @@ func tokenKey(keyID string) item { return key(TokenPartition(keyID), tokenSK) }
 // PutToken stores a token's record and lists its key id in a partition of all tokens, so that a person can be shown them
 // without reading the whole table.
 func (s *Store) PutToken(ctx context.Context, r token.Record) error {
-	for _, it := range []item{key(TokensPartition, r.KeyID), tokenItem(r)} { // listed first: a key id without a record is shown nowhere
+	for _, it := range []item{key(TokensPartition(), r.KeyID), tokenItem(r)} { // listed first: a key id without a record is shown nowhere
 		if _, err := s.put(ctx, it); err != nil {
 			return fmt.Errorf("put token: %w", err)
 		}
@@ -30,7 +30,7 @@ func (s *Store) PutToken(ctx context.Context, r token.Record) error {
 // ListTokens returns the records of all tokens, by key id.
 func (s *Store) ListTokens(ctx context.Context) ([]token.Record, error) {
 	var ids []string
-	if err := s.query(ctx, TokensPartition, leastSK, greatestSK, queryOptions{consistent: true}, func(it item) (bool, error) {
+	if err := s.query(ctx, TokensPartition(), leastSK, greatestSK, queryOptions{consistent: true}, func(it item) (bool, error) {
 		ids = append(ids, text(it, AttrSK))
 		return true, nil
 	}); err != nil {
