@@ -60,10 +60,15 @@ func TestStore_PutCatalogueEntry(t *testing.T) {
 	assert.Equal(t, int64(2), put("P1", entry(200, gtin), 1))
 	_, err = s.PutCatalogueEntry(t.Context(), "P1", entry(300, gtin), 1)
 	assert.Equal(t, fault.CodeVersionConflict, fault.Of(err).Code)
+	assert.Equal(t, "The product has version 2, not 1.", fault.Of(err).Detail)
+	_, err = s.PutCatalogueEntry(t.Context(), "P3", store.CatalogueEntry{}, 1)
+	assert.Equal(t, fault.CodeVersionConflict, fault.Of(err).Code, "there is none")
+	assert.Equal(t, int64(1), put("P3", store.CatalogueEntry{}, 0), "one that says nothing is one")
 	assert.Equal(t, "P1", byGTIN(t, s, gtin, 1))
 
 	_, err = s.PutCatalogueEntry(t.Context(), "P2", entry(100, gtin), 0)
 	assert.Equal(t, fault.CodeGTINInUse, fault.Of(err).Code)
+	assert.Equal(t, "Another product has the gtin 06291041500213.", fault.Of(err).Detail)
 	_, _, err = s.FindCatalogueEntry(t.Context(), "P2")
 	assert.True(t, fault.Is(err, fault.NotFound), "nothing of it is stored")
 

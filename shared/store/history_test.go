@@ -356,9 +356,13 @@ func TestStore_History_AKeyOfNoKnownForm(t *testing.T) {
 	}
 	segments := items(t, client, table, "p#P1", "seg#")
 	require.NotEmpty(t, segments)
-	segments[0]["sk"] = &types.AttributeValueMemberS{Value: "seg#2026-07"}
-	_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: segments[0]})
-	require.NoError(t, err)
-	_, err = s.History(t.Context(), "P1", store.Window{From: at(-60 * 24 * 60), To: at(1000), Limit: 10})
-	require.ErrorIs(t, err, board.ErrFormat)
+	for _, sk := range []string{"seg#2026-07", "seg#2026-0#1#0000000001", "seg#2026-00#1#0000000001"} {
+		segments[0]["sk"] = &types.AttributeValueMemberS{Value: sk}
+		_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: segments[0]})
+		require.NoError(t, err)
+		_, err = s.History(t.Context(), "P1", store.Window{From: at(-365 * 24 * 60), To: at(1000), Limit: 10})
+		require.ErrorIs(t, err, board.ErrFormat, sk)
+		_, err = client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &table, Key: itemKey("p#P1", sk)})
+		require.NoError(t, err)
+	}
 }
