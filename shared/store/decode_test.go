@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/shared/board"
 	"pricing/shared/price"
 	"pricing/shared/store"
 	"pricing/shared/testkit/storetest"
@@ -123,6 +125,49 @@ func TestDecode_NoKnownForm(t *testing.T) {
 	} {
 		_, err := store.Decode(it)
 		assert.Error(t, err, "%v", it)
+	}
+}
+
+// A directory names numbers of shards that there can be; what only a part of a board can say is no answer about the whole, and
+// the other way round.
+func TestDecode_Directory(t *testing.T) {
+	t.Parallel()
+	number := func(n int) types.AttributeValue { return &types.AttributeValueMemberN{Value: strconv.Itoa(n)} }
+	directory := func(sk string, shards int, past ...int) map[string]types.AttributeValue {
+		it := itemKey("p#P1", sk)
+		it["v"] = number(9)
+		it["shards"] = number(shards)
+		list := &types.AttributeValueMemberL{}
+		for _, n := range past {
+			list.Value = append(list.Value, number(n))
+		}
+		it["past"] = list
+		return it
+	}
+	decoded, err := store.Decode(directory("board", 64, 2, 4))
+	require.NoError(t, err)
+	assert.Equal(t, store.BoardItem{Directory: store.Directory{Version: 9, Shards: 64, Past: []int{2, 4}}}, decoded)
+	decoded, err = store.Decode(directory("board", 2))
+	require.NoError(t, err)
+	assert.Equal(t, store.BoardItem{Directory: store.Directory{Version: 9, Shards: 2, Past: []int{}}}, decoded)
+
+	moved := func(sk string) map[string]types.AttributeValue {
+		it := itemKey("p#P1", sk)
+		it["v"] = number(9)
+		it["moved"] = &types.AttributeValueMemberBOOL{Value: true}
+		return it
+	}
+	decoded, err = store.Decode(moved("board#2.0"))
+	require.NoError(t, err)
+	assert.Equal(t, store.BoardItem{Shard: board.Shard{N: 2}, Directory: store.Directory{Version: 9}}, decoded)
+
+	for name, it := range map[string]map[string]types.AttributeValue{
+		"no shards": directory("board", 0), "one shard": directory("board", 1), "three shards": directory("board", 3),
+		"too many shards": directory("board", 128), "less than none": directory("board", -2), "there were three": directory("board", 8, 2, 3),
+		"there was one": directory("board", 8, 1), "a shard with shards": directory("board#2.0", 4), "the whole has moved": moved("board"),
+	} {
+		_, err := store.Decode(it)
+		assert.ErrorIs(t, err, board.ErrFormat, name)
 	}
 }
 

@@ -105,3 +105,49 @@ func TestStore_MetersEveryCall(t *testing.T) {
 		assert.Equal(t, meter.Counts{Calls: tt.calls, Attempts: tt.calls, ReadUnits: tt.readUnits, WriteUnits: tt.written}, m.Counts(), tt.name)
 	}
 }
+
+// TestStore_MetersRefusedWrites: DynamoDB bills a write that it refuses because another came first, though its refusal has no figure.
+func TestStore_MetersRefusedWrites(t *testing.T) {
+	t.Parallel()
+	const read = 1   // the board
+	const health = 1 // of the competitor, as a call and as a unit
+	splits := func(r *race) { r.fill(20, 1) }
+	withURL := func(minute int) price.Submission { return seen(racers, "bigmart", at(minute), 1) }
+	tests := map[string]struct {
+		before          func(r *race)
+		operation, item string        // of the call that comes second
+		meanwhile       func(r *race) // nil: it comes first
+		in              price.Submission
+		calls           int
+		units           float64
+	}{
+		"a board": {nil, "UpdateItem", "board", func(r *race) { r.write(r.quick, observed(0, 1)...) }, observed(1, 1)[0],
+			read + 2 + health, 1 + 1 + health},
+		"the urls, then the board": {nil, "UpdateItem", "listing", func(r *race) { r.write(r.quick, withURL(1)) }, withURL(2),
+			read + 1 + 2 + health, 1 + 1 + 1 + health},
+		"a split into four, each item twice": {splits, "TransactWriteItems", "", func(r *race) { r.fill(1, 2) }, observed(1, 3)[0],
+			read + 1 + 2 + 1 + health, 2*(1+4) + 1 + health},
+		"no split: what DynamoDB says counts": {splits, "TransactWriteItems", "", nil, observed(1, 3)[0],
+			read + 1 + 2 + 1 + health, 18},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRace(t)
+			if tt.before != nil {
+				tt.before(r)
+			}
+			happened := r.when(tt.operation, tt.item, func() storetest.Action {
+				if tt.meanwhile != nil {
+					tt.meanwhile(r)
+				}
+				return storetest.Pass
+			})
+			ctx, m := meter.With(t.Context())
+			require.NoError(t, submit(ctx, r.slow, tt.in))
+			require.True(t, happened())
+			assert.Equal(t, tt.calls, m.Counts().Calls)
+			assert.InDelta(t, tt.units, m.Counts().WriteUnits, 0)
+		})
+	}
+}

@@ -437,6 +437,14 @@ func TestStore_Record_UnknownGTIN(t *testing.T) {
 	verdicts = record(t, s, at(1), sub)
 	assert.Equal(t, "created", verdicts[0].Outcome())
 	assert.Equal(t, "ZU-1042", verdicts[0].ProductID)
+
+	others := []price.Submission{sub, sub, seen("P1", "bigmart", at(0), 100), sub, seen("ZU-1042", "bigmart", at(2), 300)}
+	others[1].Observation.ObservedAt = at(1)
+	others[3].GTIN = "00012345678905"
+	verdicts = record(t, s, at(2), others...)
+	assert.Equal(t, []string{"duplicate", "unchanged", "created", "rejected", "changed"}, outcomes(verdicts), "one gtin twice, another beside it")
+	assert.Equal(t, []fault.Field{{Pointer: "/gtin", Code: fault.CodeUnknownGTIN, Detail: "No product has the gtin 00012345678905."}},
+		fault.Of(verdicts[3].Err).Fields)
 }
 
 func TestStore_MetersCallsAndUnits(t *testing.T) {
