@@ -32,12 +32,21 @@ func (o *oldService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(r.URL.Path, "/gone"):
 		w.WriteHeader(http.StatusGone)
 		_, _ = io.WriteString(w, "sold")
+	case strings.HasSuffix(r.URL.Path, "/elsewhere"):
+		http.Redirect(w, r, "https://bait.example/", http.StatusFound)
 	case strings.HasSuffix(r.URL.Path, "/hang-up"):
 		panic(http.ErrAbortHandler)
 	default:
 		w.Header().Set("Content-Type", "text/xml")
 		_, _ = io.WriteString(w, "<ok/>")
 	}
+}
+
+// last returns the last request that came.
+func (o *oldService) last() *http.Request {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.got
 }
 
 // facade calls the old service through the renamed project, which was told the server's address and "Basic b2xk" as credentials.
