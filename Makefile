@@ -38,6 +38,9 @@ audit: .local/bin/gitleaks .local/bin/govulncheck ## look for changed modules, s
 verify: ## check the template for every environment: linters, transform, OpenAPI, models, our rules, the code it deploys; and the account's
 	go run ./samkit/verify -plain ops/account.yaml
 
+docs: ## write docs/openapi.json from docs/contract.yaml and template.yaml
+	go run ./tools/docs
+
 sam-test: ddb ## run the project in the real SAM CLI and compare it with `make run` (root on Debian; half a minute)
 	@mkdir -p .local/bin
 	@go build -o .local/bin/ ./tools/samtest
@@ -97,4 +100,4 @@ python: # the Python environments that tests need, below .local; programs that n
 	GOBIN=$(CURDIR)/.local/bin go install $(module)
 	@touch $@ # go install leaves alone what is up to date
 
-.PHONY: help run test lint audit verify sam-test pipeline pack deploy rehearse inspect mutants bench-capacity fmt build clean ddb gitlab-ci python
+.PHONY: help run test lint audit verify docs sam-test pipeline pack deploy rehearse inspect mutants bench-capacity fmt build clean ddb gitlab-ci python

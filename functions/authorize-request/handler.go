@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -17,14 +18,10 @@ import (
 // errUnauthorized has the one text that API Gateway answers with 401; any other error is a 500.
 var errUnauthorized = errors.New("Unauthorized")
 
-// request is the part of a REQUEST authorizer's event that is used.
+// request is a TOKEN authorizer's event. It has no id of the request.
 type request struct {
-	MethodArn string            `json:"methodArn"`
-	Headers   map[string]string `json:"headers"`
-	Context   struct {
-		RequestID         string `json:"requestId"`
-		ExtendedRequestID string `json:"extendedRequestId"`
-	} `json:"requestContext"`
+	MethodArn     string `json:"methodArn"`
+	Authorization string `json:"authorizationToken"`
 }
 
 type tokens interface {
@@ -33,12 +30,13 @@ type tokens interface {
 }
 
 func authorizer(f boot.Function) func(context.Context, []byte) ([]byte, error) {
-	return authorize(f.Store, f.Metrics, f.Settings.Environment, time.Now, slog.Default())
+	legacy := strings.FieldsFunc(os.Getenv("LEGACY_PATHS"), func(r rune) bool { return r == ',' })
+	return authorize(f.Store, f.Metrics, f.Settings.Environment, legacy, time.Now, slog.Default())
 }
 
 // authorize answers an authorizer event. It logs one line with an outcome and never the token.
 func authorize(
-	db tokens, source meter.Source, environment string, now func() time.Time, log *slog.Logger,
+	db tokens, source meter.Source, environment string, legacy []string, now func() time.Time, log *slog.Logger,
 ) func(context.Context, []byte) ([]byte, error) {
 	return func(ctx context.Context, event []byte) ([]byte, error) {
 		ctx, m := meter.With(ctx)
@@ -46,7 +44,7 @@ func authorize(
 		var r request
 		record, err := token.Record{}, json.Unmarshal(event, &r)
 		if err == nil {
-			record, err = check(ctx, db, environment, bearer(r.Headers), start)
+			record, err = check(ctx, db, environment, bearer(r.Authorization), start)
 		}
 		outcome := "allowed"
 		level := slog.LevelInfo
@@ -63,10 +61,12 @@ func authorize(
 		}
 		cost := m.Counts()
 		attrs := []slog.Attr{
-			slog.String("outcome", outcome), slog.String("clientId", record.Client), slog.String("gatewayRequestId", r.Context.RequestID),
-			slog.String("extendedRequestId", r.Context.ExtendedRequestID), slog.Int64("durationMs", now().Sub(start).Milliseconds()),
+			slog.String("outcome", outcome), slog.Int64("durationMs", now().Sub(start).Milliseconds()),
 			slog.Int("storeCalls", cost.Calls), slog.Float64("readUnits", cost.ReadUnits), slog.Float64("writeUnits", cost.WriteUnits),
 			slog.Int("sdkAttempts", cost.Attempts),
+		}
+		if record.Client != "" {
+			attrs = append(attrs, slog.String("clientId", record.Client))
 		}
 		if err != nil && level == slog.LevelError {
 			attrs = append(attrs, slog.String("error", err.Error()))
@@ -79,7 +79,7 @@ func authorize(
 		if err != nil {
 			return nil, err
 		}
-		return json.Marshal(allow(record, r.MethodArn))
+		return json.Marshal(allow(record, r.MethodArn, legacy))
 	}
 }
 
@@ -102,12 +102,12 @@ func check(ctx context.Context, db tokens, environment, text string, now time.Ti
 	return record, nil
 }
 
-// bearer returns the token of the Authorization header, "" when it is of another form.
-func bearer(headers map[string]string) string {
-	for name, value := range headers {
-		if scheme, text, ok := strings.Cut(value, " "); ok && strings.EqualFold(name, "Authorization") && strings.EqualFold(scheme, "Bearer") {
-			return text
-		}
+// bearer returns the token of an Authorization header, "" when it is of another form (RFC 9110: the scheme has no case, and
+// more than one space may follow it).
+func bearer(authorization string) string {
+	scheme, text, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
 	}
-	return ""
+	return strings.TrimLeft(text, " ")
 }

@@ -32,6 +32,9 @@ import (
 	"pricing/shared/token"
 )
 
+// passedOn are the paths of the old service that the tests' authorizer lets through.
+var passedOn = []string{"orders/*", "stock"}
+
 // market is a store with one token of each kind, and what the cases' placeholders stand for.
 func market(t *testing.T) (*store.Store, *strings.Replacer) {
 	t.Helper()
@@ -53,6 +56,7 @@ func market(t *testing.T) (*store.Store, *strings.Replacer) {
 		"{{expired}}", mint("dev", func(r *token.Record) { r.Expires = cases.Now }).String(),
 		"{{not-yet}}", mint("dev", func(r *token.Record) { r.NotBefore = cases.Now.Add(time.Second) }).String(),
 		"{{revoked}}", mint("dev", func(r *token.Record) { r.Active = false }).String(),
+		"{{bound}}", mint("dev", func(r *token.Record) { r.Sources = []string{"crawler-a", "feed-*"} }).String(),
 		"{{no-scopes}}", mint("dev", func(r *token.Record) { r.Scopes = nil }).String(),
 	)
 }
@@ -67,7 +71,7 @@ func TestAuthorize(t *testing.T) {
 			c := cases.Read(t, name)
 			event := tokens.Replace(string(c.AuthorizerEvent(t)))
 			var log bytes.Buffer
-			call := authorize(s, metertest.Source, "dev", func() time.Time { return cases.Now }, slog.New(slog.NewJSONHandler(&log, nil)))
+			call := authorize(s, metertest.Source, "dev", passedOn, func() time.Time { return cases.Now }, slog.New(slog.NewJSONHandler(&log, nil)))
 			out, err := call(t.Context(), []byte(event))
 			assert.NotContains(t, log.String(), "cpi_", "no token in the log")
 			samples := metertest.Extract(t, log.Bytes())
@@ -79,9 +83,6 @@ func TestAuthorize(t *testing.T) {
 			assert.Positive(t, samples.Sum("SdkAttempts"))
 			var a answer
 			require.NoError(t, json.Unmarshal(out, &a))
-			for _, resource := range a.Policy.Statement[0].Resource {
-				assert.LessOrEqual(t, len(resource), 512)
-			}
 			key := a.Context["keyId"] // another one each time
 			assert.Contains(t, event, "_"+key+"_")
 			c.Check(t, bytes.ReplaceAll(out, []byte(key), []byte("{{key}}")))
@@ -92,7 +93,7 @@ func TestAuthorize(t *testing.T) {
 func TestAuthorize_ThePolicyIsTheSameForEveryMethod(t *testing.T) {
 	t.Parallel()
 	s, tokens := market(t)
-	call := authorize(s, metertest.Source, "dev", func() time.Time { return cases.Now }, slog.New(slog.DiscardHandler))
+	call := authorize(s, metertest.Source, "dev", passedOn, func() time.Time { return cases.Now }, slog.New(slog.DiscardHandler))
 	one, err := call(t.Context(), []byte(tokens.Replace(string(cases.Read(t, "allowed").AuthorizerEvent(t)))))
 	require.NoError(t, err)
 	two, err := call(t.Context(), []byte(tokens.Replace(string(cases.Read(t, "other-method").AuthorizerEvent(t)))))
@@ -104,7 +105,7 @@ func TestAuthorize_ThePolicyIsTheSameForEveryMethod(t *testing.T) {
 func TestAuthorize_TwoClients(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
-	call := authorize(s, metertest.Source, "dev", func() time.Time { return cases.Now }, slog.New(slog.DiscardHandler))
+	call := authorize(s, metertest.Source, "dev", passedOn, func() time.Time { return cases.Now }, slog.New(slog.DiscardHandler))
 	event := string(cases.Read(t, "allowed").AuthorizerEvent(t))
 	var policies []answer
 	for client, scopes := range map[string][]string{"crawler-a": {"ingest"}, "pricing-b": {"read"}} {
@@ -116,11 +117,12 @@ func TestAuthorize_TwoClients(t *testing.T) {
 		var a answer
 		require.NoError(t, json.Unmarshal(out, &a))
 		assert.Equal(t, client, a.PrincipalID)
-		assert.Equal(t, map[string]string{"clientId": client, "scopes": scopes[0], "keyId": tok.KeyID}, a.Context)
+		assert.Equal(t, map[string]string{"clientId": client, "scopes": scopes[0], "sources": "", "keyId": tok.KeyID}, a.Context)
 		policies = append(policies, a)
 	}
-	for _, resource := range policies[0].Policy.Statement[0].Resource {
-		assert.NotContains(t, policies[1].Policy.Statement[0].Resource, resource)
+	for _, a := range policies {
+		assert.Equal(t, a.PrincipalID == "crawler-a", a.Policy.permits("POST/v1/observations/batch"))
+		assert.Equal(t, a.PrincipalID == "pricing-b", a.Policy.permits("GET/v1/competitors"))
 	}
 }
 
@@ -128,7 +130,7 @@ func TestAuthorize_AnOutageIsNotTheClientsFault(t *testing.T) {
 	t.Parallel()
 	_, tokens := market(t)
 	var log bytes.Buffer
-	call := authorize(down{}, metertest.Source, "dev", func() time.Time { return cases.Now }, slog.New(slog.NewJSONHandler(&log, nil)))
+	call := authorize(down{}, metertest.Source, "dev", passedOn, func() time.Time { return cases.Now }, slog.New(slog.NewJSONHandler(&log, nil)))
 	_, err := call(t.Context(), []byte(tokens.Replace(string(cases.Read(t, "allowed").AuthorizerEvent(t)))))
 	require.Error(t, err)
 	assert.NotEqual(t, "Unauthorized", err.Error())
@@ -164,27 +166,49 @@ func TestPermits(t *testing.T) {
 	for route, scope := range scopes {
 		assert.Equal(t, scope == "", open[route], "%s: open in the template, without a scope in the code", route)
 	}
-	require.Empty(t, unfit(permits, scopes))
+	policies := map[string]policy{}
+	for _, scope := range token.Scopes {
+		policies[scope] = allow(token.Record{Scopes: []string{scope}}, stageArn+"GET/v1/health", []string{"*"}).Policy
+	}
+	require.Empty(t, unfit(policies, scopes))
 
 	broken := maps.Clone(scopes)
 	broken["POST /v1/imports"] = token.ScopeIngest
-	assert.Equal(t, []string{"POST /v1/imports: allowed by [], not by ingest alone"}, unfit(permits, broken), "a new endpoint")
-	more := maps.Clone(permits)
-	more[token.ScopeRead] = append(slices.Clone(more[token.ScopeRead]), "PUT/v1/competitors/*")
-	assert.Equal(t, []string{"PUT /v1/competitors/{competitorId}: allowed by [catalog read], not by catalog alone"},
-		unfit(more, scopes), "another scope")
+	assert.Equal(t, []string{"POST /v1/imports: allowed by [], not by ingest alone"}, unfit(policies, broken), "a new endpoint")
+	more := maps.Clone(policies)
+	more[token.ScopeRead] = policy{Statement: slices.Concat(more[token.ScopeRead].Statement, more[token.ScopeCatalog].Statement)}
+	assert.Contains(t, unfit(more, scopes), "PUT /v1/competitors/{competitorId}: allowed by [catalog read], not by catalog alone", "another scope")
+}
+
+// stageArn begins the ARN of every call to the API.
+const stageArn = "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/dev/"
+
+// permits decides as IAM does about a method and path, where * is any text and a statement that denies wins.
+func (p policy) permits(call string) bool {
+	allowed := false
+	for _, s := range p.Statement {
+		for _, resource := range s.Resource {
+			pattern := strings.ReplaceAll(regexp.QuoteMeta(resource), `\*`, ".*")
+			if regexp.MustCompile("^" + pattern + "$").MatchString(stageArn + call) {
+				if s.Effect == "Deny" {
+					return false
+				}
+				allowed = true
+			}
+		}
+	}
+	return allowed
 }
 
 // unfit lists the routes that another set of scopes allows than the one that it needs.
-func unfit(permits map[string][]string, scopes map[string]string) (wrong []string) {
+func unfit(policies map[string]policy, scopes map[string]string) (wrong []string) {
 	for route, want := range scopes {
 		if want == "" {
 			continue // it needs no token
 		}
 		var allowed []string
-		for scope, patterns := range permits {
-			call := strings.Replace(route, " ", "", 1)
-			if slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, call) }) {
+		for scope, p := range policies {
+			if p.permits(strings.Replace(route, " ", "", 1)) {
 				allowed = append(allowed, scope)
 			}
 		}
@@ -194,6 +218,40 @@ func unfit(permits map[string][]string, scopes map[string]string) (wrong []strin
 		}
 	}
 	return wrong
+}
+
+// TestAllow_Facade: of the old service only the listed paths are passed on, and of these none that may mean another path
+// there. What the API itself is asked is none of its business.
+func TestAllow_Facade(t *testing.T) {
+	t.Parallel()
+	all := token.Record{Scopes: token.Scopes}
+	listed := allow(all, stageArn+"GET/v1/health", passedOn).Policy
+	everything := allow(all, stageArn+"GET/v1/health", []string{"*"}).Policy
+	nothing := allow(all, stageArn+"GET/v1/health", nil).Policy
+	tests := map[string]struct{ listed, everything bool }{
+		"orders/7": {true, true}, "orders/": {true, true}, "orders/a%20b/c%2Fd": {true, true}, "stock": {true, true}, "orders/...7": {false, false},
+		"orders": {false, true}, "orders-2/7": {false, true}, "stock/7": {false, true}, "stocks": {false, true}, "ORDERS/7": {false, true},
+		"x/orders/7": {false, true}, "hidden/v1/legacy/orders/7": {false, true}, "hidden/v1/legacy/stock": {false, true},
+		"../admin": {false, false}, "orders/../../admin": {false, false}, "orders/..": {false, false}, "..": {false, false},
+		"orders/%2e%2e/x": {false, false}, "orders/%2E%2E/x": {false, false}, "orders/%2e./x": {false, false}, "orders/.%2E/x": {false, false},
+		"orders/a;x=y": {false, false}, "orders/a%3bx=y": {false, false}, "orders/a%3Bx=y": {false, false},
+		`orders/..\admin`: {false, false}, `orders/a\b`: {false, false}, "orders/a%5cb": {false, false}, "orders/a%5Cb": {false, false},
+		"orders/a%00": {false, false}, "orders/%252e%252e/x": {false, false},
+	}
+	for path, want := range tests {
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+			call := method + "/v1/legacy/" + path
+			assert.Equal(t, want.listed, listed.permits(call), call)
+			assert.Equal(t, want.everything, everything.permits(call), call)
+			assert.False(t, nothing.permits(call), call)
+		}
+	}
+	assert.True(t, nothing.permits("GET/v1/products/a..b;c%2e/offers"))
+	for _, s := range allow(all, stageArn+"GET/v1/health", []string{strings.Repeat("x", 400)}).Policy.Statement {
+		for _, resource := range s.Resource {
+			assert.LessOrEqual(t, len(resource), 512, "API Gateway takes no more")
+		}
+	}
 }
 
 // endpointScopes returns the scope of each route as the functions name both, in their gateway.Endpoint, as texts. The code
@@ -272,10 +330,4 @@ func templateRoutes(t *testing.T) map[string]operation {
 		}
 	}
 	return routes
-}
-
-// matches compares as IAM does, where * is any text; the patterns have it at the end only.
-func matches(pattern, s string) bool {
-	prefix, ok := strings.CutSuffix(pattern, "*")
-	return ok && strings.HasPrefix(s, prefix) || pattern == s
 }

@@ -8,6 +8,7 @@ import (
 	"pricing/shared/api"
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
+	"pricing/shared/price"
 	"pricing/shared/store"
 )
 
@@ -33,6 +34,9 @@ func list(db lister) gateway.Handler {
 	return func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
 		p := r.Params()
 		page := api.ReadPage(p, usualLimit, greatestLimit)
+		if page.After != "" && !price.CheckCompetitorID(page.After) {
+			page.Invalid()
+		}
 		if err := p.Err(); err != nil {
 			return gateway.Answer{}, err
 		}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,6 +17,18 @@ import (
 func TestEndpoint(t *testing.T) {
 	t.Parallel()
 	cases.Run(t, endpoint)
+}
+
+// TestEndpoint_ForgedCursors: a cursor that nobody was given is judged like a parameter.
+func TestEndpoint_ForgedCursors(t *testing.T) {
+	t.Parallel()
+	e := endpoint(boot.Function{Settings: cases.Settings, Store: storetest.Seeded(t)})
+	for position, status := range map[string]int{"bigmart": http.StatusOK, "gone": http.StatusOK, "x": http.StatusBadRequest,
+		"Big Mart": http.StatusBadRequest} {
+		response := cases.Forged(t, e, "GET /v1/competitors", position)
+		assert.Equal(t, status, response.StatusCode, position)
+		assert.Equal(t, status == http.StatusBadRequest, strings.Contains(response.Body, "urn:problem-type:pricing:cursor-invalid"), position)
+	}
 }
 
 // TestEndpoint_Pages: row by row comes what one page holds, and the last page says so.

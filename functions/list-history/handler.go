@@ -45,7 +45,7 @@ func list(db historian, clock api.Clock) gateway.Handler {
 			out.Observations[i] = api.NewObservation(row)
 		}
 		if found.Next != nil {
-			out.Next = page.Next(positionOf(*found.Next, window).text())
+			out.Next = page.Next(position{window.To, found.Next}.text())
 		}
 		return gateway.Answer{Body: out}, nil
 	}

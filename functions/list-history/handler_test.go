@@ -13,6 +13,7 @@ import (
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
 	"pricing/shared/price"
+	"pricing/shared/store"
 	"pricing/shared/testkit/cases"
 	"pricing/shared/testkit/storetest"
 )
@@ -27,15 +28,105 @@ func TestEndpoint(t *testing.T) {
 func TestEndpoint_Retention(t *testing.T) {
 	t.Parallel()
 	settings := cases.Settings
-	settings.Retention = 36 * time.Hour // until 2026-07-04T21:14:05
-	e := endpoint(boot.Function{Settings: settings, Store: storetest.Seeded(t)})
-	question := cases.Case{Request: "GET /v1/products/ZU-1042/history?view=raw&to=2026-07-05T12:00:00Z"}
-	response, _ := cases.Metered(t, e, question.Event(t, e))
-	require.Equal(t, http.StatusOK, response.StatusCode, response.Body)
-	var body struct{ Observations []struct{ ObservedAt string } }
-	require.NoError(t, json.Unmarshal([]byte(response.Body), &body))
-	require.Len(t, body.Observations, 1, "two more are stored between from and the retention's end")
-	assert.Equal(t, "2026-07-05T09:14:03.000Z", body.Observations[0].ObservedAt)
+	settings.Retention = 36 * time.Hour // until 2026-07-04T21:14:05.112
+	db := storetest.Seeded(t)
+	record(t, db, cases.Now, "2026-07-04T21:14:05.112Z", 2300)
+	record(t, db, cases.Now, "2026-07-04T21:14:05.111Z", 2400)
+	e := endpoint(boot.Function{Settings: settings, Store: db})
+	for to, want := range map[string][]string{ // two more are stored at 09:14:03 and 21:14:03 of the fourth
+		"2026-07-05T12:00:00Z":     {"2026-07-05T09:14:03.000Z", "2026-07-04T21:14:05.112Z"},
+		"2026-07-04T21:14:05.112Z": {"2026-07-04T21:14:05.112Z"},
+		"2026-07-04T21:14:05.111Z": nil,
+		"2026-07-04T12:00:00Z":     nil,
+	} {
+		for _, view := range []string{"raw", "changes"} {
+			question := cases.Case{Request: "GET /v1/products/ZU-1042/history?view=" + view + "&to=" + to}
+			response, _ := cases.Metered(t, e, question.Event(t, e))
+			require.Equal(t, http.StatusOK, response.StatusCode, response.Body)
+			assert.Equal(t, want, moments(t, response.Body), "to %s, %s", to, view)
+			assert.Contains(t, response.Body, `"next":null`)
+		}
+	}
+}
+
+// record stores a price of bigmart for ZU-1042, in cents.
+func record(t *testing.T, db *store.Store, received time.Time, at string, minor int64) {
+	t.Helper()
+	observedAt, err := price.ParseTimestamp(at)
+	require.NoError(t, err)
+	verdicts, err := db.Record(t.Context(), []price.Submission{{Observation: price.Observation{
+		Key:   price.OfferKey{ProductID: "ZU-1042", CompetitorID: "bigmart"},
+		Terms: price.Terms{Price: price.Money{Minor: minor, Currency: "USD"}, Shipping: price.Money{Minor: 299, Currency: "USD"}},
+		URL:   "https://bigmart.example/p/77", Source: price.Source{ID: "feed-b", Confidence: price.NoConfidence}, ObservedAt: observedAt,
+	}}}, price.At(received), false)
+	require.NoError(t, err)
+	require.NoError(t, verdicts[0].Err)
+}
+
+// moments returns when the observations of an answer were made.
+func moments(t *testing.T, body string) (all []string) {
+	t.Helper()
+	var answer struct{ Observations []struct{ ObservedAt string } }
+	require.NoError(t, json.Unmarshal([]byte(body), &answer))
+	for _, o := range answer.Observations {
+		all = append(all, o.ObservedAt)
+	}
+	return all
+}
+
+// TestEndpoint_ForgedCursors: a cursor that nobody was given is judged like the parameters. What it names must be a place in
+// the window that the query could ask for.
+func TestEndpoint_ForgedCursors(t *testing.T) {
+	t.Parallel()
+	e := endpoint(boot.Function{Settings: cases.Settings, Store: storetest.Seeded(t)})
+	const now, row = "2026-07-06T09:14:05.112Z", "2026-07-06T08:14:03.000Z"
+	position := func(to, seen, key, source string) string {
+		text, err := json.Marshal(map[string]string{"u": to, "t": seen, "k": key, "s": source})
+		require.NoError(t, err)
+		return string(text)
+	}
+	good := position(now, row, "shopx", "crawler-a")
+	const path = "GET /v1/products/ZU-1042/history"
+	tests := map[string]struct {
+		request, position string
+		wantStatus        int
+		wantAt            string
+	}{
+		"one that was given":      {path, good, http.StatusOK, ""},
+		"between rows":            {path, position(now, row, "", ""), http.StatusOK, ""},
+		"at the window's end":     {path, position(now, now, "shopx", "crawler-a"), http.StatusOK, ""},
+		"behind the window's end": {path, position(now, "2026-07-06T09:14:05.113Z", "", ""), http.StatusOK, ""},
+		"at its beginning":        {path, position(now, "2026-06-06T09:14:05.112Z", "shopx", "crawler-a"), http.StatusOK, ""},
+		"of an earlier day":       {path, position("2026-07-05T00:00:00Z", "2026-07-04T00:00:00Z", "shopx", "crawler-a"), http.StatusOK, ""},
+		"with the query's to": {path + "?to=2026-07-05T00:00:00Z", position(now, "2026-07-04T00:00:00Z", "shopx", "crawler-a"),
+			http.StatusOK, ""},
+
+		"no document":               {path, "x", http.StatusBadRequest, "cursor"},
+		"no text":                   {path, `{"u":1,"t":1,"k":"shopx","s":"crawler-a"}`, http.StatusBadRequest, "cursor"},
+		"no window":                 {path, position("", row, "shopx", "crawler-a"), http.StatusBadRequest, "cursor"},
+		"no moment":                 {path, position(now, "", "shopx", "crawler-a"), http.StatusBadRequest, "cursor"},
+		"no offer":                  {path, position(now, row, "shopx||", "crawler-a"), http.StatusBadRequest, "cursor"},
+		"a row behind the window":   {path, position(now, "2026-07-06T09:14:05.113Z", "shopx", "crawler-a"), http.StatusBadRequest, "cursor"},
+		"a moment far behind it":    {path, position(now, "2026-07-06T09:14:05.114Z", "", ""), http.StatusBadRequest, "cursor"},
+		"a row before the window":   {path, position(now, "2026-06-06T09:14:05.111Z", "shopx", "crawler-a"), http.StatusBadRequest, "cursor"},
+		"a moment before it":        {path, position(now, "2026-06-06T09:14:05.111Z", "", ""), http.StatusBadRequest, "cursor"},
+		"a row that does not match": {path + "?competitorId=bigmart", good, http.StatusBadRequest, "cursor"},
+		"not in the query's window": {path + "?to=2026-07-05T00:00:00Z", good, http.StatusBadRequest, "cursor"},
+		"a window that ends before it begins": {path + "?from=2026-07-05T00:00:00Z",
+			position("2026-07-04T00:00:00Z", "2026-07-04T00:00:00Z", "", ""), http.StatusBadRequest, "from"},
+		"a window wider than the retention": {path + "?from=2026-07-05T00:00:00Z", position("2037-07-04T00:00:00Z", row, "", ""),
+			http.StatusUnprocessableEntity, "from"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			response := cases.Forged(t, e, tt.request, tt.position)
+			assert.Equal(t, tt.wantStatus, response.StatusCode, response.Body)
+			if tt.wantAt != "" {
+				assert.Contains(t, response.Body, `"pointer":"/query/`+tt.wantAt+`"`)
+			}
+		})
+	}
 }
 
 // TestEndpoint_Pages walks the changes of a product, newest first, while prices come in and time goes on: the window stays
@@ -44,17 +135,7 @@ func TestEndpoint_Pages(t *testing.T) {
 	t.Parallel()
 	db := storetest.Seeded(t)
 	now := cases.Now
-	seen := func(at string, amount int64) {
-		observedAt, err := price.ParseTimestamp(at)
-		require.NoError(t, err)
-		verdicts, err := db.Record(t.Context(), []price.Submission{{Observation: price.Observation{
-			Key:   price.OfferKey{ProductID: "ZU-1042", CompetitorID: "bigmart"},
-			Terms: price.Terms{Price: price.Money{Minor: amount, Currency: "USD"}, Shipping: price.Money{Minor: 299, Currency: "USD"}},
-			URL:   "https://bigmart.example/p/77", Source: price.Source{ID: "feed-b", Confidence: price.NoConfidence}, ObservedAt: observedAt,
-		}}}, price.At(now), false)
-		require.NoError(t, err)
-		require.NoError(t, verdicts[0].Err)
-	}
+	seen := func(at string, minor int64) { record(t, db, now, at, minor) }
 	seen("2026-07-05T10:00:00Z", 2150) // as at 09:14:03
 	seen("2026-06-20T10:00:00Z", 2100)
 	e := endpoint(boot.Function{Settings: cases.Settings, Store: db})

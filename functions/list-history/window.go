@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,10 +20,20 @@ const (
 	usualWindow   = 30 * 24 * time.Hour
 )
 
-// readWindow reads which part of the history is asked for, and the page of it. Behind a cursor it is the first page's window: one that ends
-// now, or begins 30 days ago, would move from page to page.
+// readWindow reads which part of the history is asked for, and the page of it. Behind a cursor the window ends where that of the
+// first page did: one that ends now would move from page to page. A cursor may be made up, so what it says is judged like
+// the parameters.
 func readWindow(p *gateway.Params, productID string, clock price.Clock) (store.Window, api.Page) {
-	w := store.Window{To: timeParam(p, "to", clock.Now)}
+	page := api.ReadPage(p, usualLimit, greatestLimit)
+	after := position{to: clock.Now}
+	if page.After != "" {
+		if at, err := parsePosition(productID, page.After); err == nil {
+			after = at
+		} else {
+			page.Invalid()
+		}
+	}
+	w := store.Window{To: timeParam(p, "to", after.to), After: after.row, Limit: page.Limit, Match: api.ReadFilter(p)}
 	w.From = timeParam(p, "from", w.To.Add(-min(usualWindow, clock.Retention)))
 	switch {
 	case w.From > w.To:
@@ -31,8 +42,6 @@ func readWindow(p *gateway.Params, productID string, clock price.Clock) (store.W
 		p.Fault("from", fault.CodeInvalidField, fmt.Sprintf("At most %d days are kept and can be asked for at once.",
 			clock.Retention/(24*time.Hour)))
 	}
-	page := api.ReadPage(p, usualLimit, greatestLimit)
-	w.Limit = page.Limit
 	w.Descending = p.Word("order", "desc", "asc") == "desc"
 	switch p.Word("view", "changes", "raw", "daily") {
 	case "changes":
@@ -40,15 +49,8 @@ func readWindow(p *gateway.Params, productID string, clock price.Clock) (store.W
 	case "daily":
 		p.Fault("view", fault.CodeInvalidField, "view=daily is not served yet.")
 	}
-	w.Match = api.ReadFilter(p)
-	if page.After != "" {
-		at, err := parsePosition(productID, page.After)
-		if err != nil {
-			page.Invalid()
-		}
-		w.From = at.from
-		w.To = at.to
-		w.After = at.row
+	if after.row != nil && !after.in(w) {
+		page.Invalid()
 	}
 	w.From = max(w.From, clock.Now.Add(-clock.Retention)) // what left the retention is gone, deleted or not
 	return w, page
@@ -69,23 +71,29 @@ func timeParam(p *gateway.Params, name string, otherwise price.Timestamp) price.
 
 // position is where a page ends, as a cursor keeps it: late data behind it is not shown again.
 type position struct {
-	from, to price.Timestamp // the window
-	row      *board.Row      // with no more of its entry than tells it apart
+	to  price.Timestamp // where the window ends, unless the query says so
+	row *board.Row      // with no more of its entry than tells it apart
+}
+
+// in reports whether a page of the window may end there: at a row of it, or between two or behind the last.
+func (at position) in(w store.Window) bool {
+	seen := at.row.Observation.ObservedAt
+	if at.row.Key == (price.OfferKey{}) {
+		return seen >= w.From && seen <= w.To+1
+	}
+	return seen >= w.From && seen <= w.To && w.Match(at.row.Key)
 }
 
 // written is a position's form inside a cursor.
 type written struct {
-	From   int64  `json:"f"`
-	To     int64  `json:"u"`
-	Millis int64  `json:"t"`
-	Key    string `json:"k"` // the offer key's text; empty: between rows
-	Source string `json:"s"`
+	To         string `json:"u"`
+	ObservedAt string `json:"t"`
+	Key        string `json:"k"` // the offer key's text; empty: between rows
+	Source     string `json:"s"`
 }
 
-func positionOf(row board.Row, w store.Window) position { return position{w.From, w.To, &row} }
-
 func (at position) text() string {
-	w := written{From: int64(at.from), To: int64(at.to), Millis: int64(at.row.Observation.ObservedAt), Source: at.row.Observation.Source.ID}
+	w := written{To: at.to.String(), ObservedAt: at.row.Observation.ObservedAt.String(), Source: at.row.Observation.Source.ID}
 	if at.row.Key != (price.OfferKey{}) {
 		w.Key = board.KeyText(at.row.Key)
 	}
@@ -94,17 +102,18 @@ func (at position) text() string {
 }
 
 func parsePosition(productID, cursor string) (position, error) {
-	var at written
-	if err := json.Unmarshal([]byte(cursor), &at); err != nil {
+	var w written
+	if err := json.Unmarshal([]byte(cursor), &w); err != nil {
 		return position{}, fmt.Errorf("parse cursor: %w", err)
 	}
-	var key price.OfferKey
-	if at.Key != "" {
-		var err error
-		if key, err = board.ParseKey(productID, at.Key); err != nil {
-			return position{}, fmt.Errorf("parse cursor: %w", err)
-		}
+	to, err := price.ParseTimestamp(w.To)
+	seen, err2 := price.ParseTimestamp(w.ObservedAt)
+	row := board.Row{Observation: board.Observation{ObservedAt: seen, Source: price.Source{ID: w.Source}}}
+	if err = errors.Join(err, err2); err == nil && w.Key != "" {
+		row.Key, err = board.ParseKey(productID, w.Key)
 	}
-	entry := board.Observation{ObservedAt: price.Timestamp(at.Millis), Source: price.Source{ID: at.Source}}
-	return position{price.Timestamp(at.From), price.Timestamp(at.To), &board.Row{Key: key, Observation: entry}}, nil
+	if err != nil {
+		return position{}, fmt.Errorf("parse cursor: %w", err)
+	}
+	return position{to, &row}, nil
 }

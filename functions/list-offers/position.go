@@ -33,6 +33,20 @@ func (q query) position(o board.Offer) position {
 	return at
 }
 
+// has reports whether the query may have an offer at a position. That of a cursor may be made up.
+func (q query) has(at position) bool {
+	switch {
+	case !q.matches(at.key):
+		return false
+	case q.sort == "observedAt":
+		return at.Currency == ""
+	case at.Currency == "":
+		return at.Rank == 0
+	}
+	_, known := price.MinorDigits(at.Currency)
+	return known && at.Rank >= 0
+}
+
 func (p position) compare(other position) int {
 	if (p.Currency == "") != (other.Currency == "") {
 		if p.Currency == "" {

@@ -29,7 +29,7 @@ func readQuery(p *gateway.Params) (query, error) {
 	q.page = api.ReadPage(p, usualLimit, greatestLimit)
 	if q.page.After != "" {
 		var err error
-		if q.after, err = parsePosition(q.productID, q.page.After); err != nil {
+		if q.after, err = parsePosition(q.productID, q.page.After); err != nil || !q.has(*q.after) {
 			q.page.Invalid()
 		}
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // read takes the document apart. Its error refuses the whole request; an item's faults stay with the item.
-func read(body []byte, clock price.Clock) ([]api.Item, error) {
+func read(body []byte, by price.Writer, clock price.Clock) ([]api.Item, error) {
 	document, err := jsondoc.Parse(body)
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func read(body []byte, clock price.Clock) ([]api.Item, error) {
 	}
 	items := make([]api.Item, len(sent))
 	for i := range sent {
-		items[i] = api.ReadItem(sent[i], defaults, true, clock)
+		items[i] = api.ReadItem(sent[i], defaults, true, by, clock)
 	}
 	return items, nil
 }

@@ -34,7 +34,7 @@ func record(db api.Recorder, clock api.Clock) gateway.Handler {
 			return gateway.Answer{}, err
 		}
 		now := clock(r)
-		items, err := read(r.Body, now)
+		items, err := read(r.Body, api.Writer(r), now)
 		if err != nil {
 			return gateway.Answer{}, err
 		}
@@ -44,8 +44,8 @@ func record(db api.Recorder, clock api.Clock) gateway.Handler {
 		tally := api.Tally(items, dryRun)
 		out := answer{DryRun: dryRun, ReceivedAt: now.Now, Counts: api.NewCounts(tally), Results: []api.Result{}}
 		out.Retry = out.Counts.Throttled > 0
-		for i, item := range items {
-			if result := api.NewResult(i, item); !onlyProblems || result.Problem != nil {
+		for _, result := range api.NewResults(items) {
+			if !onlyProblems || result.Problem != nil {
 				out.Results = append(out.Results, result)
 			}
 		}

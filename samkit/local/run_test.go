@@ -22,7 +22,7 @@ import (
 
 func TestRun_OneLinePerRequest(t *testing.T) {
 	t.Parallel()
-	const id = ` \([0-9a-f-]{36}\)$`
+	const id = ` \([A-Z2-7]{15}=\)$`
 	t.Run("text", func(t *testing.T) {
 		t.Parallel()
 		s := serveProject(t, foreign(t, map[string]string{"a/main.go": file(t, "testdata/faulty/main.go")}, map[string]string{"A": "a"}), nil)

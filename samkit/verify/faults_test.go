@@ -373,6 +373,17 @@ var ruleFaults = map[string][]fault{
 	}}, {"Action: dynamodb:Query", "NotAction: [dynamodb:Query, dynamodb:Scan]", []string{
 		"Resources.RegisterRole.Properties.Policies.0.PolicyDocument.Statement.1.NotAction: everything but dynamodb:Query and dynamodb:Scan is allowed (iam-action)",
 	}}},
+	"leading-keys": {
+		{"{Effect: Allow, Action: [dynamodb:PutItem, dynamodb:GetItem], Resource: !GetAtt Parcels.Arn}", "{Effect: Allow, Action: [dynamodb:PutItem, dynamodb:GetItem, dynamodb:Scan], Resource: !GetAtt Parcels.Arn, Condition: {\"ForAllValues:StringLike\": {\"dynamodb:LeadingKeys\": [\"p#*\"]}}}", []string{
+			"Resources.RegisterRole.Properties.Policies.0.PolicyDocument.Statement.0.Action: dynamodb:Scan is allowed by a condition on dynamodb:LeadingKeys (leading-keys)",
+		}},
+		{"{Effect: Allow, Action: [dynamodb:PutItem, dynamodb:GetItem], Resource: !GetAtt Parcels.Arn}", "{Effect: Allow, Action: [dynamodb:PutItem, dynamodb:GetItem], Resource: !GetAtt Parcels.Arn, Condition: {\"ForAnyValue:StringLike\": {\"dynamodb:LeadingKeys\": [\"p#*\"]}}}", []string{
+			"Resources.RegisterRole.Properties.Policies.0.PolicyDocument.Statement.0.Condition.ForAnyValue:StringLike: dynamodb:LeadingKeys is compared by ForAnyValue:StringLike (leading-keys)",
+		}},
+		{"{Effect: Allow, Action: [dynamodb:PutItem, dynamodb:GetItem], Resource: !GetAtt Parcels.Arn}", "{Effect: Allow, Action: [dynamodb:PutItem, dynamodb:GetItem], Resource: !GetAtt Parcels.Arn, Condition: {StringEquals: {\"dynamodb:LeadingKeys\": p1}}}", []string{
+			"Resources.RegisterRole.Properties.Policies.0.PolicyDocument.Statement.0.Condition.StringEquals: dynamodb:LeadingKeys is compared by StringEquals (leading-keys)",
+		}},
+	},
 	"managed-policy": {{"        - DynamoDBReadPolicy: {TableName: !Ref Parcels}\n", "        - AdministratorAccess\n", []string{
 		"Resources.TrackFunctionRole.Properties.ManagedPolicyArns.1: TrackFunction may do what arn:aws:iam::aws:policy/AdministratorAccess allows (managed-policy)",
 	}}, {"  RegisterRole:\n    Type: AWS::IAM::Role\n    Properties:\n", "  RegisterRole:\n    Type: AWS::IAM::Role\n    Properties:\n      ManagedPolicyArns: [!Sub 'arn:${AWS::Partition}:iam::aws:policy/AmazonDynamoDBFullAccess', !Sub 'arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole']\n", []string{
@@ -685,14 +696,16 @@ var harmless = map[string][]string{
 		"Method: get}}", "Method: any}}",
 		"HttpMethod: GET, ResourcePath", "HttpMethod: PUT, ResourcePath",
 	},
-	"several types that are not validated": {"request-validator: everything", "request-validator: names", "schemas/Parcel\"}}}", "schemas/Parcel\"}}, text/csv: {}}"},
-	"several types with a default model":   {"schemas/Parcel\"}}}", "schemas/Parcel\"}}, $default: {schema: {$ref: \"#/components/schemas/Parcel\"}}}"},
-	"several identity sources":             {"type: token\n                identitySource: method.request.header.Authorization", "type: request\n                identitySource: method.request.header.A, method.request.querystring.b,context.identity.sourceIp"},
-	"the scheme's header is the token":     {"                identitySource: method.request.header.Authorization\n", ""},
-	"no identity source and no cache":      {"type: token\n                identitySource: method.request.header.Authorization\n                authorizerResultTtlInSeconds: !Ref TokenTtl", "type: request\n                authorizerResultTtlInSeconds: 0"},
-	"AlwaysDeploy is off":                  {"      FailOnWarnings: true\n", "      FailOnWarnings: true\n      AlwaysDeploy: false\n"},
-	"everything is denied":                 {"{Effect: Allow, Action: dynamodb:Query, Resource: !Sub \"${Parcels.Arn}/index/*\"}", "{Effect: Deny, Action: '*', Resource: '*'}"},
-	"a log group's streams":                {"Resource: !GetAtt RegisterLogs.Arn", "Resource: !Sub \"arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${Stage}-register:*\""},
+	"several types that are not validated":    {"request-validator: everything", "request-validator: names", "schemas/Parcel\"}}}", "schemas/Parcel\"}}, text/csv: {}}"},
+	"several types with a default model":      {"schemas/Parcel\"}}}", "schemas/Parcel\"}}, $default: {schema: {$ref: \"#/components/schemas/Parcel\"}}}"},
+	"several identity sources":                {"type: token\n                identitySource: method.request.header.Authorization", "type: request\n                identitySource: method.request.header.A, method.request.querystring.b,context.identity.sourceIp"},
+	"the scheme's header is the token":        {"                identitySource: method.request.header.Authorization\n", ""},
+	"no identity source and no cache":         {"type: token\n                identitySource: method.request.header.Authorization\n                authorizerResultTtlInSeconds: !Ref TokenTtl", "type: request\n                authorizerResultTtlInSeconds: 0"},
+	"AlwaysDeploy is off":                     {"      FailOnWarnings: true\n", "      FailOnWarnings: true\n      AlwaysDeploy: false\n"},
+	"everything is denied":                    {"{Effect: Allow, Action: dynamodb:Query, Resource: !Sub \"${Parcels.Arn}/index/*\"}", "{Effect: Deny, Action: '*', Resource: '*'}"},
+	"a log group's streams":                   {"Resource: !GetAtt RegisterLogs.Arn", "Resource: !Sub \"arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${Stage}-register:*\""},
+	"some keys alone":                         {"{Effect: Allow, Action: [dynamodb:PutItem, dynamodb:GetItem], Resource: !GetAtt Parcels.Arn}", "{Effect: Allow, Action: [dynamodb:PutItem, dynamodb:GetItem], Resource: !GetAtt Parcels.Arn, Condition: {\"ForAllValues:StringLike\": {\"dynamodb:LeadingKeys\": [\"p#*\", one]}}}"},
+	"a scan that is refused for want of keys": {"{Effect: Allow, Action: [dynamodb:PutItem, dynamodb:GetItem], Resource: !GetAtt Parcels.Arn}", "{Effect: Allow, Action: [dynamodb:PutItem, dynamodb:GetItem, dynamodb:Scan], Resource: !GetAtt Parcels.Arn, Condition: {\"ForAllValues:StringLike\": {\"dynamodb:LeadingKeys\": [\"p#*\"]}, \"Null\": {\"dynamodb:LeadingKeys\": \"false\"}}}"},
 	"a key's own policy": {
 		"  TestTopic:\n", "  Key:\n    Type: AWS::KMS::Key\n    Properties: {KeyPolicy: {Version: \"2012-10-17\", Statement: [{Effect: Allow, Principal: {AWS: !Sub \"arn:${AWS::Partition}:iam::${AWS::AccountId}:root\"}, Action: \"kms:*\", Resource: \"*\"}]}}\n\n  TestTopic:\n",
 	},

@@ -124,8 +124,10 @@ func TestItem(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := api.NewResult(3, tt.item)
-			assert.Equal(t, 3, got.Index)
+			results := api.NewResults([]api.Item{{}, tt.item})
+			require.Len(t, results, 2)
+			got := results[1]
+			assert.Equal(t, 1, got.Index)
 			assert.Equal(t, tt.outcome, got.Outcome)
 			assert.Equal(t, tt.status, got.Status)
 			assert.Equal(t, tt.retryable, got.Retryable)

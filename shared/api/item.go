@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"pricing/shared/board"
 	"pricing/shared/fault"
@@ -11,6 +12,7 @@ import (
 	"pricing/shared/meter"
 	"pricing/shared/price"
 	"pricing/shared/store"
+	"pricing/shared/token"
 )
 
 // Item is one observation of a request: as it was sent, and what became of it.
@@ -18,13 +20,25 @@ type Item struct {
 	Submission price.Submission
 	Faults     error         // the rules it broke; the store never saw it then
 	Verdict    store.Verdict // what the store made of it
+
+	pointer string // where in the request it stood
 }
 
-// ReadItem reads an observation as sent; defaults is absent where a request has none.
-func ReadItem(sent, defaults jsondoc.Value, inBatch bool, clock price.Clock) Item {
+// Writer returns what the request's caller may write.
+func Writer(r *gateway.Request) price.Writer {
+	return price.Writer{
+		Client:    r.Caller.Client,
+		Sources:   r.Caller.Sources,
+		SelfCheck: slices.Contains(r.Caller.Scopes, token.ScopeSelfCheck),
+		Own:       slices.Contains(r.Caller.Scopes, token.ScopeCatalog),
+	}
+}
+
+// ReadItem reads an observation as the writer sent it; defaults is absent where a request has none.
+func ReadItem(sent, defaults jsondoc.Value, inBatch bool, by price.Writer, clock price.Clock) Item {
 	var faults jsondoc.Reader
-	submission := price.ReadSubmission(sent.With(&faults), defaults.With(&faults), inBatch, clock)
-	return Item{Submission: submission, Faults: faults.Err()}
+	submission := price.ReadSubmission(sent.With(&faults), defaults.With(&faults), inBatch, clock).SignedBy(by)
+	return Item{Submission: submission, Faults: faults.Err(), pointer: sent.Pointer}
 }
 
 // Recorder is what Record needs of a store.
@@ -219,13 +233,25 @@ type Result struct {
 	Warnings      []string         `json:"warnings"`
 }
 
-// NewResult describes what became of the item at an index of its batch.
-func NewResult(index int, i Item) Result {
-	out := Result{
-		Index: index, ItemID: i.Submission.ItemID, ProductID: orNull(i.ProductID()), Outcome: i.Outcome(), Warnings: i.Warnings(),
+// NewResults describes what became of the items of a batch. So many broken fields are named that the answer stays small,
+// those of the first items first.
+func NewResults(items []Item) []Result {
+	results := make([]Result, len(items))
+	most := fault.RequestFields
+	for i, item := range items {
+		results[i] = newResult(item, most)
+		results[i].Index = i
+		if err := item.Err(); err != nil {
+			most -= min(most, len(fault.Of(err).Fields))
+		}
 	}
+	return results
+}
+
+func newResult(i Item, most int) Result {
+	out := Result{ItemID: i.Submission.ItemID, ProductID: orNull(i.ProductID()), Outcome: i.Outcome(), Warnings: i.Warnings()}
 	if err := i.Err(); err != nil {
-		problem := gateway.ProblemOf(itemFault(err))
+		problem := gateway.ItemProblem(itemFault(err), i.pointer, most)
 		out.Status = problem.Status
 		out.Problem = &problem
 		out.Retryable = out.Outcome == store.OutcomeThrottled

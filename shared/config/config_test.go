@@ -37,11 +37,25 @@ func TestRead_TheEmptyEndpointIsUnset(t *testing.T) {
 	assert.Equal(t, "http://127.0.0.1:4566", s.StoreEndpoint)
 }
 
+// TestRead_Retention: from a day to a hundred years, both included.
+func TestRead_Retention(t *testing.T) {
+	for days, want := range map[string]time.Duration{"1": 24 * time.Hour, "36500": 36500 * 24 * time.Hour} {
+		env := good()
+		env["HISTORY_DAYS"] = days
+		s, err := read(env)
+		require.NoError(t, err)
+		assert.Equal(t, want, s.Retention)
+	}
+}
+
 func TestRead_NamesEveryProblemAtOnce(t *testing.T) {
 	_, err := read(map[string]string{"HISTORY_DAYS": "many", "TRUST_STORE": "none"})
 	require.Error(t, err)
-	for _, name := range []string{"TABLE_NAME", "DEPLOY_ENV", "AWS_REGION", "HISTORY_DAYS", `"many"`, "TRUST_STORE", `"none"`} {
-		assert.Contains(t, err.Error(), name)
+	for _, problem := range []string{
+		"TABLE_NAME is not set", "DEPLOY_ENV is not set", "AWS_REGION is not set", `HISTORY_DAYS must be a whole number of days from 1 to 36500, not "many"`,
+		`TRUST_STORE must be embedded or system, not "none"`,
+	} {
+		assert.Contains(t, err.Error(), problem)
 	}
 	for _, days := range []string{"0", "-1", "1.5", "36501", "9999999999999999999"} {
 		env := good()

@@ -8,6 +8,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Kind is the class of a fault. The zero value is Internal, so an error nobody classified stays private.
@@ -57,6 +58,8 @@ const (
 	CodePriceRequired     = "price-required"
 	CodeUnknownCompetitor = "unknown-competitor"
 	CodeTooManyItems      = "too-many-items"
+	CodeSourceNotAllowed  = "source-not-allowed"
+	CodeReservedName      = "reserved-name"
 	CodeThrottled         = "throttled"
 	CodeInternal          = "internal"
 )
@@ -68,12 +71,20 @@ type Field struct {
 	Detail  string `json:"detail"`
 }
 
-// Error is a fault with its kind. Make one with New or Fields.
+// An answer names so many broken fields of one item and of all items together. The rest is counted: a document can break
+// more rules than the answer of a function may have bytes, and that answer would be lost after the work was done.
+const (
+	ItemFields    = 20
+	RequestFields = 200
+)
+
+// Error is a fault with its kind. Make one with New, Fields or a List.
 type Error struct {
 	Kind   Kind
 	Code   string  // one of the Code constants
 	Detail string  // a sentence for the caller; never holds a cause's text
-	Fields []Field // every broken field, empty when the fault is not about fields
+	Fields []Field // the broken fields, at most ItemFields; empty when the fault is not about fields
+	More   int     // how many fields are broken beyond those
 	cause  error
 }
 
@@ -100,25 +111,67 @@ func (e *Error) Error() string {
 // Unwrap returns the cause given to Because.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Fields returns one fault for all the broken fields of a request, or nil when there are none.
+// Named returns a copy of e that names at most so many broken fields. If there are more, a last entry says how many; it
+// points at what the fields belong to.
+func (e *Error) Named(most int, pointer string) *Error {
+	most = min(most, len(e.Fields))
+	more := len(e.Fields) - most + e.More
+	if more == 0 {
+		return e
+	}
+	c := *e
+	c.Detail = ""
+	if most > 0 {
+		c.Detail = fmt.Sprintf("%d rules are broken; errors lists the first %d.", most+more, most)
+	}
+	c.Fields = append(slices.Clone(e.Fields[:most]), Field{Pointer: pointer, Code: e.Code, Detail: fmt.Sprintf("and %d more", more)})
+	c.More = 0
+	return &c
+}
+
+// List gathers broken fields. It keeps the first ItemFields of them and counts the rest.
+type List struct {
+	Fields []Field
+	more   int
+	form   bool // one of them is about the document's form
+}
+
+// Add records a broken rule.
+func (l *List) Add(pointer, code, detail string) {
+	l.form = l.form || isForm(code)
+	if len(l.Fields) == ItemFields {
+		l.more++
+		return
+	}
+	l.Fields = append(l.Fields, Field{Pointer: pointer, Code: code, Detail: detail})
+}
+
+// Err returns one fault for all the broken fields, or nil when there are none.
 //
 // It is Malformed when any of them is about the document's form (a name or a JSON type), else Invalid.
 // A single broken rule gives the fault its code; several are "invalid-field".
-func Fields(fields []Field) error {
-	if len(fields) == 0 {
+func (l *List) Err() error {
+	if len(l.Fields) == 0 {
 		return nil
 	}
-	e := &Error{Kind: Invalid, Code: fields[0].Code, Detail: fields[0].Detail, Fields: fields}
-	for _, f := range fields {
-		if isForm(f.Code) {
-			e.Kind = Malformed
-		}
+	e := &Error{Kind: Invalid, Code: l.Fields[0].Code, Detail: l.Fields[0].Detail, Fields: l.Fields, More: l.more}
+	if l.form {
+		e.Kind = Malformed
 	}
-	if len(fields) > 1 {
+	if n := len(l.Fields) + l.more; n > 1 {
 		e.Code = CodeInvalidField
-		e.Detail = fmt.Sprintf("%d rules are broken; errors lists each.", len(fields))
+		e.Detail = fmt.Sprintf("%d rules are broken; errors lists each.", n)
 	}
 	return e
+}
+
+// Fields returns one fault for broken fields, as a List of them does.
+func Fields(fields []Field) error {
+	var l List
+	for _, f := range fields {
+		l.Add(f.Pointer, f.Code, f.Detail)
+	}
+	return l.Err()
 }
 
 func isForm(code string) bool {

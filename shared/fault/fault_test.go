@@ -26,6 +26,67 @@ func TestFields(t *testing.T) {
 	assert.Len(t, several.Fields, 2)
 }
 
+// TestList: what is beyond the first 20 is counted, and decides like the others whether the document's form is wrong.
+func TestList(t *testing.T) {
+	var l fault.List
+	require.NoError(t, l.Err())
+	for i := range 21 {
+		l.Add(fmt.Sprintf("/%d", i), fault.CodeAmountRange, "x")
+	}
+	f := fault.Of(l.Err())
+	assert.Equal(t, fault.Invalid, f.Kind)
+	assert.Equal(t, fault.CodeInvalidField, f.Code)
+	require.Len(t, f.Fields, fault.ItemFields)
+	assert.Equal(t, fault.Field{Pointer: "/19", Code: fault.CodeAmountRange, Detail: "x"}, f.Fields[19])
+	assert.Equal(t, 1, f.More)
+
+	l.Add("/unknown", fault.CodeUnknownField, "x")
+	f = fault.Of(l.Err())
+	assert.Equal(t, fault.Malformed, f.Kind, "although this one is not named")
+	assert.Len(t, f.Fields, fault.ItemFields)
+	assert.Equal(t, 2, f.More)
+}
+
+func TestError_Named(t *testing.T) {
+	fields := func(n int) (fields []fault.Field) {
+		for i := range n {
+			fields = append(fields, fault.Field{Pointer: fmt.Sprintf("/a/%d", i), Code: fault.CodeAmountRange, Detail: "x"})
+		}
+		return fields
+	}
+	more := func(n int) fault.Field {
+		return fault.Field{Pointer: "/a", Code: fault.CodeInvalidField, Detail: fmt.Sprintf("and %d more", n)}
+	}
+	tests := map[string]struct {
+		fields     int
+		most       int
+		want       []fault.Field
+		wantDetail string
+	}{
+		"few":           {2, 20, fields(2), "2 rules are broken; errors lists each."},
+		"just as many":  {20, 20, fields(20), "20 rules are broken; errors lists each."},
+		"one too many":  {21, 20, append(fields(20), more(1)), "21 rules are broken; errors lists the first 20."},
+		"more than all": {30, 200, append(fields(20), more(10)), "30 rules are broken; errors lists the first 20."},
+		"some":          {3, 1, append(fields(1), more(2)), "3 rules are broken; errors lists the first 1."},
+		"none":          {3, 0, []fault.Field{more(3)}, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := fault.Of(fault.Fields(fields(tt.fields)))
+			got := f.Named(tt.most, "/a")
+			assert.Equal(t, tt.want, got.Fields)
+			assert.Equal(t, tt.wantDetail, got.Detail)
+			assert.Equal(t, fault.Invalid, got.Kind)
+			assert.Equal(t, got, got.Named(30, "/b"), "nothing is left out twice")
+			assert.Len(t, f.Fields, min(tt.fields, fault.ItemFields), "the fault itself stays")
+		})
+	}
+	one := fault.Of(fault.Fields(fields(1))).Named(0, "/a")
+	assert.Equal(t, []fault.Field{{Pointer: "/a", Code: fault.CodeAmountRange, Detail: "and 1 more"}}, one.Fields)
+	plain := fault.New(fault.NotFound, fault.CodeUnknownProduct, "x")
+	assert.Equal(t, plain, plain.Named(0, ""), "it is not about fields")
+}
+
 func TestOf(t *testing.T) {
 	cause := errors.New("connection reset")
 	f := fault.New(fault.Unavailable, fault.CodeThrottled, "Try again.").Because(cause)

@@ -63,7 +63,7 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 	if r := l.request; r != nil {
 		attrs = append(attrs, slog.String("gatewayRequestId", printable(r.id())),
 			slog.String("extendedRequestId", printable(r.event.Context.ExtendedRequestID)),
-			slog.String("correlationId", r.correlationID()), slog.String("clientId", printable(r.client)))
+			slog.String("correlationId", r.correlationID()), slog.String("clientId", printable(r.Caller.Client)))
 	}
 	if trace, ok := ctx.Value("x-amzn-trace-id").(string); ok { // where aws-lambda-go puts it
 		attrs = append(attrs, slog.String("traceId", printable(trace)))

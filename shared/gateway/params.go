@@ -3,6 +3,7 @@ package gateway
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -72,7 +73,7 @@ func (p *Params) Bool(name string, otherwise bool) bool {
 	return p.Word(name, strconv.FormatBool(otherwise), strconv.FormatBool(!otherwise)) == "true"
 }
 
-// Int returns a whole number from 1 to most.
+// Int returns a whole number from 1 to most. Only its usual form is taken: `05` may be a number of another base.
 func (p *Params) Int(name string, otherwise, most int) int {
 	text, ok := p.Text(name)
 	if !ok {
@@ -80,14 +81,20 @@ func (p *Params) Int(name string, otherwise, most int) int {
 	}
 	n, err := strconv.Atoi(text)
 	switch {
-	case err != nil:
+	case !number(text):
 		p.Fault(name, fault.CodeWrongType, "Must be a whole number.")
-	case n < 1 || n > most:
-		p.Fault(name, fault.CodeInvalidField, "Must be from 1 to "+strconv.Itoa(most)+".")
+	case err != nil || n < 1 || n > most || strconv.Itoa(n) != text:
+		p.Fault(name, fault.CodeInvalidField, "Must be a whole number from 1 to "+strconv.Itoa(most)+", without sign and leading zero.")
 	default:
 		return n
 	}
 	return otherwise
+}
+
+// number reports whether a text is a decimal number of any size.
+func number(text string) bool {
+	_, err := strconv.ParseFloat(text, 64)
+	return strings.Trim(text, "0123456789+-.eE") == "" && !errors.Is(err, strconv.ErrSyntax)
 }
 
 // Cursor returns the position that a cursor of this very query stands for; empty when none was sent.
@@ -107,8 +114,8 @@ func (p *Params) Cursor() (position string) {
 	return ""
 }
 
-// NextCursor returns the cursor of a position, bound to the request's path and parameters (but limit). It is no
-// secret and grants nothing: it can only name a place in what the client may read anyway.
+// NextCursor returns the cursor of a position, bound to the request's route and parameters (but limit). Its check sum
+// guards against mistakes and keeps nobody from making one up: whoever reads a position judges it like a parameter.
 func (p *Params) NextCursor(position string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(p.check(position) + position))
 }
@@ -122,7 +129,7 @@ func (p *Params) check(position string) string {
 			h.Write([]byte(strconv.Itoa(len(s)) + ":" + s))
 		}
 	}
-	write("cursor1", p.r.Method, position)
+	write("cursor2", p.r.route(), position)
 	for _, m := range []map[string][]string{single(p.r.event.PathParameters), p.r.event.Query} {
 		for _, name := range sortedKeys(m) {
 			if name != "cursor" && name != "limit" {

@@ -66,6 +66,8 @@ var titles = map[string]string{
 	fault.CodePriceRequired:     "Price required",
 	fault.CodeUnknownCompetitor: "Unknown competitor",
 	fault.CodeTooManyItems:      "Too many items",
+	fault.CodeSourceNotAllowed:  "Source not allowed",
+	fault.CodeReservedName:      "Reserved name",
 	fault.CodeThrottled:         "Try again",
 	fault.CodeInternal:          "Internal error",
 }
@@ -74,13 +76,17 @@ var titles = map[string]string{
 const internalDetail = "Something went wrong on our side. The request id finds it in our logs."
 
 // ProblemOf returns the problem document of an error, without its instance.
-func ProblemOf(err error) Problem {
+func ProblemOf(err error) Problem { return ItemProblem(err, "", fault.ItemFields) }
+
+// ItemProblem is ProblemOf for the item of a request that stands at a pointer. At most so many of its broken fields are named.
+func ItemProblem(err error, pointer string, most int) Problem {
 	f := fault.Of(err)
 	status, ok := statuses[f.Kind]
 	if !ok {
 		f = fault.New(fault.Internal, fault.CodeInternal, internalDetail)
 		status = http.StatusInternalServerError
 	}
+	f = f.Named(most, pointer)
 	p := Problem{Type: "urn:problem-type:pricing:" + f.Code, Title: titles[f.Code], Status: status, Detail: f.Detail, Errors: f.Fields}
 	if p.Errors == nil {
 		p.Errors = []fault.Field{}

@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"mime"
 	"slices"
 	"strings"
 	"time"
@@ -35,11 +37,17 @@ type Request struct {
 	Method   string
 	Received time.Time // the request's "now"
 	Body     []byte    // within the endpoint's limit
+	Caller   Caller
 
 	event       event
-	client      string
-	scopes      string
 	correlation string
+}
+
+// Caller is who asks, as the authorizer found out from the token.
+type Caller struct {
+	Client  string
+	Scopes  []string
+	Sources []string // the source ids that it may write as, or their beginnings with * behind; none: any
 }
 
 func newRequest(raw []byte, now time.Time) (*Request, error) {
@@ -48,8 +56,11 @@ func newRequest(raw []byte, now time.Time) (*Request, error) {
 		return r, fmt.Errorf("decode the proxy event: %w", err)
 	}
 	r.Method = r.event.HTTPMethod
-	r.client, _ = r.event.Context.Authorizer["clientId"].(string)
-	r.scopes, _ = r.event.Context.Authorizer["scopes"].(string)
+	told := func(name string) string {
+		text, _ := r.event.Context.Authorizer[name].(string)
+		return text
+	}
+	r.Caller = Caller{Client: told("clientId"), Scopes: strings.Fields(told("scopes")), Sources: strings.Fields(told("sources"))}
 	r.correlation = r.Header("X-Correlation-Id")
 	if !correlates(r.correlation) {
 		r.correlation = rand.Text()
@@ -58,6 +69,7 @@ func newRequest(raw []byte, now time.Time) (*Request, error) {
 }
 
 func (r *Request) id() string            { return r.event.Context.RequestID }
+func (r *Request) route() string         { return r.event.HTTPMethod + " " + r.event.Resource }
 func (r *Request) correlationID() string { return r.correlation }
 
 // correlates reports whether a client's correlation id may be used: [A-Za-z0-9._-]{1,64}.
@@ -101,11 +113,11 @@ func (r *Request) checkBody(limit int) error {
 	if limit == 0 {
 		return nil
 	}
-	media, parameters, _ := strings.Cut(r.Header("Content-Type"), ";")
-	media, parameters = strings.ToLower(strings.TrimSpace(media)), strings.ToLower(strings.ReplaceAll(parameters, " ", ""))
-	if media != "" && media != "application/json" ||
-		strings.Contains(parameters, "charset=") && !strings.Contains(strings.ReplaceAll(parameters, `"`, ""), "charset=utf-8") {
-		return fault.New(fault.MediaType, fault.CodeMediaType, "The body must be application/json in UTF-8.")
+	if contentType := r.Header("Content-Type"); contentType != "" {
+		media, parameters, err := mime.ParseMediaType(contentType) // an error, too, if a parameter has two values
+		if err != nil || media != "application/json" || !strings.EqualFold(cmp.Or(parameters["charset"], "utf-8"), "utf-8") {
+			return fault.New(fault.MediaType, fault.CodeMediaType, "The body must be application/json in UTF-8.")
+		}
 	}
 	if r.Header("Content-Encoding") != "" {
 		return fault.New(fault.MediaType, fault.CodeMediaType, "Bodies are not compressed: send none of Content-Encoding.")

@@ -9,6 +9,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,7 +17,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"pricing/shared/fault"
@@ -81,7 +81,11 @@ func Serve(ctx context.Context, e Endpoint, event []byte) Response {
 		line.request = r
 		answer, err = e.run(ctx, r)
 	}
-	response := respond(r, answer, err, &line)
+	var body []byte
+	if err == nil {
+		body, err = encode(answer.Body)
+	}
+	response := respond(r, answer, body, err, &line)
 	if err == nil {
 		err = answer.Cause
 	}
@@ -96,10 +100,10 @@ func (e Endpoint) run(ctx context.Context, r *Request) (answer Answer, err error
 			answer, err = Answer{}, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	if route := r.event.HTTPMethod + " " + r.event.Resource; route != e.Route {
-		return Answer{}, fmt.Errorf("the template sends the route %s to the function of %s", route, e.Route)
+	if r.route() != e.Route {
+		return Answer{}, fmt.Errorf("the template sends the route %s to the function of %s", r.route(), e.Route)
 	}
-	if e.Scope != "" && !slices.Contains(strings.Fields(r.scopes), e.Scope) {
+	if e.Scope != "" && !slices.Contains(r.Caller.Scopes, e.Scope) {
 		return Answer{}, fault.New(fault.Forbidden, fault.CodeForbidden, "The token does not have the scope "+e.Scope+".")
 	}
 	if err := r.checkQuery(e.Query); err != nil {
@@ -121,17 +125,63 @@ func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadlineCause(ctx, end, errDeadline)
 }
 
-// respond makes the response of an answer or an error.
-func respond(r *Request, answer Answer, err error, line *logLine) Response {
+// maxAnswer is the most bytes of an answer. Lambda returns 6 MB at most; beyond that the client would hear of a failure after
+// the work was done.
+const maxAnswer = 5 << 20
+
+// encode encodes an answer. One that is too long loses the errors of its problems: what became of each item stays. That is
+// the last guard; what an answer holds is bounded where it is made.
+func encode(answer any) ([]byte, error) {
+	body, err := json.Marshal(answer)
+	if err == nil && returned(body) > maxAnswer {
+		body, err = withoutErrors(body)
+	}
+	if err == nil && returned(body) > maxAnswer {
+		err = fmt.Errorf("the answer has %d bytes", returned(body))
+	}
+	return body, err
+}
+
+// returned is how many bytes of the response a body takes, in which it is a JSON text.
+func returned(body []byte) int {
+	return len(body) + bytes.Count(body, []byte(`"`)) + bytes.Count(body, []byte(`\`))
+}
+
+func withoutErrors(body []byte) ([]byte, error) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var answer any
+	if err := d.Decode(&answer); err != nil {
+		return nil, err
+	}
+	var leaveOut func(any)
+	leaveOut = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if problem, ok := v["problem"].(map[string]any); ok {
+				delete(problem, "errors")
+			}
+			for _, member := range v {
+				leaveOut(member)
+			}
+		case []any:
+			for _, element := range v {
+				leaveOut(element)
+			}
+		}
+	}
+	leaveOut(answer)
+	return json.Marshal(answer)
+}
+
+// respond makes the response of an answer, whose body is encoded, or of an error.
+func respond(r *Request, answer Answer, body []byte, err error, line *logLine) Response {
 	out := Response{StatusCode: answer.Status, Headers: map[string]string{
-		"Content-Type": "application/json", "x-request-id": r.id(), "x-correlation-id": r.correlationID(),
+		"Content-Type": "application/json", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
+		"x-request-id": r.id(), "x-correlation-id": r.correlationID(),
 	}}
 	if out.StatusCode == 0 {
 		out.StatusCode = http.StatusOK
-	}
-	var body []byte
-	if err == nil {
-		body, err = json.Marshal(answer.Body)
 	}
 	if err != nil {
 		problem := ProblemOf(err)
@@ -147,6 +197,7 @@ func respond(r *Request, answer Answer, err error, line *logLine) Response {
 	}
 	if err == nil && r.Method == http.MethodGet && out.StatusCode == http.StatusOK {
 		out.Headers["ETag"] = etag(body)
+		out.Headers["Cache-Control"] = "private, no-cache" // kept by the client alone, and asked for again with the tag
 		if matches(r.Header("If-None-Match"), out.Headers["ETag"]) {
 			delete(out.Headers, "Content-Type")
 			out.StatusCode = http.StatusNotModified

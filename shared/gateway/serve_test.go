@@ -96,6 +96,8 @@ func TestServe_FaultsBecomeProblems(t *testing.T) {
 			assert.Equal(t, tt.wantType, line["errorCode"])
 			assert.Equal(t, tt.wantStatus == 503, r.Headers["Retry-After"] != "")
 			assert.NotContains(t, r.Body, "secret cause")
+			assert.Equal(t, "nosniff", r.Headers["X-Content-Type-Options"])
+			assert.Equal(t, "no-store", r.Headers["Cache-Control"])
 		})
 	}
 }
@@ -181,6 +183,9 @@ func TestServe_Body(t *testing.T) {
 	headers := func(h map[string]any, body any) func(map[string]any) {
 		return func(e map[string]any) { e["headers"], e["body"] = h, body }
 	}
+	typed := func(contentType string) func(map[string]any) {
+		return headers(map[string]any{"content-type": contentType}, "{}")
+	}
 	encoded := func(n int) string { return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte(" "), n)) }
 	tests := map[string]struct {
 		change     func(map[string]any)
@@ -189,9 +194,17 @@ func TestServe_Body(t *testing.T) {
 	}{
 		"as sent":                 {nil, 200, "{}"},
 		"no content type is JSON": {headers(nil, "{}"), 200, "{}"},
-		"charset utf-8":           {headers(map[string]any{"content-type": `application/json; charset="UTF-8"`}, "{}"), 200, "{}"},
-		"another charset":         {headers(map[string]any{"Content-Type": "application/json; charset=latin1"}, "{}"), 415, ""},
-		"another type":            {headers(map[string]any{"Content-Type": "text/json"}, "{}"), 415, ""},
+		"charset utf-8":           {typed(`application/json; charset="UTF-8"`), 200, "{}"},
+		"charset in capitals":     {typed("Application/JSON;CHARSET=utf-8"), 200, "{}"},
+		"another parameter":       {typed("application/json; profile=x"), 200, "{}"},
+		"a semicolon at the end":  {typed("application/json;"), 200, "{}"},
+		"another charset":         {typed("application/json; charset=latin1"), 415, ""},
+		"a charset like ours":     {typed("application/json; charset=utf-8x"), 415, ""},
+		"charset twice":           {typed("application/json; charset=utf-8; charset=latin1"), 415, ""},
+		"charset twice, alike":    {typed("application/json; charset=utf-8; charset=utf-8"), 200, "{}"},
+		"no charset":              {typed("application/json; charset"), 415, ""},
+		"no type":                 {typed("; charset=utf-8"), 415, ""},
+		"another type":            {typed("text/json"), 415, ""},
 		"compressed":              {headers(map[string]any{"CONTENT-ENCODING": "gzip"}, "{}"), 415, ""},
 		"base64 of a binary type": {func(e map[string]any) { e["body"], e["isBase64Encoded"] = "e30=", true }, 200, "{}"},
 		"none":                    {headers(nil, nil), 200, ""},
@@ -213,6 +226,54 @@ func TestServe_Body(t *testing.T) {
 			assert.Equal(t, tt.wantStatus, r.StatusCode)
 		})
 	}
+}
+
+// TestServe_AnAnswerThatIsTooLong: Lambda would lose it after the work was done. The errors of its problems go, nothing else.
+func TestServe_AnAnswerThatIsTooLong(t *testing.T) {
+	const limit = 5 << 20
+	type result struct {
+		Index   int              `json:"index"`
+		Outcome string           `json:"outcome"`
+		ID      json.Number      `json:"id"`
+		Problem *gateway.Problem `json:"problem,omitempty"`
+	}
+	answer := func(text string, results int) gateway.Answer {
+		all := []result{{Index: 0, Outcome: "created", ID: "9007199254740993"}}
+		for i := 1; i <= results; i++ {
+			all = append(all, result{i, "rejected", "1.50", &gateway.Problem{Type: "t", Status: 422,
+				Errors: []fault.Field{{Pointer: "/a", Code: "invalid-field", Detail: text}}}})
+		}
+		return gateway.Answer{Status: http.StatusMultiStatus, Body: map[string]any{"results": all, "errors": []string{"no problem's"}}}
+	}
+	size := func(r gateway.Response) int {
+		text, err := json.Marshal(r)
+		require.NoError(t, err)
+		return len(text)
+	}
+	// Lambda counts the bytes of the whole response, in which the body is a JSON text: a quotation mark takes two of them.
+	for name, text := range map[string]string{"long": strings.Repeat("x", 2<<20), "escaped": strings.Repeat(`"`, 700_000)} {
+		t.Run(name, func(t *testing.T) {
+			whole, _ := served(t, t.Context(), answering(answer(text, 1), nil), event(t, nil))
+			assert.Contains(t, whole.Body, `"/a"`, "as long as there is room")
+
+			r, line := served(t, t.Context(), answering(answer(text, 3), nil), event(t, nil))
+			assert.Equal(t, http.StatusMultiStatus, r.StatusCode)
+			assert.Less(t, size(r), limit)
+			assert.JSONEq(t, `{"errors":["no problem's"],"results":[{"index":0,"outcome":"created","id":9007199254740993},
+				{"index":1,"outcome":"rejected","id":1.50,"problem":{"type":"t","title":"","status":422}},
+				{"index":2,"outcome":"rejected","id":1.50,"problem":{"type":"t","title":"","status":422}},
+				{"index":3,"outcome":"rejected","id":1.50,"problem":{"type":"t","title":"","status":422}}]}`, r.Body)
+			assert.Contains(t, r.Body, "9007199254740993", "digits stay")
+			assert.Contains(t, r.Body, "1.50", "digits stay")
+			assert.InDelta(t, len(r.Body), line["bytesOut"], 0)
+		})
+	}
+	t.Run("without a problem", func(t *testing.T) {
+		r, line := served(t, t.Context(), answering(gateway.Answer{Body: strings.Repeat("x", limit)}, nil), event(t, nil))
+		assert.Equal(t, "urn:problem-type:pricing:internal", problem(t, r).Type)
+		assert.Equal(t, "ERROR", line["level"])
+		assert.Contains(t, line["error"], "5242884 bytes")
+	})
 }
 
 func TestServe_CorrelationID(t *testing.T) {
@@ -238,6 +299,7 @@ func TestServe_ETag(t *testing.T) {
 		return r
 	}
 	first := ask("")
+	assert.Equal(t, "private, no-cache", first.Headers["Cache-Control"], "it may be kept, and is asked for again")
 	tag := first.Headers["ETag"]
 	assert.Regexp(t, `^"[0-9a-f]{24}"$`, tag)
 	for _, match := range []string{tag, "W/" + tag, `"x", ` + tag, "*"} {
@@ -245,6 +307,8 @@ func TestServe_ETag(t *testing.T) {
 		assert.Equal(t, http.StatusNotModified, r.StatusCode)
 		assert.Empty(t, r.Body)
 		assert.Equal(t, tag, r.Headers["ETag"])
+		assert.Equal(t, "private, no-cache", r.Headers["Cache-Control"])
+		assert.Equal(t, "nosniff", r.Headers["X-Content-Type-Options"])
 	}
 	assert.Equal(t, http.StatusOK, ask(`"another"`).StatusCode)
 }
@@ -364,6 +428,37 @@ func TestServe_LogInjection(t *testing.T) {
 	}
 }
 
+// TestParams_Int: a number that is none of those taken breaks a rule; what is no number is of another type.
+func TestParams_Int(t *testing.T) {
+	e := answering(gateway.Answer{}, nil)
+	e.Query = []string{"limit"}
+	e.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
+		p := r.Params()
+		n := p.Int("limit", 50, 200)
+		return gateway.Answer{Body: n}, p.Err()
+	}
+	ask := func(query map[string]any) gateway.Response {
+		r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) { e["multiValueQueryStringParameters"] = query }))
+		return r
+	}
+	assert.Equal(t, "50", ask(nil).Body)
+	for _, text := range []string{"1", "9", "100", "200"} {
+		assert.Equal(t, text, ask(map[string]any{"limit": []string{text}}).Body)
+	}
+	for _, text := range []string{"0", "201", "-1", "99999999999999999999", "-99999999999999999999", "05", "00", "+5", "-0", "5.0", "1e2",
+		"1e999"} {
+		p := problem(t, ask(map[string]any{"limit": []string{text}}))
+		assert.Equal(t, http.StatusUnprocessableEntity, p.Status, text)
+		assert.Equal(t, []fault.Field{{Pointer: "/query/limit", Code: fault.CodeInvalidField,
+			Detail: "Must be a whole number from 1 to 200, without sign and leading zero."}}, p.Errors, text)
+	}
+	for _, text := range []string{"", "ten", "5 ", " 5", "0x10", "1_0", "٥", "NaN", "inf", "-", "+", ".", "e", "--5", "5-", "1.2.3"} {
+		p := problem(t, ask(map[string]any{"limit": []string{text}}))
+		assert.Equal(t, http.StatusBadRequest, p.Status, text)
+		assert.Equal(t, []fault.Field{{Pointer: "/query/limit", Code: fault.CodeWrongType, Detail: "Must be a whole number."}}, p.Errors, text)
+	}
+}
+
 func TestParams_Path(t *testing.T) {
 	e := answering(gateway.Answer{}, nil)
 	e.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
@@ -383,8 +478,10 @@ func TestParams_Path(t *testing.T) {
 }
 
 func TestParams_Cursor(t *testing.T) {
+	route := "POST /v1/things/{thing}"
 	ask := func(thing string, query map[string][]string) (position string, next string, err error) {
 		e := answering(gateway.Answer{}, nil)
+		e.Route = route
 		e.Query = []string{"cursor", "limit", "sort"}
 		e.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
 			p := r.Params()
@@ -392,6 +489,7 @@ func TestParams_Cursor(t *testing.T) {
 			return gateway.Answer{}, nil
 		}
 		served(t, t.Context(), e, event(t, func(e map[string]any) {
+			_, e["resource"], _ = strings.Cut(route, " ")
 			e["pathParameters"], e["multiValueQueryStringParameters"] = map[string]any{"thing": thing}, query
 		}))
 		return position, next, err
@@ -417,4 +515,7 @@ func TestParams_Cursor(t *testing.T) {
 	}
 	_, _, err = ask("b", map[string][]string{"sort": {"price"}, "cursor": {cursor}})
 	assert.Equal(t, fault.CodeCursorInvalid, fault.Of(err).Code, "of another resource")
+	route = "POST /v1/things/{thing}/parts"
+	_, _, err = ask("a", map[string][]string{"sort": {"price"}, "cursor": {cursor}})
+	assert.Equal(t, fault.CodeCursorInvalid, fault.Of(err).Code, "of another route with the same parameters")
 }

@@ -8,6 +8,7 @@
 package jsondoc
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,8 +20,12 @@ import (
 	"pricing/shared/fault"
 )
 
-// MaxDepth is how many arrays and objects may stand inside each other. The deepest request of the API needs 5.
-const MaxDepth = 20
+// The limits of a document. The deepest request of the API needs 5 levels, the longest, 500 observations with every member,
+// about 15,000 values. In memory a value may take a hundred times its bytes.
+const (
+	MaxDepth  = 20      // how many arrays and objects may stand inside each other
+	MaxValues = 100_000 // objects, arrays, texts, numbers, true, false and null
+)
 
 // Kind is the JSON type of a node.
 type Kind uint8
@@ -54,8 +59,12 @@ type Member struct {
 	Value Node
 }
 
-// Parse reads one JSON text. Every fault is Malformed with code malformed-json, its detail naming line and column.
+// Parse reads one JSON text. A document with too many values is TooLarge. Every other fault is Malformed with code
+// malformed-json, its detail naming line and column.
 func Parse(b []byte) (*Node, error) {
+	if bytes.HasPrefix(b, []byte("\x1f\x8b")) || bytes.HasPrefix(b, []byte("\x1f\ufffd")) { // as it is, and as the gateway hands it on
+		return nil, malformed(b, 0, "the body is no text but perhaps compressed, which is not taken")
+	}
 	if !utf8.Valid(b) {
 		return nil, malformed(b, invalidUTF8(b), "the text is not valid UTF-8")
 	}
@@ -100,8 +109,9 @@ func malformed(b []byte, offset int, reason string) error {
 
 // parser builds the tree from text whose syntax json.Unmarshal has already accepted; it checks what that leaves open.
 type parser struct {
-	b []byte
-	i int
+	b      []byte
+	i      int
+	values int // so far
 }
 
 func (p *parser) space() {
@@ -114,6 +124,10 @@ func (p *parser) value(depth int) (Node, error) {
 	p.space()
 	if depth > MaxDepth {
 		return Node{}, malformed(p.b, p.i, "nested more than "+strconv.Itoa(MaxDepth)+" levels deep")
+	}
+	if p.values++; p.values > MaxValues {
+		return Node{}, fault.New(fault.TooLarge, fault.CodeTooLarge,
+			fmt.Sprintf("The document has more than %d JSON values; at most that many are taken.", MaxValues))
 	}
 	switch p.b[p.i] {
 	case '{':

@@ -7,20 +7,12 @@ import (
 	"pricing/shared/fault"
 )
 
-// Reader takes values out of a tree and gathers every fault on the way.
+// Reader takes values out of a tree and gathers the faults on the way.
 //
-// Take all that is wanted first, then ask Err once: so a client reads all its mistakes in one answer.
+// Take all that is wanted first, then ask Err once: so a client reads its mistakes in one answer.
 // A value that is absent or wrong comes back as its zero value.
 type Reader struct {
-	Fields []fault.Field
-}
-
-// Err returns all faults so far as one, or nil.
-func (r *Reader) Err() error { return fault.Fields(r.Fields) }
-
-// Add records a broken rule.
-func (r *Reader) Add(pointer, code, detail string) {
-	r.Fields = append(r.Fields, fault.Field{Pointer: pointer, Code: code, Detail: detail})
+	fault.List
 }
 
 // Value is a node and where it stands. Its zero value is "absent".
@@ -42,6 +34,14 @@ func (v Value) Null() bool { return v.node == nil || v.node.Kind == Null }
 // NotNull returns v, or absent when it is null: an optional member may be either.
 func (v Value) NotNull() Value {
 	if v.Null() {
+		v.node = nil
+	}
+	return v
+}
+
+// NotEmpty returns v, or absent when it is an empty text or object of the kind that is wanted.
+func (v Value) NotEmpty(k Kind) Value {
+	if v.node != nil && v.node.Kind == k && v.node.Text == "" && len(v.node.Members) == 0 {
 		v.node = nil
 	}
 	return v
@@ -168,7 +168,7 @@ func (v Value) is(k Kind) bool {
 }
 
 func (v Value) child(name string, n *Node) Value {
-	return Value{r: v.r, node: n, Pointer: v.Pointer + "/" + pointerEscape.Replace(name)}
+	return Value{r: v.r, node: n, Pointer: v.Pointer + "/" + pointerEscape.Replace(short(name))}
 }
 
 var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
@@ -184,9 +184,17 @@ func contains(names []string, name string) bool {
 
 // quote shows a client's text inside a sentence, cut to a sane length and with everything unprintable escaped.
 func quote(s string) string {
-	const most = 64
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
+	if cut := short(s); cut != s {
+		s = cut + "…"
 	}
 	return strconv.Quote(s)
+}
+
+// short cuts a client's text to 64 bytes, at a character's border.
+func short(s string) string {
+	const most = 64
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "")
 }

@@ -29,23 +29,25 @@ func (c Competitor) StaleAt(lastSeen Timestamp) Timestamp {
 	return lastSeen.Add(cmp.Or(c.FreshFor, DefaultFreshFor))
 }
 
-// ReadCompetitor reads the body of a PUT and adds every broken rule to the value's reader.
-func ReadCompetitor(competitorID string, v jsondoc.Value) Competitor {
+// ReadCompetitor reads the body of a PUT that was received at a moment, and adds every broken rule to the value's reader. An
+// optional member may be null or empty ("").
+func ReadCompetitor(competitorID string, v jsondoc.Value, now Timestamp) Competitor {
 	c := Competitor{ID: competitorID, FreshFor: DefaultFreshFor, Active: true}
 	m, ok := v.Object("name", "kind", "domain", "country", "defaultCurrency", "freshFor", "status")
 	if !ok {
 		return c
 	}
-	c.Name = freeText(m.Required("name"), 1, 128)
+	c.Name = freeText(m.Required("name"), maxName)
 	c.Kind = word[CompetitorKind](m.Required("kind"), competitorKinds)
-	c.Domain = id(m.Optional("domain").NotNull(), checkDomain, "a lower-case host name of at most 253 bytes")
-	c.Country = id(m.Optional("country").NotNull(), checkCountry, "two capital letters (ISO 3166)")
-	currency := m.Optional("defaultCurrency").NotNull()
-	c.DefaultCurrency, ok = currency.String()
-	if _, known := MinorDigits(c.DefaultCurrency); ok && !known {
-		currency.Fault(fault.CodeCurrencyUnknown, show(c.DefaultCurrency)+" is not an active ISO 4217 currency code.")
+	c.Domain = id(optionalText(m, "domain"), checkDomain, "a lower-case host name of at most 253 bytes")
+	c.Country = id(optionalText(m, "country"), checkCountry, "two capital letters (ISO 3166)")
+	currency := optionalText(m, "defaultCurrency")
+	if c.DefaultCurrency, ok = currency.String(); ok {
+		if detail := currencyFault(c.DefaultCurrency, now); detail != "" {
+			currency.Fault(fault.CodeCurrencyUnknown, detail)
+		}
 	}
-	freshFor := m.Optional("freshFor").NotNull()
+	freshFor := optionalText(m, "freshFor")
 	if text, ok := freshFor.String(); ok {
 		d, err := ParseDuration(text)
 		if err != nil {
@@ -53,7 +55,7 @@ func ReadCompetitor(competitorID string, v jsondoc.Value) Competitor {
 		}
 		c.FreshFor = d
 	}
-	c.Active = word[status](m.Optional("status").NotNull(), []string{"active", "inactive"}) == 0
+	c.Active = word[status](optionalText(m, "status"), []string{"active", "inactive"}) == 0
 	return c
 }
 

@@ -52,16 +52,16 @@ func (m Money) MarshalJSON() ([]byte, error) {
 	}{m.Amount(), m.Currency})
 }
 
-// ParseMoney reads a decimal amount and a currency code. A fault's pointer is "/amount" or "/currency".
+// ParseMoney reads a decimal amount and a currency code of a price that was observed at a moment (NoTime: nobody knows when). A
+// fault's pointer is "/amount" or "/currency".
 //
 // The grammar is digits without leading zeros, optionally a point and more digits: no sign, exponent or grouping. More
 // decimals than the currency has are refused even if they are zeros, never rounded.
-func ParseMoney(amount, currency string) (Money, *fault.Field) {
-	digits, known := MinorDigits(currency)
-	if !known {
-		return Money{}, &fault.Field{Pointer: "/currency", Code: fault.CodeCurrencyUnknown,
-			Detail: show(currency) + " is not an active ISO 4217 currency code."}
+func ParseMoney(amount, currency string, at Timestamp) (Money, *fault.Field) {
+	if detail := currencyFault(currency, at); detail != "" {
+		return Money{}, &fault.Field{Pointer: "/currency", Code: fault.CodeCurrencyUnknown, Detail: detail}
 	}
+	digits, _ := MinorDigits(currency)
 	wrong := func(code, detail string) (Money, *fault.Field) {
 		return Money{}, &fault.Field{Pointer: "/amount", Code: code, Detail: detail}
 	}
@@ -85,14 +85,4 @@ func ParseMoney(amount, currency string) (Money, *fault.Field) {
 	return Money{Minor: minor, Currency: currency}, nil
 }
 
-func digitsOnly(s string) bool {
-	if s == "" {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
-}
+func digitsOnly(s string) bool { return s != "" && every(s, digit) }

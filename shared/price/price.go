@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // OfferKey says whose price for what an observation is.
@@ -157,26 +156,4 @@ func ID(key OfferKey, at Timestamp, sourceID string) string {
 	}
 	sum := sha256.Sum256([]byte(b.String()))
 	return crockford.EncodeToString(sum[:])[:26]
-}
-
-// Reserved reports whether a product or competitor name is kept for the service's own checks.
-func Reserved(name string) bool { return strings.HasPrefix(name, "self-check") }
-
-// shorten cuts a client's text to a sane length and escapes what does not print.
-func shorten(s string) string {
-	quoted := show(s)
-	return quoted[1 : len(quoted)-1]
-}
-
-// show quotes a client's text inside a sentence.
-func show(s string) string {
-	const most = 64
-	if len(s) > most {
-		cut := most
-		for cut > 0 && !utf8.RuneStart(s[cut]) {
-			cut--
-		}
-		s = s[:cut] + "…"
-	}
-	return strconv.Quote(s)
 }

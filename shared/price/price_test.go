@@ -18,25 +18,35 @@ import (
 	"pricing/shared/price"
 )
 
-// TestMinorDigits compares the table with the standard's own list.
-func TestMinorDigits(t *testing.T) {
-	f, err := os.Open("testdata/iso4217.csv")
+// list reads one of the standard's lists.
+func list(t *testing.T, name string, rows int) [][]string {
+	t.Helper()
+	f, err := os.Open("testdata/" + name)
 	require.NoError(t, err)
 	defer f.Close() //nolint:errcheck // only read
 	r := csv.NewReader(f)
 	r.Comment = '#'
-	rows, err := r.ReadAll()
+	all, err := r.ReadAll()
 	require.NoError(t, err)
-	require.Len(t, rows, 178)
-	list := map[string]string{}
-	for _, row := range rows {
-		list[row[0]] = row[1]
+	require.Len(t, all, rows)
+	return all
+}
+
+// TestMinorDigits compares the tables with the standard's own lists.
+func TestMinorDigits(t *testing.T) {
+	digitsOf := map[string]string{}
+	for _, row := range list(t, "iso4217.csv", 178) {
+		digitsOf[row[0]] = row[1]
+	}
+	for _, row := range list(t, "iso4217-withdrawn.csv", 54) {
+		require.NotContains(t, digitsOf, row[0])
+		digitsOf[row[0]] = row[2]
 	}
 	for a := 'A'; a <= 'Z'; a++ { // every code there could be, so that none is too many
 		for b := 'A'; b <= 'Z'; b++ {
 			for c := 'A'; c <= 'Z'; c++ {
 				code := string([]rune{a, b, c})
-				want, err := strconv.Atoi(list[code])
+				want, err := strconv.Atoi(digitsOf[code])
 				digits, ok := price.MinorDigits(code)
 				if require.Equal(t, err == nil, ok, code); ok {
 					require.Equal(t, want, digits, code)
@@ -44,10 +54,32 @@ func TestMinorDigits(t *testing.T) {
 			}
 		}
 	}
-	for _, no := range []string{"", "US", "USDX", "usd", "US ", " US", "D U", "\x00\x00\x00"} {
+	for _, no := range []string{"", "US", "USDX", "usd", "US ", " US", "D U", "\x00\x00\x00", "200", "-03", "2 2", "P0 ", "AZ[", "@AZ"} {
 		_, ok := price.MinorDigits(no)
 		assert.False(t, ok, "%q", no)
 	}
+}
+
+// TestParseMoney_Withdrawn: a price may be in a currency as long as that was one.
+func TestParseMoney_Withdrawn(t *testing.T) {
+	for _, row := range list(t, "iso4217-withdrawn.csv", 54) {
+		day := row[1] + "-01"
+		until, err := price.ParseTimestamp(day + "T00:00:00Z")
+		require.NoError(t, err)
+		for _, at := range []price.Timestamp{until - 1, price.NoTime} {
+			m, wrong := price.ParseMoney("7", row[0], at)
+			require.Nil(t, wrong, row[0])
+			assert.Equal(t, price.Money{Minor: map[string]int64{"0": 7, "2": 700}[row[2]], Currency: row[0]}, m)
+		}
+		m, wrong := price.ParseMoney("7", row[0], until)
+		require.NotNil(t, wrong, row[0])
+		assert.Zero(t, m)
+		assert.Equal(t, fault.Field{Pointer: "/currency", Code: fault.CodeCurrencyUnknown,
+			Detail: row[0] + " is valid only for prices observed before " + day + ", when ISO 4217 withdrew it."}, *wrong)
+	}
+	m, wrong := price.ParseMoney("1", "EUR", price.Timestamp(math.MaxInt64-1))
+	require.Nil(t, wrong)
+	assert.Equal(t, "1.00 EUR", m.String())
 }
 
 func TestParseMoney(t *testing.T) {
@@ -87,7 +119,7 @@ func TestParseMoney(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			m, wrong := price.ParseMoney(tt.amount, tt.currency)
+			m, wrong := price.ParseMoney(tt.amount, tt.currency, 0)
 			if tt.wantCode != "" {
 				require.NotNil(t, wrong)
 				assert.Equal(t, tt.wantPointer, wrong.Pointer)
@@ -105,7 +137,7 @@ func TestMoney_RoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := price.Money{Minor: rapid.Int64Range(0, 999_999_999_999).Draw(t, "minor"),
 			Currency: rapid.SampledFrom([]string{"USD", "JPY", "KWD", "UYW", "EUR"}).Draw(t, "currency")}
-		again, wrong := price.ParseMoney(m.Amount(), m.Currency)
+		again, wrong := price.ParseMoney(m.Amount(), m.Currency, 0)
 		require.Nil(t, wrong)
 		require.Equal(t, m, again)
 	})
@@ -129,20 +161,66 @@ func TestParseTimestamp(t *testing.T) {
 		"2025-10-19T21:01:58.727366+00:00": "2025-10-19T21:01:58.727Z",
 		"2024-02-29T00:00:00Z":             "2024-02-29T00:00:00.000Z",
 		"1969-12-31T23:59:59.999Z":         "1969-12-31T23:59:59.999Z",
+		"1969-12-31T23:59:59.9999Z":        "1969-12-31T23:59:59.999Z",
+		"2026-11-25t12:00:00z":             "2026-11-25T12:00:00.000Z",
+		"2026-11-25t12:00:00.5+01:00":      "2026-11-25T11:00:00.500Z",
+		"2026-11-25T12:00:00+23:59":        "2026-11-24T12:01:00.000Z",
+		"2026-11-25T12:00:00-23:59":        "2026-11-26T11:59:00.000Z",
+		"0001-01-01T00:00:00Z":             "0001-01-01T00:00:00.000Z",
+		"9999-12-31T23:59:59.999Z":         "9999-12-31T23:59:59.999Z",
 	} {
 		got, err := price.ParseTimestamp(text)
 		require.NoError(t, err, text)
 		assert.Equal(t, want, got.String())
 	}
-	for _, text := range []string{
-		"", "2026-07-06", "2026-07-06T09:14:03", "2026-07-06T09:14:03-00:00", "2026-07-06 09:14:03Z", "2026-07-06t09:14:03Z",
-		"2026-07-06T09:14:03z", "2026-07-06T9:14:03Z", "2026-07-06T09:14Z", "2026-07-06T09:14:03,5Z", "2026-07-06T09:14:03.Z",
-		"2026-07-06T09:14:03.1234567890Z", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-07-06T24:00:00Z",
-		"2026-07-06T09:14:60Z", "2026-07-06T09:14:03+0200", "2026-07-06T09:14:03+25:00", "0000-01-01T00:00:00Z",
-		"+2026-07-06T09:14:03Z", "2026-07-06T09:14:03ZZ", "1783329245", "9999-12-31T23:59:59-01:00",
+	const (
+		other    = "is not an RFC 3339 timestamp"
+		offset   = "offsets run from 00:00 to 23:59"
+		leap     = "leap second"
+		unreal   = "is not a real date and time"
+		offRange = "lies outside the years 1 to 9999"
+	)
+	for text, want := range map[string]string{
+		"2026-07-06":                      "date without a time of day",
+		"2026-07-06T09:14:03":             "has no offset from UTC",
+		"2026-07-06T09:14:03.25":          "has no offset from UTC",
+		"2026-07-06T09:14:03-00:00":       "-00:00, which means unknown",
+		"2026-07-06t09:14:03-00:00":       "-00:00, which means unknown",
+		"2026-11-25T12:00:00+24:00":       "+24:00; " + offset,
+		"2026-11-25T12:00:00+24:60":       "+24:60; " + offset,
+		"2026-11-25T12:00:00+02:60":       "+02:60; " + offset,
+		"2026-11-25T12:00:00-99:00":       "-99:00; " + offset,
+		"2016-12-31T23:59:60Z":            leap,
+		"2017-01-01T00:59:60.5+01:00":     leap,
+		"2026-07-06T09:14:61Z":            unreal,
+		"2026-02-29T00:00:00Z":            unreal,
+		"2026-13-01T00:00:00Z":            unreal,
+		"2026-00-01T00:00:00Z":            unreal,
+		"2026-07-06T24:00:00Z":            unreal,
+		"2026-07-06T09:60:00Z":            unreal,
+		"2026-07-06T09:14:03.1234567890Z": "more than 9 decimals",
+		"0000-01-01T00:00:00Z":            offRange,
+		"0001-01-01T00:00:00+00:01":       offRange,
+		"9999-12-31T23:59:59-01:00":       offRange,
+		"":                                other,
+		"2026-07-06 09:14:03Z":            other,
+		"2026-07-06T9:14:03Z":             other,
+		"2026-07-06T09:14Z":               other,
+		"2026-07-06T09:14:03,5Z":          other,
+		"2026-07-06T09:14:03.Z":           other,
+		"2026-07-06T09:14:03+0200":        other,
+		"2026-07-06T09:14:03 02:00":       other,
+		"2026-07-06T09:14:03+2:00":        other,
+		"+2026-07-06T09:14:03Z":           other,
+		"2026-07-06T09:14:03ZZ":           other,
+		"2026-07-06T09:14:03.5ZZ":         other,
+		"2026/07/06T09:14:03Z":            other,
+		"2026-07-06:":                     other,
+		"1783329245":                      other,
+		"tomorrow, at noon":               other,
 	} {
 		_, err := price.ParseTimestamp(text)
-		assert.Error(t, err, text)
+		assert.ErrorContains(t, err, want, text)
 	}
 }
 
@@ -215,6 +293,31 @@ func TestParseGTIN(t *testing.T) {
 	}
 }
 
+// TestParseGTIN_UPCE: who sends the short form learns the long one. The pairs were made in the other direction, by leaving out
+// the zeros of 12 digits.
+func TestParseGTIN_UPCE(t *testing.T) {
+	for short, full := range map[string]string{
+		"04252614": "042100005264", "11278904": "112000007894", "03498727": "034200009877", "06512314": "065100001234",
+		"07134538": "071300000458", "17139938": "171300000998", "08294744": "082940000074",
+	} {
+		_, wrong := price.ParseGTIN(short)
+		require.NotNil(t, wrong, short)
+		assert.Equal(t, fault.CodeGTINCheckDigit, wrong.Code)
+		assert.Contains(t, wrong.Detail, "It is a valid UPC-E: send its 12 digits, "+full+".")
+		got, wrong := price.ParseGTIN(full)
+		require.Nil(t, wrong)
+		assert.Equal(t, price.GTIN("00"+full), got)
+	}
+	for _, none := range []string{"24252618", "04252615", "07134539", "08294745", "01234564", "036000291453", "042526140000"} {
+		_, wrong := price.ParseGTIN(none)
+		require.NotNil(t, wrong, none)
+		assert.NotContains(t, wrong.Detail, "UPC-E", none)
+	}
+	got, wrong := price.ParseGTIN("01234565") // a UPC-E, of 012345000065
+	require.Nil(t, wrong)
+	assert.Equal(t, price.GTIN("00000001234565"), got, "what is a valid GTIN-8 is taken for one")
+}
+
 func TestParseGTIN_NoticesAnyOneWrongDigit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		digits := []byte(rapid.SampledFrom([]string{"6291041500213", "96385074", "036000291452", "10614141000415"}).Draw(t, "gtin"))
@@ -271,18 +374,20 @@ func TestOfferKey_Compare(t *testing.T) {
 
 func FuzzParseMoney(f *testing.F) {
 	for _, seed := range []string{"19.99", "0", "-1", "01", "1e5", "999999999999999999999", "1.2.3", ""} {
-		f.Add(seed, "USD")
-		f.Add(seed, "JPY")
+		f.Add(seed, "USD", int64(0))
+		f.Add(seed, "JPY", int64(math.MinInt64))
+		f.Add(seed, "BGN", int64(1767225599999)) // the last millisecond in which it was a currency
+		f.Add(seed, "BGN", int64(1767225600000))
 	}
-	f.Fuzz(func(t *testing.T, amount, currency string) {
-		m, wrong := price.ParseMoney(amount, currency)
+	f.Fuzz(func(t *testing.T, amount, currency string, at int64) {
+		m, wrong := price.ParseMoney(amount, currency, price.Timestamp(at))
 		if wrong != nil {
 			if m.Present() {
 				t.Fatal("an amount and a fault")
 			}
 			return
 		}
-		if again, wrong := price.ParseMoney(m.Amount(), m.Currency); wrong != nil || again != m {
+		if again, wrong := price.ParseMoney(m.Amount(), m.Currency, price.Timestamp(at)); wrong != nil || again != m {
 			t.Fatalf("%q prints as %q, which reads as %v", amount, m.Amount(), again)
 		}
 	})
@@ -290,7 +395,7 @@ func FuzzParseMoney(f *testing.F) {
 
 func FuzzParseTimestamp(f *testing.F) {
 	for _, seed := range []string{"2026-07-06T09:14:03Z", "2026-07-06T09:14:03.123456789+02:00", "0001-01-01T00:00:00Z",
-		"2026-07-06T09:14:03-00:00"} {
+		"2026-07-06T09:14:03-00:00", "2026-11-25t12:00:00.25z", "2026-11-25T12:00:00+24:60", "2016-12-31T23:59:60Z"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -298,9 +403,12 @@ func FuzzParseTimestamp(f *testing.F) {
 		if err != nil {
 			return
 		}
-		std, err := time.Parse(time.RFC3339Nano, text)
+		std, err := time.Parse(time.RFC3339Nano, strings.ToUpper(text))
 		if err != nil || std.UTC().Truncate(time.Millisecond).UnixMilli() != int64(ts) {
 			t.Fatalf("%q: %v, but time.Parse says %v %v", text, ts, std, err)
+		}
+		if _, offset := std.Zone(); offset <= -24*60*60 || offset >= 24*60*60 {
+			t.Fatalf("%q has an offset of a day", text)
 		}
 		if again, err := price.ParseTimestamp(ts.String()); err != nil || again != ts {
 			t.Fatalf("%q does not survive being printed", text)
@@ -324,12 +432,20 @@ func FuzzParseDuration(f *testing.F) {
 }
 
 func FuzzParseGTIN(f *testing.F) {
-	f.Add("6291041500213")
-	f.Add("96385074")
+	for _, seed := range []string{"6291041500213", "96385074", "04252614", "07134538", "08294744", "03498727"} {
+		f.Add(seed)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		g, wrong := price.ParseGTIN(text)
 		if wrong == nil && (len(g) != 14 || !strings.HasSuffix(string(g), text)) {
 			t.Fatalf("%q became %q", text, g)
+		}
+		if wrong == nil {
+			return
+		}
+		_, full, hinted := strings.Cut(wrong.Detail, "send its 12 digits, ")
+		if _, wrong := price.ParseGTIN(strings.TrimSuffix(full, ".")); hinted && wrong != nil {
+			t.Fatalf("%q should be sent as %q, which is no gtin either", text, full)
 		}
 	})
 }

@@ -1,12 +1,10 @@
 package price
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 
 	"pricing/shared/fault"
 	"pricing/shared/jsondoc"
@@ -26,6 +24,7 @@ type Submission struct {
 	ItemID      string
 	GTIN        GTIN // set only when no productId was sent; the product is looked up at receipt
 	Observation Observation
+	Writer      Writer // who sends it
 
 	sent lookup // where its members stood
 }
@@ -46,8 +45,10 @@ var (
 		"productId", "gtin", "competitorId", "sellerId", "region", "itemCondition", "audience", "availability", "price", "shipping",
 		"listPrice", "priceType", "promotion", "url", "source", "observedAt",
 	}
-	batchFields   = append([]string{"itemId"}, observationFields...)
-	defaultFields = observationFields[2:] // not productId and gtin
+	batchFields    = append([]string{"itemId"}, observationFields...)
+	defaultFields  = observationFields[2:] // not productId and gtin
+	requiredFields = []string{"competitorId", "availability", "price", "source", "observedAt"}
+	objectFields   = []string{"price", "shipping", "listPrice", "promotion", "source"} // the others are texts
 )
 
 // CheckDefaults reports, as faults of the whole request, members of a batch's defaults that are unknown, repeated or
@@ -59,8 +60,8 @@ func CheckDefaults(defaults jsondoc.Value) {
 }
 
 // ReadSubmission reads one observation as sent and adds every broken rule to the values' reader. A top-level member
-// that item lacks is taken from defaults, pointers then name the defaults; an item's own null is present. Optional
-// members may be null.
+// that item lacks is taken from defaults, pointers then name the defaults. An optional member that is empty ("" or {}) is
+// the same as one that is absent. It may also be null, which is present: the default does not count then.
 func ReadSubmission(item, defaults jsondoc.Value, inBatch bool, c Clock) Submission {
 	fields := observationFields
 	if inBatch {
@@ -73,17 +74,17 @@ func ReadSubmission(item, defaults jsondoc.Value, inBatch bool, c Clock) Submiss
 	f := lookup{item: members, defaults: defaults.Members()}
 	s := Submission{sent: f}
 	o := &s.Observation
-	s.ItemID = freeText(members.Optional("itemId").NotNull(), 1, 128)
+	s.ItemID = freeText(optionalText(members, "itemId"), maxItemID)
 	f.product(&s)
-	o.Key.CompetitorID = id(f.required("competitorId"), CheckCompetitorID, "2 to 40 of a-z, 0-9 and -")
-	o.Key.SellerID = freeText(f.optional("sellerId"), 1, 128)
-	o.Key.Region = id(f.optional("region"), checkRegion, "1 to 16 letters, digits and -")
+	o.Key.CompetitorID = id(f.required("competitorId"), CheckCompetitorID, competitorRule)
+	o.Key.SellerID = checked(f.optional("sellerId"), SellerFault)
+	o.Key.Region = checked(f.optional("region"), RegionFault)
 	o.Key.Condition = word[Condition](f.optional("itemCondition"), conditions)
 	o.Key.Audience = word[Audience](f.optional("audience"), audiences)
-	o.Terms = f.terms()
-	o.URL = freeText(f.optional("url"), 0, 512)
-	o.Source = f.source()
 	o.ObservedAt = observedAt(f.required("observedAt"), c)
+	o.Terms = f.terms(o.ObservedAt)
+	o.URL = checked(f.optional("url"), urlFault)
+	o.Source = f.source()
 	return s
 }
 
@@ -91,13 +92,23 @@ func ReadSubmission(item, defaults jsondoc.Value, inBatch bool, c Clock) Submiss
 type lookup struct{ item, defaults jsondoc.Members }
 
 func (f lookup) member(name string) jsondoc.Value {
-	if v := f.item.Optional(name); !v.Absent() {
-		return v
+	for _, from := range []jsondoc.Members{f.item, f.defaults} {
+		v := from.Optional(name)
+		if !slices.Contains(requiredFields, name) {
+			v = v.NotEmpty(kindOf(name))
+		}
+		if !v.Absent() {
+			return v
+		}
 	}
-	if v := f.defaults.Optional(name); !v.Absent() {
-		return v
+	return f.item.Child(name)
+}
+
+func kindOf(name string) jsondoc.Kind {
+	if slices.Contains(objectFields, name) {
+		return jsondoc.Object
 	}
-	return f.item.Optional(name)
+	return jsondoc.String
 }
 
 // optional returns a member, absent if it is null.
@@ -112,12 +123,13 @@ func (f lookup) required(name string) jsondoc.Value {
 }
 
 func (f lookup) product(s *Submission) {
-	productID, gtin := f.item.Optional("productId"), f.item.Optional("gtin").NotNull()
+	productID := f.item.Optional("productId").NotEmpty(jsondoc.String)
+	gtin := optionalText(f.item, "gtin")
 	if productID.Absent() && gtin.Absent() {
 		f.item.Optional("productId").Fault(fault.CodeMissingField, "One of \"productId\" and \"gtin\" is required.")
 		return
 	}
-	s.Observation.Key.ProductID = id(productID, CheckProductID, "1 to 64 letters, digits and . _ -")
+	s.Observation.Key.ProductID = id(productID, CheckProductID, productRule)
 	if text, ok := gtin.String(); ok {
 		g, wrong := ParseGTIN(text)
 		if wrong != nil {
@@ -129,7 +141,7 @@ func (f lookup) product(s *Submission) {
 	}
 }
 
-func (f lookup) terms() Terms {
+func (f lookup) terms(at Timestamp) Terms {
 	var t Terms
 	availability := f.required("availability")
 	t.Availability = word[Availability](availability, availabilities)
@@ -146,7 +158,7 @@ func (f lookup) terms() Terms {
 	currency := ""
 	for _, a := range amounts {
 		var of string
-		*a.to, of = money(a.value.NotNull())
+		*a.to, of = money(a.value.NotNull(), at)
 		switch {
 		case of == "":
 		case currency == "":
@@ -167,9 +179,9 @@ func (f lookup) source() Source {
 	if !ok {
 		return s
 	}
-	s.ID = id(m.Required("id"), CheckProductID, "1 to 64 letters, digits and . _ -")
+	s.ID = id(m.Required("id"), checkSourceID, sourceRule)
 	s.Kind = word[SourceKind](m.Required("kind"), sourceKinds)
-	confidence := m.Optional("confidence").NotNull()
+	confidence := optionalText(m, "confidence")
 	if text, ok := confidence.String(); ok {
 		c, ok := ParseConfidence(text)
 		if !ok {
@@ -182,7 +194,7 @@ func (f lookup) source() Source {
 }
 
 // money reads an amount, and its currency by itself: that is known even where the amount is wrong.
-func money(v jsondoc.Value) (m Money, currency string) {
+func money(v jsondoc.Value, at Timestamp) (m Money, currency string) {
 	members, ok := v.Object("amount", "currency")
 	if !ok {
 		return Money{}, ""
@@ -192,7 +204,7 @@ func money(v jsondoc.Value) (m Money, currency string) {
 	if !ok || !ok2 {
 		return Money{}, ""
 	}
-	m, wrong := ParseMoney(amount, currency)
+	m, wrong := ParseMoney(amount, currency, at)
 	if wrong != nil {
 		members.Optional(wrong.Pointer[1:]).Fault(wrong.Code, wrong.Detail)
 		if wrong.Code == fault.CodeCurrencyUnknown {
@@ -207,9 +219,10 @@ func promotion(v jsondoc.Value) Promotion {
 	if !ok {
 		return Promotion{}
 	}
-	p := Promotion{Present: true, Label: freeText(m.Optional("label").NotNull(), 0, 120), ValidThrough: NoTime}
-	if through := m.Optional("validThrough").NotNull(); !through.Null() {
-		p.ValidThrough = timestamp(through)
+	p := Promotion{
+		Present:      true,
+		Label:        freeText(optionalText(m, "label"), maxLabel),
+		ValidThrough: timestamp(optionalText(m, "validThrough")),
 	}
 	quantity := m.Optional("minQuantity").NotNull()
 	if text, ok := quantity.Number(); ok {
@@ -222,7 +235,15 @@ func promotion(v jsondoc.Value) Promotion {
 		}
 		p.MinQuantity = n
 	}
+	if p == (Promotion{Present: true, ValidThrough: NoTime}) { // all its members are absent
+		return Promotion{}
+	}
 	return p
+}
+
+// optionalText returns a text's member, absent if it is null or empty.
+func optionalText(m jsondoc.Members, name string) jsondoc.Value {
+	return m.Optional(name).NotEmpty(jsondoc.String).NotNull()
 }
 
 func timestamp(v jsondoc.Value) Timestamp {
@@ -272,55 +293,19 @@ func id(v jsondoc.Value, valid func(string) bool, rule string) string {
 	return text
 }
 
-// freeText reads human text of least to most bytes, in Unicode's NFC and without control characters: two spellings of
-// one text would be two offers.
-func freeText(v jsondoc.Value, least, most int) string {
+// freeText reads a text that people write, of at most so many bytes.
+func freeText(v jsondoc.Value, most int) string {
+	return checked(v, func(text string) string { return textFault(text, most) })
+}
+
+// checked reads a text; wrong says in a sentence what is wrong with it, or nothing.
+func checked(v jsondoc.Value, wrong func(string) string) string {
 	text, ok := v.String()
-	switch {
-	case !ok:
-	case len(text) < least || len(text) > most:
-		v.Fault(fault.CodeInvalidField, "Must be "+strconv.Itoa(least)+" to "+strconv.Itoa(most)+" bytes long, not "+strconv.Itoa(len(text))+".")
-	case strings.ContainsFunc(text, isControl):
-		v.Fault(fault.CodeInvalidField, show(text)+" holds a control character.")
-	case !ascii(text) && !norm.NFC.IsNormalString(text):
-		v.Fault(fault.CodeInvalidField, show(text)+" is not in Unicode normalization form C.")
+	if !ok {
+		return ""
+	}
+	if detail := wrong(text); detail != "" {
+		v.Fault(fault.CodeInvalidField, detail)
 	}
 	return text
 }
-
-func isControl(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
-
-func ascii(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
-}
-
-// CheckProductID reports whether s can be a productId: [A-Za-z0-9._-]{1,64}.
-func CheckProductID(s string) bool {
-	return len(s) >= 1 && len(s) <= 64 && every(s, func(c byte) bool { return letter(c) || digit(c) || c == '.' || c == '_' || c == '-' })
-}
-
-// CheckCompetitorID reports whether s can be a competitorId: [a-z0-9-]{2,40}.
-func CheckCompetitorID(s string) bool {
-	return len(s) >= 2 && len(s) <= 40 && every(s, func(c byte) bool { return c >= 'a' && c <= 'z' || digit(c) || c == '-' })
-}
-
-func checkRegion(s string) bool {
-	return len(s) >= 1 && len(s) <= 16 && every(s, func(c byte) bool { return letter(c) || digit(c) || c == '-' })
-}
-
-func every(s string, ok func(byte) bool) bool {
-	for i := range len(s) {
-		if !ok(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
-func digit(c byte) bool  { return c >= '0' && c <= '9' }

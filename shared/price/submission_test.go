@@ -2,6 +2,7 @@ package price_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -61,33 +62,43 @@ func TestReadSubmission_Rules(t *testing.T) {
 		"as it is": {`{}`, ""},
 		"optional members null": {`{"gtin":null,"sellerId":null,"region":null,"itemCondition":null,"audience":null,` +
 			`"shipping":null,"listPrice":null,"priceType":null,"promotion":null,"url":null}`, ""},
-		"longest texts": {`{"sellerId":"` + long(128) + `","url":"` + long(512) + `","promotion":{"label":"` + long(120) +
+		"longest texts": {`{"sellerId":"` + long(128) + `","url":"https://` + long(504) + `","promotion":{"label":"` + long(120) +
 			`"},"productId":"` + long(64) + `"}`, ""},
-		"empty url and label are absent":  {`{"url":"","promotion":{"label":""}}`, ""},
-		"product too long":                {`{"productId":"` + long(65) + `"}`, "/productId invalid-field"},
-		"product null":                    {`{"productId":null}`, "/productId wrong-type"},
-		"neither product nor gtin":        {`{"productId":"-"}`, "/productId missing-field"},
-		"gtin beside product is checked":  {`{"gtin":"6291041500214"}`, "/gtin gtin-check-digit"},
-		"competitor too short":            {`{"competitorId":"b"}`, "/competitorId invalid-field"},
-		"competitor with capitals":        {`{"competitorId":"Big"}`, "/competitorId invalid-field"},
-		"seller empty":                    {`{"sellerId":""}`, "/sellerId invalid-field"},
-		"seller too long":                 {`{"sellerId":"` + long(129) + `"}`, "/sellerId invalid-field"},
-		"seller not in NFC":               {`{"sellerId":"Cafe\u0301"}`, "/sellerId invalid-field"},
-		"seller with a control character": {`{"sellerId":"a\u0007"}`, "/sellerId invalid-field"},
-		"seller with a line separator":    {`{"sellerId":"a\u2028"}`, "/sellerId invalid-field"},
-		"region too long":                 {`{"region":"` + long(17) + `"}`, "/region invalid-field"},
-		"unknown condition":               {`{"itemCondition":"new"}`, "/itemCondition invalid-field"},
-		"unknown audience":                {`{"audience":"all"}`, "/audience invalid-field"},
-		"no availability":                 {`{"availability":"-"}`, "/availability missing-field"},
-		"availability null":               {`{"availability":null}`, "/availability wrong-type"},
-		"no price":                        {`{"price":"-"}`, "/price missing-field"},
-		"price null in stock":             {`{"price":null}`, "/price price-required"},
-		"price null, sold out":            {`{"price":null,"availability":"SoldOut"}`, ""},
-		"price null, discontinued":        {`{"price":null,"availability":"Discontinued"}`, ""},
-		"amount a number":                 {`{"price":{"amount":19.95,"currency":"USD"}}`, "/price/amount wrong-type"},
-		"amount with an unknown member":   {`{"price":{"amount":"1","currency":"USD","tax":"0"}}`, "/price/tax unknown-field"},
-		"no currency":                     {`{"price":{"amount":"1"}}`, "/price/currency missing-field"},
-		"list price in another currency":  {`{"listPrice":{"amount":"1","currency":"EUR"}}`, "/listPrice/currency currency-mismatch"},
+		"product too long":               {`{"productId":"` + long(65) + `"}`, "/productId invalid-field"},
+		"product null":                   {`{"productId":null}`, "/productId wrong-type"},
+		"neither product nor gtin":       {`{"productId":"-"}`, "/productId missing-field"},
+		"gtin beside product is checked": {`{"gtin":"6291041500214"}`, "/gtin gtin-check-digit"},
+		"product .":                      {`{"productId":"."}`, "/productId invalid-field"},
+		"product ..":                     {`{"productId":".."}`, "/productId invalid-field"},
+		"product ...":                    {`{"productId":"..."}`, ""},
+		"source ..":                      {`{"source":{"id":"..","kind":"feed"}}`, ""},
+		"competitor of 2":                {`{"competitorId":"a1"}`, ""},
+		"competitor of 40":               {`{"competitorId":"` + long(40) + `"}`, ""},
+		"competitor of 41":               {`{"competitorId":"` + long(41) + `"}`, "/competitorId invalid-field"},
+		"competitor of the last letters": {`{"competitorId":"z9-"}`, ""},
+		"competitor beside the letters":  {`{"competitorId":"z{"}`, "/competitorId invalid-field"},
+		"competitor too short":           {`{"competitorId":"b"}`, "/competitorId invalid-field"},
+		"competitor with capitals":       {`{"competitorId":"Big"}`, "/competitorId invalid-field"},
+		"seller too long":                {`{"sellerId":"` + long(129) + `"}`, "/sellerId invalid-field"},
+		"seller not in NFC":              {`{"sellerId":"Cafe\u0301"}`, "/sellerId invalid-field"},
+		"seller of 128 bytes":            {`{"sellerId":"` + long(128) + `"}`, ""},
+		"region of one":                  {`{"region":"X"}`, ""},
+		"region with a hyphen":           {`{"region":"us-CA"}`, ""},
+		"region of 16":                   {`{"region":"` + long(16) + `"}`, ""},
+		"region with a space":            {`{"region":"New York"}`, "/region invalid-field"},
+		"region too long":                {`{"region":"` + long(17) + `"}`, "/region invalid-field"},
+		"unknown condition":              {`{"itemCondition":"new"}`, "/itemCondition invalid-field"},
+		"unknown audience":               {`{"audience":"all"}`, "/audience invalid-field"},
+		"no availability":                {`{"availability":"-"}`, "/availability missing-field"},
+		"availability null":              {`{"availability":null}`, "/availability wrong-type"},
+		"no price":                       {`{"price":"-"}`, "/price missing-field"},
+		"price null in stock":            {`{"price":null}`, "/price price-required"},
+		"price null, sold out":           {`{"price":null,"availability":"SoldOut"}`, ""},
+		"price null, discontinued":       {`{"price":null,"availability":"Discontinued"}`, ""},
+		"amount a number":                {`{"price":{"amount":19.95,"currency":"USD"}}`, "/price/amount wrong-type"},
+		"amount with an unknown member":  {`{"price":{"amount":"1","currency":"USD","tax":"0"}}`, "/price/tax unknown-field"},
+		"no currency":                    {`{"price":{"amount":"1"}}`, "/price/currency missing-field"},
+		"list price in another currency": {`{"listPrice":{"amount":"1","currency":"EUR"}}`, "/listPrice/currency currency-mismatch"},
 		"shipping and list price differ": {`{"price":null,"availability":"SoldOut","shipping":{"amount":"1","currency":"EUR"},` +
 			`"listPrice":{"amount":"1","currency":"USD"}}`, "/listPrice/currency currency-mismatch"},
 		"unknown price type":            {`{"priceType":"sale"}`, "/priceType invalid-field"},
@@ -100,7 +111,7 @@ func TestReadSubmission_Rules(t *testing.T) {
 		"quantity with an exponent":     {`{"promotion":{"minQuantity":1e2}}`, "/promotion/minQuantity wrong-type"},
 		"quantity beyond all integers":  {`{"promotion":{"minQuantity":99999999999999999999}}`, "/promotion/minQuantity invalid-field"},
 		"quantity a text":               {`{"promotion":{"minQuantity":"2"}}`, "/promotion/minQuantity wrong-type"},
-		"url too long":                  {`{"url":"` + long(513) + `"}`, "/url invalid-field"},
+		"url too long":                  {`{"url":"https://` + long(505) + `"}`, "/url invalid-field"},
 		"source a text":                 {`{"source":"crawler-a"}`, "/source wrong-type"},
 		"source without a kind":         {`{"source":{"id":"a"}}`, "/source/kind missing-field"},
 		"source of an unknown kind":     {`{"source":{"id":"a","kind":"robot"}}`, "/source/kind invalid-field"},
@@ -185,4 +196,131 @@ func FuzzReadSubmission(f *testing.F) {
 			t.Fatalf("no price: %+v", s)
 		}
 	})
+}
+
+// TestReadSubmission_FreeText asks of every free text what it may hold: two texts that look alike would be two offers.
+func TestReadSubmission_FreeText(t *testing.T) {
+	members := map[string]string{
+		"itemId": `{"itemId":%s}`, "sellerId": `{"sellerId":%s}`, "promotion/label": `{"promotion":{"label":%s}}`,
+	}
+	accepted := []string{
+		"Shop", "Otto & Söhne", "Caf\u00e9", "東京 店", "\u0645\u06cc\u200c\u062e", "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+		"a\u00a0b", "\U0001f6d2", "5\u2033", "\ufeb0",
+	}
+	refused := map[string]string{ // what the sentence must say
+		"M\ufffdller": "U+FFFD, which stands for bytes that are not UTF-8: was the text sent in another encoding than UTF-8?",
+		"Cafe\u0301":  "normalization form C",
+		"a\u0007":     "U+0007",
+		"a\tb":        "U+0009",
+		"a\u007fb":    "U+007F",
+		"a\u0085b":    "U+0085",
+		"a\u2028b":    "U+2028",
+		"a\u2029b":    "U+2029",
+		"Shop\u200e":  "U+200E",
+		"Shop\u200b":  "U+200B",
+		"\ufeffShop":  "U+FEFF",
+		"a\u00adb":    "U+00AD",
+		"a\u2060b":    "U+2060",
+		"a\ue000b":    "U+E000",
+		"\U0010fffd":  "U+10FFFD",
+		"a\u0378b":    "U+0378",
+		"\U0001fffe":  "U+1FFFE",
+		"a\uffffb":    "U+FFFF",
+		"a\ufdd0b":    "U+FDD0",
+		"\U000e0041":  "U+E0041",
+		" Shop":       "white space",
+		"Shop ":       "white space",
+		"Shop\u00a0":  "white space",
+		"\u3000Shop":  "white space",
+		" ":           "white space",
+		"Shop\ufffd ": "U+FFFD",
+	}
+	quoted := func(text string) string {
+		raw, err := json.Marshal(text)
+		require.NoError(t, err)
+		return string(raw)
+	}
+	for member, change := range members {
+		for _, text := range accepted {
+			got, faults := submit(t, with(t, fmt.Sprintf(change, quoted(text))), "", true)
+			assert.Empty(t, faults, "%s %q", member, text)
+			assert.Contains(t, []string{got.ItemID, got.Observation.Key.SellerID, got.Observation.Terms.Promotion.Label}, text)
+		}
+		for text, want := range refused {
+			_, faults := submit(t, with(t, fmt.Sprintf(change, quoted(text))), "", true)
+			if assert.Len(t, faults, 1, "%s %q", member, text) {
+				assert.Equal(t, "/observations/0/"+member, faults[0].Pointer)
+				assert.Equal(t, fault.CodeInvalidField, faults[0].Code)
+				assert.Contains(t, faults[0].Detail, want)
+			}
+		}
+	}
+}
+
+// TestReadSubmission_URL: what is handed out as the page of an offer is a page.
+func TestReadSubmission_URL(t *testing.T) {
+	for _, url := range []string{
+		"https://bigmart.example/p/77", "http://h", "HTTPS://H.example:8443/?q=a+b#c", "https://[2001:db8::1]/", "https://größe.example/ß",
+		"https://h/100%-cotton", "https://h?u=https://user@other/", "https://h/@user", "https://h#@",
+	} {
+		got, faults := submit(t, with(t, `{"url":"`+url+`"}`), "", false)
+		assert.Empty(t, faults, url)
+		assert.Equal(t, url, got.Observation.URL)
+	}
+	for _, url := range []string{
+		"javascript:alert(1)", "javascript://h/%0aalert(1)", "data:text/html,x", "ftp://h/", "file:///etc/passwd", "//h/p", "/p", "x", "http:", "http:h",
+		"http:/h", "http://", "http:///p", "http://:80/", "https://?q", "https://user:pw@h/", "https://user@h/", "https://@h/", "http://a b", "http://h/a b",
+		"http://h/a\u00a0b", "http://h\\\\@x/", "https:\\\\\\\\h\\\\", "http://[::1/", "http://h:x/", "http://h\u200b/", " http://h", "http://h/\ufffd",
+		"http://h<x>/", "view-source:http://h/", "http//h://x",
+	} {
+		_, faults := submit(t, with(t, `{"url":"`+url+`"}`), "", false)
+		if assert.Len(t, faults, 1, url) {
+			assert.Equal(t, "/observations/0/url invalid-field", faults[0].Pointer+" "+faults[0].Code)
+		}
+	}
+}
+
+// TestReadSubmission_EmptyIsAbsent: a client that writes all members and leaves some empty says the same as one that leaves them
+// out, so the two are one observation.
+func TestReadSubmission_EmptyIsAbsent(t *testing.T) {
+	plain, faults := submit(t, observation, "", true)
+	require.Empty(t, faults)
+	for _, change := range []string{
+		`{"sellerId":""}`, `{"region":""}`, `{"itemCondition":""}`, `{"audience":""}`, `{"priceType":""}`, `{"url":""}`, `{"itemId":""}`, `{"gtin":""}`,
+		`{"promotion":{}}`, `{"promotion":{"label":"","validThrough":"","minQuantity":null}}`, `{"promotion":{"label":null}}`,
+		`{"shipping":{}}`, `{"listPrice":{}}`, `{"source":{"id":"crawler-a","kind":"crawler","confidence":""}}`,
+	} {
+		got, faults := submit(t, with(t, change), "", true)
+		assert.Empty(t, faults, change)
+		assert.Equal(t, plain.Observation, got.Observation, change)
+		assert.Empty(t, got.ItemID)
+	}
+	got, faults := submit(t, with(t, `{"productId":"","gtin":"6291041500213"}`), "", true)
+	assert.Empty(t, faults)
+	assert.Equal(t, price.GTIN("06291041500213"), got.GTIN)
+	got, faults = submit(t, with(t, `{"region":"","shipping":{}}`), `{"region":"DE","shipping":{"amount":"1","currency":"USD"}}`, true)
+	assert.Empty(t, faults)
+	assert.Equal(t, "DE", got.Observation.Key.Region, "what is absent is taken from the defaults")
+	assert.Equal(t, "1.00 USD", got.Observation.Terms.Shipping.String())
+	got, faults = submit(t, observation, `{"region":"","promotion":{},"sellerId":""}`, true)
+	assert.Empty(t, faults)
+	assert.Equal(t, plain.Observation, got.Observation)
+	for change, want := range map[string]string{ // what is required cannot be empty, and an empty value of another type is a mistake
+		`{"productId":""}`:         "/productId missing-field",
+		`{"competitorId":""}`:      "/competitorId invalid-field",
+		`{"availability":""}`:      "/availability invalid-field",
+		`{"observedAt":""}`:        "/observedAt timestamp-invalid",
+		`{"source":{}}`:            "/source/id missing-field",
+		`{"price":{}}`:             "/price/amount missing-field",
+		`{"sellerId":{}}`:          "/sellerId wrong-type",
+		`{"promotion":""}`:         "/promotion wrong-type",
+		`{"promotion":[]}`:         "/promotion wrong-type",
+		`{"shipping":""}`:          "/shipping wrong-type",
+		`{"shipping":{"tax":"0"}}`: "/shipping/tax unknown-field",
+	} {
+		_, faults := submit(t, with(t, change), `{"competitorId":"shopx"}`, true)
+		if assert.NotEmpty(t, faults, change) {
+			assert.Equal(t, want, strings.TrimPrefix(faults[0].Pointer, "/observations/0")+" "+faults[0].Code, change)
+		}
+	}
 }

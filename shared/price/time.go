@@ -35,42 +35,68 @@ func (t Timestamp) MarshalJSON() ([]byte, error) {
 	return []byte(`"` + t.String() + `"`), nil
 }
 
-var errTimestamp = errors.New("is not an RFC 3339 timestamp with an offset, such as 2026-07-06T09:14:03Z")
+// What may be wrong with a timestamp, each completing the sentence that begins with its text.
+var (
+	errTimestamp = errors.New("is not an RFC 3339 timestamp with an offset, such as 2026-07-06T09:14:03Z")
+	errDateOnly  = errors.New("is a date without a time of day; a timestamp is a moment, such as 2026-07-06T09:14:03Z")
+	errNoOffset  = errors.New("has no offset from UTC, such as Z or +02:00, so it is no moment")
+	errUnknown   = errors.New("has the offset -00:00, which means unknown; an offset is needed")
+	errDecimals  = errors.New("has more than 9 decimals of a second")
+	errLeap      = errors.New("has the second 60, a leap second, which cannot be kept; send the second 59")
+	errUnreal    = errors.New("is not a real date and time")
+	errYear      = errors.New("lies outside the years 1 to 9999")
+)
 
 // ParseTimestamp reads RFC 3339 with an offset and up to nine decimals of a second, and cuts to the millisecond.
 //
-// time.Parse alone is too kind: it takes one-digit hours and a comma before the decimals. "-00:00" (RFC 3339: offset
-// unknown) is refused, as are lower-case t and z.
+// time.Parse alone is too kind: it takes one-digit hours, a comma before the decimals and offsets such as +24:60. And it does not
+// say what is wrong, while a client has to be told.
 func ParseTimestamp(s string) (Timestamp, error) {
-	const date = "dddd-dd-ddTdd:dd:dd"
-	if len(s) < len(date)+1 || !matches(s[:len(date)], date) {
+	const date = "dddd-dd-dd"
+	const seconds = date + "Tdd:dd:dd"
+	s = strings.ToUpper(s) // t and z may be lower-case
+	switch {
+	case matches(s, date):
+		return 0, errDateOnly
+	case len(s) < len(seconds) || !matches(s[:len(seconds)], seconds):
 		return 0, errTimestamp
 	}
-	rest := s[len(date):]
+	moment, rest := s[:len(seconds)], s[len(seconds):]
 	millis := 0
 	if fraction, ok := strings.CutPrefix(rest, "."); ok {
 		n := 0
-		for n < len(fraction) && fraction[n] >= '0' && fraction[n] <= '9' {
+		for n < len(fraction) && digit(fraction[n]) {
 			n++
 		}
-		if n == 0 || n > 9 {
+		switch {
+		case n == 0:
 			return 0, errTimestamp
+		case n > 9:
+			return 0, errDecimals
 		}
 		millis, _ = strconv.Atoi((fraction[:n] + "00")[:3]) // three digits
 		rest = fraction[n:]
 	}
-	if rest == "-00:00" {
-		return 0, errors.New("has the offset -00:00, which means unknown; an offset is needed")
-	}
-	if rest != "Z" && !matches(rest, "+dd:dd") && !matches(rest, "-dd:dd") {
+	switch {
+	case rest == "":
+		return 0, errNoOffset
+	case rest == "-00:00":
+		return 0, errUnknown
+	case rest == "Z":
+	case !matches(rest, "+dd:dd") && !matches(rest, "-dd:dd"):
 		return 0, errTimestamp
+	case rest[1:3] > "23" || rest[4:] > "59":
+		return 0, fmt.Errorf("has the offset %s; offsets run from 00:00 to 23:59", rest)
 	}
-	t, err := time.Parse(time.RFC3339, s[:len(date)]+rest)
+	if strings.HasSuffix(moment, ":60") {
+		return 0, errLeap
+	}
+	t, err := time.Parse(time.RFC3339, moment+rest)
 	if err != nil {
-		return 0, errors.New("is not a real date and time")
+		return 0, errUnreal
 	}
 	if y := t.UTC().Year(); y < 1 || y > 9999 {
-		return 0, errors.New("lies outside the years 1 to 9999")
+		return 0, errYear
 	}
 	return At(t) + Timestamp(millis), nil
 }
@@ -81,7 +107,7 @@ func matches(s, pattern string) bool {
 		return false
 	}
 	for i := range len(s) {
-		if pattern[i] == 'd' && (s[i] < '0' || s[i] > '9') || pattern[i] != 'd' && s[i] != pattern[i] {
+		if pattern[i] == 'd' && !digit(s[i]) || pattern[i] != 'd' && s[i] != pattern[i] {
 			return false
 		}
 	}
@@ -111,7 +137,7 @@ func ParseDuration(s string) (time.Duration, error) {
 		text, units := part.text, part.units
 		for text != "" {
 			n := 0
-			for n < len(text) && text[n] >= '0' && text[n] <= '9' {
+			for n < len(text) && digit(text[n]) {
 				n++
 			}
 			if n == 0 || n > 9 || n == len(text) {

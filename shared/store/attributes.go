@@ -64,20 +64,27 @@ const (
 	AttrDigest    = "digest"
 	AttrClient    = "client"
 	AttrScopes    = "scopes"
+	AttrSources   = "sources" // absent: any
 	AttrNotBefore = "notBefore"
 	AttrNotAfter  = "notAfter" // not AttrExpires: the record outlives its token, so that a late use can be told
 	AttrLastUsed  = "lastUsed"
 )
 
 // Partition keys. They are stored, as are the sort keys below.
+//
+// Each kind has a function, and no key is written in another way: a function's role allows only the partitions whose functions
+// its code can call, and a test compares the two.
 const (
-	CompetitorsPartition = "competitors" // of all competitors and the health of their feeds
-	TokensPartition      = "tokens"      // of the key ids of all tokens
-
 	productPrefix = "p#"
 	gtinPrefix    = "g#"
 	tokenPrefix   = "t#"
 )
+
+// CompetitorsPartition is the partition key of all competitors and the health of their feeds.
+func CompetitorsPartition() string { return "competitors" }
+
+// TokensPartition is the partition key of the key ids of all tokens.
+func TokensPartition() string { return "tokens" }
 
 // ProductPartition is the partition key of all that is stored of a product.
 func ProductPartition(id string) string { return productPrefix + id }

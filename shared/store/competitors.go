@@ -29,7 +29,6 @@ type Competitor struct {
 const (
 	competitorAge = time.Minute // how old the cached list may be
 	recheckAge    = time.Second // how old it may be when something is to be rejected for it
-	selfCheck     = "self-check"
 )
 
 // competitorCache holds the list between requests of a warm process.
@@ -75,7 +74,7 @@ func (s *Store) cachedCompetitors(ctx context.Context, age time.Duration) (map[s
 // readCompetitors reads the competitors whose items have sort keys within [from, to], by id.
 func (s *Store) readCompetitors(ctx context.Context, from, to string, consistent bool) (map[string]Competitor, error) {
 	list := map[string]Competitor{}
-	err := s.query(ctx, CompetitorsPartition, from, to, queryOptions{consistent: consistent}, func(it item) (bool, error) {
+	err := s.query(ctx, CompetitorsPartition(), from, to, queryOptions{consistent: consistent}, func(it item) (bool, error) {
 		id, isHealth := strings.CutSuffix(text(it, AttrSK), healthSuffix)
 		one, known := list[id]
 		if !known {
@@ -125,7 +124,7 @@ func competitorItem(c price.Competitor) item {
 	if !c.Active {
 		status = "inactive"
 	}
-	it := key(CompetitorsPartition, c.ID)
+	it := key(CompetitorsPartition(), c.ID)
 	for name, value := range map[string]string{
 		AttrName: c.Name, AttrKind: c.Kind.String(), AttrDomain: c.Domain, AttrCountry: c.Country,
 		AttrCurrency: c.DefaultCurrency, AttrFreshFor: price.FormatDuration(c.FreshFor), AttrStatus: status,
@@ -177,7 +176,7 @@ func (s *Store) admitCompetitors(ctx context.Context, submissions []price.Submis
 		for i, sub := range submissions {
 			id := sub.Observation.Key.CompetitorID
 			switch {
-			case verdicts[i].Err != nil || id == selfCheck || list[id].Active:
+			case verdicts[i].Err != nil || price.Registered(id) || list[id].Active:
 			case err != nil:
 				verdicts[i].Err = err
 			case !certain:
@@ -211,7 +210,6 @@ func (s *Store) noteHealth(ctx context.Context, submissions []price.Submission, 
 			heard[o.Key.CompetitorID] = max(heard[o.Key.CompetitorID], minute(o.ObservedAt))
 		}
 	}
-	delete(heard, selfCheck)
 	now := minute(received)
 	c := &s.competitors
 	c.mu.Lock()
@@ -232,7 +230,7 @@ func (s *Store) noteHealth(ctx context.Context, submissions []price.Submission, 
 	eachOf(len(ids), s.width, func(i int) {
 		out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName:                 s.table,
-			Key:                       key(CompetitorsPartition, ids[i]+healthSuffix),
+			Key:                       key(CompetitorsPartition(), ids[i]+healthSuffix),
 			UpdateExpression:          aws.String("SET r = :r, o = :o"),
 			ConditionExpression:       aws.String("attribute_not_exists(r) OR r < :r"),
 			ExpressionAttributeValues: item{":r": number(int64(now)), ":o": number(int64(heard[ids[i]]))},

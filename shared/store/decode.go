@@ -48,13 +48,13 @@ func Decode(it map[string]types.AttributeValue) (any, error) {
 	pk := text(it, AttrPK)
 	sk := text(it, AttrSK)
 	switch pk {
-	case CompetitorsPartition:
+	case CompetitorsPartition():
 		if strings.HasSuffix(sk, healthSuffix) {
 			received, observed, err := decodeHealth(it)
 			return HealthItem{received, observed}, err
 		}
 		return decodeCompetitor(sk, it)
-	case TokensPartition:
+	case TokensPartition():
 		return ListedToken{sk}, nil
 	}
 	if productID, ok := strings.CutPrefix(pk, productPrefix); ok {

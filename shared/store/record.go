@@ -85,6 +85,10 @@ func (s *Store) resolveProducts(ctx context.Context, submissions []price.Submiss
 		case verdicts[i].ProductID == "":
 			verdicts[i].Err = fault.Fields([]fault.Field{{Pointer: "/gtin", Code: fault.CodeUnknownGTIN,
 				Detail: "No product has the gtin " + string(sub.GTIN) + "."}})
+		default:
+			if f, broken := sub.ReservedName(verdicts[i].ProductID); broken {
+				verdicts[i].Err = fault.Fields([]fault.Field{f})
+			}
 		}
 	}
 	return nil

@@ -19,7 +19,7 @@ func tokenKey(keyID string) item { return key(TokenPartition(keyID), tokenSK) }
 // PutToken stores a token's record and lists its key id in a partition of all tokens, so that a person can be shown them
 // without reading the whole table.
 func (s *Store) PutToken(ctx context.Context, r token.Record) error {
-	for _, it := range []item{key(TokensPartition, r.KeyID), tokenItem(r)} { // listed first: a key id without a record is shown nowhere
+	for _, it := range []item{key(TokensPartition(), r.KeyID), tokenItem(r)} { // listed first: a key id without a record is shown nowhere
 		if _, err := s.put(ctx, it); err != nil {
 			return fmt.Errorf("put token: %w", err)
 		}
@@ -30,7 +30,7 @@ func (s *Store) PutToken(ctx context.Context, r token.Record) error {
 // ListTokens returns the records of all tokens, by key id.
 func (s *Store) ListTokens(ctx context.Context) ([]token.Record, error) {
 	var ids []string
-	if err := s.query(ctx, TokensPartition, leastSK, greatestSK, queryOptions{consistent: true}, func(it item) (bool, error) {
+	if err := s.query(ctx, TokensPartition(), leastSK, greatestSK, queryOptions{consistent: true}, func(it item) (bool, error) {
 		ids = append(ids, text(it, AttrSK))
 		return true, nil
 	}); err != nil {
@@ -64,6 +64,9 @@ func tokenItem(r token.Record) item {
 	it[AttrDigest] = bin(r.Digest)
 	it[AttrClient] = str(r.Client)
 	it[AttrScopes] = str(strings.Join(r.Scopes, " "))
+	if len(r.Sources) > 0 {
+		it[AttrSources] = str(strings.Join(r.Sources, " "))
+	}
 	it[AttrNotBefore] = number(r.NotBefore.Unix())
 	it[AttrNotAfter] = number(r.Expires.Unix())
 	status := "active"
@@ -77,7 +80,7 @@ func tokenItem(r token.Record) item {
 func decodeToken(keyID string, it item) (token.Record, error) {
 	r := token.Record{
 		KeyID: keyID, Digest: blob(it, AttrDigest), Client: text(it, AttrClient),
-		Scopes: strings.Fields(text(it, AttrScopes)), Active: text(it, AttrStatus) == "active",
+		Scopes: strings.Fields(text(it, AttrScopes)), Sources: strings.Fields(text(it, AttrSources)), Active: text(it, AttrStatus) == "active",
 	}
 	for name, field := range map[string]*time.Time{AttrNotBefore: &r.NotBefore, AttrNotAfter: &r.Expires} {
 		seconds, err := integer(it, name)

@@ -144,7 +144,7 @@ func (b *bench) stored(ctx context.Context, table string) (bytes int, err error)
 			return 0, fmt.Errorf("scan: %w", err)
 		}
 		for _, it := range out.Items {
-			if pk, ok := it[store.AttrPK].(*types.AttributeValueMemberS); ok && pk.Value == store.CompetitorsPartition {
+			if pk, ok := it[store.AttrPK].(*types.AttributeValueMemberS); ok && pk.Value == store.CompetitorsPartition() {
 				continue
 			}
 			bytes += store.ItemSize(it)

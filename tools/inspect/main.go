@@ -68,10 +68,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 		partitions = append(partitions, store.GTINPartition(g))
 	}
 	if *competitors {
-		partitions = append(partitions, store.CompetitorsPartition)
+		partitions = append(partitions, store.CompetitorsPartition())
 	}
 	if *tokens {
-		partitions = append(partitions, store.TokensPartition)
+		partitions = append(partitions, store.TokensPartition())
 	}
 	if *token != "" {
 		partitions = append(partitions, store.TokenPartition(*token))

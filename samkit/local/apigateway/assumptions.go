@@ -22,6 +22,9 @@ const (
 	throttledCountsForQuota = false
 	// wwwAuthenticateIsRemapped says whether a function's WWW-Authenticate comes out under x-amzn-Remapped-.
 	wwwAuthenticateIsRemapped = true
+	// emptyStaticIsSent says whether a backend's header that is mapped from '' replaces the client's, as any other static
+	// value does.
+	emptyStaticIsSent = true
 	// tlsFailureStatus and networkMessage answer a backend whose TLS handshake fails.
 	tlsFailureStatus = 504
 	networkMessage   = "Network error communicating with endpoint"

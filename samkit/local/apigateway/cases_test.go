@@ -783,6 +783,11 @@ var facade = []testCase{
 			assert.Equal(t, []string{"theirs,ours"}, r.URL.Query()["tag"])
 			assert.Equal(t, "A1", r.URL.Query().Get("number"))
 		}},
+	{name: "1.11 façade: an empty static value takes a header from the client, however it is spelled",
+		setup:   setup{replace: []string{`integration.request.header.X-Replaced: "'ours'"`, `integration.request.header.X-Replaced: "''"`}},
+		request: "GET /old/x\nx-rePLACED: theirs", status: 200, then: func(t *testing.T, a *api) {
+			assert.Equal(t, []string{""}, backend(t, a).Header.Values("X-Replaced"))
+		}},
 	{name: "1.11 façade: a mapping can restore Host", request: "GET /renamed-host", status: 200, then: func(t *testing.T, a *api) {
 		assert.Equal(t, "old.example.com", backend(t, a).Host)
 	}},

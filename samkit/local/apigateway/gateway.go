@@ -51,7 +51,7 @@ type Entry struct {
 	Function     string // logical id; empty if none ran
 	Cold         bool
 	Duration     time.Duration
-	RequestID    string // as the client is told it
+	RequestID    string // the extended one, which no client can choose
 	Code         string // of the problem document that was answered; empty if it was none
 	Reason       string // why the request was refused or failed, for a person
 }
@@ -134,7 +134,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x.sent = asSent(r)
 	x.serve()
-	x.log.Method, x.log.Path, x.log.RequestID = x.method, r.RequestURI, x.requestID
+	x.log.Method, x.log.Path, x.log.RequestID = x.method, r.RequestURI, x.extended
 	x.log.Duration = g.o.Now().Sub(x.start)
 	if g.o.Log != nil {
 		g.o.Log(x.log)

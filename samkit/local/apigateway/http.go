@@ -92,9 +92,11 @@ func (x *exchange) backendRequest(ctx context.Context) (*http.Request, error) {
 	paths, query, headers := map[string]string{}, map[string]string{}, map[string]string{}
 	for to, from := range i.Parameters {
 		parts := target.FindStringSubmatch(to) // checked by New
-		if v := x.mapped(from); v != "" {
-			map[string]map[string]string{"path": paths, "querystring": query, "header": headers}[parts[1]][parts[2]] = v
+		v := x.mapped(from)
+		if _, fixed := static(from); v == "" && !(fixed && parts[1] == "header" && emptyStaticIsSent) {
+			continue
 		}
+		map[string]map[string]string{"path": paths, "querystring": query, "header": headers}[parts[1]][parts[2]] = v
 	}
 	uri := stageValue.ReplaceAllStringFunc(i.URI, func(s string) string { return x.g.o.API.Variables[stageValue.FindStringSubmatch(s)[1]] })
 	uri = segment.ReplaceAllStringFunc(uri, func(s string) string {

@@ -257,6 +257,22 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestCalls: of the project's own functions those that a program can call, through closures and method values too.
+func TestCalls(t *testing.T) {
+	t.Parallel()
+	p, err := Load(t.Context(), "testdata/project", []string{"functions/roundabout", "functions/get-thing"})
+	require.NoError(t, err)
+	const store = "pricing/samkit/verify/code/testdata/project/store."
+	for _, name := range []string{store + "New", store + "key", "(*" + store + "Store).Touch", "(*" + store + "Store).All"} {
+		assert.True(t, p.Calls("functions/roundabout/", name), name)
+	}
+	for _, name := range []string{"(*" + store + "Store).Get", "(*" + store + "Store).Delete", store + "key2", "os.Getenv"} {
+		assert.False(t, p.Calls("functions/roundabout", name), name)
+	}
+	assert.True(t, p.Calls("functions/get-thing", "(*"+store+"Store).Get"))
+	assert.False(t, p.Calls("functions/none", store+"New"))
+}
+
 // TestCheck_foreign: a module with another service than DynamoDB, other folders and no events.
 func TestCheck_foreign(t *testing.T) {
 	t.Parallel()

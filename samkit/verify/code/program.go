@@ -31,6 +31,7 @@ type Program struct {
 type uses struct {
 	calls     map[string]call // by IAM action, or by a pattern of which one is called
 	services  map[string]bool // prefixes of IAM actions whose clients are compiled in
+	functions map[string]bool // the project's own that it can call, by full name
 	variables variables
 }
 
@@ -91,9 +92,15 @@ func Load(ctx context.Context, root string, folders []string) (*Program, error) 
 			return nil, errors.New("follow the functions' calls: interrupted")
 		}
 		r := p.reach(graph, entries(main))
-		p.uses[folder] = uses{calls: r.calls(), services: r.services(), variables: r.variables()}
+		p.uses[folder] = uses{calls: r.calls(), services: r.services(), functions: r.names(), variables: r.variables()}
 	}
 	return p, nil
+}
+
+// Calls reports whether the program in a folder can call one of the project's own functions. Its name is written with the
+// package: pricing/shop.Open, or (*pricing/shop.Shop).Close.
+func (p *Program) Calls(folder, function string) bool {
+	return p.uses[path.Clean(folder)].functions[function]
 }
 
 // opaque reports whether a package's code is left out. These packages are two thirds of what a function is compiled

@@ -134,6 +134,17 @@ func (p *Program) reach(graph *callgraph.Graph, from []*ssa.Function) *reached {
 	return r
 }
 
+// names are the full names of the project's own functions among those reached.
+func (r *reached) names() map[string]bool {
+	names := map[string]bool{}
+	for f := range r.functions {
+		if r.own(f) {
+			names[f.String()] = true
+		}
+	}
+	return names
+}
+
 // plain is a signature without its receiver.
 func plain(s *types.Signature) *types.Signature {
 	return types.NewSignatureType(nil, nil, nil, s.Params(), s.Results(), s.Variadic())

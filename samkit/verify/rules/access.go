@@ -171,6 +171,34 @@ func accessRules() []Rule {
 			},
 		},
 		{
+			Name: "leading-keys", Doc: "A condition on dynamodb:LeadingKeys is ForAllValues, and its statement has only actions that name keys.",
+			Consequence: "requests reach items that the condition does not list: ForAllValues holds where there are no keys, as in a Scan, " +
+				"and any other operator where one key of several is listed",
+			Fix: "write ForAllValues:StringLike, and give Scan and other actions without keys a statement of their own, or none",
+			stack: func(s *Stack, report report) {
+				s.eachStatement(func(at []string, statement map[string]any) {
+					conditions := object(statement["Condition"])
+					limited := false
+					for _, operator := range sorted(conditions) {
+						if _, ok := object(conditions[operator])[leadingKeys]; !ok || operator == "Null" {
+							continue
+						}
+						limited = true
+						if !strings.HasPrefix(operator, "ForAllValues:") {
+							report(below(at, "Condition", operator), "%s is compared by %s", leadingKeys, operator)
+						}
+					}
+					needed := text(object(conditions["Null"])[leadingKeys]) == "false" // a request without keys is refused
+					for _, v := range list(statement["Action"]) {
+						action := text(v)
+						if statement["Effect"] == "Allow" && limited && !needed && !slices.Contains(withKeys, strings.TrimPrefix(action, "dynamodb:")) {
+							report(below(at, "Action"), "%s is allowed by a condition on %s", action, leadingKeys)
+						}
+					}
+				})
+			},
+		},
+		{
 			Name: "managed-policy", Doc: "A function's role has no managed policies except those that Lambda itself needs.",
 			Consequence: "the function may do whatever AWS puts into the policy, no matter what its code calls",
 			Fix:         "list the actions that the code calls in a policy of this template",
@@ -211,6 +239,14 @@ const apiARN = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountI
 
 // withoutResources are the actions that IAM allows only on "*".
 var withoutResources = []string{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+const leadingKeys = "dynamodb:LeadingKeys"
+
+// withKeys are DynamoDB's actions whose requests always name the partition keys that they touch.
+var withKeys = []string{
+	"BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem",
+	"PartiQLDelete", "PartiQLInsert", "PartiQLUpdate",
+}
 
 // lambdasOwn matches the managed policies with which Lambda writes logs and traces, polls an event source or joins a network.
 var lambdasOwn = regexp.MustCompile(`:policy/(` + strings.Join([]string{

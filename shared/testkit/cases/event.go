@@ -5,7 +5,6 @@ import (
 	_ "embed" // event.json
 	"encoding/json"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
@@ -19,49 +18,18 @@ import (
 //go:embed event.json
 var sameForAll []byte
 
-// allScopes are those of the usual token.
-const allScopes = "ingest read catalog"
+// usualScopes are those of the usual token.
+const usualScopes = "ingest read catalog"
 
 type object = map[string]any
 
 // Event returns the complete proxy event of a case's request to an endpoint.
 func (c Case) Event(tb testing.TB, e gateway.Endpoint) []byte {
 	tb.Helper()
-	event := c.event(tb, e.Route, e.Scope != "")
-	event["body"] = c.sent(tb)
-	event["isBase64Encoded"] = false
-	if e.Scope != "" {
-		scopes := allScopes
-		if c.Scopes != nil {
-			scopes = *c.Scopes
-		}
-		event["requestContext"].(object)["authorizer"] = object{
-			"principalId": "crawler-a", "clientId": "crawler-a", "scopes": scopes, "keyId": "0123456789abcdef", "integrationLatency": 3,
-		}
-	}
-	return encode(tb, event)
-}
-
-// AuthorizerEvent returns the complete event by which API Gateway asks the authorizer about a case's request.
-func (c Case) AuthorizerEvent(tb testing.TB) []byte {
-	tb.Helper()
-	method, path, _ := c.target(tb)
-	routes := routes(tb)
-	i := slices.IndexFunc(routes, func(r route) bool { _, ok := match(r.name, method, path); return ok })
-	require.GreaterOrEqual(tb, i, 0, "%s: no route of the template", c.Request)
-	event := c.event(tb, routes[i].name, false)
-	event["type"] = "REQUEST"
-	event["methodArn"] = "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/dev/" + method + path
-	return encode(tb, event)
-}
-
-// event returns what the two kinds of events share.
-func (c Case) event(tb testing.TB, route string, token bool) object {
-	tb.Helper()
 	method, path, query := c.target(tb)
-	parameters, ok := match(route, method, path)
-	require.True(tb, ok, "%s: %s is no request to %s", c.file, c.Request, route)
-	_, resource, _ := strings.Cut(route, " ")
+	parameters, ok := match(e.Route, method, path)
+	require.True(tb, ok, "%s: %s is no request to %s", c.file, c.Request, e.Route)
+	_, resource, _ := strings.Cut(e.Route, " ")
 
 	var event object
 	require.NoError(tb, json.Unmarshal(sameForAll, &event))
@@ -77,7 +45,7 @@ func (c Case) event(tb testing.TB, route string, token bool) object {
 	context["httpMethod"] = method
 
 	headers := event["headers"].(object)
-	if token {
+	if e.Scope != "" {
 		headers["Authorization"] = "Bearer cpi_dev_redacted"
 	}
 	if c.sent(tb) != nil {
@@ -98,7 +66,33 @@ func (c Case) event(tb testing.TB, route string, token bool) object {
 		lists[name] = []any{value}
 	}
 	event["multiValueHeaders"] = lists
-	return event
+
+	event["body"] = c.sent(tb)
+	event["isBase64Encoded"] = false
+	if e.Scope != "" {
+		scopes := usualScopes
+		if c.Scopes != nil {
+			scopes = *c.Scopes
+		}
+		context["authorizer"] = object{
+			"principalId": "crawler-a", "clientId": "crawler-a", "scopes": scopes, "sources": c.Sources, "keyId": "0123456789abcdef",
+			"integrationLatency": 3,
+		}
+	}
+	return encode(tb, event)
+}
+
+// AuthorizerEvent returns the event by which API Gateway asks a TOKEN authorizer about a case's request: its only header is
+// Authorization.
+func (c Case) AuthorizerEvent(tb testing.TB) []byte {
+	tb.Helper()
+	method, path, _ := c.target(tb)
+	authorization := c.Headers["Authorization"]
+	require.NotNil(tb, authorization, "%s: without the header API Gateway asks no authorizer", c.file)
+	return encode(tb, object{
+		"type": "TOKEN", "authorizationToken": *authorization,
+		"methodArn": "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/dev/" + method + path,
+	})
 }
 
 // target takes the request apart: the path stays as it is sent, the query is decoded, as API Gateway does.

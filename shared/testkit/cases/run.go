@@ -2,6 +2,7 @@ package cases
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -60,6 +61,12 @@ func Run(
 				response, samples := Metered(t, e, c.Event(t, e))
 				assert.Equal(t, "9f2c1d34-5b6a-4c7d-8e9f-0a1b2c3d4e5f", response.Headers["x-request-id"])
 				assert.Equal(t, "night-42", response.Headers["x-correlation-id"])
+				assert.Equal(t, "nosniff", response.Headers["X-Content-Type-Options"])
+				kept := "no-store"
+				if response.Headers["ETag"] != "" {
+					kept = "private, no-cache"
+				}
+				assert.Equal(t, kept, response.Headers["Cache-Control"])
 				c.Check(t, encode(t, answerOf(response)))
 				for _, check := range checks {
 					check(t, response, samples)
@@ -137,6 +144,25 @@ func Pages(t *testing.T, e gateway.Endpoint, request, member string) []json.RawM
 		require.Less(t, len(pages), 100, "the pages have no end")
 		cursor = "&cursor=" + *next
 	}
+}
+
+// Forged asks with a cursor of any position, which everyone can make who reads the code.
+func Forged(tb testing.TB, e gateway.Endpoint, request, position string) gateway.Response {
+	tb.Helper()
+	e.Now = func() time.Time { return Now }
+	e.Log = slog.New(slog.DiscardHandler)
+	maker := e
+	maker.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
+		return gateway.Answer{Body: r.Params().NextCursor(position)}, nil
+	}
+	var cursor string
+	made := gateway.Serve(tb.Context(), maker, Case{Request: request}.Event(tb, e))
+	require.NoError(tb, json.Unmarshal([]byte(made.Body), &cursor), made.Body)
+	sign := "?"
+	if strings.Contains(request, "?") {
+		sign = "&"
+	}
+	return gateway.Serve(tb.Context(), e, Case{Request: request + sign + "cursor=" + cursor}.Event(tb, e))
 }
 
 // checkStatuses compares the statuses of the cases, and of what is usual, with those of the route in the template.

@@ -36,7 +36,7 @@ func usuals(e gateway.Endpoint) []usual {
 	}
 	if e.Scope != "" {
 		all = append(all, usual{"a token without the scope", http.StatusForbidden, "forbidden", func(c *Case, _ answer) {
-			c.Scopes = text(strings.ReplaceAll(allScopes, e.Scope, ""))
+			c.Scopes = text(strings.ReplaceAll(usualScopes, e.Scope, ""))
 		}})
 	}
 	if e.MaxBody > 0 {

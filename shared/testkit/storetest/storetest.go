@@ -127,6 +127,7 @@ func Seeded(tb testing.TB) *store.Store {
 	client, table := Table(tb)
 	s := store.New(client, store.Options{Table: table, Retention: Retention, Width: 4})
 	PutGTIN(tb, client, table, "06291041500213", "ZU-1042")
+	PutGTIN(tb, client, table, "00000096385074", "self-check-1")
 	Seed(tb, s)
 	return s
 }

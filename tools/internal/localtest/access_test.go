@@ -12,6 +12,7 @@ import (
 	"pricing/samkit/local/apigateway"
 	"pricing/samkit/local/lambdaruntime"
 	"pricing/samkit/local/samtemplate"
+	"pricing/shared/token"
 )
 
 // healthy is a function that answers 200.
@@ -57,5 +58,32 @@ func TestWhoMayReachTheAPI(t *testing.T) {
 				assert.Contains(t, w.Body.String(), "urn:problem-type:pricing:forbidden")
 			}
 		})
+	}
+}
+
+// silent is an authorizer whose policy says nothing of the facade.
+type silent struct{}
+
+// Invoke answers.
+func (silent) Invoke(context.Context, string, string, string, []byte) (lambdaruntime.Result, error) {
+	return lambdaruntime.Result{Payload: []byte(`{"principalId":"reader","policyDocument":{"Version":"2012-10-17",
+		"Statement":[{"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:*:*:*/*/GET/v1/products*"}]}}`)}, nil
+}
+
+// TestWhoMayReachTheFacade: API Gateway adds up what the API's policy and the authorizer's allow. An address that may call the
+// API must not thereby be allowed what its token is not. The facade has no function that would check a scope once more.
+func TestWhoMayReachTheFacade(t *testing.T) {
+	t.Parallel()
+	template, err := samtemplate.Load("../../../template.yaml", map[string]string{"DeployEnv": "dev", "AllowedSourceIps": "192.0.2.0/24"})
+	require.NoError(t, err)
+	gateway, err := apigateway.New(apigateway.Options{API: template.API, Functions: silent{}})
+	require.NoError(t, err)
+	for path, status := range map[string]int{"/v1/legacy/orders": 403, "/v1/competitors": 403, "/v1/products/a/offers": 503} { // 503: it is no answer of a function
+		r := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
+		r.RemoteAddr = "192.0.2.1:1"
+		r.Header.Set("Authorization", "Bearer "+token.Mint("dev").String())
+		w := httptest.NewRecorder()
+		gateway.ServeHTTP(w, r)
+		assert.Equal(t, status, w.Code, path)
 	}
 }

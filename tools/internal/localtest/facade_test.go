@@ -17,15 +17,17 @@ import (
 
 // oldService stands in for the service behind /x9/old and records what it was sent.
 type oldService struct {
-	mu   sync.Mutex
-	got  *http.Request
-	body string
+	mu    sync.Mutex
+	calls int
+	got   *http.Request
+	body  string
 }
 
 // ServeHTTP answers as the path says.
 func (o *oldService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body) // a short one shows in the test
 	o.mu.Lock()
+	o.calls++
 	o.got, o.body = r, string(body)
 	o.mu.Unlock()
 	switch {
@@ -49,7 +51,29 @@ func (o *oldService) last() *http.Request {
 	return o.got
 }
 
-// facade calls the old service through the renamed project, which was told the server's address and "Basic b2xk" as credentials.
+// passedOn are the paths of the old service that the project was told to pass on.
+const passedOn = "stock*,orders/*,gone,hang-up,x"
+
+// send sends a request to a path as it is written, with header names as they are written.
+func (a API) send(t *testing.T, method, path, tok string, header http.Header) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, a.URL, nil)
+	require.NoError(t, err)
+	req.URL.Opaque = path
+	req.Header = header
+	if tok != "" {
+		req.Header["Authorization"] = []string{tok}
+	}
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close() //nolint:errcheck // read to its end
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp.StatusCode, string(text)
+}
+
+// facade calls the old service through the renamed project, which was told the server's address, passedOn, and "Basic b2xk" as
+// credentials.
 func facade(t *testing.T, a API, old *oldService, server *httptest.Server) {
 	tokens := map[string]string{}
 	for _, scope := range token.Scopes {
@@ -67,7 +91,7 @@ func facade(t *testing.T, a API, old *oldService, server *httptest.Server) {
 		assert.Equal(t, "P1", old.got.URL.Query().Get("sku"))
 		assert.Equal(t, "2", old.got.URL.Query().Get("page"))
 		assert.JSONEq(t, `{"a":1}`, old.body)
-		assert.Equal(t, header.Get("x-amzn-RequestId"), old.got.Header.Get("X-Request-Id"))
+		assert.Equal(t, header.Get("x-amz-apigw-id"), old.got.Header.Get("X-Request-Id"))
 		assert.Equal(t, []string{"Basic b2xk"}, old.got.Header.Values("Authorization"))
 		sent, err := json.Marshal(old.got.Header)
 		require.NoError(t, err)
@@ -92,6 +116,53 @@ func facade(t *testing.T, a API, old *oldService, server *httptest.Server) {
 		status, _, _ := a.call(t, "GET", "/x9/old/x", "", "")
 		assert.Equal(t, 401, status)
 	})
+	t.Run("only the listed paths are passed on, and none that may mean another one there", func(t *testing.T) {
+		for _, path := range []string{"orders/7", "orders/a%20b%2Fc", "stock", "stocks/7", "x"} {
+			status, body := a.send(t, "GET", "/x9/old/"+path, "Bearer "+tokens[token.ScopeRead], http.Header{})
+			assert.Equal(t, 200, status, "%s: %s", path, body)
+			assert.Equal(t, "/api/"+path, old.got.RequestURI)
+		}
+		calls := old.calls
+		for _, path := range []string{
+			"admin", "orders", "order/7", "x/7", "hidden/x9/old/orders/7", // not listed
+			"../../admin", "orders/../../admin", "%2e%2e/admin", "orders/%2e%2e/%2e%2e/admin", "orders/%2E%2E/admin", "orders/.%2E/admin",
+			"orders/..%2fadmin", "orders/a;x=y", "orders/a%3bx=y", `orders/..\admin`, `orders/a\b`, "orders/a%5cb", "orders/a%5Cb",
+			"orders/a%00", "orders/%252e%252e/admin", "stock/../admin",
+		} {
+			for _, scope := range []string{token.ScopeRead, token.ScopeCatalog} {
+				method := map[string]string{token.ScopeRead: "GET", token.ScopeCatalog: "PUT"}[scope]
+				status, body := a.send(t, method, "/x9/old/"+path, "Bearer "+tokens[scope], http.Header{})
+				assert.Equal(t, 403, status, "%s: %s", path, body)
+				assert.Contains(t, body, "urn:problem-type:pricing:forbidden", path)
+			}
+		}
+		assert.Equal(t, calls, old.calls)
+	})
+	t.Run("no header makes another request of it", func(t *testing.T) {
+		header := http.Header{"X-Kept": {"m4rk"}}
+		names := []string{
+			"X-HTTP-Method", "x-method-override", "X-Original-Url", "x-rewrite-url", "X-Forwarded-User", "x-REMOTE-user", "Cookie", "proxy-authorization",
+		}
+		for _, name := range names {
+			header[name] = []string{"DELETE"}
+		}
+		status, body := a.send(t, "GET", "/x9/old/x", "Bearer "+tokens[token.ScopeRead], header)
+		require.Equal(t, 200, status, body)
+		assert.Equal(t, "GET", old.got.Method)
+		assert.Equal(t, "m4rk", old.got.Header.Get("X-Kept"))
+		for _, name := range names {
+			assert.Equal(t, []string{""}, old.got.Header.Values(name), name)
+		}
+
+		// This one the gateway itself obeys, before the authorizer: the scope has to fit.
+		header = http.Header{"X-HTTP-Method-Override": {"DELETE"}}
+		status, _ = a.send(t, "GET", "/x9/old/x", "Bearer "+tokens[token.ScopeRead], header)
+		assert.Equal(t, 403, status)
+		status, _ = a.send(t, "GET", "/x9/old/x", "Bearer "+tokens[token.ScopeCatalog], header)
+		assert.Equal(t, 200, status)
+		assert.Equal(t, "DELETE", old.got.Method)
+		assert.Equal(t, []string{""}, old.got.Header.Values("X-HTTP-Method-Override"))
+	})
 	failed := func(t *testing.T, path string) {
 		t.Helper()
 		status, header, body := a.call(t, "GET", path, tokens[token.ScopeRead], "")
@@ -99,6 +170,7 @@ func facade(t *testing.T, a API, old *oldService, server *httptest.Server) {
 		assert.Equal(t, "application/problem+json", header.Get("Content-Type"))
 		assert.Equal(t, "1", header.Get("Retry-After"))
 		assert.Contains(t, body, "urn:problem-type:pricing:throttled")
+		assert.Contains(t, body, `"detail":"The outcome is unknown. Repeat it; under /x9/old only if the old service allows it."`)
 	}
 	t.Run("a call that it ends is our error", func(t *testing.T) { failed(t, "/x9/old/hang-up") })
 	server.Close()

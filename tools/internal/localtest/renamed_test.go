@@ -25,6 +25,7 @@ func (a API) call(t *testing.T, method, path, tok, body string) (int, http.Heade
 	req, err := http.NewRequestWithContext(t.Context(), method, a.URL+path, strings.NewReader(body))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/json")
+	req.Header["x-correlation-id"] = []string{"night-42"} // as HTTP/2 spells it
 	if tok != "" {
 		req.Header.Set("Authorization", "Bearer "+tok)
 	}
@@ -39,7 +40,7 @@ func (a API) call(t *testing.T, method, path, tok, body string) (int, http.Heade
 // renames gives other names to everything that the template names after the business: paths, functions, folders.
 func renames(folders []os.DirEntry) *strings.Replacer {
 	pairs := []string{
-		"/v1/observations", "/x9/facts", "v1/observations", "x9/facts", "/v1/products/", "/x9/things/",
+		"/v1/observations", "/x9/facts", "v1/observations", "x9/facts", "/v1/products", "/x9/things",
 		"/v1/competitors", "/x9/others", "/v1/health", "/x9/pulse",
 		"/offers", "/now", "/history", "/past", "/batch", "/many",
 		"v1/offers", "x9/now", "v1/summaries", "x9/sums", "v1/legacy", "x9/old",
@@ -106,7 +107,8 @@ func TestRenamedProject(t *testing.T) {
 	old := &oldService{}
 	server := httptest.NewServer(old)
 	defer server.Close()
-	a := p.Serve(t, "t", "-param", "LegacyUrl="+server.URL+"/api", "-param", "LegacyAuthorization=Basic b2xk")
+	a := p.Serve(t, "t", "-param", "LegacyUrl="+server.URL+"/api", "-param", "LegacyAuthorization=Basic b2xk",
+		"-param", "LegacyPaths="+passedOn)
 	for _, name := range []string{"/v1/", "RecordObservation", "ListOffers"} {
 		assert.NotContains(t, a.printed, name)
 	}
@@ -127,7 +129,6 @@ func TestRenamedProject(t *testing.T) {
 	require.Equal(t, 200, status, body)
 
 	t.Run("what the gateway refuses is a problem of the template's form", func(t *testing.T) {
-		const unknown = `{"name":"a","kind":"retailer","x":1}`
 		tests := map[string]struct {
 			method, path, token, body string
 			wantStatus                int
@@ -135,19 +136,23 @@ func TestRenamedProject(t *testing.T) {
 		}{
 			"no token":             {"GET", "/x9/others", "", "", 401, "unauthorized"},
 			"a wrong token":        {"GET", "/x9/others", "cpi_x", "", 401, "unauthorized"},
+			"an unknown token":     {"GET", "/x9/others", token.Mint(a.environment).String(), "", 401, "unauthorized"},
 			"no such path":         {"GET", "/v1/health", "", "", 403, "forbidden"},
 			"no such method":       {"DELETE", "/x9/others", tok, "", 403, "forbidden"},
 			"a body without array": {"POST", "/x9/facts/many", tok, `{}`, 400, "malformed-json"},
+			"a body of an array":   {"POST", "/x9/facts", tok, `[]`, 400, "malformed-json"},
 			"a body no JSON":       {"PUT", "/x9/others/bigmart", tok, `{`, 400, "malformed-json"},
-			"an unknown field":     {"PUT", "/x9/others/bigmart", tok, unknown, 400, "malformed-json"},
 		}
 		for name, tt := range tests {
 			t.Run(name, func(t *testing.T) {
 				status, header, body := a.call(t, tt.method, tt.path, tt.token, tt.body)
 				assert.Equal(t, tt.wantStatus, status)
 				assert.Equal(t, "application/problem+json", header.Get("Content-Type"))
-				assert.NotEmpty(t, header.Get("X-Request-Id"))
-				assert.NotEmpty(t, header.Get("X-Correlation-Id"))
+				assert.Equal(t, "nosniff", header.Get("X-Content-Type-Options"))
+				assert.Equal(t, "no-store", header.Get("Cache-Control"))
+				assert.Equal(t, header.Get("x-amz-apigw-id"), header.Get("X-Request-Id"))
+				assert.Equal(t, "night-42", header.Get("X-Correlation-Id"))
+				assert.Empty(t, header.Get("X-Validation-Error"))
 				var p struct {
 					Type, Instance string
 					Status         int
@@ -155,8 +160,26 @@ func TestRenamedProject(t *testing.T) {
 				require.NoError(t, json.Unmarshal([]byte(body), &p), body)
 				assert.Equal(t, "urn:problem-type:pricing:"+tt.wantCode, p.Type)
 				assert.Equal(t, header.Get("X-Request-Id"), p.Instance)
-				assert.Equal(t, tt.wantStatus, p.Status)
+				if name != "no such method" { // DEFAULT_4XX is for several statuses, so its body names none
+					assert.Equal(t, tt.wantStatus, p.Status)
+				}
 			})
+		}
+	})
+	t.Run("the function names every fault, not the gateway the first", func(t *testing.T) {
+		status, _, body := a.call(t, "PUT", "/x9/others/bigmart", tok, `{"name":7,"x":1}`)
+		assert.Equal(t, 400, status)
+		for _, pointer := range []string{"/name", "/kind", "/x"} {
+			assert.Contains(t, body, `"pointer":"`+pointer+`"`)
+		}
+	})
+	t.Run("a token is taken as RFC 9110 has it, and of no other scheme", func(t *testing.T) {
+		for authorization, want := range map[string]int{
+			"Bearer " + tok: 200, "Bearer  " + tok: 200, "bEARER " + tok: 200, tok: 401, "Basic " + tok: 401, "Bearer" + tok: 401, "Bearer\t" + tok: 401,
+			"Bearer " + tok + "x": 401, "Bearer " + tok + " ,": 401, "Bearer x" + tok: 401, "Bearer " + token.Mint("prod").String(): 401,
+		} {
+			status, body := a.send(t, "GET", "/x9/others", authorization, http.Header{})
+			assert.Equal(t, want, status, "%.12s... %s", authorization, body)
 		}
 	})
 	t.Run("limits of a batch", func(t *testing.T) {
