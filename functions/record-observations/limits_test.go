@@ -223,3 +223,26 @@ func TestEndpoint_LongItemIDs(t *testing.T) {
 	assert.Contains(t, got[1].Problem.Errors[0].Detail, "Must be 1 to 128 bytes long")
 	assert.Less(t, len(response.Body), 10_000)
 }
+
+// TestEndpoint_TooManyItems: 500 items are taken, of 501 not one.
+func TestEndpoint_TooManyItems(t *testing.T) {
+	t.Parallel()
+	s := storetest.Seeded(t)
+	before := stored(t, s)
+	items := make([]object, api.BatchItems+1)
+	for i := range items {
+		items[i] = good()
+		delete(items[i], "itemId")
+	}
+	response := sent(t, s, object{"observations": items})
+	assert.Equal(t, http.StatusUnprocessableEntity, response.StatusCode)
+	var p gateway.Problem
+	require.NoError(t, json.Unmarshal([]byte(response.Body), &p))
+	assert.Equal(t, []fault.Field{{Pointer: "/observations", Code: fault.CodeTooManyItems,
+		Detail: "At most 500 observations are taken at once, not 501."}}, p.Errors)
+	assert.Equal(t, before, stored(t, s))
+
+	response = sent(t, s, object{"observations": items[1:]})
+	assert.Equal(t, http.StatusOK, response.StatusCode, response.Body)
+	assert.Len(t, results(t, response), api.BatchItems)
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -176,6 +177,54 @@ func TestServe_Scope(t *testing.T) {
 			}
 			r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) { e["requestContext"].(map[string]any)["authorizer"] = authorizer }))
 			assert.Equal(t, http.StatusForbidden, r.StatusCode)
+		})
+	}
+}
+
+// TestServe_Query: what is no parameter of the endpoint is refused and the first of it named, in order. Health needs no token, so its
+// answer must not be much longer than the question.
+func TestServe_Query(t *testing.T) {
+	many := map[string]any{}
+	for i := range 2600 {
+		many[fmt.Sprintf("p%04d", i)] = []string{""}
+	}
+	tests := map[string]struct {
+		known      []string
+		query      map[string]any
+		wantFirst  fault.Field
+		wantErrors int
+		wantMore   string
+	}{
+		"unknown": {[]string{"from", "to"}, map[string]any{"fro\nm": []string{"1"}},
+			fault.Field{Pointer: "/query/fro\nm", Code: fault.CodeUnknownField, Detail: "Not a parameter of this endpoint; those are from, to."}, 1, ""},
+		"twice": {[]string{"from"}, map[string]any{"from": []string{"1", "1"}},
+			fault.Field{Pointer: "/query/from", Code: fault.CodeDuplicateField, Detail: "The parameter stands more than once."}, 1, ""},
+		"no parameters": {nil, map[string]any{"from": []string{"1"}},
+			fault.Field{Pointer: "/query/from", Code: fault.CodeUnknownField, Detail: "This endpoint has no query parameters."}, 1, ""},
+		"2,600 of them": {nil, many,
+			fault.Field{Pointer: "/query/p0000", Code: fault.CodeUnknownField, Detail: "This endpoint has no query parameters."}, 21,
+			"and 2580 more"},
+		"a long name": {nil, map[string]any{strings.Repeat("x", 9000): []string{""}},
+			fault.Field{Pointer: "/query/" + strings.Repeat("x", 64), Code: fault.CodeUnknownField, Detail: "This endpoint has no query parameters."},
+			1, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			e := answering(gateway.Answer{}, nil)
+			e.Query = tt.known
+			e.Handle = func(context.Context, *gateway.Request) (gateway.Answer, error) {
+				t.Error("called with a wrong query")
+				return gateway.Answer{}, nil
+			}
+			r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) { e["multiValueQueryStringParameters"] = tt.query }))
+			p := problem(t, r)
+			assert.Equal(t, http.StatusBadRequest, p.Status)
+			require.Len(t, p.Errors, tt.wantErrors)
+			assert.Equal(t, tt.wantFirst, p.Errors[0])
+			if tt.wantMore != "" {
+				assert.Equal(t, tt.wantMore, p.Errors[tt.wantErrors-1].Detail)
+			}
+			assert.Less(t, len(r.Body), 4000)
 		})
 	}
 }
