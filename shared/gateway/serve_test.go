@@ -196,7 +196,8 @@ func TestServe_Query(t *testing.T) {
 		wantMore   string
 	}{
 		"unknown": {[]string{"from", "to"}, map[string]any{"fro\nm": []string{"1"}},
-			fault.Field{Pointer: "/query/fro\nm", Code: fault.CodeUnknownField, Detail: "Not a parameter of this endpoint; those are from, to."}, 1, ""},
+			fault.Field{Pointer: "/query/fro\nm", Code: fault.CodeUnknownField,
+				Detail: "Not a parameter of this endpoint; those are from, to."}, 1, ""},
 		"twice": {[]string{"from"}, map[string]any{"from": []string{"1", "1"}},
 			fault.Field{Pointer: "/query/from", Code: fault.CodeDuplicateField, Detail: "The parameter stands more than once."}, 1, ""},
 		"no parameters": {nil, map[string]any{"from": []string{"1"}},
@@ -205,8 +206,8 @@ func TestServe_Query(t *testing.T) {
 			fault.Field{Pointer: "/query/p0000", Code: fault.CodeUnknownField, Detail: "This endpoint has no query parameters."}, 21,
 			"and 2580 more"},
 		"a long name": {nil, map[string]any{strings.Repeat("x", 9000): []string{""}},
-			fault.Field{Pointer: "/query/" + strings.Repeat("x", 64), Code: fault.CodeUnknownField, Detail: "This endpoint has no query parameters."},
-			1, ""},
+			fault.Field{Pointer: "/query/" + strings.Repeat("x", 64), Code: fault.CodeUnknownField,
+				Detail: "This endpoint has no query parameters."}, 1, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -435,7 +436,8 @@ func TestServe_LogLine(t *testing.T) {
 		return gateway.Answer{Status: 207, Body: "x", Retry: true, Cause: errors.New("behind it"),
 			Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}}}, nil
 	}
-	traced := context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-6a4b7c1d-0123456789abcdef01234567;Sampled=0") //nolint:staticcheck // aws-lambda-go's own key
+	const trace = "Root=1-6a4b7c1d-0123456789abcdef01234567;Sampled=0"
+	traced := context.WithValue(t.Context(), "x-amzn-trace-id", trace) //nolint:staticcheck // aws-lambda-go's own key
 	ctx, cancel := context.WithTimeout(traced, time.Minute)
 	defer cancel()
 	lambdacontext.FunctionVersion = "7"
