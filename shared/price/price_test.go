@@ -1,6 +1,7 @@
 package price_test
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"math"
@@ -143,6 +144,22 @@ func TestMoney_RoundTrip(t *testing.T) {
 	})
 }
 
+func TestPromotion_JSON(t *testing.T) {
+	text, err := json.Marshal([]price.Promotion{{}, {Present: true, ValidThrough: price.NoTime}, {Present: true, Label: "x", MinQuantity: 2}})
+	require.NoError(t, err)
+	assert.JSONEq(t, `[null,{"label":null,"validThrough":null,"minQuantity":null},
+		{"label":"x","validThrough":"1970-01-01T00:00:00.000Z","minQuantity":2}]`, string(text))
+}
+
+func TestTerms_Landed(t *testing.T) {
+	usd := func(minor int64) price.Money { return price.Money{Minor: minor, Currency: "USD"} }
+	assert.Equal(t, usd(2294), price.Terms{Price: usd(1995), Shipping: usd(299)}.Landed())
+	assert.Equal(t, usd(1995), price.Terms{Price: usd(1995), Shipping: usd(0)}.Landed())
+	assert.Zero(t, price.Terms{Price: usd(1995)}.Landed())
+	assert.Zero(t, price.Terms{Shipping: usd(299)}.Landed())
+	assert.Equal(t, "-", price.Money{}.String())
+}
+
 func TestMoney_JSON(t *testing.T) {
 	text, err := json.Marshal([]price.Money{{Minor: 990, Currency: "USD"}, {Currency: "USD"}, {}})
 	require.NoError(t, err)
@@ -256,7 +273,17 @@ func TestParseDuration(t *testing.T) {
 		require.NoError(t, err, text)
 		assert.Equal(t, want, got, text)
 	}
-	for _, text := range []string{"", "P", "PT", "P1", "26H", "P1M", "P1Y", "PT0S", "P0D", "PT-1H", "PT1.5H", "PT1M1H", "P1WT1H", "P1DT",
+	for text, want := range map[string]string{
+		"P1M":          "is not an ISO 8601 duration such as PT26H or P30D",
+		"P3661D":       "is longer than 3660 days",
+		"P3660DT1S":    "is longer than 3660 days",
+		"PT999999999H": "is longer than 3660 days",
+		"PT0S":         "must be longer than 0",
+	} {
+		_, err := price.ParseDuration(text)
+		assert.EqualError(t, err, want, text)
+	}
+	for _, text := range []string{"", "P", "PT", "P1", "26H", "PTH", "PH", "PT1234567890S", "P" + strings.Repeat("0", 31) + "D", "P1", "PT1", "P1W1D", "P1M", "P1Y", "PT0S", "P0D", "PT-1H", "PT1.5H", "PT1M1H", "P1WT1H", "P1DT",
 		"P3661D", "PT999999999H", "P99999999999D", "pt26h", "PT26H ", "P1D1D"} {
 		_, err := price.ParseDuration(text)
 		assert.Error(t, err, text)
@@ -266,6 +293,9 @@ func TestParseDuration(t *testing.T) {
 func TestFormatDuration_RoundTrip(t *testing.T) {
 	assert.Equal(t, "PT26H", price.FormatDuration(26*time.Hour))
 	assert.Equal(t, "P30D", price.FormatDuration(720*time.Hour))
+	assert.Equal(t, "PT24H", price.FormatDuration(24*time.Hour))
+	assert.Equal(t, "P2D", price.FormatDuration(48*time.Hour))
+	assert.Equal(t, "PT49H30M5S", price.FormatDuration(49*time.Hour+30*time.Minute+5*time.Second))
 	rapid.Check(t, func(t *rapid.T) {
 		want := time.Duration(rapid.Int64Range(1, 3660*24*3600).Draw(t, "seconds")) * time.Second
 		got, err := price.ParseDuration(price.FormatDuration(want))
@@ -339,6 +369,7 @@ func TestParseConfidence(t *testing.T) {
 		_, ok := price.ParseConfidence(text)
 		assert.False(t, ok, text)
 	}
+	assert.Empty(t, price.NoConfidence.String())
 	none, one := price.NoConfidence, price.Confidence(0)
 	assert.Less(t, none, one, "absent orders lowest")
 	text, err := json.Marshal([]price.Confidence{none, 9700})
@@ -365,11 +396,21 @@ func TestID(t *testing.T) {
 }
 
 func TestOfferKey_Compare(t *testing.T) {
-	a := price.OfferKey{ProductID: "p", CompetitorID: "a", SellerID: "z"}
-	b := price.OfferKey{ProductID: "p", CompetitorID: "a-b"}
-	assert.Negative(t, a.Compare(b), "part by part, not as one text")
-	assert.Positive(t, b.Compare(a))
-	assert.Zero(t, a.Compare(a))
+	ordered := []price.OfferKey{ // part by part, not as one text; words in the order of their letters, not of their numbers
+		{ProductID: "p", CompetitorID: "a", SellerID: "z"},
+		{ProductID: "p", CompetitorID: "a-b", Condition: price.ConditionDamaged, Region: "z", Audience: price.AudienceSignedIn},
+		{ProductID: "p", CompetitorID: "a-b", Audience: price.AudienceMember},
+		{ProductID: "p", CompetitorID: "a-b"},
+		{ProductID: "p", CompetitorID: "a-b", Region: "DE", Audience: price.AudienceMember},
+		{ProductID: "p", CompetitorID: "a-b", Condition: price.ConditionUsed},
+		{ProductID: "p", CompetitorID: "a-b", SellerID: "a", Condition: price.ConditionDamaged},
+		{ProductID: "q", CompetitorID: "a"},
+	}
+	for i, a := range ordered {
+		for j, b := range ordered {
+			assert.Equal(t, cmp.Compare(i, j), cmp.Compare(a.Compare(b), 0), "%v %v", a, b)
+		}
+	}
 }
 
 func FuzzParseMoney(f *testing.F) {

@@ -143,17 +143,15 @@ func (f lookup) product(s *Submission) {
 
 func (f lookup) terms(at Timestamp) Terms {
 	var t Terms
-	availability := f.required("availability")
-	t.Availability = word[Availability](availability, availabilities)
+	var known bool
+	t.Availability, known = knownWord[Availability](f.required("availability"), availabilities)
 	amounts := []struct {
 		value jsondoc.Value
 		to    *Money
 	}{{f.required("price"), &t.Price}, {f.optional("shipping"), &t.Shipping}, {f.optional("listPrice"), &t.ListPrice}}
 	price := amounts[0].value
-	if !price.Absent() && price.Null() {
-		if _, ok := availability.String(); ok && !t.Availability.PriceOptional() {
-			price.Fault(fault.CodePriceRequired, "The price may be null only with OutOfStock, SoldOut or Discontinued.")
-		}
+	if !price.Absent() && price.Null() && known && !t.Availability.PriceOptional() {
+		price.Fault(fault.CodePriceRequired, "The price may be null only with OutOfStock, SoldOut or Discontinued.")
 	}
 	currency := ""
 	for _, a := range amounts {
@@ -273,15 +271,20 @@ func observedAt(v jsondoc.Value, c Clock) Timestamp {
 
 // word reads one of a list of words; absent is the first.
 func word[T ~uint8](v jsondoc.Value, words []string) T {
+	t, _ := knownWord[T](v, words)
+	return t
+}
+
+// knownWord is word; ok is false if v holds no such word.
+func knownWord[T ~uint8](v jsondoc.Value, words []string) (t T, ok bool) {
 	text, ok := v.String()
 	if !ok {
-		return 0
+		return 0, false
 	}
-	t, ok := parseWord[T](words, text)
-	if !ok {
+	if t, ok = parseWord[T](words, text); !ok {
 		v.Fault(fault.CodeInvalidField, show(text)+" is not one of "+strings.Join(words, ", ")+".")
 	}
-	return t
+	return t, ok
 }
 
 // id reads a text of a closed alphabet.
