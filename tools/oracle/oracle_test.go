@@ -349,6 +349,8 @@ differences: 0
 		"other seller":    {p, `"sellerId":"S"`, `"sellerId":null`, "offer fair|S|New||public: row: want"},
 		"history price":   {h, `"5.00"`, `"5.01"`, "price: want"},
 		"received":        {h, `"receivedAt":"2026-07-07T11:59:00.000Z"`, `"receivedAt":null`, "receivedAt: want a timestamp, got null"},
+		"client":          {h, `"client":"night-run"`, `"client":""`, "client: want a name, got"},
+		"client of offer": {p, `"stale":false,`, `"stale":false,"client":"night-run",`, "client: want no such field, got night-run"},
 		"other id":        {h, `shop10`, `XYZ`, "history XYZ: row: want none"},
 		"row twice":       {h, `shop10`, `shop09`, "observationId: want once, got again"},
 		"all gone":        {h, answers[h], "[]", "got missing"},

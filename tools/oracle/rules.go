@@ -225,7 +225,7 @@ func byLanded(a, b oracle.Offer) int {
 	return slices.Compare(a.Current.Parts(), b.Current.Parts())
 }
 
-// historyRow is the observation as the history shows it, receivedAt aside.
+// historyRow is the observation as the history shows it, receivedAt and client aside.
 func historyRow(o oracle.Observation) map[string]any {
 	row := map[string]any{
 		"competitorId": o.Competitor, "sellerId": null(o.Seller), "itemCondition": o.Condition, "audience": o.Audience, "region": null(o.Region),
