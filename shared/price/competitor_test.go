@@ -104,6 +104,16 @@ func TestReadCompetitor_Rules(t *testing.T) {
 	}
 }
 
+func TestReadCompetitor_NoObject(t *testing.T) {
+	body, err := jsondoc.Parse([]byte(`[]`))
+	require.NoError(t, err)
+	var r jsondoc.Reader
+	got := price.ReadCompetitor("bigmart", r.At(body, ""), clock.Now)
+	require.Len(t, r.Fields, 1)
+	assert.Equal(t, fault.CodeWrongType, r.Fields[0].Code)
+	assert.Equal(t, price.Competitor{ID: "bigmart", FreshFor: price.DefaultFreshFor, Active: true}, got)
+}
+
 func TestCompetitor_StaleAt(t *testing.T) {
 	assert.Equal(t, clock.Now.Add(time.Hour), price.Competitor{FreshFor: time.Hour}.StaleAt(clock.Now))
 	assert.Equal(t, clock.Now.Add(26*time.Hour), price.Competitor{}.StaleAt(clock.Now), "one that is not known any more")

@@ -54,9 +54,7 @@ var (
 // CheckDefaults reports, as faults of the whole request, members of a batch's defaults that are unknown, repeated or
 // not allowed there (productId, gtin, itemId), or that it is no object. Values are judged where an item uses them.
 func CheckDefaults(defaults jsondoc.Value) {
-	if !defaults.Absent() {
-		defaults.Object(defaultFields...)
-	}
+	defaults.Object(defaultFields...)
 }
 
 // ReadSubmission reads one observation as sent and adds every broken rule to the values' reader. A top-level member
@@ -172,13 +170,12 @@ func (f lookup) terms(at Timestamp) Terms {
 }
 
 func (f lookup) source() Source {
-	s := Source{Confidence: NoConfidence}
-	m, ok := f.required("source").Object("id", "kind", "confidence")
-	if !ok {
-		return s
+	m, _ := f.required("source").Object("id", "kind", "confidence")
+	s := Source{
+		ID:         id(m.Required("id"), checkSourceID, sourceRule),
+		Kind:       word[SourceKind](m.Required("kind"), sourceKinds),
+		Confidence: NoConfidence,
 	}
-	s.ID = id(m.Required("id"), checkSourceID, sourceRule)
-	s.Kind = word[SourceKind](m.Required("kind"), sourceKinds)
 	confidence := optionalText(m, "confidence")
 	if text, ok := confidence.String(); ok {
 		c, ok := ParseConfidence(text)
@@ -193,10 +190,7 @@ func (f lookup) source() Source {
 
 // money reads an amount, and its currency by itself: that is known even where the amount is wrong.
 func money(v jsondoc.Value, at Timestamp) (m Money, currency string) {
-	members, ok := v.Object("amount", "currency")
-	if !ok {
-		return Money{}, ""
-	}
+	members, _ := v.Object("amount", "currency")
 	amount, ok := members.Required("amount").String()
 	currency, ok2 := members.Required("currency").String()
 	if !ok || !ok2 {
@@ -213,10 +207,7 @@ func money(v jsondoc.Value, at Timestamp) (m Money, currency string) {
 }
 
 func promotion(v jsondoc.Value) Promotion {
-	m, ok := v.Object("label", "validThrough", "minQuantity")
-	if !ok {
-		return Promotion{}
-	}
+	m, _ := v.Object("label", "validThrough", "minQuantity")
 	p := Promotion{
 		Present:      true,
 		Label:        freeText(optionalText(m, "label"), maxLabel),
@@ -224,11 +215,11 @@ func promotion(v jsondoc.Value) Promotion {
 	}
 	quantity := m.Optional("minQuantity").NotNull()
 	if text, ok := quantity.Number(); ok {
-		n, err := strconv.ParseInt(text, 10, 64)
+		n, _ := strconv.ParseInt(text, 10, 64) // or the greatest number
 		switch {
-		case err != nil && strings.ContainsAny(text, ".eE"):
+		case strings.ContainsAny(text, ".eE"):
 			quantity.Fault(fault.CodeWrongType, "Must be a whole number without point or exponent.")
-		case err != nil || n < 1 || n > 1_000_000_000:
+		case n < 1 || n > 1_000_000_000:
 			quantity.Fault(fault.CodeInvalidField, "Must be from 1 to 1000000000.")
 		}
 		p.MinQuantity = n
