@@ -113,7 +113,7 @@ func ValidClient(name string) bool {
 
 // ValidEnvironment reports whether the name can be part of a token: [a-z][a-z0-9-]{0,15}.
 func ValidEnvironment(name string) bool {
-	return name != "" && len(name) <= 16 && name[0] >= 'a' && name[0] <= 'z' && only(name, "abcdefghijklmnopqrstuvwxyz0123456789-")
+	return name != "" && len(name) <= 16 && name[0] >= 'a' && only(name, "abcdefghijklmnopqrstuvwxyz0123456789-")
 }
 
 func only(s, allowed string) bool {
