@@ -386,6 +386,31 @@ func TestFeed_repeats(t *testing.T) {
 		assert.Contains(t, string(a.bodies[1]), `"P1"`)
 		assert.Contains(t, string(a.bodies[1]), `"P3"`)
 	})
+	t.Run("an answer of nine megabytes is no answer", func(t *testing.T) {
+		a := newAPI(t, func(n int, items []json.RawMessage) response {
+			r := allCreated(n, items)
+			if n == 1 {
+				r.body += strings.Repeat(" ", 9<<20)
+			}
+			return r
+		})
+		o := run(t.Context(), t, a, strings.NewReader(observations(2, false)))
+		assert.Equal(t, exitStored, o.exit, o.stderr)
+		assert.Equal(t, []int{2, 2}, a.sizes())
+		assert.Equal(t, map[string]int{"created": 2}, o.summary.Outcomes)
+	})
+	t.Run("not after an interrupt while it waits", func(t *testing.T) {
+		ctx, interrupt := context.WithCancel(t.Context())
+		a := newAPI(t, func(int, []json.RawMessage) response {
+			interrupt()
+			return response{503, "7", problem}
+		})
+		o := run(ctx, t, a, strings.NewReader(observations(3, false)))
+		assert.Equal(t, exitRefused, o.exit)
+		assert.Equal(t, []int{3}, a.sizes())
+		assert.Len(t, o.waited, 1)
+		assert.Equal(t, 3, o.summary.Failed, "it is not known whether they are stored")
+	})
 	t.Run("connection lost", func(t *testing.T) {
 		n := 0
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -576,6 +601,7 @@ func TestFeed_gzip(t *testing.T) {
 			last := rows[len(rows)-1]
 			assert.Equal(t, "urn:problem-type:feed:unreadable", last.Problem.Type)
 			assert.Equal(t, "null", string(last.Row))
+			assert.Equal(t, o.summary.Rows, last.Line, "the row behind the last one that could be read")
 		})
 	}
 	t.Run("bomb", func(t *testing.T) {
@@ -635,6 +661,30 @@ func TestFeed_register(t *testing.T) {
 	assert.Contains(t, o.stderr, "2 competitors registered, 2 were known already")
 	assert.Equal(t, []int{5}, a.sizes())
 
+	t.Run("a lost connection is made anew", func(t *testing.T) {
+		var calls []string
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			call := r.Method + " " + r.URL.Path
+			calls = append(calls, call)
+			switch {
+			case r.URL.Path == "/v1/observations/batch":
+				_, _ = io.WriteString(w, outcomes("created").body)
+			case !slices.Contains(calls[:len(calls)-1], call):
+				panic(http.ErrAbortHandler)
+			case r.Method == http.MethodGet:
+				_, _ = io.WriteString(w, `{"competitors":[],"next":null}`)
+			default:
+				w.WriteHeader(http.StatusCreated)
+				_, _ = io.WriteString(w, `{}`)
+			}
+		}))
+		defer server.Close()
+		o := run(t.Context(), t, &api{Server: server}, strings.NewReader(observations(1, false)), "-register-competitors")
+		assert.Equal(t, exitStored, o.exit, o.stderr)
+		list, put := "GET /v1/competitors", "PUT /v1/competitors/shop"
+		assert.Equal(t, []string{list, list, put, put, "POST /v1/observations/batch"}, calls)
+		assert.Equal(t, 2, o.summary.Repeated)
+	})
 	t.Run("without the scope nothing is sent", func(t *testing.T) {
 		a := newAPI(t, allCreated)
 		a.other = func(*http.Request, []byte) response {

@@ -20,6 +20,7 @@ const (
 	noAnswer     = `502 "Internal server error"`
 	unknownRoute = "403 problem forbidden [MissingAuthenticationTokenException]"
 	noToken      = "401 problem unauthorized [UnauthorizedException]"
+	ownID        = "11111111-2222-3333-4444-555555555555"
 )
 
 // differences are the known ones that this project can show. Its template has no required query parameter or header, no API
@@ -34,8 +35,9 @@ func differences(template string) []samtest.Difference {
 		{What: "no token (gateway responses)", Ask: samtest.Once(competitors), SAM: `401 "Unauthorized"`, Local: noToken},
 		{What: "a scope too few", Ask: samtest.Once(as("feed", competitors)),
 			SAM: `403 "User is not authorized to access this resource"`, Local: "403 problem forbidden [AccessDeniedException]"},
-		{What: "a token that is none: error Unauthorized", Ask: samtest.Once(with("Authorization", "Bearer none", competitors)),
-			SAM: noAnswer, Local: noToken},
+		{What: "a text that is no token (identityValidationExpression)", Ask: samtest.Once(with("Authorization", "Bearer none", competitors)),
+			SAM: `401 "Unauthorized"`, Local: noToken},
+		{What: "a token that nobody has: error Unauthorized", Ask: samtest.Once(as("nobody", competitors)), SAM: noAnswer, Local: noToken},
 		{What: "a revoked token (authorizer cache)", Ask: revoke, SAM: noAnswer, Local: "200 application/json"},
 		{What: "unknown path", Ask: samtest.Once(samtest.Get("/v1/nothing")), SAM: noRoute, Local: unknownRoute},
 		{What: "unknown path with a token", Ask: samtest.Once(get("/v1/nothing")),
@@ -51,14 +53,16 @@ func differences(template string) []samtest.Difference {
 			SAM: noRoute, Local: "422 problem invalid-field"},
 		{What: "%252D in a path parameter", Ask: samtest.Once(get("/v1/products/ZU%252D1042/offers")),
 			SAM: "200 application/json", Local: "422 problem invalid-field"},
-		{What: "a body against the model", Ask: samtest.Once(post("/v1/observations", `{"competitorId":"bigmart"}`)),
-			SAM: "400 problem invalid-field", Local: "400 problem malformed-json [BadRequestException]"},
+		{What: "a body against the model", Ask: samtest.Once(post("/v1/observations/batch", `{"defaults":{}}`)),
+			SAM: "400 problem missing-field", Local: "400 problem malformed-json [BadRequestException]"},
 		{What: "a body that is no JSON", Ask: samtest.Once(post("/v1/observations", `{"x`)),
 			SAM: "400 problem malformed-json", Local: "400 problem malformed-json [BadRequestException]"},
 		{What: "a body that is no text", Ask: samtest.Once(text("\xff\xfe")), SAM: noAnswer, Local: "415 problem media-type"},
 		{What: "a body of 7 MiB", Ask: samtest.Once(text(strings.Repeat(" ", sevenMB))),
 			SAM: noAnswer, Local: `413 "Request Too Long" [BadRequestException]`},
 		{What: "a body of 11 MiB", Ask: samtest.Once(text(strings.Repeat(" ", elevenMB))), SAM: noAnswer, Local: "413 text/plain"},
+		{What: "the request id of two requests", Ask: sameID, SAM: "the same", Local: "one each"},
+		{What: "x-amzn-RequestId of the caller", Ask: ownRequestID, SAM: "ignored", Local: "taken"},
 		{What: "headers of the gateway", Ask: gatewayHeaders, SAM: "none", Local: "x-amzn-RequestId x-amz-apigw-id X-Amzn-Trace-Id"},
 		{What: fmt.Sprintf("%d requests, ThrottleBurst is 20", tooMany), Ask: samtest.Burst(tooMany, get("/v1/products/ZU-1042/history")),
 			SAM: "200 application/json", Local: "429 problem throttled [TooManyRequestsException]"},
@@ -95,6 +99,29 @@ func revoke(ctx context.Context, t *samtest.Target) (string, error) {
 		return "", err
 	}
 	return samtest.Once(c)(ctx, t)
+}
+
+func sameID(ctx context.Context, t *samtest.Target) (string, error) {
+	first, err := t.Send(ctx, samtest.Get("/v1/health"))
+	if err != nil {
+		return "", err
+	}
+	second, err := t.Send(ctx, samtest.Get("/v1/health"))
+	if err != nil {
+		return "", err
+	}
+	if first.Header.Get("x-request-id") == second.Header.Get("x-request-id") {
+		return "the same", nil
+	}
+	return "one each", nil
+}
+
+func ownRequestID(ctx context.Context, t *samtest.Target) (string, error) {
+	a, err := t.Send(ctx, with("x-amzn-RequestId", ownID, samtest.Get("/v1/health")))
+	if err == nil && a.Header.Get("x-amzn-RequestId") == ownID {
+		return "taken", nil
+	}
+	return "ignored", err
 }
 
 func gatewayHeaders(ctx context.Context, t *samtest.Target) (string, error) {

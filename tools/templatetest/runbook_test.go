@@ -214,7 +214,7 @@ func TestRunbook(t *testing.T) {
 		"two looks":                      {"[lag](#lag), ", "", "ingest-lag: does not name three looks"},
 		"nobody feels it":                {"- **Felt by**: Whoever gets the 5XX.", "- **Felt by**:", "burn-fast: its entry lacks a part"},
 		"a field that lines do not have": {"durationMs > 1000", "duration > 1000", "duration: is no field of the insights log"},
-		"a field of the other log":       {"by resourcePath, httpMethod", "by route, httpMethod", "route: is no field of the access log"},
+		"a field of the other log":       {"by resourcePath, status", "by route, status", "route: is no field of the access log"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
