@@ -24,12 +24,12 @@ func signed(t *testing.T, item string, w price.Writer) (price.Submission, []stri
 	return s, faults
 }
 
-func TestCheckSources(t *testing.T) {
+func TestCheckSourcePattern(t *testing.T) {
 	for source, ok := range map[string]bool{
 		"crawler-a": true, "feed-*": true, "a*": true, "A._-9": true, "..": true, ".*": true,
 		"": false, "*": false, "a**": false, "*a": false, "a*b": false, "a b": false,
 	} {
-		assert.Equal(t, ok, price.CheckSources(source), source)
+		assert.Equal(t, ok, price.CheckSourcePattern(source), source)
 	}
 }
 
