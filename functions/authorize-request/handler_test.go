@@ -59,6 +59,7 @@ func market(t *testing.T) (*store.Store, *strings.Replacer) {
 		"{{expired}}", mint("dev", func(r *token.Record) { r.Expires = cases.Now }).String(),
 		"{{not-yet}}", mint("dev", func(r *token.Record) { r.NotBefore = cases.Now.Add(time.Second) }).String(),
 		"{{revoked}}", mint("dev", func(r *token.Record) { r.Active = false }).String(),
+		"{{bound}}", mint("dev", func(r *token.Record) { r.Sources = []string{"crawler-a", "feed-*"} }).String(),
 		"{{no-scopes}}", mint("dev", func(r *token.Record) { r.Scopes = nil }).String(),
 	)
 }
@@ -119,7 +120,7 @@ func TestAuthorize_TwoClients(t *testing.T) {
 		var a answer
 		require.NoError(t, json.Unmarshal(out, &a))
 		assert.Equal(t, client, a.PrincipalID)
-		assert.Equal(t, map[string]string{"clientId": client, "scopes": scopes[0], "keyId": tok.KeyID}, a.Context)
+		assert.Equal(t, map[string]string{"clientId": client, "scopes": scopes[0], "sources": "", "keyId": tok.KeyID}, a.Context)
 		policies = append(policies, a)
 	}
 	for _, a := range policies {

@@ -68,6 +68,6 @@ func allow(r token.Record, methodArn string, legacy []string) answer {
 	if len(allowed.Resource) == 0 { // a statement needs one
 		p.Statement = []statement{{Action: "execute-api:Invoke", Effect: "Deny", Resource: []string{stage + "/*"}}}
 	}
-	return answer{PrincipalID: r.Client, Policy: p,
-		Context: map[string]string{"clientId": r.Client, "scopes": strings.Join(r.Scopes, " "), "keyId": r.KeyID}}
+	return answer{PrincipalID: r.Client, Policy: p, Context: map[string]string{
+		"clientId": r.Client, "scopes": strings.Join(r.Scopes, " "), "sources": strings.Join(r.Sources, " "), "keyId": r.KeyID}}
 }
