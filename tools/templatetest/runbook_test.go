@@ -142,7 +142,7 @@ func lineFields(t *testing.T) map[string]bool {
 	fields := map[string]bool{"lambdaRequestId": true, "timestamp": true, "message": true} // of boot's logger; the latter for time and msg
 	event := []byte(`{"httpMethod":"POST","resource":"/v1/observations/batch","requestContext":{
 		"requestId":"r","extendedRequestId":"e","authorizer":{"clientId":"c","scopes":"ingest"}}}`)
-	traced := context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-6a4b7c1d-0123456789abcdef01234567") //nolint:staticcheck // aws-lambda-go's
+	traced := context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-6a4b7c1d-0123456789abcdef01234567") //nolint:staticcheck // its key
 	ctx, cancel := context.WithTimeout(traced, time.Hour)
 	defer cancel()
 	for _, err := range []error{nil, errors.New("x")} {
