@@ -67,6 +67,9 @@ func closeSchemas(part any) {
 		if known, ok := part["x-extensible-enum"]; ok {
 			part["enum"] = known
 		}
+		if words, ok := part["enum"].([]any); ok && part["nullable"] == true { // generators of code trip over null as a word
+			part["enum"] = append(words, nil)
+		}
 		if _, said := part["additionalProperties"]; part["type"] == "object" && !said {
 			part["additionalProperties"] = false
 		}
