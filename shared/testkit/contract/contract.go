@@ -151,6 +151,7 @@ func (c Contract) CheckRequest(route string, pathParameters map[string]string, r
 			return fmt.Errorf("%s: %w", route, err)
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
+		r.GetBody = nil // it would give the body as it was
 	}
 	known := map[string]bool{}
 	for _, p := range described.Operation.Parameters {
