@@ -475,7 +475,7 @@ type PriceType string
 type Problem struct {
 	Detail string `json:"detail,omitempty,omitzero"`
 
-	// Errors Every broken field: up to 20 of an item and 200 of a request.
+	// Errors Every broken field: up to 20 of an item and 200 of a request; then a last entry says how many more.
 	Errors []FieldError `json:"errors"`
 
 	// Instance The request id.
@@ -695,7 +695,7 @@ type ListHistoryParams struct {
 	// CompetitorID Only this competitor.
 	CompetitorID CompetitorIDFilter `form:"competitorId,omitempty" json:"competitorId,omitempty,omitzero"`
 
-	// SellerID Only this seller; 1 to 128 bytes.
+	// SellerID Only this seller (1 to 128 bytes); `none` asks for offers without one.
 	SellerID SellerIDFilter `form:"sellerId,omitempty" json:"sellerId,omitempty,omitzero"`
 
 	// ItemCondition Only this condition.
@@ -704,7 +704,7 @@ type ListHistoryParams struct {
 	// Audience Only what this audience sees.
 	Audience AudienceFilter `form:"audience,omitempty" json:"audience,omitempty,omitzero"`
 
-	// Region Only this region.
+	// Region Only this region; `none` asks for offers without one.
 	Region RegionFilter `form:"region,omitempty" json:"region,omitempty,omitzero"`
 
 	// View `changes`: of each offer the first observation in the window and each whose terms differ from the one before it. `raw`: all.
@@ -731,7 +731,7 @@ type ListOffersParams struct {
 	// CompetitorID Only this competitor.
 	CompetitorID CompetitorIDFilter `form:"competitorId,omitempty" json:"competitorId,omitempty,omitzero"`
 
-	// SellerID Only this seller; 1 to 128 bytes.
+	// SellerID Only this seller (1 to 128 bytes); `none` asks for offers without one.
 	SellerID SellerIDFilter `form:"sellerId,omitempty" json:"sellerId,omitempty,omitzero"`
 
 	// ItemCondition Only this condition.
@@ -740,7 +740,7 @@ type ListOffersParams struct {
 	// Audience Only what this audience sees.
 	Audience AudienceFilter `form:"audience,omitempty" json:"audience,omitempty,omitzero"`
 
-	// Region Only this region.
+	// Region Only this region; `none` asks for offers without one.
 	Region RegionFilter `form:"region,omitempty" json:"region,omitempty,omitzero"`
 
 	// InStock true leaves out what cannot be had now.
