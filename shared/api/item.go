@@ -21,7 +21,8 @@ type Item struct {
 	Faults     error         // the rules it broke; the store never saw it then
 	Verdict    store.Verdict // what the store made of it
 
-	pointer string // where in the request it stood
+	pointer string          // where in the request it stood
+	reader  *jsondoc.Reader // of its faults
 }
 
 // Writer returns what the request's caller may write.
@@ -38,7 +39,13 @@ func Writer(r *gateway.Request) price.Writer {
 func ReadItem(sent, defaults jsondoc.Value, inBatch bool, by price.Writer, clock price.Clock) Item {
 	var faults jsondoc.Reader
 	submission := price.ReadSubmission(sent.With(&faults), defaults.With(&faults), inBatch, clock).SignedBy(by)
-	return Item{Submission: submission, Faults: faults.Err(), pointer: sent.Pointer}
+	return Item{Submission: submission, Faults: faults.Err(), pointer: sent.Pointer, reader: &faults}
+}
+
+// Refuse adds a rule that the item breaks with one of its members.
+func (i *Item) Refuse(member, code, detail string) {
+	i.reader.Add(i.Submission.Pointer(member), code, detail)
+	i.Faults = i.reader.Err()
 }
 
 // Recorder is what Record needs of a store.

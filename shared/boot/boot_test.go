@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,8 +49,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// serve runs a real bootstrap of get-health until it has answered so many invocations, and returns the answers.
-func serve(t *testing.T, stdout *os.File, invocations int) (answers []string) {
+// serve runs a real bootstrap of get-health, with more of an environment, until it has answered so many invocations, and returns the
+// answers.
+func serve(t *testing.T, stdout *os.File, invocations int, env ...string) (answers []string) {
 	t.Helper()
 	_, table := storetest.Table(t)
 	event, err := os.ReadFile("../../events/get-health/ok.json")
@@ -76,11 +79,11 @@ func serve(t *testing.T, stdout *os.File, invocations int) (answers []string) {
 	cmd := exec.Command(binary)
 	cmd.Stdout = stdout
 	cmd.Stderr = stdout
-	cmd.Env = []string{
+	cmd.Env = append([]string{
 		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(runtime.URL, "http://"), "TABLE_NAME=" + table, "DEPLOY_ENV=dev", "HISTORY_DAYS=400",
 		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL_DYNAMODB=" + storetest.Endpoint(t),
 		"AWS_LAMBDA_FUNCTION_NAME=" + metertest.Source.Function, "AWS_LAMBDA_LOG_FORMAT=JSON",
-	}
+	}, env...)
 	require.NoError(t, cmd.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
@@ -112,6 +115,23 @@ func TestStart_SurvivesAClosedLog(t *testing.T) {
 	}
 }
 
+// TestStart_IDs: a line has the id that the client knows, and that of the invocation under a name of its own.
+func TestStart_IDs(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "log")
+	stdout, err := os.Create(file)
+	require.NoError(t, err)
+	answers := serve(t, stdout, 2)
+	log, err := os.ReadFile(file)
+	require.NoError(t, err)
+	for _, id := range []string{`"requestId":"KHn2hG4wDoEFt9A="`, `"lambdaRequestId":"id"`, `"timestamp":`, `"message":"request"`} {
+		assert.Equal(t, 2, bytes.Count(log, []byte(id)), id)
+	}
+	assert.Equal(t, 4, bytes.Count(log, []byte(`equestId"`)), "no other id of a request")
+	for _, answer := range answers {
+		assert.Contains(t, answer, `"x-request-id":"KHn2hG4wDoEFt9A="`)
+	}
+}
+
 // TestStart_Metrics: the log of a real bootstrap gives CloudWatch the function's metrics, one cold start among them.
 func TestStart_Metrics(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
@@ -124,6 +144,36 @@ func TestStart_Metrics(t *testing.T) {
 	assert.Equal(t, 1, samples.Sum("ColdStart", "Function="+metertest.Source.Function))
 	assert.Len(t, samples["DeadlineLeftMs Environment=dev"], 3)
 	assert.Equal(t, 3, bytes.Count(log, []byte("\n")), "one line per request")
+}
+
+// TestStart_Trust: DynamoDB is believed to be itself by Amazon's certificates alone, or by the machine's where the settings say so.
+// Either way the function signs with the role's keys, and reads once before its first event, to open the connection.
+func TestStart_Trust(t *testing.T) {
+	var reads atomic.Int64
+	db := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reads.Add(1)
+		assert.Contains(t, r.Header.Get("Authorization"), "Credential=AKIDROLE/")
+		assert.Equal(t, "session", r.Header.Get("X-Amz-Security-Token"))
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		_, _ = io.WriteString(w, "{}") // there is no such item
+	}))
+	db.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that the client breaks off
+	db.StartTLS()
+	defer db.Close()
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: db.Certificate().Raw})
+	require.NoError(t, os.WriteFile(authority, certificate, 0o600))
+	for trust, want := range map[string]string{"system": `"statusCode":200`, "embedded": `"statusCode":503`} {
+		reads.Store(0)
+		stdout, err := os.Create(filepath.Join(t.TempDir(), "log"))
+		require.NoError(t, err)
+		for _, answer := range serve(t, stdout, 2, "TRUST_STORE="+trust, "SSL_CERT_FILE="+authority, "AWS_ENDPOINT_URL_DYNAMODB="+db.URL,
+			"AWS_ACCESS_KEY_ID=AKIDROLE", "AWS_SESSION_TOKEN=session") {
+			assert.Contains(t, answer, want, trust)
+		}
+		read := map[string]int64{"system": 3, "embedded": 0}
+		assert.Equal(t, read[trust], reads.Load(), trust)
+	}
 }
 
 func TestStart_NamesWhatIsMissing(t *testing.T) {

@@ -31,7 +31,7 @@ type Writer struct {
 }
 
 // CheckSources reports whether s can be one of a Writer's Sources: a source id, or the beginning of one with * behind.
-func CheckSources(s string) bool { return CheckProductID(strings.TrimSuffix(s, "*")) }
+func CheckSources(s string) bool { return checkSourceID(strings.TrimSuffix(s, "*")) }
 
 // mayUse reports whether the writer may send observations of a source.
 func (w Writer) mayUse(sourceID string) bool {
@@ -45,7 +45,7 @@ func (w Writer) mayUse(sourceID string) bool {
 // as that can be said before the product of a gtin is known; ReservedName says the rest then.
 func (s Submission) SignedBy(w Writer) Submission {
 	s.Writer = w
-	if id := s.Observation.Source.ID; CheckProductID(id) && !w.mayUse(id) {
+	if id := s.Observation.Source.ID; checkSourceID(id) && !w.mayUse(id) {
 		s.sent.member("source").Child("id").Fault(fault.CodeSourceNotAllowed,
 			show(id)+" is none of the sources that the token is bound to.")
 	}

@@ -26,7 +26,7 @@ func signed(t *testing.T, item string, w price.Writer) (price.Submission, []stri
 
 func TestCheckSources(t *testing.T) {
 	for source, ok := range map[string]bool{
-		"crawler-a": true, "feed-*": true, "a*": true, "A._-9": true,
+		"crawler-a": true, "feed-*": true, "a*": true, "A._-9": true, "..": true, ".*": true,
 		"": false, "*": false, "a**": false, "*a": false, "a*b": false, "a b": false,
 	} {
 		assert.Equal(t, ok, price.CheckSources(source), source)
@@ -47,6 +47,7 @@ func TestSubmission_SignedBy(t *testing.T) {
 		"the source":                {bound, `{"source":{"id":"crawler-b","kind":"crawler"}}`, nil},
 		"more than the source":      {bound, `{"source":{"id":"crawler-b2","kind":"crawler"}}`, []string{"/source/id source-not-allowed"}},
 		"less than the source":      {bound, `{"source":{"id":"crawler-","kind":"crawler"}}`, []string{"/source/id source-not-allowed"}},
+		"a source of dots":          {bound, `{"source":{"id":"..","kind":"feed"}}`, []string{"/source/id source-not-allowed"}},
 		"a source by its beginning": {bound, `{"source":{"id":"feed-7","kind":"feed"}}`, nil},
 		"the beginning itself":      {bound, `{"source":{"id":"feed-","kind":"feed"}}`, nil},
 		"less than the beginning":   {bound, `{"source":{"id":"feed","kind":"feed"}}`, []string{"/source/id source-not-allowed"}},

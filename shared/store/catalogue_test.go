@@ -60,10 +60,15 @@ func TestStore_PutCatalogueEntry(t *testing.T) {
 	assert.Equal(t, int64(2), put("P1", entry(200, gtin), 1))
 	_, err = s.PutCatalogueEntry(t.Context(), "P1", entry(300, gtin), 1)
 	assert.Equal(t, fault.CodeVersionConflict, fault.Of(err).Code)
+	assert.Equal(t, "The product has version 2, not 1.", fault.Of(err).Detail)
+	_, err = s.PutCatalogueEntry(t.Context(), "P3", store.CatalogueEntry{}, 1)
+	assert.Equal(t, fault.CodeVersionConflict, fault.Of(err).Code, "there is none")
+	assert.Equal(t, int64(1), put("P3", store.CatalogueEntry{}, 0), "one that says nothing is one")
 	assert.Equal(t, "P1", byGTIN(t, s, gtin, 1))
 
 	_, err = s.PutCatalogueEntry(t.Context(), "P2", entry(100, gtin), 0)
 	assert.Equal(t, fault.CodeGTINInUse, fault.Of(err).Code)
+	assert.Equal(t, "Another product has the gtin 06291041500213.", fault.Of(err).Detail)
 	_, _, err = s.FindCatalogueEntry(t.Context(), "P2")
 	assert.True(t, fault.Is(err, fault.NotFound), "nothing of it is stored")
 
@@ -77,6 +82,47 @@ func TestStore_PutCatalogueEntry(t *testing.T) {
 	discontinued.Tags = nil
 	assert.Equal(t, int64(4), put("P1", discontinued, 0))
 	assert.Equal(t, fault.CodeUnknownGTIN, byGTIN(t, s, otherGTIN, 5))
+}
+
+// A change of any member alone is a change: it makes another version, which is stored. What is put again changes nothing.
+func TestStore_PutCatalogueEntry_EachMemberCounts(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	for name, change := range map[string]func(*store.CatalogueEntry){
+		"title":               func(e *store.CatalogueEntry) { e.Title = "Kettles" },
+		"gtin":                func(e *store.CatalogueEntry) { e.GTIN = otherGTIN },
+		"no gtin":             func(e *store.CatalogueEntry) { e.GTIN = "" },
+		"mpn":                 func(e *store.CatalogueEntry) { e.MPN = "" },
+		"brand":               func(e *store.CatalogueEntry) { e.Brand = "otto" },
+		"category":            func(e *store.CatalogueEntry) { e.Category = "" },
+		"a tag":               func(e *store.CatalogueEntry) { e.Tags = []string{"a", "c"} },
+		"order of tags":       func(e *store.CatalogueEntry) { e.Tags = []string{"b", "a"} },
+		"a tag less":          func(e *store.CatalogueEntry) { e.Tags = []string{"a"} },
+		"no tags":             func(e *store.CatalogueEntry) { e.Tags = nil },
+		"price":               func(e *store.CatalogueEntry) { e.Own.Price.Minor++ },
+		"list price":          func(e *store.CatalogueEntry) { e.Own.List = price.Money{Minor: 1, Currency: "USD"} },
+		"advertised price":    func(e *store.CatalogueEntry) { e.Own.MAP = price.Money{Minor: 1, Currency: "USD"} },
+		"it is not made more": func(e *store.CatalogueEntry) { e.Discontinued = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := entry(100, gtin)
+			after := entry(100, gtin)
+			change(&after)
+			product := "of " + name
+			for i, e := range []store.CatalogueEntry{before, before, after, after, before, before} {
+				version := int64(i/2 + 1)
+				got, err := s.PutCatalogueEntry(t.Context(), product, e, 0)
+				require.NoError(t, err)
+				require.Equal(t, version, got)
+				stored, found, err := s.FindCatalogueEntry(t.Context(), product)
+				require.NoError(t, err)
+				require.Equal(t, e, stored)
+				require.Equal(t, version, found)
+			}
+			_, err := s.PutCatalogueEntry(t.Context(), product, entry(100, ""), 0) // others need the gtin
+			require.NoError(t, err)
+		})
+	}
 }
 
 func TestRace_CatalogueEntries(t *testing.T) {

@@ -212,6 +212,62 @@ func TestStore_History_ReadsNoMoreMonthsThanItNeeds(t *testing.T) {
 	}
 }
 
+// What came before the rows of an upward page is looked for in older months, newest first: as far back as the window goes, but no
+// further than it is found.
+func TestStore_History_WhatCameBeforeAnUpwardPage(t *testing.T) {
+	t.Parallel()
+	const month = 30 * 24 * 60 // July, August and September
+	tests := map[string]struct {
+		prices   [3]int64 // of shopx in each month; 0: it was not seen
+		wantRows int      // of September
+		wantAll  bool     // July has to be read
+	}{
+		"the same in July":                     {[3]int64{100, 0, 100}, 0, true},
+		"another in July":                      {[3]int64{200, 0, 100}, 1, true},
+		"the same in August":                   {[3]int64{200, 100, 100}, 0, false},
+		"another in August":                    {[3]int64{100, 200, 100}, 1, false},
+		"seen for the first time in September": {[3]int64{0, 0, 100}, 1, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client, table := storetest.Table(t)
+			s := storetestStore(client, table)
+			register(t, s, "bigmart", "shopx")
+			for n, minor := range tt.prices {
+				first := n * month
+				if minor > 0 {
+					record(t, s, at(first+60), seen("P1", "shopx", at(first), minor))
+				}
+				for round := 1; round <= 3; round++ { // so that everything before is flushed
+					record(t, s, at(first+60+round*10), labelled(first+round*10, 8, func(i int) int { return i })...)
+				}
+			}
+			july := items(t, client, table, "p#P1", "seg#2026-07")
+			require.NotEmpty(t, july)
+			require.NotEmpty(t, items(t, client, table, "p#P1", "seg#2026-08"))
+			const many = 500
+			copies(t, client, table, july[0], many)
+			ctx, m := meter.With(t.Context())
+			page, err := s.History(ctx, "P1", store.Window{
+				From: at(-10), To: at(3 * month), Limit: 10, Changes: true,
+				After: &board.Row{Observation: board.Observation{ObservedAt: at(2*month - 1)}},
+				Match: func(k price.OfferKey) bool { return k.CompetitorID == "shopx" },
+			})
+			require.NoError(t, err)
+			assert.Len(t, page.Rows, tt.wantRows)
+			assert.Nil(t, page.Next)
+			const unit = 4096.0 // bytes of a strongly consistent read
+			all := many * float64(store.ItemSize(july[0])) / unit
+			if tt.wantAll {
+				assert.Greater(t, m.Counts().ReadUnits, all)
+				return
+			}
+			assert.Less(t, m.Counts().ReadUnits, all/3)
+		})
+	}
+}
+
 // A filter that matches nothing, or next to nothing, must not make one request read a whole long history.
 func TestStore_History_APageEndsThoughItHasNoRows(t *testing.T) {
 	t.Parallel()
@@ -300,9 +356,13 @@ func TestStore_History_AKeyOfNoKnownForm(t *testing.T) {
 	}
 	segments := items(t, client, table, "p#P1", "seg#")
 	require.NotEmpty(t, segments)
-	segments[0]["sk"] = &types.AttributeValueMemberS{Value: "seg#2026-07"}
-	_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: segments[0]})
-	require.NoError(t, err)
-	_, err = s.History(t.Context(), "P1", store.Window{From: at(-60 * 24 * 60), To: at(1000), Limit: 10})
-	require.ErrorIs(t, err, board.ErrFormat)
+	for _, sk := range []string{"seg#2026-07", "seg#2026-0#1#0000000001", "seg#2026-00#1#0000000001"} {
+		segments[0]["sk"] = &types.AttributeValueMemberS{Value: sk}
+		_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: segments[0]})
+		require.NoError(t, err)
+		_, err = s.History(t.Context(), "P1", store.Window{From: at(-365 * 24 * 60), To: at(1000), Limit: 10})
+		require.ErrorIs(t, err, board.ErrFormat, sk)
+		_, err = client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &table, Key: itemKey("p#P1", sk)})
+		require.NoError(t, err)
+	}
 }

@@ -752,6 +752,66 @@ func TestRace_LostAnswers(t *testing.T) {
 	})
 }
 
+// A writer that always comes second gives up: one with a single observation sooner, since many of them make a hot product only
+// hotter. Nobody gives up before the deadline for a mere loss.
+func TestRace_GivingUp(t *testing.T) {
+	t.Parallel()
+	const many = "Many clients write this product at once; repeat it."
+	for observations, writes := range map[int]int{1: 6, 2: 10} {
+		t.Run(fmt.Sprintf("%d observations", observations), func(t *testing.T) {
+			t.Parallel()
+			r := newRace(t)
+			attempts := 0
+			r.at = func(c storetest.Call) storetest.Action {
+				if c.Operation == "UpdateItem" && c.Item == "board" {
+					attempts++
+					r.write(r.quick, observed(9, attempts)...)
+				}
+				return storetest.Pass
+			}
+			for _, v := range record(t, r.slow, at(5000), sellers(observations, 100)...) {
+				assert.True(t, fault.Is(v.Err, fault.Unavailable))
+				assert.Equal(t, many, fault.Of(v.Err).Detail)
+			}
+			assert.Equal(t, writes, attempts)
+			r.settled()
+		})
+	}
+	t.Run("a catalogue entry", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		attempts := 0
+		r.at = func(c storetest.Call) storetest.Action {
+			if c.Operation == "TransactWriteItems" {
+				attempts++
+				_, err := r.quick.PutCatalogueEntry(t.Context(), racers, entry(int64(attempts), gtin), 0)
+				assert.NoError(t, err)
+			}
+			return storetest.Pass
+		}
+		_, err := r.slow.PutCatalogueEntry(t.Context(), racers, entry(100, gtin), 0)
+		assert.True(t, fault.Is(err, fault.Unavailable))
+		assert.Equal(t, many, fault.Of(err).Detail)
+		assert.Equal(t, 10, attempts)
+		e, version, err := r.quick.FindCatalogueEntry(t.Context(), racers)
+		require.NoError(t, err)
+		assert.Equal(t, int64(10), version)
+		assert.Equal(t, entry(10, gtin), e)
+	})
+	t.Run("own prices", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		attempts := 0
+		r.at = func(c storetest.Call) storetest.Action {
+			attempts++
+			return storetest.Conflict
+		}
+		err := r.slow.SetOwn(t.Context(), racers, board.Own{}, 1)
+		assert.True(t, fault.Is(err, fault.Unavailable))
+		assert.Equal(t, 10, attempts)
+	})
+}
+
 // A look-up that may miss a segment would tell a client that its repetition is news, and store it twice.
 func TestRace_LookUpsAreStronglyConsistent(t *testing.T) {
 	t.Parallel()

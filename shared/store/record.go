@@ -110,7 +110,7 @@ func groupByProduct(submissions []price.Submission, verdicts []Verdict, received
 			byProduct[o.Key.ProductID] = p
 			parts = append(parts, p)
 		}
-		e := board.NewObservation(o, received)
+		e := board.NewObservation(o, sub.Writer.Client, received)
 		p.items = append(p.items, i)
 		p.in = append(p.in, board.Incoming{Key: o.Key, Observation: e})
 		if o.URL != "" {

@@ -82,7 +82,9 @@ func TestStore_Record(t *testing.T) {
 	verdicts := record(t, s, at(100), seen("P1", "bigmart", at(0), 1995), seen("P2", "bigmart", at(0), 500),
 		seen("P1", "shopx", at(0), 1900), seen("P1", "nobody", at(0), 1))
 	assert.Equal(t, []string{"created", "created", "created", "rejected"}, outcomes(verdicts))
-	assert.Equal(t, fault.CodeUnknownCompetitor, fault.Of(verdicts[3].Err).Code)
+	unknown := fault.Of(verdicts[3].Err)
+	assert.Equal(t, []fault.Field{{Pointer: "/competitorId", Code: fault.CodeUnknownCompetitor,
+		Detail: "No competitor nobody is registered; PUT /v1/competitors/nobody does that."}}, unknown.Fields)
 
 	assert.Equal(t, []string{"duplicate", "unchanged", "changed", "changed", "conflict"}, outcomes(record(t, s, at(101),
 		seen("P1", "bigmart", at(0), 1995), seen("P1", "bigmart", at(1), 1995), seen("P2", "bigmart", at(2), 400),
@@ -384,13 +386,40 @@ func TestStore_Competitors(t *testing.T) {
 		require.NoError(t, err)
 		assert.False(t, isNew)
 		now = now.Add(2 * time.Minute)
-		assert.Equal(t, []string{"rejected"}, outcomes(record(t, s, at(4), seen("P1", "bigmart", at(3), 100))))
+		verdicts := record(t, s, at(4), seen("P1", "bigmart", at(3), 100))
+		assert.Equal(t, []string{"rejected"}, outcomes(verdicts))
+		assert.Equal(t, "The competitor bigmart is inactive.", fault.Of(verdicts[0].Err).Detail)
+	})
+	t.Run("a process sees at once what it put itself", func(t *testing.T) {
+		_, err := s.Competitors(t.Context())
+		require.NoError(t, err)
+		register(t, s, "shopx")
+		list, err := s.Competitors(t.Context())
+		require.NoError(t, err)
+		assert.Contains(t, list, "shopx")
+		assert.Equal(t, price.NoTime, list["shopx"].LastReceivedAt)
+		assert.Equal(t, price.NoTime, list["shopx"].LastObservedAt)
+	})
+	t.Run("what was refused or sent again was not heard", func(t *testing.T) {
+		health := func() [2]price.Timestamp {
+			one, err := other.FindCompetitor(t.Context(), "shopx")
+			require.NoError(t, err)
+			return [2]price.Timestamp{one.LastReceivedAt, one.LastObservedAt}
+		}
+		record(t, s, at(4), seen("P1", "shopx", at(3), 100))
+		assert.Equal(t, [2]price.Timestamp{at(4), at(3)}, health())
+		assert.Equal(t, []string{"duplicate", "conflict"}, outcomes(record(t, s, at(6), seen("P1", "shopx", at(3), 100), seen("P1", "shopx", at(3), 101))))
+		assert.Equal(t, [2]price.Timestamp{at(4), at(3)}, health())
+		record(t, s, at(8), seen("P1", "shopx", at(2), 100))
+		assert.Equal(t, [2]price.Timestamp{at(8), at(3)}, health(), "late data was heard, but the newest is another")
+		record(t, s, at(9), seen("P1", "shopx", at(8)+59_999, 100))
+		assert.Equal(t, [2]price.Timestamp{at(9), at(8)}, health(), "to the minute")
 	})
 	t.Run("self-check counts as registered and is listed nowhere", func(t *testing.T) {
 		assert.Equal(t, []string{"created"}, outcomes(record(t, s, at(4), seen("self-check-1", "self-check", at(3), 100))))
 		list, err := s.ListCompetitors(t.Context())
 		require.NoError(t, err)
-		assert.Len(t, list, 1)
+		assert.Len(t, list, 2)
 	})
 }
 
@@ -408,6 +437,14 @@ func TestStore_Record_UnknownGTIN(t *testing.T) {
 	verdicts = record(t, s, at(1), sub)
 	assert.Equal(t, "created", verdicts[0].Outcome())
 	assert.Equal(t, "ZU-1042", verdicts[0].ProductID)
+
+	others := []price.Submission{sub, sub, seen("P1", "bigmart", at(0), 100), sub, seen("ZU-1042", "bigmart", at(2), 300)}
+	others[1].Observation.ObservedAt = at(1)
+	others[3].GTIN = "00012345678905"
+	verdicts = record(t, s, at(2), others...)
+	assert.Equal(t, []string{"duplicate", "unchanged", "created", "rejected", "changed"}, outcomes(verdicts), "one gtin twice, another beside it")
+	assert.Equal(t, []fault.Field{{Pointer: "/gtin", Code: fault.CodeUnknownGTIN, Detail: "No product has the gtin 00012345678905."}},
+		fault.Of(verdicts[3].Err).Fields)
 }
 
 func TestStore_MetersCallsAndUnits(t *testing.T) {
@@ -475,4 +512,32 @@ func items(tb testing.TB, client *dynamodb.Client, table, pk, prefix string) []m
 	})
 	require.NoError(tb, err)
 	return out.Items
+}
+
+// TestStore_PutCompetitor_Limit: the list of competitors, which every process reads each minute, cannot grow without end.
+func TestStore_PutCompetitor_Limit(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
+	put := func(id string) (isNew bool, err error) {
+		return s.PutCompetitor(t.Context(), price.Competitor{ID: id, Name: "new name", FreshFor: time.Hour, Active: true})
+	}
+	storetest.PutCompetitors(t, client, table, store.MaxCompetitors-1)
+	record(t, s, at(1), seen("P1", "c-0", at(0), 100)) // the health of a feed is no competitor
+	isNew, err := put("the-last")
+	require.NoError(t, err)
+	assert.True(t, isNew)
+
+	_, err = put("one-too-many")
+	require.True(t, fault.Is(err, fault.Invalid), err)
+	assert.Equal(t, fault.CodeTooManyCompetitors, fault.Of(err).Code)
+	_, err = s.FindCompetitor(t.Context(), "one-too-many")
+	assert.True(t, fault.Is(err, fault.NotFound), "it is not stored")
+
+	isNew, err = put("c-4000")
+	require.NoError(t, err)
+	assert.False(t, isNew)
+	c, err := s.FindCompetitor(t.Context(), "c-4000")
+	require.NoError(t, err)
+	assert.Equal(t, "new name", c.Name, "one that is there can be changed")
 }

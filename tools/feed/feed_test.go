@@ -283,11 +283,15 @@ func TestFeed_batches(t *testing.T) {
 func TestFeed_order(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, allCreated)
+	seen := func(product, at string) string {
+		return fmt.Sprintf(`{"productId":%q,"competitorId":"shop","availability":"InStock","price":{"amount":"1","currency":"USD"},`+
+			`"source":{"id":"a","kind":"feed"},"observedAt":%q}`, product, at)
+	}
 	lines := []string{
-		`{"productId":"third","observedAt":"2026-01-01T02:00:00+01:00"}`,
-		`{"productId":"second","observedAt":"2026-01-01T00:00:00.000001Z"}`,
-		`{"productId":"fourth","observedAt":"2026-01-01T01:00:00Z"}`, // the instant of third, after it in the file
-		`{"productId":"first","observedAt":"2026-01-01T00:00:00Z"}`,
+		seen("third", "2025-12-31T02:00:00+01:00"),
+		seen("second", "2025-12-31t00:00:00.000001z"),
+		seen("fourth", "2025-12-31T01:00:00Z"), // the instant of third, after it in the file
+		seen("first", "2025-12-31T00:00:00Z"),
 	}
 	file := write(t, "a.ndjson", "\ufeff"+strings.Join(lines, "\r\n")+"\n\n")
 	o := run(t.Context(), t, a, nil, file)
@@ -381,6 +385,31 @@ func TestFeed_repeats(t *testing.T) {
 		run(t.Context(), t, a, strings.NewReader(observations(4, false)))
 		assert.Contains(t, string(a.bodies[1]), `"P1"`)
 		assert.Contains(t, string(a.bodies[1]), `"P3"`)
+	})
+	t.Run("an answer of nine megabytes is no answer", func(t *testing.T) {
+		a := newAPI(t, func(n int, items []json.RawMessage) response {
+			r := allCreated(n, items)
+			if n == 1 {
+				r.body += strings.Repeat(" ", 9<<20)
+			}
+			return r
+		})
+		o := run(t.Context(), t, a, strings.NewReader(observations(2, false)))
+		assert.Equal(t, exitStored, o.exit, o.stderr)
+		assert.Equal(t, []int{2, 2}, a.sizes())
+		assert.Equal(t, map[string]int{"created": 2}, o.summary.Outcomes)
+	})
+	t.Run("not after an interrupt while it waits", func(t *testing.T) {
+		ctx, interrupt := context.WithCancel(t.Context())
+		a := newAPI(t, func(int, []json.RawMessage) response {
+			interrupt()
+			return response{503, "7", problem}
+		})
+		o := run(ctx, t, a, strings.NewReader(observations(3, false)))
+		assert.Equal(t, exitRefused, o.exit)
+		assert.Equal(t, []int{3}, a.sizes())
+		assert.Len(t, o.waited, 1)
+		assert.Equal(t, 3, o.summary.Failed, "it is not known whether they are stored")
 	})
 	t.Run("connection lost", func(t *testing.T) {
 		n := 0
@@ -572,6 +601,7 @@ func TestFeed_gzip(t *testing.T) {
 			last := rows[len(rows)-1]
 			assert.Equal(t, "urn:problem-type:feed:unreadable", last.Problem.Type)
 			assert.Equal(t, "null", string(last.Row))
+			assert.Equal(t, o.summary.Rows, last.Line, "the row behind the last one that could be read")
 		})
 	}
 	t.Run("bomb", func(t *testing.T) {
@@ -631,6 +661,30 @@ func TestFeed_register(t *testing.T) {
 	assert.Contains(t, o.stderr, "2 competitors registered, 2 were known already")
 	assert.Equal(t, []int{5}, a.sizes())
 
+	t.Run("a lost connection is made anew", func(t *testing.T) {
+		var calls []string
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			call := r.Method + " " + r.URL.Path
+			calls = append(calls, call)
+			switch {
+			case r.URL.Path == "/v1/observations/batch":
+				_, _ = io.WriteString(w, outcomes("created").body)
+			case !slices.Contains(calls[:len(calls)-1], call):
+				panic(http.ErrAbortHandler)
+			case r.Method == http.MethodGet:
+				_, _ = io.WriteString(w, `{"competitors":[],"next":null}`)
+			default:
+				w.WriteHeader(http.StatusCreated)
+				_, _ = io.WriteString(w, `{}`)
+			}
+		}))
+		defer server.Close()
+		o := run(t.Context(), t, &api{Server: server}, strings.NewReader(observations(1, false)), "-register-competitors")
+		assert.Equal(t, exitStored, o.exit, o.stderr)
+		list, put := "GET /v1/competitors", "PUT /v1/competitors/shop"
+		assert.Equal(t, []string{list, list, put, put, "POST /v1/observations/batch"}, calls)
+		assert.Equal(t, 2, o.summary.Repeated)
+	})
 	t.Run("without the scope nothing is sent", func(t *testing.T) {
 		a := newAPI(t, allCreated)
 		a.other = func(*http.Request, []byte) response {
@@ -747,4 +801,94 @@ func FuzzReadLines(f *testing.F) {
 		}
 		assert.Subset(t, append(got, ""), append(want, ""))
 	})
+}
+
+// TestFeed_printRefuses: nobody is asked, so -print refuses by the API's own rules, and says what stands in a file of another
+// encoding.
+func TestFeed_printRefuses(t *testing.T) {
+	t.Parallel()
+	const good = `{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"1","currency":"USD"},"sellerId":"Müller",` +
+		`"source":{"id":"a","kind":"feed"},"observedAt":"2026-01-01T00:00:00Z"}`
+	with := func(from, to string) string { return strings.Replace(good, from, to, 1) }
+	lines := []string{
+		good,
+		with("Müller", "M\xfcller"),
+		with("Müller", "M\ufffdller"),
+		with(`"sellerId"`, `"url":"javascript:alert(1)","sellerId"`),
+		with("P", ".."),
+		with("2026-01-01T00:00:00Z", "2026-01-01T00:05:00.001Z"),
+		with(`"amount":"1"`, `"amount":"1.999"`),
+		with(`"productId":"P",`, ""),
+		with(`"kind":"feed"`, `"kind":"robot","confidence":"2"`),
+	}
+	file := write(t, "a.ndjson", strings.Join(lines, "\n"))
+	o := run(t.Context(), t, nil, nil, "-print", file)
+	assert.Equal(t, exitRefused, o.exit)
+	assert.Equal(t, good+"\n", o.stdout)
+	var got []string
+	for _, row := range refused(t, file) {
+		got = append(got, fmt.Sprintf("%d %s: %s", row.Line, strings.TrimPrefix(row.Problem.Type, "urn:problem-type:feed:"), row.Problem.Detail))
+	}
+	assert.Equal(t, []string{
+		"2 malformed-json: Line 1, column 118: the text is not valid UTF-8. Was the file saved in another encoding?",
+		`3 invalid-field: /sellerId: "M` + "\ufffd" + `ller" holds U+FFFD, which stands for bytes that are not UTF-8: was the text sent in another encoding than UTF-8?`,
+		`4 invalid-field: /url: "javascript:alert(1)" is not an http or https address with a host.`,
+		`5 invalid-field: /productId: ".." must be 1 to 64 letters, digits and . _ - (but not . or ..).`,
+		"6 observed-in-future: /observedAt: 2026-01-01T00:05:00.001Z is more than 5 minutes after 2026-01-01T00:00:00.000Z, when this was received.",
+		"7 amount-precision: /price/amount: USD has 2 minor digits; 1.999 has 3.",
+		`8 missing-field: /productId: One of "productId" and "gtin" is required.`,
+		`9 invalid-field: /source/kind: "robot" is not one of crawler, feed, manual, vendor. ` +
+			`/source/confidence: "2" is not a number from "0" to "1" with at most 4 decimals.`,
+	}, got)
+
+	csv := write(t, "a.csv", csvHeader+"M\xfcller,shop,InStock,1,USD,a,feed,2026-01-01T00:00:00Z\n")
+	o = run(t.Context(), t, nil, nil, "-print", csv)
+	assert.Equal(t, exitRefused, o.exit)
+	assert.Empty(t, o.stdout)
+	require.Len(t, refused(t, csv), 1)
+	assert.Equal(t, "Column 1 is not UTF-8. Was the file saved in another encoding?", refused(t, csv)[0].Problem.Detail)
+
+	o = run(t.Context(), t, nil, nil, "-print", write(t, "b.csv", "gr\xf6\xdfe,"+csvHeader))
+	assert.Equal(t, exitRefused, o.exit)
+	assert.Contains(t, o.stderr, "the name of column 1 is not UTF-8 (Was the file saved in another encoding?)")
+}
+
+// TestJudge compares what -print refuses with what the service answers to each case of record-observation.
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	received := time.Date(2026, 7, 6, 9, 14, 5, 112_000_000, time.UTC) // when those cases are
+	onlyTheServiceKnows := []string{"observed-too-old", "unknown-competitor", "unknown-gtin", "reserved-name", "source-not-allowed", "too-many-offers"}
+	files, err := filepath.Glob("../../functions/record-observation/testdata/*.json")
+	require.NoError(t, err)
+	printed, refused := 0, 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var c struct {
+			Body   json.RawMessage
+			Store  string
+			Answer struct {
+				Status int
+				Body   struct{ Type, Outcome string }
+			}
+		}
+		require.NoError(t, json.Unmarshal(text, &c), file)
+		code := c.Answer.Body.Type[strings.LastIndexByte(c.Answer.Body.Type, ':')+1:]
+		if c.Body == nil || c.Store != "" || c.Answer.Status == http.StatusUnsupportedMediaType || slices.Contains(onlyTheServiceKnows, code) {
+			continue
+		}
+		line, err := asSent(c.Body)
+		if err == nil {
+			err = judge(line.text, received)
+		}
+		if c.Answer.Body.Outcome == "rejected" || c.Answer.Status == http.StatusBadRequest || c.Answer.Status == http.StatusUnprocessableEntity {
+			assert.Error(t, err, file)
+			refused++
+			continue
+		}
+		assert.NoError(t, err, file)
+		printed++
+	}
+	assert.Greater(t, printed, 10)
+	assert.Greater(t, refused, 20)
 }

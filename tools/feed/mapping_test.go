@@ -4,12 +4,13 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"pricing/shared/price"
 )
 
 func TestMapper(t *testing.T) {
@@ -101,30 +102,46 @@ func TestMapper_collision(t *testing.T) {
 func TestLoadMapping(t *testing.T) {
 	const good = "productId: {from: p}\ncompetitorId: {from: c}\navailability: {default: InStock}\n" +
 		"price: {from: x}\ncurrency: {default: USD}\nobservedAt: {from: t}\nsource: {id: s, kind: feed}\n"
-	tests := map[string]struct{ change, to, want string }{
+	tests := map[string]struct{ change, to, want string }{ // want: all that is wrong
 		"good":            {"", "", ""},
-		"unknown field":   {"productId", "product", "field product not found"},
-		"unknown key":     {"{from: p}", "{form: p}", "field form not found"},
 		"slug of a price": {"{from: x}", "{from: x, slug: true}", "price: slug is for productId and competitorId"},
 		"scale of an id":  {"{from: p}", "{from: p, scale: 10}", "productId: scale is for amounts"},
-		"scale 2":         {"{from: x}", "{from: x, scale: 2}", `price: scale "2" is not a power of ten`},
-		"scale 0.02":      {"{from: x}", "{from: x, scale: 0.02}", `price: scale "0.02" is not a power of ten`},
+		"scale 2":         {"{from: x}", "{from: x, scale: 2}", `price: scale "2" is not a power of ten like 0.01, 1 or 100`},
+		"scale 0.02":      {"{from: x}", "{from: x, scale: 0.02}", `price: scale "0.02" is not a power of ten like 0.01, 1 or 100`},
 		"no currency":     {"currency: {default: USD}\n", "", "price: there is no rule for currency"},
+		"no currency of more": {"currency: {default: USD}\n", "shipping: {default: '1'}\nlistPrice: {from: l}\n",
+			"listPrice: there is no rule for currency\nprice: there is no rule for currency\nshipping: there is no rule for currency"},
+		"more amounts":    {"currency:", "shipping: {from: s}\nlistPrice: {from: l}\ncurrency:", ""},
 		"no time":         {"observedAt: {from: t}\n", "", "there is no rule for observedAt"},
+		"an empty time":   {"{from: t}", "{join: t}", "there is no rule for observedAt"},
+		"no competitor":   {"competitorId: {from: c}\n", "", "there is no rule for competitorId"},
+		"no availability": {"availability: {default: InStock}\n", "", "there is no rule for availability"},
+		"no price":        {"price: {from: x}\n", "", "there is no rule for price"},
 		"no product":      {"productId: {from: p}\n", "", "there is no rule for productId or gtin"},
+		"only a gtin":     {"productId: {from: p}", "gtin: {from: p}", ""},
 		"no source":       {"source: {id: s, kind: feed}\n", "", "source needs id and kind"},
+		"half a source":   {"source: {id: s, kind: feed}\n", "source: {kind: feed}", "source needs id and kind"},
+		"another half":    {"source: {id: s, kind: feed}\n", "source: {id: s}", "source needs id and kind"},
 		"empty name":      {"{from: p}", `{from: [p, ""]}`, "productId: from has an empty name"},
-		"no YAML":         {"productId:", "\t", "yaml"},
+		"two things": {"{from: p}", `{from: "", scale: 10}`,
+			"productId: from has an empty name\nproductId: scale is for amounts"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := loadMapping(write(t, "m.yaml", strings.Replace(good, tt.change, tt.to, 1)))
+			file := write(t, "m.yaml", strings.Replace(good, tt.change, tt.to, 1))
+			_, err := loadMapping(file)
 			if tt.want == "" {
 				require.NoError(t, err)
 				return
 			}
-			require.ErrorContains(t, err, tt.want)
+			require.EqualError(t, err, "mapping "+file+": "+tt.want)
 		})
+	}
+	for _, tt := range []struct{ change, to, want string }{
+		{"productId", "product", "field product not found"}, {"{from: p}", "{form: p}", "field form not found"}, {"productId:", "\t", "yaml"},
+	} {
+		_, err := loadMapping(write(t, "m.yaml", strings.Replace(good, tt.change, tt.to, 1)))
+		require.ErrorContains(t, err, tt.want)
 	}
 	_, err := loadMapping(filepath.Join(t.TempDir(), "absent"))
 	require.ErrorIs(t, err, os.ErrNotExist)
@@ -145,6 +162,7 @@ func TestSlug(t *testing.T) {
 		long: {"long-name-long-name-long-name-long-name-long-name-long-" + "d1f923f4",
 			"long-name-long-name-long-name-l-" + "d1f923f4"},
 		"a--b -- c": {"a-b-c", "a-b-c"},
+		"..":        {"..-5ec1f7e7", "5ec1f7e7"},
 	}
 	for name, want := range tests {
 		assert.Equal(t, want.product, productID.slug(name), name)
@@ -153,18 +171,14 @@ func TestSlug(t *testing.T) {
 	assert.NotEqual(t, productID.slug(long+"a"), productID.slug(long+"b"), "what is cut off still counts")
 }
 
-var (
-	productPattern    = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-	competitorPattern = regexp.MustCompile(`^[a-z0-9-]{2,40}$`)
-)
-
+// FuzzSlug: every name becomes an id that the API takes.
 func FuzzSlug(f *testing.F) {
-	for _, s := range []string{"7 Eleven", "Caltex/Woolworths", "", "京都", "\xff", "ſt", "K", strings.Repeat("ß", 40)} {
+	for _, s := range []string{"7 Eleven", ".", "..", "Caltex/Woolworths", "", "京都", "\xff", "ſt", "K", strings.Repeat("ß", 40)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		assert.Regexp(t, productPattern, productID.slug(name))
-		assert.Regexp(t, competitorPattern, competitorID.slug(name))
+		assert.True(t, price.CheckProductID(productID.slug(name)), productID.slug(name))
+		assert.True(t, price.CheckCompetitorID(competitorID.slug(name)), competitorID.slug(name))
 	})
 }
 

@@ -159,7 +159,7 @@ func observation(key price.OfferKey, e board.Observation, urls map[board.URLHash
 	if e.URL != (board.URLHash{}) {
 		line += ", url " + cmp.Or(urls[e.URL], hex.EncodeToString(e.URL[:])+" (not stored)")
 	}
-	return line + ", received " + e.ReceivedAt.String() + ", id " + e.ID(key)
+	return line + ", received " + e.ReceivedAt.String() + " from " + cmp.Or(e.Client, "nobody named") + ", id " + e.ID(key)
 }
 
 func orNone(s string) string { return cmp.Or(s, "none") }

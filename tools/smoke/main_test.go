@@ -120,7 +120,7 @@ func TestRun(t *testing.T) {
 	reads := at("GET", "/v1/products/")
 	const (
 		both           = "ingest read self-check"
-		noID           = "bad body: x-request-id or x-correlation-id is missing"
+		noID           = `bad body: x-request-id is "", not the problem's instance`
 		anotherProblem = `unknown token: the problem is "urn:problem-type:pricing:forbidden", not unauthorized`
 	)
 	tests := map[string]struct {

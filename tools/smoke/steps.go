@@ -167,10 +167,10 @@ func refused(method, path, authorization, body string, status int, code string) 
 			return "", fmt.Errorf("Content-Type is %q, not application/problem+json: %.300s", kind, a.body)
 		case p.Type != "urn:problem-type:pricing:"+code:
 			return "", fmt.Errorf("the problem is %q, not %s", p.Type, code)
-		case p.Status != status || p.Instance == "":
+		case p.Status != status && p.Status != 0 || p.Instance == "": // the gateway's for several statuses names none
 			return "", fmt.Errorf("the problem has status %d and instance %q", p.Status, p.Instance)
-		case a.header.Get("X-Request-Id") == "" || a.header.Get("X-Correlation-Id") == "":
-			return "", errors.New("x-request-id or x-correlation-id is missing")
+		case a.header.Get("X-Request-Id") != p.Instance:
+			return "", fmt.Errorf("x-request-id is %q, not the problem's instance", a.header.Get("X-Request-Id"))
 		}
 		return strconv.Itoa(status) + " " + code, nil
 	}

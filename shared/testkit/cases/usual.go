@@ -67,6 +67,7 @@ func checkUsual(t *testing.T, endpoint func(boot.Function) gateway.Endpoint) {
 			e := endpoint(boot.Function{Settings: Settings, Store: c.store(t)})
 			response, _ := Metered(t, e, c.Event(t, e))
 			require.Equal(t, u.status, response.StatusCode, response.Body)
+			c.checkContract(t, e, response)
 			if u.code == "" {
 				assert.Empty(t, response.Body)
 				assert.Equal(t, good.Headers["ETag"], response.Headers["ETag"])

@@ -1,0 +1,68 @@
+package store_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/shared/price"
+	"pricing/shared/store"
+	"pricing/shared/testkit/storetest"
+)
+
+// Products are what Product says of each, however many are asked for, without those that nobody knows.
+func TestStore_Products(t *testing.T) {
+	t.Parallel()
+	client, table := market(t)
+	s := storetestStore(client, table)
+	record(t, s, at(100), seen("P3", "bigmart", at(0), 100))
+	ids := []string{"P3"}
+	for i := range 250 {
+		ids = append(ids, fmt.Sprint("nobody-knows-", i))
+	}
+	ids = append(ids, "P1", "P2")
+	found, err := s.Products(t.Context(), ids)
+	require.NoError(t, err)
+	got := map[string]store.Product{}
+	for _, p := range found {
+		got[p.ID] = p
+	}
+	assert.Len(t, got, 3)
+	require.Len(t, found, 3)
+	clock := price.Clock{Now: at(200_000), Retention: storetest.Retention}
+	for id, offers := range map[string]int{"P1": 2, "P2": 20, "P3": 1} {
+		want, err := s.Product(t.Context(), id, false)
+		require.NoError(t, err)
+		assert.Equal(t, want, got[id])
+		assert.Equal(t, id != "P3", want.Catalogued)
+		assert.Len(t, want.Live(clock), offers)
+	}
+	assert.Len(t, got["P1"].Boards, 1)
+	assert.Greater(t, len(got["P2"].Boards), 1)
+
+	found, err = s.Products(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Empty(t, found)
+}
+
+// The offers of a split product come in the order of an unsplit one's, and each is found in its shard.
+func TestStore_Product_Split(t *testing.T) {
+	t.Parallel()
+	client, table := market(t)
+	p, err := storetestStore(client, table).Product(t.Context(), "P2", true)
+	require.NoError(t, err)
+	assert.Nil(t, p.URLs, "none has a url")
+	var sellers []string
+	for _, o := range p.Live(price.Clock{Now: at(200_000), Retention: storetest.Retention}) {
+		sellers = append(sellers, o.Key.SellerID)
+		found, ok := p.Find(o.Key)
+		require.True(t, ok)
+		assert.Equal(t, o, found)
+	}
+	assert.IsIncreasing(t, sellers)
+	_, ok := p.Find(price.OfferKey{ProductID: "P2", CompetitorID: "shopx"})
+	assert.False(t, ok)
+	assert.Empty(t, p.Live(price.Clock{Now: at(200_000), Retention: 1}), "outside the retention they are gone")
+}
