@@ -183,6 +183,18 @@ func TestRenamedProject(t *testing.T) {
 			assert.Equal(t, want, status, "%.12s... %s", authorization, body)
 		}
 	})
+	t.Run("sellers in another encoding are refused, and so do not become one", func(t *testing.T) {
+		for _, seller := range []string{"M\xfcller", "M\xf6ller", "M\xfcller"} { // ISO-8859-1
+			status, _, body := a.call(t, "POST", "/x9/facts", tok, `{"productId":"P2","competitorId":"bigmart","availability":"InStock",
+				"price":{"amount":"1.50","currency":"USD"},"source":{"id":"a","kind":"feed"},"observedAt":"2026-07-06T09:14:03Z",
+				"sellerId":"`+seller+`"}`)
+			assert.Equal(t, 422, status)
+			assert.Contains(t, body, `"pointer":"/sellerId","code":"invalid-field"`)
+			assert.Contains(t, body, `\"M`+"\ufffd"+`ller\" holds U+FFFD, which stands for bytes that are not UTF-8`)
+		}
+		status, _, body := a.call(t, "GET", "/x9/things/P2/now", tok, "")
+		assert.Equal(t, 404, status, body)
+	})
 	t.Run("limits of a batch", func(t *testing.T) {
 		const many = "/x9/facts/many"
 		items := strings.TrimSuffix(strings.Repeat(`{"productId":"P1"},`, 501), ",")
