@@ -127,7 +127,7 @@ func TestStore_MetersRefusedWrites(t *testing.T) {
 			read + 1 + 2 + health, 1 + 1 + 1 + health},
 		"a split into four, each item twice": {splits, "TransactWriteItems", "", func(r *race) { r.fill(1, 2) }, observed(1, 3)[0],
 			read + 1 + 2 + 1 + health, 2*(1+4) + 1 + health},
-		"no split: what DynamoDB says counts": {splits, "TransactWriteItems", "", nil, observed(1, 3)[0],
+		"a split that comes first, by DynamoDB's figure": {splits, "TransactWriteItems", "", nil, observed(1, 3)[0],
 			read + 1 + 2 + 1 + health, 18},
 	}
 	for name, tt := range tests {
