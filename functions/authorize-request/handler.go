@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -41,46 +42,52 @@ func authorize(
 	return func(ctx context.Context, event []byte) ([]byte, error) {
 		ctx, m := meter.With(ctx)
 		start := now()
-		var r request
-		record, err := token.Record{}, json.Unmarshal(event, &r)
-		if err == nil {
-			record, err = check(ctx, db, environment, bearer(r.Authorization), start)
-		}
-		outcome := "allowed"
+		record, answer, err := decide(ctx, db, environment, legacy, start, event)
 		level := slog.LevelInfo
+		outcome := "allowed"
+		var attrs []slog.Attr
 		switch {
 		case errors.Is(err, errUnauthorized):
 			outcome = "unauthorized"
 		case err != nil:
 			outcome = "internal"
 			level = slog.LevelError
+			attrs = append(attrs, slog.String("error", err.Error()))
+		default:
+			attrs = append(attrs, slog.String("clientId", record.Client))
 		}
 		var left time.Duration
 		if deadline, ok := ctx.Deadline(); ok {
 			left = time.Until(deadline)
 		}
 		cost := m.Counts()
-		attrs := []slog.Attr{
+		attrs = append(attrs,
 			slog.String("outcome", outcome), slog.Int64("durationMs", now().Sub(start).Milliseconds()),
 			slog.Int("storeCalls", cost.Calls), slog.Float64("readUnits", cost.ReadUnits), slog.Float64("writeUnits", cost.WriteUnits),
 			slog.Int("sdkAttempts", cost.Attempts),
-		}
-		if record.Client != "" {
-			attrs = append(attrs, slog.String("clientId", record.Client))
-		}
-		if err != nil && level == slog.LevelError {
-			attrs = append(attrs, slog.String("error", err.Error()))
-		}
+		)
 		metrics := source.Lines(start, m.Metrics(left, meter.Items{}))
 		log.LogAttrs(ctx, level, "authorize", append(attrs, metrics[0]...)...)
 		for _, more := range metrics[1:] {
 			log.LogAttrs(ctx, slog.LevelInfo, "metrics", more...)
 		}
-		if err != nil {
-			return nil, err
-		}
-		return json.Marshal(allow(record, r.MethodArn, legacy))
+		return answer, err
 	}
+}
+
+// decide returns the answer to an event and whom it is about. Its error is errUnauthorized or a failure of ours.
+func decide(
+	ctx context.Context, db tokens, environment string, legacy []string, now time.Time, event []byte,
+) (record token.Record, answer []byte, err error) {
+	var r request
+	if err := json.Unmarshal(event, &r); err != nil {
+		return token.Record{}, nil, fmt.Errorf("decode the authorizer's event: %w", err)
+	}
+	if record, err = check(ctx, db, environment, bearer(r.Authorization), now); err != nil {
+		return token.Record{}, nil, err
+	}
+	answer, err = json.Marshal(allow(record, r.MethodArn, legacy))
+	return record, answer, err
 }
 
 // check finds out whose token it is. Its error is errUnauthorized or a failure of ours.
@@ -93,12 +100,10 @@ func check(ctx context.Context, db tokens, environment, text string, now time.Ti
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return token.Record{}, err
 	}
-	if valid := record.Valid(t, now); !valid || err != nil { // an unknown key id does the same work as a wrong secret
+	if !record.Valid(t, now) { // the empty record of an unknown key id does the same work as a wrong secret
 		return token.Record{}, errUnauthorized
 	}
-	if err := db.TouchToken(ctx, record, now); err != nil {
-		slog.DebugContext(ctx, "touch token", "error", err) // a hint for people only
-	}
+	_ = db.TouchToken(ctx, record, now) // when it was last used is a hint for people: without it nobody is refused
 	return record, nil
 }
 

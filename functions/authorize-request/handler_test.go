@@ -25,6 +25,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"pricing/shared/boot"
+	"pricing/shared/fault"
+	"pricing/shared/meter"
 	"pricing/shared/store"
 	"pricing/shared/testkit/cases"
 	"pricing/shared/testkit/metertest"
@@ -56,6 +59,7 @@ func market(t *testing.T) (*store.Store, *strings.Replacer) {
 		"{{expired}}", mint("dev", func(r *token.Record) { r.Expires = cases.Now }).String(),
 		"{{not-yet}}", mint("dev", func(r *token.Record) { r.NotBefore = cases.Now.Add(time.Second) }).String(),
 		"{{revoked}}", mint("dev", func(r *token.Record) { r.Active = false }).String(),
+		"{{bound}}", mint("dev", func(r *token.Record) { r.Sources = []string{"crawler-a", "feed-*"} }).String(),
 		"{{no-scopes}}", mint("dev", func(r *token.Record) { r.Scopes = nil }).String(),
 	)
 }
@@ -116,7 +120,7 @@ func TestAuthorize_TwoClients(t *testing.T) {
 		var a answer
 		require.NoError(t, json.Unmarshal(out, &a))
 		assert.Equal(t, client, a.PrincipalID)
-		assert.Equal(t, map[string]string{"clientId": client, "scopes": scopes[0], "keyId": tok.KeyID}, a.Context)
+		assert.Equal(t, map[string]string{"clientId": client, "scopes": scopes[0], "sources": "", "keyId": tok.KeyID}, a.Context)
 		policies = append(policies, a)
 	}
 	for _, a := range policies {
@@ -125,23 +129,120 @@ func TestAuthorize_TwoClients(t *testing.T) {
 	}
 }
 
-func TestAuthorize_AnOutageIsNotTheClientsFault(t *testing.T) {
+// scripted is a store that answers as it is told, and reports two kinds of throttling.
+type scripted struct {
+	record       token.Record
+	find, touch  error
+	findThrottle map[string]int
+}
+
+func (s scripted) FindToken(ctx context.Context, _ string) (token.Record, error) {
+	meter.Add(ctx, meter.Counts{Calls: 1, Attempts: 3, ReadUnits: 0.5, Throttles: s.findThrottle})
+	return s.record, s.find
+}
+
+func (s scripted) TouchToken(ctx context.Context, _ token.Record, _ time.Time) error {
+	meter.Add(ctx, meter.Counts{Calls: 1, Attempts: 1, WriteUnits: 1})
+	return s.touch
+}
+
+// TestAuthorize_Line: what the log has of each outcome. Nothing in it is a token, and what is absent is left out. The alarm's
+// filter looks for the outcome internal.
+func TestAuthorize_Line(t *testing.T) {
 	t.Parallel()
-	_, tokens := market(t)
+	valid := token.Mint("dev")
+	record := token.Record{KeyID: valid.KeyID, Digest: valid.Digest(), Client: "crawler-a", Scopes: []string{"read"},
+		NotBefore: cases.Now, Expires: cases.Now.Add(time.Hour), Active: true}
+	event := fmt.Sprintf(`{"type":"TOKEN","authorizationToken":"Bearer %s","methodArn":"%sGET/v1/competitors"}`, valid, stageArn)
+	type object = map[string]any
+	tests := map[string]struct {
+		db    scripted
+		event string
+		err   string
+		want  object
+	}{
+		"allowed": {scripted{record: record, touch: errors.New("no answer")}, event, "", object{
+			"level": "INFO", "outcome": "allowed", "clientId": "crawler-a", "storeCalls": 2.0, "readUnits": 0.5, "writeUnits": 1.0, "sdkAttempts": 4.0,
+		}},
+		"unknown": {scripted{find: fault.New(fault.NotFound, "", "")}, event, "Unauthorized", object{
+			"level": "INFO", "outcome": "unauthorized", "storeCalls": 1.0, "readUnits": 0.5, "writeUnits": 0.0, "sdkAttempts": 3.0,
+		}},
+		"no token": {scripted{record: record}, `{"authorizationToken":"Bearer"}`, "Unauthorized", object{
+			"level": "INFO", "outcome": "unauthorized", "storeCalls": 0.0, "readUnits": 0.0, "writeUnits": 0.0, "sdkAttempts": 0.0,
+		}},
+		"an outage is not the client's fault": {scripted{find: errors.New("no answer")}, event, "no answer", object{
+			"level": "ERROR", "outcome": "internal", "error": "no answer", "storeCalls": 1.0, "readUnits": 0.5, "writeUnits": 0.0, "sdkAttempts": 3.0,
+		}},
+		"no event": {scripted{record: record}, `{`, "decode the authorizer's event: unexpected end of JSON input", object{
+			"level": "ERROR", "outcome": "internal", "error": "decode the authorizer's event: unexpected end of JSON input",
+			"storeCalls": 0.0, "readUnits": 0.0, "writeUnits": 0.0, "sdkAttempts": 0.0,
+		}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := cases.Now.Add(-12 * time.Millisecond)
+			now := func() time.Time { clock = clock.Add(12 * time.Millisecond); return clock }
+			var log bytes.Buffer
+			answer, err := authorize(tt.db, meter.Source{}, "dev", nil, now, slog.New(slog.NewJSONHandler(&log, nil)))(t.Context(), []byte(tt.event))
+			if tt.err == "" {
+				require.NoError(t, err)
+				assert.NotEmpty(t, answer)
+			} else {
+				require.EqualError(t, err, tt.err)
+				assert.Nil(t, answer)
+			}
+			var line object
+			require.NoError(t, json.Unmarshal(log.Bytes(), &line), log.String())
+			delete(line, "time")
+			tt.want["msg"] = "authorize"
+			tt.want["durationMs"] = 12.0
+			assert.Equal(t, tt.want, line)
+		})
+	}
+}
+
+// TestAuthorize_Metrics: they are members of the line, and what does not fit into one is in lines of its own.
+func TestAuthorize_Metrics(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
-	call := authorize(down{}, metertest.Source, "dev", passedOn, func() time.Time { return cases.Now }, slog.New(slog.NewJSONHandler(&log, nil)))
-	_, err := call(t.Context(), []byte(tokens.Replace(string(cases.Read(t, "allowed").AuthorizerEvent(t)))))
+	call := authorize(scripted{find: errors.New("no answer"), findThrottle: map[string]int{"KeyRange": 2, "Account": 1}}, metertest.Source, "dev",
+		nil, time.Now, slog.New(slog.NewJSONHandler(&log, nil)))
+	event := fmt.Appendf(nil, `{"authorizationToken":"Bearer %s"}`, token.Mint("dev"))
+	_, err := call(t.Context(), event)
 	require.Error(t, err)
-	assert.NotEqual(t, "Unauthorized", err.Error())
-	assert.Contains(t, log.String(), `"outcome":"internal"`, "what the alarm's filter looks for")
+	samples := metertest.Extract(t, log.Bytes())
+	assert.Equal(t, 3, samples.Sum("SdkAttempts"))
+	assert.Equal(t, 2, samples.Sum("ThrottledByReason", "Reason=KeyRange"))
+	assert.Equal(t, 1, samples.Sum("ThrottledByReason", "Reason=Account"))
+	assert.NotContains(t, log.String(), "DeadlineLeftMs", "it has no deadline")
+
+	log.Reset()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	_, err = call(ctx, event)
+	require.Error(t, err)
+	left := metertest.Extract(t, log.Bytes()).Sum("DeadlineLeftMs")
+	assert.Positive(t, left)
+	assert.LessOrEqual(t, left, int(time.Hour.Milliseconds()))
 }
 
-type down struct{}
-
-func (down) FindToken(context.Context, string) (token.Record, error) {
-	return token.Record{}, errors.New("no answer")
+// TestAuthorizer: the function is built from its settings and from the paths that the template tells it alone.
+func TestAuthorizer(t *testing.T) {
+	t.Setenv("LEGACY_PATHS", "orders/*,stock")
+	s := storetest.New(t)
+	tok := token.Mint("dev")
+	require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: tok.KeyID, Digest: tok.Digest(), Client: "crawler-a", Scopes: []string{"read"},
+		NotBefore: time.Now().Add(-time.Minute), Expires: time.Now().Add(time.Minute), Active: true}))
+	out, err := authorizer(boot.Function{Settings: cases.Settings, Store: s, Metrics: metertest.Source})(t.Context(),
+		fmt.Appendf(nil, `{"type":"TOKEN","authorizationToken":"Bearer %s","methodArn":"%sGET/v1/competitors"}`, tok, stageArn))
+	require.NoError(t, err)
+	var a answer
+	require.NoError(t, json.Unmarshal(out, &a))
+	for call, want := range map[string]bool{"stock": true, "orders/7": true, "orders": false, "stocks": false, "orders/7,stock": true} {
+		assert.Equal(t, want, a.Policy.permits("GET/v1/legacy/"+call), call)
+	}
 }
-func (down) TouchToken(context.Context, token.Record, time.Time) error { return nil }
 
 // TestPermits: each route is allowed by the scope that its endpoint names, and by no other. Both are read where they are
 // declared: an endpoint's in its code, the facade's, which has no function, in template.yaml.

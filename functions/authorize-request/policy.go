@@ -46,18 +46,17 @@ var climbing = []string{"..", ";", `\`, "%00", "%25", "%2e", "%2E", "%3b", "%3B"
 
 // allow returns the policy of a client on the whole stage. Legacy are the paths of the old service that are passed on.
 func allow(r token.Record, methodArn string, legacy []string) answer {
-	stage := methodArn // arn:aws:execute-api:region:account:api/stage/METHOD/path
-	if parts := strings.SplitN(methodArn, "/", 3); len(parts) == 3 {
-		stage = parts[0] + "/" + parts[1]
-	}
+	api, call, _ := strings.Cut(methodArn, "/") // arn:aws:execute-api:region:account:api/stage/METHOD/path
+	name, _, _ := strings.Cut(call, "/")
+	stage := api + "/" + name
 	denied := statement{Action: "execute-api:Invoke", Effect: "Deny"}
 	for _, text := range climbing {
 		denied.Resource = append(denied.Resource, stage+"/*/v1/legacy/*"+text+"*")
 	}
 	allowed := statement{Action: "execute-api:Invoke", Effect: "Allow"}
 	for _, scope := range r.Scopes {
-		for _, call := range permits[scope] {
-			allowed.Resource = append(allowed.Resource, stage+"/"+call)
+		for _, path := range permits[scope] {
+			allowed.Resource = append(allowed.Resource, stage+"/"+path)
 		}
 		for _, method := range facade[scope] {
 			for _, path := range legacy {
@@ -69,6 +68,6 @@ func allow(r token.Record, methodArn string, legacy []string) answer {
 	if len(allowed.Resource) == 0 { // a statement needs one
 		p.Statement = []statement{{Action: "execute-api:Invoke", Effect: "Deny", Resource: []string{stage + "/*"}}}
 	}
-	return answer{PrincipalID: r.Client, Policy: p,
-		Context: map[string]string{"clientId": r.Client, "scopes": strings.Join(r.Scopes, " "), "keyId": r.KeyID}}
+	return answer{PrincipalID: r.Client, Policy: p, Context: map[string]string{
+		"clientId": r.Client, "scopes": strings.Join(r.Scopes, " "), "sources": strings.Join(r.Sources, " "), "keyId": r.KeyID}}
 }

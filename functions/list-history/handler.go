@@ -43,6 +43,9 @@ func list(db historian, clock api.Clock) gateway.Handler {
 		out := answer{ProductID: id, Observations: make([]api.Observation, len(found.Rows))}
 		for i, row := range found.Rows {
 			out.Observations[i] = api.NewObservation(row)
+			if !window.Changes {
+				out.Observations[i].Client = row.Observation.Client
+			}
 		}
 		if found.Next != nil {
 			out.Next = page.Next(position{window.To, found.Next}.text())

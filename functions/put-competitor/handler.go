@@ -31,7 +31,7 @@ func put(db putter) gateway.Handler {
 		p := r.Params()
 		id := api.CompetitorID(p)
 		if price.Reserved(id) {
-			p.Add("/path/competitorId", fault.CodeInvalidField, "Names beginning with self-check are reserved.")
+			p.Add("/path/competitorId", fault.CodeReservedName, "The competitor own and names that begin with self-check are reserved.")
 		}
 		c := price.ReadCompetitor(id, p.At(body, ""), price.At(r.Received))
 		if err := p.Err(); err != nil {

@@ -50,7 +50,7 @@ func record(db api.Recorder, clock api.Clock) gateway.Handler {
 			return gateway.Answer{}, err
 		}
 		now := clock(r)
-		items := []api.Item{api.ReadItem(p.At(body, ""), jsondoc.Value{}, false, now)}
+		items := []api.Item{api.ReadItem(p.At(body, ""), jsondoc.Value{}, false, api.Writer(r), now)}
 		err = api.Record(ctx, db, items, now.Now, dryRun)
 		item := items[0]
 		if err == nil {

@@ -34,7 +34,7 @@ func record(db api.Recorder, clock api.Clock) gateway.Handler {
 			return gateway.Answer{}, err
 		}
 		now := clock(r)
-		items, err := read(r.Body, now)
+		items, err := read(r.Body, api.Writer(r), now)
 		if err != nil {
 			return gateway.Answer{}, err
 		}

@@ -414,9 +414,6 @@ var ruleFaults = map[string][]fault{
 		{`{"error":"refused"}`, `{"error":$context.error.messageString}`, []string{
 			body + "x-amazon-apigateway-gateway-responses.DEFAULT_4XX.responseTemplates.application/json: DEFAULT_4XX prints the error's message (token-echo)",
 		}},
-		{"gatewayresponse.header.Id: context.requestId", "gatewayresponse.header.Id: context.error.message", []string{
-			body + "x-amazon-apigateway-gateway-responses.DEFAULT_4XX.responseParameters.gatewayresponse.header.Id: DEFAULT_4XX prints the error's message (token-echo)",
-		}},
 	},
 	"response-variable": {
 		{`{"error":"refused"}`, `{"error":"$context.requestID"}`, []string{
@@ -433,17 +430,54 @@ var ruleFaults = map[string][]fault{
 		{`{"error":"later","type"`, `{"error":"$context.error.messageString","type"`, []string{
 			body + "x-amazon-apigateway-gateway-responses.INTEGRATION_FAILURE.responseTemplates.application/json: $context.error.messageString breaks the JSON (response-json)",
 		}},
-		{`{"error":"later","type"`, `{"error":"$context.error.validationErrorString","type"`, []string{
-			body + "x-amazon-apigateway-gateway-responses.INTEGRATION_FAILURE.responseTemplates.application/json: $context.error.validationErrorString breaks the JSON (response-json)",
+		{`{"error":"later","type"`, `{"error":"$context.authorizer.tenant","type"`, []string{
+			body + "x-amazon-apigateway-gateway-responses.INTEGRATION_FAILURE.responseTemplates.application/json: $context.authorizer.tenant breaks the JSON (response-json)",
 		}},
-		{`{"error":"later","type"`, `{"error":"method.request.header.X-Client","type"`, []string{
-			body + "x-amazon-apigateway-gateway-responses.INTEGRATION_FAILURE.responseTemplates.application/json: method.request.header.X-Client breaks the JSON (response-json)",
-		}},
-		{`,"id":"$context.requestId","took"`, `,"id":$context.requestId,"took"`, []string{
-			body + "x-amazon-apigateway-gateway-responses.UNAUTHORIZED.responseTemplates.application/json: $context.requestId breaks the JSON (response-json)",
+		{`,"id":"$context.extendedRequestId","took"`, `,"id":$context.extendedRequestId,"took"`, []string{
+			body + "x-amazon-apigateway-gateway-responses.UNAUTHORIZED.responseTemplates.application/json: $context.extendedRequestId breaks the JSON (response-json)",
 		}},
 		{`{"error":"refused"}`, `{"error":"refused"`, []string{
 			body + "x-amazon-apigateway-gateway-responses.DEFAULT_4XX.responseTemplates.application/json: the template is not JSON (response-json)",
+		}},
+	},
+	"client-text": {
+		{`"id":"$context.extendedRequestId",`, `"id":"$context.extendedRequestId","asked":"$context.requestId","agent":"$context.identity.userAgent","path":"$context.path","why":"$context.error.validationErrorString",`, []string{
+			"Resources.Api.Properties.AccessLogSetting.Format: callers choose what $context.requestId holds (client-text)",
+			"Resources.Api.Properties.AccessLogSetting.Format: callers choose what $context.identity.userAgent holds (client-text)",
+			"Resources.Api.Properties.AccessLogSetting.Format: callers choose what $context.path holds (client-text)",
+			"Resources.Api.Properties.AccessLogSetting.Format: callers choose what $context.error.validationErrorString holds (client-text)",
+		}},
+		{`"status":"$context.status"`, `"status":"$context.status","error":$context.error.messageString,"to":"$context.requestOverride.path.parcelId"`, []string{
+			"Resources.Api.Properties.AccessLogSetting.Format: callers choose what $context.error.messageString holds (client-text)",
+			"Resources.Api.Properties.AccessLogSetting.Format: callers choose what $context.requestOverride.path.parcelId holds (client-text)",
+		}},
+		{`{"error":"later","type"`, `{"error":"$context.error.validationErrorString","at":"$context.path","type"`, []string{
+			body + "x-amazon-apigateway-gateway-responses.INTEGRATION_FAILURE.responseTemplates.application/json: callers choose what $context.error.validationErrorString holds (client-text)",
+			body + "x-amazon-apigateway-gateway-responses.INTEGRATION_FAILURE.responseTemplates.application/json: callers choose what $context.path holds (client-text)",
+		}},
+		{`{"error":"later","type"`, `{"error":"method.request.header.X-Client","id":"$context.requestId","cert":"$context.identity.clientCert.subjectDN","type"`, []string{
+			body + "x-amazon-apigateway-gateway-responses.INTEGRATION_FAILURE.responseTemplates.application/json: callers choose what method.request.header.X-Client holds (client-text)",
+			body + "x-amazon-apigateway-gateway-responses.INTEGRATION_FAILURE.responseTemplates.application/json: callers choose what $context.requestId holds (client-text)",
+			body + "x-amazon-apigateway-gateway-responses.INTEGRATION_FAILURE.responseTemplates.application/json: callers choose what $context.identity.clientCert.subjectDN holds (client-text)",
+		}},
+		{`requestTemplates: {application/json: '{"statusCode": 200}'}`, `requestTemplates: {application/json: '{"statusCode": $input.params("code"), "id": "${context.requestId}", "all": "$!input.body"}'}`, []string{
+			body + "paths./status.get.x-amazon-apigateway-integration.requestTemplates.application/json: callers choose what $input.params holds (client-text)",
+			body + "paths./status.get.x-amazon-apigateway-integration.requestTemplates.application/json: callers choose what ${context.requestId holds (client-text)",
+			body + "paths./status.get.x-amazon-apigateway-integration.requestTemplates.application/json: callers choose what $!input.body holds (client-text)",
+		}},
+		{`default: {statusCode: "200", `, `default: {statusCode: "200", responseTemplates: {application/problem+json: '{"lang":"$input.path(''$.lang'')"}'}, `, []string{
+			body + "paths./status.get.x-amazon-apigateway-integration.responses.default.responseTemplates.application/problem+json: callers choose what $input.path holds (client-text)",
+		}},
+	},
+	"error-header": {
+		{"gatewayresponse.header.Id: context.requestId", "gatewayresponse.header.Id: context.error.message", []string{
+			body + "x-amazon-apigateway-gateway-responses.DEFAULT_4XX.responseParameters.gatewayresponse.header.Id: gatewayresponse.header.Id is made of context.error.message (error-header)",
+		}},
+		{"gatewayresponse.header.Retry: \"'no'\"", "gatewayresponse.header.Why: context.error.validationErrorString", []string{
+			body + "x-amazon-apigateway-gateway-responses.UNAUTHORIZED.responseParameters.gatewayresponse.header.Why: gatewayresponse.header.Why is made of context.error.validationErrorString (error-header)",
+		}},
+		{"integration.request.header.X-Tenant: context.authorizer.tenant", "integration.request.header.X-Tenant: context.error.responseType", []string{
+			body + "paths./carrier/{proxy+}.x-amazon-apigateway-any-method.x-amazon-apigateway-integration.requestParameters.integration.request.header.X-Tenant: integration.request.header.X-Tenant is made of context.error.responseType (error-header)",
 		}},
 	},
 	"access-log": {{"        DestinationArn: !GetAtt ApiLogs.Arn\n        Format:", "        DestinationArn: !GetAtt ApiLogs.Arn\n      Tags:\n        x:", []string{
@@ -457,11 +491,12 @@ var ruleFaults = map[string][]fault{
 		"Resources.Api.Properties.AccessLogSetting.Format: there is no variable ${context.status (log-context)",
 	}}},
 	"log-request-id": {
-		{`"id":"$context.requestId",`, "", []string{
+		{`"id":"$context.extendedRequestId",`, "", []string{
 			"Resources.Api.Properties.AccessLogSetting.Format: the format has no request id (log-request-id)",
 		}},
 	},
 	"log-token": {{`"status":"$context.status"`, `"status":"$context.requestOverride.header.Authorization"`, []string{
+		"Resources.Api.Properties.AccessLogSetting.Format: callers choose what $context.requestOverride.header.Authorization holds (client-text)",
 		"Resources.Api.Properties.AccessLogSetting.Format: the format prints $context.requestOverride.header.Authorization (log-token)",
 	}}},
 	"method-settings-encoding": {
@@ -696,14 +731,21 @@ var harmless = map[string][]string{
 		"Method: get}}", "Method: any}}",
 		"HttpMethod: GET, ResourcePath", "HttpMethod: PUT, ResourcePath",
 	},
-	"several types that are not validated":    {"request-validator: everything", "request-validator: names", "schemas/Parcel\"}}}", "schemas/Parcel\"}}, text/csv: {}}"},
-	"several types with a default model":      {"schemas/Parcel\"}}}", "schemas/Parcel\"}}, $default: {schema: {$ref: \"#/components/schemas/Parcel\"}}}"},
-	"several identity sources":                {"type: token\n                identitySource: method.request.header.Authorization", "type: request\n                identitySource: method.request.header.A, method.request.querystring.b,context.identity.sourceIp"},
-	"the scheme's header is the token":        {"                identitySource: method.request.header.Authorization\n", ""},
-	"no identity source and no cache":         {"type: token\n                identitySource: method.request.header.Authorization\n                authorizerResultTtlInSeconds: !Ref TokenTtl", "type: request\n                authorizerResultTtlInSeconds: 0"},
-	"AlwaysDeploy is off":                     {"      FailOnWarnings: true\n", "      FailOnWarnings: true\n      AlwaysDeploy: false\n"},
-	"everything is denied":                    {"{Effect: Allow, Action: dynamodb:Query, Resource: !Sub \"${Parcels.Arn}/index/*\"}", "{Effect: Deny, Action: '*', Resource: '*'}"},
-	"a log group's streams":                   {"Resource: !GetAtt RegisterLogs.Arn", "Resource: !Sub \"arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${Stage}-register:*\""},
+	"several types that are not validated": {"request-validator: everything", "request-validator: names", "schemas/Parcel\"}}}", "schemas/Parcel\"}}, text/csv: {}}"},
+	"several types with a default model":   {"schemas/Parcel\"}}}", "schemas/Parcel\"}}, $default: {schema: {$ref: \"#/components/schemas/Parcel\"}}}"},
+	"several identity sources":             {"type: token\n                identitySource: method.request.header.Authorization", "type: request\n                identitySource: method.request.header.A, method.request.querystring.b,context.identity.sourceIp"},
+	"the scheme's header is the token":     {"                identitySource: method.request.header.Authorization\n", ""},
+	"no identity source and no cache":      {"type: token\n                identitySource: method.request.header.Authorization\n                authorizerResultTtlInSeconds: !Ref TokenTtl", "type: request\n                authorizerResultTtlInSeconds: 0"},
+	"AlwaysDeploy is off":                  {"      FailOnWarnings: true\n", "      FailOnWarnings: true\n      AlwaysDeploy: false\n"},
+	"everything is denied":                 {"{Effect: Allow, Action: dynamodb:Query, Resource: !Sub \"${Parcels.Arn}/index/*\"}", "{Effect: Deny, Action: '*', Resource: '*'}"},
+	"a log group's streams":                {"Resource: !GetAtt RegisterLogs.Arn", "Resource: !Sub \"arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${Stage}-register:*\""},
+	"a log that is not JSON":               {`Format: '{"id":"$context.extendedRequestId",`, `Format: '$context.requestId [$context.path] {"x":"x",`},
+	"a client's text in plain text":        {"text/plain: $context.error.message", "text/plain: $context.path method.request.header.X-Client"},
+	"ids that no client chooses":           {`"status":"$context.status"`, `"status":"$context.status","asked":"$context.authorizer.requestId","took":"$context.integration.requestId","epoch":$context.requestTimeEpoch,"route":"$context.resourcePath"`},
+	"a client's text, escaped": {
+		`requestTemplates: {application/json: '{"statusCode": 200}'}`,
+		`requestTemplates: {application/json: '{"statusCode": #if ($input.params("x") == "(y)") 404 #else 200 #end, "a": "$util.escapeJavaScript($input.params("a").trim())", "b": $input.json("$.b")}'}`,
+	},
 	"some keys alone":                         {"{Effect: Allow, Action: [dynamodb:PutItem, dynamodb:GetItem], Resource: !GetAtt Parcels.Arn}", "{Effect: Allow, Action: [dynamodb:PutItem, dynamodb:GetItem], Resource: !GetAtt Parcels.Arn, Condition: {\"ForAllValues:StringLike\": {\"dynamodb:LeadingKeys\": [\"p#*\", one]}}}"},
 	"a scan that is refused for want of keys": {"{Effect: Allow, Action: [dynamodb:PutItem, dynamodb:GetItem], Resource: !GetAtt Parcels.Arn}", "{Effect: Allow, Action: [dynamodb:PutItem, dynamodb:GetItem, dynamodb:Scan], Resource: !GetAtt Parcels.Arn, Condition: {\"ForAllValues:StringLike\": {\"dynamodb:LeadingKeys\": [\"p#*\"]}, \"Null\": {\"dynamodb:LeadingKeys\": \"false\"}}}"},
 	"a key's own policy": {

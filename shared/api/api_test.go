@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -61,11 +62,37 @@ func TestReadFilter(t *testing.T) {
 		})
 	}
 	query(t, nil, func(p *gateway.Params) { assert.True(t, api.ReadFilter(p)(key), "no parameter lets every offer pass") })
-	for name, value := range map[string]string{"competitorId": "B", "itemCondition": "used", "audience": "all"} {
-		response := query(t, map[string]string{name: value}, func(p *gateway.Params) { api.ReadFilter(p) })
-		assert.Equal(t, http.StatusUnprocessableEntity, response.StatusCode, name)
-		assert.Contains(t, response.Body, `"/query/`+name+`"`)
+	without := key
+	without.SellerID = ""
+	without.Region = ""
+	for _, name := range []string{"sellerId", "region"} {
+		response := query(t, map[string]string{name: "none"}, func(p *gateway.Params) {
+			passes := api.ReadFilter(p)
+			assert.True(t, passes(without), name)
+			assert.False(t, passes(key), name)
+		})
+		assert.Equal(t, http.StatusOK, response.StatusCode, response.Body)
 	}
+}
+
+// TestReadFilter_Refuses: what no observation could have is a typo, and must not read as "nobody sells it".
+func TestReadFilter_Refuses(t *testing.T) {
+	t.Parallel()
+	for name, values := range map[string][]string{
+		"competitorId":  {"", "B", "none!", strings.Repeat("x", 41)},
+		"sellerId":      {"", strings.Repeat("x", 129), "M\xfcller", "Shop ", "Shop\u200b", "Cafe\u0301"},
+		"itemCondition": {"", "used", "none"},
+		"audience":      {"", "all", "none"},
+		"region":        {"", "New York", "\xff", "ü", "None!", strings.Repeat("x", 17)},
+	} {
+		for _, value := range values {
+			response := query(t, map[string]string{name: value}, func(p *gateway.Params) { api.ReadFilter(p) })
+			assert.Equal(t, http.StatusUnprocessableEntity, response.StatusCode, "%s %q", name, value)
+			assert.Contains(t, response.Body, `"pointer":"/query/`+name+`","code":"invalid-field"`, "%q", value)
+		}
+	}
+	response := query(t, map[string]string{"sellerId": "M\xfcller"}, func(p *gateway.Params) { api.ReadFilter(p) })
+	assert.Contains(t, response.Body, "another encoding than UTF-8?")
 }
 
 func TestPage(t *testing.T) {

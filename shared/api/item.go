@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"pricing/shared/board"
 	"pricing/shared/fault"
@@ -11,6 +12,7 @@ import (
 	"pricing/shared/meter"
 	"pricing/shared/price"
 	"pricing/shared/store"
+	"pricing/shared/token"
 )
 
 // Item is one observation of a request: as it was sent, and what became of it.
@@ -19,14 +21,31 @@ type Item struct {
 	Faults     error         // the rules it broke; the store never saw it then
 	Verdict    store.Verdict // what the store made of it
 
-	pointer string // where in the request it stood
+	pointer string          // where in the request it stood
+	reader  *jsondoc.Reader // of its faults
 }
 
-// ReadItem reads an observation as sent; defaults is absent where a request has none.
-func ReadItem(sent, defaults jsondoc.Value, inBatch bool, clock price.Clock) Item {
+// Writer returns what the request's caller may write.
+func Writer(r *gateway.Request) price.Writer {
+	return price.Writer{
+		Client:    r.Caller.Client,
+		Sources:   r.Caller.Sources,
+		SelfCheck: slices.Contains(r.Caller.Scopes, token.ScopeSelfCheck),
+		Own:       slices.Contains(r.Caller.Scopes, token.ScopeCatalog),
+	}
+}
+
+// ReadItem reads an observation as the writer sent it; defaults is absent where a request has none.
+func ReadItem(sent, defaults jsondoc.Value, inBatch bool, by price.Writer, clock price.Clock) Item {
 	var faults jsondoc.Reader
-	submission := price.ReadSubmission(sent.With(&faults), defaults.With(&faults), inBatch, clock)
-	return Item{Submission: submission, Faults: faults.Err(), pointer: sent.Pointer}
+	submission := price.ReadSubmission(sent.With(&faults), defaults.With(&faults), inBatch, clock).SignedBy(by)
+	return Item{Submission: submission, Faults: faults.Err(), pointer: sent.Pointer, reader: &faults}
+}
+
+// Refuse adds a rule that the item breaks with one of its members.
+func (i *Item) Refuse(member, code, detail string) {
+	i.reader.Add(i.Submission.Pointer(member), code, detail)
+	i.Faults = i.reader.Err()
 }
 
 // Recorder is what Record needs of a store.

@@ -83,6 +83,7 @@ type Observation struct {
 	PriceType     price.PriceType    `json:"priceType"`
 	Promotion     price.Promotion    `json:"promotion"`
 	Source        Source             `json:"source"`
+	Client        string             `json:"client,omitempty"` // whose token wrote it: only in a raw history
 	ObservationID string             `json:"observationId"`
 }
 

@@ -8,7 +8,7 @@ import (
 
 // ProductID reads the path's productId.
 func ProductID(p *gateway.Params) string {
-	return p.Path("productId", price.CheckProductID, "A productId has 1 to 64 letters, digits and . _ -")
+	return p.Path("productId", price.CheckProductID, "A productId has 1 to 64 letters, digits and . _ - (but is not . or ..).")
 }
 
 // CompetitorID reads the path's competitorId.
@@ -22,17 +22,35 @@ var FilterParams = []string{"competitorId", "sellerId", "itemCondition", "audien
 // Filter reports whether an offer key is among those asked for.
 type Filter func(price.OfferKey) bool
 
-// ReadFilter reads the filter of a query. A parameter that was not sent lets every offer pass.
+// ReadFilter reads the filter of a query. A parameter that was not sent lets every offer pass. One that no observation could
+// have is refused, so that a typo does not read as an offer that nobody makes.
 func ReadFilter(p *gateway.Params) Filter {
 	competitor, byCompetitor := p.Checked("competitorId", price.CheckCompetitorID, "2 to 40 of a-z, 0-9 and -")
-	seller, bySeller := p.Text("sellerId")
-	region, byRegion := p.Text("region")
+	seller, bySeller := orNone(p, "sellerId", price.SellerFault)
+	region, byRegion := orNone(p, "region", price.RegionFault)
 	condition, byCondition := wordParam(p, "itemCondition", price.ParseCondition, "New, Used, Refurbished or Damaged")
 	audience, byAudience := wordParam(p, "audience", price.ParseAudience, "public, member, signedIn or app")
 	return func(k price.OfferKey) bool {
 		return (!byCompetitor || k.CompetitorID == competitor) && (!bySeller || k.SellerID == seller) &&
 			(!byRegion || k.Region == region) && (!byCondition || k.Condition == condition) && (!byAudience || k.Audience == audience)
 	}
+}
+
+// orNone reads a parameter that an offer may lack: none asks for those without one. So a seller or a region of that very name
+// cannot be asked for. wrong says in a sentence what is wrong with a value, or nothing.
+func orNone(p *gateway.Params, name string, wrong func(string) string) (value string, sent bool) {
+	value, sent = p.Text(name)
+	switch {
+	case !sent || value == "none":
+		return "", sent
+	case value == "":
+		p.Fault(name, fault.CodeInvalidField, "Must not be empty; none asks for offers without one.")
+	default:
+		if detail := wrong(value); detail != "" {
+			p.Fault(name, fault.CodeInvalidField, detail)
+		}
+	}
+	return value, true
 }
 
 func wordParam[T any](p *gateway.Params, name string, parse func(string) (T, bool), rule string) (value T, sent bool) {

@@ -34,6 +34,7 @@ type Observation struct {
 	State      State
 	ObservedAt price.Timestamp
 	ReceivedAt price.Timestamp
+	Client     string // whose token sent it first; empty when that is not known
 }
 
 // State is an observation's state of review. This release keeps what it finds and sets none. It is not part of the content,
@@ -171,9 +172,11 @@ func (m Month) next() Month {
 	return Month(t.AddDate(0, 1, 0).Format("2006-01"))
 }
 
-// NewObservation returns an observation as it is stored.
-func NewObservation(o price.Observation, received price.Timestamp) Observation {
-	return Observation{Terms: o.Terms, Source: o.Source, URL: HashURL(o.URL), ObservedAt: o.ObservedAt, ReceivedAt: received}
+// NewObservation returns an observation as it is stored when it was received from a client.
+func NewObservation(o price.Observation, client string, received price.Timestamp) Observation {
+	return Observation{
+		Terms: o.Terms, Source: o.Source, URL: HashURL(o.URL), ObservedAt: o.ObservedAt, ReceivedAt: received, Client: client,
+	}
 }
 
 // HashURL returns what the board keeps of a url. Of no url that is the zero value.

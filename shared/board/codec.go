@@ -237,7 +237,8 @@ func UnpackSegment(productID string, h []byte) ([]SegmentOffer, error) {
 
 func lag(e Observation) int64 { return int64(e.ReceivedAt - e.ObservedAt) }
 
-// dictionary holds the sources and currencies of a packed form once; observations name them by their place.
+// dictionary holds the sources, each with the client that sent its observations, and the currencies of a packed form once;
+// observations name them by their place.
 type dictionary struct {
 	sources    []source
 	currencies []string
@@ -245,13 +246,23 @@ type dictionary struct {
 }
 
 type source struct {
-	id   string
-	kind price.SourceKind
+	id     string
+	kind   price.SourceKind
+	client string
 }
+
+func sourceOf(e Observation) source { return source{e.Source.ID, e.Source.Kind, e.Client} }
+
+// What a source's byte says besides its kind.
+const (
+	isClient   = 1 << 6 // the source's id is the client's name as well
+	hasClient  = 1 << 7 // the client's name follows the source's id
+	clientBits = isClient | hasClient
+)
 
 func (d *dictionary) add(observations ...Observation) {
 	for _, e := range observations {
-		s := source{e.Source.ID, e.Source.Kind}
+		s := sourceOf(e)
 		if !slices.Contains(d.sources, s) {
 			d.sources = append(d.sources, s)
 		}
@@ -278,7 +289,7 @@ func (d *dictionary) format() byte {
 
 func (d *dictionary) sort() {
 	slices.SortFunc(d.sources, func(a, b source) int {
-		return cmp.Or(strings.Compare(a.id, b.id), int(a.kind)-int(b.kind))
+		return cmp.Or(strings.Compare(a.id, b.id), int(a.kind)-int(b.kind), strings.Compare(a.client, b.client))
 	})
 	slices.Sort(d.currencies)
 }
@@ -286,8 +297,19 @@ func (d *dictionary) sort() {
 func (d *dictionary) append(h []byte) []byte {
 	h = binary.AppendUvarint(h, uint64(len(d.sources)))
 	for _, s := range d.sources {
-		h = append(h, byte(s.kind))
+		b := byte(s.kind)
+		switch s.client {
+		case "":
+		case s.id:
+			b |= isClient
+		default:
+			b |= hasClient
+		}
+		h = append(h, b)
 		h = appendText(h, s.id)
+		if b&hasClient != 0 {
+			h = appendText(h, s.client)
+		}
 	}
 	h = binary.AppendUvarint(h, uint64(len(d.currencies)))
 	for _, c := range d.currencies {
@@ -350,9 +372,9 @@ func (d *dictionary) appendObservation(h []byte, e, ref Observation) []byte {
 		h[at] |= hasTerms
 		h = d.appendTerms(h, e.Terms, ref.Terms)
 	}
-	if e.Source.ID != ref.Source.ID || e.Source.Kind != ref.Source.Kind {
+	if s := sourceOf(e); s != sourceOf(ref) {
 		h[at] |= hasSource
-		h = binary.AppendUvarint(h, uint64(slices.Index(d.sources, source{e.Source.ID, e.Source.Kind})))
+		h = binary.AppendUvarint(h, uint64(slices.Index(d.sources, s)))
 	}
 	if e.Source.Confidence != ref.Source.Confidence {
 		h[at] |= hasConfidence

@@ -100,15 +100,28 @@ func (d *decoder) text() string { return string(d.bytes(d.uvarint())) }
 
 func (d *decoder) dictionary() {
 	for n := d.uvarint(); n > 0 && d.err == nil; n-- {
-		kind := price.SourceKind(d.byte())
-		if kind > price.SourceVendor {
-			d.fail("source kind")
-		}
-		d.d.sources = append(d.d.sources, source{d.text(), kind})
+		d.d.sources = append(d.d.sources, d.source())
 	}
 	for n := d.uvarint(); n > 0 && d.err == nil; n-- {
 		d.d.currencies = append(d.d.currencies, string(d.bytes(3)))
 	}
+}
+
+func (d *decoder) source() source {
+	b := d.byte()
+	s := source{id: d.text(), kind: price.SourceKind(b &^ clientBits)}
+	if s.kind > price.SourceVendor || s.id == "" {
+		d.fail("source")
+	}
+	switch b & clientBits {
+	case isClient:
+		s.client = s.id
+	case hasClient:
+		s.client = d.text()
+	case clientBits:
+		d.fail("client")
+	}
+	return s
 }
 
 func (d *decoder) observations(to []Observation, n uint64, ref Observation) []Observation {
@@ -130,7 +143,7 @@ func (d *decoder) observation(ref Observation) Observation {
 		d.terms(&e.Terms)
 	}
 	if flags&hasSource != 0 || ref.Source.ID == "" && d.err == nil {
-		d.source(&e, flags)
+		d.sourceOf(&e, flags)
 	}
 	if flags&hasConfidence != 0 {
 		c := d.uvarint()
@@ -156,7 +169,7 @@ func (d *decoder) observation(ref Observation) Observation {
 	return e
 }
 
-func (d *decoder) source(e *Observation, flags byte) {
+func (d *decoder) sourceOf(e *Observation, flags byte) {
 	if flags&hasSource == 0 {
 		d.fail("observation without a source")
 		return
@@ -166,8 +179,10 @@ func (d *decoder) source(e *Observation, flags byte) {
 		d.fail("source")
 		return
 	}
-	e.Source.ID = d.d.sources[i].id
-	e.Source.Kind = d.d.sources[i].kind
+	s := d.d.sources[i]
+	e.Source.ID = s.id
+	e.Source.Kind = s.kind
+	e.Client = s.client
 }
 
 func (d *decoder) terms(t *price.Terms) {

@@ -17,7 +17,7 @@ func ExampleApply() {
 		return board.Incoming{Key: bigmart, Observation: board.NewObservation(price.Observation{
 			Key: bigmart, Terms: price.Terms{Price: price.Money{Minor: cents, Currency: "USD"}},
 			Source: price.Source{ID: "crawler-a", Confidence: price.NoConfidence}, ObservedAt: morning.Add(time.Duration(hour) * time.Hour),
-		}, morning.Add(24*time.Hour))}
+		}, "night-run", morning.Add(24*time.Hour))}
 	}
 	clock := price.Clock{Now: morning.Add(24 * time.Hour), Retention: 400 * 24 * time.Hour}
 	b := board.New("ZU-1042")

@@ -236,15 +236,15 @@ func (tb *table) rowsFrom(t require.TestingT, from price.Timestamp) []board.Row 
 
 // send gives a case's requests to a new table. begin is called before each phase, each after each request.
 func send(
-	t require.TestingT, c boardtest.Case, begin func(boardtest.Phase), each func(request []price.Observation, results []board.Result),
+	t require.TestingT, c boardtest.Case, begin func(boardtest.Phase), each func(request boardtest.Request, results []board.Result),
 ) *table {
 	tb := newTable()
 	for _, phase := range c.Phases {
 		begin(phase)
 		for _, request := range phase.Requests {
-			in := make([]board.Incoming, len(request))
-			for i, o := range request {
-				in[i] = board.Incoming{Key: o.Key, Observation: board.NewObservation(o, phase.Now)}
+			in := make([]board.Incoming, len(request.Observations))
+			for i, o := range request.Observations {
+				in[i] = board.Incoming{Key: o.Key, Observation: board.NewObservation(o, request.Client, phase.Now)}
 			}
 			each(request, tb.put(t, in, price.Clock{Now: phase.Now, Retention: c.Retention}))
 		}
@@ -275,21 +275,23 @@ func TestProperty(t *testing.T) {
 		t := quick{drawing}
 		c := boardtest.Draw(drawing)
 		ledger := boardtest.NewLedger(c)
-		tb := send(t, c, ledger.Begin, func(request []price.Observation, results []board.Result) {
+		tb := send(t, c, ledger.Begin, func(request boardtest.Request, results []board.Result) {
 			for i, want := range ledger.Record(request) {
 				got := results[i]
 				require.Equal(t, want.Outcome, got.Outcome.String(), "item %d", i)
 				require.Equal(t, want.Current, got.Current, "item %d", i)
-				require.True(t, ledger.Same(want.Stored, request[i].Key, got.Stored), "item %d: want %+v, got %+v", i, want.Stored, got.Stored)
-				require.Equal(t, want.ReceivedAt, got.Stored.ReceivedAt, "item %d", i)
+				key := request.Observations[i].Key
+				require.True(t, ledger.Same(want.Stored, key, got.Stored), "item %d: want %+v, got %+v", i, want.Stored, got.Stored)
+				require.Equal(t, want.Receipt, boardtest.ReceiptOf(got.Stored), "item %d", i)
 				require.Empty(t, ledger.Offer(got.Offer), "item %d", i)
 				require.Equal(t, got.Outcome == board.Conflict, len(got.Differs) > 0, "item %d", i)
 			}
 		})
 		clock := price.Clock{Now: c.Phases[len(c.Phases)-1].Now, Retention: c.Retention}
 		require.Empty(t, ledger.Differences(tb.live(t, clock), tb.rowsFrom(t, ledger.Oldest())))
+		require.Empty(t, ledger.Receipts(tb.rows(t)))
 
-		other := send(t, c.Shuffled(drawing, ledger.Stored), func(boardtest.Phase) {}, func([]price.Observation, []board.Result) {})
+		other := send(t, c.Shuffled(drawing, ledger.Stored), func(boardtest.Phase) {}, func(boardtest.Request, []board.Result) {})
 		require.Empty(t, ledger.Differences(other.live(t, clock), other.rowsFrom(t, ledger.Oldest())), "another order, split and repetition")
 
 		months := map[board.Shard]map[board.Month]bool{}

@@ -53,7 +53,7 @@ func Start(endpoint func(Function) gateway.Endpoint) {
 // StartFunc serves a function that is no endpoint: event in, answer out, both JSON. It does not return.
 func StartFunc(function func(Function) func(context.Context, []byte) ([]byte, error)) {
 	signal.Ignore(syscall.SIGPIPE) // a closed log sink must not end the process
-	slog.SetDefault(lambdacontext.NewLogger())
+	slog.SetDefault(slog.New(logHandler{lambdacontext.NewLogHandler()}))
 	f, err := build(os.Getenv)
 	if err != nil {
 		slog.Error("start", "error", err)
@@ -62,6 +62,26 @@ func StartFunc(function func(Function) func(context.Context, []byte) ([]byte, er
 	warmUp(f.Store)
 	lambda.Start(handler(function(f)))
 }
+
+// logHandler gives each line Lambda's id of the invocation, as lambdaRequestId. aws-lambda-go calls it requestId, which
+// is the name of the id that the gateway gives a request.
+type logHandler struct{ slog.Handler }
+
+// Handle writes a line.
+func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
+	if invocation, ok := lambdacontext.FromContext(ctx); ok {
+		r.AddAttrs(slog.String("lambdaRequestId", invocation.AwsRequestID))
+	}
+	return h.Handler.Handle(context.Background(), r) // in which aws-lambda-go finds no id
+}
+
+// WithAttrs returns a handler whose lines have these attributes as well.
+func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return logHandler{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup returns a handler that puts the attributes into a group.
+func (h logHandler) WithGroup(name string) slog.Handler { return logHandler{h.Handler.WithGroup(name)} }
 
 // handler makes a function a lambda.Handler. It takes and returns bytes unchanged, so nothing is encoded twice.
 type handler func(context.Context, []byte) ([]byte, error)

@@ -115,6 +115,23 @@ func TestStart_SurvivesAClosedLog(t *testing.T) {
 	}
 }
 
+// TestStart_IDs: a line has the id that the client knows, and that of the invocation under a name of its own.
+func TestStart_IDs(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "log")
+	stdout, err := os.Create(file)
+	require.NoError(t, err)
+	answers := serve(t, stdout, 2)
+	log, err := os.ReadFile(file)
+	require.NoError(t, err)
+	for _, id := range []string{`"requestId":"KHn2hG4wDoEFt9A="`, `"lambdaRequestId":"id"`, `"timestamp":`, `"message":"request"`} {
+		assert.Equal(t, 2, bytes.Count(log, []byte(id)), id)
+	}
+	assert.Equal(t, 4, bytes.Count(log, []byte(`equestId"`)), "no other id of a request")
+	for _, answer := range answers {
+		assert.Contains(t, answer, `"x-request-id":"KHn2hG4wDoEFt9A="`)
+	}
+}
+
 // TestStart_Metrics: the log of a real bootstrap gives CloudWatch the function's metrics, one cold start among them.
 func TestStart_Metrics(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")

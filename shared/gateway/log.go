@@ -21,7 +21,7 @@ type logLine struct {
 	start   time.Time
 	meter   *meter.Meter
 	route   string
-	request *Request
+	request *Request // not all of it, if the event could not be read
 	bytesIn int
 	code    string // of the fault, if any
 }
@@ -51,7 +51,6 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 	attrs := append(make([]slog.Attr, 0, most),
 		slog.String("route", l.route), slog.String("method", method), slog.Int("status", out.StatusCode), slog.String("outcome", outcome),
 		slog.Float64("durationMs", milliseconds(e.Now().Sub(l.start))), slog.Bool("coldStart", l.meter.Cold()),
-		slog.String("functionVersion", lambdacontext.FunctionVersion),
 		slog.Int("storeCalls", cost.Calls), slog.Float64("readUnits", cost.ReadUnits), slog.Float64("writeUnits", cost.WriteUnits),
 		slog.Int("sdkAttempts", cost.Attempts), slog.Int("bytesIn", l.bytesIn), slog.Int("bytesOut", len(out.Body)),
 	)
@@ -60,13 +59,14 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 		left = time.Until(deadline)
 		attrs = append(attrs, slog.Float64("deadlineLeftMs", milliseconds(left)))
 	}
-	if r := l.request; r != nil {
-		attrs = append(attrs, slog.String("gatewayRequestId", printable(r.id())),
-			slog.String("extendedRequestId", printable(r.event.Context.ExtendedRequestID)),
-			slog.String("correlationId", r.correlationID()), slog.String("clientId", printable(r.client)))
-	}
-	if trace, ok := ctx.Value("x-amzn-trace-id").(string); ok { // where aws-lambda-go puts it
-		attrs = append(attrs, slog.String("traceId", printable(trace)))
+	trace, _ := ctx.Value("x-amzn-trace-id").(string) // where aws-lambda-go puts it
+	for _, text := range []struct{ name, value string }{
+		{"requestId", l.request.id}, {"correlationId", l.request.correlation}, {"clientId", l.request.Caller.Client}, {"traceId", traceID(trace)},
+		{"functionVersion", lambdacontext.FunctionVersion}, {"errorCode", l.code},
+	} {
+		if text.value != "" {
+			attrs = append(attrs, slog.String(text.name, printable(text.value)))
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(outcomes)) {
 		attrs = append(attrs, slog.Int(name, outcomes[name]))
@@ -76,9 +76,6 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 	}
 	if answer.Items.DryRun {
 		attrs = append(attrs, slog.Bool("dryRun", true))
-	}
-	if l.code != "" {
-		attrs = append(attrs, slog.String("errorCode", l.code))
 	}
 	if err != nil && level != slog.LevelInfo {
 		attrs = append(attrs, slog.String("error", printable(err.Error())))
@@ -90,8 +87,27 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 	lines := e.Source.Lines(l.start, metrics)
 	e.Log.LogAttrs(ctx, level, "request", append(attrs, lines[0]...)...)
 	for _, more := range lines[1:] {
+		if id := l.request.id; id != "" {
+			more = append(more, slog.String("requestId", printable(id)))
+		}
 		e.Log.LogAttrs(ctx, slog.LevelInfo, "metrics", more...)
 	}
+}
+
+// traceID returns the root of a trace header, "Root=1-...;Parent=...;Sampled=0", which alone stands in the gateway's line
+// and in X-Ray. It is empty for what is none: a client can send any text.
+func traceID(header string) string {
+	for part := range strings.SplitSeq(header, ";") {
+		id, ok := strings.CutPrefix(strings.TrimSpace(part), "Root=")
+		if parts := strings.Split(id, "-"); ok && len(parts) == 3 && parts[0] == "1" && hexOf(parts[1], 8) && hexOf(parts[2], 24) {
+			return id
+		}
+	}
+	return ""
+}
+
+func hexOf(s string, length int) bool {
+	return len(s) == length && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 func milliseconds(d time.Duration) float64 { return math.Round(float64(d.Microseconds())/10) / 100 }

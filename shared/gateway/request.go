@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -11,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"pricing/shared/fault"
 	"pricing/shared/jsondoc"
@@ -26,8 +29,7 @@ type event struct {
 	Body           *string             `json:"body"`
 	Base64         bool                `json:"isBase64Encoded"`
 	Context        struct {
-		RequestID         string         `json:"requestId"`
-		ExtendedRequestID string         `json:"extendedRequestId"`
+		ExtendedRequestID string         `json:"extendedRequestId"` // the other one, requestId, a client can choose
 		Authorizer        map[string]any `json:"authorizer"`
 	} `json:"requestContext"`
 }
@@ -37,31 +39,45 @@ type Request struct {
 	Method   string
 	Received time.Time // the request's "now"
 	Body     []byte    // within the endpoint's limit
+	Caller   Caller
 
 	event       event
-	client      string
-	scopes      string
+	id          string // which clients and logs know the request by
 	correlation string
 }
 
-func newRequest(raw []byte, now time.Time) (*Request, error) {
+// Caller is who asks, as the authorizer found out from the token.
+type Caller struct {
+	Client  string
+	Scopes  []string
+	Sources []string // the source ids that it may write as, or their beginnings with * behind; none: any
+}
+
+// newRequest reads an event. Of one that it cannot read it returns what an answer needs.
+func newRequest(ctx context.Context, raw []byte, now time.Time) (*Request, error) {
 	r := &Request{Received: now}
-	if err := json.Unmarshal(raw, &r.event); err != nil {
-		return r, fmt.Errorf("decode the proxy event: %w", err)
-	}
+	err := json.Unmarshal(raw, &r.event)
 	r.Method = r.event.HTTPMethod
-	r.client, _ = r.event.Context.Authorizer["clientId"].(string)
-	r.scopes, _ = r.event.Context.Authorizer["scopes"].(string)
+	r.id = r.event.Context.ExtendedRequestID
+	if lambda, ok := lambdacontext.FromContext(ctx); ok && r.id == "" {
+		r.id = lambda.AwsRequestID
+	}
+	told := func(name string) string {
+		text, _ := r.event.Context.Authorizer[name].(string)
+		return text
+	}
+	r.Caller = Caller{Client: told("clientId"), Scopes: strings.Fields(told("scopes")), Sources: strings.Fields(told("sources"))}
 	r.correlation = r.Header("X-Correlation-Id")
 	if !correlates(r.correlation) {
 		r.correlation = rand.Text()
 	}
+	if err != nil {
+		return r, fmt.Errorf("decode the proxy event: %w", err)
+	}
 	return r, nil
 }
 
-func (r *Request) id() string            { return r.event.Context.RequestID }
-func (r *Request) route() string         { return r.event.HTTPMethod + " " + r.event.Resource }
-func (r *Request) correlationID() string { return r.correlation }
+func (r *Request) route() string { return r.event.HTTPMethod + " " + r.event.Resource }
 
 // correlates reports whether a client's correlation id may be used: [A-Za-z0-9._-]{1,64}.
 func correlates(id string) bool {

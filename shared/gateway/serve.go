@@ -17,7 +17,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"pricing/shared/fault"
@@ -75,11 +74,11 @@ func Serve(ctx context.Context, e Endpoint, event []byte) Response {
 		e.Log = slog.Default()
 	}
 	ctx, m := meter.With(ctx)
-	line := logLine{start: e.Now(), meter: m, route: e.Route, bytesIn: len(event)}
-	r, err := newRequest(event, line.start)
+	start := e.Now()
+	r, err := newRequest(ctx, event, start)
+	line := logLine{start: start, meter: m, route: e.Route, request: r, bytesIn: len(event)}
 	var answer Answer
 	if err == nil {
-		line.request = r
 		answer, err = e.run(ctx, r)
 	}
 	var body []byte
@@ -104,7 +103,7 @@ func (e Endpoint) run(ctx context.Context, r *Request) (answer Answer, err error
 	if r.route() != e.Route {
 		return Answer{}, fmt.Errorf("the template sends the route %s to the function of %s", r.route(), e.Route)
 	}
-	if e.Scope != "" && !slices.Contains(strings.Fields(r.scopes), e.Scope) {
+	if e.Scope != "" && !slices.Contains(r.Caller.Scopes, e.Scope) {
 		return Answer{}, fault.New(fault.Forbidden, fault.CodeForbidden, "The token does not have the scope "+e.Scope+".")
 	}
 	if err := r.checkQuery(e.Query); err != nil {
@@ -179,14 +178,14 @@ func withoutErrors(body []byte) ([]byte, error) {
 func respond(r *Request, answer Answer, body []byte, err error, line *logLine) Response {
 	out := Response{StatusCode: answer.Status, Headers: map[string]string{
 		"Content-Type": "application/json", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
-		"x-request-id": r.id(), "x-correlation-id": r.correlationID(),
+		"x-request-id": r.id, "x-correlation-id": r.correlation,
 	}}
 	if out.StatusCode == 0 {
 		out.StatusCode = http.StatusOK
 	}
 	if err != nil {
 		problem := ProblemOf(err)
-		problem.Instance = r.id()
+		problem.Instance = r.id
 		line.code = fault.Of(err).Code
 		out.StatusCode = problem.Status
 		out.Headers["Content-Type"] = "application/problem+json"

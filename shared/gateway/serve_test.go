@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -92,7 +93,7 @@ func TestServe_FaultsBecomeProblems(t *testing.T) {
 			assert.Equal(t, tt.wantStatus, r.StatusCode)
 			assert.Equal(t, "urn:problem-type:pricing:"+tt.wantType, p.Type)
 			assert.NotEmpty(t, p.Title)
-			assert.Equal(t, "req-1", p.Instance)
+			assert.Equal(t, "ext-1", p.Instance)
 			assert.Equal(t, tt.wantType, line["errorCode"])
 			assert.Equal(t, tt.wantStatus == 503, r.Headers["Retry-After"] != "")
 			assert.NotContains(t, r.Body, "secret cause")
@@ -285,7 +286,71 @@ func TestServe_CorrelationID(t *testing.T) {
 		assert.Equal(t, kept, got == sent, "%q", sent)
 		assert.NotEmpty(t, got)
 		assert.Equal(t, got, line["correlationId"])
-		assert.Equal(t, "req-1", r.Headers["x-request-id"])
+	}
+}
+
+// TestServe_RequestID: answer, problem and every log line have the gateway's extended id. A client can choose the other one.
+// Where there is none, as in the SAM CLI or in an event that nobody can read, it is Lambda's.
+func TestServe_RequestID(t *testing.T) {
+	ids := func(ids map[string]any) []byte {
+		return event(t, func(e map[string]any) { maps.Copy(e["requestContext"].(map[string]any), ids) })
+	}
+	invoked := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "invocation-1"})
+	tests := map[string]struct {
+		ctx  context.Context
+		raw  []byte
+		want string
+	}{
+		"the extended one":         {invoked, event(t, nil), "ext-1"},
+		"a forged one":             {invoked, ids(map[string]any{"requestId": `a","status":200,"x":"`}), "ext-1"},
+		"no extended one":          {invoked, ids(map[string]any{"extendedRequestId": nil}), "invocation-1"},
+		"an event that is no JSON": {invoked, []byte("{"), "invocation-1"},
+		"an event that is no event": {invoked, ids(map[string]any{"requestId": 7}),
+			"ext-1"},
+		"none at all": {t.Context(), []byte("{}"), ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			for _, err := range []error{nil, errors.New("x")} {
+				var log bytes.Buffer
+				e := answering(gateway.Answer{Items: meter.Items{Outcomes: map[string]int{"rejected": 2},
+					Rejected: map[string]int{"a": 1, "b": 1}}}, err) // two lines
+				e.Log, e.Source = slog.New(slog.NewJSONHandler(&log, nil)), metertest.Source
+				r := gateway.Serve(tt.ctx, e, tt.raw)
+				assert.Equal(t, tt.want, r.Headers["x-request-id"])
+				if r.StatusCode != http.StatusOK {
+					assert.Equal(t, tt.want, problem(t, r).Instance)
+				}
+				for text := range strings.Lines(log.String()) {
+					var line map[string]any
+					require.NoError(t, json.Unmarshal([]byte(text), &line))
+					if tt.want == "" {
+						assert.NotContains(t, line, "requestId", "what is absent is left out")
+						continue
+					}
+					assert.Equal(t, tt.want, line["requestId"], text)
+				}
+				assert.NotContains(t, r.Body+log.String(), "req-1")
+			}
+		})
+	}
+}
+
+// TestServe_TraceID: the log line has the trace's id alone, as the gateway's line has. A client may send any.
+func TestServe_TraceID(t *testing.T) {
+	const id = "1-6a4b7c1d-0123456789abcdef01234567"
+	for header, want := range map[string]any{
+		"Root=" + id + ";Parent=0123456789abcdef;Sampled=1": id, "Root=" + id: id, "Self=1-2-3;Root=" + id: id, "Parent=1; Root=" + id: id,
+		"": nil, id: nil, "Root=": nil, "Root=1-2-3": nil, "Root=" + id + "0": nil, "Root=" + strings.ToUpper(id): nil, "Parent=" + id: nil,
+		"Root=2" + id[1:]: nil, "Root=" + strings.Replace(id, "-0", "_0", 1): nil,
+		"Root=" + id[:11] + "012345678\n\",\"status\":200": nil, "Root=" + id[:9] + "gg" + id[11:]: nil,
+	} {
+		ctx := context.WithValue(t.Context(), "x-amzn-trace-id", header) //nolint:staticcheck // aws-lambda-go's own key
+		_, line := served(t, ctx, answering(gateway.Answer{}, nil), event(t, nil))
+		assert.Equal(t, want, line["traceId"], header)
+		if want == nil {
+			assert.NotContains(t, line, "traceId", header)
+		}
 	}
 }
 
@@ -321,15 +386,17 @@ func TestServe_LogLine(t *testing.T) {
 		return gateway.Answer{Status: 207, Body: "x", Retry: true, Cause: errors.New("behind it"),
 			Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}}}, nil
 	}
-	traced := context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-2-3") //nolint:staticcheck // aws-lambda-go's own key
+	traced := context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-6a4b7c1d-0123456789abcdef01234567;Sampled=0") //nolint:staticcheck // aws-lambda-go's own key
 	ctx, cancel := context.WithTimeout(traced, time.Minute)
 	defer cancel()
+	lambdacontext.FunctionVersion = "7"
+	defer func() { lambdacontext.FunctionVersion = "" }()
 	_, line := served(t, ctx, e, event(t, nil))
 	for name, want := range map[string]any{
-		"route": "POST /v1/things/{thing}", "method": "POST", "status": 207.0, "outcome": "ok", "gatewayRequestId": "req-1",
-		"extendedRequestId": "ext-1", "clientId": "crawler-a",
+		"route": "POST /v1/things/{thing}", "method": "POST", "status": 207.0, "outcome": "ok", "requestId": "ext-1",
+		"clientId": "crawler-a", "functionVersion": "7",
 		"items": 3.0, "created": 2.0, "rejected": 1.0, "storeCalls": 3.0, "sdkAttempts": 4.0, "readUnits": 0.5, "writeUnits": 2.0,
-		"traceId": "Root=1-2-3", "bytesOut": 3.0, "error": "behind it", "level": "WARN",
+		"traceId": "1-6a4b7c1d-0123456789abcdef01234567", "bytesOut": 3.0, "error": "behind it", "level": "WARN",
 	} {
 		assert.Equal(t, want, line[name], name)
 	}
@@ -338,8 +405,7 @@ func TestServe_LogLine(t *testing.T) {
 	}
 	known := []string{
 		"time", "level", "msg", // slog's own
-		"route", "method", "status", "outcome", "durationMs", "deadlineLeftMs", "coldStart", "functionVersion", "gatewayRequestId",
-		"extendedRequestId", "correlationId",
+		"route", "method", "status", "outcome", "durationMs", "deadlineLeftMs", "coldStart", "functionVersion", "requestId", "correlationId",
 		"clientId", "items", "created", "rejected", "storeCalls", "readUnits", "writeUnits", "sdkAttempts", "bytesIn", "bytesOut", "traceId",
 	}
 	assert.ElementsMatch(t, append(known, "error"), slices.Collect(maps.Keys(line)), "and error only where a cause is to be told")

@@ -157,6 +157,3 @@ func ID(key OfferKey, at Timestamp, sourceID string) string {
 	sum := sha256.Sum256([]byte(b.String()))
 	return crockford.EncodeToString(sum[:])[:26]
 }
-
-// Reserved reports whether a product or competitor name is kept for the service's own checks.
-func Reserved(name string) bool { return strings.HasPrefix(name, "self-check") }

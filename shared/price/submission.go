@@ -24,6 +24,7 @@ type Submission struct {
 	ItemID      string
 	GTIN        GTIN // set only when no productId was sent; the product is looked up at receipt
 	Observation Observation
+	Writer      Writer // who sends it
 
 	sent lookup // where its members stood
 }

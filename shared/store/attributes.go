@@ -64,6 +64,7 @@ const (
 	AttrDigest    = "digest"
 	AttrClient    = "client"
 	AttrScopes    = "scopes"
+	AttrSources   = "sources" // absent: any
 	AttrNotBefore = "notBefore"
 	AttrNotAfter  = "notAfter" // not AttrExpires: the record outlives its token, so that a late use can be told
 	AttrLastUsed  = "lastUsed"

@@ -26,10 +26,12 @@ type Competitor struct {
 	LastObservedAt price.Timestamp // to the minute; NoTime when never
 }
 
+// MaxCompetitors is how many competitors may be registered: every process reads the list each minute.
+const MaxCompetitors = 5000
+
 const (
 	competitorAge = time.Minute // how old the cached list may be
 	recheckAge    = time.Second // how old it may be when something is to be rejected for it
-	selfCheck     = "self-check"
 )
 
 // competitorCache holds the list between requests of a warm process.
@@ -108,8 +110,17 @@ func (s *Store) FindCompetitor(ctx context.Context, id string) (Competitor, erro
 	return c, nil
 }
 
-// PutCompetitor stores a competitor and says whether it is new.
+// PutCompetitor stores a competitor and says whether it is new. One too many is an Invalid fault. Those that are there are counted
+// before a new one is put, so several that are put at the same moment may pass the limit together: it bounds a cost, and a few
+// more cost little.
 func (s *Store) PutCompetitor(ctx context.Context, c price.Competitor) (isNew bool, err error) {
+	_, err = s.find(ctx, CompetitorsPartition(), c.ID, true)
+	if fault.Is(err, fault.NotFound) {
+		err = s.checkRoom(ctx)
+	}
+	if err != nil {
+		return false, fmt.Errorf("put competitor: %w", err)
+	}
 	old, err := s.put(ctx, competitorItem(c))
 	if err != nil {
 		return false, fmt.Errorf("put competitor: %w", err)
@@ -118,6 +129,16 @@ func (s *Store) PutCompetitor(ctx context.Context, c price.Competitor) (isNew bo
 	s.competitors.list = nil // this process at least sees its own write at once
 	s.competitors.mu.Unlock()
 	return old == nil, nil
+}
+
+// checkRoom refuses one more competitor when there are as many as there may be.
+func (s *Store) checkRoom(ctx context.Context) error {
+	list, err := s.ListCompetitors(ctx)
+	if err == nil && len(list) >= MaxCompetitors {
+		return fault.New(fault.Invalid, fault.CodeTooManyCompetitors,
+			fmt.Sprintf("%d competitors are registered, as many as there may be. Those can be changed.", len(list)))
+	}
+	return err
 }
 
 func competitorItem(c price.Competitor) item {
@@ -177,7 +198,7 @@ func (s *Store) admitCompetitors(ctx context.Context, submissions []price.Submis
 		for i, sub := range submissions {
 			id := sub.Observation.Key.CompetitorID
 			switch {
-			case verdicts[i].Err != nil || id == selfCheck || list[id].Active:
+			case verdicts[i].Err != nil || price.Registered(id) || list[id].Active:
 			case err != nil:
 				verdicts[i].Err = err
 			case !certain:
@@ -211,7 +232,6 @@ func (s *Store) noteHealth(ctx context.Context, submissions []price.Submission, 
 			heard[o.Key.CompetitorID] = max(heard[o.Key.CompetitorID], minute(o.ObservedAt))
 		}
 	}
-	delete(heard, selfCheck)
 	now := minute(received)
 	c := &s.competitors
 	c.mu.Lock()

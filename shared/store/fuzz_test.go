@@ -186,14 +186,22 @@ func TestStoredNames(t *testing.T) {
 	assert.Equal(t, want, c)
 	assert.Equal(t, it, competitorItem(want))
 
-	it, ok = parseItem(`{"digest":{"B":"3q2+7w=="},"client":{"S":"crawler-a"},"scopes":{"S":"ingest read"},"notBefore":{"N":"1783328400"},
-		"notAfter":{"N":"1814864400"},"status":{"S":"revoked"},"pk":{"S":"t#0123456789abcdef"},"sk":{"S":"token"}}`)
+	it, ok = parseItem(`{"digest":{"B":"3q2+7w=="},"client":{"S":"crawler-a"},"scopes":{"S":"ingest read"},
+		"sources":{"S":"crawler-a feed-*"},"notBefore":{"N":"1783328400"},"notAfter":{"N":"1814864400"},
+		"status":{"S":"revoked"},"pk":{"S":"t#0123456789abcdef"},"sk":{"S":"token"}}`)
 	require.True(t, ok)
 	r, err := decodeToken("0123456789abcdef", it)
 	require.NoError(t, err)
 	assert.Equal(t, it, tokenItem(r))
 	assert.Equal(t, token.Record{KeyID: "0123456789abcdef", Client: "crawler-a", Scopes: []string{"ingest", "read"},
-		NotBefore: time.Unix(1783328400, 0), Expires: time.Unix(1814864400, 0), Digest: []byte{0xde, 0xad, 0xbe, 0xef}}, r)
+		Sources: []string{"crawler-a", "feed-*"}, NotBefore: time.Unix(1783328400, 0), Expires: time.Unix(1814864400, 0),
+		Digest: []byte{0xde, 0xad, 0xbe, 0xef}}, r)
+
+	delete(it, "sources")
+	r, err = decodeToken("0123456789abcdef", it)
+	require.NoError(t, err)
+	assert.Empty(t, r.Sources, "one that is bound to no sources")
+	assert.Equal(t, it, tokenItem(r))
 
 	received, observed, err := decodeHealth(item{"r": number(60_000), "o": number(120_000)})
 	require.NoError(t, err)

@@ -33,16 +33,16 @@ type shop struct {
 
 // record sends one request. What is throttled is sent again, as a client does; other verdicts are returned as they came
 // first.
-func (s shop) record(request []price.Observation, now price.Timestamp) ([]store.Verdict, error) {
-	verdicts := make([]store.Verdict, len(request))
-	pending := make([]int, len(request))
-	for i := range request {
+func (s shop) record(request boardtest.Request, now price.Timestamp) ([]store.Verdict, error) {
+	verdicts := make([]store.Verdict, len(request.Observations))
+	pending := make([]int, len(verdicts))
+	for i := range pending {
 		pending[i] = i
 	}
 	for len(pending) > 0 {
 		submissions := make([]price.Submission, len(pending))
 		for n, i := range pending {
-			submissions[n] = price.Submission{Observation: request[i]}
+			submissions[n] = price.Submission{Observation: request.Observations[i], Writer: price.Writer{Client: request.Client}}
 		}
 		got, err := s.store.Record(context.Background(), submissions, now, false)
 		if err != nil {
@@ -59,10 +59,8 @@ func (s shop) record(request []price.Observation, now price.Timestamp) ([]store.
 	return verdicts, nil
 }
 
-// differences compares what is read of a product, in pages of any size, with what it has to be.
-func (s shop) differences(t *rapid.T, productID string, ledger *boardtest.Ledger, now price.Timestamp) []string {
-	p, err := s.store.Product(context.Background(), productID, true)
-	require.NoError(t, err)
+// rows reads the history of a product, in pages of any size.
+func (s shop) rows(t *rapid.T, productID string, ledger *boardtest.Ledger, now price.Timestamp) []board.Row {
 	w := store.Window{From: ledger.Oldest(), To: now,
 		Limit: rapid.IntRange(1, 50).Draw(t, "page"), Descending: rapid.Bool().Draw(t, "descending")}
 	var rows []board.Row
@@ -78,6 +76,13 @@ func (s shop) differences(t *rapid.T, productID string, ledger *boardtest.Ledger
 	if w.Descending {
 		slices.Reverse(rows)
 	}
+	return rows
+}
+
+// differences compares a product, and the rows of its history, with what it has to be.
+func (s shop) differences(t *rapid.T, productID string, ledger *boardtest.Ledger, now price.Timestamp, rows []board.Row) []string {
+	p, err := s.store.Product(context.Background(), productID, true)
+	require.NoError(t, err)
 	wrong := ledger.Differences(p.Live(price.Clock{Now: now, Retention: boardtest.Retention}), rows)
 	for _, o := range p.Live(price.Clock{Now: now, Retention: boardtest.Retention}) {
 		if hash := o.Current.URL; hash != (board.URLHash{}) && board.HashURL(p.URLs[hash]) != hash {
@@ -126,14 +131,17 @@ func TestStore_Property(tb *testing.T) {
 					stored := got.Result.Stored
 					require.Equal(t, want.Outcome, got.Outcome(), "item %d", i)
 					require.Equal(t, want.Current, got.Result.Current, "item %d", i)
-					require.True(t, ledger.Same(want.Stored, request[i].Key, stored), "item %d: want %+v, got %+v", i, want.Stored, stored)
-					require.Equal(t, want.ReceivedAt, stored.ReceivedAt, "item %d", i)
+					key := request.Observations[i].Key
+					require.True(t, ledger.Same(want.Stored, key, stored), "item %d: want %+v, got %+v", i, want.Stored, stored)
+					require.Equal(t, want.Receipt, boardtest.ReceiptOf(stored), "item %d", i)
 					require.Empty(t, ledger.Offer(got.Result.Offer), "item %d", i)
 				}
 			}
 		}
 		if slices.ContainsFunc(ledger.Stored, func(stored []price.Observation) bool { return len(stored) > 0 }) {
-			require.Empty(t, shops[0].differences(t, productID, ledger, now))
+			rows := shops[0].rows(t, productID, ledger, now)
+			require.Empty(t, shops[0].differences(t, productID, ledger, now, rows))
+			require.Empty(t, ledger.Receipts(rows))
 			shops[0].notes(tb, productID, ledger)
 
 			writers := rapid.SampledFrom([]int{1, 1, 4}).Draw(t, "writers")
@@ -142,7 +150,8 @@ func TestStore_Property(tb *testing.T) {
 			for _, phase := range other.Phases {
 				require.NoError(t, sendAll(shops[1:], phase, writers))
 			}
-			require.Empty(t, shops[2].differences(t, productID, ledger, now), "%d writers", writers)
+			rows = shops[2].rows(t, productID, ledger, now)
+			require.Empty(t, shops[2].differences(t, productID, ledger, now, rows), "%d writers", writers)
 		}
 		tally.Add(ledger.Events)
 	})
@@ -154,7 +163,7 @@ const parallel boardtest.Event = "several writers"
 
 // sendAll sends a phase's requests by several writers at once.
 func sendAll(shops []shop, phase boardtest.Phase, writers int) error {
-	requests := make(chan []price.Observation, len(phase.Requests))
+	requests := make(chan boardtest.Request, len(phase.Requests))
 	for _, request := range phase.Requests {
 		requests <- request
 	}

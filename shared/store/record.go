@@ -85,6 +85,10 @@ func (s *Store) resolveProducts(ctx context.Context, submissions []price.Submiss
 		case verdicts[i].ProductID == "":
 			verdicts[i].Err = fault.Fields([]fault.Field{{Pointer: "/gtin", Code: fault.CodeUnknownGTIN,
 				Detail: "No product has the gtin " + string(sub.GTIN) + "."}})
+		default:
+			if f, broken := sub.ReservedName(verdicts[i].ProductID); broken {
+				verdicts[i].Err = fault.Fields([]fault.Field{f})
+			}
 		}
 	}
 	return nil
@@ -106,7 +110,7 @@ func groupByProduct(submissions []price.Submission, verdicts []Verdict, received
 			byProduct[o.Key.ProductID] = p
 			parts = append(parts, p)
 		}
-		e := board.NewObservation(o, received)
+		e := board.NewObservation(o, sub.Writer.Client, received)
 		p.items = append(p.items, i)
 		p.in = append(p.in, board.Incoming{Key: o.Key, Observation: e})
 		if o.URL != "" {

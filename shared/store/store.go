@@ -35,6 +35,7 @@ import (
 
 	"pricing/shared/fault"
 	"pricing/shared/meter"
+	"pricing/shared/price"
 )
 
 // Options says which table a store works on and how.
@@ -67,7 +68,7 @@ func New(client *dynamodb.Client, o Options) *Store {
 
 // Ping does one cheap read; nil means that the table answers.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := s.find(ctx, CompetitorsPartition(), selfCheck, false)
+	_, err := s.find(ctx, CompetitorsPartition(), price.SelfCheck, false)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return fmt.Errorf("read the table: %w", err)
 	}

@@ -513,3 +513,31 @@ func items(tb testing.TB, client *dynamodb.Client, table, pk, prefix string) []m
 	require.NoError(tb, err)
 	return out.Items
 }
+
+// TestStore_PutCompetitor_Limit: the list of competitors, which every process reads each minute, cannot grow without end.
+func TestStore_PutCompetitor_Limit(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
+	put := func(id string) (isNew bool, err error) {
+		return s.PutCompetitor(t.Context(), price.Competitor{ID: id, Name: "new name", FreshFor: time.Hour, Active: true})
+	}
+	storetest.PutCompetitors(t, client, table, store.MaxCompetitors-1)
+	record(t, s, at(1), seen("P1", "c-0", at(0), 100)) // the health of a feed is no competitor
+	isNew, err := put("the-last")
+	require.NoError(t, err)
+	assert.True(t, isNew)
+
+	_, err = put("one-too-many")
+	require.True(t, fault.Is(err, fault.Invalid), err)
+	assert.Equal(t, fault.CodeTooManyCompetitors, fault.Of(err).Code)
+	_, err = s.FindCompetitor(t.Context(), "one-too-many")
+	assert.True(t, fault.Is(err, fault.NotFound), "it is not stored")
+
+	isNew, err = put("c-4000")
+	require.NoError(t, err)
+	assert.False(t, isNew)
+	c, err := s.FindCompetitor(t.Context(), "c-4000")
+	require.NoError(t, err)
+	assert.Equal(t, "new name", c.Name, "one that is there can be changed")
+}

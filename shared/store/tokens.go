@@ -64,6 +64,9 @@ func tokenItem(r token.Record) item {
 	it[AttrDigest] = bin(r.Digest)
 	it[AttrClient] = str(r.Client)
 	it[AttrScopes] = str(strings.Join(r.Scopes, " "))
+	if len(r.Sources) > 0 {
+		it[AttrSources] = str(strings.Join(r.Sources, " "))
+	}
 	it[AttrNotBefore] = number(r.NotBefore.Unix())
 	it[AttrNotAfter] = number(r.Expires.Unix())
 	status := "active"
@@ -77,7 +80,7 @@ func tokenItem(r token.Record) item {
 func decodeToken(keyID string, it item) (token.Record, error) {
 	r := token.Record{
 		KeyID: keyID, Digest: blob(it, AttrDigest), Client: text(it, AttrClient),
-		Scopes: strings.Fields(text(it, AttrScopes)), Active: text(it, AttrStatus) == "active",
+		Scopes: strings.Fields(text(it, AttrScopes)), Sources: strings.Fields(text(it, AttrSources)), Active: text(it, AttrStatus) == "active",
 	}
 	for name, field := range map[string]*time.Time{AttrNotBefore: &r.NotBefore, AttrNotAfter: &r.Expires} {
 		seconds, err := integer(it, name)

@@ -19,13 +19,14 @@ import (
 
 // The scopes of the API.
 const (
-	ScopeIngest  = "ingest"
-	ScopeRead    = "read"
-	ScopeCatalog = "catalog"
+	ScopeIngest    = "ingest"
+	ScopeRead      = "read"
+	ScopeCatalog   = "catalog"
+	ScopeSelfCheck = "self-check" // allows no route: only to write the names of the service's own checks
 )
 
 // Scopes lists them all.
-var Scopes = []string{ScopeIngest, ScopeRead, ScopeCatalog}
+var Scopes = []string{ScopeIngest, ScopeRead, ScopeCatalog, ScopeSelfCheck}
 
 // The lengths of a token's parts.
 const (
@@ -40,6 +41,7 @@ type Record struct {
 	Digest    []byte // SHA-256 of the token's text
 	Client    string
 	Scopes    []string
+	Sources   []string // the source ids that it may write as, or their beginnings with * behind; none: any
 	NotBefore time.Time
 	Expires   time.Time
 	Active    bool
@@ -102,6 +104,11 @@ func (t Token) String() string { return t.text }
 func (t Token) Digest() []byte {
 	d := sha256.Sum256([]byte(t.text))
 	return d[:]
+}
+
+// ValidClient reports whether a client can have the name: [A-Za-z0-9._-]{1,64}. It is stored with what the client writes.
+func ValidClient(name string) bool {
+	return name != "" && len(name) <= 64 && only(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 }
 
 // ValidEnvironment reports whether the name can be part of a token: [a-z][a-z0-9-]{0,15}.

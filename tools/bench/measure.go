@@ -53,6 +53,7 @@ func (s *boards) record(ctx context.Context, request []price.Observation, receiv
 	in := make([]price.Submission, len(request))
 	for i, o := range request {
 		in[i].Observation = o
+		in[i].Writer.Client = "night-run"
 	}
 	verdicts, err := s.Record(ctx, in, received, false)
 	if err != nil {

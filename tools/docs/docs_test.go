@@ -1,29 +1,158 @@
 package main
 
 import (
+	"encoding/json"
+	"maps"
 	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
+	"testing/fstest"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"pricing/shared/testkit/contract"
 )
 
 const root = "../.."
 
-// TestMerge_UpToDate: the committed document is what the two halves make, and valid with all its examples.
+// halves reads both files, after edits of the one or the other.
+func halves(t *testing.T, file, old, replacement string) (described, template) {
+	t.Helper()
+	project := fstest.MapFS{}
+	for _, name := range []string{contractFile, templateFile} {
+		text, err := os.ReadFile(root + "/" + name)
+		require.NoError(t, err)
+		if name == file {
+			require.Contains(t, string(text), old)
+			text = []byte(strings.Replace(string(text), old, replacement, 1))
+		}
+		project[name] = &fstest.MapFile{Data: text}
+	}
+	d, tpl, err := read(project)
+	require.NoError(t, err)
+	return d, tpl
+}
+
+// TestMerge_UpToDate: the committed document is what the two halves make, and valid with all its examples, read strictly.
 func TestMerge_UpToDate(t *testing.T) {
 	t.Parallel()
-	c, tpl, err := read(os.DirFS(root))
+	d, tpl := halves(t, "", "", "")
+	assert.Empty(t, differences(d, tpl))
+	want, err := merge(d, tpl)
 	require.NoError(t, err)
-	assert.Empty(t, differences(c, tpl))
-	want, err := merge(c, tpl)
+	got, err := os.ReadFile(root + "/" + contract.File)
 	require.NoError(t, err)
-	got, err := os.ReadFile(root + "/" + mergedFile)
+	require.Equal(t, string(want), string(got), "run `make docs` and commit %s", contract.File)
+	_, err = contract.Load(root)
 	require.NoError(t, err)
-	require.Equal(t, string(want), string(got), "run `make docs` and commit %s", mergedFile)
+}
 
-	document, err := openapi3.NewLoader().LoadFromData(got)
+// TestDifferences: what stands in both halves is the same, or a line says where it differs.
+func TestDifferences(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ file, old, replacement, want string }{
+		"a route more in the template": {templateFile, "          /v1/health:\n", "          /v1/alive:\n",
+			"GET /v1/alive: the contract does not describe it\nGET /v1/health: the template has no such route"},
+		"a method more in the contract": {contractFile, "  /v1/health:\n    get:\n", "  /v1/health:\n    head:\n",
+			"GET /v1/health: the contract does not describe it\nHEAD /v1/health: the template has no such route"},
+		"a route that is described and should not be": {contractFile, `"ANY /v1/legacy/{proxy+}"`, `"GET /v1/health"`,
+			"ANY /v1/legacy/{proxy+}: the contract does not describe it\nGET /v1/health: stands below x-undescribed and is described"},
+		"an undescribed route that is gone": {contractFile, `"ANY /v1/legacy/{proxy+}"`, `"ANY /v1/old/{proxy+}"`,
+			"ANY /v1/legacy/{proxy+}: the contract does not describe it\n" +
+				"ANY /v1/old/{proxy+}: stands below x-undescribed, and the template has no such route"},
+		"another scope": {contractFile, "x-scope: catalog", "x-scope: read",
+			`PUT /v1/competitors/{competitorId}: x-scope of the contract is "read", the template's description says "catalog"`},
+		"no token": {templateFile, "description: Scope read. Strongly consistent.\n              security: [{Token: []}]",
+			"description: Scope read. Strongly consistent.\n              security: []",
+			"GET /v1/products/{productId}/offers: the template needs no token, the contract has a scope"},
+		"a parameter more in the template": {templateFile, "{name: dryRun,", "{name: tryOut,",
+			"POST /v1/observations: the contract lacks the parameter tryOut in query, required: false\n" +
+				"POST /v1/observations: the template lacks the parameter dryRun in query, required: false"},
+		"a parameter that is needed": {templateFile, "{name: dryRun, in: query,", "{name: dryRun, in: query, required: true,",
+			"POST /v1/observations: the contract lacks the parameter dryRun in query, required: true\n" +
+				"POST /v1/observations: the template lacks the parameter dryRun in query, required: false"},
+		"a status more in the contract": {contractFile, `"207":`, `"208":`,
+			"POST /v1/observations/batch: the contract lacks the status 207\nPOST /v1/observations/batch: the template lacks the status 208"},
+		"no body": {contractFile, "      requestBody:\n        description: It replaces", "      x-body:\n        description: It replaces",
+			"PUT /v1/competitors/{competitorId}: the contract lacks the body"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, tt.want, strings.Join(differences(halves(t, tt.file, tt.old, tt.replacement)), "\n"))
+		})
+	}
+}
+
+// TestMerge: of an operation, the template says what it is called, who may call it, how often, and how long it may take.
+func TestMerge(t *testing.T) {
+	t.Parallel()
+	text, err := merge(halves(t, templateFile, "        - HttpMethod: \"*\"\n", `        - HttpMethod: GET
+          ResourcePath: /v1/health
+          ThrottlingRateLimit: 5
+        - HttpMethod: "*"
+`))
 	require.NoError(t, err)
-	require.NoError(t, document.Validate(t.Context(), openapi3.EnableExamplesValidation()))
+	type operation struct {
+		ID       string `json:"operationId"`
+		Security []map[string][]string
+		Timeout  int    `json:"x-timeout-millis"`
+		Scope    string `json:"x-scope"`
+		Throttle struct{ PerSecond, Burst int }
+	}
+	var document struct {
+		Paths map[string]map[string]struct {
+			operation
+			Throttle struct{ PerSecond, Burst int } `json:"x-throttle"`
+		}
+	}
+	require.NoError(t, json.Unmarshal(text, &document))
+	record := document.Paths["/v1/observations"]["post"]
+	assert.Equal(t, operation{"recordObservation", []map[string][]string{{"Token": {}}}, 14000, "ingest", struct{ PerSecond, Burst int }{}},
+		record.operation)
+	assert.Equal(t, struct{ PerSecond, Burst int }{200, 400}, record.Throttle, "the defaults of the parameters")
+	health := document.Paths["/v1/health"]["get"]
+	assert.Empty(t, health.Security)
+	assert.Equal(t, struct{ PerSecond, Burst int }{5, 400}, health.Throttle, "its own before that of all")
+	assert.NotContains(t, string(text), "legacy/")
+}
+
+// variable is one of the gateway's.
+var variable = regexp.MustCompile(`\$?context\.[A-Za-z.]+|method\.request\.header\.[A-Za-z-]+`)
+
+// TestGatewayResponses: what the gateway answers by itself is what the contract promises of every route with that status.
+func TestGatewayResponses(t *testing.T) {
+	t.Parallel()
+	promised, err := contract.Load(root)
+	require.NoError(t, err)
+	_, tpl := halves(t, "", "", "")
+	statuses := map[int]bool{}
+	for kind, r := range tpl.Resources.Api.Properties.DefinitionBody.Responses {
+		require.Contains(t, r.Templates, "application/json", kind)
+		body := variable.ReplaceAllString(r.Templates["application/json"], "an-id")
+		status := r.Status
+		if class, ok := strings.CutPrefix(kind, "DEFAULT_"); ok { // of many statuses, so that the body cannot name one
+			status, err = strconv.Atoi(class[:1] + "00")
+			require.NoError(t, err)
+			body = strings.Replace(body, "{", `{"status":`+strconv.Itoa(status)+`,`, 1)
+		}
+		statuses[status] = true
+		headers := map[string]string{}
+		for name, value := range r.Headers {
+			headers[strings.TrimPrefix(name, "gatewayresponse.header.")] = strings.Trim(variable.ReplaceAllString(value, "an-id"), "'")
+		}
+		checked := 0
+		for route, its := range promised.Routes() {
+			if slices.Contains(its, status) {
+				require.NoError(t, promised.CheckAnswer(route, status, headers, body), kind)
+				checked++
+			}
+		}
+		assert.Positive(t, checked, "%s: no route has the status %d", kind, status)
+	}
+	assert.Subset(t, slices.Collect(maps.Keys(statuses)), []int{400, 401, 403, 404, 415, 429, 500, 503})
 }

@@ -12,12 +12,13 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"pricing/shared/testkit/contract"
 )
 
 const (
 	contractFile = "docs/contract.yaml"
 	templateFile = "template.yaml"
-	mergedFile   = "docs/openapi.json"
 )
 
 func main() {
@@ -39,5 +40,5 @@ func run(root string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(root+"/"+mergedFile, text, 0o644)
+	return os.WriteFile(root+"/"+contract.File, text, 0o644)
 }

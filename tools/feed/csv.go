@@ -50,7 +50,7 @@ func newTable(header []string, mapping *Mapping) (table, error) {
 	for i, name := range t.names {
 		switch {
 		case !utf8.ValidString(name):
-			wrong = append(wrong, fmt.Sprintf("the name of column %d is not UTF-8", i+1))
+			wrong = append(wrong, fmt.Sprintf("the name of column %d is not UTF-8 (%s)", i+1, foreign))
 		case name == "" && mapping != nil: // such as the row numbers that some programs write
 		case name == "":
 			wrong = append(wrong, fmt.Sprintf("column %d has no name", i+1))
@@ -86,7 +86,7 @@ func (t table) row(record []string) ([]byte, error) {
 	}
 	for i, value := range record {
 		if !utf8.ValidString(value) {
-			return nil, refusal{"malformed-csv", fmt.Sprintf("Column %d is not UTF-8.", i+1)}
+			return nil, refusal{"malformed-csv", fmt.Sprintf("Column %d is not UTF-8. %s", i+1, foreign)}
 		}
 		name := t.names[i]
 		if value == "" || name == "" {

@@ -61,7 +61,7 @@ func TestFeed_csv(t *testing.T) {
 	})
 	t.Run("in time order", func(t *testing.T) {
 		o := run(t.Context(), t, nil, nil, "-print", write(t, "a.csv",
-			csvHeader+"P2,s,InStock,1,USD,a,feed,2026-01-02T00:00:00Z\nP1,s,InStock,1,USD,a,feed,2026-01-01T00:00:00Z\n"))
+			csvHeader+"P2,shop,InStock,1,USD,a,feed,2025-01-02T00:00:00Z\nP1,shop,InStock,1,USD,a,feed,2025-01-01T00:00:00Z\n"))
 		assert.Less(t, strings.Index(o.stdout, "P1"), strings.Index(o.stdout, "P2"))
 	})
 	t.Run("with a mapping", func(t *testing.T) {

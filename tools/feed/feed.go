@@ -202,6 +202,7 @@ func (f *feed) load(ctx context.Context, name string) ([]row, map[string]string,
 	var rows []row
 	competitors := map[string]string{}
 	last, held, bad := 0, 0, 0
+	now := f.now()
 	err := func() error {
 		unpacked, err := plain(source)
 		if err != nil {
@@ -219,6 +220,9 @@ func (f *feed) load(ctx context.Context, name string) ([]row, map[string]string,
 			var o observation
 			if err == nil {
 				o, err = f.observe(text)
+			}
+			if err == nil && f.settings.print {
+				err = judge(o.text, now)
 			}
 			f.report.read()
 			if err != nil {

@@ -283,11 +283,15 @@ func TestFeed_batches(t *testing.T) {
 func TestFeed_order(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, allCreated)
+	seen := func(product, at string) string {
+		return fmt.Sprintf(`{"productId":%q,"competitorId":"shop","availability":"InStock","price":{"amount":"1","currency":"USD"},`+
+			`"source":{"id":"a","kind":"feed"},"observedAt":%q}`, product, at)
+	}
 	lines := []string{
-		`{"productId":"third","observedAt":"2026-01-01T02:00:00+01:00"}`,
-		`{"productId":"second","observedAt":"2026-01-01T00:00:00.000001Z"}`,
-		`{"productId":"fourth","observedAt":"2026-01-01T01:00:00Z"}`, // the instant of third, after it in the file
-		`{"productId":"first","observedAt":"2026-01-01T00:00:00Z"}`,
+		seen("third", "2025-12-31T02:00:00+01:00"),
+		seen("second", "2025-12-31t00:00:00.000001z"),
+		seen("fourth", "2025-12-31T01:00:00Z"), // the instant of third, after it in the file
+		seen("first", "2025-12-31T00:00:00Z"),
 	}
 	file := write(t, "a.ndjson", "\ufeff"+strings.Join(lines, "\r\n")+"\n\n")
 	o := run(t.Context(), t, a, nil, file)
@@ -797,4 +801,94 @@ func FuzzReadLines(f *testing.F) {
 		}
 		assert.Subset(t, append(got, ""), append(want, ""))
 	})
+}
+
+// TestFeed_printRefuses: nobody is asked, so -print refuses by the API's own rules, and says what stands in a file of another
+// encoding.
+func TestFeed_printRefuses(t *testing.T) {
+	t.Parallel()
+	const good = `{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"1","currency":"USD"},"sellerId":"Müller",` +
+		`"source":{"id":"a","kind":"feed"},"observedAt":"2026-01-01T00:00:00Z"}`
+	with := func(from, to string) string { return strings.Replace(good, from, to, 1) }
+	lines := []string{
+		good,
+		with("Müller", "M\xfcller"),
+		with("Müller", "M\ufffdller"),
+		with(`"sellerId"`, `"url":"javascript:alert(1)","sellerId"`),
+		with("P", ".."),
+		with("2026-01-01T00:00:00Z", "2026-01-01T00:05:00.001Z"),
+		with(`"amount":"1"`, `"amount":"1.999"`),
+		with(`"productId":"P",`, ""),
+		with(`"kind":"feed"`, `"kind":"robot","confidence":"2"`),
+	}
+	file := write(t, "a.ndjson", strings.Join(lines, "\n"))
+	o := run(t.Context(), t, nil, nil, "-print", file)
+	assert.Equal(t, exitRefused, o.exit)
+	assert.Equal(t, good+"\n", o.stdout)
+	var got []string
+	for _, row := range refused(t, file) {
+		got = append(got, fmt.Sprintf("%d %s: %s", row.Line, strings.TrimPrefix(row.Problem.Type, "urn:problem-type:feed:"), row.Problem.Detail))
+	}
+	assert.Equal(t, []string{
+		"2 malformed-json: Line 1, column 118: the text is not valid UTF-8. Was the file saved in another encoding?",
+		`3 invalid-field: /sellerId: "M` + "\ufffd" + `ller" holds U+FFFD, which stands for bytes that are not UTF-8: was the text sent in another encoding than UTF-8?`,
+		`4 invalid-field: /url: "javascript:alert(1)" is not an http or https address with a host.`,
+		`5 invalid-field: /productId: ".." must be 1 to 64 letters, digits and . _ - (but not . or ..).`,
+		"6 observed-in-future: /observedAt: 2026-01-01T00:05:00.001Z is more than 5 minutes after 2026-01-01T00:00:00.000Z, when this was received.",
+		"7 amount-precision: /price/amount: USD has 2 minor digits; 1.999 has 3.",
+		`8 missing-field: /productId: One of "productId" and "gtin" is required.`,
+		`9 invalid-field: /source/kind: "robot" is not one of crawler, feed, manual, vendor. ` +
+			`/source/confidence: "2" is not a number from "0" to "1" with at most 4 decimals.`,
+	}, got)
+
+	csv := write(t, "a.csv", csvHeader+"M\xfcller,shop,InStock,1,USD,a,feed,2026-01-01T00:00:00Z\n")
+	o = run(t.Context(), t, nil, nil, "-print", csv)
+	assert.Equal(t, exitRefused, o.exit)
+	assert.Empty(t, o.stdout)
+	require.Len(t, refused(t, csv), 1)
+	assert.Equal(t, "Column 1 is not UTF-8. Was the file saved in another encoding?", refused(t, csv)[0].Problem.Detail)
+
+	o = run(t.Context(), t, nil, nil, "-print", write(t, "b.csv", "gr\xf6\xdfe,"+csvHeader))
+	assert.Equal(t, exitRefused, o.exit)
+	assert.Contains(t, o.stderr, "the name of column 1 is not UTF-8 (Was the file saved in another encoding?)")
+}
+
+// TestJudge compares what -print refuses with what the service answers to each case of record-observation.
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	received := time.Date(2026, 7, 6, 9, 14, 5, 112_000_000, time.UTC) // when those cases are
+	onlyTheServiceKnows := []string{"observed-too-old", "unknown-competitor", "unknown-gtin", "reserved-name", "source-not-allowed", "too-many-offers"}
+	files, err := filepath.Glob("../../functions/record-observation/testdata/*.json")
+	require.NoError(t, err)
+	printed, refused := 0, 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var c struct {
+			Body   json.RawMessage
+			Store  string
+			Answer struct {
+				Status int
+				Body   struct{ Type, Outcome string }
+			}
+		}
+		require.NoError(t, json.Unmarshal(text, &c), file)
+		code := c.Answer.Body.Type[strings.LastIndexByte(c.Answer.Body.Type, ':')+1:]
+		if c.Body == nil || c.Store != "" || c.Answer.Status == http.StatusUnsupportedMediaType || slices.Contains(onlyTheServiceKnows, code) {
+			continue
+		}
+		line, err := asSent(c.Body)
+		if err == nil {
+			err = judge(line.text, received)
+		}
+		if c.Answer.Body.Outcome == "rejected" || c.Answer.Status == http.StatusBadRequest || c.Answer.Status == http.StatusUnprocessableEntity {
+			assert.Error(t, err, file)
+			refused++
+			continue
+		}
+		assert.NoError(t, err, file)
+		printed++
+	}
+	assert.Greater(t, printed, 10)
+	assert.Greater(t, refused, 20)
 }

@@ -12,7 +12,8 @@
 // is harmless: what the API stores does not depend on the order in which rows arrive. For the same reason it is harmless to
 // repeat a batch whose answer was lost, or the whole file.
 //
-// Rows that were refused are in FILE.rejected.ndjson afterwards, each with its line number and the reason.
+// Rows that were refused are in FILE.rejected.ndjson afterwards, each with its line number and the reason. With -print nothing is
+// sent, and a row that breaks a rule of the API is refused all the same, as far as that can be known here.
 //
 // FILE.state.json remembers what the API has acknowledged. It is written durably after each answer and removed when every
 // row of every file of the command has an outcome. So if a run is interrupted in any way, or leaves rows without an outcome,
@@ -108,7 +109,7 @@ func (p program) run(ctx context.Context, args []string) int {
 		"`file` with the API token (scope ingest; with -register-competitors also read and catalog)")
 	flags.StringVar(&s.mapFile, "map", "", "mapping `file` that turns a scraper's rows into observations")
 	flags.BoolVar(&s.register, "register-competitors", false, "register unknown competitors first")
-	flags.BoolVar(&s.print, "print", false, "write the observations to the standard output and send nothing")
+	flags.BoolVar(&s.print, "print", false, "write the observations to the standard output and send nothing; the API's rules are checked here")
 	flags.IntVar(&s.inFlight, "in-flight", 4, "how many batches are sent at the same time")
 	flags.IntVar(&s.batch, "batch", batchItems, "observations in a request, at most")
 	flags.IntVar(&s.attempts, "attempts", 8, "how many times a batch is sent before its rows count as failed")

@@ -4,12 +4,13 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"pricing/shared/price"
 )
 
 func TestMapper(t *testing.T) {
@@ -161,6 +162,7 @@ func TestSlug(t *testing.T) {
 		long: {"long-name-long-name-long-name-long-name-long-name-long-" + "d1f923f4",
 			"long-name-long-name-long-name-l-" + "d1f923f4"},
 		"a--b -- c": {"a-b-c", "a-b-c"},
+		"..":        {"..-5ec1f7e7", "5ec1f7e7"},
 	}
 	for name, want := range tests {
 		assert.Equal(t, want.product, productID.slug(name), name)
@@ -169,18 +171,14 @@ func TestSlug(t *testing.T) {
 	assert.NotEqual(t, productID.slug(long+"a"), productID.slug(long+"b"), "what is cut off still counts")
 }
 
-var (
-	productPattern    = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-	competitorPattern = regexp.MustCompile(`^[a-z0-9-]{2,40}$`)
-)
-
+// FuzzSlug: every name becomes an id that the API takes.
 func FuzzSlug(f *testing.F) {
-	for _, s := range []string{"7 Eleven", "Caltex/Woolworths", "", "京都", "\xff", "ſt", "K", strings.Repeat("ß", 40)} {
+	for _, s := range []string{"7 Eleven", ".", "..", "Caltex/Woolworths", "", "京都", "\xff", "ſt", "K", strings.Repeat("ß", 40)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		assert.Regexp(t, productPattern, productID.slug(name))
-		assert.Regexp(t, competitorPattern, competitorID.slug(name))
+		assert.True(t, price.CheckProductID(productID.slug(name)), productID.slug(name))
+		assert.True(t, price.CheckCompetitorID(competitorID.slug(name)), competitorID.slug(name))
 	})
 }
 

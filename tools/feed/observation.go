@@ -1,9 +1,14 @@
 package main
 
 import (
+	"math"
+	"strings"
 	"time"
+	"unicode/utf8"
 
+	"pricing/shared/fault"
 	"pricing/shared/jsondoc"
+	"pricing/shared/price"
 )
 
 // observation is a line in the API's form, and what the client itself needs to know about it.
@@ -46,11 +51,40 @@ func asSent(line []byte) (observation, error) {
 	return o, nil
 }
 
+// judge returns the refusal of an observation that breaks a rule of the API, for runs that ask nobody. Which competitors and gtins
+// are registered, who may write and how long observations are kept only the API knows.
+func judge(text []byte, now time.Time) error {
+	doc, err := object(text)
+	if err != nil {
+		return err
+	}
+	const forever = time.Duration(math.MaxInt64)
+	var r jsondoc.Reader
+	price.ReadSubmission(r.At(doc, ""), jsondoc.Value{}, true, price.Clock{Now: price.At(now), Retention: forever})
+	if r.Err() == nil {
+		return nil
+	}
+	broken := fault.Of(r.Err())
+	var details []string
+	for _, field := range broken.Fields {
+		details = append(details, field.Pointer+": "+field.Detail)
+	}
+	return refusal{broken.Code, strings.Join(details, " ")}
+}
+
+// foreign is the question that goes with bytes that are not UTF-8. It is asked here: API Gateway replaces them before our functions
+// see them.
+const foreign = "Was the file saved in another encoding?"
+
 // object parses a line that must be one JSON object.
 func object(line []byte) (*jsondoc.Node, error) {
 	doc, err := jsondoc.Parse(line)
 	if err != nil {
-		return nil, refusal{"malformed-json", err.Error()}
+		detail := fault.Of(err).Detail
+		if !utf8.Valid(line) {
+			detail += " " + foreign
+		}
+		return nil, refusal{"malformed-json", detail}
 	}
 	if doc.Kind != jsondoc.Object {
 		return nil, refusal{"wrong-type", "The line is a JSON " + doc.Kind.String() + ", not an object."}
@@ -80,7 +114,7 @@ func text(doc *jsondoc.Node, name string) string {
 }
 
 func unixNano(timestamp string) int64 {
-	t, err := time.Parse(time.RFC3339Nano, timestamp)
+	t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(timestamp)) // t and z may be lower-case
 	if err != nil {
 		return 0
 	}

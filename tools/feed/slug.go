@@ -53,7 +53,7 @@ func (f idForm) slug(name string) string {
 		}
 	}
 	s := b.String()
-	if len(s) >= f.min && len(s) <= f.max {
+	if len(s) >= f.min && len(s) <= f.max && s != "." && s != ".." { // those two are taken out of a path
 		return s
 	}
 	sum := sha256.Sum256([]byte(name))

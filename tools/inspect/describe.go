@@ -128,8 +128,8 @@ func describeToken(r token.Record) string {
 	if !r.LastUsed.IsZero() {
 		used = r.LastUsed.UTC().Format(time.RFC3339)
 	}
-	return fmt.Sprintf("token of %s, %s, scopes %s, from %s to %s, last used %s", r.Client, status, strings.Join(r.Scopes, " "),
-		r.NotBefore.UTC().Format(time.RFC3339), r.Expires.UTC().Format(time.RFC3339), used)
+	return fmt.Sprintf("token of %s, %s, scopes %s, sources %s, from %s to %s, last used %s", r.Client, status,
+		strings.Join(r.Scopes, " "), cmp.Or(strings.Join(r.Sources, " "), "any"), r.NotBefore.UTC().Format(time.RFC3339), r.Expires.UTC().Format(time.RFC3339), used)
 }
 
 // observation is one line about an observation.
@@ -159,7 +159,7 @@ func observation(key price.OfferKey, e board.Observation, urls map[board.URLHash
 	if e.URL != (board.URLHash{}) {
 		line += ", url " + cmp.Or(urls[e.URL], hex.EncodeToString(e.URL[:])+" (not stored)")
 	}
-	return line + ", received " + e.ReceivedAt.String() + ", id " + e.ID(key)
+	return line + ", received " + e.ReceivedAt.String() + " from " + cmp.Or(e.Client, "nobody named") + ", id " + e.ID(key)
 }
 
 func orNone(s string) string { return cmp.Or(s, "none") }

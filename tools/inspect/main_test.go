@@ -57,7 +57,7 @@ func TestRun(t *testing.T) {
 	}, 0)
 	require.NoError(t, err)
 	require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: "0123456789abcdef", Digest: []byte("secret digest"),
-		Client: "crawler-a", Scopes: []string{"ingest", "read"}, NotBefore: start.Time(),
+		Client: "crawler-a", Scopes: []string{"ingest", "read"}, Sources: []string{"crawler-a", "feed-*"}, NotBefore: start.Time(),
 		Expires: start.Time().Add(24 * time.Hour), Active: true}))
 
 	for name, args := range map[string][]string{

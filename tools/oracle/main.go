@@ -7,7 +7,7 @@
 // written from the API's description alone and shares no code with the service, so a mistake would have to be made twice to
 // go unseen. Nobody may write meanwhile.
 //
-// Two things are not compared: receivedAt, which no file knows, and a url where the API has null. Where files have two contents
+// Not compared are receivedAt and client, which no file knows, and a url where the API has null. Where files have two contents
 // under one observation id, the API kept whichever came first: either is right, but history and offer must agree on it. The
 // exit status is 0 when all is equal, 1 when there is a difference, 2 when it could not be found out.
 package main
@@ -270,6 +270,7 @@ func (d *diff) history(h history, rows []map[string]any) []oracle.Observation {
 		if byID[id] != nil {
 			d.add("history "+id, "observationId", "once", "again")
 		}
+		d.receipt("history "+id, row)
 		byID[id] = row
 	}
 	for id, contents := range h {
@@ -371,7 +372,7 @@ func (d *diff) order(where string, want, got []string) {
 func (d *diff) fields(where string, want, got map[string]any) {
 	names := slices.Sorted(maps.Keys(want))
 	for name := range got {
-		if _, ok := want[name]; !ok && name != "receivedAt" {
+		if _, ok := want[name]; !ok {
 			names = append(names, name)
 		}
 	}
@@ -391,12 +392,19 @@ func (d *diff) fields(where string, want, got map[string]any) {
 			d.add(where, name, w, g)
 		}
 	}
-	if received, there := got["receivedAt"]; there {
-		text, _ := received.(string)
-		if _, err := instant(text); err != nil {
-			d.add(where, "receivedAt", "a timestamp", received)
-		}
+}
+
+// receipt takes from a row of the history what the service added and no file knows.
+func (d *diff) receipt(where string, row map[string]any) {
+	received, _ := row["receivedAt"].(string)
+	if _, err := instant(received); err != nil {
+		d.add(where, "receivedAt", "a timestamp", row["receivedAt"])
 	}
+	if client, _ := row["client"].(string); client == "" {
+		d.add(where, "client", "a name", row["client"])
+	}
+	delete(row, "receivedAt")
+	delete(row, "client")
 }
 
 func sameSource(want, got any) bool {

@@ -170,9 +170,40 @@ func TestObserve_leftOut(t *testing.T) {
 		"too old":       {"2026-07-06", "2025-06-01", errTooOld},
 		"gtin":          {`"productId":"P"`, `"gtin":"6291041500213"`, errNoProduct},
 		"no JSON":       {"{", "", errMalformed},
+		"lower case":    {"2026-07-06T09:00:00Z", "2026-07-06t09:00:00.5z", nil},
+		"offset of 24":  {"00Z", "00+24:00", errTime},
+		"offset of :60": {"00Z", "00+02:60", errTime},
+		"leap second":   {"00Z", "60Z", errTime},
+		"comma":         {"00Z", "00,5Z", errTime},
+		"lev":           {"USD", "BGN", errCurrency},
+		"lev, when it was one": {`"USD"},
+		"source":{"id":"s","kind":"feed"},"observedAt":"2026-07-06`, `"BGN"},
+		"source":{"id":"s","kind":"feed"},"observedAt":"2025-12-31`, nil},
+		"seller":              {`"P"`, `"P","sellerId":"Otto & Söhne"`, nil},
+		"seller in Latin-1":   {`"P"`, "\"P\",\"sellerId\":\"M\xfcller\"", errText},
+		"seller with a space": {`"P"`, `"P","sellerId":"Shop "`, errText},
+		"seller with a mark":  {`"P"`, `"P","sellerId":"Shop\u200e"`, errText},
+		"url":                 {`"P"`, `"P","url":"https://h:8080/a?b#c"`, nil},
+		"url without a host":  {`"P"`, `"P","url":"/p/77"`, errText},
+		"url with user info":  {`"P"`, `"P","url":"https://user@h/"`, errText},
+		"label":               {`"P"`, `"P","promotion":{"label":"a\tb"}`, errText},
 	} {
 		_, err := observe([]byte(strings.Replace(good, tt.from, tt.to, 1)), now, 400*24*time.Hour)
 		assert.Equal(t, tt.want, err, name)
+	}
+}
+
+// What is empty is absent.
+func TestObserve_empty(t *testing.T) {
+	line := `{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"1.00","currency":"USD"},
+		"source":{"id":"s","kind":"feed"},"observedAt":"2026-07-06T09:00:00Z"`
+	plain, err := observe([]byte(line+"}"), now, 400*24*time.Hour)
+	require.NoError(t, err)
+	for _, empty := range []string{`"promotion":{}`, `"promotion":{"label":"","minQuantity":null}`, `"shipping":{}`, `"listPrice":{}`, `"sellerId":""`,
+		`"url":""`, `"itemCondition":""`} {
+		got, err := observe([]byte(line+","+empty+"}"), now, 400*24*time.Hour)
+		require.NoError(t, err, empty)
+		assert.Equal(t, plain, got, empty)
 	}
 }
 
@@ -181,7 +212,7 @@ func TestMoney(t *testing.T) {
 		"9.9 USD": "9.90", "0 USD": "0.00", "0.05 USD": "0.05", "120 JPY": "120", "1.5 KWD": "1.500", "0 CLF": "0.0000",
 	} {
 		text, currency, _ := strings.Cut(in, " ")
-		m, err := amount(&lineMoney{text, currency})
+		m, err := amount(&lineMoney{text, currency}, now)
 		require.NoError(t, err)
 		assert.Equal(t, map[string]any{"amount": want, "currency": currency}, moneyJSON(m))
 	}
@@ -318,6 +349,8 @@ differences: 0
 		"other seller":    {p, `"sellerId":"S"`, `"sellerId":null`, "offer fair|S|New||public: row: want"},
 		"history price":   {h, `"5.00"`, `"5.01"`, "price: want"},
 		"received":        {h, `"receivedAt":"2026-07-07T11:59:00.000Z"`, `"receivedAt":null`, "receivedAt: want a timestamp, got null"},
+		"client":          {h, `"client":"night-run"`, `"client":""`, "client: want a name, got"},
+		"client of offer": {p, `"stale":false,`, `"stale":false,"client":"night-run",`, "client: want no such field, got night-run"},
 		"other id":        {h, `shop10`, `XYZ`, "history XYZ: row: want none"},
 		"row twice":       {h, `shop10`, `shop09`, "observationId: want once, got again"},
 		"all gone":        {h, answers[h], "[]", "got missing"},

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"pricing/shared/testkit/oracle"
 )
@@ -56,11 +58,13 @@ var (
 	errTooOld    = errors.New("observed-too-old")
 	errPrecision = errors.New("amount-precision")
 	errAmount    = errors.New("amount-range")
+	errCurrency  = errors.New("currency-unknown")
+	errText      = errors.New("invalid-field")
 	errNoProduct = errors.New("no productId (what a gtin stands for cannot be known from a file)")
 )
 
 // observe makes the canonical form of a line, with the defaults filled in. Of the rules for values, only those are here that
-// real files break. now is about when the file was sent.
+// real files break. (Unicode's form NFC is not among them: the feeder's mappings see to it.) now is about when the file was sent.
 func observe(text []byte, now time.Time, retention time.Duration) (oracle.Observation, error) {
 	var l line
 	if err := json.Unmarshal(text, &l); err != nil {
@@ -79,6 +83,9 @@ func observe(text []byte, now time.Time, retention time.Duration) (oracle.Observ
 	if at.Before(now.Add(-retention)) {
 		return oracle.Observation{}, errTooOld
 	}
+	if !plain(l.SellerID, 128) || !plain(l.URL, 512) || l.URL != "" && !page.MatchString(l.URL) {
+		return oracle.Observation{}, errText
+	}
 	o := oracle.Observation{
 		Key: oracle.Key{Product: l.ProductID, Competitor: l.CompetitorID, Seller: l.SellerID, Condition: cmp.Or(l.ItemCondition, "New"),
 			Region: l.Region, Audience: cmp.Or(l.Audience, "public")},
@@ -86,13 +93,16 @@ func observe(text []byte, now time.Time, retention time.Duration) (oracle.Observ
 		Terms: oracle.Terms{Availability: l.Availability, PriceType: cmp.Or(l.PriceType, "regular")},
 	}
 	var errs [3]error
-	o.Price, errs[0] = amount(l.Price)
-	o.Shipping, errs[1] = amount(l.Shipping)
-	o.ListPrice, errs[2] = amount(l.ListPrice)
+	o.Price, errs[0] = amount(l.Price, at)
+	o.Shipping, errs[1] = amount(given(l.Shipping), at)
+	o.ListPrice, errs[2] = amount(given(l.ListPrice), at)
 	if err := cmp.Or(errs[0], errs[1], errs[2]); err != nil {
 		return oracle.Observation{}, err
 	}
-	if p := l.Promotion; p != nil {
+	if p := l.Promotion; p != nil && (p.Label != "" || p.ValidThrough != "" || p.MinQuantity != "") {
+		if !plain(p.Label, 120) {
+			return oracle.Observation{}, errText
+		}
 		o.Promotion = &oracle.Promotion{Label: p.Label, MinQuantity: p.MinQuantity.String()}
 		if p.ValidThrough != "" {
 			until, err := instant(p.ValidThrough)
@@ -106,13 +116,32 @@ func observe(text []byte, now time.Time, retention time.Duration) (oracle.Observ
 	return o, nil
 }
 
-// instant reads a timestamp: with an offset, cut to the millisecond.
+// moment is a timestamp with an offset of less than a day.
+var moment = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
+// instant reads a timestamp, cut to the millisecond.
 func instant(text string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil || strings.HasSuffix(text, "-00:00") {
+	t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(text))
+	if err != nil || !moment.MatchString(text) || strings.HasSuffix(text, "-00:00") {
 		return time.Time{}, errTime
 	}
 	return time.UnixMilli(t.UnixMilli()).UTC(), nil
+}
+
+// page is the address of a page: of the web, with a host and without user info or white space.
+var page = regexp.MustCompile(`^(?i:https?)://[^:/?#@\\<>"\s][^/?#@\\<>"\s]*([/?#]\S*)?$`)
+
+// plain reports whether a text, which may be empty, has a length and the characters that the API takes.
+func plain(s string, most int) bool {
+	for _, r := range s {
+		switch {
+		case r == '\u200c', r == '\u200d': // the zero-width joiners
+		case r == unicode.ReplacementChar,
+			unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cn, unicode.Zl, unicode.Zp):
+			return false
+		}
+	}
+	return len(s) <= most && strings.TrimSpace(s) == s
 }
 
 // minorDigits is how many decimals a currency has (ISO 4217).
@@ -128,9 +157,24 @@ func minorDigits(currency string) int {
 	return 2
 }
 
-func amount(m *lineMoney) (*oracle.Money, error) {
+// withdrawn are the currencies that ended in the last years, and the day from which they were none.
+var withdrawn = map[string]string{"CUC": "2021-06-01", "HRK": "2023-01-01", "SLL": "2023-12-01", "ZWL": "2024-09-01", "ANG": "2025-03-01",
+	"BGN": "2026-01-01"}
+
+// given is an optional amount, nil if it is empty.
+func given(m *lineMoney) *lineMoney {
+	if m == nil || *m == (lineMoney{}) {
+		return nil
+	}
+	return m
+}
+
+func amount(m *lineMoney, at time.Time) (*oracle.Money, error) {
 	if m == nil {
 		return nil, nil
+	}
+	if day, ended := withdrawn[m.Currency]; ended && oracle.Stamp(at) >= day {
+		return nil, errCurrency
 	}
 	whole, fraction, _ := strings.Cut(m.Amount, ".")
 	digits := minorDigits(m.Currency)
@@ -181,7 +225,7 @@ func byLanded(a, b oracle.Offer) int {
 	return slices.Compare(a.Current.Parts(), b.Current.Parts())
 }
 
-// historyRow is the observation as the history shows it, receivedAt aside.
+// historyRow is the observation as the history shows it, receivedAt and client aside.
 func historyRow(o oracle.Observation) map[string]any {
 	row := map[string]any{
 		"competitorId": o.Competitor, "sellerId": null(o.Seller), "itemCondition": o.Condition, "audience": o.Audience, "region": null(o.Region),

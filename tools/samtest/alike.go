@@ -49,6 +49,7 @@ var alike = []samtest.Request{
 	{What: "the same write", Call: post("/v1/observations", observation("19.95", 0)), Status: 200},
 	{What: "another price", Call: post("/v1/observations", observation("18.50", time.Minute)), Status: 201},
 	{What: "a dry run", Call: as("feed", post("/v1/observations?dryRun=true", observation("17.00", 2*time.Minute))), Status: 200},
+	{What: "a document with two faults", Call: post("/v1/observations", `{"competitorId":7}`), Status: 400},
 	{What: "a batch of both kinds", Call: as("feed", post("/v1/observations/batch", batch)), Status: 207},
 	{What: "offers", Call: get(offers), Status: 200},
 	{What: "offers unchanged", Call: with("If-None-Match", "{{etag}}", get(offers)), Status: 304},

@@ -35,8 +35,9 @@ func differences(template string) []samtest.Difference {
 		{What: "no token (gateway responses)", Ask: samtest.Once(competitors), SAM: `401 "Unauthorized"`, Local: noToken},
 		{What: "a scope too few", Ask: samtest.Once(as("feed", competitors)),
 			SAM: `403 "User is not authorized to access this resource"`, Local: "403 problem forbidden [AccessDeniedException]"},
-		{What: "a token that is none: error Unauthorized", Ask: samtest.Once(with("Authorization", "Bearer none", competitors)),
-			SAM: noAnswer, Local: noToken},
+		{What: "a text that is no token (identityValidationExpression)", Ask: samtest.Once(with("Authorization", "Bearer none", competitors)),
+			SAM: `401 "Unauthorized"`, Local: noToken},
+		{What: "a token that nobody has: error Unauthorized", Ask: samtest.Once(as("nobody", competitors)), SAM: noAnswer, Local: noToken},
 		{What: "a revoked token (authorizer cache)", Ask: revoke, SAM: noAnswer, Local: "200 application/json"},
 		{What: "unknown path", Ask: samtest.Once(samtest.Get("/v1/nothing")), SAM: noRoute, Local: unknownRoute},
 		{What: "unknown path with a token", Ask: samtest.Once(get("/v1/nothing")),
@@ -52,8 +53,8 @@ func differences(template string) []samtest.Difference {
 			SAM: noRoute, Local: "422 problem invalid-field"},
 		{What: "%252D in a path parameter", Ask: samtest.Once(get("/v1/products/ZU%252D1042/offers")),
 			SAM: "200 application/json", Local: "422 problem invalid-field"},
-		{What: "a body against the model", Ask: samtest.Once(post("/v1/observations", `{"competitorId":"bigmart"}`)),
-			SAM: "400 problem invalid-field", Local: "400 problem malformed-json [BadRequestException]"},
+		{What: "a body against the model", Ask: samtest.Once(post("/v1/observations/batch", `{"defaults":{}}`)),
+			SAM: "400 problem missing-field", Local: "400 problem malformed-json [BadRequestException]"},
 		{What: "a body that is no JSON", Ask: samtest.Once(post("/v1/observations", `{"x`)),
 			SAM: "400 problem malformed-json", Local: "400 problem malformed-json [BadRequestException]"},
 		{What: "a body that is no text", Ask: samtest.Once(text("\xff\xfe")), SAM: noAnswer, Local: "415 problem media-type"},
@@ -117,7 +118,7 @@ func sameID(ctx context.Context, t *samtest.Target) (string, error) {
 
 func ownRequestID(ctx context.Context, t *samtest.Target) (string, error) {
 	a, err := t.Send(ctx, with("x-amzn-RequestId", ownID, samtest.Get("/v1/health")))
-	if err == nil && a.Header.Get("x-request-id") == ownID {
+	if err == nil && a.Header.Get("x-amzn-RequestId") == ownID {
 		return "taken", nil
 	}
 	return "ignored", err

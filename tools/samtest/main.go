@@ -78,6 +78,7 @@ func makeTokens(ctx context.Context, t *samtest.Target) error {
 		}
 		t.Values[client] = made.String()
 	}
+	t.Values["nobody"] = token.Mint("dev").String()
 	return nil
 }
 

@@ -2,11 +2,12 @@
 //
 //	smoke -url https://abc.execute-api.eu-west-1.amazonaws.com/dev -token-file FILE [-commit SHA] [-emulator]
 //
-// The token needs the scopes ingest and read, and must lack catalog. One observation is written, under the names that are
-// reserved for checks. The first step that fails is named, and ends the program with status 1. A request is repeated a few
-// times, as every client must, while the service cannot be reached or says that it is busy (429, 503). -commit is what
-// /v1/health must answer (default: git's HEAD). An emulator does not make the gateway's own answers: with -emulator only their
-// status counts, and what is not proved is named.
+// The token needs the scopes ingest, read and self-check, and must lack catalog. One observation is written, under the names that
+// only a token with self-check may write, and read back by its seller: one of 60, so that neither the offers of earlier runs nor
+// a run at the same moment stand in the way. The first step that fails is named, and ends the program with status 1. A request
+// is repeated a few times, as every client must, while the service cannot be reached or says that it is busy (429, 503). -commit
+// is what /v1/health must answer (default: git's HEAD). An emulator does not make the gateway's own answers: with -emulator only
+// their status counts, and what is not proved is named.
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -41,7 +43,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("smoke", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	url := flags.String("url", "", "base `URL` of the API, with the stage")
-	file := flags.String("token-file", "", "`file` with a token of the scopes ingest and read")
+	file := flags.String("token-file", "", "`file` with a token of the scopes ingest, read and self-check")
 	commit := flags.String("commit", "", "`SHA` that health must answer; default: git's HEAD")
 	emulator := flags.Bool("emulator", false, "the gateway is an emulator: of its own answers only the status is checked")
 	attempts := flags.Int("attempts", 5, "how `often` a request is sent while the service is busy")
@@ -71,6 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		emulator: *emulator,
 		attempts: *attempts,
 		now:      time.Now,
+		seller:   fmt.Sprintf("smoke-%02d", rand.N(sellers)),
 	}
 	var unproved []string
 	for _, s := range steps {

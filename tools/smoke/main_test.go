@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -58,7 +61,8 @@ func broken(t *testing.T, api string, change change) string {
 func TestRun(t *testing.T) {
 	t.Parallel()
 	api := localtest.New(t).Serve(t, "s")
-	token := api.Token(t, "ingest", "read")
+	token := api.Token(t, "ingest", "read", "self-check")
+	crowd(t, api)
 
 	t.Run("all is well", func(t *testing.T) {
 		t.Parallel()
@@ -80,6 +84,14 @@ func TestRun(t *testing.T) {
 		return func(r *http.Request, _ *http.Response, body string) string {
 			if match(r) {
 				return strings.Replace(body, old, new, 1)
+			}
+			return body
+		}
+	}
+	answer := func(match func(*http.Request) bool, text string) change {
+		return func(r *http.Request, _ *http.Response, body string) string {
+			if match(r) {
+				return text
 			}
 			return body
 		}
@@ -107,8 +119,8 @@ func TestRun(t *testing.T) {
 	writes := at("POST", "/v1/observations")
 	reads := at("GET", "/v1/products/")
 	const (
-		both           = "ingest read"
-		noID           = "bad body: x-request-id or x-correlation-id is missing"
+		both           = "ingest read self-check"
+		noID           = `bad body: x-request-id is "", not the problem's instance`
 		anotherProblem = `unknown token: the problem is "urn:problem-type:pricing:forbidden", not unauthorized`
 	)
 	tests := map[string]struct {
@@ -129,14 +141,17 @@ func TestRun(t *testing.T) {
 		"another status in the problem":    {replace(unknown, `401`, `403`), both, nil, "unknown token: the problem has status 403"},
 		"a token that may change too much": {same, "ingest read catalog", nil, "wrong scope: status 422, not [403]"},
 		"a token that may not write":       {same, "read", nil, "bad body: status 403, not [400]"},
-		"a token that may not read":        {same, "ingest", nil, "read back: status 403, not [200]"},
+		"a token that may not read":        {same, "ingest self-check", nil, "read back: status 403, not [200]"},
+		"an ordinary token":                {same, "ingest read", nil, "write: status 422, not [201 200]"},
 		"an answer without its id":         {header(writes, "X-Request-Id", ""), both, nil, noID},
 		"a route too many":                 {status(at("GET", "/v1/nothing-here"), 404), both, nil, "unknown route: status 404, not [403]"},
 		"a write refused":                  {status(created, 500), both, nil, "write: status 500, not [201 200]"},
-		"an unknown outcome":               {replace(writes, `"outcome":"`, `"outcome":"un`), both, nil, `write: the outcome is "un`},
+		"an unknown outcome":               {replace(writes, `"outcome":"`, `"outcome":"mis`), both, nil, `write: the outcome is "mis`},
 		"a write that is not idempotent":   {replace(writes, `"duplicate"`, `"late"`), both, nil, `the same write again: the outcome is "late"`},
-		"a write that is not there":        {replace(reads, `"self-check"`, `"other"`), both, nil, "read back: the offer observed at"},
-		"a read that fails":                {status(reads, 502), both, nil, "read back: status 502, not [200]"},
+		"a write that is not there":        {answer(reads, `{"offers":[]}`), both, nil, "read back: there are 0 offers of smoke-"},
+		"another write in its place": {replace(reads, `"observationId":"`, `"observationId":"0`), both, nil,
+			"read back: the offer of smoke-"},
+		"a read that fails": {status(reads, 502), both, nil, "read back: status 502, not [200]"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -189,6 +204,38 @@ func TestRun(t *testing.T) {
 		_, err := smoke(t, broken(t, api.URL, status(unknown, 200)), token, "-commit", build, "-emulator")
 		require.ErrorContains(t, err, "unknown token: status 200, not 401")
 	})
+}
+
+// crowd fills the product of smoke tests: every seller of theirs has an older offer. Others cannot add to it.
+func crowd(t *testing.T, api localtest.API) {
+	t.Helper()
+	type object = map[string]any
+	post := func(token, seller string, offers int, observedAt time.Time) (status int, body string) {
+		var items []object
+		for i := range offers {
+			items = append(items, object{"productId": product, "sellerId": fmt.Sprintf("%s-%02d", seller, i)})
+		}
+		batch, err := json.Marshal(object{"observations": items, "defaults": object{
+			"competitorId": "self-check", "availability": "InStock", "price": object{"amount": "0.01", "currency": "EUR"},
+			"source": object{"id": "test", "kind": "manual"}, "observedAt": observedAt,
+		}})
+		require.NoError(t, err)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, api.URL+"/v1/observations/batch", bytes.NewReader(batch))
+		require.NoError(t, err)
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		defer resp.Body.Close() //nolint:errcheck // read to its end
+		text, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return resp.StatusCode, string(text)
+	}
+	status, body := post(api.Token(t, "ingest", "read", "catalog"), "cheap", 101, time.Now())
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+	require.Equal(t, 101, strings.Count(body, `"type":"urn:problem-type:pricing:reserved-name"`), body)
+	status, body = post(api.Token(t, "ingest", "self-check"), "smoke", sellers, time.Now().AddDate(0, -1, 0))
+	require.Equal(t, http.StatusOK, status, body)
 }
 
 // created matches the writes, not the bad body.

@@ -21,6 +21,7 @@ func TestMarked(t *testing.T) {
 	values := map[string]string{
 		"HistoryDays": "7", "StoreEndpoint": "https://db.example.com", "TrustStore": "system",
 		"AuthorizerTtlSeconds": "5", "LegacyUrl": "https://old.example.com", "LegacyAuthorization": "Basic c2VjcmV0",
+		"LegacyPaths":   "orders/*",
 		"VpcEndpointId": "vpce-0abc", "AllowedSourceIps": "10.0.0.0/8",
 		"": "", "LogRetentionDays": "7", "ThrottleRate": "7", "GradualDeployments": "true", "AlarmEndpoint": "a@example.com",
 	}

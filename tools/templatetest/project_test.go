@@ -79,12 +79,37 @@ func missing(t *testing.T, text string) (wrong []string) {
 		text, _ := templates["application/json"].(string)
 		problem := parameters["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
 		demand(problem && strings.Contains(text, `"type":"urn:problem-type:pricing:`), "%s: is not a problem document", name)
-		for _, header := range []string{"x-request-id", "x-correlation-id"} {
-			demand(parameters["gatewayresponse.header."+header] != nil, "%s: without %s", name, header)
+		for header, value := range map[string]string{
+			"x-request-id": "context.extendedRequestId", "x-correlation-id": "method.request.header.x-correlation-id",
+			"X-Content-Type-Options": "'nosniff'", "Cache-Control": "'no-store'",
+		} {
+			demand(parameters["gatewayresponse.header."+header] == value, "%s: without %s: %s", name, header, value)
 		}
+		demand(strings.Contains(text, `"instance":"$context.extendedRequestId"`), "%s: its instance is not the id of the log", name)
 		status, _ := response["statusCode"].(int)
 		demand(status != 429 && status != 503 || parameters["gatewayresponse.header.Retry-After"] != nil, "%s: without Retry-After", name)
-		demand(status == 0 || strings.Contains(text, fmt.Sprintf(`"status":%d,`, status)), "%s: its body tells another status", name)
+		told := `"status":`
+		if status != 0 {
+			told = fmt.Sprintf(`"status":%d,`, status)
+		}
+		demand(strings.Contains(text, told) == (status != 0), "%s: its body tells another status", name)
+	}
+	components := body["components"].(properties)
+	for name, m := range components["schemas"].(properties) {
+		model := m.(properties)
+		shape := model["additionalProperties"] == nil
+		var lists []any
+		for property, p := range model["properties"].(properties) {
+			switch p.(properties)["type"] {
+			case nil:
+			case "array":
+				lists = append(lists, property)
+			default:
+				shape = false
+			}
+		}
+		shape = shape && fmt.Sprint(lists) == fmt.Sprint(anyList(model["required"]))
+		demand(shape, "%s: the gateway refuses what the function would name", name)
 	}
 	return wrong
 }
@@ -108,7 +133,14 @@ func TestProject(t *testing.T) {
 		"a refusal in another form":    {"'application/problem+json'", "'application/json'", "is not a problem document"},
 		"a refusal of another status":  {`"status":429`, `"status":430`, "tells another status"},
 		"throttled, no word when":      {`gatewayresponse.header.Retry-After: "'1'"`, "x: x", "without Retry-After"},
-		"a refusal nobody can look up": {"gatewayresponse.header.x-request-id: context.requestId", "x: x", "without x-request-id"},
+		"a refusal nobody can look up": {"gatewayresponse.header.x-request-id: context.extendedRequestId", "x: x", "without x-request-id"},
+		"an id that clients choose":    {`"$context.extendedRequestId","errors"`, `"$context.requestId","errors"`, "is not the id of the log"},
+		"a status of many":             {`"title":"Forbidden",` + "\n", `"title":"Forbidden","status":403,` + "\n", "DEFAULT_4XX: its body tells another"},
+		"a refusal to be kept":         {`gatewayresponse.header.Cache-Control: "'no-store'"`, "x: x", "without Cache-Control"},
+		"a refusal to be guessed at":   {`gatewayresponse.header.X-Content-Type-Options: "'nosniff'"`, "x: x", "without X-Content-Type-Options"},
+		"a field the gateway asks for": {"required: [observations]", "required: [observations, defaults]", "Batch: the gateway refuses"},
+		"a member it does not know":    {"required: [observations]", "additionalProperties: false", "Batch: the gateway refuses"},
+		"a type that it asks for":      {"observations: {type: array, ", "observations: {type: object, ", "Batch: the gateway refuses"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

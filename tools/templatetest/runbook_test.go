@@ -139,10 +139,11 @@ func unhelpful(t *testing.T, template, runbook string, line, access map[string]b
 // lineFields are the fields of a function's line: those of requests with everything there is to tell.
 func lineFields(t *testing.T) map[string]bool {
 	t.Helper()
-	fields := map[string]bool{"requestId": true, "timestamp": true, "message": true} // of aws-lambda-go, in place of slog's time and msg
+	fields := map[string]bool{"lambdaRequestId": true, "timestamp": true, "message": true} // of boot's logger, in place of slog's time and msg
+	fields["requestId"] = true
 	event := []byte(`{"httpMethod":"POST","resource":"/v1/observations/batch","requestContext":{
 		"requestId":"r","extendedRequestId":"e","authorizer":{"clientId":"c","scopes":"ingest"}}}`)
-	traced := context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-2-3") //nolint:staticcheck // aws-lambda-go's own key
+	traced := context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-6a4b7c1d-0123456789abcdef01234567") //nolint:staticcheck // aws-lambda-go's own key
 	ctx, cancel := context.WithTimeout(traced, time.Hour)
 	defer cancel()
 	for _, err := range []error{nil, errors.New("x")} {
@@ -160,7 +161,8 @@ func lineFields(t *testing.T) map[string]bool {
 			fields[name] = true
 		}
 	}
-	fields["ColdStart"] = true // only once a process
+	fields["ColdStart"] = true       // only once a process
+	fields["functionVersion"] = true // only in Lambda
 	return fields
 }
 
@@ -212,7 +214,7 @@ func TestRunbook(t *testing.T) {
 		"two looks":                      {"[lag](#lag), ", "", "ingest-lag: does not name three looks"},
 		"nobody feels it":                {"- **Felt by**: Whoever gets the 5XX.", "- **Felt by**:", "burn-fast: its entry lacks a part"},
 		"a field that lines do not have": {"durationMs > 1000", "duration > 1000", "duration: is no field of the insights log"},
-		"a field of the other log":       {"by resourcePath, httpMethod", "by route, httpMethod", "route: is no field of the access log"},
+		"a field of the other log":       {"by resourcePath, status", "by route, status", "route: is no field of the access log"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

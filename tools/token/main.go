@@ -1,16 +1,19 @@
 // Command token makes, lists and revokes the API tokens of a stack.
 //
-//	go run ./tools/token make -table pricing-dev -env dev -client crawler-a -scopes "ingest read" [-days 365] [-out FILE]
+//	go run ./tools/token make -table pricing-dev -env dev -client crawler-a -scopes "ingest read" \
+//	    [-sources crawler-a,feed-*] [-days 365] [-out FILE]
 //	go run ./tools/token list -table pricing-dev
 //	go run ./tools/token revoke -table pricing-dev KEYID
 //
 // It talks to the table with the AWS_* variables of its environment; AWS_ENDPOINT_URL_DYNAMODB names another engine. A
 // token is shown once, when it is made; the table keeps its digest only. A client may have several live tokens, so that
-// one can be replaced before it is revoked. With -out the token goes into a file that only its owner can read, and one
+// one can be replaced before it is revoked. Bind a token that may write to its sources with -sources: else its client may write as
+// any other's. With -out the token goes into a file that only its owner can read, and one
 // that is there already and still valid is kept.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -22,6 +25,7 @@ import (
 	"time"
 
 	"pricing/shared/fault"
+	"pricing/shared/price"
 	"pricing/shared/store"
 	"pricing/shared/token"
 	"pricing/tools/internal/tablestore"
@@ -47,6 +51,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	environment := flags.String("env", getenv("DEPLOY_ENV"), "`name` of the environment (DeployEnv)")
 	client := flags.String("client", "", "`name` of whom the token is for")
 	scopes := flags.String("scopes", "", "what it allows, of "+strings.Join(token.Scopes, ", "))
+	sources := flags.String("sources", "", "the source `ids` that it may write as, with commas; * at an end stands for any end; "+
+		"default: all")
 	days := flags.Int("days", 365, "`days` until it expires")
 	file := flags.String("out", "", "`file` to write the token to, mode 0600; default: print it")
 	if err := flags.Parse(args[1:]); err != nil {
@@ -59,7 +65,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	switch args[0] {
 	case "make":
 		return mint(ctx, s, minting{environment: *environment, client: *client, scopes: strings.Fields(*scopes),
-			days: *days, file: *file, now: now()}, out)
+			sources: listed(*sources), days: *days, file: *file, now: now()}, out)
 	case "list":
 		return list(ctx, s, out)
 	case "revoke":
@@ -75,9 +81,17 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	return fmt.Errorf("%q is none of make, list, revoke", args[0])
 }
 
+// listed returns the entries of a list with commas.
+func listed(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// maxSources keeps what the authorizer answers within the 8 KB that API Gateway takes.
+const maxSources = 20
+
 type minting struct {
 	environment, client string
-	scopes              []string
+	scopes, sources     []string
 	days                int
 	file                string
 	now                 time.Time
@@ -88,8 +102,8 @@ func (m minting) check() error {
 	if !token.ValidEnvironment(m.environment) {
 		wrong = append(wrong, fmt.Sprintf("-env %q is no environment name", m.environment))
 	}
-	if m.client == "" || len(m.client) > 64 {
-		wrong = append(wrong, "-client is needed, at most 64 bytes")
+	if !token.ValidClient(m.client) {
+		wrong = append(wrong, fmt.Sprintf("-client %q is not 1 to 64 letters, digits and . _ -", m.client))
 	}
 	if len(m.scopes) == 0 {
 		wrong = append(wrong, "-scopes is needed")
@@ -98,6 +112,14 @@ func (m minting) check() error {
 		if !slices.Contains(token.Scopes, scope) {
 			wrong = append(wrong, fmt.Sprintf("-scopes: %q is none of %s", scope, strings.Join(token.Scopes, ", ")))
 		}
+	}
+	for _, source := range m.sources {
+		if !price.CheckSources(source) {
+			wrong = append(wrong, fmt.Sprintf("-sources: %q is not 1 to 64 letters, digits and . _ -, perhaps with * at its end", source))
+		}
+	}
+	if len(m.sources) > maxSources {
+		wrong = append(wrong, fmt.Sprintf("-sources has %d entries, more than %d: use a common beginning with *", len(m.sources), maxSources))
 	}
 	if m.days < 1 || m.days > 3650 {
 		wrong = append(wrong, "-days is from 1 to 3650")
@@ -119,8 +141,8 @@ func mint(ctx context.Context, s *store.Store, m minting, out io.Writer) error {
 	}
 	t := token.Mint(m.environment)
 	record := token.Record{
-		KeyID: t.KeyID, Digest: t.Digest(), Client: m.client, Scopes: m.scopes, NotBefore: m.now.Add(-time.Minute),
-		Expires: m.now.AddDate(0, 0, m.days), Active: true,
+		KeyID: t.KeyID, Digest: t.Digest(), Client: m.client, Scopes: m.scopes, Sources: m.sources,
+		NotBefore: m.now.Add(-time.Minute), Expires: m.now.AddDate(0, 0, m.days), Active: true,
 	}
 	if err := s.PutToken(ctx, record); err != nil {
 		return err
@@ -149,7 +171,8 @@ func stillValid(ctx context.Context, s *store.Store, m minting) (bool, error) {
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return false, err
 	}
-	return err == nil && record.Valid(t, m.now.AddDate(0, 0, 1)) && record.Client == m.client && slices.Equal(record.Scopes, m.scopes), nil
+	same := record.Client == m.client && slices.Equal(record.Scopes, m.scopes) && slices.Equal(record.Sources, m.sources)
+	return err == nil && same && record.Valid(t, m.now.AddDate(0, 0, 1)), nil
 }
 
 func list(ctx context.Context, s *store.Store, out io.Writer) error {
@@ -157,8 +180,8 @@ func list(ctx context.Context, s *store.Store, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	const columns = "%-16s  %-8s  %-20s  %-20s  %-16s  %s\n"
-	if _, err := fmt.Fprintf(out, columns, "KEY ID", "STATUS", "CLIENT", "SCOPES", "LAST USED", "EXPIRES"); err != nil {
+	const columns = "%-16s  %-8s  %-20s  %-20s  %-16s  %-10s  %s\n"
+	if _, err := fmt.Fprintf(out, columns, "KEY ID", "STATUS", "CLIENT", "SCOPES", "LAST USED", "EXPIRES", "SOURCES"); err != nil {
 		return err
 	}
 	for _, r := range records {
@@ -171,7 +194,8 @@ func list(ctx context.Context, s *store.Store, out io.Writer) error {
 			used = r.LastUsed.UTC().Format("2006-01-02 15:04")
 		}
 		expires := r.Expires.UTC().Format("2006-01-02")
-		if _, err := fmt.Fprintf(out, columns, r.KeyID, status, r.Client, strings.Join(r.Scopes, " "), used, expires); err != nil {
+		sources := cmp.Or(strings.Join(r.Sources, ","), "any")
+		if _, err := fmt.Fprintf(out, columns, r.KeyID, status, r.Client, strings.Join(r.Scopes, " "), used, expires, sources); err != nil {
 			return err
 		}
 	}

@@ -49,6 +49,7 @@ func TestMakeListRevoke(t *testing.T) {
 	assert.True(t, record.Valid(tok, now))
 	assert.False(t, record.Valid(tok, now.AddDate(0, 0, 31)))
 	assert.Equal(t, []string{"ingest", "read"}, record.Scopes)
+	assert.Empty(t, record.Sources)
 
 	list, err := run("list")
 	require.NoError(t, err)
@@ -94,6 +95,38 @@ func TestMake_File(t *testing.T) {
 	assert.NotEqual(t, first, third, "one with other scopes is not")
 }
 
+// TestMake_Sources: a token is bound to exactly the sources that were named.
+func TestMake_Sources(t *testing.T) {
+	t.Parallel()
+	run, s := command(t)
+	file := filepath.Join(t.TempDir(), "token")
+	args := []string{"make", "-client", "c", "-scopes", "ingest", "-out", file, "-sources", "crawler-a,feed-*"}
+	_, err := run(args...)
+	require.NoError(t, err)
+	first, err := os.ReadFile(file)
+	require.NoError(t, err)
+	tok, ok := token.Parse(strings.TrimSpace(string(first)))
+	require.True(t, ok)
+	record, err := s.FindToken(t.Context(), tok.KeyID)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"crawler-a", "feed-*"}, record.Sources)
+	list, err := run("list")
+	require.NoError(t, err)
+	assert.Contains(t, list, "crawler-a,feed-*")
+
+	args[len(args)-1] = "crawler-a"
+	_, err = run(args...)
+	require.NoError(t, err)
+	second, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.NotEqual(t, first, second, "one with other sources is not kept")
+
+	for _, wrong := range []string{"*", "a*b", "*a", "a**", "a/b", strings.Repeat("x", 65), strings.Repeat("a,", 21)} {
+		_, err := run("make", "-client", "c", "-scopes", "ingest", "-sources", wrong)
+		assert.ErrorContains(t, err, "-sources", wrong)
+	}
+}
+
 // TestRun_Endpoint: the variable for all of AWS leads to another engine as well.
 func TestRun_Endpoint(t *testing.T) {
 	t.Parallel()
@@ -109,8 +142,14 @@ func TestRun_SaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	run, _ := command(t)
 	_, err := run("make", "-env", "Not An Env", "-scopes", "everything", "-days", "0")
-	for _, want := range []string{"-env", "-client is needed", `"everything" is none of`, "-days is from 1 to 3650"} {
+	for _, want := range []string{"-env", `-client "" is not 1 to 64`, `"everything" is none of`, "-days is from 1 to 3650"} {
 		require.ErrorContains(t, err, want, "all at once")
+	}
+	for client, ok := range map[string]bool{
+		"A.b_c-9": true, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false, "a b": false, "a|b": false, "ä": false, "a\n": false,
+	} {
+		_, err := run("make", "-client", client, "-scopes", "read")
+		assert.Equal(t, ok, err == nil, "%q: %v", client, err)
 	}
 	_, err = run("mint")
 	require.ErrorContains(t, err, `"mint" is none of make, list, revoke`)

@@ -2,7 +2,7 @@
 # Run by `make run` once the API answers: makes a token with every scope and shows how to use it. The gateway's
 # -on-ready gives URL, TABLE_Table, DEPLOY_ENV and the AWS_* variables; .local/env keeps those of the table for other tools.
 set -eu
-"${TOKEN_TOOL:-.local/bin/token}" make -table "$TABLE_Table" -client local -scopes "ingest read catalog" -out .local/token
+"${TOKEN_TOOL:-.local/bin/token}" make -table "$TABLE_Table" -client local -scopes "ingest read catalog self-check" -out .local/token
 (umask 077 && cat >.local/env <<EOF
 export AWS_ENDPOINT_URL_DYNAMODB="${AWS_ENDPOINT_URL_DYNAMODB:-}" AWS_REGION="${AWS_REGION:-}"
 export AWS_ACCESS_KEY_ID="${AWS_ACCESS_KEY_ID:-}" AWS_SECRET_ACCESS_KEY="${AWS_SECRET_ACCESS_KEY:-}" TABLE_Table="$TABLE_Table"

@@ -72,11 +72,6 @@ func responseRules() []Rule {
 							report(below(r.at, "responseTemplates", media), "DEFAULT_4XX prints the error's message")
 						}
 					}
-					for _, header := range sorted(r.headers) {
-						if strings.HasPrefix(text(r.headers[header]), "context.error.message") {
-							report(below(r.at, "responseParameters", header), "DEFAULT_4XX prints the error's message")
-						}
-					}
 				})
 			},
 		},
@@ -99,9 +94,8 @@ func responseRules() []Rule {
 		},
 		{
 			Name: "response-json", Doc: "A gateway response's JSON template is valid JSON whatever its variables hold.",
-			Consequence: "a quotation mark in a message or a client's value breaks the answer's JSON",
-			Fix: "use $context.error.messageString without quotation marks around it, leave out the client's text, " +
-				"and put other variables in quotation marks",
+			Consequence: "a quotation mark in a message breaks the answer's JSON",
+			Fix:         "use $context.error.messageString without quotation marks around it, and put other variables in quotation marks",
 			stack: func(s *Stack, report report) {
 				s.eachResponse(func(_ *api, r response) {
 					for _, media := range sorted(r.templates) {
@@ -153,10 +147,8 @@ var (
 	variables = regexp.MustCompile(`\$context(\.[\w-]+)+|\$stageVariables\.\w+|method\.request\.(querystring|path|header)\.[\w-]+`)
 )
 
-// freeText are the variables that may hold any text.
-var freeText = []string{
-	"error.message", "error.validationErrorString", "path", "identity.userAgent", "integrationErrorMessage", "integration.error",
-}
+// freeText are the variables that may hold any text, though no caller chooses it: client-text is about that.
+var freeText = []string{"error.message", "integrationErrorMessage", "integration.error"}
 
 // authorizerNumbers are the variables of authorizers that hold no text of a function.
 var authorizerNumbers = []string{
@@ -165,16 +157,13 @@ var authorizerNumbers = []string{
 
 // worst is the value of a variable that is hardest on a JSON text.
 func worst(variable string) string {
-	name, ok := strings.CutPrefix(variable, "$context.")
+	name := strings.TrimPrefix(variable, "$context.")
 	switch {
 	case name == "error.messageString":
 		return `"x"` // quoted by the gateway
 	case name == "requestTimeEpoch":
 		return "0"
-	case !ok && !strings.HasPrefix(variable, "$stageVariables."), // a client's
-		slices.Contains(freeText, name),
-		strings.HasPrefix(name, "authorizer.") && !slices.Contains(authorizerNumbers, name),
-		strings.HasPrefix(name, "requestOverride."):
+	case slices.Contains(freeText, name), strings.HasPrefix(name, "authorizer.") && !slices.Contains(authorizerNumbers, name):
 		return `x"y`
 	}
 	return "x-1" // no number, no quotation mark

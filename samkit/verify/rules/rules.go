@@ -41,7 +41,7 @@ type Mistake struct {
 // All returns every rule.
 func All() []Rule {
 	return slices.Concat(
-		bodyRules(), modelRules(), integrationRules(), accessRules(), policyRules(), responseRules(),
+		bodyRules(), modelRules(), integrationRules(), accessRules(), policyRules(), responseRules(), clientRules(),
 		stageRules(), functionRules(), alarmRules(), stackRules(), rehearsalRules(),
 	)
 }

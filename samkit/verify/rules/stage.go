@@ -51,7 +51,7 @@ func stageRules() []Rule {
 		{
 			Name: "log-request-id", Doc: "The access log's format has $context.requestId or $context.extendedRequestId.",
 			Consequence: "the deployment fails: the gateway demands one of them, and without it no line can be found by the id that the caller has",
-			Fix:         "add $context.requestId and $context.extendedRequestId, which alone is unique",
+			Fix:         "add $context.extendedRequestId, which is unique and which no caller chooses",
 			stack: func(s *Stack, report report) {
 				s.eachFormat(func(at []string, format string) {
 					if !requestID.MatchString(format) {

@@ -32,8 +32,17 @@ var Competitors = []string{"bigmart", "shopx", "marketplace"}
 // Phase is what is received at one moment.
 type Phase struct {
 	Now      price.Timestamp
-	Requests [][]price.Observation
+	Requests []Request
 }
+
+// Request is what a client sends at once.
+type Request struct {
+	Client       string
+	Observations []price.Observation
+}
+
+// clients are those of a case. One is named like a source, which is stored in another way.
+var clients = []string{"crawler-a", "night-run", "agency"}
 
 // Case is the traffic of a product.
 type Case struct {
@@ -138,14 +147,14 @@ func Draw(t *rapid.T) Case {
 		for n > 0 {
 			size := min(n, rapid.IntRange(1, 8).Draw(t, "request"))
 			n -= size
-			request := make([]price.Observation, 0, size)
+			request := Request{Client: rapid.SampledFrom(clients).Draw(t, "client")}
 			for range size {
 				o := d.observation(t, now)
 				if again := rapid.IntRange(0, 7).Draw(t, "again"); again == 7 && len(earlier) > 0 {
 					o = earlier[rapid.IntRange(0, len(earlier)-1).Draw(t, "which")]
 				}
 				if o.ObservedAt >= now.Add(-Retention) { // older ones are refused when a request is read
-					request = append(request, o)
+					request.Observations = append(request.Observations, o)
 					earlier = append(earlier, o)
 				}
 			}
@@ -178,9 +187,9 @@ func (c Case) Of(productID string) Case {
 	for _, p := range c.Phases {
 		other := Phase{Now: p.Now}
 		for _, request := range p.Requests {
-			request = slices.Clone(request)
-			for i := range request {
-				request[i].Key.ProductID = productID
+			request.Observations = slices.Clone(request.Observations)
+			for i := range request.Observations {
+				request.Observations[i].Key.ProductID = productID
 			}
 			other.Requests = append(other.Requests, request)
 		}
@@ -189,8 +198,8 @@ func (c Case) Of(productID string) Case {
 	return out
 }
 
-// Shuffled returns the case's stored observations as other requests: in each phase in any order, some twice, and some from
-// earlier phases again that have not left the retention.
+// Shuffled returns the case's stored observations as other requests of any clients: in each phase in any order, some twice, and
+// some from earlier phases again that have not left the retention.
 func (c Case) Shuffled(t *rapid.T, stored [][]price.Observation) Case {
 	random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 0))
 	out := Case{Retention: c.Retention}
@@ -207,7 +216,7 @@ func (c Case) Shuffled(t *rapid.T, stored [][]price.Observation) Case {
 		other := Phase{Now: p.Now}
 		for len(items) > 0 {
 			n := 1 + random.IntN(min(len(items), 8))
-			other.Requests = append(other.Requests, items[:n])
+			other.Requests = append(other.Requests, Request{clients[random.IntN(len(clients))], items[:n]})
 			items = items[n:]
 		}
 		out.Phases = append(out.Phases, other)

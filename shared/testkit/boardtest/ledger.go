@@ -14,17 +14,26 @@ type Ledger struct {
 	Events map[Event]bool
 	Stored [][]price.Observation // by phase, as they were first stored
 
-	market   oracle.Market
-	urls     map[board.URLHash]string
-	received map[string]price.Timestamp // of what is stored, by id
-	now      price.Timestamp
+	market oracle.Market
+	urls   map[board.URLHash]string
+	firsts map[string]Receipt // of what is stored, by id
+	now    price.Timestamp
 }
+
+// Receipt is when an observation was received, and from which client. What is stored keeps its first one.
+type Receipt struct {
+	At     price.Timestamp
+	Client string
+}
+
+// ReceiptOf returns that of a stored observation.
+func ReceiptOf(e board.Observation) Receipt { return Receipt{e.ReceivedAt, e.Client} }
 
 // NewLedger returns a ledger for a case.
 func NewLedger(c Case) *Ledger {
 	l := &Ledger{
 		Events: map[Event]bool{}, market: oracle.Market{Retention: c.Retention},
-		urls: map[board.URLHash]string{}, received: map[string]price.Timestamp{},
+		urls: map[board.URLHash]string{}, firsts: map[string]Receipt{},
 	}
 	for _, url := range urls {
 		l.urls[board.HashURL(url)] = url
@@ -40,17 +49,17 @@ func (l *Ledger) Begin(p Phase) {
 
 // Expected is what has to come of one observation.
 type Expected struct {
-	Outcome    string
-	Stored     oracle.Observation
-	ReceivedAt price.Timestamp // of what is stored
-	Current    bool            // it is the offer's newest after the whole request
+	Outcome string
+	Stored  oracle.Observation
+	Receipt Receipt // of what is stored
+	Current bool    // it is the offer's newest after the whole request
 }
 
 // Record takes the next request of the phase and returns what has to come of each observation.
-func (l *Ledger) Record(request []price.Observation) []Expected {
-	plain := make([]oracle.Observation, len(request))
-	for i, o := range request {
-		plain[i] = l.plain(o.Key, board.NewObservation(o, l.now))
+func (l *Ledger) Record(request Request) []Expected {
+	plain := make([]oracle.Observation, len(request.Observations))
+	for i, o := range request.Observations {
+		plain[i] = l.plain(o.Key, board.NewObservation(o, request.Client, l.now))
 	}
 	gone := l.market.Gone(l.now.Time())
 	results := l.market.Record(l.now.Time(), plain)
@@ -62,14 +71,15 @@ func (l *Ledger) Record(request []price.Observation) []Expected {
 			l.Events[Conflict] = true
 		case "duplicate":
 			l.Events[Duplicate] = true
+			l.Events[DuplicateOfAnother] = l.Events[DuplicateOfAnother] || l.firsts[r.Stored.ID].Client != request.Client
 		default:
 			wrote = true
-			l.received[r.Stored.ID] = l.now
+			l.firsts[r.Stored.ID] = Receipt{l.now, request.Client}
 			last := len(l.Stored) - 1
-			l.Stored[last] = append(l.Stored[last], request[i])
+			l.Stored[last] = append(l.Stored[last], request.Observations[i])
 			l.note(r, slices.Contains(gone, r.Stored.Key))
 		}
-		expected[i] = Expected{Outcome: r.Outcome, Stored: r.Stored, ReceivedAt: l.received[r.Stored.ID]}
+		expected[i] = Expected{Outcome: r.Outcome, Stored: r.Stored, Receipt: l.firsts[r.Stored.ID]}
 	}
 	for i, r := range results {
 		offer, _ := l.market.Offer(r.Stored.Key)
@@ -154,6 +164,18 @@ func (l *Ledger) Differences(offers []board.Offer, rows []board.Row) []string {
 		tie := w.String() + oracle.Stamp(w.At)
 		l.Events[Tie] = l.Events[Tie] || ties[tie]
 		ties[tie] = true
+	}
+	return wrong
+}
+
+// Receipts compares rows with when, and from which client, each was first received.
+func (l *Ledger) Receipts(rows []board.Row) []string {
+	var wrong []string
+	for _, row := range rows {
+		id := row.Observation.ID(row.Key)
+		if want, got := l.firsts[id], ReceiptOf(row.Observation); want != got {
+			wrong = append(wrong, fmt.Sprintf("receipt of %s: want %v, got %v", id, want, got))
+		}
 	}
 	return wrong
 }

@@ -27,13 +27,14 @@ const (
 	Doubling              Event = "a doubling"
 	Conflict              Event = "a conflict"
 	Duplicate             Event = "a duplicate"
+	DuplicateOfAnother    Event = "a duplicate of what another client sent"
 	OfferGone             Event = "an offer that left the retention"
 	StartedAfresh         Event = "an offer that started afresh"
 )
 
 var events = []Event{
 	Tie, LateBeforePrevious, LateBetween, LateAfterRunStart, LateInThatMillisecond, SeveralMonths, TwoFlushes, Split, Doubling,
-	Conflict, Duplicate, OfferGone, StartedAfresh,
+	Conflict, Duplicate, DuplicateOfAnother, OfferGone, StartedAfresh,
 }
 
 const (

@@ -4,7 +4,8 @@
 //	{
 //	  "request": "GET /v1/products/ZU-1042/offers?limit=1", // the path as it is sent, percent-encoding and all
 //	  "headers": {"If-None-Match": "*"},                    // that differ from the usual; null takes one away
-//	  "scopes": "ingest",                                   // of the token; usually all of them
+//	  "scopes": "ingest",                                   // of the token; usually all but self-check
+//	  "sources": "crawler-a feed-*",                        // that the token is bound to; usually none
 //	  "body": {"name": "BigMart"},                          // sent without white space, else just as it stands
 //	  "text": "{\"name\":",                                 // in place of body: sent byte for byte
 //	  "padTo": 40000,                                       // the body's bytes, with spaces behind it
@@ -55,6 +56,7 @@ type Case struct {
 	Request string             `json:"request"`
 	Headers map[string]*string `json:"headers"`
 	Scopes  *string            `json:"scopes"`
+	Sources string             `json:"sources"`
 	Body    json.RawMessage    `json:"body"`
 	Text    string             `json:"text"`
 	PadTo   int                `json:"padTo"`

@@ -18,8 +18,8 @@ import (
 //go:embed event.json
 var sameForAll []byte
 
-// allScopes are those of the usual token.
-const allScopes = "ingest read catalog"
+// usualScopes are those of the usual token.
+const usualScopes = "ingest read catalog"
 
 type object = map[string]any
 
@@ -70,12 +70,13 @@ func (c Case) Event(tb testing.TB, e gateway.Endpoint) []byte {
 	event["body"] = c.sent(tb)
 	event["isBase64Encoded"] = false
 	if e.Scope != "" {
-		scopes := allScopes
+		scopes := usualScopes
 		if c.Scopes != nil {
 			scopes = *c.Scopes
 		}
 		context["authorizer"] = object{
-			"principalId": "crawler-a", "clientId": "crawler-a", "scopes": scopes, "keyId": "0123456789abcdef", "integrationLatency": 3,
+			"principalId": "crawler-a", "clientId": "crawler-a", "scopes": scopes, "sources": c.Sources, "keyId": "0123456789abcdef",
+			"integrationLatency": 3,
 		}
 	}
 	return encode(tb, event)

@@ -36,7 +36,7 @@ func usuals(e gateway.Endpoint) []usual {
 	}
 	if e.Scope != "" {
 		all = append(all, usual{"a token without the scope", http.StatusForbidden, "forbidden", func(c *Case, _ answer) {
-			c.Scopes = text(strings.ReplaceAll(allScopes, e.Scope, ""))
+			c.Scopes = text(strings.ReplaceAll(usualScopes, e.Scope, ""))
 		}})
 	}
 	if e.MaxBody > 0 {
@@ -67,6 +67,7 @@ func checkUsual(t *testing.T, endpoint func(boot.Function) gateway.Endpoint) {
 			e := endpoint(boot.Function{Settings: Settings, Store: c.store(t)})
 			response, _ := Metered(t, e, c.Event(t, e))
 			require.Equal(t, u.status, response.StatusCode, response.Body)
+			c.checkContract(t, e, response)
 			if u.code == "" {
 				assert.Empty(t, response.Body)
 				assert.Equal(t, good.Headers["ETag"], response.Headers["ETag"])

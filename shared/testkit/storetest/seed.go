@@ -27,7 +27,7 @@ func Seed(tb testing.TB, s *store.Store) {
 	day := price.At(time.Date(2026, 7, 5, 9, 14, 3, 0, time.UTC))
 	usd := func(minor int64) price.Money { return price.Money{Minor: minor, Currency: "USD"} }
 	seen := func(competitor string, at price.Timestamp, terms price.Terms) price.Submission {
-		return price.Submission{Observation: price.Observation{
+		return price.Submission{Writer: price.Writer{Client: "night-run"}, Observation: price.Observation{
 			Key: price.OfferKey{ProductID: "ZU-1042", CompetitorID: competitor}, Terms: terms,
 			URL: "https://bigmart.example/p/77", Source: price.Source{ID: "crawler-a", Confidence: 9700}, ObservedAt: at,
 		}}

@@ -121,12 +121,33 @@ func PutGTIN(tb testing.TB, client *dynamodb.Client, table, gtin, productID stri
 	require.NoError(tb, err)
 }
 
+// PutCompetitors registers so many competitors at once, named c-0, c-1 and so on.
+func PutCompetitors(tb testing.TB, client *dynamodb.Client, table string, n int) {
+	tb.Helper()
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	for first := 0; first < n; first += 25 { // as many as a batch takes
+		var puts []types.WriteRequest
+		for i := first; i < min(first+25, n); i++ {
+			puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: map[string]types.AttributeValue{
+				store.AttrPK: text(store.CompetitorsPartition()), store.AttrSK: text(fmt.Sprint("c-", i)), store.AttrName: text("x"),
+				store.AttrKind: text("retailer"), store.AttrFreshFor: text("PT26H"), store.AttrStatus: text("active"),
+			}}})
+		}
+		out, err := client.BatchWriteItem(tb.Context(), &dynamodb.BatchWriteItemInput{
+			RequestItems: map[string][]types.WriteRequest{table: puts},
+		})
+		require.NoError(tb, err)
+		require.Empty(tb, out.UnprocessedItems)
+	}
+}
+
 // Seeded returns a store with the market of Seed on a table of its own.
 func Seeded(tb testing.TB) *store.Store {
 	tb.Helper()
 	client, table := Table(tb)
 	s := store.New(client, store.Options{Table: table, Retention: Retention, Width: 4})
 	PutGTIN(tb, client, table, "06291041500213", "ZU-1042")
+	PutGTIN(tb, client, table, "00000096385074", "self-check-1")
 	Seed(tb, s)
 	return s
 }

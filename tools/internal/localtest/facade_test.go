@@ -34,12 +34,21 @@ func (o *oldService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(r.URL.Path, "/gone"):
 		w.WriteHeader(http.StatusGone)
 		_, _ = io.WriteString(w, "sold")
+	case strings.HasSuffix(r.URL.Path, "/elsewhere"):
+		http.Redirect(w, r, "https://bait.example/", http.StatusFound)
 	case strings.HasSuffix(r.URL.Path, "/hang-up"):
 		panic(http.ErrAbortHandler)
 	default:
 		w.Header().Set("Content-Type", "text/xml")
 		_, _ = io.WriteString(w, "<ok/>")
 	}
+}
+
+// last returns the last request that came.
+func (o *oldService) last() *http.Request {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.got
 }
 
 // passedOn are the paths of the old service that the project was told to pass on.

@@ -99,9 +99,16 @@ func (p Project) Serve(t *testing.T, name string, args ...string) API {
 // Token makes a token that is valid for an hour.
 func (a API) Token(t *testing.T, scopes ...string) string {
 	t.Helper()
+	return a.Mint(t, func(r *token.Record) { r.Scopes = scopes })
+}
+
+// Mint makes a token; change sets what its record says beside an hour of validity.
+func (a API) Mint(t *testing.T, change func(*token.Record)) string {
+	t.Helper()
 	tok := token.Mint(a.environment)
+	record := token.Record{KeyID: tok.KeyID, Digest: tok.Digest(), Client: "t", Expires: time.Now().Add(time.Hour), Active: true}
+	change(&record)
 	s := store.New(storetest.Client(a.endpoint), store.Options{Table: a.table})
-	require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: tok.KeyID, Digest: tok.Digest(), Client: "t", Scopes: scopes,
-		Expires: time.Now().Add(time.Hour), Active: true}))
+	require.NoError(t, s.PutToken(t.Context(), record))
 	return tok.String()
 }
