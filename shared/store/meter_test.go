@@ -48,10 +48,15 @@ func TestStore_MetersEveryCall(t *testing.T) {
 			_, err := s.FindCompetitor(ctx, "bigmart")
 			return err
 		}},
-		{"PutCompetitor", 1, 0, 1, func(ctx context.Context, s *store.Store) error {
+		{"PutCompetitor: is it there, then the item", 2, 1, 1, func(ctx context.Context, s *store.Store) error {
 			_, err := s.PutCompetitor(ctx, price.Competitor{ID: "bigmart", Name: "bigmart", FreshFor: price.DefaultFreshFor, Active: true})
 			return err
 		}},
+		{"PutCompetitor that is new: is it there, how many are there, then the item", 3, 1 + 1, 1,
+			func(ctx context.Context, s *store.Store) error {
+				_, err := s.PutCompetitor(ctx, price.Competitor{ID: "newmart", Name: "NewMart", FreshFor: price.DefaultFreshFor, Active: true})
+				return err
+			}},
 		{"FindToken", 1, 0.5, 0, func(ctx context.Context, s *store.Store) error {
 			_, err := s.FindToken(ctx, keyID)
 			return err
