@@ -208,6 +208,9 @@ func TestStore_NoFailureIsTakenForAnAnswer(t *testing.T) {
 					if assert.Error(t, err, "from call %d on", first) {
 						check(err)
 					}
+					if action == storetest.Deny {
+						assert.Equal(t, first, made, "what is refused for good is not asked for again")
+					}
 				}
 			}
 		})

@@ -99,6 +99,7 @@ func TestStore_Record(t *testing.T) {
 
 	_, err = s.Product(t.Context(), "NOPE", false)
 	assert.Equal(t, fault.CodeUnknownProduct, fault.Of(err).Code)
+	assert.Equal(t, `No product "NOPE" is in the catalogue, and none was observed.`, fault.Of(err).Detail)
 	assert.True(t, fault.Is(err, fault.NotFound))
 }
 
