@@ -292,7 +292,8 @@ func freeText(v jsondoc.Value, most int) string {
 	return checked(v, func(text string) string { return textFault(text, most) })
 }
 
-// checked reads a text; wrong says in a sentence what is wrong with it, or nothing.
+// checked reads a text; wrong says in a sentence what is wrong with it, or nothing. A text that is wrong is not handed on, since
+// an itemId is sent back.
 func checked(v jsondoc.Value, wrong func(string) string) string {
 	text, ok := v.String()
 	if !ok {
@@ -300,6 +301,7 @@ func checked(v jsondoc.Value, wrong func(string) string) string {
 	}
 	if detail := wrong(text); detail != "" {
 		v.Fault(fault.CodeInvalidField, detail)
+		return ""
 	}
 	return text
 }
