@@ -116,6 +116,8 @@ func TestParseMoney(t *testing.T) {
 		"comma":                      {"1,50", "USD", "", "/amount", fault.CodeInvalidField},
 		"grouping":                   {"1 000", "USD", "", "/amount", fault.CodeInvalidField},
 		"empty":                      {"", "USD", "", "/amount", fault.CodeInvalidField},
+		"behind the digits":          {"1:.00", "USD", "", "/amount", fault.CodeInvalidField},
+		"before the digits":          {"1./0", "USD", "", "/amount", fault.CodeInvalidField},
 		"other digits":               {"１", "USD", "", "/amount", fault.CodeInvalidField},
 		"two minuses":                {"--1", "USD", "", "/amount", fault.CodeInvalidField},
 		"unknown currency":           {"1", "USDT", "", "/currency", fault.CodeCurrencyUnknown},
