@@ -807,8 +807,8 @@ func FuzzReadLines(f *testing.F) {
 // encoding.
 func TestFeed_printRefuses(t *testing.T) {
 	t.Parallel()
-	const good = `{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"1","currency":"USD"},"sellerId":"Müller",` +
-		`"source":{"id":"a","kind":"feed"},"observedAt":"2026-01-01T00:00:00Z"}`
+	const good = `{"productId":"P","competitorId":"shop","availability":"InStock","price":{"amount":"1","currency":"USD"},` +
+		`"sellerId":"Müller","source":{"id":"a","kind":"feed"},"observedAt":"2026-01-01T00:00:00Z"}`
 	with := func(from, to string) string { return strings.Replace(good, from, to, 1) }
 	lines := []string{
 		good,
@@ -824,17 +824,19 @@ func TestFeed_printRefuses(t *testing.T) {
 	file := write(t, "a.ndjson", strings.Join(lines, "\n"))
 	o := run(t.Context(), t, nil, nil, "-print", file)
 	assert.Equal(t, exitRefused, o.exit)
-	assert.Equal(t, good+"\n", o.stdout)
+	assert.Equal(t, []string{good + "\n"}, slices.Collect(strings.Lines(o.stdout)))
 	var got []string
 	for _, row := range refused(t, file) {
 		got = append(got, fmt.Sprintf("%d %s: %s", row.Line, strings.TrimPrefix(row.Problem.Type, "urn:problem-type:feed:"), row.Problem.Detail))
 	}
 	assert.Equal(t, []string{
 		"2 malformed-json: Line 1, column 118: the text is not valid UTF-8. Was the file saved in another encoding?",
-		`3 invalid-field: /sellerId: "M` + "\ufffd" + `ller" holds U+FFFD, which stands for bytes that are not UTF-8: was the text sent in another encoding than UTF-8?`,
+		`3 invalid-field: /sellerId: "M` + "\ufffd" + `ller" holds U+FFFD, which stands for bytes that are not UTF-8: ` +
+			`was the text sent in another encoding than UTF-8?`,
 		`4 invalid-field: /url: "javascript:alert(1)" is not an http or https address with a host.`,
 		`5 invalid-field: /productId: ".." must be 1 to 64 letters, digits and . _ - (but not . or ..).`,
-		"6 observed-in-future: /observedAt: 2026-01-01T00:05:00.001Z is more than 5 minutes after 2026-01-01T00:00:00.000Z, when this was received.",
+		"6 observed-in-future: /observedAt: 2026-01-01T00:05:00.001Z is more than 5 minutes after 2026-01-01T00:00:00.000Z, " +
+			"when this was received.",
 		"7 amount-precision: /price/amount: USD has 2 minor digits; 1.999 has 3.",
 		`8 missing-field: /productId: One of "productId" and "gtin" is required.`,
 		`9 invalid-field: /source/kind: "robot" is not one of crawler, feed, manual, vendor. ` +
@@ -857,10 +859,11 @@ func TestFeed_printRefuses(t *testing.T) {
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	received := time.Date(2026, 7, 6, 9, 14, 5, 112_000_000, time.UTC) // when those cases are
-	onlyTheServiceKnows := []string{"observed-too-old", "unknown-competitor", "unknown-gtin", "reserved-name", "source-not-allowed", "too-many-offers"}
+	onlyTheServiceKnows := []string{"observed-too-old", "unknown-competitor", "unknown-gtin", "reserved-name", "source-not-allowed",
+		"too-many-offers"}
 	files, err := filepath.Glob("../../functions/record-observation/testdata/*.json")
 	require.NoError(t, err)
-	printed, refused := 0, 0
+	asked := map[bool]int{}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
@@ -877,18 +880,12 @@ func TestJudge(t *testing.T) {
 		if c.Body == nil || c.Store != "" || c.Answer.Status == http.StatusUnsupportedMediaType || slices.Contains(onlyTheServiceKnows, code) {
 			continue
 		}
-		line, err := asSent(c.Body)
-		if err == nil {
-			err = judge(line.text, received)
-		}
-		if c.Answer.Body.Outcome == "rejected" || c.Answer.Status == http.StatusBadRequest || c.Answer.Status == http.StatusUnprocessableEntity {
-			assert.Error(t, err, file)
-			refused++
-			continue
-		}
-		assert.NoError(t, err, file)
-		printed++
+		wrong := judge(c.Body, received)
+		rejected := c.Answer.Body.Outcome == "rejected" || c.Answer.Status == http.StatusBadRequest ||
+			c.Answer.Status == http.StatusUnprocessableEntity
+		assert.Equal(t, rejected, wrong != nil, "%s: %v", file, wrong)
+		asked[rejected]++
 	}
-	assert.Greater(t, printed, 10)
-	assert.Greater(t, refused, 20)
+	assert.Greater(t, asked[false], 10)
+	assert.Greater(t, asked[true], 20)
 }
