@@ -262,3 +262,28 @@ func TestKeyText(t *testing.T) {
 		assert.Error(t, err, text)
 	}
 }
+
+func TestParseOwn(t *testing.T) {
+	own := board.Own{Price: usd(1995), MAP: price.Money{Minor: 2100, Currency: "JPY"}}
+	assert.Equal(t, "19.95 USD|-|2100 JPY", own.Text())
+	got, err := board.ParseOwn(own.Text())
+	require.NoError(t, err)
+	assert.Equal(t, own, got)
+	for _, text := range []string{"", "-|-", "-|-|-|-", "x|-|-", "-|19.95|-", "-|-|19.95 US", "-|-|-1 USD", "-|-|1.x USD"} {
+		_, err := board.ParseOwn(text)
+		require.ErrorIs(t, err, board.ErrFormat, text)
+	}
+}
+
+func TestParseShard(t *testing.T) {
+	for label, want := range map[string]board.Shard{"1": {}, "2.0": {N: 2}, "2.1": {N: 2, I: 1}, "64.63": {N: 64, I: 63}} {
+		got, err := board.ParseShard(label)
+		require.NoError(t, err, label)
+		assert.Equal(t, want, got)
+		assert.Equal(t, label, got.String())
+	}
+	for _, label := range []string{"", "0", "2", "1.0", "0.0", "3.0", "128.0", "2.2", "2.-1", "02.1", "2.01", "2.1 ", "2.1.0", "x.0", "2.x"} {
+		_, err := board.ParseShard(label)
+		require.ErrorIs(t, err, board.ErrFormat, label)
+	}
+}
