@@ -143,7 +143,8 @@ func lineFields(t *testing.T) map[string]bool {
 	fields["requestId"] = true
 	event := []byte(`{"httpMethod":"POST","resource":"/v1/observations/batch","requestContext":{
 		"requestId":"r","extendedRequestId":"e","authorizer":{"clientId":"c","scopes":"ingest"}}}`)
-	traced := context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-6a4b7c1d-0123456789abcdef01234567") //nolint:staticcheck // aws-lambda-go's own key
+	const trace = "Root=1-6a4b7c1d-0123456789abcdef01234567"
+	traced := context.WithValue(t.Context(), "x-amzn-trace-id", trace) //nolint:staticcheck // aws-lambda-go's own key
 	ctx, cancel := context.WithTimeout(traced, time.Hour)
 	defer cancel()
 	for _, err := range []error{nil, errors.New("x")} {
