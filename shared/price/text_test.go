@@ -23,7 +23,7 @@ func TestIDs(t *testing.T) {
 		assert.Equal(t, strings.Contains(letters+digits+"_-", s), price.CheckProductID(s), "%q", s)
 		assert.Equal(t, strings.Contains(small+digits+"-", s), price.CheckCompetitorID("a"+s), "%q", s)
 		assert.Equal(t, strings.Contains(letters+digits+"-", s), price.RegionFault(s) == "", "%q", s)
-		assert.Equal(t, strings.Contains(letters+digits+"._-", s), price.CheckSources(s), "%q", s)
+		assert.Equal(t, strings.Contains(letters+digits+"._-", s), price.CheckSourcePattern(s), "%q", s)
 	}
 	for length, want := range map[int][3]bool{0: {}, 1: {true, false, true}, 2: {true, true, true}, 16: {true, true, true}, 17: {true, true, false},
 		40: {true, true, false}, 41: {true, false, false}, 64: {true, false, false}, 65: {}} {

@@ -33,12 +33,12 @@ func TestRegisteredAndReserved(t *testing.T) {
 	}
 }
 
-func TestCheckSources(t *testing.T) {
+func TestCheckSourcePattern(t *testing.T) {
 	for source, ok := range map[string]bool{
 		"crawler-a": true, "feed-*": true, "a*": true, "A._-9": true, "..": true, ".*": true,
 		"": false, "*": false, "a**": false, "*a": false, "a*b": false, "a b": false,
 	} {
-		assert.Equal(t, ok, price.CheckSources(source), source)
+		assert.Equal(t, ok, price.CheckSourcePattern(source), source)
 	}
 }
 

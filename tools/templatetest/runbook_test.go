@@ -139,8 +139,7 @@ func unhelpful(t *testing.T, template, runbook string, line, access map[string]b
 // lineFields are the fields of a function's line: those of requests with everything there is to tell.
 func lineFields(t *testing.T) map[string]bool {
 	t.Helper()
-	fields := map[string]bool{"lambdaRequestId": true, "timestamp": true, "message": true} // of boot's logger, in place of slog's time and msg
-	fields["requestId"] = true
+	fields := map[string]bool{"lambdaRequestId": true, "timestamp": true, "message": true} // of boot's logger; the latter for time and msg
 	event := []byte(`{"httpMethod":"POST","resource":"/v1/observations/batch","requestContext":{
 		"requestId":"r","extendedRequestId":"e","authorizer":{"clientId":"c","scopes":"ingest"}}}`)
 	const trace = "Root=1-6a4b7c1d-0123456789abcdef01234567"

@@ -36,6 +36,9 @@ const (
 // oraclePath computes a second time what the project computes, which proves nothing once they share a line.
 const oraclePath = testkit + "oracle"
 
+// clientPath is for programs of others, and so imports nothing of the project.
+const clientPath = "client"
+
 const functionRow = 6
 
 // modules are those that deployed code may import, of all that go.mod lists: each is paid for at every cold start.
@@ -51,7 +54,8 @@ type Package struct {
 	TestImports []string // of its tests, below the module
 }
 
-// Imports checks who imports whom: rows within the product, and the borders between the product, its tools and samkit.
+// Imports checks who imports whom: rows within the product, and the borders between the product, its tools, samkit and the
+// client.
 func Imports(packages []Package) []string {
 	var wrong []string
 	for _, p := range packages {
@@ -63,8 +67,10 @@ func Imports(packages []Package) []string {
 			wrong = append(wrong, alone(p, oraclePath)...)
 		case strings.HasPrefix(p.Path, "samkit/"):
 			wrong = append(wrong, outside(p.Path, all, "samkit/")...)
+		case p.Path == clientPath:
+			wrong = append(wrong, outside(p.Path, all, clientPath)...)
 		case strings.HasPrefix(p.Path, "tools/"):
-			wrong = append(wrong, outside(p.Path, all, "tools/", "shared/", "samkit/")...)
+			wrong = append(wrong, outside(p.Path, all, "tools/", "shared/", "samkit/", clientPath)...)
 		case strings.HasPrefix(p.Path, testkit):
 			wrong = append(wrong, outside(p.Path, all, "shared/", engine)...)
 		default:
