@@ -64,8 +64,8 @@ func WithAttempts(n int) Option { return func(c *Client) { c.attempts = max(n, 1
 // WithInFlight sets how many batches are sent at the same time, 4 without it.
 func WithInFlight(n int) Option { return func(c *Client) { c.inFlight = max(n, 1) } }
 
-// WithBatchItems sets how many observations a batch has, at most; 500 without it, which is the API's limit.
-func WithBatchItems(n int) Option { return func(c *Client) { c.items = min(max(n, 1), batchItems) } }
+// WithBatchItems sets how many observations a batch has, at most; BatchItems without it.
+func WithBatchItems(n int) Option { return func(c *Client) { c.items = min(max(n, 1), BatchItems) } }
 
 // WithWait replaces the wait before a request is repeated. The server asked for the first duration, 0 if for none; the second
 // is the longest that the client would add to it, chosen at random. An error means that the request is not repeated.
@@ -81,7 +81,7 @@ func New(baseURL, token string, options ...Option) (*Client, error) {
 	}
 	c := &Client{
 		base: strings.TrimRight(baseURL, "/"), token: token,
-		attempts: defaultAttempts, inFlight: defaultInFlight, items: batchItems, wait: sleep,
+		attempts: defaultAttempts, inFlight: defaultInFlight, items: BatchItems, wait: sleep,
 	}
 	for _, option := range options {
 		option(c)
@@ -109,11 +109,10 @@ func sleep(ctx context.Context, asked, backoff time.Duration) error {
 
 // call makes a request, and repeats it while that may help. It returns the error of the last attempt.
 func call[T any](ctx context.Context, c *Client, method, path string, query url.Values, body any) (*T, error) {
-	var encoded bytes.Buffer
+	var encoded []byte
 	if body != nil {
-		encoder := json.NewEncoder(&encoded)
-		encoder.SetEscapeHTML(false) // a text is sent as it is
-		if err := encoder.Encode(body); err != nil {
+		var err error
+		if encoded, err = encode(body); err != nil {
 			return nil, fmt.Errorf("encode the request: %w", err)
 		}
 	}
@@ -124,7 +123,7 @@ func call[T any](ctx context.Context, c *Client, method, path string, query url.
 		return nil, context.Cause(ctx)
 	}
 	for attempt := 1; ; attempt++ {
-		r, err := c.attempt(ctx, method, path, encoded.Bytes())
+		r, err := c.attempt(ctx, method, path, encoded)
 		if err == nil {
 			err = r.refusal()
 		}
@@ -142,6 +141,15 @@ func call[T any](ctx context.Context, c *Client, method, path string, query url.
 			return nil, fmt.Errorf("%w (%w)", err, ended)
 		}
 	}
+}
+
+// encode is json.Marshal, but leaves texts as they are.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // reply is an answer whose body has been read.

@@ -121,11 +121,13 @@ func TestCall_Repeats(t *testing.T) {
 		answers []answer
 		want    [][2]time.Duration
 	}{
-		"a lost connection":  {[]answer{{lost: true}}, [][2]time.Duration{{0, 250 * ms}}},
-		"too many requests":  {[]answer{{429, "1", busy, false}}, [][2]time.Duration{{time.Second, 250 * ms}}},
-		"busy, twice":        {[]answer{{503, "7", busy, false}, {503, "", "", false}}, [][2]time.Duration{{7 * time.Second, 250 * ms}, {0, 500 * ms}}},
+		"a lost connection": {[]answer{{lost: true}}, [][2]time.Duration{{0, 250 * ms}}},
+		"too many requests": {[]answer{{429, "1", busy, false}}, [][2]time.Duration{{time.Second, 250 * ms}}},
+		"busy, twice": {[]answer{{503, "7", busy, false}, {503, "", "", false}},
+			[][2]time.Duration{{7 * time.Second, 250 * ms}, {0, 500 * ms}}},
 		"a request too slow": {[]answer{{408, "", "", false}}, [][2]time.Duration{{0, 250 * ms}}},
-		"a fault":            {[]answer{{500, "", `{}`, false}, {502, "", "<html>", false}, {504, "", "", false}}, [][2]time.Duration{{0, 250 * ms}, {0, 500 * ms}, {0, time.Second}}},
+		"a fault": {[]answer{{500, "", `{}`, false}, {502, "", "<html>", false}, {504, "", "", false}},
+			[][2]time.Duration{{0, 250 * ms}, {0, 500 * ms}, {0, time.Second}}},
 		"a date by the server's clock": {[]answer{{503, now.Add(30 * time.Second).Format(http.TimeFormat), "", false}},
 			[][2]time.Duration{{30 * time.Second, 250 * ms}}},
 		"a date that is past": {[]answer{{503, now.Add(-time.Hour).Format(http.TimeFormat), "", false}}, [][2]time.Duration{{0, 250 * ms}}},
@@ -153,7 +155,7 @@ func TestCall_Repeats(t *testing.T) {
 		c, _ := connect(t, s)
 		_, err := c.PutCompetitor(t.Context(), "a-b", client.CompetitorSettings{Name: "A & B", Kind: client.CompetitorSettingsKindRetailer})
 		require.NoError(t, err)
-		want := request{"PUT", "/v1/competitors/a-b", "Bearer secret", "application/json", `{"kind":"retailer","name":"A & B"}` + "\n"}
+		want := request{"PUT", "/v1/competitors/a-b", "Bearer secret", "application/json", `{"kind":"retailer","name":"A & B"}`}
 		assert.Equal(t, []request{want, want, want}, s.requests())
 	})
 }
@@ -297,8 +299,8 @@ func TestCall_Parameters(t *testing.T) {
 	require.NoError(t, err)
 	got := s.requests()
 	assert.Equal(t, "/v1/products/a%2Fb%3Fc%23d%20e%25/offers", got[0].path)
-	assert.Equal(t, "/v1/products/X/offers?inStock=true&includeStale=false&itemCondition=Used&limit=200&sellerId=A%26B%3D%C3%BC%2B&sort=observedAt",
-		got[1].path)
+	assert.Equal(t, "/v1/products/X/offers?inStock=true&includeStale=false&itemCondition=Used&limit=200&"+
+		"sellerId=A%26B%3D%C3%BC%2B&sort=observedAt", got[1].path)
 	assert.Equal(t, "/v1/products/X/history?cursor=a-_&from=2026-07-06T09%3A14%3A03.12%2B02%3A00&view=raw", got[2].path)
 	assert.Equal(t, "/v1/observations?dryRun=true", got[3].path)
 	assert.JSONEq(t, `{"productId":"X","competitorId":"bigmart","availability":"SoldOut","price":null,"observedAt":"2020-01-01T00:00:00Z",

@@ -194,7 +194,8 @@ func TestRecordObservations_Repeats(t *testing.T) {
 			[][]string{{"0", "1", "2", "3"}, {"1", "3"}, {"1"}}, []string{"created", "duplicate", "conflict", "late"}, "",
 		},
 		"what failed, once": {
-			[]answer{outcomes("", "failed", "failed", "throttled"), outcomes("", "failed", "throttled", "failed"), outcomes("", "failed", "created")},
+			[]answer{outcomes("", "failed", "failed", "throttled"), outcomes("", "failed", "throttled", "failed"),
+				outcomes("", "failed", "created")},
 			[][]string{{"0", "1", "2"}, {"0", "1", "2"}, {"1", "2"}}, []string{"failed", "failed", "created"}, "",
 		},
 		"all after a lost connection": {
