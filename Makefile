@@ -42,6 +42,9 @@ docs: .local/bin/oapi-codegen ## write docs/openapi.json from docs/contract.yaml
 	go run ./tools/docs
 	.local/bin/oapi-codegen -config client/oapi-codegen.yaml docs/openapi.json
 
+contract-test: ## ask the API of `make run` for all that docs/openapi.json promises, by Schemathesis (half a minute; PORT=3001 etc.)
+	go run ./tools/contracttest -url http://$(ADDR):$(PORT)
+
 sam-test: ddb ## run the project in the real SAM CLI and compare it with `make run` (root on Debian; half a minute)
 	@mkdir -p .local/bin
 	@go build -o .local/bin/ ./tools/samtest
@@ -102,4 +105,4 @@ python: # the Python environments that tests need, below .local; programs that n
 	GOBIN=$(CURDIR)/.local/bin go install $(module)
 	@touch $@ # go install leaves alone what is up to date
 
-.PHONY: help run test lint audit verify docs sam-test pipeline pack deploy rehearse inspect mutants bench-capacity fmt build clean ddb gitlab-ci python
+.PHONY: help run test lint audit verify docs contract-test sam-test pipeline pack deploy rehearse inspect mutants bench-capacity fmt build clean ddb gitlab-ci python

@@ -151,6 +151,11 @@ var ruleFaults = map[string][]fault{
 			"Resources.TestTopic.Properties.FifoTopic: a value is Rehearsal itself (rehearsal)",
 		}},
 	},
+	"body-version": {{"        openapi: 3.0.1\n", "        openapi: 3.1.0\n", []string{
+		body + "openapi: the body is OpenAPI 3.1.0 (body-version)",
+	}}, {"        openapi: 3.0.1\n", "        swagger: \"2.0\"\n", []string{
+		body + "openapi: the body is OpenAPI 2.0 (body-version)",
+	}}},
 	"openapi-version": {{"      OpenApiVersion: 3.0.1\n", "", []string{
 		"Resources.Api.Properties.OpenApiVersion: OpenApiVersion is not set (openapi-version)",
 	}}},
@@ -447,7 +452,11 @@ var ruleFaults = map[string][]fault{
 			"Resources.Api.Properties.AccessLogSetting.Format: callers choose what $context.path holds (client-text)",
 			"Resources.Api.Properties.AccessLogSetting.Format: callers choose what $context.error.validationErrorString holds (client-text)",
 		}},
-		{`"status":"$context.status"`, `"status":"$context.status","error":$context.error.messageString,"to":"$context.requestOverride.path.parcelId"`, []string{
+		{`"status":"$context.status"`, `"status":"$context.status","error":$context.error.messageString,"to":"$context.requestOverride.path.parcelId","how":"$context.httpMethod $context.xrayTraceId $context.domainName $context.domainPrefix"`, []string{
+			"Resources.Api.Properties.AccessLogSetting.Format: callers choose what $context.httpMethod holds (client-text)",
+			"Resources.Api.Properties.AccessLogSetting.Format: callers choose what $context.xrayTraceId holds (client-text)",
+			"Resources.Api.Properties.AccessLogSetting.Format: callers choose what $context.domainName holds (client-text)",
+			"Resources.Api.Properties.AccessLogSetting.Format: callers choose what $context.domainPrefix holds (client-text)",
 			"Resources.Api.Properties.AccessLogSetting.Format: callers choose what $context.error.messageString holds (client-text)",
 			"Resources.Api.Properties.AccessLogSetting.Format: callers choose what $context.requestOverride.path.parcelId holds (client-text)",
 		}},
@@ -726,6 +735,10 @@ var harmless = map[string][]string{
 		"timeoutInMillis: 8000", "timeoutInMillis: 8000\n                credentials: arn:aws:iam::123456789012:role/gateway",
 		"      Events:\n        Track: {Type: Api, Properties: {RestApiId: !Ref Api, Path: \"/parcels/{parcelId}\", Method: get}}\n", "",
 	},
+	"a bucket may call a function that a route calls": {
+		"  TestTopic:\n", "  ByBucket:\n    Type: AWS::Lambda::Permission\n    Properties: {Action: lambda:InvokeFunction, FunctionName: !Ref RegisterFunction.Alias, Principal: s3.amazonaws.com, SourceArn: arn:aws:s3:::labels}\n\n  TestTopic:\n",
+	},
+	"an alarm on one method": {"{Name: Stage, Value: !Ref Stage}", "{Name: Stage, Value: !Ref Stage}, {Name: Method, Value: GET}"},
 	"any method has a permission": {
 		"            get:\n              security: [{Badge: []}]\n", "            x-amazon-apigateway-any-method:\n              security: [{Badge: []}]\n",
 		"Method: get}}", "Method: any}}",

@@ -1,5 +1,7 @@
 package apigateway
 
+import "time"
+
 // These are assumptions: never recorded from AWS, but likely. Each is one constant, so that one line changes when the first
 // real deployment shows something else. See also kinds, whose entries say which are unverified.
 const (
@@ -11,6 +13,13 @@ const (
 	urlTooLongStatus = 414
 	// badRequestLine is the answer to characters that must be sent percent-encoded.
 	badRequestLine = 400
+	// maxBodyTime is how long a client may take to send a body, and slowBodyStatus what it gets after that.
+	maxBodyTime    = 30 * time.Second
+	slowBodyStatus = 408
+	// textIsUTF8 says whether bytes that are not UTF-8 become U+FFFD. It is known of bodies, for functions and HTTP backends:
+	// a body arrives whole only if its media type is among binaryMediaTypes. That it is also so of headers, queries and paths is
+	// assumed, as is that a character which breaks off becomes one U+FFFD, which is how Java decodes.
+	textIsUTF8 = true
 	// mediaParametersCount says whether what follows ";" in a Content-Type matters for choosing a model.
 	mediaParametersCount = false
 	// arrayLengthsAreChecked says whether minItems and maxItems of a model count. The developer guide of 2023 says
@@ -55,6 +64,7 @@ const (
 	maxHeaders   = 10_240
 	maxURL       = 10_240 // regional
 	maxMethodARN = 1_600
+	maxIdle      = 310 * time.Second // of a connection between two requests
 )
 
 // The account's throttle in a Region, requests a second and at once (guide; newer Regions have 2,500 and 1,250).

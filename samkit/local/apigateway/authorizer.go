@@ -1,10 +1,12 @@
 package apigateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"sync"
@@ -148,8 +150,13 @@ func readAnswer(payload []byte) (authorizerAnswer, error) {
 		return authorizerAnswer{}, fmt.Errorf("%w: "+format, append([]any{errMalformed}, args...)...)
 	}
 	var answer authorizerAnswer
-	if err := json.Unmarshal(payload, &answer); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(payload))
+	decoder.UseNumber() // digits stay as they are written
+	if err := decoder.Decode(&answer); err != nil {
 		return fail("%w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return fail("something follows it")
 	}
 	if answer.PrincipalID == "" || len(answer.Policy.Statement) == 0 {
 		return fail("principalId and policyDocument are needed")
@@ -166,7 +173,7 @@ func readAnswer(payload []byte) (authorizerAnswer, error) {
 	}
 	for name, value := range answer.Context {
 		switch value.(type) {
-		case string, float64, bool, nil:
+		case string, json.Number, bool, nil:
 		default:
 			return fail("context.%s is neither text, number nor boolean", name)
 		}
@@ -174,8 +181,10 @@ func readAnswer(payload []byte) (authorizerAnswer, error) {
 	return answer, nil
 }
 
+// contextText writes a context value as functions get it. A whole number keeps its digits, however many.
 func contextText(v any) string {
-	if f, ok := v.(float64); ok {
+	n, ok := v.(json.Number)
+	if f, err := n.Float64(); ok && err == nil && strings.ContainsAny(n.String(), ".eE") {
 		return strconv.FormatFloat(f, 'f', -1, 64)
 	}
 	return fmt.Sprint(v)

@@ -341,6 +341,18 @@ var events = []testCase{
 			assert.Equal(t, map[string]any{"principalId": "client-1", "text": "a", "number": "1.5", "flag": "true", "integrationLatency": 0.0},
 				e["requestContext"].(map[string]any)["authorizer"])
 		}},
+	{name: "1.6 requestContext.authorizer: whole numbers keep their digits", request: "GET /request" + bearer + "numbers", status: 200,
+		event: func(t *testing.T, e map[string]any) {
+			assert.Equal(t, map[string]any{"principalId": "client-1", "integrationLatency": 0.0, "id": "12345678901234567890",
+				"past": "-9007199254740993", "part": "0.1", "million": "1000000", "half": "1.5"},
+				e["requestContext"].(map[string]any)["authorizer"])
+		}},
+	{name: "1.6 headers, query and path that are not UTF-8", request: "GET /items/M\xfcller?a=M%FCller&b=%E2%82x&c=M\xf6ller\nX-A: M\xe4ller",
+		status: 200, event: func(t *testing.T, e map[string]any) {
+			assert.Equal(t, map[string]any{"a": "M\ufffdller", "b": "\ufffdx", "c": "M\ufffdller"}, e["queryStringParameters"])
+			assert.Equal(t, "M\ufffdller", e["headers"].(map[string]any)["X-A"])
+			path("/items/M\ufffdller", "/dev/items/M\ufffdller", map[string]any{"id": "M\ufffdller"})(t, e)
+		}},
 	{name: "1.6 headers keep the client's casing",
 		request: "GET /echo\nx-LOWER-Mixed: 1\nauthorization: Basic eA==\nuser-agent: me\nx-forwarded-for: 10.0.0.1", status: 200,
 		event: func(t *testing.T, e map[string]any) {
@@ -579,6 +591,17 @@ var authorizers = []testCase{
 		}},
 	{name: "1.9 TOKEN regex mismatch", request: "GET /token" + bearer + "UPPER", status: 401, calls: "none",
 		reason: "identityValidationExpression"},
+	{name: "1.9 TOKEN regex: a part of the token does not count", request: "GET /token" + bearer + "goodX", status: 401, calls: "none",
+		then: func(t *testing.T, a *api) {
+			assert.Equal(t, 401, a.send(t, "GET /token\nAuthorization: A Bearer good").status)
+			assert.Empty(t, a.calls)
+			assert.Equal(t, 200, a.send(t, "GET /token"+bearer+"good").status)
+		}},
+	{name: "1.9 TOKEN regex: before the cache", request: "GET /token" + bearer + "good", status: 200, then: func(t *testing.T, a *api) {
+		assert.Equal(t, 401, a.send(t, "GET /token"+bearer+"good!").status)
+		assert.Equal(t, 200, a.send(t, "GET /token"+bearer+"good").status)
+		assert.Equal(t, 1, a.calls["Authorizer"])
+	}},
 	{name: "1.9 TOKEN missing", request: "GET /token", status: 401, calls: "none"},
 	{name: "1.9 REQUEST input is the event", request: "GET /request/7?a=1" + bearer + "good", status: 200, calls: "Authorizer",
 		then: func(t *testing.T, a *api) {
@@ -643,6 +666,8 @@ var authorizers = []testCase{
 	{name: "1.9 failure: error text exactly Unauthorized", request: "GET /request" + bearer + "unauthorized", status: 401,
 		body: `{"message":"Unauthorized"}`},
 	{name: "1.9 failure: any other error", request: "GET /request" + bearer + "error", status: 500, body: `{"message":null}`},
+	{name: "1.9 failure: two answers", request: "GET /request" + bearer + "two answers", status: 500, body: `{"message":null}`,
+		reason: "malformed answer"},
 	{name: "1.9 failure: timeout", request: "GET /request" + bearer + "timeout", status: 500, body: `{"message":null}`},
 	{name: "1.9 the integration's timeout does not apply to the authorizer", request: "GET /patient" + bearer + "patient", status: 200},
 	{name: "1.9 failure: policy silent", request: "GET /request" + bearer + "silent", status: 403},
@@ -674,6 +699,8 @@ var sizes = []testCase{
 		body: `{"message": "Request Too Long"}`, calls: "none"},
 	{name: "1.10 a body that is not chunked as it says", request: "POST /echo\nTransfer-Encoding: chunked\n\nno length\r\n", status: 400,
 		calls: "none", reason: "malformed"},
+	{name: "1.10 a body that does not come", setup: setup{bodyTime: 50 * time.Millisecond},
+		request: "POST /echo\nTransfer-Encoding: chunked\n\n5\r\nhello\r\n", status: 408, calls: "none", reason: "did not come in time"},
 	{name: "1.10 Lambda request: as the bytes of JSON, not of its escapes",
 		request: "POST /echo\nContent-Type: text/plain\n\n" + strings.Repeat("<", 2<<20), status: 200,
 		event: func(t *testing.T, e map[string]any) {
@@ -696,6 +723,12 @@ var others = []testCase{
 		event: func(t *testing.T, e map[string]any) {
 			assert.Equal(t, false, e["isBase64Encoded"])
 			assert.Equal(t, "hé", e["body"])
+		}},
+	{name: "1.11 text request body that is not UTF-8",
+		request: "POST /echo\nContent-Type: text/plain\n\nM\xfcller M\xf6ller \xff\xfe \xe2\x82 \xf0\x9f\x98x \xc0\xaf \ufffd \xe2", status: 200,
+		event: func(t *testing.T, e map[string]any) {
+			assert.Equal(t, false, e["isBase64Encoded"])
+			assert.Equal(t, "M\ufffdller M\ufffdller \ufffd\ufffd \ufffd \ufffdx \ufffd\ufffd \ufffd \ufffd", e["body"])
 		}},
 	{name: "1.11 binaryMediaTypes */* covers all", setup: setup{replace: []string{"application~1octet-stream", "'*~1*'"}},
 		request: "POST /echo\nContent-Type: text/plain\n\nhi", status: 200,
@@ -733,8 +766,20 @@ var others = []testCase{
 			assert.Equal(t, `{"tea":true}`, r.body)
 			assert.Equal(t, "plain", a.send(t, "GET /mock?code=200\nAccept: text/plain").body)
 		}},
+	{name: "1.11 mock: names without quotation marks, as the CDK writes them", setup: mockTemplate("{statusCode: 200}"),
+		request: "PUT /mock", status: 200},
+	{name: "1.11 mock: nearly JSON", setup: mockTemplate(` {a: 'b', 'statusCode' :200,} `), request: "PUT /mock", status: 200},
+	{name: "1.11 mock: a statusCode further in", setup: mockTemplate("{a: {statusCode: 200}}"), request: "PUT /mock", status: 500,
+		reason: "gives no statusCode"},
+	{name: "1.11 mock: a statusCode that is no number", setup: mockTemplate("{statusCode: ok}"), request: "PUT /mock", status: 500,
+		reason: "gives no statusCode"},
 	{name: "1.11 mock without an answer for the status", request: "PUT /mock", status: 500,
 		reason: "no response of the mock fits the status 500"},
+}
+
+// mockTemplate sets the request template of PUT /mock.
+func mockTemplate(text string) setup {
+	return setup{replace: []string{`'{"statusCode": 500}'`, `"` + text + `"`}}
 }
 
 // accessLog sets the access log's format: $context values, one after the other.
@@ -756,6 +801,11 @@ var facade = []testCase{
 			assert.Equal(t, "/base/a%2Fb/c%20d?tag=ours&x=1", r.RequestURI)
 			assert.Equal(t, "a;b", a.bodies[0])
 			assert.Equal(t, "text/csv", r.Header.Get("Content-Type"))
+		}},
+	{name: "1.11 façade: a text body that is not UTF-8, and a binary one", request: "PUT /old/a\nContent-Type: text/csv\n\nM\xfcller", status: 200,
+		then: func(t *testing.T, a *api) {
+			assert.Equal(t, 200, a.send(t, "PUT /old/a\nContent-Type: application/octet-stream\n\nM\xfcller").status)
+			assert.Equal(t, []string{"M\ufffdller", "M\xfcller"}, a.bodies)
 		}},
 	{name: "1.11 façade: {proxy} is filled only by its mapping", request: "GET /unmapped/x", status: 200, then: func(t *testing.T, a *api) {
 		assert.Equal(t, "/{proxy}", backend(t, a).URL.Path)
@@ -843,6 +893,43 @@ func TestNew_ResponseTypes(t *testing.T) {
 	api.Responses["UNAUTHORISED"] = samtemplate.GatewayResponse{}
 	_, err = apigateway.New(apigateway.Options{API: api})
 	require.EqualError(t, err, "x-amazon-apigateway-gateway-responses.UNAUTHORISED: there is no such type")
+}
+
+// TestNew_Paths: what API Gateway does not import is not served.
+func TestNew_Paths(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		paths []string
+		want  string
+	}{
+		"right": {[]string{"/", "/a/{x}", "/a/{x}/b.png", "/a/{x}/{y}", "/a/b-c_d.e,f:g", "/b/{y}", "/b/{y}/c/{rest+}", "/a/{x}"}, ""},
+		"a parameter that is a part of a segment": {[]string{"/a/{x}.png"}, `path /a/{x}.png: API Gateway imports no segment "{x}.png"`},
+		"another character":                       {[]string{"/a/b~c"}, `path /a/b~c: API Gateway imports no segment "b~c"`},
+		"two parameters in one place": {
+			[]string{"/a/{x}", "/a/{y}/b"}, "path /a/{y}/b: API Gateway imports only one of {x} and {y} below /a/",
+		},
+		"a parameter beside a greedy one": {
+			[]string{"/{x}/a", "/{proxy+}"}, "path /{proxy+}: API Gateway imports only one of {x} and {proxy+} below /",
+		},
+		"behind a greedy one": {[]string{"/a/{x+}/b"}, "path /a/{x+}/b: nothing may follow {x+}"},
+		"no slash":            {[]string{"a"}, "path a: does not begin with a slash"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := &samtemplate.API{}
+			for _, path := range tt.paths {
+				api.Methods = append(api.Methods, samtemplate.Method{Path: path, HTTPMethod: "GET",
+					Integration: samtemplate.Integration{Type: samtemplate.HTTPProxy}})
+			}
+			_, err := apigateway.New(apigateway.Options{API: api})
+			if tt.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, tt.want)
+		})
+	}
 }
 
 // TestCases holds the gateway to what is known of API Gateway, case by case.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"pricing/samkit/local/samtemplate"
 )
@@ -50,6 +51,24 @@ func (x *exchange) event() map[string]any {
 		e["body"] = string(x.body)
 	}
 	return e
+}
+
+// utf8Text is a text as the gateway hands it on (textIsUTF8). Each byte that is not UTF-8 becomes U+FFFD, and so do, together,
+// bytes that begin a character which then breaks off. Texts in another encoding that differ may become equal.
+func utf8Text(s string) string {
+	if utf8.ValidString(s) || !textIsUTF8 {
+		return s
+	}
+	var text strings.Builder
+	for s != "" {
+		r, size := utf8.DecodeRuneInString(s)
+		for r == utf8.RuneError && size < min(utf8.UTFMax-1, len(s)) && !utf8.FullRuneInString(s[:size+1]) {
+			size++
+		}
+		text.WriteRune(r)
+		s = s[size:]
+	}
+	return text.String()
 }
 
 // request is the part of the event that an authorizer gets as well.
@@ -114,16 +133,20 @@ func parseQuery(raw string) map[string][]string {
 
 func unescape(s string) string {
 	if decoded, err := url.QueryUnescape(s); err == nil {
-		return decoded
+		s = decoded
 	}
-	return s
+	return utf8Text(s)
 }
 
 // headers returns the last value and all values of each request header, and of those that API Gateway adds.
 func (x *exchange) headers() (single map[string]string, multi map[string][]string) {
 	single, multi = map[string]string{}, map[string][]string{}
 	add := func(name string, values ...string) {
-		single[name], multi[name] = values[len(values)-1], values
+		texts := make([]string, len(values))
+		for i, v := range values {
+			texts[i] = utf8Text(v)
+		}
+		single[name], multi[name] = texts[len(texts)-1], texts
 	}
 	for name, values := range x.sent {
 		if canonical := http.CanonicalHeaderKey(name); !dropped[canonical] && canonical != "X-Amzn-Trace-Id" {

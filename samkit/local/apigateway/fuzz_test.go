@@ -44,6 +44,7 @@ Resources:
     Properties:
       StageName: x
       DefinitionBody:
+        openapi: 3.0.1
         paths:
           /f:
             get:

@@ -15,10 +15,12 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +40,7 @@ type Invoker interface {
 type Options struct {
 	API       *samtemplate.API
 	Functions Invoker
+	BodyTime  time.Duration     // a request's body must have come by then; 0: maxBodyTime
 	StagePath bool              // serve below /<stage>/ as the deployed URL does; otherwise at /
 	Access    func(line string) // gets access-log lines in the template's format; may be nil
 	Log       func(Entry)       // gets what happened to each request; may be nil
@@ -71,6 +74,9 @@ type Gateway struct {
 func New(o Options) (*Gateway, error) {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.BodyTime == 0 {
+		o.BodyTime = maxBodyTime
 	}
 	g := &Gateway{o: o, policies: policyCache{entries: map[string]cachedPolicy{}}, limits: newLimits(o.API), backends: newBackends()}
 	var err error
@@ -172,15 +178,33 @@ func (x *exchange) checkSizes() bool {
 	if i := strings.IndexAny(x.r.RequestURI, "|{}"); i >= 0 {
 		return x.plain(badRequestLine, fmt.Sprintf("%q must be sent percent-encoded.", x.r.RequestURI[i]))
 	}
-	body, err := io.ReadAll(io.LimitReader(x.r.Body, maxPayload+1))
+	body, err := x.readBody()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		x.w.Header().Set("Connection", "close") // the rest of the body may still come
+		return x.plain(slowBodyStatus, "The body did not come in time.")
+	}
 	if err != nil { // the client has gone, or it has sent the body wrongly and reads this
 		return x.plain(http.StatusBadRequest, "The body ends early or is malformed.")
 	}
 	if len(body) > maxPayload {
 		return x.plain(http.StatusRequestEntityTooLarge, "HTTP content length exceeded 10485760 bytes.")
 	}
+	if !x.isBinary(x.r.Header.Get("Content-Type")) {
+		body = []byte(utf8Text(string(body)))
+	}
 	x.body = body
 	return true
+}
+
+// readBody reads the body, but not for longer than BodyTime. Only a real connection has deadlines.
+func (x *exchange) readBody() ([]byte, error) {
+	control := http.NewResponseController(x.w)
+	_ = control.SetReadDeadline(time.Now().Add(x.g.o.BodyTime))
+	body, err := io.ReadAll(io.LimitReader(x.r.Body, maxPayload+1))
+	if err == nil {
+		_ = control.SetReadDeadline(time.Time{}) // the next request has its own
+	}
+	return body, err
 }
 
 // plain answers with a text that no gateway response applies to.
@@ -248,6 +272,7 @@ func (x *exchange) find() bool {
 		_, path, _ = strings.Cut(path[i+3:], "/")
 		path = "/" + path
 	}
+	path = utf8Text(path)
 	x.query = parseQuery(rawQuery)
 	for strings.HasPrefix(path, "//") { // extra slashes before the stage are ignored
 		path = path[1:]

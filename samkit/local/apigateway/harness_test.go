@@ -44,6 +44,7 @@ type api struct {
 type setup struct {
 	replace   []string
 	stagePath bool
+	bodyTime  time.Duration
 	ends      http.HandlerFunc // the backend's answer
 }
 
@@ -73,7 +74,7 @@ func start(t *testing.T, s setup) *api {
 	for i := range served.Methods {
 		served.Methods[i].Integration.URI = addresses.Replace(served.Methods[i].Integration.URI)
 	}
-	gateway, err := apigateway.New(apigateway.Options{API: &served, Functions: a, StagePath: s.stagePath,
+	gateway, err := apigateway.New(apigateway.Options{API: &served, Functions: a, StagePath: s.stagePath, BodyTime: s.bodyTime,
 		Access: func(line string) { a.mu.Lock(); defer a.mu.Unlock(); a.access = append(a.access, line) },
 		Log:    func(e apigateway.Entry) { a.mu.Lock(); defer a.mu.Unlock(); a.log = append(a.log, e) },
 		Now:    func() time.Time { a.mu.Lock(); defer a.mu.Unlock(); return a.now },
@@ -187,6 +188,9 @@ func authorizer(token, arn string) (lambdaruntime.Result, error) {
 		return lambdaruntime.Result{Payload: []byte(`{"principalId":"x"}`)}, nil
 	case "nested":
 		answer["context"] = map[string]any{"list": []int{1}}
+	case "numbers":
+		answer["context"] = map[string]any{"id": json.Number("12345678901234567890"), "past": json.Number("-9007199254740993"), "part": 0.1,
+			"million": json.Number("1e6"), "half": json.Number("1.50")}
 	case "long":
 		policy(statement("Allow", everything+strings.Repeat("x", 512)))
 	case "one method":
@@ -199,6 +203,9 @@ func authorizer(token, arn string) (lambdaruntime.Result, error) {
 		answer["usageIdentifierKey"] = "key-in-the-plan-00000"
 	}
 	payload, err := json.Marshal(answer)
+	if token == "two answers" {
+		payload = append(payload, payload...)
+	}
 	return lambdaruntime.Result{Payload: payload}, err
 }
 

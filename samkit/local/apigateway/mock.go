@@ -23,23 +23,21 @@ func (x *exchange) mock() {
 			"no request template for "+x.r.Header.Get("Content-Type")+" and passthroughBehavior "+i.Passthrough)
 		return
 	}
-	var given struct {
-		StatusCode json.Number `json:"statusCode"`
-	}
 	fail := func(reason string) {
 		x.refuse(mockWithoutAnswerType, "", reason)
 	}
-	if err := json.Unmarshal([]byte(x.fill(template)), &given); err != nil || given.StatusCode == "" {
+	given := mockStatus(x.fill(template))
+	if given == "" {
 		fail("the mock's request template gives no statusCode")
 		return
 	}
-	response, ok := chooseResponse(i.Responses, given.StatusCode.String())
+	response, ok := chooseResponse(i.Responses, given)
 	status, err := strconv.Atoi(response.StatusCode)
 	if !ok || err != nil || status < 100 || status > 599 {
-		fail("no response of the mock fits the status " + given.StatusCode.String())
+		fail("no response of the mock fits the status " + given)
 		return
 	}
-	x.context["integration.status"] = given.StatusCode.String()
+	x.context["integration.status"] = given
 	h := x.w.Header()
 	media, body := "application/json", ""
 	if len(response.Templates) > 0 {
@@ -61,6 +59,24 @@ func (x *exchange) mock() {
 		}
 	}
 	x.respond(status, []byte(body))
+}
+
+// looseStatus is the status in a text that is nearly JSON. API Gateway's parser takes names without quotation marks, as in the
+// {statusCode: 200} that the CDK writes for CORS (live).
+var looseStatus = regexp.MustCompile(`^\s*\{(?:[^{}]*,)?\s*["']?statusCode["']?\s*:\s*(\d+)\s*(?:,[^{}]*)?\}\s*$`)
+
+// mockStatus is the status that a mock's filled request template gives; empty if it gives none.
+func mockStatus(filled string) string {
+	var given struct {
+		StatusCode json.Number `json:"statusCode"`
+	}
+	if err := json.Unmarshal([]byte(filled), &given); err == nil {
+		return given.StatusCode.String()
+	}
+	if match := looseStatus.FindStringSubmatch(filled); match != nil {
+		return match[1]
+	}
+	return ""
 }
 
 // requestTemplate finds the template for the request's media type; without one the body is passed through or the

@@ -2,6 +2,7 @@ package apigateway
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"pricing/samkit/local/samtemplate"
@@ -13,15 +14,34 @@ type route struct {
 	method   *samtemplate.Method
 }
 
+// segmentForm matches what the import takes between two slashes (recorded): a parameter is a whole segment.
+var segmentForm = regexp.MustCompile(`^([\w.,:-]*|\{[\w.,:-]+\+?\})$`)
+
+// makeRoutes refuses the paths that API Gateway's import refuses. Served here, they would first fail when deployed.
 func makeRoutes(methods []samtemplate.Method) ([]route, error) {
 	routes := make([]route, len(methods))
+	variables := map[string]string{} // by the path before it, the one parameter that may stand there (recorded)
 	for i := range methods {
 		m := &methods[i]
+		if !strings.HasPrefix(m.Path, "/") {
+			return nil, fmt.Errorf("path %s: does not begin with a slash", m.Path)
+		}
 		segments := split(m.Path)
+		before := ""
 		for n, s := range segments {
+			if !segmentForm.MatchString(s) {
+				return nil, fmt.Errorf("path %s: API Gateway imports no segment %q", m.Path, s)
+			}
 			if isGreedy(s) && n != len(segments)-1 {
 				return nil, fmt.Errorf("path %s: nothing may follow %s", m.Path, s)
 			}
+			if other, ok := variables[before]; ok && isParameter(s) && other != s {
+				return nil, fmt.Errorf("path %s: API Gateway imports only one of %s and %s below %s/", m.Path, other, s, before)
+			}
+			if isParameter(s) {
+				variables[before] = s
+			}
+			before += "/" + s
 		}
 		routes[i] = route{segments, m}
 	}

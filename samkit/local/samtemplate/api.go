@@ -139,6 +139,7 @@ type Permission struct {
 }
 
 type openAPI struct {
+	Version    string                                `json:"openapi"`
 	Paths      map[string]map[string]json.RawMessage `json:"paths"`
 	Validators map[string]struct {
 		Body       bool `json:"validateRequestBody"`
@@ -271,6 +272,9 @@ func readAPI(r *resolver, id string, functions map[string]Function) (*API, error
 	}
 	if err := decode(properties["DefinitionBody"], &body, path); err != nil {
 		return nil, err
+	}
+	if !strings.HasPrefix(body.Version, "3.0.") {
+		return nil, fmt.Errorf("%s.openapi: API Gateway imports OpenAPI 3.0 documents, not %q", path, body.Version)
 	}
 	api.Schemas, api.Policy, api.KeySource = body.Components.Schemas, body.Policy, body.KeySource
 	if v := properties["ApiKeySourceType"]; v != nil {

@@ -113,7 +113,11 @@ func TestParse_Unsupported(t *testing.T) {
 	tests := map[string]struct{ old, new, want string }{
 		"a property of the API": {"StageName: x", "StageName: x\n      Cors: \"'*'\"", api + ".Cors: is not supported"},
 		"routes from events":    {"DefinitionBody:", "DefinitionUri:", api + ".DefinitionUri: is not supported"},
-		"no stage":              {"StageName: x", "Name: x", api + ".StageName: is needed"},
+		"a document of OpenAPI 3.1": {"openapi: 3.0.1", "openapi: 3.1.0",
+			api + `.DefinitionBody.openapi: API Gateway imports OpenAPI 3.0 documents, not "3.1.0"`},
+		"a document of Swagger": {"openapi: 3.0.1", `swagger: "2.0"`,
+			api + `.DefinitionBody.openapi: API Gateway imports OpenAPI 3.0 documents, not ""`},
+		"no stage": {"StageName: x", "Name: x", api + ".StageName: is needed"},
 		"an extension of the body": {"openapi: 3.0.1", "x-amazon-apigateway-tls: {}",
 			api + ".DefinitionBody.x-amazon-apigateway-tls: is not supported"},
 		"an extension of a method": {"post: {", "post: {x-amazon-apigateway-auth: {type: AWS_IAM}, ",
@@ -160,6 +164,9 @@ func TestParse_Unsupported(t *testing.T) {
 		"a second API":    {"Type: AWS::S3::Bucket", "Type: AWS::Serverless::Api", "more than one AWS::Serverless::Api"},
 		"a layer":         {"CodeUri: f/", "CodeUri: f/, Layers: [x]", "Resources.F.Properties.Layers: [x] is not supported"},
 		"another runtime": {"provided.al2023", "python3.13", "Resources.F.Properties.Runtime: python3.13 is not supported"},
+		"code that is elsewhere": {"CodeUri: f/", "CodeUri: s3://bucket/f.zip",
+			`Resources.F.Properties.CodeUri: a folder is needed, not "s3://bucket/f.zip"`},
+		"no code": {"CodeUri: f/, ", "", `Resources.F.Properties.CodeUri: a folder is needed, not ""`},
 		"an image": {"CodeUri: f/", "CodeUri: f/, PackageType: Image",
 			"Resources.F.Properties.PackageType: Image is not supported"},
 		"a dynamic reference": {"CodeUri: f/", "CodeUri: f/, Environment: {Variables: {A: '{{resolve:ssm:x}}'}}",
@@ -178,6 +185,47 @@ func TestParse_Unsupported(t *testing.T) {
 			_, err := samtemplate.Parse([]byte(strings.Replace(served, tt.old, tt.new, 1)), nil)
 			assert.ErrorContains(t, err, tt.want)
 		})
+	}
+}
+
+// TestParse_Security: a method may name an authorizer more than once, but no two.
+func TestParse_Security(t *testing.T) {
+	schemes := `        components: {securitySchemes: {S: &s {type: apiKey, name: Authorization, in: header, x-amazon-apigateway-authorizer: {type: token,
+          authorizerUri: !Sub "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${F.Arn}:live/invocations"}}, T: *s}}
+        paths:
+`
+	for security, want := range map[string]string{
+		"[{S: []}, {S: []}]": "",
+		"[{S: []}, {T: []}]": "paths./a.post.security: a method has one authorizer, not S and T",
+	} {
+		text := strings.NewReplacer("        paths:\n", schemes, "post: {", "post: {security: "+security+", ").Replace(served)
+		tmpl, err := samtemplate.Parse([]byte(text), nil)
+		if want != "" {
+			require.ErrorContains(t, err, want)
+			continue
+		}
+		require.NoError(t, err, security)
+		assert.Equal(t, "S", tmpl.API.Methods[0].Authorizer.Name)
+	}
+}
+
+// TestParse_Permissions: only a permission to invoke, for API Gateway or everybody, lets the gateway call a function.
+func TestParse_Permissions(t *testing.T) {
+	for permission, permitted := range map[string]bool{
+		`Action: "lambda:InvokeFunction", FunctionName: !Ref F.Alias, Principal: apigateway.amazonaws.com`: true,
+		`Action: "lambda:*", FunctionName: !Ref F.Alias, Principal: "*"`:                                   true,
+		`Action: "lambda:GetFunction", FunctionName: !Ref F.Alias, Principal: apigateway.amazonaws.com`:    false,
+		`Action: "lambda:InvokeFunctionUrl", FunctionName: !Ref F.Alias, Principal: "*"`:                   false,
+		`Action: "lambda:InvokeFunction", FunctionName: !Ref F.Alias, Principal: s3.amazonaws.com`:         false,
+	} {
+		const given = `Action: "lambda:InvokeFunction", FunctionName: !Ref F.Alias, Principal: apigateway.amazonaws.com`
+		tmpl, err := samtemplate.Parse([]byte(strings.Replace(served, given, permission, 1)), nil)
+		require.NoError(t, err, permission)
+		got := false
+		for _, p := range tmpl.API.Permitted {
+			got = got || strings.HasSuffix(p.SourceARN, "/POST/a")
+		}
+		assert.Equal(t, permitted, got, permission)
 	}
 }
 

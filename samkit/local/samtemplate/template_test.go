@@ -103,6 +103,8 @@ func TestParse_FailuresNameThePlace(t *testing.T) {
 		"nothing":              {`~`, "Environment.Variables.VALUE: <nil> is not a string"},
 		"merged keys":          {"x, <<: {A: b}", "line 25: <<: CloudFormation takes neither merged nor repeated keys"},
 		"repeated keys":        {"x, MINE: again", "MINE: CloudFormation takes neither merged nor repeated keys"},
+		"a Sub of three":       {`!Sub ["${A}", {A: b}, c]`, "VALUE.Fn::Sub: needs a text"},
+		"a Sub of one":         {`!Sub ["${Env}"]`, "VALUE.Fn::Sub: needs a text"},
 		"wrong arguments":      {`!Select [9, [a]]`, "VALUE.Fn::Select: wrong arguments"},
 	}
 	for name, tt := range tests {
@@ -115,6 +117,8 @@ func TestParse_FailuresNameThePlace(t *testing.T) {
 	require.ErrorContains(t, err, "empty")
 	_, err = samtemplate.Parse([]byte("Parameters: {A: {Type: String}}"), nil)
 	require.ErrorContains(t, err, "parameter A has no default")
+	_, err = samtemplate.Parse(filled("x"), map[string]string{"Env": "staging"})
+	require.EqualError(t, err, "parameter Env: staging is not one of [dev prod]")
 }
 
 func filled(value string) []byte {

@@ -257,6 +257,18 @@ func bodyRules() []Rule {
 			},
 		},
 		{
+			Name: "body-version", Doc: "The body is an OpenAPI 3.0 document.",
+			Consequence: "the import fails, or takes the document for something else: it knows 2.0 and 3.0 only, and these rules read 3.0",
+			Fix:         "write openapi: 3.0.1, and only what that version has",
+			stack: func(s *Stack, report report) {
+				for _, a := range s.apis {
+					if version := cmpAny(a.body["openapi"], a.body["swagger"]); !strings.HasPrefix(text(version), "3.0.") {
+						report(below(a.root, "openapi"), "the body is OpenAPI %s", text(version))
+					}
+				}
+			},
+		},
+		{
 			Name: "openapi-version", Doc: "An API with a DefinitionBody sets OpenApiVersion.",
 			Consequence: "SAM deploys a second stage called Stage, which has no throttles and no logs",
 			Fix:         "write OpenApiVersion: 3.0.1",

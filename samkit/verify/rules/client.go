@@ -66,10 +66,11 @@ func clientRules() []Rule {
 	}
 }
 
-// What a caller chooses. A request id is among them, since a caller may send one as x-amzn-RequestId, and the messages of
-// errors, which quote the token of a request for a wrong path.
+// What a caller chooses: headers set a request's id (x-amzn-RequestId), trace (X-Amzn-Trace-Id), method
+// (X-HTTP-Method-Override) and host. The messages of errors quote the token of a request for a wrong path.
 const (
-	chosen     = `requestId|path|identity\.userAgent|identity\.clientCert\.\w+|error\.validationErrorString`
+	chosen = `requestId|xrayTraceId|path|httpMethod|domainName|domainPrefix|` +
+		`identity\.userAgent|identity\.clientCert\.\w+|error\.validationErrorString`
 	overridden = `requestOverride\.(?:header|path|querystring)\.[\w-]+`
 )
 

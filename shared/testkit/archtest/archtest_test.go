@@ -111,6 +111,8 @@ func TestImports_Broken(t *testing.T) {
 			"shared/testkit/cases: must not import client"},
 		"the oracle, ours": {archtest.Package{Path: "shared/testkit/oracle", Imports: []string{"shared/price"}},
 			"shared/testkit/oracle: imports shared/price"},
+		"a module for tests": {archtest.Package{Path: "functions/a", External: []string{"context", "github.com/getkin/kin-openapi/openapi3"}},
+			"functions/a: imports github.com/getkin/kin-openapi/openapi3, a module that is for tests and tools"},
 		"the oracle, a module": {archtest.Package{Path: "shared/testkit/oracle", External: []string{"fmt", "golang.org/x/text"}},
 			"shared/testkit/oracle: imports golang.org/x/text"},
 		"the oracle's test": {archtest.Package{Path: "shared/testkit/oracle",

@@ -175,12 +175,25 @@ func TestRenamedProject(t *testing.T) {
 	})
 	t.Run("a token is taken as RFC 9110 has it, and of no other scheme", func(t *testing.T) {
 		for authorization, want := range map[string]int{
-			"Bearer " + tok: 200, "Bearer  " + tok: 200, "bEARER " + tok: 200, tok: 401, "Basic " + tok: 401, "Bearer" + tok: 401, "Bearer\t" + tok: 401,
+			"Bearer " + tok: 200, "Bearer  " + tok: 200, "bEARER " + tok: 200,
+			tok: 401, "Basic " + tok: 401, "Bearer" + tok: 401, "Bearer\t" + tok: 401,
 			"Bearer " + tok + "x": 401, "Bearer " + tok + " ,": 401, "Bearer x" + tok: 401, "Bearer " + token.Mint("prod").String(): 401,
 		} {
 			status, body := a.send(t, "GET", "/x9/others", authorization, http.Header{})
 			assert.Equal(t, want, status, "%.12s... %s", authorization, body)
 		}
+	})
+	t.Run("sellers in another encoding are refused, and so do not become one", func(t *testing.T) {
+		for _, seller := range []string{"M\xfcller", "M\xf6ller", "M\xfcller"} { // ISO-8859-1
+			status, _, body := a.call(t, "POST", "/x9/facts", tok, `{"productId":"P2","competitorId":"bigmart","availability":"InStock",
+				"price":{"amount":"1.50","currency":"USD"},"source":{"id":"a","kind":"feed"},"observedAt":"2026-07-06T09:14:03Z",
+				"sellerId":"`+seller+`"}`)
+			assert.Equal(t, 422, status)
+			assert.Contains(t, body, `"pointer":"/sellerId","code":"invalid-field"`)
+			assert.Contains(t, body, `\"M`+"\ufffd"+`ller\" holds U+FFFD, which stands for bytes that are not UTF-8`)
+		}
+		status, _, body := a.call(t, "GET", "/x9/things/P2/now", tok, "")
+		assert.Equal(t, 404, status, body)
 	})
 	t.Run("limits of a batch", func(t *testing.T) {
 		const many = "/x9/facts/many"
