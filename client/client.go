@@ -48,7 +48,7 @@ type Client struct {
 	attempts int
 	inFlight int
 	items    int
-	wait     func(ctx context.Context, asked, backoff time.Duration) error
+	wait     func(context.Context, Retry) error
 }
 
 // Option changes what New sets.
@@ -67,10 +67,17 @@ func WithInFlight(n int) Option { return func(c *Client) { c.inFlight = max(n, 1
 // WithBatchItems sets how many observations a batch has, at most; BatchItems without it.
 func WithBatchItems(n int) Option { return func(c *Client) { c.items = min(max(n, 1), BatchItems) } }
 
-// WithWait replaces the wait before a request is repeated. The server asked for the first duration, 0 if for none; the second
-// is the longest that the client would add to it, chosen at random. An error means that the request is not repeated.
-func WithWait(wait func(ctx context.Context, asked, backoff time.Duration) error) Option {
+// WithWait replaces the wait before a request is repeated. If it returns an error, the request is not repeated.
+func WithWait(wait func(context.Context, Retry) error) Option {
 	return func(c *Client) { c.wait = wait }
+}
+
+// Retry is a repetition that is about to be made.
+type Retry struct {
+	Attempts int           // that were made
+	Err      error         // why the last one was not enough
+	Asked    time.Duration // what the server asks to wait for, 0 if it does not
+	Backoff  time.Duration // the longest that the client adds to it, chosen at random
 }
 
 // New returns a client of the API at an address, which includes the stage but not /v1. Without a token only GetHealth works.
@@ -95,9 +102,9 @@ func New(baseURL, token string, options ...Option) (*Client, error) {
 	return c, nil
 }
 
-// sleep waits as long as the server asked for and up to backoff longer, or until ctx ends.
-func sleep(ctx context.Context, asked, backoff time.Duration) error {
-	timer := time.NewTimer(asked + rand.N(backoff+1))
+// sleep waits for a repetition, or until ctx ends.
+func sleep(ctx context.Context, r Retry) error {
+	timer := time.NewTimer(r.Asked + rand.N(r.Backoff+1))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -137,7 +144,7 @@ func call[T any](ctx context.Context, c *Client, method, path string, query url.
 		if !retryable(err) {
 			return nil, err
 		}
-		if ended := c.pause(ctx, attempt, r.header); ended != nil {
+		if ended := c.pause(ctx, attempt, r.header, err); ended != nil {
 			return nil, fmt.Errorf("%w (%w)", err, ended)
 		}
 	}
@@ -204,11 +211,14 @@ func (r reply) beginning() string {
 
 // pause waits before the next attempt: exponential backoff with full jitter, in addition to what the server asks for. An
 // error says that there must be no next attempt.
-func (c *Client) pause(ctx context.Context, attempt int, header http.Header) error {
-	if attempt >= c.attempts {
-		return fmt.Errorf("given up after %d attempts", attempt)
+func (c *Client) pause(ctx context.Context, attempts int, header http.Header, why error) error {
+	if attempts >= c.attempts {
+		return fmt.Errorf("given up after %d attempts", attempts)
 	}
-	err := c.wait(ctx, min(retryAfter(header), maxRetryAfter), min(firstBackoff<<min(attempt-1, 10), maxBackoff))
+	err := c.wait(ctx, Retry{
+		Attempts: attempts, Err: why,
+		Asked: min(retryAfter(header), maxRetryAfter), Backoff: min(firstBackoff<<min(attempts-1, 10), maxBackoff),
+	})
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}

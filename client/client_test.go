@@ -92,12 +92,14 @@ func (s *server) requests() []request {
 type waits struct {
 	mu   sync.Mutex
 	list [][2]time.Duration // what the server asked for, and the longest that the client adds
+	why  []string
 }
 
-func (w *waits) wait(ctx context.Context, asked, backoff time.Duration) error {
+func (w *waits) wait(ctx context.Context, r client.Retry) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.list = append(w.list, [2]time.Duration{asked, backoff})
+	w.list = append(w.list, [2]time.Duration{r.Asked, r.Backoff})
+	w.why = append(w.why, fmt.Sprint(r.Attempts, " ", r.Err))
 	return context.Cause(ctx)
 }
 
@@ -174,7 +176,16 @@ func TestCall_GivesUp(t *testing.T) {
 		backoffs = append(backoffs, one[1])
 	}
 	assert.Equal(t, []time.Duration{250e6, 500e6, 1e9, 2e9, 4e9, 8e9, 16e9, 20e9}, backoffs)
+	assert.Equal(t, "8 503 Service Unavailable: throttled: Try again (request id-7)", w.why[7])
 	assert.Len(t, s.requests(), 9)
+}
+
+func TestCall_WaitRefuses(t *testing.T) {
+	t.Parallel()
+	s := script(t, answer{status: 503, body: busy})
+	c, _ := connect(t, s, client.WithWait(func(context.Context, client.Retry) error { return errors.New("no patience") }))
+	_, err := c.GetHealth(t.Context())
+	require.EqualError(t, err, "503 Service Unavailable: throttled: Try again (request id-7) (no patience)")
 }
 
 func TestCall_Refused(t *testing.T) {
@@ -249,7 +260,7 @@ func TestCall_Context(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
 		s := serve(t, func(int, request) answer { return answer{status: 503} })
-		c, _ := connect(t, s, client.WithWait(func(context.Context, time.Duration, time.Duration) error { cancel(); return nil }))
+		c, _ := connect(t, s, client.WithWait(func(context.Context, client.Retry) error { cancel(); return nil }))
 		_, err := c.GetHealth(ctx)
 		require.ErrorIs(t, err, context.Canceled)
 		assert.Len(t, s.requests(), 1)

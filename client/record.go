@@ -226,7 +226,7 @@ func (s *stream) send(ctx context.Context, pending []item) {
 			s.say(without(pending), err)
 			return
 		}
-		if ended := s.client.pause(ctx, attempt, r.header); ended != nil {
+		if ended := s.client.pause(ctx, attempt, r.header, err); ended != nil {
 			s.say(without(pending), fmt.Errorf("%w (%w)", err, ended))
 			return
 		}

@@ -189,9 +189,9 @@ func (p program) prepare(s settings) (*feed, error) {
 	f.client, err = client.New(f.settings.url, strings.TrimSpace(string(token)),
 		client.WithHTTPClient(&http.Client{Transport: counted{transport, f.report}, Timeout: attemptTimeout}),
 		client.WithAttempts(s.attempts), client.WithInFlight(s.inFlight), client.WithBatchItems(s.batch),
-		client.WithWait(func(ctx context.Context, asked, backoff time.Duration) error {
-			f.report.repeat(asked)
-			return p.wait(ctx, asked+p.jitter(backoff))
+		client.WithWait(func(ctx context.Context, r client.Retry) error {
+			f.report.repeat(r.Asked)
+			return p.wait(ctx, r.Asked+p.jitter(r.Backoff))
 		}))
 	if err != nil {
 		return nil, fmt.Errorf("-url: %w", err)
