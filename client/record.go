@@ -257,7 +257,7 @@ func (s *stream) settle(r reply, batch []item) (Answer, []item, error) {
 	for _, result := range said.Results {
 		one := &batch[result.Index]
 		failed := result.Outcome == outcomeFailed
-		if result.Retryable && !(failed && one.failed) {
+		if result.Retryable && (!failed || !one.failed) {
 			one.failed = one.failed || failed
 			again[result.Index] = true
 			a.Counts[result.Outcome]--
