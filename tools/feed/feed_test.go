@@ -21,6 +21,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// What surrounds the rows of a batch.
+const (
+	batchHead = `{"observations":[`
+	batchTail = `]}`
+)
+
 // api is an HTTP server that answers batches as a test wants, and remembers what it was sent.
 type api struct {
 	*httptest.Server
@@ -69,6 +75,7 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	if resp.retryAfter != "" {
 		w.Header().Set("Retry-After", resp.retryAfter)
 	}
+	w.Header().Set("Date", "Thu, 01 Jan 2026 00:00:00 GMT") // Retry-After may be a date by this clock
 	w.WriteHeader(resp.status)
 	_, err = io.WriteString(w, resp.body)
 	assert.NoError(a.t, err)
@@ -89,13 +96,16 @@ func (a *api) sizes() []int {
 
 // outcomes answers a batch with one outcome per item, as the API does with results=problems.
 func outcomes(list ...string) response {
-	counts := map[string]int{"received": len(list), "created": 0, "conflict": 0, "rejected": 0, "throttled": 0}
+	counts := map[string]int{"received": len(list), "created": 0, "conflict": 0, "rejected": 0, "throttled": 0, "failed": 0}
 	results := []any{}
 	stored, throttled := 0, 0
 	for i, outcome := range list {
 		counts[outcome]++
-		r := map[string]any{"index": i, "outcome": outcome, "retryable": outcome == "throttled", "warnings": []string{}}
+		retryable := outcome == "throttled" || outcome == "failed"
+		r := map[string]any{"index": i, "outcome": outcome, "retryable": retryable, "warnings": []string{}}
 		switch outcome {
+		case "failed":
+			r["status"], r["problem"] = 500, map[string]any{"type": "urn:problem-type:pricing:internal", "status": 500}
 		case "throttled":
 			throttled++
 			r["status"] = 503
@@ -655,8 +665,8 @@ func TestFeed_register(t *testing.T) {
 	file := write(t, "a", rows.String())
 	o := run(t.Context(), t, a, nil, "-map", "mappings/fuel.yaml", "-register-competitors", file)
 	assert.Equal(t, exitStored, o.exit, o.stderr)
-	seven := `/v1/competitors/7-eleven {"name":"7 Eleven","kind":"marketplace","country":"AU","defaultCurrency":"AUD","freshFor":"PT36H"}`
-	ab := `/v1/competitors/a-b {"name":"A & B","kind":"marketplace","country":"AU","defaultCurrency":"AUD","freshFor":"PT36H"}`
+	seven := `/v1/competitors/7-eleven {"country":"AU","defaultCurrency":"AUD","freshFor":"PT36H","kind":"marketplace","name":"7 Eleven"}`
+	ab := `/v1/competitors/a-b {"country":"AU","defaultCurrency":"AUD","freshFor":"PT36H","kind":"marketplace","name":"A & B"}`
 	assert.Equal(t, []string{seven, seven, ab}, put)
 	assert.Contains(t, o.stderr, "2 competitors registered, 2 were known already")
 	assert.Equal(t, []int{5}, a.sizes())

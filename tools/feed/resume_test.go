@@ -61,6 +61,31 @@ func TestResume(t *testing.T) {
 	assert.Equal(t, map[string]int{"created": 260}, o.summary.Outcomes, "a finished file starts over")
 }
 
+// TestResume_failed: what the API could not store is tried once more, and then by the next run.
+func TestResume_failed(t *testing.T) {
+	t.Parallel()
+	file := write(t, "a.ndjson", observations(3, false))
+	a := newAPI(t, func(n int, _ []json.RawMessage) response {
+		if n == 1 {
+			return outcomes("created", "failed", "rejected")
+		}
+		return outcomes("failed")
+	})
+	o := run(t.Context(), t, a, nil, file)
+	assert.Equal(t, exitRefused, o.exit)
+	assert.Equal(t, []int{3, 1}, a.sizes())
+	assert.Equal(t, 1, o.summary.Failed)
+	assert.Equal(t, 1, o.summary.Rejected)
+	assert.Equal(t, map[string]int{"created": 1}, o.summary.Outcomes)
+	assert.Contains(t, o.stderr, "rows without an outcome: 500 Internal Server Error: internal")
+	assert.Len(t, refused(t, file), 1)
+	a.again(allCreated)
+	o = run(t.Context(), t, a, nil, file)
+	assert.Equal(t, []int{1}, a.sizes())
+	assert.Contains(t, string(a.bodies[0]), `"P1"`)
+	assert.Equal(t, 2, o.summary.Before)
+}
+
 // TestResume_invalid checks that every row is sent if anything has changed that decides what a row becomes.
 func TestResume_invalid(t *testing.T) {
 	t.Parallel()
