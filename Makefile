@@ -38,8 +38,12 @@ audit: .local/bin/gitleaks .local/bin/govulncheck ## look for changed modules, s
 verify: ## check the template for every environment: linters, transform, OpenAPI, models, our rules, the code it deploys; and the account's
 	go run ./samkit/verify -plain ops/account.yaml
 
-docs: ## write docs/openapi.json from docs/contract.yaml and template.yaml
+docs: .local/bin/oapi-codegen ## write docs/openapi.json from docs/contract.yaml and template.yaml, and the Go client's code from that
 	go run ./tools/docs
+	.local/bin/oapi-codegen -config client/oapi-codegen.yaml docs/openapi.json
+
+contract-test: ## ask the API of `make run` for all that docs/openapi.json promises, by Schemathesis (half a minute; PORT=3001 etc.)
+	go run ./tools/contracttest -url http://$(ADDR):$(PORT)
 
 sam-test: ddb ## run the project in the real SAM CLI and compare it with `make run` (root on Debian; half a minute)
 	@mkdir -p .local/bin
@@ -96,8 +100,9 @@ python: # the Python environments that tests need, below .local; programs that n
 .local/bin/golangci-lint: module = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 .local/bin/gitleaks: module = github.com/zricethezav/gitleaks/v8@v8.30.1
 .local/bin/govulncheck: module = golang.org/x/vuln/cmd/govulncheck@v1.9.0
-.local/bin/golangci-lint .local/bin/gitleaks .local/bin/govulncheck: Makefile
+.local/bin/oapi-codegen: module = github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2
+.local/bin/golangci-lint .local/bin/gitleaks .local/bin/govulncheck .local/bin/oapi-codegen: Makefile
 	GOBIN=$(CURDIR)/.local/bin go install $(module)
 	@touch $@ # go install leaves alone what is up to date
 
-.PHONY: help run test lint audit verify docs sam-test pipeline pack deploy rehearse inspect mutants bench-capacity fmt build clean ddb gitlab-ci python
+.PHONY: help run test lint audit verify docs contract-test sam-test pipeline pack deploy rehearse inspect mutants bench-capacity fmt build clean ddb gitlab-ci python

@@ -162,7 +162,8 @@ func TestAuthorize_Line(t *testing.T) {
 		want  object
 	}{
 		"allowed": {scripted{record: record, touch: errors.New("no answer")}, event, "", object{
-			"level": "INFO", "outcome": "allowed", "clientId": "crawler-a", "storeCalls": 2.0, "readUnits": 0.5, "writeUnits": 1.0, "sdkAttempts": 4.0,
+			"level": "INFO", "outcome": "allowed", "clientId": "crawler-a",
+			"storeCalls": 2.0, "readUnits": 0.5, "writeUnits": 1.0, "sdkAttempts": 4.0,
 		}},
 		"unknown": {scripted{find: fault.New(fault.NotFound, "", "")}, event, "Unauthorized", object{
 			"level": "INFO", "outcome": "unauthorized", "storeCalls": 1.0, "readUnits": 0.5, "writeUnits": 0.0, "sdkAttempts": 3.0,
@@ -171,7 +172,8 @@ func TestAuthorize_Line(t *testing.T) {
 			"level": "INFO", "outcome": "unauthorized", "storeCalls": 0.0, "readUnits": 0.0, "writeUnits": 0.0, "sdkAttempts": 0.0,
 		}},
 		"an outage is not the client's fault": {scripted{find: errors.New("no answer")}, event, "no answer", object{
-			"level": "ERROR", "outcome": "internal", "error": "no answer", "storeCalls": 1.0, "readUnits": 0.5, "writeUnits": 0.0, "sdkAttempts": 3.0,
+			"level": "ERROR", "outcome": "internal", "error": "no answer",
+			"storeCalls": 1.0, "readUnits": 0.5, "writeUnits": 0.0, "sdkAttempts": 3.0,
 		}},
 		"no event": {scripted{record: record}, `{`, "decode the authorizer's event: unexpected end of JSON input", object{
 			"level": "ERROR", "outcome": "internal", "error": "decode the authorizer's event: unexpected end of JSON input",
@@ -206,8 +208,8 @@ func TestAuthorize_Line(t *testing.T) {
 func TestAuthorize_Metrics(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	call := authorize(scripted{find: errors.New("no answer"), findThrottle: map[string]int{"KeyRange": 2, "Account": 1}}, metertest.Source, "dev",
-		nil, time.Now, slog.New(slog.NewJSONHandler(&log, nil)))
+	db := scripted{find: errors.New("no answer"), findThrottle: map[string]int{"KeyRange": 2, "Account": 1}}
+	call := authorize(db, metertest.Source, "dev", nil, time.Now, slog.New(slog.NewJSONHandler(&log, nil)))
 	event := fmt.Appendf(nil, `{"authorizationToken":"Bearer %s"}`, token.Mint("dev"))
 	_, err := call(t.Context(), event)
 	require.Error(t, err)
@@ -232,8 +234,8 @@ func TestAuthorizer(t *testing.T) {
 	t.Setenv("LEGACY_PATHS", "orders/*,stock")
 	s := storetest.New(t)
 	tok := token.Mint("dev")
-	require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: tok.KeyID, Digest: tok.Digest(), Client: "crawler-a", Scopes: []string{"read"},
-		NotBefore: time.Now().Add(-time.Minute), Expires: time.Now().Add(time.Minute), Active: true}))
+	require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: tok.KeyID, Digest: tok.Digest(), Client: "crawler-a",
+		Scopes: []string{"read"}, NotBefore: time.Now().Add(-time.Minute), Expires: time.Now().Add(time.Minute), Active: true}))
 	out, err := authorizer(boot.Function{Settings: cases.Settings, Store: s, Metrics: metertest.Source})(t.Context(),
 		fmt.Appendf(nil, `{"type":"TOKEN","authorizationToken":"Bearer %s","methodArn":"%sGET/v1/competitors"}`, tok, stageArn))
 	require.NoError(t, err)
@@ -277,7 +279,8 @@ func TestPermits(t *testing.T) {
 	assert.Equal(t, []string{"POST /v1/imports: allowed by [], not by ingest alone"}, unfit(policies, broken), "a new endpoint")
 	more := maps.Clone(policies)
 	more[token.ScopeRead] = policy{Statement: slices.Concat(more[token.ScopeRead].Statement, more[token.ScopeCatalog].Statement)}
-	assert.Contains(t, unfit(more, scopes), "PUT /v1/competitors/{competitorId}: allowed by [catalog read], not by catalog alone", "another scope")
+	assert.Contains(t, unfit(more, scopes), "PUT /v1/competitors/{competitorId}: allowed by [catalog read], not by catalog alone",
+		"another scope")
 }
 
 // stageArn begins the ARN of every call to the API.
@@ -329,8 +332,9 @@ func TestAllow_Facade(t *testing.T) {
 	everything := allow(all, stageArn+"GET/v1/health", []string{"*"}).Policy
 	nothing := allow(all, stageArn+"GET/v1/health", nil).Policy
 	tests := map[string]struct{ listed, everything bool }{
-		"orders/7": {true, true}, "orders/": {true, true}, "orders/a%20b/c%2Fd": {true, true}, "stock": {true, true}, "orders/...7": {false, false},
-		"orders": {false, true}, "orders-2/7": {false, true}, "stock/7": {false, true}, "stocks": {false, true}, "ORDERS/7": {false, true},
+		"orders/7": {true, true}, "orders/": {true, true}, "orders/a%20b/c%2Fd": {true, true}, "stock": {true, true},
+		"orders/...7": {false, false},
+		"orders":      {false, true}, "orders-2/7": {false, true}, "stock/7": {false, true}, "stocks": {false, true}, "ORDERS/7": {false, true},
 		"x/orders/7": {false, true}, "hidden/v1/legacy/orders/7": {false, true}, "hidden/v1/legacy/stock": {false, true},
 		"../admin": {false, false}, "orders/../../admin": {false, false}, "orders/..": {false, false}, "..": {false, false},
 		"orders/%2e%2e/x": {false, false}, "orders/%2E%2E/x": {false, false}, "orders/%2e./x": {false, false}, "orders/.%2E/x": {false, false},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -129,43 +130,72 @@ func TestEndpoint_ForgedCursors(t *testing.T) {
 	}
 }
 
-// TestEndpoint_Pages walks the changes of a product, newest first, while prices come in and time goes on: the window stays
-// that of the first page, nothing is shown twice and what has not changed is not shown.
+// TestEndpoint_Pages walks the changes of a product, newest first, while prices come in and time goes on: nothing is shown twice
+// and what has not changed is not shown.
 func TestEndpoint_Pages(t *testing.T) {
 	t.Parallel()
 	db := storetest.Seeded(t)
-	now := cases.Now
-	seen := func(at string, minor int64) { record(t, db, now, at, minor) }
+	seen := func(at string, minor int64) { record(t, db, cases.Now, at, minor) }
 	seen("2026-07-05T10:00:00Z", 2150) // as at 09:14:03
 	seen("2026-06-20T10:00:00Z", 2100)
-	e := endpoint(boot.Function{Settings: cases.Settings, Store: db})
-	inner, calls := e.Handle, 0
-	e.Handle = func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
-		now = now.Add(time.Hour)
-		r.Received = now
-		answer, err := inner(ctx, r)
-		switch calls++; calls {
+	assert.Equal(t, []string{
+		"shopx 2026-07-06T08:14:03.000Z", "kyoto 2026-07-06T07:14:03.000Z", "shopx 2026-07-05T21:14:03.000Z",
+		"bigmart 2026-07-05T09:14:03.000Z", "bigmart 2026-07-05T08:00:00.000Z", "bigmart 2026-07-04T21:14:03.000Z",
+		"bigmart 2026-07-04T09:14:03.000Z", "bigmart 2026-06-20T10:00:00.000Z",
+	}, walk(t, db, "GET /v1/products/ZU-1042/history", func(page int) {
+		switch page {
 		case 1:
 			seen("2026-07-06T08:20:00Z", 1800) // in front of the page: not shown
 		case 2:
 			seen("2026-07-05T08:00:00Z", 2199) // behind it
 		}
+	}))
+}
+
+// TestEndpoint_PagesOfOneWindow: where no window is asked for, that of the first page holds for all, at both ends.
+func TestEndpoint_PagesOfOneWindow(t *testing.T) {
+	t.Parallel()
+	rows := []string{
+		"bigmart 2026-06-06T09:14:05.112Z", "bigmart 2026-07-04T09:14:03.000Z", "bigmart 2026-07-04T21:14:03.000Z",
+		"bigmart 2026-07-05T09:14:03.000Z", "shopx 2026-07-05T21:14:03.000Z", "kyoto 2026-07-06T07:14:03.000Z",
+		"shopx 2026-07-06T08:14:03.000Z", "bigmart 2026-07-06T09:14:05.112Z",
+	}
+	for _, order := range []string{"asc", "desc"} {
+		db := storetest.Seeded(t)
+		record(t, db, cases.Now, "2026-06-06T09:14:05.111Z", 2400) // just outside
+		record(t, db, cases.Now, "2026-06-06T09:14:05.112Z", 2500)
+		record(t, db, cases.Now, "2026-07-06T09:14:05.112Z", 2600)
+		shown := walk(t, db, "GET /v1/products/ZU-1042/history?view=raw&order="+order, func(page int) {
+			if page == 1 {
+				record(t, db, cases.Now.Add(time.Hour), "2026-07-06T09:14:05.113Z", 2700) // outside the first page's window
+			}
+		})
+		if order == "desc" {
+			slices.Reverse(shown)
+		}
+		assert.Equal(t, rows, shown, order)
+	}
+}
+
+// walk returns the rows of all pages. From page to page an hour passes, and meanwhile is called.
+func walk(t *testing.T, db *store.Store, request string, meanwhile func(page int)) (shown []string) {
+	t.Helper()
+	e := endpoint(boot.Function{Settings: cases.Settings, Store: db})
+	inner := e.Handle
+	page := 0
+	e.Handle = func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
+		r.Received = cases.Now.Add(time.Duration(page) * time.Hour)
+		answer, err := inner(ctx, r)
+		page++
+		meanwhile(page)
 		return answer, err
 	}
-	var shown []string
-	for _, page := range cases.Pages(t, e, "GET /v1/products/ZU-1042/history", "observations") {
-		var rows []struct {
-			CompetitorID string
-			ObservedAt   string
-		}
+	for _, page := range cases.Pages(t, e, request, "observations") {
+		var rows []struct{ CompetitorID, ObservedAt string }
 		require.NoError(t, json.Unmarshal(page, &rows))
 		for _, row := range rows {
 			shown = append(shown, row.CompetitorID+" "+row.ObservedAt)
 		}
 	}
-	assert.Equal(t, []string{
-		"shopx 2026-07-06T08:14:03.000Z", "kyoto 2026-07-06T07:14:03.000Z", "shopx 2026-07-05T21:14:03.000Z",
-		"bigmart 2026-07-05T09:14:03.000Z", "bigmart 2026-07-05T08:00:00.000Z", "bigmart 2026-07-04T21:14:03.000Z",
-		"bigmart 2026-07-04T09:14:03.000Z", "bigmart 2026-06-20T10:00:00.000Z",
-	}, shown)
+	return shown
 }

@@ -29,7 +29,7 @@ func record(db api.Recorder, clock api.Clock) gateway.Handler {
 	return func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
 		p := r.Params()
 		dryRun := p.Bool("dryRun", false)
-		onlyProblems := p.Word("results", "all", "failed") == "failed"
+		onlyProblems := p.Word("results", "all", "problems") == "problems"
 		if err := p.Err(); err != nil {
 			return gateway.Answer{}, err
 		}

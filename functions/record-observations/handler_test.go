@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"testing"
@@ -79,17 +81,18 @@ func TestEndpoint_StoresJustTheGoodOnes(t *testing.T) {
 	assert.Len(t, after, len(before)+good, "nothing else was")
 }
 
-// lossy is a store that cannot tell what became of one product.
+// lossy is a store that cannot tell what became of some products, and why.
 type lossy struct {
 	*store.Store
-	product string
+	causes map[string]string // by product
 }
 
 func (l lossy) Record(ctx context.Context, in []price.Submission, received price.Timestamp, dryRun bool) ([]store.Verdict, error) {
 	verdicts, err := l.Store.Record(ctx, in, received, dryRun)
 	for i, s := range in {
-		if s.Observation.Key.ProductID == l.product {
-			verdicts[i] = store.Verdict{ProductID: l.product, Err: fault.New(fault.Unavailable, fault.CodeThrottled, "x")}
+		if cause, ok := l.causes[s.Observation.Key.ProductID]; ok {
+			unknown := fault.New(fault.Unavailable, fault.CodeThrottled, "x").Because(errors.New(cause))
+			verdicts[i] = store.Verdict{ProductID: s.Observation.Key.ProductID, Err: unknown}
 		}
 	}
 	return verdicts, err
@@ -98,7 +101,7 @@ func (l lossy) Record(ctx context.Context, in []price.Submission, received price
 // TestEndpoint_OneItemUnknown: a mixed answer says which item to repeat, and when.
 func TestEndpoint_OneItemUnknown(t *testing.T) {
 	t.Parallel()
-	response, body := asked(t, t.Context(), lossy{storetest.Seeded(t), "ZU-2000"}, "documented")
+	response, body := asked(t, t.Context(), lossy{storetest.Seeded(t), map[string]string{"ZU-2000": "no answer"}}, "documented")
 	assert.Equal(t, http.StatusMultiStatus, response.StatusCode)
 	assert.NotEmpty(t, response.Headers["Retry-After"])
 	assert.True(t, body.Retry)
@@ -110,6 +113,33 @@ func TestEndpoint_OneItemUnknown(t *testing.T) {
 	last := body.Results[2]
 	assert.Equal(t, http.StatusServiceUnavailable, last.Status)
 	assert.Equal(t, "urn:problem-type:pricing:throttled", last.Problem.Type)
+}
+
+// TestEndpoint_WhyIsLogged: the log line of a batch says why the first of its items has to be repeated.
+func TestEndpoint_WhyIsLogged(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		causes map[string]string
+		want   any
+	}{
+		"nothing to repeat": {nil, nil},
+		"two items":         {map[string]string{"ZU-1042": "the first", "ZU-2000": "the second"}, "throttled: x: the first"},
+		"the last item":     {map[string]string{"ZU-2000": "the second"}, "throttled: x: the second"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			e := endpoint(boot.Function{Settings: cases.Settings})
+			e.Handle = record(lossy{storetest.Seeded(t), tt.causes}, api.NewClock(cases.Settings.Retention))
+			e.Now = func() time.Time { return cases.Now }
+			e.Log = slog.New(slog.NewJSONHandler(&log, nil))
+			gateway.Serve(t.Context(), e, cases.Read(t, "documented").Event(t, e))
+			var line map[string]any
+			require.NoError(t, json.Unmarshal(log.Bytes(), &line))
+			assert.Equal(t, tt.want, line["error"])
+			assert.Equal(t, tt.want != nil, line["level"] == "WARN")
+		})
+	}
 }
 
 // TestEndpoint_NearDeadline: work that could not end in time is not begun, and every item may be repeated.

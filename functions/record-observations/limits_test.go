@@ -44,6 +44,9 @@ func foreign(to object, count int) object {
 func sent(t *testing.T, s *store.Store, document any) gateway.Response {
 	t.Helper()
 	body, err := json.Marshal(document)
+	if text, ok := document.(json.RawMessage); ok { // json.Marshal would write it anew
+		body = text
+	}
 	require.NoError(t, err)
 	e := endpoint(boot.Function{Settings: cases.Settings, Store: s})
 	e.Now = func() time.Time { return cases.Now }
@@ -201,4 +204,45 @@ func TestEndpoint_LongNames(t *testing.T) {
 	require.Len(t, got, 1)
 	require.Len(t, got[0].Problem.Errors, 1)
 	assert.Equal(t, "/observations/0/"+strings.Repeat("x", 63), got[0].Problem.Errors[0].Pointer)
+}
+
+// TestEndpoint_LongItemIDs: an itemId that is too long is not sent back. In an answer "<" takes six bytes, so that one would
+// make of a request that may be read an answer that may not be sent, with a good item in it.
+func TestEndpoint_LongItemIDs(t *testing.T) {
+	t.Parallel()
+	item, err := json.Marshal(good())
+	require.NoError(t, err)
+	body := `{"observations":[` + string(item) + `,{"itemId":"` + strings.Repeat("<", 1_000_000) + `"}]}`
+	response := sent(t, storetest.Seeded(t), json.RawMessage(body))
+	assert.Equal(t, http.StatusMultiStatus, response.StatusCode)
+	got := results(t, response)
+	require.Len(t, got, 2)
+	assert.Equal(t, "good", got[0].ItemID)
+	assert.Equal(t, http.StatusCreated, got[0].Status)
+	assert.Empty(t, got[1].ItemID)
+	assert.Contains(t, got[1].Problem.Errors[0].Detail, "Must be 1 to 128 bytes long")
+	assert.Less(t, len(response.Body), 10_000)
+}
+
+// TestEndpoint_TooManyItems: 500 items are taken, of 501 not one.
+func TestEndpoint_TooManyItems(t *testing.T) {
+	t.Parallel()
+	s := storetest.Seeded(t)
+	before := stored(t, s)
+	items := make([]object, api.BatchItems+1)
+	for i := range items {
+		items[i] = good()
+		delete(items[i], "itemId")
+	}
+	response := sent(t, s, object{"observations": items})
+	assert.Equal(t, http.StatusUnprocessableEntity, response.StatusCode)
+	var p gateway.Problem
+	require.NoError(t, json.Unmarshal([]byte(response.Body), &p))
+	assert.Equal(t, []fault.Field{{Pointer: "/observations", Code: fault.CodeTooManyItems,
+		Detail: "At most 500 observations are taken at once, not 501."}}, p.Errors)
+	assert.Equal(t, before, stored(t, s))
+
+	response = sent(t, s, object{"observations": items[1:]})
+	assert.Equal(t, http.StatusOK, response.StatusCode, response.Body)
+	assert.Len(t, results(t, response), api.BatchItems)
 }

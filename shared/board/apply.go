@@ -56,7 +56,7 @@ type Change struct {
 // observations at or before b.Flushed, which may be duplicates of flushed ones, and the months in which the start of a broken
 // run has to be found. The mark is written for the new version. b is not changed.
 func Apply(b Board, in []Incoming, clock price.Clock, mark Mark, history *History) (Change, []Month) {
-	f := fold{board: b, clock: clock, history: history, offers: make(map[string]*working, len(b.Offers)), need: map[Month]bool{}}
+	f := fold{board: b, clock: clock, history: history, offers: make(map[string]*working, len(b.Offers)), need: map[Month]struct{}{}}
 	f.open()
 	results := make([]Result, len(in))
 	for _, text := range f.group(in) {
@@ -96,7 +96,7 @@ type fold struct {
 	clock   price.Clock
 	history *History
 	offers  map[string]*working // by key text
-	need    map[Month]bool
+	need    map[Month]struct{}
 	added   int
 }
 
@@ -199,7 +199,7 @@ func (w *working) find(id identity) (Observation, bool) {
 func (f *fold) look(m Month, key price.OfferKey) (observations []Observation, loaded bool) {
 	observations, loaded = f.history.find(m, key)
 	if !loaded {
-		f.need[m] = true
+		f.need[m] = struct{}{}
 	}
 	return observations, loaded
 }
@@ -262,7 +262,7 @@ func (f *fold) place(w *working, e Observation) (beforeRun, afterStart bool) {
 		return e.ObservedAt < p, afterStart
 	}
 	above := func(o Observation) bool {
-		return o.ObservedAt == p && (p != r || o.Terms != w.Current.Terms) && Compare(w.Key, o, e) > 0
+		return o.ObservedAt == p && o.Terms != w.Current.Terms && Compare(w.Key, o, e) > 0
 	}
 	if slices.ContainsFunc(w.Tail, above) {
 		return true, afterStart

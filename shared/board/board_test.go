@@ -71,6 +71,33 @@ func TestApply_Outcomes(t *testing.T) {
 	})
 }
 
+// TestObservation_Differs: a conflict names each field of the content in which it differs, and nothing else is content.
+func TestObservation_Differs(t *testing.T) {
+	stored := seen("bigmart", at(0), 1995).Observation
+	stored.Terms.Availability = price.AvailabilityLimitedAvailability
+	for pointer, change := range map[string]func(*board.Observation){
+		"/availability":      func(e *board.Observation) { e.Terms.Availability = price.AvailabilityInStock },
+		"/price":             func(e *board.Observation) { e.Terms.Price = usd(1996) },
+		"/shipping":          func(e *board.Observation) { e.Terms.Shipping = usd(0) },
+		"/listPrice":         func(e *board.Observation) { e.Terms.ListPrice = usd(1995) },
+		"/priceType":         func(e *board.Observation) { e.Terms.PriceType = price.PriceTypeClearance },
+		"/promotion":         func(e *board.Observation) { e.Terms.Promotion.Present = true },
+		"/url":               func(e *board.Observation) { e.URL = board.HashURL("https://bigmart.example") },
+		"/source/kind":       func(e *board.Observation) { e.Source.Kind = price.SourceVendor },
+		"/source/confidence": func(e *board.Observation) { e.Source.Confidence = 0 },
+	} {
+		other := stored
+		change(&other)
+		assert.Equal(t, []string{pointer}, stored.Differs(other))
+		assert.Equal(t, []string{pointer}, other.Differs(stored))
+	}
+	other := stored
+	other.ReceivedAt++
+	other.Client = "another"
+	other.State = 7
+	assert.Empty(t, stored.Differs(other))
+}
+
 func TestApply_LateObservationsRepairTheRun(t *testing.T) {
 	base := []board.Incoming{seen("bigmart", at(10), 100), seen("bigmart", at(20), 200), seen("bigmart", at(30), 200)}
 	tests := map[string]struct {
@@ -114,6 +141,8 @@ func TestApply_AsksForNoMoreMonthsThanItNeeds(t *testing.T) {
 	}
 	assert.Empty(t, asks(seen("bigmart", at(201*24*60), 200)), "newer than all that was flushed")
 	assert.Empty(t, asks(seen("shopx", at(1), 200)), "of an offer that has no history")
+	_, need := board.Apply(b, []board.Incoming{seen("bigmart", at(1), 100)}, later, board.Mark{1}, nil)
+	assert.Equal(t, []board.Month{"2026-07"}, need, "without a history nothing is known")
 	assert.Equal(t, []board.Month{"2026-07"}, asks(seen("bigmart", at(1), 100)), "it may be a duplicate")
 	history.Add("2026-07")
 	assert.Empty(t, asks(seen("bigmart", at(1), 100)), "within the run, with its terms")

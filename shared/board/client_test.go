@@ -10,7 +10,7 @@ import (
 )
 
 // observations is how many each market of this test has: enough for dozens of flushes.
-const observations = 2000
+const observations = 800
 
 // storedBytes returns what a market takes in boards and segments when its offers are sent by these clients in turn.
 func storedBytes(t *testing.T, clients ...string) (bytes int) {

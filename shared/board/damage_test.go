@@ -10,13 +10,16 @@ import (
 	"pricing/shared/board"
 )
 
-// damage is what may have become of the bytes of a packed form.
+// damage visits what becomes of a packed form when one of its bytes is another: by one bit, by a power of two more or less, or
+// any of them. So each length, flag, place and number changes in every direction.
 func damage(good []byte, visit func(bad []byte)) {
-	for i := range good {
+	for i, was := range good {
 		bad := slices.Clone(good)
-		for change := 1; change < 256; change++ {
-			bad[i] = good[i] ^ byte(change)
-			visit(bad)
+		for bit := byte(1); bit != 0; bit <<= 1 {
+			for _, b := range []byte{was ^ bit, was + bit, was - bit, bit, bit - 1} {
+				bad[i] = b
+				visit(bad)
+			}
 		}
 	}
 }

@@ -52,7 +52,8 @@ func TestRead_NamesEveryProblemAtOnce(t *testing.T) {
 	_, err := read(map[string]string{"HISTORY_DAYS": "many", "TRUST_STORE": "none"})
 	require.Error(t, err)
 	for _, problem := range []string{
-		"TABLE_NAME is not set", "DEPLOY_ENV is not set", "AWS_REGION is not set", `HISTORY_DAYS must be a whole number of days from 1 to 36500, not "many"`,
+		"TABLE_NAME is not set", "DEPLOY_ENV is not set", "AWS_REGION is not set",
+		`HISTORY_DAYS must be a whole number of days from 1 to 36500, not "many"`,
 		`TRUST_STORE must be embedded or system, not "none"`,
 	} {
 		assert.Contains(t, err.Error(), problem)

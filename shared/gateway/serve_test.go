@@ -6,10 +6,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +95,9 @@ func TestServe_FaultsBecomeProblems(t *testing.T) {
 			assert.NotEmpty(t, p.Title)
 			assert.Equal(t, "ext-1", p.Instance)
 			assert.Equal(t, tt.wantType, line["errorCode"])
+			assert.Equal(t, tt.wantType, line["outcome"])
+			assert.InDelta(t, tt.wantStatus, line["status"], 0)
+			assert.Equal(t, map[int]string{500: "ERROR", 503: "WARN"}[tt.wantStatus], strings.TrimPrefix(line["level"].(string), "INFO"))
 			assert.Equal(t, tt.wantStatus == 503, r.Headers["Retry-After"] != "")
 			assert.NotContains(t, r.Body, "secret cause")
 			assert.Equal(t, "nosniff", r.Headers["X-Content-Type-Options"])
@@ -176,6 +179,55 @@ func TestServe_Scope(t *testing.T) {
 			}
 			r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) { e["requestContext"].(map[string]any)["authorizer"] = authorizer }))
 			assert.Equal(t, http.StatusForbidden, r.StatusCode)
+		})
+	}
+}
+
+// TestServe_Query: what is no parameter of the endpoint is refused and the first of it named, in order. Health needs no token, so its
+// answer must not be much longer than the question.
+func TestServe_Query(t *testing.T) {
+	many := map[string]any{}
+	for i := range 2600 {
+		many[fmt.Sprintf("p%04d", i)] = []string{""}
+	}
+	tests := map[string]struct {
+		known      []string
+		query      map[string]any
+		wantFirst  fault.Field
+		wantErrors int
+		wantMore   string
+	}{
+		"unknown": {[]string{"from", "to"}, map[string]any{"fro\nm": []string{"1"}},
+			fault.Field{Pointer: "/query/fro\nm", Code: fault.CodeUnknownField,
+				Detail: "Not a parameter of this endpoint; those are from, to."}, 1, ""},
+		"twice": {[]string{"from"}, map[string]any{"from": []string{"1", "1"}},
+			fault.Field{Pointer: "/query/from", Code: fault.CodeDuplicateField, Detail: "The parameter stands more than once."}, 1, ""},
+		"no parameters": {nil, map[string]any{"from": []string{"1"}},
+			fault.Field{Pointer: "/query/from", Code: fault.CodeUnknownField, Detail: "This endpoint has no query parameters."}, 1, ""},
+		"2,600 of them": {nil, many,
+			fault.Field{Pointer: "/query/p0000", Code: fault.CodeUnknownField, Detail: "This endpoint has no query parameters."}, 21,
+			"and 2580 more"},
+		"a long name": {nil, map[string]any{strings.Repeat("x", 9000): []string{""}},
+			fault.Field{Pointer: "/query/" + strings.Repeat("x", 64), Code: fault.CodeUnknownField,
+				Detail: "This endpoint has no query parameters."}, 1, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			e := answering(gateway.Answer{}, nil)
+			e.Query = tt.known
+			e.Handle = func(context.Context, *gateway.Request) (gateway.Answer, error) {
+				t.Error("called with a wrong query")
+				return gateway.Answer{}, nil
+			}
+			r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) { e["multiValueQueryStringParameters"] = tt.query }))
+			p := problem(t, r)
+			assert.Equal(t, http.StatusBadRequest, p.Status)
+			require.Len(t, p.Errors, tt.wantErrors)
+			assert.Equal(t, tt.wantFirst, p.Errors[0])
+			if tt.wantMore != "" {
+				assert.Equal(t, tt.wantMore, p.Errors[tt.wantErrors-1].Detail)
+			}
+			assert.Less(t, len(r.Body), 4000)
 		})
 	}
 }
@@ -379,43 +431,66 @@ func TestServe_ETag(t *testing.T) {
 }
 
 func TestServe_LogLine(t *testing.T) {
-	e := answering(gateway.Answer{Status: 207, Body: "x", Retry: true,
-		Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}}}, nil)
-	e.Handle = func(ctx context.Context, _ *gateway.Request) (gateway.Answer, error) {
-		meter.Add(ctx, meter.Counts{Calls: 3, Attempts: 4, ReadUnits: 0.5, WriteUnits: 2})
-		return gateway.Answer{Status: 207, Body: "x", Retry: true, Cause: errors.New("behind it"),
-			Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}}}, nil
-	}
-	traced := context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-6a4b7c1d-0123456789abcdef01234567;Sampled=0") //nolint:staticcheck // aws-lambda-go's own key
-	ctx, cancel := context.WithTimeout(traced, time.Minute)
-	defer cancel()
 	lambdacontext.FunctionVersion = "7"
 	defer func() { lambdacontext.FunctionVersion = "" }()
-	_, line := served(t, ctx, e, event(t, nil))
-	for name, want := range map[string]any{
-		"route": "POST /v1/things/{thing}", "method": "POST", "status": 207.0, "outcome": "ok", "requestId": "ext-1",
-		"clientId": "crawler-a", "functionVersion": "7",
-		"items": 3.0, "created": 2.0, "rejected": 1.0, "storeCalls": 3.0, "sdkAttempts": 4.0, "readUnits": 0.5, "writeUnits": 2.0,
-		"traceId": "1-6a4b7c1d-0123456789abcdef01234567", "bytesOut": 3.0, "error": "behind it", "level": "WARN",
-	} {
-		assert.Equal(t, want, line[name], name)
+	const trace = "Root=1-6a4b7c1d-0123456789abcdef01234567;Sampled=0"
+	traced := context.WithValue(t.Context(), "x-amzn-trace-id", trace) //nolint:staticcheck // aws-lambda-go's own key
+	ctx, cancel := context.WithTimeout(traced, time.Minute)
+	defer cancel()
+	sent := event(t, func(e map[string]any) { e["headers"].(map[string]any)["x-correlation-id"] = "night-42" })
+	type members = map[string]any
+	usual := members{
+		"msg": "request", "route": "POST /v1/things/{thing}", "method": "POST", "durationMs": 12.35, "requestId": "ext-1",
+		"correlationId": "night-42", "clientId": "crawler-a", "functionVersion": "7", "traceId": "1-6a4b7c1d-0123456789abcdef01234567",
+		"storeCalls": 3.0, "sdkAttempts": 4.0, "readUnits": 0.5, "writeUnits": 2.0, "bytesIn": float64(len(sent)),
 	}
-	for _, name := range []string{"durationMs", "deadlineLeftMs", "coldStart", "functionVersion", "correlationId", "bytesIn"} {
-		assert.Contains(t, line, name)
+	items := func(outcomes map[string]int) meter.Items { return meter.Items{Outcomes: outcomes} }
+	tests := map[string]struct {
+		answer gateway.Answer
+		err    error
+		want   members // beside the usual
+	}{
+		"a read": {gateway.Answer{Body: "x"}, nil, members{"level": "INFO", "status": 200.0, "outcome": "ok"}},
+		"one outcome": {gateway.Answer{Status: 201, Items: items(map[string]int{"created": 2})}, nil,
+			members{"level": "INFO", "status": 201.0, "outcome": "created", "items": 2.0, "created": 2.0}},
+		"several outcomes": {gateway.Answer{Status: 207, Items: items(map[string]int{"created": 2, "rejected": 1})}, nil,
+			members{"level": "INFO", "status": 207.0, "outcome": "ok", "items": 3.0, "created": 2.0, "rejected": 1.0}},
+		"something to repeat": {gateway.Answer{Status: 207, Retry: true, Cause: errors.New("behind it"),
+			Items: items(map[string]int{"created": 2, "throttled": 1})}, nil,
+			members{"level": "WARN", "status": 207.0, "outcome": "ok", "items": 3.0, "created": 2.0, "throttled": 1.0,
+				"error": "behind it"}},
+		"a dry run": {gateway.Answer{Items: meter.Items{DryRun: true, Outcomes: map[string]int{"created": 1}}}, nil,
+			members{"level": "INFO", "status": 200.0, "outcome": "created", "items": 1.0, "created": 1.0, "dryRun": true}},
+		"the client's fault": {gateway.Answer{}, fault.New(fault.NotFound, fault.CodeUnknownProduct, "x"),
+			members{"level": "INFO", "status": 404.0, "outcome": "unknown-product", "errorCode": "unknown-product"}},
+		"a store that does not answer": {gateway.Answer{}, fault.New(fault.Unavailable, fault.CodeThrottled, "x").Because(errors.New("y")),
+			members{"level": "WARN", "status": 503.0, "outcome": "throttled", "errorCode": "throttled", "error": "throttled: x: y"}},
+		"our own": {gateway.Answer{}, errors.New("y"), members{"level": "ERROR", "status": 500.0, "outcome": "internal", "errorCode": "internal",
+			"error": "y"}},
 	}
-	known := []string{
-		"time", "level", "msg", // slog's own
-		"route", "method", "status", "outcome", "durationMs", "deadlineLeftMs", "coldStart", "functionVersion", "requestId", "correlationId",
-		"clientId", "items", "created", "rejected", "storeCalls", "readUnits", "writeUnits", "sdkAttempts", "bytesIn", "bytesOut", "traceId",
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			e := answering(gateway.Answer{}, nil)
+			now := time.Date(2026, 7, 6, 9, 14, 5, 0, time.UTC)
+			e.Now = func() time.Time { return now }
+			e.Handle = func(ctx context.Context, _ *gateway.Request) (gateway.Answer, error) {
+				now = now.Add(12_345_678 * time.Nanosecond)
+				meter.Add(ctx, meter.Counts{Calls: 3, Attempts: 4, ReadUnits: 0.5, WriteUnits: 2})
+				return tt.answer, tt.err
+			}
+			r, line := served(t, ctx, e, sent)
+			assert.InDelta(t, 60_000, line["deadlineLeftMs"], 30_000, "of Lambda's time, in milliseconds")
+			assert.IsType(t, true, line["coldStart"], "which one is the first, the order of the tests says")
+			assert.Contains(t, line, "time")
+			for _, name := range []string{"deadlineLeftMs", "coldStart", "time"} {
+				delete(line, name)
+			}
+			want := maps.Clone(usual)
+			want["bytesOut"] = float64(len(r.Body))
+			maps.Copy(want, tt.want)
+			assert.Equal(t, want, line)
+		})
 	}
-	assert.ElementsMatch(t, append(known, "error"), slices.Collect(maps.Keys(line)), "and error only where a cause is to be told")
-
-	_, line = served(t, ctx, answering(gateway.Answer{Items: meter.Items{Outcomes: map[string]int{"created": 2, "rejected": 1}}}, nil),
-		event(t, nil))
-	assert.ElementsMatch(t, known, slices.Collect(maps.Keys(line)))
-	_, line = served(t, ctx, answering(gateway.Answer{}, fault.New(fault.NotFound, fault.CodeUnknownProduct, "x")), event(t, nil))
-	without := slices.DeleteFunc(known, func(name string) bool { return slices.Contains([]string{"items", "created", "rejected"}, name) })
-	assert.ElementsMatch(t, append(without, "errorCode"), slices.Collect(maps.Keys(line)), "no cause: the client's fault is told by its code")
 }
 
 // TestServe_MetricsAreMembersOfTheLine, whatever the request came to: a panic and an event nobody can read included.
@@ -436,6 +511,11 @@ func TestServe_MetricsAreMembersOfTheLine(t *testing.T) {
 			return gateway.Answer{Items: meter.Items{Outcomes: map[string]int{"throttled": 1}}},
 				fault.New(fault.Unavailable, fault.CodeThrottled, "x")
 		}, event(t, nil), map[string]int{"SdkAttempts": 4, "Throttled": 1, "BatchSize": 1}},
+		"without items": {func() (gateway.Answer, error) { return gateway.Answer{}, nil }, event(t, nil), map[string]int{"SdkAttempts": 4}},
+		"refused": {func() (gateway.Answer, error) {
+			return gateway.Answer{}, fault.New(fault.NotFound, fault.CodeUnknownProduct, "x")
+		},
+			event(t, nil), map[string]int{"SdkAttempts": 4}},
 		"a panic": {func() (gateway.Answer, error) { panic("worst") }, event(t, nil),
 			map[string]int{"SdkAttempts": 4, "InternalErrors": 1}},
 		"an event nobody can read": {func() (gateway.Answer, error) { return gateway.Answer{}, nil }, []byte("{"),
@@ -456,6 +536,11 @@ func TestServe_MetricsAreMembersOfTheLine(t *testing.T) {
 			samples := metertest.Extract(t, log.Bytes())
 			for _, name := range []string{"SdkAttempts", "Created", "Rejected", "Throttled", "Accepted", "BatchSize", "InternalErrors"} {
 				assert.Equal(t, tt.want[name], samples.Sum(name), name)
+			}
+			if _, ok := tt.want["BatchSize"]; !ok {
+				for _, name := range []string{"Accepted", "BatchSize"} {
+					assert.NotContains(t, samples, name+" Environment=dev", "an alarm takes a 0 for a silent feed")
+				}
 			}
 			assert.Len(t, samples["DeadlineLeftMs Environment=dev"], 1)
 			assert.Equal(t, 1, strings.Count(log.String(), "\n"), "one line")

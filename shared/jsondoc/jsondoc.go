@@ -63,7 +63,7 @@ type Member struct {
 // malformed-json, its detail naming line and column.
 func Parse(b []byte) (*Node, error) {
 	if bytes.HasPrefix(b, []byte("\x1f\x8b")) || bytes.HasPrefix(b, []byte("\x1f\ufffd")) { // as it is, and as the gateway hands it on
-		return nil, malformed(b, 0, "the body is no text but perhaps compressed, which is not taken")
+		return nil, malformed(b, 0, "the body is not text; it is perhaps compressed, which is not accepted")
 	}
 	if !utf8.Valid(b) {
 		return nil, malformed(b, invalidUTF8(b), "the text is not valid UTF-8")

@@ -163,6 +163,14 @@ func TestMetrics(t *testing.T) {
 		assert.NotContains(t, samples, name+" Environment=dev", "nothing was stored")
 	}
 
+	for name, nothing := range map[string]meter.Items{"a read": {}, "a refusal": {Outcomes: map[string]int{}}, "none of an outcome": {
+		Outcomes: map[string]int{"created": 0}}} {
+		samples, _ = logged(t, m.Metrics(0, nothing))
+		for _, metric := range []string{"Accepted", "BatchSize", "DeadlineLeftMs"} {
+			assert.NotContains(t, samples, metric+" Environment=dev", "%s is not silent ingestion", name)
+		}
+	}
+
 	samples, _ = logged(t, m.Metrics(time.Second, meter.Items{Outcomes: map[string]int{"throttled": 1}}))
 	assert.Equal(t, []float64{0}, samples["Accepted Environment=dev"], "the alarm on a silent ingestion looks for this 0")
 }

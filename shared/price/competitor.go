@@ -32,20 +32,18 @@ func (c Competitor) StaleAt(lastSeen Timestamp) Timestamp {
 // ReadCompetitor reads the body of a PUT that was received at a moment, and adds every broken rule to the value's reader. An
 // optional member may be null or empty ("").
 func ReadCompetitor(competitorID string, v jsondoc.Value, now Timestamp) Competitor {
-	c := Competitor{ID: competitorID, FreshFor: DefaultFreshFor, Active: true}
-	m, ok := v.Object("name", "kind", "domain", "country", "defaultCurrency", "freshFor", "status")
-	if !ok {
-		return c
-	}
+	c := Competitor{ID: competitorID, FreshFor: DefaultFreshFor}
+	m, _ := v.Object("name", "kind", "domain", "country", "defaultCurrency", "freshFor", "status")
 	c.Name = freeText(m.Required("name"), maxName)
 	c.Kind = word[CompetitorKind](m.Required("kind"), competitorKinds)
 	c.Domain = id(optionalText(m, "domain"), checkDomain, "a lower-case host name of at most 253 bytes")
 	c.Country = id(optionalText(m, "country"), checkCountry, "two capital letters (ISO 3166)")
 	currency := optionalText(m, "defaultCurrency")
-	if c.DefaultCurrency, ok = currency.String(); ok {
-		if detail := currencyFault(c.DefaultCurrency, now); detail != "" {
+	if text, ok := currency.String(); ok {
+		if detail := currencyFault(text, now); detail != "" {
 			currency.Fault(fault.CodeCurrencyUnknown, detail)
 		}
+		c.DefaultCurrency = text
 	}
 	freshFor := optionalText(m, "freshFor")
 	if text, ok := freshFor.String(); ok {

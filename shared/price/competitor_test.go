@@ -86,11 +86,32 @@ func TestReadCompetitor_Rules(t *testing.T) {
 			}
 		}
 	}
+	for change, want := range map[string]string{
+		`{"domain":"a..b"}`:             `"a..b" must be a lower-case host name of at most 253 bytes.`,
+		`{"country":"usa"}`:             `"usa" must be two capital letters (ISO 3166).`,
+		`{"freshFor":"P1M"}`:            `"P1M" is not an ISO 8601 duration such as PT26H or P30D.`,
+		`{"defaultCurrency":"BGN"}`:     "BGN is valid only for prices observed before 2026-01-01, when ISO 4217 withdrew it.",
+		`{"kind":"shop","domain":null}`: `"shop" is not one of retailer, marketplace.`,
+	} {
+		_, faults := register(t, change)
+		require.Len(t, faults, 1, change)
+		assert.Equal(t, want, faults[0].Detail)
+	}
 	for _, change := range []string{`{"defaultCurrency":1}`, `{"name":null}`, `{"domain":{}}`} {
 		_, faults := register(t, change)
 		require.Len(t, faults, 1, change)
 		assert.Equal(t, fault.CodeWrongType, faults[0].Code)
 	}
+}
+
+func TestReadCompetitor_NoObject(t *testing.T) {
+	body, err := jsondoc.Parse([]byte(`[]`))
+	require.NoError(t, err)
+	var r jsondoc.Reader
+	got := price.ReadCompetitor("bigmart", r.At(body, ""), clock.Now)
+	require.Len(t, r.Fields, 1)
+	assert.Equal(t, fault.CodeWrongType, r.Fields[0].Code)
+	assert.Equal(t, price.Competitor{ID: "bigmart", FreshFor: price.DefaultFreshFor, Active: true}, got)
 }
 
 func TestCompetitor_StaleAt(t *testing.T) {

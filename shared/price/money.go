@@ -75,11 +75,9 @@ func ParseMoney(amount, currency string, at Timestamp) (Money, *fault.Field) {
 	case len(fraction) > digits:
 		return wrong(fault.CodeAmountPrecision,
 			currency+" has "+strconv.Itoa(digits)+" minor digits; "+shorten(amount)+" has "+strconv.Itoa(len(fraction))+".")
-	case len(whole) > len("1000000000000"):
-		return wrong(fault.CodeAmountRange, "An amount is below 10^12 minor units; "+show(amount)+" is not.")
 	}
-	minor, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", digits-len(fraction)), 10, 64)
-	if err != nil || minor >= minorLimit {
+	minor, _ := strconv.ParseInt(whole+fraction+strings.Repeat("0", digits-len(fraction)), 10, 64) // or the greatest number
+	if minor >= minorLimit {
 		return wrong(fault.CodeAmountRange, "An amount is below 10^12 minor units; "+show(amount)+" is not.")
 	}
 	return Money{Minor: minor, Currency: currency}, nil

@@ -98,7 +98,7 @@ const NoConfidence Confidence = -1
 // ParseConfidence reads "0" to "1" with at most 4 decimals.
 func ParseConfidence(s string) (c Confidence, ok bool) {
 	whole, fraction, point := strings.Cut(s, ".")
-	if len(whole) != 1 || !digitsOnly(whole) || point && !digitsOnly(fraction) || len(fraction) > 4 {
+	if len(whole) != 1 || point && !digitsOnly(fraction) || len(fraction) > 4 {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(whole+fraction+strings.Repeat("0", 4-len(fraction)), 10, 16)

@@ -1,6 +1,7 @@
 package price_test
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"math"
@@ -48,15 +49,15 @@ func TestMinorDigits(t *testing.T) {
 				code := string([]rune{a, b, c})
 				want, err := strconv.Atoi(digitsOf[code])
 				digits, ok := price.MinorDigits(code)
-				if require.Equal(t, err == nil, ok, code); ok {
-					require.Equal(t, want, digits, code)
-				}
+				require.Equal(t, err == nil, ok, code)
+				require.Equal(t, want, digits, code) // 0 where there is none
 			}
 		}
 	}
 	for _, no := range []string{"", "US", "USDX", "usd", "US ", " US", "D U", "\x00\x00\x00", "200", "-03", "2 2", "P0 ", "AZ[", "@AZ"} {
-		_, ok := price.MinorDigits(no)
+		digits, ok := price.MinorDigits(no)
 		assert.False(t, ok, "%q", no)
+		assert.Zero(t, digits)
 	}
 }
 
@@ -99,6 +100,10 @@ func TestParseMoney(t *testing.T) {
 		"four digits":                {"1.2345", "CLF", "1.2345 CLF", "", ""},
 		"largest":                    {"9999999999.99", "USD", "9999999999.99 USD", "", ""},
 		"too large by one":           {"10000000000.00", "USD", "", "/amount", fault.CodeAmountRange},
+		"eighteen digits":            {strings.Repeat("9", 18), "JPY", "", "/amount", fault.CodeAmountRange},
+		"largest of the yen":         {"999999999999", "JPY", "999999999999 JPY", "", ""},
+		"too large by one yen":       {"1000000000000", "JPY", "", "/amount", fault.CodeAmountRange},
+		"2^64 and a little":          {"18446744073709551621", "JPY", "", "/amount", fault.CodeAmountRange},
 		"huge":                       {strings.Repeat("9", 400), "USD", "", "/amount", fault.CodeAmountRange},
 		"negative":                   {"-1.00", "USD", "", "/amount", fault.CodeAmountRange},
 		"too many decimals":          {"26.490", "USD", "", "/amount", fault.CodeAmountPrecision},
@@ -141,6 +146,22 @@ func TestMoney_RoundTrip(t *testing.T) {
 		require.Nil(t, wrong)
 		require.Equal(t, m, again)
 	})
+}
+
+func TestPromotion_JSON(t *testing.T) {
+	text, err := json.Marshal([]price.Promotion{{}, {Present: true, ValidThrough: price.NoTime}, {Present: true, Label: "x", MinQuantity: 2}})
+	require.NoError(t, err)
+	assert.JSONEq(t, `[null,{"label":null,"validThrough":null,"minQuantity":null},
+		{"label":"x","validThrough":"1970-01-01T00:00:00.000Z","minQuantity":2}]`, string(text))
+}
+
+func TestTerms_Landed(t *testing.T) {
+	usd := func(minor int64) price.Money { return price.Money{Minor: minor, Currency: "USD"} }
+	assert.Equal(t, usd(2294), price.Terms{Price: usd(1995), Shipping: usd(299)}.Landed())
+	assert.Equal(t, usd(1995), price.Terms{Price: usd(1995), Shipping: usd(0)}.Landed())
+	assert.Zero(t, price.Terms{Price: usd(1995)}.Landed())
+	assert.Zero(t, price.Terms{Shipping: usd(299)}.Landed())
+	assert.Equal(t, "-", price.Money{}.String())
 }
 
 func TestMoney_JSON(t *testing.T) {
@@ -216,11 +237,16 @@ func TestParseTimestamp(t *testing.T) {
 		"2026-07-06T09:14:03.5ZZ":         other,
 		"2026/07/06T09:14:03Z":            other,
 		"2026-07-06:":                     other,
+		"2026-0x-06":                      other,
+		"2026-07-06T09:1x:03Z":            other,
+		"2026-07-06T09:14:03+0x:00":       other,
+		"d026-07-06T09:14:03Z":            other,
 		"1783329245":                      other,
 		"tomorrow, at noon":               other,
 	} {
-		_, err := price.ParseTimestamp(text)
+		ts, err := price.ParseTimestamp(text)
 		assert.ErrorContains(t, err, want, text)
+		assert.Zero(t, ts)
 	}
 }
 
@@ -250,13 +276,32 @@ func TestTimestamp_JSON(t *testing.T) {
 func TestParseDuration(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"PT26H": 26 * time.Hour, "P30D": 720 * time.Hour, "P2W": 336 * time.Hour, "P1DT12H": 36 * time.Hour,
-		"PT1H30M5S": time.Hour + 30*time.Minute + 5*time.Second, "PT90M": 90 * time.Minute, "P3660D": 3660 * 24 * time.Hour,
+		"PT1H30M5S": time.Hour + 30*time.Minute + 5*time.Second, "PT000000001S": time.Second, "PT999999S": 999999 * time.Second, "PT90M": 90 * time.Minute, "P3660D": 3660 * 24 * time.Hour,
 	} {
 		got, err := price.ParseDuration(text)
 		require.NoError(t, err, text)
 		assert.Equal(t, want, got, text)
 	}
-	for _, text := range []string{"", "P", "PT", "P1", "26H", "P1M", "P1Y", "PT0S", "P0D", "PT-1H", "PT1.5H", "PT1M1H", "P1WT1H", "P1DT",
+	const other = "is not an ISO 8601 duration such as PT26H or P30D"
+	for text, want := range map[string]string{
+		"P1M":           other,
+		"P3661D":        "is longer than 3660 days",
+		"P3660DT1S":     "is longer than 3660 days",
+		"PT999999999H":  "is longer than 3660 days",
+		"P999842809D":   "is longer than 3660 days", // in nanoseconds beyond 64 bits, which leave 3659 days of it
+		"PT0S":          "must be longer than 0",
+		"PT0000000001S": other,
+		"PTH":           other,
+		"PT1":           other,
+		"PTS1":          other,
+		"P1DT":          other,
+		"X":             other,
+	} {
+		d, err := price.ParseDuration(text)
+		assert.EqualError(t, err, want, text)
+		assert.Zero(t, d)
+	}
+	for _, text := range []string{"", "P", "PT", "P1", "26H", "PTH", "PH", "PT1234567890S", "P" + strings.Repeat("0", 31) + "D", "P1", "PT1", "P1W1D", "P1M", "P1Y", "PT0S", "P0D", "PT-1H", "PT1.5H", "PT1M1H", "P1WT1H", "P1DT",
 		"P3661D", "PT999999999H", "P99999999999D", "pt26h", "PT26H ", "P1D1D"} {
 		_, err := price.ParseDuration(text)
 		assert.Error(t, err, text)
@@ -266,6 +311,9 @@ func TestParseDuration(t *testing.T) {
 func TestFormatDuration_RoundTrip(t *testing.T) {
 	assert.Equal(t, "PT26H", price.FormatDuration(26*time.Hour))
 	assert.Equal(t, "P30D", price.FormatDuration(720*time.Hour))
+	assert.Equal(t, "PT24H", price.FormatDuration(24*time.Hour))
+	assert.Equal(t, "P2D", price.FormatDuration(48*time.Hour))
+	assert.Equal(t, "PT49H30M5S", price.FormatDuration(49*time.Hour+30*time.Minute+5*time.Second))
 	rapid.Check(t, func(t *rapid.T) {
 		want := time.Duration(rapid.Int64Range(1, 3660*24*3600).Draw(t, "seconds")) * time.Second
 		got, err := price.ParseDuration(price.FormatDuration(want))
@@ -318,6 +366,30 @@ func TestParseGTIN_UPCE(t *testing.T) {
 	assert.Equal(t, price.GTIN("00000001234565"), got, "what is a valid GTIN-8 is taken for one")
 }
 
+// TestParseGTIN_HintsAreUPCE: of numbers with a wrong check digit, only UPC-E get the hint. Those that end, before it, in 5 to 9 have
+// the check digit of a GTIN-8 anyway.
+func TestParseGTIN_HintsAreUPCE(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`[0-9]{8}|[0-9]{12,14}`).Draw(t, "digits")
+		sum := 0
+		for i, weight := len(text)-2, 3; i >= 0; i-- {
+			sum += weight * int(text[i]-'0')
+			weight = 4 - weight
+		}
+		right := byte('0' + (1000-sum)%10)
+		_, wrong := price.ParseGTIN(text)
+		if text[len(text)-1] == right {
+			require.Nil(t, wrong)
+			return
+		}
+		require.NotNil(t, wrong)
+		require.True(t, strings.HasPrefix(wrong.Detail, "The check digit of "+text+" should be "+string(right)+"."), wrong.Detail)
+		if strings.Contains(wrong.Detail, "UPC-E") {
+			require.Regexp(t, `^[01][0-9]{5}[0-4][0-9]$`, text)
+		}
+	})
+}
+
 func TestParseGTIN_NoticesAnyOneWrongDigit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		digits := []byte(rapid.SampledFrom([]string{"6291041500213", "96385074", "036000291452", "10614141000415"}).Draw(t, "gtin"))
@@ -335,10 +407,13 @@ func TestParseConfidence(t *testing.T) {
 		require.True(t, ok, text)
 		assert.Equal(t, want, c.String())
 	}
-	for _, text := range []string{"", "1.0001", "2", "-0.5", "0.97000", ".5", "0.", "00", "0,5", "1e0", "0.5 "} {
-		_, ok := price.ParseConfidence(text)
+	for _, text := range []string{"", "1.0001", "2", "-0.5", "0.97000", ".5", "0.", "00", "0,5", "1e0", "0.5 ", "x.5", "x", "9.9999", "0.x", "+.5", "0.+5", "0.-5",
+		"0.0_1"} {
+		c, ok := price.ParseConfidence(text)
 		assert.False(t, ok, text)
+		assert.Zero(t, c, text)
 	}
+	assert.Empty(t, price.NoConfidence.String())
 	none, one := price.NoConfidence, price.Confidence(0)
 	assert.Less(t, none, one, "absent orders lowest")
 	text, err := json.Marshal([]price.Confidence{none, 9700})
@@ -365,11 +440,21 @@ func TestID(t *testing.T) {
 }
 
 func TestOfferKey_Compare(t *testing.T) {
-	a := price.OfferKey{ProductID: "p", CompetitorID: "a", SellerID: "z"}
-	b := price.OfferKey{ProductID: "p", CompetitorID: "a-b"}
-	assert.Negative(t, a.Compare(b), "part by part, not as one text")
-	assert.Positive(t, b.Compare(a))
-	assert.Zero(t, a.Compare(a))
+	ordered := []price.OfferKey{ // part by part, not as one text; words in the order of their letters, not of their numbers
+		{ProductID: "p", CompetitorID: "a", SellerID: "z"},
+		{ProductID: "p", CompetitorID: "a-b", Condition: price.ConditionDamaged, Region: "z", Audience: price.AudienceSignedIn},
+		{ProductID: "p", CompetitorID: "a-b", Audience: price.AudienceMember},
+		{ProductID: "p", CompetitorID: "a-b"},
+		{ProductID: "p", CompetitorID: "a-b", Region: "DE", Audience: price.AudienceMember},
+		{ProductID: "p", CompetitorID: "a-b", Condition: price.ConditionUsed},
+		{ProductID: "p", CompetitorID: "a-b", SellerID: "a", Condition: price.ConditionDamaged},
+		{ProductID: "q", CompetitorID: "a"},
+	}
+	for i, a := range ordered {
+		for j, b := range ordered {
+			assert.Equal(t, cmp.Compare(i, j), cmp.Compare(a.Compare(b), 0), "%v %v", a, b)
+		}
+	}
 }
 
 func FuzzParseMoney(f *testing.F) {

@@ -54,9 +54,7 @@ var (
 // CheckDefaults reports, as faults of the whole request, members of a batch's defaults that are unknown, repeated or
 // not allowed there (productId, gtin, itemId), or that it is no object. Values are judged where an item uses them.
 func CheckDefaults(defaults jsondoc.Value) {
-	if !defaults.Absent() {
-		defaults.Object(defaultFields...)
-	}
+	defaults.Object(defaultFields...)
 }
 
 // ReadSubmission reads one observation as sent and adds every broken rule to the values' reader. A top-level member
@@ -143,17 +141,15 @@ func (f lookup) product(s *Submission) {
 
 func (f lookup) terms(at Timestamp) Terms {
 	var t Terms
-	availability := f.required("availability")
-	t.Availability = word[Availability](availability, availabilities)
+	var known bool
+	t.Availability, known = knownWord[Availability](f.required("availability"), availabilities)
 	amounts := []struct {
 		value jsondoc.Value
 		to    *Money
 	}{{f.required("price"), &t.Price}, {f.optional("shipping"), &t.Shipping}, {f.optional("listPrice"), &t.ListPrice}}
 	price := amounts[0].value
-	if !price.Absent() && price.Null() {
-		if _, ok := availability.String(); ok && !t.Availability.PriceOptional() {
-			price.Fault(fault.CodePriceRequired, "The price may be null only with OutOfStock, SoldOut or Discontinued.")
-		}
+	if !price.Absent() && price.Null() && known && !t.Availability.PriceOptional() {
+		price.Fault(fault.CodePriceRequired, "The price may be null only with OutOfStock, SoldOut or Discontinued.")
 	}
 	currency := ""
 	for _, a := range amounts {
@@ -174,13 +170,12 @@ func (f lookup) terms(at Timestamp) Terms {
 }
 
 func (f lookup) source() Source {
-	s := Source{Confidence: NoConfidence}
-	m, ok := f.required("source").Object("id", "kind", "confidence")
-	if !ok {
-		return s
+	m, _ := f.required("source").Object("id", "kind", "confidence")
+	s := Source{
+		ID:         id(m.Required("id"), checkSourceID, sourceRule),
+		Kind:       word[SourceKind](m.Required("kind"), sourceKinds),
+		Confidence: NoConfidence,
 	}
-	s.ID = id(m.Required("id"), checkSourceID, sourceRule)
-	s.Kind = word[SourceKind](m.Required("kind"), sourceKinds)
 	confidence := optionalText(m, "confidence")
 	if text, ok := confidence.String(); ok {
 		c, ok := ParseConfidence(text)
@@ -195,10 +190,7 @@ func (f lookup) source() Source {
 
 // money reads an amount, and its currency by itself: that is known even where the amount is wrong.
 func money(v jsondoc.Value, at Timestamp) (m Money, currency string) {
-	members, ok := v.Object("amount", "currency")
-	if !ok {
-		return Money{}, ""
-	}
+	members, _ := v.Object("amount", "currency")
 	amount, ok := members.Required("amount").String()
 	currency, ok2 := members.Required("currency").String()
 	if !ok || !ok2 {
@@ -215,10 +207,7 @@ func money(v jsondoc.Value, at Timestamp) (m Money, currency string) {
 }
 
 func promotion(v jsondoc.Value) Promotion {
-	m, ok := v.Object("label", "validThrough", "minQuantity")
-	if !ok {
-		return Promotion{}
-	}
+	m, _ := v.Object("label", "validThrough", "minQuantity")
 	p := Promotion{
 		Present:      true,
 		Label:        freeText(optionalText(m, "label"), maxLabel),
@@ -226,11 +215,11 @@ func promotion(v jsondoc.Value) Promotion {
 	}
 	quantity := m.Optional("minQuantity").NotNull()
 	if text, ok := quantity.Number(); ok {
-		n, err := strconv.ParseInt(text, 10, 64)
+		n, _ := strconv.ParseInt(text, 10, 64) // or the greatest number
 		switch {
-		case err != nil && strings.ContainsAny(text, ".eE"):
+		case strings.ContainsAny(text, ".eE"):
 			quantity.Fault(fault.CodeWrongType, "Must be a whole number without point or exponent.")
-		case err != nil || n < 1 || n > 1_000_000_000:
+		case n < 1 || n > 1_000_000_000:
 			quantity.Fault(fault.CodeInvalidField, "Must be from 1 to 1000000000.")
 		}
 		p.MinQuantity = n
@@ -273,15 +262,20 @@ func observedAt(v jsondoc.Value, c Clock) Timestamp {
 
 // word reads one of a list of words; absent is the first.
 func word[T ~uint8](v jsondoc.Value, words []string) T {
+	t, _ := knownWord[T](v, words)
+	return t
+}
+
+// knownWord is word; ok is false if v holds no such word.
+func knownWord[T ~uint8](v jsondoc.Value, words []string) (t T, ok bool) {
 	text, ok := v.String()
 	if !ok {
-		return 0
+		return 0, false
 	}
-	t, ok := parseWord[T](words, text)
-	if !ok {
+	if t, ok = parseWord[T](words, text); !ok {
 		v.Fault(fault.CodeInvalidField, show(text)+" is not one of "+strings.Join(words, ", ")+".")
 	}
-	return t
+	return t, ok
 }
 
 // id reads a text of a closed alphabet.
@@ -298,7 +292,8 @@ func freeText(v jsondoc.Value, most int) string {
 	return checked(v, func(text string) string { return textFault(text, most) })
 }
 
-// checked reads a text; wrong says in a sentence what is wrong with it, or nothing.
+// checked reads a text; wrong says in a sentence what is wrong with it, or nothing. A text that is wrong is not handed on, since
+// an itemId is sent back.
 func checked(v jsondoc.Value, wrong func(string) string) string {
 	text, ok := v.String()
 	if !ok {
@@ -306,6 +301,7 @@ func checked(v jsondoc.Value, wrong func(string) string) string {
 	}
 	if detail := wrong(text); detail != "" {
 		v.Fault(fault.CodeInvalidField, detail)
+		return ""
 	}
 	return text
 }

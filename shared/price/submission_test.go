@@ -109,6 +109,9 @@ func TestReadSubmission_Rules(t *testing.T) {
 		"quantity zero":                 {`{"promotion":{"minQuantity":0}}`, "/promotion/minQuantity invalid-field"},
 		"quantity a fraction":           {`{"promotion":{"minQuantity":1.5}}`, "/promotion/minQuantity wrong-type"},
 		"quantity with an exponent":     {`{"promotion":{"minQuantity":1e2}}`, "/promotion/minQuantity wrong-type"},
+		"quantity of a billion":         {`{"promotion":{"minQuantity":1000000000}}`, ""},
+		"quantity of one more":          {`{"promotion":{"minQuantity":1000000001}}`, "/promotion/minQuantity invalid-field"},
+		"quantity below zero":           {`{"promotion":{"minQuantity":-1}}`, "/promotion/minQuantity invalid-field"},
 		"quantity beyond all integers":  {`{"promotion":{"minQuantity":99999999999999999999}}`, "/promotion/minQuantity invalid-field"},
 		"quantity a text":               {`{"promotion":{"minQuantity":"2"}}`, "/promotion/minQuantity wrong-type"},
 		"url too long":                  {`{"url":"https://` + long(505) + `"}`, "/url invalid-field"},
@@ -323,4 +326,160 @@ func TestReadSubmission_EmptyIsAbsent(t *testing.T) {
 			assert.Equal(t, want, strings.TrimPrefix(faults[0].Pointer, "/observations/0")+" "+faults[0].Code, change)
 		}
 	}
+}
+
+// TestReadSubmission_Values reads every member with a value of its own and compares all that was read.
+func TestReadSubmission_Values(t *testing.T) {
+	item := `{"itemId":"row 7","productId":"ZU-1042","gtin":"6291041500213","competitorId":"bigmart","sellerId":"Otto & Söhne","region":"US-CA",
+		"itemCondition":"Refurbished","audience":"member","availability":"BackOrder","price":{"amount":"19.95","currency":"USD"},
+		"shipping":{"amount":"0.00","currency":"USD"},"listPrice":{"amount":"29.5","currency":"USD"},"priceType":"promotional",
+		"promotion":{"label":"Summer sale","validThrough":"2026-07-31t23:59:59.9999+02:00","minQuantity":2},"url":"https://bigmart.example/p/77",
+		"source":{"id":"vendor-1","kind":"vendor","confidence":"0.9701"},"observedAt":"2026-07-06T11:14:03.5+02:00"}`
+	usd := func(minor int64) price.Money { return price.Money{Minor: minor, Currency: "USD"} }
+	want := price.Observation{
+		Key: price.OfferKey{ProductID: "ZU-1042", CompetitorID: "bigmart", SellerID: "Otto & Söhne", Region: "US-CA",
+			Condition: price.ConditionRefurbished, Audience: price.AudienceMember},
+		Terms: price.Terms{Price: usd(1995), Shipping: usd(0), ListPrice: usd(2950), Availability: price.AvailabilityBackOrder,
+			PriceType: price.PriceTypePromotional,
+			Promotion: price.Promotion{Present: true, Label: "Summer sale", MinQuantity: 2,
+				ValidThrough: price.At(time.Date(2026, 7, 31, 21, 59, 59, 999_000_000, time.UTC))}},
+		URL:        "https://bigmart.example/p/77",
+		Source:     price.Source{ID: "vendor-1", Kind: price.SourceVendor, Confidence: 9701},
+		ObservedAt: price.At(time.Date(2026, 7, 6, 9, 14, 3, 500_000_000, time.UTC)),
+	}
+	got, faults := submit(t, item, "", true)
+	require.Empty(t, faults)
+	assert.Equal(t, want, got.Observation)
+	assert.Equal(t, "row 7", got.ItemID)
+	assert.Empty(t, got.GTIN, "productId wins")
+
+	got, faults = submit(t, observation, "", false)
+	require.Empty(t, faults)
+	assert.Equal(t, price.Observation{
+		Key:        price.OfferKey{ProductID: "ZU-1042", CompetitorID: "bigmart"},
+		Terms:      price.Terms{Price: usd(1995)},
+		Source:     price.Source{ID: "crawler-a", Confidence: price.NoConfidence},
+		ObservedAt: price.At(time.Date(2026, 7, 6, 9, 14, 3, 0, time.UTC)),
+	}, got.Observation)
+
+	for change, want := range map[string]price.Promotion{
+		`{"label":"x"}`: {Present: true, Label: "x", ValidThrough: price.NoTime},
+		`{"validThrough":"1970-01-01T00:00:00Z"}`: {Present: true},
+		`{"minQuantity":1}`:                       {Present: true, ValidThrough: price.NoTime, MinQuantity: 1},
+		`{"minQuantity":1000000000}`:              {Present: true, ValidThrough: price.NoTime, MinQuantity: 1_000_000_000},
+	} {
+		got, faults := submit(t, with(t, `{"promotion":`+change+`}`), "", false)
+		assert.Empty(t, faults, change)
+		assert.Equal(t, want, got.Observation.Terms.Promotion, change)
+	}
+}
+
+// TestReadSubmission_Sentences: what a client reads is a sentence that says what is wrong and what would be right.
+func TestReadSubmission_Sentences(t *testing.T) {
+	tooLong := strings.Repeat("ü", 40)
+	for change, want := range map[string]string{
+		`{"productId":"a b"}`:                                    `/productId: "a b" must be 1 to 64 letters, digits and . _ - (but not . or ..).`,
+		`{"competitorId":"Big"}`:                                 `/competitorId: "Big" must be 2 to 40 of a-z, 0-9 and -.`,
+		`{"region":"New York"}`:                                  `/region: "New York" must be 1 to 16 letters, digits and -.`,
+		`{"sellerId":"a\u202eb"}`:                                `/sellerId: "a\u202eb" holds U+202E: control, format, private-use and unassigned characters are refused.`,
+		`{"sellerId":" a"}`:                                      `/sellerId: " a" begins or ends with white space.`,
+		`{"sellerId":"e\u0301"}`:                                 `/sellerId: "e\u0301" is not in Unicode normalization form C.`,
+		`{"itemId":"` + strings.Repeat("x", 129) + `"}`:          `/itemId: Must be 1 to 128 bytes long, not 129.`,
+		`{"url":"https://user@h/"}`:                              `/url: "https://user@h/" holds user info before the host.`,
+		`{"url":"https://h/a b"}`:                                `/url: "https://h/a b" holds white space.`,
+		`{"url":"ftp://h/"}`:                                     `/url: "ftp://h/" is not an http or https address with a host.`,
+		`{"audience":"` + tooLong + `"}`:                         `/audience: "` + tooLong[:64] + `…" is not one of public, member, signedIn, app.`,
+		`{"audience":"x` + tooLong + `"}`:                        `/audience: "x` + tooLong[:62] + `…" is not one of public, member, signedIn, app.`,
+		`{"gtin":"123"}`:                                         `/gtin: "123" is not a GTIN of 8, 12, 13 or 14 digits.`,
+		`{"gtin":"6291041500214"}`:                               `/gtin: The check digit of 6291041500214 should be 3.`,
+		`{"price":{"amount":"1,5","currency":"USD"}}`:            `/price/amount: "1,5" is not a decimal number such as 19.99.`,
+		`{"price":{"amount":"-1","currency":"USD"}}`:             `/price/amount: An amount is 0 or more; "-1" is not.`,
+		`{"price":{"amount":"1.999","currency":"USD"}}`:          `/price/amount: USD has 2 minor digits; 1.999 has 3.`,
+		`{"price":{"amount":"10000000000","currency":"USD"}}`:    `/price/amount: An amount is below 10^12 minor units; "10000000000" is not.`,
+		`{"price":{"amount":"99999999999999","currency":"USD"}}`: `/price/amount: An amount is below 10^12 minor units; "99999999999999" is not.`,
+		`{"price":{"amount":"1","currency":"usd"}}`:              `/price/currency: "usd" is not an active ISO 4217 currency code.`,
+		`{"shipping":{"amount":"1","currency":"EUR"}}`:           `/shipping/currency: All amounts of an observation share one currency; this is EUR, not USD.`,
+		`{"price":null}`:                                         `/price: The price may be null only with OutOfStock, SoldOut or Discontinued.`,
+		`{"promotion":{"minQuantity":0}}`:                        `/promotion/minQuantity: Must be from 1 to 1000000000.`,
+		`{"promotion":{"minQuantity":1.0}}`:                      `/promotion/minQuantity: Must be a whole number without point or exponent.`,
+		`{"observedAt":"2026-07-06"}`:                            `/observedAt: "2026-07-06" is a date without a time of day; a timestamp is a moment, such as 2026-07-06T09:14:03Z.`,
+		`{"observedAt":"2026-07-06T10:00:00Z"}`:                  `/observedAt: 2026-07-06T10:00:00.000Z is more than 5 minutes after 2026-07-06T09:15:00.000Z, when this was received.`,
+		`{"observedAt":"2020-07-06T10:00:00Z"}`:                  `/observedAt: 2020-07-06T10:00:00.000Z is older than the 400 days that are kept.`,
+		`{"source":{"id":"a b","kind":"feed"}}`:                  `/source/id: "a b" must be 1 to 64 letters, digits and . _ -.`,
+		`{"source":{"id":"a","kind":"feed","confidence":"2"}}`:   `/source/confidence: "2" is not a number from "0" to "1" with at most 4 decimals.`,
+		`{"productId":"-"}`:                                      `/productId: One of "productId" and "gtin" is required.`,
+	} {
+		_, faults := submit(t, with(t, change), "", true)
+		if assert.Len(t, faults, 1, change) {
+			assert.Equal(t, want, strings.TrimPrefix(faults[0].Pointer, "/observations/0")+": "+faults[0].Detail)
+		}
+	}
+}
+
+// TestReadSubmission_Wrong: a fault in one place gives no second one elsewhere, and what is wrong is not read.
+func TestReadSubmission_Wrong(t *testing.T) {
+	got, faults := submit(t, with(t, `{"price":{"amount":5,"currency":"EUR"},"shipping":{"amount":"1","currency":"USD"}}`), "", false)
+	require.Len(t, faults, 1, "the currency of an amount that could not be read is not compared")
+	assert.Equal(t, "/observations/0/price/amount", faults[0].Pointer)
+	assert.False(t, got.Observation.Terms.Price.Present())
+	_, faults = submit(t, with(t, `{"price":{"amount":"x","currency":"USD"},"shipping":{"amount":"1","currency":"EUR"}}`), "", false)
+	assert.Len(t, faults, 2, "an amount that is wrong has a currency all the same")
+	_, faults = submit(t, with(t, `{"price":{"amount":"1","currency":"XXX"},"shipping":{"amount":"1","currency":"EUR"},"listPrice":{"amount":"1","currency":"EUR"}}`),
+		"", false)
+	assert.Len(t, faults, 1, "a currency that is none is not compared")
+	got, faults = submit(t, with(t, `{"source":{"id":"a","kind":"feed","confidence":"x"}}`), "", false)
+	assert.Len(t, faults, 1)
+	assert.Equal(t, price.Source{ID: "a", Kind: price.SourceFeed, Confidence: price.NoConfidence}, got.Observation.Source)
+	got, faults = submit(t, with(t, `{"source":7}`), "", false)
+	assert.Len(t, faults, 1)
+	assert.Equal(t, price.Source{Confidence: price.NoConfidence}, got.Observation.Source)
+	_, faults = submit(t, with(t, `{"price":null,"availability":7}`), "", false)
+	assert.Len(t, faults, 1, "whether the price may be null is not known")
+	_, faults = submit(t, with(t, `{"price":null,"availability":"Maybe"}`), "", false)
+	assert.Len(t, faults, 1, "nor here")
+	_, faults = submit(t, with(t, `{"price":null,"availability":"-"}`), "", false)
+	assert.Len(t, faults, 1, "nor here")
+	got, _ = submit(t, `[]`, "", false)
+	assert.Equal(t, price.Submission{}, got)
+	_, faults = submit(t, with(t, `{"observedAt":"2026-07-06T24:00:00Z","price":{"amount":"1","currency":"BGN"}}`), "", false)
+	assert.Len(t, faults, 1, "whether the currency was one is not known")
+}
+
+// TestSubmission_Pointer: a member that came from the defaults, or would have stood in the item.
+func TestSubmission_Pointer(t *testing.T) {
+	s, faults := submit(t, with(t, `{"region":"","source":"-"}`), `{"region":"DE","source":{"id":"a","kind":"feed"},"competitorId":"shopx"}`, true)
+	require.Empty(t, faults)
+	for member, want := range map[string]string{
+		"/source/kind":     "/defaults/source/kind",
+		"/source":          "/defaults/source",
+		"/region":          "/defaults/region",
+		"/competitorId":    "/observations/0/competitorId",
+		"/price/amount":    "/observations/0/price/amount",
+		"/promotion/label": "/observations/0/promotion/label",
+		"/sellerId":        "/observations/0/sellerId",
+	} {
+		assert.Equal(t, want, s.Pointer(member))
+	}
+}
+
+func TestCheckDefaults(t *testing.T) {
+	for defaults, want := range map[string]string{
+		`{"competitorId":"","observedAt":7}`: "", // judged where an item uses them
+		`{"productId":"P"}`:                  "/defaults/productId unknown-field",
+		`{"gtin":"6291041500213"}`:           "/defaults/gtin unknown-field",
+		`{"itemId":"a"}`:                     "/defaults/itemId unknown-field",
+		`{"region":"a","region":"b"}`:        "/defaults/region duplicate-field",
+		`[]`:                                 "/defaults wrong-type",
+	} {
+		node, err := jsondoc.Parse([]byte(defaults))
+		require.NoError(t, err)
+		var r jsondoc.Reader
+		price.CheckDefaults(r.At(node, "/defaults"))
+		got := ""
+		for _, f := range r.Fields {
+			got += f.Pointer + " " + f.Code
+		}
+		assert.Equal(t, want, got, defaults)
+	}
+	price.CheckDefaults(jsondoc.Value{}) // none
 }

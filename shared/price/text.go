@@ -34,7 +34,7 @@ func textFault(text string, most int) string {
 		r, _ := utf8.DecodeRuneInString(text[at:])
 		return fmt.Sprintf("%s holds %U: control, format, private-use and unassigned characters are refused.", show(text), r)
 	case !norm.NFC.IsNormalString(text):
-		return show(text) + " is not in Unicode normalization form C."
+		return strconv.QuoteToASCII(cut(text)) + " is not in Unicode normalization form C." // whose characters look the same
 	case strings.TrimSpace(text) != text:
 		return show(text) + " begins or ends with white space."
 	}
@@ -133,14 +133,17 @@ func shorten(s string) string {
 }
 
 // show quotes a client's text inside a sentence.
-func show(s string) string {
+func show(s string) string { return strconv.Quote(cut(s)) }
+
+// cut shortens a text to a sane length, at the border of a character.
+func cut(s string) string {
 	const most = 64
-	if len(s) > most {
-		cut := most
-		for cut > 0 && !utf8.RuneStart(s[cut]) {
-			cut--
-		}
-		s = s[:cut] + "…"
+	if len(s) <= most {
+		return s
 	}
-	return strconv.Quote(s)
+	end := most
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
 }

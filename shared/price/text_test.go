@@ -8,11 +8,39 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/stretchr/testify/assert"
 	"golang.org/x/text/unicode/norm"
 
 	"pricing/shared/jsondoc"
 	"pricing/shared/price"
 )
+
+// TestIDs tries each character alone, and the lengths.
+func TestIDs(t *testing.T) {
+	const letters, small, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrstuvwxyz", "0123456789"
+	for c := range byte(255) {
+		s := string([]byte{c})
+		assert.Equal(t, strings.Contains(letters+digits+"_-", s), price.CheckProductID(s), "%q", s)
+		assert.Equal(t, strings.Contains(small+digits+"-", s), price.CheckCompetitorID("a"+s), "%q", s)
+		assert.Equal(t, strings.Contains(letters+digits+"-", s), price.RegionFault(s) == "", "%q", s)
+		assert.Equal(t, strings.Contains(letters+digits+"._-", s), price.CheckSourcePattern(s), "%q", s)
+	}
+	for length, want := range map[int][3]bool{0: {}, 1: {true, false, true}, 2: {true, true, true}, 16: {true, true, true}, 17: {true, true, false},
+		40: {true, true, false}, 41: {true, false, false}, 64: {true, false, false}, 65: {}} {
+		s := strings.Repeat("7", length)
+		assert.Equal(t, want, [3]bool{price.CheckProductID(s), price.CheckCompetitorID(s), price.RegionFault(s) == ""}, length)
+	}
+	assert.False(t, price.CheckProductID("."))
+	assert.False(t, price.CheckProductID(".."))
+	assert.True(t, price.CheckProductID("..."))
+}
+
+func TestSellerFault(t *testing.T) {
+	assert.Empty(t, price.SellerFault("Otto & Söhne"))
+	assert.Equal(t, "Must be 1 to 128 bytes long, not 0.", price.SellerFault(""))
+	assert.Contains(t, price.SellerFault(strings.Repeat("\x80", 200)), "another encoding", "bytes of another encoding, none of which begins a character")
+	assert.Contains(t, price.SellerFault("\xf6"+strings.Repeat("x", 60)+"\x80\x80\x80\x80"), "another encoding")
+}
 
 // FuzzSellerFault holds what is let through against api categories one by one, which the rule takes from the other side.
 func FuzzSellerFault(f *testing.F) {

@@ -30,8 +30,8 @@ type Writer struct {
 	Own       bool     // may write our own prices
 }
 
-// CheckSources reports whether s can be one of a Writer's Sources: a source id, or the beginning of one with * behind.
-func CheckSources(s string) bool { return checkSourceID(strings.TrimSuffix(s, "*")) }
+// CheckSourcePattern reports whether s can be one of a Writer's Sources: a source id, or the beginning of one with * behind.
+func CheckSourcePattern(s string) bool { return checkSourceID(strings.TrimSuffix(s, "*")) }
 
 // mayUse reports whether the writer may send observations of a source.
 func (w Writer) mayUse(sourceID string) bool {

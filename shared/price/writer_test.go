@@ -24,12 +24,21 @@ func signed(t *testing.T, item string, w price.Writer) (price.Submission, []stri
 	return s, faults
 }
 
-func TestCheckSources(t *testing.T) {
+func TestRegisteredAndReserved(t *testing.T) {
+	for id, want := range map[string][2]bool{ // counts as registered, may not be registered
+		"self-check": {true, true}, "own": {true, true}, "self-check-2": {false, true}, "self-checks": {false, true},
+		"own-2": {}, "self": {}, "my-self-check": {}, "bigmart": {}, "": {},
+	} {
+		assert.Equal(t, want, [2]bool{price.Registered(id), price.Reserved(id)}, id)
+	}
+}
+
+func TestCheckSourcePattern(t *testing.T) {
 	for source, ok := range map[string]bool{
 		"crawler-a": true, "feed-*": true, "a*": true, "A._-9": true, "..": true, ".*": true,
 		"": false, "*": false, "a**": false, "*a": false, "a*b": false, "a b": false,
 	} {
-		assert.Equal(t, ok, price.CheckSources(source), source)
+		assert.Equal(t, ok, price.CheckSourcePattern(source), source)
 	}
 }
 

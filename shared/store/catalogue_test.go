@@ -156,6 +156,36 @@ func TestRace_CatalogueEntries(t *testing.T) {
 		assert.True(t, happened())
 		assert.Equal(t, "other", byGTIN(t, r.quick, gtin, 1))
 	})
+	t.Run("the product is put and its gtin taken", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		_, err := r.quick.PutCatalogueEntry(t.Context(), racers, entry(100, ""), 0)
+		require.NoError(t, err)
+		happened := r.when("TransactWriteItems", "", func() storetest.Action {
+			_, err := r.quick.PutCatalogueEntry(t.Context(), racers, entry(150, ""), 1)
+			require.NoError(t, err)
+			_, err = r.quick.PutCatalogueEntry(t.Context(), "other", entry(100, gtin), 0)
+			require.NoError(t, err)
+			return storetest.Pass
+		})
+		_, err = r.slow.PutCatalogueEntry(t.Context(), racers, entry(200, gtin), 1)
+		assert.Equal(t, fault.CodeVersionConflict, fault.Of(err).Code, "the version that was asked for comes first")
+		assert.True(t, happened())
+	})
+	t.Run("what DynamoDB refuses for itself was no race", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.at = func(c storetest.Call) storetest.Action {
+			if c.Operation == "TransactWriteItems" {
+				require.Zero(t, c.Before, "it is not asked for again")
+				return storetest.Cancel
+			}
+			return storetest.Pass
+		}
+		_, err := r.slow.PutCatalogueEntry(t.Context(), racers, entry(100, gtin), 0)
+		require.Error(t, err)
+		assert.True(t, fault.Is(err, fault.Internal))
+	})
 	t.Run("a crash between the entry and its prices is mended by repeating", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)

@@ -78,7 +78,8 @@ func TestDecode(t *testing.T) {
 		case store.ListedToken:
 			assert.Equal(t, keyID, decoded.KeyID)
 		case store.GTINItem:
-			assert.Equal(t, itemKey("g#"+map[string]string{"P1": string(gtin), "P2": string(otherGTIN)}[decoded.ProductID], "product")["pk"], it["pk"])
+			owner := map[string]price.GTIN{"P1": gtin, "P2": otherGTIN}[decoded.ProductID]
+			assert.Equal(t, itemKey(store.GTINPartition(owner), "product")["pk"], it["pk"])
 		case store.CatalogueItem:
 			assert.Equal(t, int64(1), decoded.Version)
 			assert.Equal(t, "Kettle", decoded.Title)
@@ -112,8 +113,8 @@ func TestDecode_NoKnownForm(t *testing.T) {
 	t.Parallel()
 	client, table := market(t)
 	whole := items(t, client, table, "p#P1", "board")[0]
-	for _, sk := range []string{"", "board#", "board#1", "board#1.0", "board#3.0", "board#2.2", "board#128.0", "boards", "seg", "listings", "products",
-		"product#1", "health"} {
+	for _, sk := range []string{"", "board#", "board#1", "board#1.0", "board#3.0", "board#2.2", "board#128.0", "boards", "seg", "listings",
+		"products", "product#1", "health"} {
 		it := maps.Clone(whole)
 		it["sk"] = &types.AttributeValueMemberS{Value: sk}
 		_, err := store.Decode(it)
@@ -121,7 +122,8 @@ func TestDecode_NoKnownForm(t *testing.T) {
 	}
 	for _, it := range []map[string]types.AttributeValue{
 		{}, itemKey("", ""), itemKey("p#P1", "board#2.0"), itemKey("p#P1", "product"), itemKey("g#1", "product"), itemKey("g#1", "token"),
-		itemKey("t#1", "token"), itemKey("t#1", "product"), itemKey("x#1", "product"), itemKey("competitors", "x"), itemKey("competitors", "x#health"),
+		itemKey("t#1", "token"), itemKey("t#1", "product"), itemKey("x#1", "product"), itemKey("competitors", "x"),
+		itemKey("competitors", "x#health"),
 	} {
 		_, err := store.Decode(it)
 		assert.Error(t, err, "%v", it)

@@ -23,8 +23,8 @@ import (
 const keyID = "0123456789abcdef"
 
 func tokenRecord() token.Record {
-	return token.Record{KeyID: keyID, Digest: []byte{1, 2, 3}, Client: "crawler-a", Scopes: []string{"ingest", "read"}, Active: true,
-		NotBefore: start.Time(), Expires: start.Time().Add(24 * time.Hour)}
+	return token.Record{KeyID: keyID, Digest: []byte{1, 2, 3}, Client: "crawler-a", Scopes: []string{"ingest", "read"},
+		Sources: []string{"crawler-a", "feed-*"}, NotBefore: start.Time(), Expires: start.Time().Add(24 * time.Hour), Active: true}
 }
 
 // market makes a table with something of everything that is stored.
@@ -110,8 +110,9 @@ func TestStore_NoFailureIsTakenForAnAnswer(t *testing.T) {
 			_, err := s.FindCompetitor(ctx, "bigmart")
 			return err
 		}},
-		"PutCompetitor": {1, func(ctx context.Context, s *store.Store, _ int) error {
-			_, err := s.PutCompetitor(ctx, price.Competitor{ID: "bigmart", Name: "BigMart", FreshFor: time.Hour, Active: true})
+		"PutCompetitor": {3, func(ctx context.Context, s *store.Store, n int) error {
+			c := price.Competitor{ID: fmt.Sprint("newmart-", n), Name: "NewMart", FreshFor: time.Hour, Active: true}
+			_, err := s.PutCompetitor(ctx, c)
 			return err
 		}},
 		"FindToken": {1, func(ctx context.Context, s *store.Store, _ int) error {
@@ -206,6 +207,9 @@ func TestStore_NoFailureIsTakenForAnAnswer(t *testing.T) {
 					}
 					if assert.Error(t, err, "from call %d on", first) {
 						check(err)
+					}
+					if action == storetest.Deny {
+						assert.Equal(t, first, made, "what is refused for good is not asked for again")
 					}
 				}
 			}

@@ -48,10 +48,15 @@ func TestStore_MetersEveryCall(t *testing.T) {
 			_, err := s.FindCompetitor(ctx, "bigmart")
 			return err
 		}},
-		{"PutCompetitor", 1, 0, 1, func(ctx context.Context, s *store.Store) error {
+		{"PutCompetitor: is it there, then the item", 2, 1, 1, func(ctx context.Context, s *store.Store) error {
 			_, err := s.PutCompetitor(ctx, price.Competitor{ID: "bigmart", Name: "bigmart", FreshFor: price.DefaultFreshFor, Active: true})
 			return err
 		}},
+		{"PutCompetitor that is new: is it there, how many are there, then the item", 3, 1 + 1, 1,
+			func(ctx context.Context, s *store.Store) error {
+				_, err := s.PutCompetitor(ctx, price.Competitor{ID: "newmart", Name: "NewMart", FreshFor: price.DefaultFreshFor, Active: true})
+				return err
+			}},
 		{"FindToken", 1, 0.5, 0, func(ctx context.Context, s *store.Store) error {
 			_, err := s.FindToken(ctx, keyID)
 			return err
@@ -127,7 +132,7 @@ func TestStore_MetersRefusedWrites(t *testing.T) {
 			read + 1 + 2 + health, 1 + 1 + 1 + health},
 		"a split into four, each item twice": {splits, "TransactWriteItems", "", func(r *race) { r.fill(1, 2) }, observed(1, 3)[0],
 			read + 1 + 2 + 1 + health, 2*(1+4) + 1 + health},
-		"no split: what DynamoDB says counts": {splits, "TransactWriteItems", "", nil, observed(1, 3)[0],
+		"a split that comes first, by DynamoDB's figure": {splits, "TransactWriteItems", "", nil, observed(1, 3)[0],
 			read + 1 + 2 + 1 + health, 18},
 	}
 	for name, tt := range tests {

@@ -371,6 +371,17 @@ func TestRace_Split(t *testing.T) {
 		assert.Greater(t, r.shards(), 1)
 		r.settled()
 	})
+	t.Run("a split that DynamoDB refuses for itself is our mistake", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(20, 1)
+		happened := r.when("TransactWriteItems", "", func() storetest.Action { return storetest.Cancel })
+		verdicts := record(t, r.slow, at(5000), observed(2, 2)...)
+		assert.True(t, happened())
+		require.Error(t, verdicts[0].Err)
+		assert.True(t, fault.Is(verdicts[0].Err, fault.Internal))
+		assert.Equal(t, 1, r.shards())
+	})
 	t.Run("a split that arrives late changes nothing", func(t *testing.T) {
 		t.Parallel()
 		for name, fill := range map[string][]int{"of the board": {20}, "of the shards": {14, 14, 90}} {
@@ -465,6 +476,68 @@ func TestRace_StaleDirectory(t *testing.T) {
 			r.settled()
 		})
 	}
+	// The shards vanish for a moment, as they do for a reader that is behind.
+	vanishing := func(r *race) (vanish, comeBack func()) {
+		shards := r.items("board#")
+		vanish = func() {
+			for _, it := range shards {
+				key := map[string]types.AttributeValue{"pk": it["pk"], "sk": it["sk"]}
+				_, err := r.client.DeleteItem(r.t.Context(), &dynamodb.DeleteItemInput{TableName: &r.table, Key: key})
+				require.NoError(r.t, err)
+			}
+		}
+		comeBack = func() {
+			for _, it := range shards {
+				_, err := r.client.PutItem(r.t.Context(), &dynamodb.PutItemInput{TableName: &r.table, Item: it})
+				require.NoError(r.t, err)
+			}
+		}
+		return vanish, comeBack
+	}
+	for name, action := range map[string]storetest.Action{
+		"a shard is gone when it is written": storetest.Pass, "a shard is gone when it is read again": storetest.Conflict,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRace(t)
+			r.twice = true
+			r.fill(20, 1, 2)
+			vanish, comeBack := vanishing(r)
+			gone := false
+			r.at = func(c storetest.Call) storetest.Action {
+				switch {
+				case c.Operation == "UpdateItem" && c.Item == "board" && !gone:
+					gone = true
+					vanish()
+					return action
+				case c.Operation == "Query" && gone:
+					comeBack()
+				}
+				return storetest.Pass
+			}
+			assert.Equal(t, []string{"changed"}, r.write(r.slow, observed(2, 3)...))
+			assert.True(t, gone)
+			r.settled()
+		})
+	}
+	t.Run("a read of many products that saw half a split reads again, consistently", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.twice = true
+		r.fill(20, 1, 2)
+		vanish, comeBack := vanishing(r)
+		vanish()
+		r.at = func(c storetest.Call) storetest.Action {
+			if c.Operation == "Query" && c.Consistent {
+				comeBack()
+			}
+			return storetest.Pass
+		}
+		products, err := r.slow.Products(t.Context(), []string{racers})
+		require.NoError(t, err)
+		require.Len(t, products, 1)
+		assert.Len(t, products[0].Live(price.Clock{Now: at(5000), Retention: storetest.Retention}), 20)
+	})
 	t.Run("a shard that is gone is never made anew", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
@@ -747,6 +820,14 @@ func TestRace_LostAnswers(t *testing.T) {
 		r.fill(2, 1)
 		happened := r.when("UpdateItem", "board", func() storetest.Action { return storetest.Conflict })
 		assert.Equal(t, []string{"changed"}, r.write(r.slow, observed(0, 2)...))
+		assert.True(t, happened())
+		r.settled()
+	})
+	t.Run("a transaction is in the way of a new product", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		happened := r.when("UpdateItem", "board", func() storetest.Action { return storetest.Conflict })
+		assert.Equal(t, []string{"created"}, r.write(r.slow, observed(0, 2)...))
 		assert.True(t, happened())
 		r.settled()
 	})

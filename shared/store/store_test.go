@@ -99,6 +99,7 @@ func TestStore_Record(t *testing.T) {
 
 	_, err = s.Product(t.Context(), "NOPE", false)
 	assert.Equal(t, fault.CodeUnknownProduct, fault.Of(err).Code)
+	assert.Equal(t, `No product "NOPE" is in the catalogue, and none was observed.`, fault.Of(err).Detail)
 	assert.True(t, fault.Is(err, fault.NotFound))
 }
 
@@ -408,7 +409,8 @@ func TestStore_Competitors(t *testing.T) {
 		}
 		record(t, s, at(4), seen("P1", "shopx", at(3), 100))
 		assert.Equal(t, [2]price.Timestamp{at(4), at(3)}, health())
-		assert.Equal(t, []string{"duplicate", "conflict"}, outcomes(record(t, s, at(6), seen("P1", "shopx", at(3), 100), seen("P1", "shopx", at(3), 101))))
+		again := record(t, s, at(6), seen("P1", "shopx", at(3), 100), seen("P1", "shopx", at(3), 101))
+		assert.Equal(t, []string{"duplicate", "conflict"}, outcomes(again))
 		assert.Equal(t, [2]price.Timestamp{at(4), at(3)}, health())
 		record(t, s, at(8), seen("P1", "shopx", at(2), 100))
 		assert.Equal(t, [2]price.Timestamp{at(8), at(3)}, health(), "late data was heard, but the newest is another")
@@ -442,7 +444,8 @@ func TestStore_Record_UnknownGTIN(t *testing.T) {
 	others[1].Observation.ObservedAt = at(1)
 	others[3].GTIN = "00012345678905"
 	verdicts = record(t, s, at(2), others...)
-	assert.Equal(t, []string{"duplicate", "unchanged", "created", "rejected", "changed"}, outcomes(verdicts), "one gtin twice, another beside it")
+	want := []string{"duplicate", "unchanged", "created", "rejected", "changed"}
+	assert.Equal(t, want, outcomes(verdicts), "one gtin twice, another beside it")
 	assert.Equal(t, []fault.Field{{Pointer: "/gtin", Code: fault.CodeUnknownGTIN, Detail: "No product has the gtin 00012345678905."}},
 		fault.Of(verdicts[3].Err).Fields)
 }

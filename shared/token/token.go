@@ -80,7 +80,7 @@ func Seal(head string) string { return head + checksum(head) }
 // Parse recognises a token's form. It does not say whether the token is valid.
 func Parse(text string) (t Token, ok bool) {
 	const tail = 1 + keyIDLen + 1 + secretLen + 1 + checksumLen
-	if len(text) > 128 || len(text) <= len("cpi_")+tail || !strings.HasPrefix(text, "cpi_") {
+	if len(text) < len("cpi_")+tail || !strings.HasPrefix(text, "cpi_") {
 		return Token{}, false
 	}
 	at := len(text) - tail
@@ -113,7 +113,7 @@ func ValidClient(name string) bool {
 
 // ValidEnvironment reports whether the name can be part of a token: [a-z][a-z0-9-]{0,15}.
 func ValidEnvironment(name string) bool {
-	return name != "" && len(name) <= 16 && name[0] >= 'a' && name[0] <= 'z' && only(name, "abcdefghijklmnopqrstuvwxyz0123456789-")
+	return name != "" && len(name) <= 16 && name[0] >= 'a' && only(name, "abcdefghijklmnopqrstuvwxyz0123456789-")
 }
 
 func only(s, allowed string) bool {

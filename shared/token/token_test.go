@@ -35,21 +35,73 @@ func TestMint(t *testing.T) {
 
 func TestParse_Refuses(t *testing.T) {
 	good := token.Mint("dev").String()
+	keyID, secret := strings.Repeat("a", 16), strings.Repeat("b", 43)
 	for name, text := range map[string]string{
 		"nothing": "", "a word": "cpi", "cut": good[:len(good)-1], "longer": good + "0",
 		"white space": good + " ", "another prefix": "x" + good[1:],
-		"no environment": token.Seal("cpi__" + strings.Repeat("a", 16) + "_" + strings.Repeat("b", 43) + "_"),
-		"environment too long": token.Seal("cpi_" + strings.Repeat("e", 17) + "_" + strings.Repeat("a", 16) + "_" +
-			strings.Repeat("b", 43) + "_"),
-		"capital key id": token.Seal("cpi_dev_" + strings.Repeat("A", 16) + "_" + strings.Repeat("b", 43) + "_"),
-		"huge":           strings.Repeat("cpi_", 1_000_000),
+		"no environment":                    token.Seal("cpi__" + keyID + "_" + secret + "_"),
+		"no environment, no separator":      token.Seal("cpi_" + keyID + "_" + secret + "_"),
+		"environment too long":              token.Seal("cpi_" + strings.Repeat("e", 17) + "_" + keyID + "_" + secret + "_"),
+		"environment with a capital":        token.Seal("cpi_Dev_" + keyID + "_" + secret + "_"),
+		"environment begins with a digit":   token.Seal("cpi_1dev_" + keyID + "_" + secret + "_"),
+		"another first separator":           token.Seal("cpi-dev_" + keyID + "_" + secret + "_"),
+		"another second separator":          token.Seal("cpi_dev-" + keyID + "_" + secret + "_"),
+		"another third separator":           token.Seal("cpi_dev_" + keyID + "-" + secret + "_"),
+		"another last separator":            token.Seal("cpi_dev_" + keyID + "_" + secret + "-"),
+		"capital key id":                    token.Seal("cpi_dev_" + strings.ToUpper(keyID) + "_" + secret + "_"),
+		"key id with a hyphen":              token.Seal("cpi_dev_" + keyID[:15] + "-_" + secret + "_"),
+		"letter of another alphabet":        token.Seal("cpi_dev_" + keyID + "_" + secret[:41] + "é_"),
+		"base64, not of urls":               token.Seal("cpi_dev_" + keyID + "_" + secret[:42] + "+_"),
+		"secret begins with another letter": token.Seal("cpi_dev_" + keyID + "_+" + secret[:42] + "_"),
+		"key id begins with another letter": token.Seal("cpi_dev_" + "-" + keyID[:15] + "_" + secret + "_"),
+		"padding":                           token.Seal("cpi_dev_" + keyID + "_" + secret[:42] + "=_"),
+		"key id too short":                  token.Seal("cpi_dev_" + keyID[:15] + "_" + secret + "_"),
+		"secret too long":                   token.Seal("cpi_dev_" + keyID + "_" + secret + "b_"),
+		"check sum in capitals":             checksumInCapitals(),
+		"huge":                              strings.Repeat("cpi_", 1_000_000),
 	} {
 		_, ok := token.Parse(text)
 		assert.False(t, ok, name)
 	}
-	underscores := token.Seal("cpi_dev_" + strings.Repeat("a", 16) + "_" + strings.Repeat("_", 43) + "_")
-	_, ok := token.Parse(underscores)
-	assert.True(t, ok, "base64url may itself contain underscores")
+	for name, text := range map[string]string{
+		"base64url may itself contain underscores": token.Seal("cpi_dev_" + keyID + "_" + strings.Repeat("_", 43) + "_"),
+		"every letter": token.Seal("cpi_az09-_" + "0189abcdefghxyz0_ABYZabyz0189-_" + secret[:29] + "_"),
+		"the longest":  token.Seal("cpi_" + strings.Repeat("e", 16) + "_" + keyID + "_" + secret + "_"),
+		"the shortest": token.Seal("cpi_e_" + keyID + "_" + secret + "_"),
+	} {
+		parsed, ok := token.Parse(text)
+		assert.True(t, ok, name)
+		assert.Equal(t, text, parsed.String(), name)
+	}
+}
+
+// checksumInCapitals is a token that is right but for the case of its check sum's letters.
+func checksumInCapitals() string {
+	for {
+		text := token.Mint("dev").String()
+		if sum := text[len(text)-8:]; sum != strings.ToUpper(sum) {
+			return text[:len(text)-8] + strings.ToUpper(sum)
+		}
+	}
+}
+
+func TestValidClient(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"a": true, "Z": true, "AZaz09._-": true, strings.Repeat("x", 64): true,
+		"": false, strings.Repeat("x", 65): false, "a b": false, "ä": false, "a\n": false, "a/b": false, "a,b": false,
+	} {
+		assert.Equal(t, ok, token.ValidClient(name), "%q", name)
+	}
+}
+
+func TestValidEnvironment(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"a": true, "z": true, "dev": true, "a0-9z-": true, strings.Repeat("x", 16): true,
+		"": false, strings.Repeat("x", 17): false, "Dev": false, "1dev": false, "-dev": false, "de_v": false, "deV": false,
+		"{": false, "`": false,
+	} {
+		assert.Equal(t, ok, token.ValidEnvironment(name), "%q", name)
+	}
 }
 
 func TestRecord_Valid(t *testing.T) {

@@ -148,7 +148,7 @@ func (r reply) problem() json.RawMessage {
 	return problem("about:blank", http.StatusText(r.status), r.status, text)
 }
 
-// batchAnswer is the API's answer to a batch. With results=failed, only items that were not stored have a result.
+// batchAnswer is the API's answer to a batch. With results=problems, only items that were not stored have a result.
 type batchAnswer struct {
 	Counts  map[string]int `json:"counts"`
 	Results []struct {
@@ -198,7 +198,7 @@ func parseBatch(text []byte, n int) (batchAnswer, bool, error) {
 // again only items that may succeed later. An error ends the whole run.
 func (c *client) send(ctx context.Context, pending []item) error {
 	for attempt := 1; ; attempt++ {
-		r, err := c.call(ctx, http.MethodPost, "/v1/observations/batch?results=failed", body(pending))
+		r, err := c.call(ctx, http.MethodPost, "/v1/observations/batch?results=problems", body(pending))
 		why := ""
 		if err != nil {
 			why = err.Error()

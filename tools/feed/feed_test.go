@@ -87,7 +87,7 @@ func (a *api) sizes() []int {
 	return sizes
 }
 
-// outcomes answers a batch with one outcome per item, as the API does with results=failed.
+// outcomes answers a batch with one outcome per item, as the API does with results=problems.
 func outcomes(list ...string) response {
 	counts := map[string]int{"received": len(list), "created": 0, "conflict": 0, "rejected": 0, "throttled": 0}
 	results := []any{}
@@ -233,7 +233,7 @@ func TestFeed_batches(t *testing.T) {
 		assert.Equal(t, exitStored, o.exit, o.stderr)
 		assert.Equal(t, []int{500, 500, 1}, a.sizes())
 		assert.Equal(t, map[string]int{"created": 1001}, o.summary.Outcomes)
-		assert.Equal(t, "POST /v1/observations/batch?results=failed", a.paths[0])
+		assert.Equal(t, "POST /v1/observations/batch?results=problems", a.paths[0])
 	})
 	// 33 lines fill a batch to its last byte: 32 of the longest and one of what is left for it.
 	line := func(length, second int) string {

@@ -64,7 +64,8 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 	add("owner stack", r.ownerStack)
 	add("who may not", r.refusedLogins)
 	if r.all {
-		for _, job := range []string{"lint", "audit", "template", "test", "e2e", "rehearsal"} { // in turn, since all work in one folder
+		// In turn, since all work in one folder.
+		for _, job := range []string{"lint", "audit", "template", "test", "e2e", "contract", "rehearsal"} {
 			add(job, func(ctx context.Context) (string, error) { return r.jobs(ctx, os.Environ(), nil, job) })
 		}
 	}

@@ -33,7 +33,7 @@ func TestSameAnswer(t *testing.T) {
 
 func TestAllows(t *testing.T) {
 	t.Parallel()
-	policy := `{"principalId":"invoked","policyDocument":{"Statement":[{"Effect":"Allow"}]}}`
+	policy := `{"principalId":"invoked","policyDocument":{"Statement":[{"Effect":"Deny"},{"Effect":"Allow"}]}}`
 	require.NoError(t, allows([]byte(policy)))
 	for _, other := range []string{"", "{}", strings.Replace(policy, "Allow", "Deny", 1), strings.Replace(policy, "invoked", "other", 1)} {
 		require.Error(t, allows([]byte(other)), other)

@@ -135,7 +135,7 @@ func TestProject(t *testing.T) {
 		"throttled, no word when":      {`gatewayresponse.header.Retry-After: "'1'"`, "x: x", "without Retry-After"},
 		"a refusal nobody can look up": {"gatewayresponse.header.x-request-id: context.extendedRequestId", "x: x", "without x-request-id"},
 		"an id that clients choose":    {`"$context.extendedRequestId","errors"`, `"$context.requestId","errors"`, "is not the id of the log"},
-		"a status of many":             {`"title":"Forbidden",` + "\n", `"title":"Forbidden","status":403,` + "\n", "DEFAULT_4XX: its body tells another"},
+		"a status of many":             {`"title":"Forbidden",` + "\n", `"title":"Forbidden","status":403,` + "\n", "4XX: its body tells"},
 		"a refusal to be kept":         {`gatewayresponse.header.Cache-Control: "'no-store'"`, "x: x", "without Cache-Control"},
 		"a refusal to be guessed at":   {`gatewayresponse.header.X-Content-Type-Options: "'nosniff'"`, "x: x", "without X-Content-Type-Options"},
 		"a field the gateway asks for": {"required: [observations]", "required: [observations, defaults]", "Batch: the gateway refuses"},

@@ -139,11 +139,11 @@ func unhelpful(t *testing.T, template, runbook string, line, access map[string]b
 // lineFields are the fields of a function's line: those of requests with everything there is to tell.
 func lineFields(t *testing.T) map[string]bool {
 	t.Helper()
-	fields := map[string]bool{"lambdaRequestId": true, "timestamp": true, "message": true} // of boot's logger, in place of slog's time and msg
-	fields["requestId"] = true
+	fields := map[string]bool{"lambdaRequestId": true, "timestamp": true, "message": true} // of boot's logger; the latter for time and msg
 	event := []byte(`{"httpMethod":"POST","resource":"/v1/observations/batch","requestContext":{
 		"requestId":"r","extendedRequestId":"e","authorizer":{"clientId":"c","scopes":"ingest"}}}`)
-	traced := context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-6a4b7c1d-0123456789abcdef01234567") //nolint:staticcheck // aws-lambda-go's own key
+	const trace = "Root=1-6a4b7c1d-0123456789abcdef01234567"
+	traced := context.WithValue(t.Context(), "x-amzn-trace-id", trace) //nolint:staticcheck // aws-lambda-go's own key
 	ctx, cancel := context.WithTimeout(traced, time.Hour)
 	defer cancel()
 	for _, err := range []error{nil, errors.New("x")} {

@@ -114,7 +114,7 @@ func (m minting) check() error {
 		}
 	}
 	for _, source := range m.sources {
-		if !price.CheckSources(source) {
+		if !price.CheckSourcePattern(source) {
 			wrong = append(wrong, fmt.Sprintf("-sources: %q is not 1 to 64 letters, digits and . _ -, perhaps with * at its end", source))
 		}
 	}

@@ -93,7 +93,9 @@ func (x *exchange) backendRequest(ctx context.Context) (*http.Request, error) {
 	for to, from := range i.Parameters {
 		parts := target.FindStringSubmatch(to) // checked by New
 		v := x.mapped(from)
-		if _, fixed := static(from); v == "" && !(fixed && parts[1] == "header" && emptyStaticIsSent) {
+		_, blanks := static(from)
+		blanks = blanks && parts[1] == "header" && emptyStaticIsSent
+		if v == "" && !blanks {
 			continue
 		}
 		map[string]map[string]string{"path": paths, "querystring": query, "header": headers}[parts[1]][parts[2]] = v

@@ -36,7 +36,15 @@ const (
 // oraclePath computes a second time what the project computes, which proves nothing once they share a line.
 const oraclePath = testkit + "oracle"
 
+// clientPath is for programs of others, and so imports nothing of the project.
+const clientPath = "client"
+
 const functionRow = 6
+
+// modules are those that deployed code may import, of all that go.mod lists: each is paid for at every cold start.
+var modules = []string{
+	"github.com/aws/aws-lambda-go/", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go", "golang.org/x/text/",
+}
 
 // Package is what `go list` says of one package of the module.
 type Package struct {
@@ -46,7 +54,8 @@ type Package struct {
 	TestImports []string // of its tests, below the module
 }
 
-// Imports checks who imports whom: rows within the product, and the borders between the product, its tools and samkit.
+// Imports checks who imports whom: rows within the product, and the borders between the product, its tools, samkit and the
+// client.
 func Imports(packages []Package) []string {
 	var wrong []string
 	for _, p := range packages {
@@ -58,8 +67,10 @@ func Imports(packages []Package) []string {
 			wrong = append(wrong, alone(p, oraclePath)...)
 		case strings.HasPrefix(p.Path, "samkit/"):
 			wrong = append(wrong, outside(p.Path, all, "samkit/")...)
+		case p.Path == clientPath:
+			wrong = append(wrong, outside(p.Path, all, clientPath)...)
 		case strings.HasPrefix(p.Path, "tools/"):
-			wrong = append(wrong, outside(p.Path, all, "tools/", "shared/", "samkit/")...)
+			wrong = append(wrong, outside(p.Path, all, "tools/", "shared/", "samkit/", clientPath)...)
 		case strings.HasPrefix(p.Path, testkit):
 			wrong = append(wrong, outside(p.Path, all, "shared/", engine)...)
 		default:
@@ -92,6 +103,11 @@ func rowImports(p Package) []string {
 			wrong = append(wrong, fmt.Sprintf("%s (row %d): imports %s of row %d", p.Path, row, imported, below))
 		}
 	}
+	for _, imported := range p.External {
+		if ofModule(imported) && !slices.ContainsFunc(modules, func(m string) bool { return strings.HasPrefix(imported, m) }) {
+			wrong = append(wrong, fmt.Sprintf("%s: imports %s, a module that is for tests and tools", p.Path, imported))
+		}
+	}
 	for _, line := range outside(p.Path, p.TestImports, "shared/", p.Path) {
 		wrong = append(wrong, line+" in a test")
 	}
@@ -120,11 +136,17 @@ func alone(p Package, allowed ...string) []string {
 		}
 	}
 	for _, imported := range p.External {
-		if strings.Contains(strings.SplitN(imported, "/", 2)[0], ".") {
+		if ofModule(imported) {
 			wrong = append(wrong, fmt.Sprintf("%s: imports %s, but must do with the standard library", p.Path, imported))
 		}
 	}
 	return wrong
+}
+
+// ofModule reports whether a package is not of the standard library.
+func ofModule(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return strings.Contains(first, ".")
 }
 
 // Mains checks that each function's main.go is one call: at most 15 lines, only func main.

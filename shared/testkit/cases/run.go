@@ -63,8 +63,8 @@ func Run(
 				response, samples := Metered(t, e, c.Event(t, e))
 				assert.Equal(t, "KHn2hG4wDoEFt9A=", response.Headers["x-request-id"])
 				assert.Equal(t, "night-42", response.Headers["x-correlation-id"])
-				c.checkContract(t, e, response)
 				c.Check(t, encode(t, answerOf(response)))
+				c.checkContract(t, e, response)
 				for _, check := range checks {
 					check(t, response, samples)
 				}
@@ -128,7 +128,7 @@ func Pages(t *testing.T, e gateway.Endpoint, request, member string) []json.RawM
 	e.Log = slog.New(slog.DiscardHandler)
 	var pages []json.RawMessage
 	for cursor := ""; ; {
-		response := gateway.Serve(t.Context(), e, Case{Request: request + "?limit=1" + cursor}.Event(t, e))
+		response := gateway.Serve(t.Context(), e, Case{Request: and(request, "limit=1"+cursor)}.Event(t, e))
 		require.Equal(t, http.StatusOK, response.StatusCode, response.Body)
 		var page map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal([]byte(response.Body), &page))
@@ -155,11 +155,15 @@ func Forged(tb testing.TB, e gateway.Endpoint, request, position string) gateway
 	var cursor string
 	made := gateway.Serve(tb.Context(), maker, Case{Request: request}.Event(tb, e))
 	require.NoError(tb, json.Unmarshal([]byte(made.Body), &cursor), made.Body)
-	sign := "?"
+	return gateway.Serve(tb.Context(), e, Case{Request: and(request, "cursor="+cursor)}.Event(tb, e))
+}
+
+// and adds a parameter to a request.
+func and(request, parameter string) string {
 	if strings.Contains(request, "?") {
-		sign = "&"
+		return request + "&" + parameter
 	}
-	return gateway.Serve(tb.Context(), e, Case{Request: request + sign + "cursor=" + cursor}.Event(tb, e))
+	return request + "?" + parameter
 }
 
 // checkStatuses compares the statuses of the cases, and of what is usual, with those of the route in the template.

@@ -26,11 +26,7 @@ func usuals(e gateway.Endpoint) []usual {
 	text := func(s string) *string { return &s }
 	all := []usual{
 		{"an unknown parameter", http.StatusBadRequest, "unknown-field", func(c *Case, _ answer) {
-			sign := "?"
-			if strings.Contains(c.Request, "?") {
-				sign = "&"
-			}
-			c.Request += sign + "unknown=1"
+			c.Request = and(c.Request, "unknown=1")
 		}},
 		{"a store that does not answer", http.StatusServiceUnavailable, "throttled", func(c *Case, _ answer) { c.Store = "down" }},
 	}

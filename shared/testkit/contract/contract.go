@@ -67,6 +67,9 @@ func closeSchemas(part any) {
 		if known, ok := part["x-extensible-enum"]; ok {
 			part["enum"] = known
 		}
+		if words, ok := part["enum"].([]any); ok && part["nullable"] == true { // generators of code trip over null as a word
+			part["enum"] = append(words, nil)
+		}
 		if _, said := part["additionalProperties"]; part["type"] == "object" && !said {
 			part["additionalProperties"] = false
 		}
@@ -148,6 +151,7 @@ func (c Contract) CheckRequest(route string, pathParameters map[string]string, r
 			return fmt.Errorf("%s: %w", route, err)
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
+		r.GetBody = nil // it would give the body as it was
 	}
 	known := map[string]bool{}
 	for _, p := range described.Operation.Parameters {

@@ -141,7 +141,8 @@ func facade(t *testing.T, a API, old *oldService, server *httptest.Server) {
 	t.Run("no header makes another request of it", func(t *testing.T) {
 		header := http.Header{"X-Kept": {"m4rk"}}
 		names := []string{
-			"X-HTTP-Method", "x-method-override", "X-Original-Url", "x-rewrite-url", "X-Forwarded-User", "x-REMOTE-user", "Cookie", "proxy-authorization",
+			"X-HTTP-Method", "x-method-override", "X-Original-Url", "x-rewrite-url", "X-Forwarded-User", "x-REMOTE-user",
+			"Cookie", "proxy-authorization",
 		}
 		for _, name := range names {
 			header[name] = []string{"DELETE"}

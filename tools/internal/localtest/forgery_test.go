@@ -128,7 +128,7 @@ func TestForgery(t *testing.T) {
 			assert.NotContains(t, w.Body.String(), "m4rk")
 			assert.NotContains(t, log, "m4rk")
 			id := w.Header().Get("X-Request-Id")
-			assert.Equal(t, w.Result().Header["x-amz-apigw-id"], []string{id}, "the gateway's own id") //nolint:bodyclose // a recorder
+			assert.Regexp(t, `^[A-Z2-7]{15}=$`, id, "the gateway's own")
 			assert.Equal(t, id, problem["instance"])
 			assert.Equal(t, id, line["requestId"])
 			if status, ok := problem["status"]; ok { // the defaults' have none

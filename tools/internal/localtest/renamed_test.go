@@ -175,7 +175,8 @@ func TestRenamedProject(t *testing.T) {
 	})
 	t.Run("a token is taken as RFC 9110 has it, and of no other scheme", func(t *testing.T) {
 		for authorization, want := range map[string]int{
-			"Bearer " + tok: 200, "Bearer  " + tok: 200, "bEARER " + tok: 200, tok: 401, "Basic " + tok: 401, "Bearer" + tok: 401, "Bearer\t" + tok: 401,
+			"Bearer " + tok: 200, "Bearer  " + tok: 200, "bEARER " + tok: 200,
+			tok: 401, "Basic " + tok: 401, "Bearer" + tok: 401, "Bearer\t" + tok: 401,
 			"Bearer " + tok + "x": 401, "Bearer " + tok + " ,": 401, "Bearer x" + tok: 401, "Bearer " + token.Mint("prod").String(): 401,
 		} {
 			status, body := a.send(t, "GET", "/x9/others", authorization, http.Header{})

@@ -1,0 +1,461 @@
+package client_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pricing/client"
+)
+
+// answer is what a server says once.
+type answer struct {
+	status     int
+	retryAfter string
+	body       string
+	lost       bool // the connection is closed instead
+}
+
+// request is what a server was sent.
+type request struct {
+	method, path, authorization, contentType, body string
+}
+
+// server answers the n-th request, from 1, as a test wants, and remembers what it was sent.
+type server struct {
+	*httptest.Server
+	mu  sync.Mutex
+	got []request
+}
+
+// now is the time of the server, which is not ours.
+var now = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func serve(t *testing.T, respond func(n int, r request) answer) *server {
+	t.Helper()
+	s := &server{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if !assert.NoError(t, err) {
+			return
+		}
+		one := request{r.Method, r.URL.String(), r.Header.Get("Authorization"), r.Header.Get("Content-Type"), string(body)}
+		s.mu.Lock()
+		s.got = append(s.got, one)
+		n := len(s.got)
+		s.mu.Unlock()
+		a := respond(n, one)
+		if a.lost {
+			panic(http.ErrAbortHandler)
+		}
+		w.Header().Set("Date", now.Format(http.TimeFormat))
+		w.Header().Set("X-Request-Id", fmt.Sprintf("request-%d", n))
+		if a.retryAfter != "" {
+			w.Header().Set("Retry-After", a.retryAfter)
+		}
+		w.WriteHeader(a.status)
+		_, _ = io.WriteString(w, a.body)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// script answers one after the other.
+func script(t *testing.T, answers ...answer) *server {
+	t.Helper()
+	return serve(t, func(n int, _ request) answer {
+		if !assert.LessOrEqual(t, n, len(answers), "a request too many") {
+			return answer{status: 418}
+		}
+		return answers[n-1]
+	})
+}
+
+func (s *server) requests() []request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]request(nil), s.got...)
+}
+
+// waits are the waits of a client, none of which takes any time.
+type waits struct {
+	mu   sync.Mutex
+	list [][2]time.Duration // what the server asked for, and the longest that the client adds
+}
+
+func (w *waits) wait(ctx context.Context, asked, backoff time.Duration) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.list = append(w.list, [2]time.Duration{asked, backoff})
+	return context.Cause(ctx)
+}
+
+func connect(t *testing.T, s *server, options ...client.Option) (*client.Client, *waits) {
+	t.Helper()
+	w := &waits{}
+	c, err := client.New(s.URL+"/", "secret", append([]client.Option{client.WithWait(w.wait)}, options...)...)
+	require.NoError(t, err)
+	return c, w
+}
+
+const (
+	healthy = `{"status":"ok","version":"1","environment":"dev","limits":{"batchItems":500}}`
+	busy    = `{"type":"urn:problem-type:pricing:throttled","title":"Try again","status":503,"instance":"id-7","errors":[]}`
+)
+
+func TestCall_Repeats(t *testing.T) {
+	t.Parallel()
+	const ms = time.Millisecond
+	tests := map[string]struct {
+		answers []answer
+		want    [][2]time.Duration
+	}{
+		"a lost connection":  {[]answer{{lost: true}}, [][2]time.Duration{{0, 250 * ms}}},
+		"too many requests":  {[]answer{{429, "1", busy, false}}, [][2]time.Duration{{time.Second, 250 * ms}}},
+		"busy, twice":        {[]answer{{503, "7", busy, false}, {503, "", "", false}}, [][2]time.Duration{{7 * time.Second, 250 * ms}, {0, 500 * ms}}},
+		"a request too slow": {[]answer{{408, "", "", false}}, [][2]time.Duration{{0, 250 * ms}}},
+		"a fault":            {[]answer{{500, "", `{}`, false}, {502, "", "<html>", false}, {504, "", "", false}}, [][2]time.Duration{{0, 250 * ms}, {0, 500 * ms}, {0, time.Second}}},
+		"a date by the server's clock": {[]answer{{503, now.Add(30 * time.Second).Format(http.TimeFormat), "", false}},
+			[][2]time.Duration{{30 * time.Second, 250 * ms}}},
+		"a date that is past": {[]answer{{503, now.Add(-time.Hour).Format(http.TimeFormat), "", false}}, [][2]time.Duration{{0, 250 * ms}}},
+		"too long a wait":     {[]answer{{503, "86400", "", false}}, [][2]time.Duration{{5 * time.Minute, 250 * ms}}},
+		"no wait at all":      {[]answer{{503, "soon", "", false}, {503, "-1", "", false}}, [][2]time.Duration{{0, 250 * ms}, {0, 500 * ms}}},
+		"a success that is not the API's": {[]answer{{200, "", "<html>", false}, {204, "", "", false}, {200, "", `{"status":`, false}},
+			[][2]time.Duration{{0, 250 * ms}, {0, 500 * ms}, {0, time.Second}}},
+		"an answer too long": {[]answer{{200, "", strings.Repeat(" ", 8<<20) + healthy, false}}, [][2]time.Duration{{0, 250 * ms}}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := script(t, append(tt.answers, answer{status: 200, body: healthy})...)
+			c, w := connect(t, s)
+			h, err := c.GetHealth(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, "ok", h.Status)
+			assert.Equal(t, tt.want, w.list)
+			assert.Len(t, s.requests(), len(tt.answers)+1)
+		})
+	}
+	t.Run("a write, with the same body", func(t *testing.T) {
+		t.Parallel()
+		s := script(t, answer{lost: true}, answer{status: 503}, answer{status: 201, body: `{"name":"A & B"}`})
+		c, _ := connect(t, s)
+		_, err := c.PutCompetitor(t.Context(), "a-b", client.CompetitorSettings{Name: "A & B", Kind: client.CompetitorSettingsKindRetailer})
+		require.NoError(t, err)
+		want := request{"PUT", "/v1/competitors/a-b", "Bearer secret", "application/json", `{"kind":"retailer","name":"A & B"}` + "\n"}
+		assert.Equal(t, []request{want, want, want}, s.requests())
+	})
+}
+
+func TestCall_GivesUp(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(int, request) answer { return answer{status: 503, body: busy} })
+	c, w := connect(t, s, client.WithAttempts(9))
+	_, err := c.GetHealth(t.Context())
+	p, ok := errors.AsType[*client.Problem](err)
+	require.True(t, ok, err)
+	assert.Equal(t, "throttled", p.Code())
+	require.EqualError(t, err, "503 Service Unavailable: throttled: Try again (request id-7) (given up after 9 attempts)")
+	var backoffs []time.Duration
+	for _, one := range w.list {
+		backoffs = append(backoffs, one[1])
+	}
+	assert.Equal(t, []time.Duration{250e6, 500e6, 1e9, 2e9, 4e9, 8e9, 16e9, 20e9}, backoffs)
+	assert.Len(t, s.requests(), 9)
+}
+
+func TestCall_Refused(t *testing.T) {
+	t.Parallel()
+	refusal := `{"type":"urn:problem-type:pricing:unknown-product","title":"Unknown product","status":404,"detail":"There is none.",` +
+		`"instance":"id-1","errors":[{"pointer":"/path/productId","code":"unknown-product","detail":"D."}],"new":1}`
+	for _, status := range []int{400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 422} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
+			c, w := connect(t, script(t, answer{status: status, body: refusal}))
+			page, err := c.ListOffers(t.Context(), "X", client.ListOffersParams{})
+			assert.Nil(t, page)
+			p, ok := errors.AsType[*client.Problem](err)
+			require.True(t, ok, err)
+			assert.Equal(t, status, p.Status, "that of the answer, whatever the document says")
+			assert.Equal(t, "unknown-product", p.Code())
+			assert.Equal(t, "id-1", p.RequestID())
+			assert.Equal(t, []client.FieldError{{Code: "unknown-product", Detail: "D.", Pointer: "/path/productId"}}, p.Errors)
+			assert.ErrorContains(t, err, ": unknown-product: Unknown product There is none. (request id-1)")
+			assert.False(t, p.Retryable())
+			assert.Empty(t, w.list)
+		})
+	}
+	t.Run("by what is no problem document", func(t *testing.T) {
+		t.Parallel()
+		c, _ := connect(t, script(t, answer{status: 413, body: `{"message":"Request Too Long"}`}))
+		_, err := c.GetHealth(t.Context())
+		p, ok := errors.AsType[*client.Problem](err)
+		require.True(t, ok, err)
+		assert.Equal(t, &client.Problem{Type: "about:blank", Title: "Request Entity Too Large", Status: 413, Instance: "request-1",
+			Detail: `{"message":"Request Too Long"}`, Errors: []client.FieldError{}}, p)
+		assert.Empty(t, p.Code())
+	})
+	t.Run("a redirect is not followed", func(t *testing.T) {
+		t.Parallel()
+		c, _ := connect(t, script(t, answer{status: 302}))
+		_, err := c.GetHealth(t.Context())
+		require.ErrorContains(t, err, "302 Found")
+	})
+}
+
+func TestCall_Context(t *testing.T) {
+	t.Parallel()
+	settings := client.CompetitorSettings{Name: "A", Kind: client.CompetitorSettingsKindRetailer}
+	t.Run("a write under way is finished", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		c, _ := connect(t, serve(t, func(int, request) answer {
+			cancel()
+			return answer{status: 201, body: `{"name":"A"}`}
+		}))
+		stored, err := c.PutCompetitor(ctx, "a", settings)
+		require.NoError(t, err)
+		assert.Equal(t, "A", stored.Name)
+	})
+	t.Run("but not repeated", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		s := serve(t, func(int, request) answer {
+			cancel()
+			return answer{status: 503, body: busy}
+		})
+		c, _ := connect(t, s)
+		_, err := c.PutCompetitor(ctx, "a", settings)
+		require.ErrorIs(t, err, context.Canceled)
+		p, ok := errors.AsType[*client.Problem](err)
+		require.True(t, ok, "and the last answer is told")
+		assert.Equal(t, 503, p.Status)
+		assert.Len(t, s.requests(), 1)
+	})
+	t.Run("not even by a wait that does not look at it", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		s := serve(t, func(int, request) answer { return answer{status: 503} })
+		c, _ := connect(t, s, client.WithWait(func(context.Context, time.Duration, time.Duration) error { cancel(); return nil }))
+		_, err := c.GetHealth(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Len(t, s.requests(), 1)
+	})
+	t.Run("a read under way is cut off", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		held := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			cancel()
+			<-r.Context().Done()
+		}))
+		defer held.Close()
+		c, _ := connect(t, &server{Server: held})
+		_, err := c.GetHealth(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+	})
+	t.Run("nothing is sent after its end", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errors.New("enough"))
+		s := script(t)
+		c, _ := connect(t, s)
+		_, err := c.PutCompetitor(ctx, "a", settings)
+		require.EqualError(t, err, "enough")
+		assert.Empty(t, s.requests())
+	})
+}
+
+// TestCall_Parameters: names and values arrive as they are, and what is zero is left out.
+func TestCall_Parameters(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(int, request) answer { return answer{status: 200, body: `{}`} })
+	c, _ := connect(t, s)
+	ctx := t.Context()
+	_, err := c.ListOffers(ctx, "a/b?c#d e%", client.ListOffersParams{})
+	require.NoError(t, err)
+	_, err = c.ListOffers(ctx, "X", client.ListOffersParams{SellerID: "A&B=ü+", IncludeStale: new(bool), InStock: true, Limit: 200,
+		Sort: client.ListOffersParamsSortObservedAt, ItemCondition: client.ItemConditionUsed})
+	require.NoError(t, err)
+	_, err = c.ListHistory(ctx, "X", client.ListHistoryParams{
+		From: time.Date(2026, 7, 6, 9, 14, 3, 120e6, time.FixedZone("", 7200)), View: client.ListHistoryParamsViewRaw, Cursor: "a-_"})
+	require.NoError(t, err)
+	_, err = c.RecordObservation(ctx, client.RecordObservationParams{DryRun: true}, client.Submission{
+		ProductID: "X", CompetitorID: "bigmart", Availability: client.AvailabilitySoldOut, ObservedAt: now,
+		Shipping: &client.Money{Amount: "0.00", Currency: "USD"}, Source: client.Source{ID: "a", Kind: client.SourceKindFeed},
+	})
+	require.NoError(t, err)
+	got := s.requests()
+	assert.Equal(t, "/v1/products/a%2Fb%3Fc%23d%20e%25/offers", got[0].path)
+	assert.Equal(t, "/v1/products/X/offers?inStock=true&includeStale=false&itemCondition=Used&limit=200&sellerId=A%26B%3D%C3%BC%2B&sort=observedAt",
+		got[1].path)
+	assert.Equal(t, "/v1/products/X/history?cursor=a-_&from=2026-07-06T09%3A14%3A03.12%2B02%3A00&view=raw", got[2].path)
+	assert.Equal(t, "/v1/observations?dryRun=true", got[3].path)
+	assert.JSONEq(t, `{"productId":"X","competitorId":"bigmart","availability":"SoldOut","price":null,"observedAt":"2020-01-01T00:00:00Z",
+		"shipping":{"amount":"0.00","currency":"USD"},"source":{"id":"a","kind":"feed"}}`, got[3].body)
+	assert.Empty(t, got[0].contentType)
+}
+
+// TestCall_Open: an API that has learned new words and members is still understood.
+func TestCall_Open(t *testing.T) {
+	t.Parallel()
+	c, _ := connect(t, script(t, answer{status: 200, body: `{"productId":"X","next":null,"new":[1],"offers":[{"competitorId":"bigmart",
+		"sellerId":null,"itemCondition":"Rented","audience":"robots","region":null,"availability":"OnTheMoon","price":null,
+		"shipping":{"amount":"0.00","currency":"USD","new":true},"landed":null,"listPrice":null,"priceType":"guess","promotion":null,
+		"previousPrice":null,"observedAt":"2026-07-06T09:14:03.000Z","staleAt":null,"stale":false,
+		"source":{"id":"a","confidence":null,"kind":"dream"},"new":{"a":{}}}]}`}))
+	page, err := c.ListOffers(t.Context(), "X", client.ListOffersParams{})
+	require.NoError(t, err)
+	require.Len(t, page.Offers, 1)
+	assert.Empty(t, page.Next)
+	offer := page.Offers[0]
+	assert.Equal(t, client.Availability("OnTheMoon"), offer.Availability)
+	assert.Equal(t, client.ItemCondition("Rented"), offer.ItemCondition)
+	assert.Equal(t, client.Audience("robots"), offer.Audience)
+	assert.Equal(t, client.PriceType("guess"), offer.PriceType)
+	assert.Nil(t, offer.Price)
+	assert.Equal(t, &client.Money{Amount: "0.00", Currency: "USD"}, offer.Shipping)
+	assert.True(t, offer.StaleAt.IsZero())
+}
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"", "localhost", "localhost:3000", "ftp://host", "http://", "http://host?a=b", "http://host#a", "://"} {
+		_, err := client.New(address, "secret")
+		require.ErrorContains(t, err, "is not an address like https://host/stage", address)
+	}
+	t.Run("a stage, and no token", func(t *testing.T) {
+		s := serve(t, func(int, request) answer { return answer{status: 200, body: healthy} })
+		c, err := client.New(s.URL+"/dev/", "")
+		require.NoError(t, err)
+		_, err = c.GetHealth(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, []request{{method: "GET", path: "/dev/v1/health"}}, s.requests())
+	})
+	t.Run("another HTTP client", func(t *testing.T) {
+		var seen []string
+		h := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			seen = append(seen, r.URL.String())
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(healthy))}, nil
+		})}
+		c, err := client.New("https://prices.example", "", client.WithHTTPClient(h))
+		require.NoError(t, err)
+		_, err = c.GetHealth(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, []string{"https://prices.example/v1/health"}, seen)
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	offers := func(next string, ids ...string) answer {
+		page := map[string]any{"productId": "X", "offers": []any{}, "next": nil}
+		if next != "" {
+			page["next"] = next
+		}
+		for _, id := range ids {
+			page["offers"] = append(page["offers"].([]any), map[string]any{"competitorId": id})
+		}
+		text, err := json.Marshal(page)
+		require.NoError(t, err)
+		return answer{status: 200, body: string(text)}
+	}
+	read := func(c *client.Client, params client.ListOffersParams, most int) (ids []string, err error) {
+		for offer, err := range c.Offers(t.Context(), "X", params) {
+			if err != nil {
+				return ids, err
+			}
+			if ids = append(ids, offer.CompetitorID); len(ids) == most {
+				break
+			}
+		}
+		return ids, nil
+	}
+	t.Run("all, also behind a page without rows", func(t *testing.T) {
+		t.Parallel()
+		s := script(t, offers("p2", "a", "b"), offers("p3"), answer{status: 503}, offers("", "c"))
+		c, _ := connect(t, s)
+		ids, err := read(c, client.ListOffersParams{InStock: true}, -1)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"a", "b", "c"}, ids)
+		var paths []string
+		for _, r := range s.requests() {
+			_, query, _ := strings.Cut(r.path, "?")
+			paths = append(paths, query)
+		}
+		assert.Equal(t, []string{"inStock=true", "cursor=p2&inStock=true", "cursor=p3&inStock=true", "cursor=p3&inStock=true"}, paths)
+	})
+	t.Run("again from the start", func(t *testing.T) {
+		t.Parallel()
+		c, _ := connect(t, script(t, offers("p2", "a"), offers("", "b"), offers("", "c")))
+		all := c.Offers(t.Context(), "X", client.ListOffersParams{})
+		var ids []string
+		for range 2 {
+			for offer, err := range all {
+				require.NoError(t, err)
+				ids = append(ids, offer.CompetitorID)
+			}
+		}
+		assert.Equal(t, []string{"a", "b", "c"}, ids)
+	})
+	t.Run("no page that nobody asks for", func(t *testing.T) {
+		t.Parallel()
+		s := script(t, offers("p2", "a", "b"))
+		c, _ := connect(t, s)
+		ids, err := read(c, client.ListOffersParams{}, 2)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"a", "b"}, ids)
+	})
+	t.Run("an error is the last", func(t *testing.T) {
+		t.Parallel()
+		c, _ := connect(t, script(t, offers("p2", "a"), answer{status: 410}))
+		ids, err := read(c, client.ListOffersParams{}, -1)
+		require.ErrorContains(t, err, "410 Gone")
+		assert.Equal(t, []string{"a"}, ids)
+	})
+	t.Run("not the same page for ever", func(t *testing.T) {
+		t.Parallel()
+		c, _ := connect(t, script(t, offers("p2", "a"), offers("p2", "b")))
+		_, err := read(c, client.ListOffersParams{}, -1)
+		require.ErrorContains(t, err, "same page")
+	})
+	t.Run("history and competitors", func(t *testing.T) {
+		t.Parallel()
+		c, _ := connect(t, script(t,
+			answer{status: 200, body: `{"observations":[{"observationId":"1"}],"next":"p2"}`},
+			answer{status: 200, body: `{"observations":[{"observationId":"2"}],"next":null}`},
+			answer{status: 200, body: `{"competitors":[{"competitorId":"a"}],"next":"p2"}`},
+			answer{status: 200, body: `{"competitors":[{"competitorId":"b"}]}`},
+			answer{status: 403}, answer{status: 403}))
+		var ids []string
+		for one, err := range c.History(t.Context(), "X", client.ListHistoryParams{}) {
+			require.NoError(t, err)
+			ids = append(ids, one.ObservationID)
+		}
+		for one, err := range c.Competitors(t.Context(), client.ListCompetitorsParams{}) {
+			require.NoError(t, err)
+			ids = append(ids, one.CompetitorID)
+		}
+		assert.Equal(t, []string{"1", "2", "a", "b"}, ids)
+		for _, err := range c.History(t.Context(), "X", client.ListHistoryParams{}) {
+			require.ErrorContains(t, err, "403")
+		}
+		for _, err := range c.Competitors(t.Context(), client.ListCompetitorsParams{}) {
+			require.ErrorContains(t, err, "403")
+		}
+	})
+}
