@@ -778,7 +778,7 @@ func TestFeed_summary(t *testing.T) {
 	a := newAPI(t, func(n int, _ []json.RawMessage) response { return answers[n-1] })
 	o := run(t.Context(), t, a, nil, "-attempts", "2", file)
 	assert.Equal(t, exitRefused, o.exit)
-	assert.Equal(t, `rows without an outcome: throttled (given up after 2 attempts)
+	assert.Equal(t, `rows without an outcome: 1 of 1 observations could not be stored now (given up after 2 attempts)
 refused rows are in `+file+`.rejected.ndjson
 the rows that are acknowledged are remembered: run the same command again to send the rest
 6 rows in 2.2 s, 1 observations/s, 2 requests (1 of them repeats)
