@@ -93,6 +93,7 @@ func TestNewCompetitor(t *testing.T) {
 		"status":"inactive"}`, api.NewCompetitor(price.Competitor{ID: "b2", Name: "B", FreshFor: time.Hour}))
 	heard := store.Competitor{Competitor: full, LastReceivedAt: at(t, "2026-07-06T09:00:00Z"), LastObservedAt: price.NoTime}
 	shows(t, `{"competitorId":"bigmart","name":"BigMart","kind":"marketplace","domain":"bigmart.example","country":"US",
-		"defaultCurrency":"USD","freshFor":"PT26H","status":"active","health":{"lastReceivedAt":"2026-07-06T09:00:00.000Z","lastObservedAt":null}}`,
+		"defaultCurrency":"USD","freshFor":"PT26H","status":"active",
+		"health":{"lastReceivedAt":"2026-07-06T09:00:00.000Z","lastObservedAt":null}}`,
 		api.WithHealth(heard))
 }
