@@ -577,7 +577,7 @@ type Source struct {
 // SourceKind defines model for Source.Kind.
 type SourceKind string
 
-// Submission An observation as it is sent. It needs `productId` or `gtin`; productId wins. All its amounts share one currency.
+// Submission An observation as it is sent. It needs `productId` or `gtin`; productId wins. All its amounts share one currency. An optional text or object that is empty counts as absent; send none.
 type Submission struct {
 	// Audience Who sees the price; public if absent or null.
 	Audience Audience `json:"audience,omitempty,omitzero"`
