@@ -287,3 +287,16 @@ func TestParseShard(t *testing.T) {
 		require.ErrorIs(t, err, board.ErrFormat, label)
 	}
 }
+
+// TestShard_Ancestor: an offer stays in the line of its shard, whatever the number of shards.
+func TestShard_Ancestor(t *testing.T) {
+	k := key("marketplace")
+	for i := range 20 {
+		k.SellerID = strconv.Itoa(i)
+		last := board.ShardOf(k, 64)
+		for _, n := range []int{0, 2, 4, 8, 16, 32} {
+			assert.Equal(t, board.ShardOf(k, n), last.Ancestor(n), "%d shards", n)
+		}
+	}
+	assert.Equal(t, board.Shard{}, board.ShardOf(k, 0))
+}
