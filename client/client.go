@@ -48,7 +48,7 @@ type Client struct {
 	attempts int
 	inFlight int
 	items    int
-	wait     func(ctx context.Context, asked, backoff time.Duration) error
+	wait     func(context.Context, Retry) error
 }
 
 // Option changes what New sets.
@@ -64,13 +64,20 @@ func WithAttempts(n int) Option { return func(c *Client) { c.attempts = max(n, 1
 // WithInFlight sets how many batches are sent at the same time, 4 without it.
 func WithInFlight(n int) Option { return func(c *Client) { c.inFlight = max(n, 1) } }
 
-// WithBatchItems sets how many observations a batch has, at most; 500 without it, which is the API's limit.
-func WithBatchItems(n int) Option { return func(c *Client) { c.items = min(max(n, 1), batchItems) } }
+// WithBatchItems sets how many observations a batch has, at most; BatchItems without it.
+func WithBatchItems(n int) Option { return func(c *Client) { c.items = min(max(n, 1), BatchItems) } }
 
-// WithWait replaces the wait before a request is repeated. The server asked for the first duration, 0 if for none; the second
-// is the longest that the client would add to it, chosen at random. An error means that the request is not repeated.
-func WithWait(wait func(ctx context.Context, asked, backoff time.Duration) error) Option {
+// WithWait replaces the wait before a request is repeated. If it returns an error, the request is not repeated.
+func WithWait(wait func(context.Context, Retry) error) Option {
 	return func(c *Client) { c.wait = wait }
+}
+
+// Retry is a repetition that is about to be made.
+type Retry struct {
+	Attempts int           // that were made
+	Err      error         // why the last one was not enough
+	Asked    time.Duration // what the server asks to wait for, 0 if it does not
+	Backoff  time.Duration // the longest that the client adds to it, chosen at random
 }
 
 // New returns a client of the API at an address, which includes the stage but not /v1. Without a token only GetHealth works.
@@ -81,7 +88,7 @@ func New(baseURL, token string, options ...Option) (*Client, error) {
 	}
 	c := &Client{
 		base: strings.TrimRight(baseURL, "/"), token: token,
-		attempts: defaultAttempts, inFlight: defaultInFlight, items: batchItems, wait: sleep,
+		attempts: defaultAttempts, inFlight: defaultInFlight, items: BatchItems, wait: sleep,
 	}
 	for _, option := range options {
 		option(c)
@@ -95,9 +102,9 @@ func New(baseURL, token string, options ...Option) (*Client, error) {
 	return c, nil
 }
 
-// sleep waits as long as the server asked for and up to backoff longer, or until ctx ends.
-func sleep(ctx context.Context, asked, backoff time.Duration) error {
-	timer := time.NewTimer(asked + rand.N(backoff+1))
+// sleep waits for a repetition, or until ctx ends.
+func sleep(ctx context.Context, r Retry) error {
+	timer := time.NewTimer(r.Asked + rand.N(r.Backoff+1))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -109,11 +116,10 @@ func sleep(ctx context.Context, asked, backoff time.Duration) error {
 
 // call makes a request, and repeats it while that may help. It returns the error of the last attempt.
 func call[T any](ctx context.Context, c *Client, method, path string, query url.Values, body any) (*T, error) {
-	var encoded bytes.Buffer
+	var encoded []byte
 	if body != nil {
-		encoder := json.NewEncoder(&encoded)
-		encoder.SetEscapeHTML(false) // a text is sent as it is
-		if err := encoder.Encode(body); err != nil {
+		var err error
+		if encoded, err = encode(body); err != nil {
 			return nil, fmt.Errorf("encode the request: %w", err)
 		}
 	}
@@ -124,7 +130,7 @@ func call[T any](ctx context.Context, c *Client, method, path string, query url.
 		return nil, context.Cause(ctx)
 	}
 	for attempt := 1; ; attempt++ {
-		r, err := c.attempt(ctx, method, path, encoded.Bytes())
+		r, err := c.attempt(ctx, method, path, encoded)
 		if err == nil {
 			err = r.refusal()
 		}
@@ -138,10 +144,19 @@ func call[T any](ctx context.Context, c *Client, method, path string, query url.
 		if !retryable(err) {
 			return nil, err
 		}
-		if ended := c.pause(ctx, attempt, r.header); ended != nil {
+		if ended := c.pause(ctx, attempt, r.header, err); ended != nil {
 			return nil, fmt.Errorf("%w (%w)", err, ended)
 		}
 	}
+}
+
+// encode is json.Marshal, but leaves texts as they are.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // reply is an answer whose body has been read.
@@ -196,11 +211,14 @@ func (r reply) beginning() string {
 
 // pause waits before the next attempt: exponential backoff with full jitter, in addition to what the server asks for. An
 // error says that there must be no next attempt.
-func (c *Client) pause(ctx context.Context, attempt int, header http.Header) error {
-	if attempt >= c.attempts {
-		return fmt.Errorf("given up after %d attempts", attempt)
+func (c *Client) pause(ctx context.Context, attempts int, header http.Header, why error) error {
+	if attempts >= c.attempts {
+		return fmt.Errorf("given up after %d attempts", attempts)
 	}
-	err := c.wait(ctx, min(retryAfter(header), maxRetryAfter), min(firstBackoff<<min(attempt-1, 10), maxBackoff))
+	err := c.wait(ctx, Retry{
+		Attempts: attempts, Err: why,
+		Asked: min(retryAfter(header), maxRetryAfter), Backoff: min(firstBackoff<<min(attempts-1, 10), maxBackoff),
+	})
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}

@@ -92,12 +92,14 @@ func (s *server) requests() []request {
 type waits struct {
 	mu   sync.Mutex
 	list [][2]time.Duration // what the server asked for, and the longest that the client adds
+	why  []string
 }
 
-func (w *waits) wait(ctx context.Context, asked, backoff time.Duration) error {
+func (w *waits) wait(ctx context.Context, r client.Retry) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.list = append(w.list, [2]time.Duration{asked, backoff})
+	w.list = append(w.list, [2]time.Duration{r.Asked, r.Backoff})
+	w.why = append(w.why, fmt.Sprint(r.Attempts, " ", r.Err))
 	return context.Cause(ctx)
 }
 
@@ -121,11 +123,13 @@ func TestCall_Repeats(t *testing.T) {
 		answers []answer
 		want    [][2]time.Duration
 	}{
-		"a lost connection":  {[]answer{{lost: true}}, [][2]time.Duration{{0, 250 * ms}}},
-		"too many requests":  {[]answer{{429, "1", busy, false}}, [][2]time.Duration{{time.Second, 250 * ms}}},
-		"busy, twice":        {[]answer{{503, "7", busy, false}, {503, "", "", false}}, [][2]time.Duration{{7 * time.Second, 250 * ms}, {0, 500 * ms}}},
+		"a lost connection": {[]answer{{lost: true}}, [][2]time.Duration{{0, 250 * ms}}},
+		"too many requests": {[]answer{{429, "1", busy, false}}, [][2]time.Duration{{time.Second, 250 * ms}}},
+		"busy, twice": {[]answer{{503, "7", busy, false}, {503, "", "", false}},
+			[][2]time.Duration{{7 * time.Second, 250 * ms}, {0, 500 * ms}}},
 		"a request too slow": {[]answer{{408, "", "", false}}, [][2]time.Duration{{0, 250 * ms}}},
-		"a fault":            {[]answer{{500, "", `{}`, false}, {502, "", "<html>", false}, {504, "", "", false}}, [][2]time.Duration{{0, 250 * ms}, {0, 500 * ms}, {0, time.Second}}},
+		"a fault": {[]answer{{500, "", `{}`, false}, {502, "", "<html>", false}, {504, "", "", false}},
+			[][2]time.Duration{{0, 250 * ms}, {0, 500 * ms}, {0, time.Second}}},
 		"a date by the server's clock": {[]answer{{503, now.Add(30 * time.Second).Format(http.TimeFormat), "", false}},
 			[][2]time.Duration{{30 * time.Second, 250 * ms}}},
 		"a date that is past": {[]answer{{503, now.Add(-time.Hour).Format(http.TimeFormat), "", false}}, [][2]time.Duration{{0, 250 * ms}}},
@@ -153,7 +157,7 @@ func TestCall_Repeats(t *testing.T) {
 		c, _ := connect(t, s)
 		_, err := c.PutCompetitor(t.Context(), "a-b", client.CompetitorSettings{Name: "A & B", Kind: client.CompetitorSettingsKindRetailer})
 		require.NoError(t, err)
-		want := request{"PUT", "/v1/competitors/a-b", "Bearer secret", "application/json", `{"kind":"retailer","name":"A & B"}` + "\n"}
+		want := request{"PUT", "/v1/competitors/a-b", "Bearer secret", "application/json", `{"kind":"retailer","name":"A & B"}`}
 		assert.Equal(t, []request{want, want, want}, s.requests())
 	})
 }
@@ -172,7 +176,16 @@ func TestCall_GivesUp(t *testing.T) {
 		backoffs = append(backoffs, one[1])
 	}
 	assert.Equal(t, []time.Duration{250e6, 500e6, 1e9, 2e9, 4e9, 8e9, 16e9, 20e9}, backoffs)
+	assert.Equal(t, "8 503 Service Unavailable: throttled: Try again (request id-7)", w.why[7])
 	assert.Len(t, s.requests(), 9)
+}
+
+func TestCall_WaitRefuses(t *testing.T) {
+	t.Parallel()
+	s := script(t, answer{status: 503, body: busy})
+	c, _ := connect(t, s, client.WithWait(func(context.Context, client.Retry) error { return errors.New("no patience") }))
+	_, err := c.GetHealth(t.Context())
+	require.EqualError(t, err, "503 Service Unavailable: throttled: Try again (request id-7) (no patience)")
 }
 
 func TestCall_Refused(t *testing.T) {
@@ -191,7 +204,7 @@ func TestCall_Refused(t *testing.T) {
 			assert.Equal(t, "unknown-product", p.Code())
 			assert.Equal(t, "id-1", p.RequestID())
 			assert.Equal(t, []client.FieldError{{Code: "unknown-product", Detail: "D.", Pointer: "/path/productId"}}, p.Errors)
-			assert.ErrorContains(t, err, ": unknown-product: Unknown product There is none. (request id-1)")
+			require.ErrorContains(t, err, ": unknown-product: Unknown product There is none. (request id-1)")
 			assert.False(t, p.Retryable())
 			assert.Empty(t, w.list)
 		})
@@ -247,7 +260,7 @@ func TestCall_Context(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
 		s := serve(t, func(int, request) answer { return answer{status: 503} })
-		c, _ := connect(t, s, client.WithWait(func(context.Context, time.Duration, time.Duration) error { cancel(); return nil }))
+		c, _ := connect(t, s, client.WithWait(func(context.Context, client.Retry) error { cancel(); return nil }))
 		_, err := c.GetHealth(ctx)
 		require.ErrorIs(t, err, context.Canceled)
 		assert.Len(t, s.requests(), 1)
@@ -297,8 +310,8 @@ func TestCall_Parameters(t *testing.T) {
 	require.NoError(t, err)
 	got := s.requests()
 	assert.Equal(t, "/v1/products/a%2Fb%3Fc%23d%20e%25/offers", got[0].path)
-	assert.Equal(t, "/v1/products/X/offers?inStock=true&includeStale=false&itemCondition=Used&limit=200&sellerId=A%26B%3D%C3%BC%2B&sort=observedAt",
-		got[1].path)
+	assert.Equal(t, "/v1/products/X/offers?inStock=true&includeStale=false&itemCondition=Used&limit=200&"+
+		"sellerId=A%26B%3D%C3%BC%2B&sort=observedAt", got[1].path)
 	assert.Equal(t, "/v1/products/X/history?cursor=a-_&from=2026-07-06T09%3A14%3A03.12%2B02%3A00&view=raw", got[2].path)
 	assert.Equal(t, "/v1/observations?dryRun=true", got[3].path)
 	assert.JSONEq(t, `{"productId":"X","competitorId":"bigmart","availability":"SoldOut","price":null,"observedAt":"2020-01-01T00:00:00Z",

@@ -11,9 +11,11 @@ import (
 	"sync"
 )
 
+// BatchItems is how many observations the API takes at once.
+const BatchItems = 500
+
 const (
-	batchItems = 500 // the API's limits
-	batchBytes = 1 << 20
+	batchBytes = 1 << 20 // the API's limit
 	batchHead  = `{"observations":[`
 	batchTail  = `]}`
 
@@ -50,9 +52,9 @@ func (c *Client) RecordObservations(ctx context.Context, params RecordObservatio
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var failed error
-	encode := func(yield func(json.RawMessage) bool) {
+	encoded := func(yield func(json.RawMessage) bool) {
 		for i, one := range all {
-			text, err := json.Marshal(one)
+			text, err := encode(one)
 			if err != nil {
 				failed = fmt.Errorf("encode observation %d: %w", i, err)
 				return
@@ -62,7 +64,7 @@ func (c *Client) RecordObservations(ctx context.Context, params RecordObservatio
 			}
 		}
 	}
-	for answer, err := range c.StreamObservations(ctx, params, encode) {
+	for answer, err := range c.StreamObservations(ctx, params, encoded) {
 		if err != nil {
 			stop()
 		}
@@ -224,7 +226,7 @@ func (s *stream) send(ctx context.Context, pending []item) {
 			s.say(without(pending), err)
 			return
 		}
-		if ended := s.client.pause(ctx, attempt, r.header); ended != nil {
+		if ended := s.client.pause(ctx, attempt, r.header, err); ended != nil {
 			s.say(without(pending), fmt.Errorf("%w (%w)", err, ended))
 			return
 		}
@@ -255,7 +257,7 @@ func (s *stream) settle(r reply, batch []item) (Answer, []item, error) {
 	for _, result := range said.Results {
 		one := &batch[result.Index]
 		failed := result.Outcome == outcomeFailed
-		if result.Retryable && !(failed && one.failed) {
+		if result.Retryable && (!failed || !one.failed) {
 			one.failed = one.failed || failed
 			again[result.Index] = true
 			a.Counts[result.Outcome]--

@@ -194,7 +194,8 @@ func TestRecordObservations_Repeats(t *testing.T) {
 			[][]string{{"0", "1", "2", "3"}, {"1", "3"}, {"1"}}, []string{"created", "duplicate", "conflict", "late"}, "",
 		},
 		"what failed, once": {
-			[]answer{outcomes("", "failed", "failed", "throttled"), outcomes("", "failed", "throttled", "failed"), outcomes("", "failed", "created")},
+			[]answer{outcomes("", "failed", "failed", "throttled"), outcomes("", "failed", "throttled", "failed"),
+				outcomes("", "failed", "created")},
 			[][]string{{"0", "1", "2"}, {"0", "1", "2"}, {"1", "2"}}, []string{"failed", "failed", "created"}, "",
 		},
 		"all after a lost connection": {
@@ -239,6 +240,7 @@ func TestRecordObservations_Repeats(t *testing.T) {
 // TestRecordObservations_Nonsense: an answer that does not account for each item says nothing of any.
 func TestRecordObservations_Nonsense(t *testing.T) {
 	t.Parallel()
+	both := outcomes("", "created", "created").body
 	for name, body := range map[string]string{
 		"not the API's":                     `<html>`,
 		"empty":                             ``,
@@ -248,11 +250,11 @@ func TestRecordObservations_Nonsense(t *testing.T) {
 		"an item too few":                   outcomes("", "created").body,
 		"an item too many":                  outcomes("", "created", "created", "created").body,
 		"a result too few":                  `{"counts":{"received":2,"created":2},"results":[{"index":0,"status":201,"outcome":"created"}]}`,
-		"an index twice":                    strings.Replace(outcomes("", "created", "created").body, `"index":1`, `"index":0`, 1),
-		"an index of none":                  strings.Replace(outcomes("", "created", "created").body, `"index":1`, `"index":2`, 1),
-		"an index below none":               strings.Replace(outcomes("", "created", "created").body, `"index":1`, `"index":-1`, 1),
-		"counted otherwise":                 strings.Replace(outcomes("", "created", "created").body, `"outcome":"created"`, `"outcome":"late"`, 1),
-		"more received":                     strings.Replace(outcomes("", "created", "created").body, `"received":2`, `"received":3`, 1),
+		"an index twice":                    strings.Replace(both, `"index":1`, `"index":0`, 1),
+		"an index of none":                  strings.Replace(both, `"index":1`, `"index":2`, 1),
+		"an index below none":               strings.Replace(both, `"index":1`, `"index":-1`, 1),
+		"counted otherwise":                 strings.Replace(both, `"outcome":"created"`, `"outcome":"late"`, 1),
+		"more received":                     strings.Replace(both, `"received":2`, `"received":3`, 1),
 		"a count below zero":                `{"counts":{"received":2,"created":3,"late":-1},"results":[]}`,
 		"refused ones are not listed":       `{"counts":{"received":2,"created":1,"rejected":1},"results":[]}`,
 		"throttled ones are not listed":     `{"counts":{"received":2,"created":1,"throttled":1},"results":[]}`,
@@ -375,7 +377,8 @@ func TestStreamObservations_Ends(t *testing.T) {
 		c := 0
 		s := serve(t, func(_ int, r request) answer { c++; return created(t, r) })
 		api, _ := connect(t, s, client.WithInFlight(1), client.WithBatchItems(1))
-		for range stream(t.Context(), api, 20) {
+		for _, err := range stream(t.Context(), api, 20) {
+			require.NoError(t, err)
 			break
 		}
 		assert.LessOrEqual(t, c, 3, "what was under way is answered, and nothing else sent")

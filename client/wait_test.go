@@ -15,7 +15,7 @@ func TestSleep(t *testing.T) {
 		shortest, longest := time.Hour, time.Duration(0)
 		for range 1000 {
 			start := time.Now()
-			require.NoError(t, sleep(t.Context(), 2*time.Second, time.Second))
+			require.NoError(t, sleep(t.Context(), Retry{Asked: 2 * time.Second, Backoff: time.Second}))
 			waited := time.Since(start)
 			shortest, longest = min(shortest, waited), max(longest, waited)
 		}
@@ -28,7 +28,7 @@ func TestSleep(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
-		require.ErrorIs(t, sleep(ctx, time.Hour, time.Hour), context.DeadlineExceeded)
+		require.ErrorIs(t, sleep(ctx, Retry{Asked: time.Hour}), context.DeadlineExceeded)
 		assert.Equal(t, time.Second, time.Since(start))
 	})
 }

@@ -77,12 +77,20 @@ func TestStrictIntake(t *testing.T) {
 }
 
 func TestParse_SaysWhere(t *testing.T) {
+	deepest := strings.Repeat("[", jsondoc.MaxDepth) + strings.Repeat("]", jsondoc.MaxDepth)
 	for text, want := range map[string]string{
-		"{\n  \"a\": 1,\n  x}":       "Line 3, column 3: ",
-		"{\"ü\": \"\xff\"}":          "Line 1, column 8: ",
-		"{\"ü\":\n \"\\ud800\"}":     "Line 2, column 3: ",
-		"[1, 2":                      "Line 1, column ",
-		strings.Repeat("[", 30) + "": "Line 1, column ",
+		"{\n  \"a\": 1,\n  x}":   "Line 3, column 3: ",
+		"{\"ü\": \"\xff\"}":      "Line 1, column 8: ",
+		"{\"ü\":\n \"\\ud800\"}": "Line 2, column 3: ",
+		"x":                      "Line 1, column 1: ",
+		"":                       "Line 1, column 1: the body is empty.",
+		"\xff":                   "Line 1, column 1: the text is not valid UTF-8.",
+		"{\"\ufffd\": \"\xff\"}": "Line 1, column 8: the text is not valid UTF-8.",
+		"\n\xe4":                 "Line 2, column 1: the text is not valid UTF-8.",
+		"\x1f\x8b":               "Line 1, column 1: the body is not text",
+		"[1, 2":                  "Line 1, column 5: unexpected end of JSON input.",
+		strings.Repeat("[", 30):  "Line 1, column 30: unexpected end of JSON input.",
+		"[" + deepest + "]":      "Line 1, column 21: nested more than 20 levels deep.",
 	} {
 		_, err := jsondoc.Parse([]byte(text))
 		require.Error(t, err)

@@ -10,15 +10,11 @@ import (
 	"io"
 	"os"
 	"slices"
-	"sync"
+
+	"pricing/client"
 )
 
 const (
-	batchItems = 500 // the API's limit
-	batchBytes = 1 << 20
-	batchHead  = `{"observations":[`
-	batchTail  = `]}`
-
 	maxHeld     = 1 << 30 // bytes of one file's lines that are kept in memory, since they have to be sorted
 	maxBadLines = 10_000  // bad lines in a row, after which the rest of a file is not read
 )
@@ -37,12 +33,6 @@ type row struct {
 	text  []byte
 }
 
-// item is a row and the observation that is sent for it.
-type item struct {
-	row
-	body []byte
-}
-
 // feed is one run of the command.
 type feed struct {
 	settings settings
@@ -51,7 +41,8 @@ type feed struct {
 	mapping     *Mapping // nil: files are in the API's form
 	mappingHash string
 	states      []*state
-	client      *client // nil: the observations are printed
+	client      *client.Client // nil: the observations are printed
+	failures    int            // batches in a row without any outcome
 	report      *report
 	stop        context.CancelCauseFunc
 }
@@ -84,17 +75,12 @@ func (f *feed) file(ctx context.Context, name string) error {
 		return f.printAll(rows)
 	}
 	if f.settings.register {
-		like := Competitors{}
-		if f.mapping != nil {
-			like = f.mapping.Competitors
-		}
-		if err := f.client.register(ctx, competitors, like); err != nil {
+		if err := f.register(ctx, competitors); err != nil {
 			f.report.unsent(len(rows))
 			return fmt.Errorf("register competitors: %w", err)
 		}
 	}
-	f.client.state = state
-	f.send(ctx, rows)
+	f.send(ctx, rows, state)
 	return f.report.end()
 }
 
@@ -159,7 +145,7 @@ func (f *feed) identify(name string) (*identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	of := &identity{URL: f.client.base, Format: "ndjson", Size: size, File: hash, Mapping: f.mappingHash}
+	of := &identity{URL: f.settings.url, Format: "ndjson", Size: size, File: hash, Mapping: f.mappingHash}
 	if f.settings.readsCSV(name) {
 		of.Format = "csv"
 	}
@@ -260,92 +246,23 @@ func (f *feed) load(ctx context.Context, name string) ([]row, map[string]string,
 	return rows, competitors, nil
 }
 
-// items makes the observations of rows, in order, until yield returns false.
-func (f *feed) items(rows []row, yield func(item) bool) {
+func (f *feed) printAll(rows []row) error {
+	out := bufio.NewWriter(f.stdout)
 	for _, r := range rows {
 		o, err := f.observe(r.text)
 		if err != nil { // not expected: the same text was accepted when it was read
 			f.report.refuse(r.line, r.text, localProblem(err))
 			continue
 		}
-		if !yield(item{r, o.text}) {
-			return
+		if _, err := fmt.Fprintf(out, "%s\n", o.text); err != nil {
+			break // the writer keeps its first error, and Flush returns it
 		}
-	}
-}
-
-func (f *feed) printAll(rows []row) error {
-	out := bufio.NewWriter(f.stdout)
-	f.items(rows, func(i item) bool {
-		_, err := fmt.Fprintf(out, "%s\n", i.body)
 		f.report.count("printed", 1)
-		return err == nil // the writer keeps its first error, and Flush returns it
-	})
+	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 	return f.report.end()
-}
-
-// send sends the rows in batches. When ctx ends it still waits for the batches that were sent: they may be stored already.
-func (f *feed) send(ctx context.Context, rows []row) {
-	batches := make(chan []item)
-	var workers sync.WaitGroup
-	for range f.settings.inFlight {
-		workers.Go(func() {
-			for batch := range batches {
-				if err := f.client.send(ctx, batch); err != nil {
-					f.stop(err)
-				}
-			}
-		})
-	}
-	f.batches(rows, func(batch []item) {
-		if ctx.Err() == nil {
-			select {
-			case batches <- batch:
-				return
-			case <-ctx.Done():
-			}
-		}
-		f.report.unsent(len(batch))
-	})
-	close(batches)
-	workers.Wait()
-}
-
-// batches divides rows into batches within the API's limits. An item longer than a batch is sent alone, to be refused.
-func (f *feed) batches(rows []row, yield func([]item)) {
-	var batch []item
-	size := len(batchHead) + len(batchTail)
-	f.items(rows, func(i item) bool {
-		if len(batch) == f.settings.batch || len(batch) > 0 && size+len(",")+len(i.body) > batchBytes {
-			yield(batch)
-			batch = nil
-			size = len(batchHead) + len(batchTail)
-		}
-		if len(batch) > 0 {
-			size += len(",")
-		}
-		batch = append(batch, i)
-		size += len(i.body)
-		return true
-	})
-	if len(batch) > 0 {
-		yield(batch)
-	}
-}
-
-// body is the request for a batch.
-func body(batch []item) []byte {
-	b := []byte(batchHead)
-	for i, item := range batch {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, item.body...)
-	}
-	return append(b, batchTail...)
 }
 
 // localProblem is the problem of a row that was not sent, in the form of the API's problems; its type tells them apart.

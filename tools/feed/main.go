@@ -33,7 +33,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -42,7 +41,11 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"pricing/client"
 )
+
+const attemptTimeout = 30 * time.Second // the API answers or gives up before that
 
 const (
 	exitStored = iota
@@ -111,7 +114,7 @@ func (p program) run(ctx context.Context, args []string) int {
 	flags.BoolVar(&s.register, "register-competitors", false, "register unknown competitors first")
 	flags.BoolVar(&s.print, "print", false, "write the observations to the standard output and send nothing; the API's rules are checked here")
 	flags.IntVar(&s.inFlight, "in-flight", 4, "how many batches are sent at the same time")
-	flags.IntVar(&s.batch, "batch", batchItems, "observations in a request, at most")
+	flags.IntVar(&s.batch, "batch", client.BatchItems, "observations in a request, at most")
 	flags.IntVar(&s.attempts, "attempts", 8, "how many times a batch is sent before its rows count as failed")
 	flags.StringVar(&s.summaryFile, "summary", "", "also write the summary to this `file` as JSON")
 	flags.StringVar(&s.rejectedDir, "rejected-dir", "", "`directory` for FILE.rejected.ndjson (default: beside FILE)")
@@ -141,8 +144,8 @@ func (p program) prepare(s settings) (*feed, error) {
 	if s.inFlight < 1 || s.attempts < 1 {
 		return nil, errors.New("-in-flight and -attempts must be at least 1")
 	}
-	if s.batch < 1 || s.batch > batchItems {
-		return nil, fmt.Errorf("-batch must be from 1 to %d", batchItems)
+	if s.batch < 1 || s.batch > client.BatchItems {
+		return nil, fmt.Errorf("-batch must be from 1 to %d", client.BatchItems)
 	}
 	for _, name := range s.files {
 		if name == "-" {
@@ -173,10 +176,6 @@ func (p program) prepare(s settings) (*feed, error) {
 	if s.print {
 		return f, nil
 	}
-	base, err := url.Parse(s.url)
-	if err != nil || base.Host == "" {
-		return nil, fmt.Errorf("-url %q is not an address like http://127.0.0.1:3000", s.url)
-	}
 	if s.tokenFile == "" {
 		return nil, errors.New("-token-file is missing")
 	}
@@ -186,10 +185,16 @@ func (p program) prepare(s settings) (*feed, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = s.inFlight
-	f.client = &client{
-		http: &http.Client{Transport: transport, Timeout: attemptTimeout},
-		base: strings.TrimRight(s.url, "/"), token: strings.TrimSpace(string(token)),
-		attempts: s.attempts, wait: p.wait, jitter: p.jitter, now: p.now, report: f.report,
+	f.settings.url = strings.TrimRight(s.url, "/")
+	f.client, err = client.New(f.settings.url, strings.TrimSpace(string(token)),
+		client.WithHTTPClient(&http.Client{Transport: counted{transport, f.report}, Timeout: attemptTimeout}),
+		client.WithAttempts(s.attempts), client.WithInFlight(s.inFlight), client.WithBatchItems(s.batch),
+		client.WithWait(func(ctx context.Context, r client.Retry) error {
+			f.report.repeat(r.Asked)
+			return p.wait(ctx, r.Asked+p.jitter(r.Backoff))
+		}))
+	if err != nil {
+		return nil, fmt.Errorf("-url: %w", err)
 	}
 	return f, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/unicode/norm"
 
+	"pricing/client"
 	"pricing/shared/jsondoc"
 )
 
@@ -60,10 +62,18 @@ type Source struct {
 
 // Competitors says how -register-competitors registers a competitor that the API does not know. Its name comes from the row.
 type Competitors struct {
-	Kind            string `yaml:"kind" json:"kind"` // retailer if absent
-	Country         string `yaml:"country" json:"country,omitempty"`
-	DefaultCurrency string `yaml:"defaultCurrency" json:"defaultCurrency,omitempty"`
-	FreshFor        string `yaml:"freshFor" json:"freshFor,omitempty"`
+	Kind            string `yaml:"kind"` // retailer if absent
+	Country         string `yaml:"country"`
+	DefaultCurrency string `yaml:"defaultCurrency"`
+	FreshFor        string `yaml:"freshFor"`
+}
+
+// settings are those of a competitor; its name is missing.
+func (c Competitors) settings() client.CompetitorSettings {
+	return client.CompetitorSettings{
+		Kind:    client.CompetitorSettingsKind(cmp.Or(c.Kind, "retailer")),
+		Country: c.Country, DefaultCurrency: c.DefaultCurrency, FreshFor: c.FreshFor,
+	}
 }
 
 // names is one name or several.

@@ -39,7 +39,7 @@ type Summary struct {
 	Conflict      int            `json:"conflict"`           // refused by the API: the same id is stored with other content
 	Rejected      int            `json:"rejected"`           // refused by the API
 	Unsendable    int            `json:"unsendable"`         // refused here: not JSON, too long, or not to be mapped
-	Failed        int            `json:"failed"`             // attempts used up; they may be stored
+	Failed        int            `json:"failed"`             // attempts used up: they may be stored, or the API could not
 	NotSent       int            `json:"notSent"`
 	Reasons       map[string]int `json:"reasons"` // refused rows, by the code of their problem
 	Requests      int            `json:"requests"`
@@ -288,13 +288,13 @@ func (r *report) count(outcome string, rows int) {
 	r.settled(rows)
 }
 
-// fail adds rows that have no outcome even after the last attempt.
-func (r *report) fail(items []item, why string) {
+// fail adds rows that are not stored, or perhaps not, even after the last attempt.
+func (r *report) fail(rows int, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sum.Failed += len(items)
+	r.sum.Failed += rows
 	r.once("rows without an outcome: " + why)
-	r.settled(len(items))
+	r.settled(rows)
 }
 
 func (r *report) unsent(rows int) {

@@ -61,6 +61,31 @@ func TestResume(t *testing.T) {
 	assert.Equal(t, map[string]int{"created": 260}, o.summary.Outcomes, "a finished file starts over")
 }
 
+// TestResume_failed: what the API could not store is tried once more, and then by the next run.
+func TestResume_failed(t *testing.T) {
+	t.Parallel()
+	file := write(t, "a.ndjson", observations(3, false))
+	a := newAPI(t, func(n int, _ []json.RawMessage) response {
+		if n == 1 {
+			return outcomes("created", "failed", "rejected")
+		}
+		return outcomes("failed")
+	})
+	o := run(t.Context(), t, a, nil, file)
+	assert.Equal(t, exitRefused, o.exit)
+	assert.Equal(t, []int{3, 1}, a.sizes())
+	assert.Equal(t, 1, o.summary.Failed)
+	assert.Equal(t, 1, o.summary.Rejected)
+	assert.Equal(t, map[string]int{"created": 1}, o.summary.Outcomes)
+	assert.Contains(t, o.stderr, "rows without an outcome: 500 Internal Server Error: internal")
+	assert.Len(t, refused(t, file), 1)
+	a.again(allCreated)
+	o = run(t.Context(), t, a, nil, file)
+	assert.Equal(t, []int{1}, a.sizes())
+	assert.Contains(t, string(a.bodies[0]), `"P1"`)
+	assert.Equal(t, 2, o.summary.Before)
+}
+
 // TestResume_invalid checks that every row is sent if anything has changed that decides what a row becomes.
 func TestResume_invalid(t *testing.T) {
 	t.Parallel()
@@ -100,6 +125,9 @@ func TestResume_invalid(t *testing.T) {
 		"another version":           {state(t, func(s *saved) { s.Version++ }), nil, "cannot be read"},
 		"ranges beyond the rows":    {state(t, func(s *saved) { s.Done = [][2]int{{0, 121}} }), nil, "cannot be read"},
 		"ranges over each other":    {state(t, func(s *saved) { s.Done = [][2]int{{0, 50}, {40, 60}} }), nil, "cannot be read"},
+		"ranges of nothing":         {state(t, func(s *saved) { s.Done = [][2]int{{50, 50}} }), nil, "cannot be read"},
+		"refused rows of no length": {state(t, func(s *saved) { s.Refused = -1 }), nil, "cannot be read"},
+		"less refused than none":    {state(t, func(s *saved) { s.Rejected = -1 }), nil, "cannot be read"},
 		"half a state":              {func(in inputs) { overwrite(t, in.file+".state.json", `{"version":1`) }, nil, "cannot be read"},
 		"the refused rows are gone": {state(t, func(s *saved) { s.Refused = 1 }), nil, "rejected.ndjson is no longer what it was"},
 		"-restart":                  {func(inputs) {}, []string{"-restart"}, ""},
@@ -122,17 +150,22 @@ func TestResume_invalid(t *testing.T) {
 			assert.NoFileExists(t, in.file+".state.json")
 		})
 	}
-	t.Run("the same file, but other rows of it", func(t *testing.T) {
-		in := inputs{write(t, "a.ndjson", content.String()), write(t, "map.yaml", string(fuel))}
-		a, _ := interrupted(t, 1, in.file, allCreated, "-map", in.mapping)
-		state(t, func(s *saved) { s.Order = strings.Repeat("0", 64) })(in)
-		a.again(allCreated)
-		o := run(t.Context(), t, a, nil, "-map", in.mapping, in.file)
-		assert.Equal(t, exitRefused, o.exit)
-		assert.Contains(t, o.stderr, "use -restart")
-		assert.Equal(t, 120, o.summary.NotSent)
-		assert.Empty(t, a.bodies)
-	})
+	for name, change := range map[string]func(*saved){
+		"the same file, but other rows of it":   func(s *saved) { s.Order = strings.Repeat("0", 64) },
+		"the same file, but more rows than now": func(s *saved) { s.Rows++ },
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := inputs{write(t, "a.ndjson", content.String()), write(t, "map.yaml", string(fuel))}
+			a, _ := interrupted(t, 1, in.file, allCreated, "-map", in.mapping)
+			state(t, change)(in)
+			a.again(allCreated)
+			o := run(t.Context(), t, a, nil, "-map", in.mapping, in.file)
+			assert.Equal(t, exitRefused, o.exit)
+			assert.Contains(t, o.stderr, "use -restart")
+			assert.Equal(t, 120, o.summary.NotSent)
+			assert.Empty(t, a.bodies)
+		})
+	}
 }
 
 // TestResume_holes checks that the next run leaves out exactly what was acknowledged: batches out of order, and items of a batch.
@@ -246,6 +279,33 @@ func TestResume_refused(t *testing.T) {
 	assert.Equal(t, want, refused(t, file))
 }
 
+// TestResume_refusedFirst: before the state says that a refused row is done, the row is in its file.
+func TestResume_refusedFirst(t *testing.T) {
+	t.Parallel()
+	file := write(t, "a.ndjson", observations(150, false))
+	batches := 0
+	a := newAPI(t, func(n int, items []json.RawMessage) response {
+		batches = n
+		if n > 1 {
+			var s saved
+			text, err := os.ReadFile(file + ".state.json")
+			assert.NoError(t, err)
+			assert.NoError(t, json.Unmarshal(text, &s))
+			assert.Equal(t, [][2]int{{0, (n - 1) * 50}}, s.Done)
+			assert.Equal(t, n-1, s.Rejected)
+			written, err := os.ReadFile(file + ".rejected.ndjson")
+			assert.NoError(t, err)
+			assert.Equal(t, n-1, bytes.Count(written, []byte("\n")))
+			assert.Len(t, written, int(s.Refused))
+		}
+		return outcomes(append(slices.Repeat([]string{"created"}, len(items)-1), "rejected")...)
+	})
+	o := run(t.Context(), t, a, nil, "-in-flight", "1", "-batch", "50", file)
+	assert.Equal(t, exitRefused, o.exit)
+	assert.Equal(t, 3, batches)
+	assert.Len(t, refused(t, file), 3)
+}
+
 func TestResume_severalFiles(t *testing.T) {
 	t.Parallel()
 	first, second := write(t, "a.ndjson", observations(70, false)), write(t, "b.ndjson", observations(110, false))
@@ -268,6 +328,16 @@ func TestResume_nothingToKeep(t *testing.T) {
 		assert.Equal(t, exitStored, o.exit)
 		assert.Contains(t, o.stderr, "no state is kept")
 	})
+	for name, args := range map[string][]string{"a state that cannot be read": nil, "nor with -restart": {"-restart"}} {
+		t.Run(name, func(t *testing.T) {
+			file := write(t, "a.ndjson", observations(1, false))
+			require.NoError(t, os.MkdirAll(filepath.Join(file+".state.json", "a folder"), 0o700))
+			o := run(t.Context(), t, newAPI(t, allCreated), nil, append(args, file)...)
+			assert.Equal(t, exitStored, o.exit, o.stderr)
+			assert.Contains(t, o.stderr, "no state is kept")
+			assert.NoFileExists(t, file+".state.json.lock")
+		})
+	}
 	t.Run("two feeders", func(t *testing.T) {
 		file := write(t, "a.ndjson", observations(120, false))
 		a := newAPI(t, nil)

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 )
 
@@ -64,7 +63,6 @@ type saved struct {
 // after a crash it may know too little but never too much: what it does not know is sent again, which is harmless. A nil
 // state remembers nothing.
 type state struct {
-	mu     sync.Mutex
 	path   string
 	lock   *os.File
 	saved  saved
@@ -180,26 +178,18 @@ func (s *state) start(rows []row) error {
 	return nil
 }
 
-// acknowledge calls settle, which reports the items that have an outcome, some of them refused, and then writes the state.
-// Both happen under one lock, so that the file of refused rows has at any time exactly the refused ones of the items that are
-// done. That file is made durable first, or a refusal could count as done and be lost.
-func (s *state) acknowledge(r *report, settle func() (done []item, rejected int)) error {
-	if s == nil {
-		settle()
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	done, rejected := settle()
-	if len(done) == 0 {
+// acknowledge remembers rows that have an outcome, some of them refused. The file of refused rows has at any time exactly the
+// refused ones of the rows that are done. It is made durable first, or a refusal could count as done and be lost.
+func (s *state) acknowledge(r *report, done []row, rejected int) error {
+	if s == nil || len(done) == 0 {
 		return nil
 	}
 	length, hash, err := r.sync()
 	if err != nil {
 		return err // none is marked as done, so the next run sends these rows again
 	}
-	for _, i := range done {
-		s.done[i.index] = true
+	for _, one := range done {
+		s.done[one.index] = true
 	}
 	s.saved.Rejected += rejected
 	s.saved.Refused = length

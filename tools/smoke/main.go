@@ -24,6 +24,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"pricing/client"
 )
 
 func main() {
@@ -74,6 +76,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		attempts: *attempts,
 		now:      time.Now,
 		seller:   fmt.Sprintf("smoke-%02d", rand.N(sellers)),
+	}
+	options := []client.Option{client.WithHTTPClient(c.http), client.WithAttempts(*attempts), client.WithWait(patience)}
+	if c.anyone, err = client.New(c.base, "", options...); err == nil {
+		c.api, err = client.New(c.base, c.token, options...)
+	}
+	if err != nil {
+		return fmt.Errorf("-url: %w", err)
 	}
 	var unproved []string
 	for _, s := range steps {

@@ -2,7 +2,8 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,12 +13,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/client"
 	"pricing/tools/internal/localtest"
 )
 
@@ -131,27 +135,27 @@ func TestRun(t *testing.T) {
 	}{
 		"another commit":                   {same, both, []string{"-commit", "0a1b2c"}, "health: version is dev, not 0a1b2c"},
 		"a service that is ill":            {replace(health, `"ok"`, `"ill"`), both, nil, `health: status is "ill"`},
-		"health fails":                     {status(health, 500), both, nil, "health: status 500, not [200]"},
-		"health leads elsewhere":           {status(health, 302), both, nil, "health: status 302, not [200]"},
-		"health is no JSON":                {replace(health, "{", "<"), both, nil, "health: the answer is no JSON"},
-		"the service is busy":              {status(health, 503), both, nil, "health: after 1 attempts: GET /v1/health answered 503"},
-		"anyone may read":                  {status(without, 200), both, nil, "no token: status 200, not [401]"},
+		"health fails":                     {status(health, 500), both, nil, "health: 500 Internal Server Error"},
+		"health leads elsewhere":           {status(health, 302), both, nil, "health: 302 Found"},
+		"health is no JSON":                {replace(health, "{", "<"), both, nil, "health: the answer of status 200 makes no sense: "},
+		"the service is busy":              {status(health, 503), both, nil, "health: 503 Service Unavailable: "},
+		"anyone may read":                  {status(without, 200), both, nil, "no token: status 200, not 401"},
 		"a gateway's default answer":       {header(without, "Content-Type", "text/html"), both, nil, `no token: Content-Type is "text/html"`},
 		"another problem":                  {replace(unknown, "unauthorized", "forbidden"), both, nil, anotherProblem},
 		"another status in the problem":    {replace(unknown, `401`, `403`), both, nil, "unknown token: the problem has status 403"},
-		"a token that may change too much": {same, "ingest read catalog", nil, "wrong scope: status 422, not [403]"},
-		"a token that may not write":       {same, "read", nil, "bad body: status 403, not [400]"},
-		"a token that may not read":        {same, "ingest self-check", nil, "read back: status 403, not [200]"},
-		"an ordinary token":                {same, "ingest read", nil, "write: status 422, not [201 200]"},
+		"a token that may change too much": {same, "ingest read catalog", nil, "wrong scope: status 422, not 403"},
+		"a token that may not write":       {same, "read", nil, "bad body: status 403, not 400"},
+		"a token that may not read":        {same, "ingest self-check", nil, "read back: 403 Forbidden: forbidden: "},
+		"an ordinary token":                {same, "ingest read", nil, "write: 422 Unprocessable Entity: reserved-name: "},
 		"an answer without its id":         {header(writes, "X-Request-Id", ""), both, nil, noID},
-		"a route too many":                 {status(at("GET", "/v1/nothing-here"), 404), both, nil, "unknown route: status 404, not [403]"},
-		"a write refused":                  {status(created, 500), both, nil, "write: status 500, not [201 200]"},
+		"a route too many":                 {status(at("GET", "/v1/nothing-here"), 404), both, nil, "unknown route: status 404, not 403"},
+		"a write refused":                  {status(created, 500), both, nil, "write: 500 Internal Server Error"},
 		"an unknown outcome":               {replace(writes, `"outcome":"`, `"outcome":"mis`), both, nil, `write: the outcome is "mis`},
 		"a write that is not idempotent":   {replace(writes, `"duplicate"`, `"late"`), both, nil, `the same write again: the outcome is "late"`},
 		"a write that is not there":        {answer(reads, `{"offers":[]}`), both, nil, "read back: there are 0 offers of smoke-"},
 		"another write in its place": {replace(reads, `"observationId":"`, `"observationId":"0`), both, nil,
 			"read back: the offer of smoke-"},
-		"a read that fails": {status(reads, 502), both, nil, "read back: status 502, not [200]"},
+		"a read that fails": {status(reads, 502), both, nil, "read back: 502 Bad Gateway"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -166,6 +170,20 @@ func TestRun(t *testing.T) {
 			assert.NotContains(t, out, "ok  "+step)
 		})
 	}
+
+	// once changes the first answer alone.
+	once := func(change change) change {
+		var first sync.Once
+		return func(r *http.Request, resp *http.Response, body string) string {
+			first.Do(func() { body = change(r, resp, body) })
+			return body
+		}
+	}
+	t.Run("a fault is not repeated", func(t *testing.T) {
+		t.Parallel()
+		_, err := smoke(t, broken(t, api.URL, once(status(health, 500))), token, "-commit", build, "-attempts", "2")
+		require.ErrorContains(t, err, "(which is not repeated)")
+	})
 
 	t.Run("a clock that is behind", func(t *testing.T) {
 		t.Parallel()
@@ -209,37 +227,52 @@ func TestRun(t *testing.T) {
 // crowd fills the product of smoke tests: every seller of theirs has an older offer. Others cannot add to it.
 func crowd(t *testing.T, api localtest.API) {
 	t.Helper()
-	type object = map[string]any
-	post := func(token, seller string, offers int, observedAt time.Time) (status int, body string) {
-		var items []object
+	record := func(token, seller string, offers int, observedAt time.Time) []client.Result {
+		c, err := client.New(api.URL, token)
+		require.NoError(t, err)
+		var all []client.Submission
 		for i := range offers {
-			items = append(items, object{"productId": product, "sellerId": fmt.Sprintf("%s-%02d", seller, i)})
+			all = append(all, client.Submission{
+				ProductID: product, CompetitorID: "self-check", SellerID: fmt.Sprintf("%s-%02d", seller, i),
+				Availability: client.AvailabilityInStock, Price: &client.Money{Amount: "0.01", Currency: "EUR"},
+				Source: client.Source{ID: "test", Kind: client.SourceKindManual}, ObservedAt: observedAt,
+			})
 		}
-		batch, err := json.Marshal(object{"observations": items, "defaults": object{
-			"competitorId": "self-check", "availability": "InStock", "price": object{"amount": "0.01", "currency": "EUR"},
-			"source": object{"id": "test", "kind": "manual"}, "observedAt": observedAt,
-		}})
+		results, err := c.RecordObservations(t.Context(), client.RecordObservationsParams{}, all)
 		require.NoError(t, err)
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, api.URL+"/v1/observations/batch", bytes.NewReader(batch))
-		require.NoError(t, err)
-		req.Header.Set("Authorization", "Bearer "+token)
-		req.Header.Set("Content-Type", "application/json")
-		resp, err := http.DefaultClient.Do(req)
-		require.NoError(t, err)
-		defer resp.Body.Close() //nolint:errcheck // read to its end
-		text, err := io.ReadAll(resp.Body)
-		require.NoError(t, err)
-		return resp.StatusCode, string(text)
+		return results
 	}
-	status, body := post(api.Token(t, "ingest", "read", "catalog"), "cheap", 101, time.Now())
-	require.Equal(t, http.StatusUnprocessableEntity, status)
-	require.Equal(t, 101, strings.Count(body, `"type":"urn:problem-type:pricing:reserved-name"`), body)
-	status, body = post(api.Token(t, "ingest", "self-check"), "smoke", sellers, time.Now().AddDate(0, -1, 0))
-	require.Equal(t, http.StatusOK, status, body)
+	for _, r := range record(api.Token(t, "ingest", "read", "catalog"), "cheap", 101, time.Now()) {
+		require.Equal(t, "reserved-name", r.Problem.Code())
+	}
+	for _, r := range record(api.Token(t, "ingest", "self-check"), "smoke", sellers, time.Now().AddDate(0, -1, 0)) {
+		require.Equal(t, "created", r.Outcome)
+	}
 }
 
 // created matches the writes, not the bad body.
 func created(r *http.Request) bool { return r.Method == http.MethodPost && r.ContentLength > 50 }
+
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for want, retry := range map[time.Duration]client.Retry{
+			1 * time.Second: {Attempts: 1, Err: errors.New("the connection is lost")},
+			2 * time.Second: {Attempts: 2, Err: &client.Problem{Status: 429}, Asked: time.Second},
+			9 * time.Second: {Attempts: 3, Err: &client.Problem{Status: 503}, Asked: 9 * time.Second},
+		} {
+			start := time.Now()
+			require.NoError(t, patience(t.Context(), retry))
+			assert.Equal(t, want, time.Since(start))
+		}
+		for _, status := range []int{408, 500, 502, 504} {
+			require.Error(t, patience(t.Context(), client.Retry{Err: &client.Problem{Status: status}}), "a fault must be seen")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, patience(ctx, client.Retry{Attempts: 1}), context.Canceled)
+	})
+}
 
 func TestRun_SaysWhatIsWrong(t *testing.T) {
 	t.Parallel()

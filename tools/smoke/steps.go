@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pricing/client"
 )
 
 // step is one thing that must hold. It returns what was seen, in a few words.
@@ -22,7 +24,9 @@ type step struct {
 
 // checker is what the steps share.
 type checker struct {
-	http     *http.Client
+	api      *client.Client
+	anyone   *client.Client // has no token
+	http     *http.Client   // for requests that the client would not make
 	base     string
 	token    string
 	commit   string
@@ -31,9 +35,8 @@ type checker struct {
 	now      func() time.Time
 	seller   string // of the offer that is written
 
-	written string // observedAt of the write
-	id      string // its observationId
-	body    string
+	sent client.Submission // what is written
+	id   string            // its observationId
 }
 
 const (
@@ -64,26 +67,40 @@ type answer struct {
 	body   []byte
 }
 
+// patience repeats what the service says is to be repeated, after a second, then two and so on: no fault of it stays unseen.
+func patience(ctx context.Context, r client.Retry) error {
+	if p, ok := errors.AsType[*client.Problem](r.Err); ok && !busy(p.Status) {
+		return errors.New("which is not repeated")
+	}
+	select {
+	case <-time.After(max(time.Duration(r.Attempts)*time.Second, r.Asked)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func busy(status int) bool {
+	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
+}
+
 // call sends a request, and repeats it while the service cannot be reached or says that it is busy.
 func (c *checker) call(ctx context.Context, method, path, authorization, body string) (answer, error) {
-	var last error
-	for attempt := range c.attempts {
-		if attempt > 0 {
-			select {
-			case <-time.After(time.Duration(attempt) * time.Second):
-			case <-ctx.Done():
-				return answer{}, errors.Join(ctx.Err(), last)
-			}
-		}
+	for attempt := 1; ; attempt++ {
 		a, err := c.once(ctx, method, path, authorization, body)
-		if err == nil && a.status != http.StatusTooManyRequests && a.status != http.StatusServiceUnavailable {
+		if err == nil && !busy(a.status) {
 			return a, nil
 		}
-		if last = err; err == nil {
-			last = fmt.Errorf("%s %s answered %d: %.300s", method, path, a.status, a.body)
+		if err == nil {
+			err = fmt.Errorf("%s %s answered %d: %.300s", method, path, a.status, a.body)
+		}
+		if attempt == c.attempts {
+			return answer{}, fmt.Errorf("after %d attempts: %w", attempt, err)
+		}
+		if ended := patience(ctx, client.Retry{Attempts: attempt}); ended != nil {
+			return answer{}, errors.Join(ended, err)
 		}
 	}
-	return answer{}, fmt.Errorf("after %d attempts: %w", c.attempts, last)
 }
 
 func (c *checker) once(ctx context.Context, method, path, authorization, body string) (answer, error) {
@@ -110,26 +127,8 @@ func (c *checker) once(ctx context.Context, method, path, authorization, body st
 	return answer{resp.StatusCode, resp.Header, b}, err
 }
 
-// want reads an answer that must have one of the statuses.
-func want[T any](a answer, statuses ...int) (T, error) {
-	var v T
-	for _, status := range statuses {
-		if a.status == status {
-			if err := json.Unmarshal(a.body, &v); err != nil {
-				return v, fmt.Errorf("the answer is no JSON: %w: %.300s", err, a.body)
-			}
-			return v, nil
-		}
-	}
-	return v, fmt.Errorf("status %d, not %v: %.300s", a.status, statuses, a.body)
-}
-
 func health(ctx context.Context, c *checker) (string, error) {
-	a, err := c.call(ctx, http.MethodGet, "/v1/health", "", "")
-	if err != nil {
-		return "", err
-	}
-	h, err := want[struct{ Status, Version, Environment string }](a, http.StatusOK)
+	h, err := c.anyone.GetHealth(ctx)
 	switch {
 	case err != nil:
 		return "", err
@@ -148,21 +147,18 @@ func refused(method, path, authorization, body string, status int, code string) 
 		if err != nil {
 			return "", err
 		}
+		if a.status != status {
+			return "", fmt.Errorf("status %d, not %d: %.300s", a.status, status, a.body)
+		}
 		if c.emulator {
-			if a.status != status {
-				return "", fmt.Errorf("status %d, not %d: %.300s", a.status, status, a.body)
-			}
 			return fmt.Sprintf("%d, its form is not checked", a.status), nil
 		}
-		p, err := want[struct {
-			Type     string
-			Status   int
-			Instance string
-		}](a, status)
+		var p client.Problem
+		err = json.Unmarshal(a.body, &p)
 		kind, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
 		switch {
 		case err != nil:
-			return "", err
+			return "", fmt.Errorf("the answer is no JSON: %w: %.300s", err, a.body)
 		case kind != "application/problem+json":
 			return "", fmt.Errorf("Content-Type is %q, not application/problem+json: %.300s", kind, a.body)
 		case p.Type != "urn:problem-type:pricing:"+code:
@@ -176,20 +172,13 @@ func refused(method, path, authorization, body string, status int, code string) 
 	}
 }
 
-type result struct {
-	Outcome       string `json:"outcome"`
-	ObservationID string `json:"observationId"`
-}
-
 func write(ctx context.Context, c *checker) (string, error) {
-	c.written = c.now().UTC().Format("2006-01-02T15:04:05.000Z")
-	c.body = fmt.Sprintf(`{"productId":%q,"competitorId":"self-check","sellerId":%q,"availability":"InStock",`+
-		`"price":{"amount":"1.00","currency":"EUR"},"source":{"id":"smoke","kind":"manual"},"observedAt":%q}`, product, c.seller, c.written)
-	a, err := c.call(ctx, http.MethodPost, "/v1/observations", own, c.body)
-	if err != nil {
-		return "", err
+	c.sent = client.Submission{
+		ProductID: product, CompetitorID: "self-check", SellerID: c.seller, Availability: client.AvailabilityInStock,
+		Price: &client.Money{Amount: "1.00", Currency: "EUR"}, Source: client.Source{ID: "smoke", Kind: client.SourceKindManual},
+		ObservedAt: c.now().UTC().Truncate(time.Millisecond),
 	}
-	r, err := want[result](a, http.StatusCreated, http.StatusOK)
+	r, err := c.api.RecordObservation(ctx, client.RecordObservationParams{}, c.sent)
 	if err != nil {
 		return "", err
 	}
@@ -205,37 +194,30 @@ func write(ctx context.Context, c *checker) (string, error) {
 }
 
 func again(ctx context.Context, c *checker) (string, error) {
-	a, err := c.call(ctx, http.MethodPost, "/v1/observations", own, c.body)
+	r, err := c.api.RecordObservation(ctx, client.RecordObservationParams{}, c.sent)
 	if err != nil {
 		return "", err
 	}
-	r, err := want[result](a, http.StatusOK)
-	if err == nil && (r.Outcome != "duplicate" || r.ObservationID != c.id) {
-		err = fmt.Errorf("the outcome is %q of %s, not duplicate of %s", r.Outcome, r.ObservationID, c.id)
+	if r.Outcome != "duplicate" || r.ObservationID != c.id {
+		return "", fmt.Errorf("the outcome is %q of %s, not duplicate of %s", r.Outcome, r.ObservationID, c.id)
 	}
-	return r.Outcome, err
+	return r.Outcome, nil
 }
 
 func readBack(ctx context.Context, c *checker) (string, error) {
-	a, err := c.call(ctx, http.MethodGet, "/v1/products/"+product+"/offers?competitorId=self-check&sellerId="+c.seller, own, "")
-	if err != nil {
-		return "", err
-	}
-	page, err := want[struct {
-		Offers []struct{ ObservationID, ObservedAt string }
-	}](a, http.StatusOK)
+	page, err := c.api.ListOffers(ctx, product, client.ListOffersParams{CompetitorID: "self-check", SellerID: c.seller})
 	switch {
 	case err != nil:
 		return "", err
 	case len(page.Offers) != 1:
-		return "", fmt.Errorf("there are %d offers of %s, not one: %.300s", len(page.Offers), c.seller, a.body)
+		return "", fmt.Errorf("there are %d offers of %s, not one", len(page.Offers), c.seller)
 	}
 	offer := page.Offers[0]
 	switch {
 	case offer.ObservationID == c.id:
 		return c.id + " of " + c.seller, nil
-	case offer.ObservedAt > c.written: // by a run at the same time, or one whose clock was ahead
+	case offer.ObservedAt.After(c.sent.ObservedAt): // by a run at the same time, or one whose clock was ahead
 		return offer.ObservationID + " of " + c.seller + ", which is newer", nil
 	}
-	return "", fmt.Errorf("the offer of %s is %s, not %s: %.300s", c.seller, offer.ObservationID, c.id, a.body)
+	return "", fmt.Errorf("the offer of %s is %s, not %s", c.seller, offer.ObservationID, c.id)
 }
