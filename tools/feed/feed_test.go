@@ -852,7 +852,7 @@ func TestReport_progress(t *testing.T) {
 		clock = clock.Add(99 * time.Millisecond)
 		r.count("created", 100)
 		clock = clock.Add(4901 * time.Millisecond)
-		r.fail(make([]item, 300), "no answer")
+		r.fail(300, "no answer")
 		r.say("And on.")
 		require.NoError(t, r.end())
 		return b.String()
