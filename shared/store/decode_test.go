@@ -67,7 +67,7 @@ func TestDecode(t *testing.T) {
 					delete(damaged, name)
 				}
 				_, err := store.Decode(damaged)
-				assert.Error(t, err, "%s: %s is %s", kind, name, what)
+				require.Error(t, err, "%s: %s is %s", kind, name, what)
 			}
 		}
 		switch decoded := decoded.(type) {
@@ -121,7 +121,7 @@ func TestDecode_NoKnownForm(t *testing.T) {
 		it := maps.Clone(whole)
 		it["sk"] = &types.AttributeValueMemberS{Value: sk}
 		_, err := store.Decode(it)
-		assert.Error(t, err, "p#P1 %s", sk)
+		require.Error(t, err, "p#P1 %s", sk)
 	}
 	record := items(t, client, table, store.TokenPartition(keyID), "token")[0]
 	for pk, sk := range map[string]string{store.TokenPartition(keyID): "tokens", "x#" + keyID: "token"} {
