@@ -97,6 +97,8 @@ func (c *Client) StreamObservations(
 		if query := params.query(); len(query) > 0 {
 			s.path += "?" + query.Encode()
 		}
+		done := sync.OnceFunc(func() { close(s.batches) })
+		defer done() // also when the caller panics
 		defer close(s.gone)
 		var workers sync.WaitGroup
 		for range c.inFlight {
@@ -112,7 +114,7 @@ func (c *Client) StreamObservations(
 				listening = false
 				stop()
 			}
-			if h.err != nil && !retryable(h.err) {
+			if !retryable(h.err) {
 				stop()
 			}
 		}
@@ -128,7 +130,7 @@ func (c *Client) StreamObservations(
 			}
 			return false
 		})
-		close(s.batches)
+		done()
 		go func() { workers.Wait(); close(s.heard) }()
 		for h := range s.heard {
 			hear(h)

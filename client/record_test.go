@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -404,6 +407,32 @@ func TestStreamObservations_Ends(t *testing.T) {
 		assert.LessOrEqual(t, len(with), 3)
 		require.EqualError(t, last, "enough")
 	})
+	t.Run("the context ends when all is said", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		c, _ := connect(t, serve(t, func(_ int, r request) answer { cancel(); return created(t, r) }))
+		results, err := c.RecordObservations(ctx, client.RecordObservationsParams{}, submissions(2))
+		require.NoError(t, err)
+		assert.Equal(t, []string{"created", "created"}, said(results))
+	})
+	t.Run("the caller panics: nothing is left running", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			h := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				text, err := io.ReadAll(r.Body)
+				require.NoError(t, err)
+				body := io.NopCloser(strings.NewReader(created(t, request{body: string(text)}).body))
+				return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body}, nil
+			})}
+			c, err := client.New("https://prices.example", "", client.WithHTTPClient(h), client.WithBatchItems(1))
+			require.NoError(t, err)
+			assert.Panics(t, func() {
+				for range c.StreamObservations(t.Context(), client.RecordObservationsParams{}, slices.Values(raw(20))) { //nolint:errcheck // see above
+					panic("enough")
+				}
+			})
+		})
+	})
 	t.Run("the context ends while it waits", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -479,7 +508,7 @@ func TestRecordObservations_Property(t *testing.T) {
 				require.False(rt, stored[fmt.Sprint(i)], "%d is stored", i)
 				require.NotNil(rt, r.Problem)
 			default:
-				require.Equal(rt, "throttled", r.Outcome)
+				require.Equal(rt, client.Result{Index: i, Status: 503, Outcome: "throttled", Retryable: true}, r)
 				require.Error(rt, err)
 			}
 		}
