@@ -97,7 +97,7 @@ const (
 	ListOffersParamsIncludeURL ListOffersParamsInclude = "url"
 )
 
-// Audience Who sees the price; public if absent, null or empty.
+// Audience Who sees the price; public if absent or null.
 type Audience string
 
 // Availability As in schema.org.
@@ -112,7 +112,7 @@ type Batch struct {
 
 // BatchDefaults Members for every item that lacks them.
 type BatchDefaults struct {
-	// Audience Who sees the price; public if absent, null or empty.
+	// Audience Who sees the price; public if absent or null.
 	Audience Audience `json:"audience,omitempty,omitzero"`
 
 	// Availability As in schema.org.
@@ -121,7 +121,7 @@ type BatchDefaults struct {
 	// CompetitorID A registered competitor.
 	CompetitorID string `json:"competitorId,omitempty,omitzero"`
 
-	// ItemCondition As in schema.org; New if absent, null or empty.
+	// ItemCondition As in schema.org; New if absent or null.
 	ItemCondition ItemCondition `json:"itemCondition,omitempty,omitzero"`
 
 	// ListPrice An amount, or null where there is none or it is unknown. Unknown is never 0.
@@ -135,7 +135,7 @@ type BatchDefaults struct {
 	// Price An amount, or null where there is none or it is unknown. Unknown is never 0.
 	Price *Money `json:"price,omitempty"`
 
-	// PriceType regular if absent, null or empty.
+	// PriceType regular if absent or null.
 	PriceType PriceType `json:"priceType,omitempty,omitzero"`
 
 	// Promotion A special offer, or null.
@@ -159,7 +159,7 @@ type BatchDefaults struct {
 
 // BatchItem A submission in a batch. What it lacks is taken from the batch's defaults; a null of its own is not replaced.
 type BatchItem struct {
-	// Audience Who sees the price; public if absent, null or empty.
+	// Audience Who sees the price; public if absent or null.
 	Audience Audience `json:"audience,omitempty,omitzero"`
 
 	// Availability As in schema.org.
@@ -171,7 +171,7 @@ type BatchItem struct {
 	// GTIN GTIN-8, -12, -13 or -14.
 	GTIN string `json:"gtin,omitempty,omitzero"`
 
-	// ItemCondition As in schema.org; New if absent, null or empty.
+	// ItemCondition As in schema.org; New if absent or null.
 	ItemCondition ItemCondition `json:"itemCondition,omitempty,omitzero"`
 
 	// ItemID The client's own name for the item, repeated in its result; 1 to 128 bytes.
@@ -188,7 +188,7 @@ type BatchItem struct {
 	// Price An amount, or null where there is none or it is unknown. Unknown is never 0.
 	Price *Money `json:"price,omitempty"`
 
-	// PriceType regular if absent, null or empty.
+	// PriceType regular if absent or null.
 	PriceType PriceType `json:"priceType,omitempty,omitzero"`
 
 	// ProductID Our SKU.
@@ -276,14 +276,14 @@ type CompetitorSettings struct {
 	// Name 1 to 128 bytes.
 	Name string `json:"name"`
 
-	// Status Observations of an inactive competitor are refused; active if absent, null or empty.
+	// Status Observations of an inactive competitor are refused; active if absent.
 	Status CompetitorSettingsStatus `json:"status,omitempty,omitzero"`
 }
 
 // CompetitorSettingsKind defines model for CompetitorSettings.Kind.
 type CompetitorSettingsKind string
 
-// CompetitorSettingsStatus Observations of an inactive competitor are refused; active if absent, null or empty.
+// CompetitorSettingsStatus Observations of an inactive competitor are refused; active if absent.
 type CompetitorSettingsStatus string
 
 // Counts How many items had which outcome; they add up to received.
@@ -332,7 +332,7 @@ type HistoryPage struct {
 	ProductID    string        `json:"productId"`
 }
 
-// ItemCondition As in schema.org; New if absent, null or empty.
+// ItemCondition As in schema.org; New if absent or null.
 type ItemCondition string
 
 // Limits defines model for Limits.
@@ -468,7 +468,7 @@ type OfferSource struct {
 	ID         string `json:"id"`
 }
 
-// PriceType regular if absent, null or empty.
+// PriceType regular if absent or null.
 type PriceType string
 
 // Problem RFC 9457.
@@ -577,9 +577,9 @@ type Source struct {
 // SourceKind defines model for Source.Kind.
 type SourceKind string
 
-// Submission An observation as it is sent. It needs `productId` or `gtin`; productId wins. All its amounts share one currency. An optional text or object that is empty is the same as an absent one.
+// Submission An observation as it is sent. It needs `productId` or `gtin`; productId wins. All its amounts share one currency. An optional text or object that is empty counts as absent; send none.
 type Submission struct {
-	// Audience Who sees the price; public if absent, null or empty.
+	// Audience Who sees the price; public if absent or null.
 	Audience Audience `json:"audience,omitempty,omitzero"`
 
 	// Availability As in schema.org.
@@ -591,7 +591,7 @@ type Submission struct {
 	// GTIN GTIN-8, -12, -13 or -14.
 	GTIN string `json:"gtin,omitempty,omitzero"`
 
-	// ItemCondition As in schema.org; New if absent, null or empty.
+	// ItemCondition As in schema.org; New if absent or null.
 	ItemCondition ItemCondition `json:"itemCondition,omitempty,omitzero"`
 
 	// ListPrice An amount, or null where there is none or it is unknown. Unknown is never 0.
@@ -605,7 +605,7 @@ type Submission struct {
 	// Price An amount, or null where there is none or it is unknown. Unknown is never 0.
 	Price *Money `json:"price"`
 
-	// PriceType regular if absent, null or empty.
+	// PriceType regular if absent or null.
 	PriceType PriceType `json:"priceType,omitempty,omitzero"`
 
 	// ProductID Our SKU.

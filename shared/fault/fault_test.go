@@ -41,10 +41,14 @@ func TestList(t *testing.T) {
 	assert.Equal(t, 1, f.More)
 
 	l.Add("/unknown", fault.CodeUnknownField, "x")
+	for range 40 {
+		l.Add("/rule", fault.CodeAmountRange, "x")
+	}
 	f = fault.Of(l.Err())
-	assert.Equal(t, fault.Malformed, f.Kind, "although this one is not named")
+	assert.Equal(t, fault.Malformed, f.Kind, "although the one of another form is not named")
+	assert.Equal(t, fault.CodeInvalidField, f.Code)
 	assert.Len(t, f.Fields, fault.ItemFields)
-	assert.Equal(t, 2, f.More)
+	assert.Equal(t, 42, f.More)
 }
 
 func TestError_Named(t *testing.T) {
@@ -100,4 +104,7 @@ func TestOf(t *testing.T) {
 	assert.NotContains(t, fault.Of(cause).Detail, "connection")
 	assert.Nil(t, fault.Of(nil))
 	assert.False(t, fault.Is(nil, fault.Internal))
+	assert.False(t, fault.Is(wrapped, fault.Conflict))
+	assert.Equal(t, "throttled: Try again.: connection reset", f.Error())
+	assert.Equal(t, "forbidden: No.", fault.New(fault.Forbidden, fault.CodeForbidden, "No.").Error())
 }

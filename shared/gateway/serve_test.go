@@ -395,7 +395,8 @@ func TestServe_TraceID(t *testing.T) {
 		"Root=" + id + ";Parent=0123456789abcdef;Sampled=1": id, "Root=" + id: id, "Self=1-2-3;Root=" + id: id, "Parent=1; Root=" + id: id,
 		"": nil, id: nil, "Root=": nil, "Root=1-2-3": nil, "Root=" + id + "0": nil, "Root=" + strings.ToUpper(id): nil, "Parent=" + id: nil,
 		"Root=2" + id[1:]: nil, "Root=" + strings.Replace(id, "-0", "_0", 1): nil,
-		"Root=" + id[:11] + "012345678\n\",\"status\":200": nil, "Root=" + id[:9] + "gg" + id[11:]: nil,
+		"Root=" + id[:11] + "012345678\n\",\"status\":200": nil, "Root=" + strings.Replace(id, "6a4b", "6a4g", 1): nil,
+		"Root=" + strings.Replace(id, "6a4b", "6a4", 1): nil,
 	} {
 		ctx := context.WithValue(t.Context(), "x-amzn-trace-id", header) //nolint:staticcheck // aws-lambda-go's own key
 		_, line := served(t, ctx, answering(gateway.Answer{}, nil), event(t, nil))
@@ -428,6 +429,24 @@ func TestServe_ETag(t *testing.T) {
 		assert.Equal(t, "nosniff", r.Headers["X-Content-Type-Options"])
 	}
 	assert.Equal(t, http.StatusOK, ask(`"another"`).StatusCode)
+	for name, other := range map[string]struct {
+		method string
+		answer gateway.Answer
+		err    error
+	}{
+		"a write":        {http.MethodPost, gateway.Answer{Body: "x"}, nil},
+		"another status": {http.MethodGet, gateway.Answer{Status: 203, Body: "x"}, nil},
+		"a fault":        {http.MethodGet, gateway.Answer{}, fault.New(fault.NotFound, fault.CodeUnknownProduct, "x")},
+	} {
+		e := answering(other.answer, other.err)
+		e.Route = other.method + " /v1/things/{thing}"
+		r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) {
+			e["httpMethod"], e["headers"] = other.method, map[string]any{"if-none-match": "*"}
+		}))
+		assert.NotContains(t, r.Headers, "ETag", name)
+		assert.NotEmpty(t, r.Body, name)
+		assert.Equal(t, "no-store", r.Headers["Cache-Control"], name)
+	}
 }
 
 func TestServe_LogLine(t *testing.T) {
@@ -459,6 +478,8 @@ func TestServe_LogLine(t *testing.T) {
 			Items: items(map[string]int{"created": 2, "throttled": 1})}, nil,
 			members{"level": "WARN", "status": 207.0, "outcome": "ok", "items": 3.0, "created": 2.0, "throttled": 1.0,
 				"error": "behind it"}},
+		"something to repeat, nobody says why": {gateway.Answer{Status: 200, Retry: true}, nil,
+			members{"level": "WARN", "status": 200.0, "outcome": "ok"}},
 		"a dry run": {gateway.Answer{Items: meter.Items{DryRun: true, Outcomes: map[string]int{"created": 1}}}, nil,
 			members{"level": "INFO", "status": 200.0, "outcome": "created", "items": 1.0, "created": 1.0, "dryRun": true}},
 		"the client's fault": {gateway.Answer{}, fault.New(fault.NotFound, fault.CodeUnknownProduct, "x"),
@@ -491,6 +512,8 @@ func TestServe_LogLine(t *testing.T) {
 			assert.Equal(t, want, line)
 		})
 	}
+	_, line := served(t, t.Context(), answering(gateway.Answer{}, nil), event(t, nil))
+	assert.NotContains(t, line, "deadlineLeftMs", "nothing ends it")
 }
 
 // TestServe_MetricsAreMembersOfTheLine, whatever the request came to: a panic and an event nobody can read included.
@@ -568,6 +591,15 @@ func TestServe_NothingSecretIsLogged(t *testing.T) {
 	}
 }
 
+// TestServe_UsualLog: an endpoint without a log of its own writes to that of the process.
+func TestServe_UsualLog(t *testing.T) {
+	defer slog.SetDefault(slog.Default())
+	var log bytes.Buffer
+	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
+	gateway.Serve(t.Context(), answering(gateway.Answer{}, nil), event(t, nil))
+	assert.Contains(t, log.String(), `"requestId":"ext-1"`)
+}
+
 func TestServe_LogInjection(t *testing.T) {
 	var log bytes.Buffer
 	e := answering(gateway.Answer{}, errors.New("evil \u202e\u2066\u200b\u007f\u0085 \u2028 \x1b[31m \n{\"level\":\"INFO\"}"))
@@ -576,6 +608,36 @@ func TestServe_LogInjection(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(log.String(), "\n"), "one line")
 	for _, r := range []string{"\u202e", "\u2066", "\u200b", "\u007f", "\u0085", "\u2028", "\x1b"} {
 		assert.NotContains(t, log.String(), r)
+	}
+	assert.Contains(t, log.String(), `evil \\u{00202e}\\u{002066}\\u{00200b}\\u{00007f}\\u{000085} \\u{002028} \\u{00001b}[31m \n{`)
+}
+
+// TestParams_Words: what is sent must be one of them; what is not sent is the first.
+func TestParams_Words(t *testing.T) {
+	e := answering(gateway.Answer{}, nil)
+	e.Query = []string{"sort", "whole", "part", "even"}
+	e.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
+		p := r.Params()
+		even, sent := p.Checked("even", func(s string) bool { return len(s)%2 == 0 }, "of an even length")
+		got := []any{p.Word("sort", "landed", "price"), p.Bool("whole", true), p.Bool("part", false), even, sent}
+		return gateway.Answer{Body: got}, p.Err()
+	}
+	ask := func(query map[string]any) gateway.Response {
+		r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) { e["multiValueQueryStringParameters"] = query }))
+		return r
+	}
+	assert.JSONEq(t, `["landed",true,false,"",false]`, ask(nil).Body)
+	one := func(name, value string) map[string]any { return map[string]any{name: []string{value}} }
+	assert.JSONEq(t, `["price",true,false,"",false]`, ask(one("sort", "price")).Body)
+	assert.JSONEq(t, `["landed",false,false,"",false]`, ask(one("whole", "false")).Body)
+	assert.JSONEq(t, `["landed",true,true,"",false]`, ask(one("part", "true")).Body)
+	assert.JSONEq(t, `["landed",true,false,"ab",true]`, ask(one("even", "ab")).Body)
+	assert.JSONEq(t, `["landed",true,false,"",true]`, ask(one("even", "")).Body)
+	for name, detail := range map[string]string{"sort": "Must be one of landed, price.", "whole": "Must be one of true, false.",
+		"part": "Must be one of false, true.", "even": "Must be of an even length."} {
+		p := problem(t, ask(one(name, "abc")))
+		assert.Equal(t, http.StatusUnprocessableEntity, p.Status)
+		assert.Equal(t, []fault.Field{{Pointer: "/query/" + name, Code: fault.CodeInvalidField, Detail: detail}}, p.Errors)
 	}
 }
 

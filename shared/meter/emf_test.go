@@ -90,6 +90,7 @@ func TestLines_OneLineUnlessADimensionHasTwoValues(t *testing.T) {
 			count("ThrottledByReason", meter.Reason, "x")}, 1},
 		"two codes, two reasons": {[]meter.Metric{count("Rejected", meter.Code, "a"), count("Rejected", meter.Code, "b"),
 			count("ThrottledByReason", meter.Reason, "x"), count("ThrottledByReason", meter.Reason, "y")}, 2},
+		"two metrics of one code": {[]meter.Metric{count("Rejected", meter.Code, "a"), count("Refused", meter.Code, "a")}, 1},
 		"three codes and one reason": {[]meter.Metric{count("Rejected", meter.Code, "a"), count("Rejected", meter.Code, "b"),
 			count("Rejected", meter.Code, "c"), count("ThrottledByReason", meter.Reason, "y")}, 3},
 	}
@@ -163,12 +164,16 @@ func TestMetrics(t *testing.T) {
 		assert.NotContains(t, samples, name+" Environment=dev", "nothing was stored")
 	}
 
+	samples, _ = logged(t, m.Metrics(time.Second, meter.Items{Outcomes: map[string]int{"created": 1}, Lags: []time.Duration{time.Minute}}))
+	assert.Equal(t, []float64{60}, samples["IngestLagSeconds Environment=dev"])
+
+	_, idle := meter.With(t.Context())
 	for name, nothing := range map[string]meter.Items{"a read": {}, "a refusal": {Outcomes: map[string]int{}}, "none of an outcome": {
 		Outcomes: map[string]int{"created": 0}}} {
-		samples, _ = logged(t, m.Metrics(0, nothing))
-		for _, metric := range []string{"Accepted", "BatchSize", "DeadlineLeftMs"} {
-			assert.NotContains(t, samples, metric+" Environment=dev", "%s is not silent ingestion", name)
-		}
+		samples, _ = logged(t, idle.Metrics(0, nothing))
+		delete(samples, "ColdStart Environment=dev")
+		delete(samples, "ColdStart Environment=dev,Function=pricing-dev-test")
+		assert.Empty(t, samples, "%s: an alarm takes Accepted of 0 for a silent feed, and each metric is paid for", name)
 	}
 
 	samples, _ = logged(t, m.Metrics(time.Second, meter.Items{Outcomes: map[string]int{"throttled": 1}}))

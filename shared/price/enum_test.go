@@ -13,8 +13,8 @@ import (
 // words are the API's words in the order of their numbers, which are stored.
 var words = map[string][]string{
 	"itemCondition": {"New", "Used", "Refurbished", "Damaged"},
-	"availability": {"InStock", "OutOfStock", "LimitedAvailability", "PreOrder", "BackOrder", "PreSale", "OnlineOnly", "InStoreOnly", "SoldOut",
-		"Discontinued"},
+	"availability": {"InStock", "OutOfStock", "LimitedAvailability", "PreOrder", "BackOrder", "PreSale", "OnlineOnly", "InStoreOnly",
+		"SoldOut", "Discontinued"},
 	"audience":  {"public", "member", "signedIn", "app"},
 	"priceType": {"regular", "promotional", "clearance"},
 	"kind":      {"crawler", "feed", "manual", "vendor"},
@@ -77,8 +77,8 @@ func TestReadSubmission_Words(t *testing.T) {
 			got, faults := submit(t, with(t, change), "", false)
 			require.Empty(t, faults, change)
 			o := got.Observation
-			numbers := map[string]int{"itemCondition": int(o.Key.Condition), "availability": int(o.Terms.Availability), "audience": int(o.Key.Audience),
-				"priceType": int(o.Terms.PriceType), "kind": int(o.Source.Kind)}
+			numbers := map[string]int{"itemCondition": int(o.Key.Condition), "availability": int(o.Terms.Availability),
+				"audience": int(o.Key.Audience), "priceType": int(o.Terms.PriceType), "kind": int(o.Source.Kind)}
 			assert.Equal(t, i, numbers[member], change)
 		}
 	}

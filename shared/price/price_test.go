@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"strconv"
@@ -116,6 +117,8 @@ func TestParseMoney(t *testing.T) {
 		"comma":                      {"1,50", "USD", "", "/amount", fault.CodeInvalidField},
 		"grouping":                   {"1 000", "USD", "", "/amount", fault.CodeInvalidField},
 		"empty":                      {"", "USD", "", "/amount", fault.CodeInvalidField},
+		"behind the digits":          {"1:.00", "USD", "", "/amount", fault.CodeInvalidField},
+		"before the digits":          {"1./0", "USD", "", "/amount", fault.CodeInvalidField},
 		"other digits":               {"１", "USD", "", "/amount", fault.CodeInvalidField},
 		"two minuses":                {"--1", "USD", "", "/amount", fault.CodeInvalidField},
 		"unknown currency":           {"1", "USDT", "", "/currency", fault.CodeCurrencyUnknown},
@@ -245,7 +248,7 @@ func TestParseTimestamp(t *testing.T) {
 		"tomorrow, at noon":               other,
 	} {
 		ts, err := price.ParseTimestamp(text)
-		assert.ErrorContains(t, err, want, text)
+		require.ErrorContains(t, err, want, text)
 		assert.Zero(t, ts)
 	}
 }
@@ -276,7 +279,8 @@ func TestTimestamp_JSON(t *testing.T) {
 func TestParseDuration(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"PT26H": 26 * time.Hour, "P30D": 720 * time.Hour, "P2W": 336 * time.Hour, "P1DT12H": 36 * time.Hour,
-		"PT1H30M5S": time.Hour + 30*time.Minute + 5*time.Second, "PT000000001S": time.Second, "PT999999S": 999999 * time.Second, "PT90M": 90 * time.Minute, "P3660D": 3660 * 24 * time.Hour,
+		"PT1H30M5S": time.Hour + 30*time.Minute + 5*time.Second, "PT000000001S": time.Second, "PT999999S": 999999 * time.Second,
+		"PT90M": 90 * time.Minute, "P3660D": 3660 * 24 * time.Hour,
 	} {
 		got, err := price.ParseDuration(text)
 		require.NoError(t, err, text)
@@ -298,10 +302,11 @@ func TestParseDuration(t *testing.T) {
 		"X":             other,
 	} {
 		d, err := price.ParseDuration(text)
-		assert.EqualError(t, err, want, text)
+		require.EqualError(t, err, want, text)
 		assert.Zero(t, d)
 	}
-	for _, text := range []string{"", "P", "PT", "P1", "26H", "PTH", "PH", "PT1234567890S", "P" + strings.Repeat("0", 31) + "D", "P1", "PT1", "P1W1D", "P1M", "P1Y", "PT0S", "P0D", "PT-1H", "PT1.5H", "PT1M1H", "P1WT1H", "P1DT",
+	for _, text := range []string{"", "P", "PT", "P1", "26H", "PTH", "PH", "PT1234567890S", "P" + strings.Repeat("0", 31) + "D", "P1",
+		"PT1", "P1W1D", "P1M", "P1Y", "PT0S", "P0D", "PT-1H", "PT1.5H", "PT1M1H", "P1WT1H", "P1DT",
 		"P3661D", "PT999999999H", "P99999999999D", "pt26h", "PT26H ", "P1D1D"} {
 		_, err := price.ParseDuration(text)
 		assert.Error(t, err, text)
@@ -361,6 +366,11 @@ func TestParseGTIN_UPCE(t *testing.T) {
 		require.NotNil(t, wrong, none)
 		assert.NotContains(t, wrong.Detail, "UPC-E", none)
 	}
+	for i := range 1000 { // longer ones
+		if _, wrong := price.ParseGTIN(fmt.Sprintf("%012d", i*123_456_789)); wrong != nil {
+			assert.NotContains(t, wrong.Detail, "UPC-E")
+		}
+	}
 	got, wrong := price.ParseGTIN("01234565") // a UPC-E, of 012345000065
 	require.Nil(t, wrong)
 	assert.Equal(t, price.GTIN("00000001234565"), got, "what is a valid GTIN-8 is taken for one")
@@ -407,7 +417,8 @@ func TestParseConfidence(t *testing.T) {
 		require.True(t, ok, text)
 		assert.Equal(t, want, c.String())
 	}
-	for _, text := range []string{"", "1.0001", "2", "-0.5", "0.97000", ".5", "0.", "00", "0,5", "1e0", "0.5 ", "x.5", "x", "9.9999", "0.x", "+.5", "0.+5", "0.-5",
+	for _, text := range []string{"", "1.0001", "2", "-0.5", "0.97000", ".5", "0.", "00", "0,5", "1e0", "0.5 ", "x.5", "x", "9.9999",
+		"0.x", "+.5", "0.+5", "0.-5",
 		"0.0_1"} {
 		c, ok := price.ParseConfidence(text)
 		assert.False(t, ok, text)

@@ -271,9 +271,12 @@ func TestReadSubmission_URL(t *testing.T) {
 		assert.Equal(t, url, got.Observation.URL)
 	}
 	for _, url := range []string{
-		"javascript:alert(1)", "javascript://h/%0aalert(1)", "data:text/html,x", "ftp://h/", "file:///etc/passwd", "//h/p", "/p", "x", "http:", "http:h",
-		"http:/h", "http://", "http:///p", "http://:80/", "https://?q", "https://user:pw@h/", "https://user@h/", "https://@h/", "http://a b", "http://h/a b",
-		"http://h/a\u00a0b", "http://h\\\\@x/", "https:\\\\\\\\h\\\\", "http://[::1/", "http://h:x/", "http://h\u200b/", " http://h", "http://h/\ufffd",
+		"javascript:alert(1)", "javascript://h/%0aalert(1)", "data:text/html,x", "ftp://h/", "file:///etc/passwd", "//h/p", "/p", "x",
+		"http:", "http:h",
+		"http:/h", "http://", "http:///p", "http://:80/", "https://?q", "https://user:pw@h/", "https://user@h/", "https://@h/",
+		"http://a b", "http://h/a b",
+		"http://h/a\u00a0b", "http://h\\\\@x/", "https:\\\\\\\\h\\\\", "http://[::1/", "http://h:x/", "http://h\u200b/", " http://h",
+		"http://h/\ufffd",
 		"http://h<x>/", "view-source:http://h/", "http//h://x",
 	} {
 		_, faults := submit(t, with(t, `{"url":"`+url+`"}`), "", false)
@@ -289,7 +292,8 @@ func TestReadSubmission_EmptyIsAbsent(t *testing.T) {
 	plain, faults := submit(t, observation, "", true)
 	require.Empty(t, faults)
 	for _, change := range []string{
-		`{"sellerId":""}`, `{"region":""}`, `{"itemCondition":""}`, `{"audience":""}`, `{"priceType":""}`, `{"url":""}`, `{"itemId":""}`, `{"gtin":""}`,
+		`{"sellerId":""}`, `{"region":""}`, `{"itemCondition":""}`, `{"audience":""}`, `{"priceType":""}`, `{"url":""}`, `{"itemId":""}`,
+		`{"gtin":""}`,
 		`{"promotion":{}}`, `{"promotion":{"label":"","validThrough":"","minQuantity":null}}`, `{"promotion":{"label":null}}`,
 		`{"shipping":{}}`, `{"listPrice":{}}`, `{"source":{"id":"crawler-a","kind":"crawler","confidence":""}}`,
 	} {
@@ -330,8 +334,8 @@ func TestReadSubmission_EmptyIsAbsent(t *testing.T) {
 
 // TestReadSubmission_Values reads every member with a value of its own and compares all that was read.
 func TestReadSubmission_Values(t *testing.T) {
-	item := `{"itemId":"row 7","productId":"ZU-1042","gtin":"6291041500213","competitorId":"bigmart","sellerId":"Otto & Söhne","region":"US-CA",
-		"itemCondition":"Refurbished","audience":"member","availability":"BackOrder","price":{"amount":"19.95","currency":"USD"},
+	item := `{"itemId":"row 7","productId":"ZU-1042","gtin":"6291041500213","competitorId":"bigmart","sellerId":"Otto & Söhne",
+		"region":"US-CA","itemCondition":"Refurbished","audience":"member","availability":"BackOrder","price":{"amount":"19.95","currency":"USD"},
 		"shipping":{"amount":"0.00","currency":"USD"},"listPrice":{"amount":"29.5","currency":"USD"},"priceType":"promotional",
 		"promotion":{"label":"Summer sale","validThrough":"2026-07-31t23:59:59.9999+02:00","minQuantity":2},"url":"https://bigmart.example/p/77",
 		"source":{"id":"vendor-1","kind":"vendor","confidence":"0.9701"},"observedAt":"2026-07-06T11:14:03.5+02:00"}`
@@ -377,41 +381,72 @@ func TestReadSubmission_Values(t *testing.T) {
 // TestReadSubmission_Sentences: what a client reads is a sentence that says what is wrong and what would be right.
 func TestReadSubmission_Sentences(t *testing.T) {
 	tooLong := strings.Repeat("ü", 40)
-	for change, want := range map[string]string{
-		`{"productId":"a b"}`:                                    `/productId: "a b" must be 1 to 64 letters, digits and . _ - (but not . or ..).`,
-		`{"competitorId":"Big"}`:                                 `/competitorId: "Big" must be 2 to 40 of a-z, 0-9 and -.`,
-		`{"region":"New York"}`:                                  `/region: "New York" must be 1 to 16 letters, digits and -.`,
-		`{"sellerId":"a\u202eb"}`:                                `/sellerId: "a\u202eb" holds U+202E: control, format, private-use and unassigned characters are refused.`,
-		`{"sellerId":" a"}`:                                      `/sellerId: " a" begins or ends with white space.`,
-		`{"sellerId":"e\u0301"}`:                                 `/sellerId: "e\u0301" is not in Unicode normalization form C.`,
-		`{"itemId":"` + strings.Repeat("x", 129) + `"}`:          `/itemId: Must be 1 to 128 bytes long, not 129.`,
-		`{"url":"https://user@h/"}`:                              `/url: "https://user@h/" holds user info before the host.`,
-		`{"url":"https://h/a b"}`:                                `/url: "https://h/a b" holds white space.`,
-		`{"url":"ftp://h/"}`:                                     `/url: "ftp://h/" is not an http or https address with a host.`,
-		`{"audience":"` + tooLong + `"}`:                         `/audience: "` + tooLong[:64] + `…" is not one of public, member, signedIn, app.`,
-		`{"audience":"x` + tooLong + `"}`:                        `/audience: "x` + tooLong[:62] + `…" is not one of public, member, signedIn, app.`,
-		`{"gtin":"123"}`:                                         `/gtin: "123" is not a GTIN of 8, 12, 13 or 14 digits.`,
-		`{"gtin":"6291041500214"}`:                               `/gtin: The check digit of 6291041500214 should be 3.`,
-		`{"price":{"amount":"1,5","currency":"USD"}}`:            `/price/amount: "1,5" is not a decimal number such as 19.99.`,
-		`{"price":{"amount":"-1","currency":"USD"}}`:             `/price/amount: An amount is 0 or more; "-1" is not.`,
-		`{"price":{"amount":"1.999","currency":"USD"}}`:          `/price/amount: USD has 2 minor digits; 1.999 has 3.`,
-		`{"price":{"amount":"10000000000","currency":"USD"}}`:    `/price/amount: An amount is below 10^12 minor units; "10000000000" is not.`,
-		`{"price":{"amount":"99999999999999","currency":"USD"}}`: `/price/amount: An amount is below 10^12 minor units; "99999999999999" is not.`,
-		`{"price":{"amount":"1","currency":"usd"}}`:              `/price/currency: "usd" is not an active ISO 4217 currency code.`,
-		`{"shipping":{"amount":"1","currency":"EUR"}}`:           `/shipping/currency: All amounts of an observation share one currency; this is EUR, not USD.`,
-		`{"price":null}`:                                         `/price: The price may be null only with OutOfStock, SoldOut or Discontinued.`,
-		`{"promotion":{"minQuantity":0}}`:                        `/promotion/minQuantity: Must be from 1 to 1000000000.`,
-		`{"promotion":{"minQuantity":1.0}}`:                      `/promotion/minQuantity: Must be a whole number without point or exponent.`,
-		`{"observedAt":"2026-07-06"}`:                            `/observedAt: "2026-07-06" is a date without a time of day; a timestamp is a moment, such as 2026-07-06T09:14:03Z.`,
-		`{"observedAt":"2026-07-06T10:00:00Z"}`:                  `/observedAt: 2026-07-06T10:00:00.000Z is more than 5 minutes after 2026-07-06T09:15:00.000Z, when this was received.`,
-		`{"observedAt":"2020-07-06T10:00:00Z"}`:                  `/observedAt: 2020-07-06T10:00:00.000Z is older than the 400 days that are kept.`,
-		`{"source":{"id":"a b","kind":"feed"}}`:                  `/source/id: "a b" must be 1 to 64 letters, digits and . _ -.`,
-		`{"source":{"id":"a","kind":"feed","confidence":"2"}}`:   `/source/confidence: "2" is not a number from "0" to "1" with at most 4 decimals.`,
-		`{"productId":"-"}`:                                      `/productId: One of "productId" and "gtin" is required.`,
-	} {
-		_, faults := submit(t, with(t, change), "", true)
-		if assert.Len(t, faults, 1, change) {
-			assert.Equal(t, want, strings.TrimPrefix(faults[0].Pointer, "/observations/0")+": "+faults[0].Detail)
+	tests := []struct{ change, want string }{
+		{`{"productId":"a b"}`,
+			`/productId: "a b" must be 1 to 64 letters, digits and . _ - (but not . or ..).`},
+		{`{"competitorId":"Big"}`,
+			`/competitorId: "Big" must be 2 to 40 of a-z, 0-9 and -.`},
+		{`{"region":"New York"}`,
+			`/region: "New York" must be 1 to 16 letters, digits and -.`},
+		{`{"sellerId":"a\u202eb"}`,
+			`/sellerId: "a\u202eb" holds U+202E: control, format, private-use and unassigned characters are refused.`},
+		{`{"sellerId":" a"}`,
+			`/sellerId: " a" begins or ends with white space.`},
+		{`{"sellerId":"e\u0301"}`,
+			`/sellerId: "e\u0301" is not in Unicode normalization form C.`},
+		{`{"itemId":"` + strings.Repeat("x", 129) + `"}`,
+			`/itemId: Must be 1 to 128 bytes long, not 129.`},
+		{`{"url":"https://user@h/"}`,
+			`/url: "https://user@h/" holds user info before the host.`},
+		{`{"url":"https://h/a b"}`,
+			`/url: "https://h/a b" holds white space.`},
+		{`{"url":"ftp://h/"}`,
+			`/url: "ftp://h/" is not an http or https address with a host.`},
+		{`{"audience":"` + tooLong + `"}`,
+			`/audience: "` + tooLong[:64] + `…" is not one of public, member, signedIn, app.`},
+		{`{"audience":"x` + tooLong + `"}`,
+			`/audience: "x` + tooLong[:62] + `…" is not one of public, member, signedIn, app.`},
+		{`{"gtin":"123"}`,
+			`/gtin: "123" is not a GTIN of 8, 12, 13 or 14 digits.`},
+		{`{"gtin":"6291041500214"}`,
+			`/gtin: The check digit of 6291041500214 should be 3.`},
+		{`{"price":{"amount":"1,5","currency":"USD"}}`,
+			`/price/amount: "1,5" is not a decimal number such as 19.99.`},
+		{`{"price":{"amount":"-1","currency":"USD"}}`,
+			`/price/amount: An amount is 0 or more; "-1" is not.`},
+		{`{"price":{"amount":"1.999","currency":"USD"}}`,
+			`/price/amount: USD has 2 minor digits; 1.999 has 3.`},
+		{`{"price":{"amount":"10000000000","currency":"USD"}}`,
+			`/price/amount: An amount is below 10^12 minor units; "10000000000" is not.`},
+		{`{"price":{"amount":"99999999999999","currency":"USD"}}`,
+			`/price/amount: An amount is below 10^12 minor units; "99999999999999" is not.`},
+		{`{"price":{"amount":"1","currency":"usd"}}`,
+			`/price/currency: "usd" is not an active ISO 4217 currency code.`},
+		{`{"shipping":{"amount":"1","currency":"EUR"}}`,
+			`/shipping/currency: All amounts of an observation share one currency; this is EUR, not USD.`},
+		{`{"price":null}`,
+			`/price: The price may be null only with OutOfStock, SoldOut or Discontinued.`},
+		{`{"promotion":{"minQuantity":0}}`,
+			`/promotion/minQuantity: Must be from 1 to 1000000000.`},
+		{`{"promotion":{"minQuantity":1.0}}`,
+			`/promotion/minQuantity: Must be a whole number without point or exponent.`},
+		{`{"observedAt":"2026-07-06"}`,
+			`/observedAt: "2026-07-06" is a date without a time of day; a timestamp is a moment, such as 2026-07-06T09:14:03Z.`},
+		{`{"observedAt":"2026-07-06T10:00:00Z"}`,
+			`/observedAt: 2026-07-06T10:00:00.000Z is more than 5 minutes after 2026-07-06T09:15:00.000Z, when this was received.`},
+		{`{"observedAt":"2020-07-06T10:00:00Z"}`,
+			`/observedAt: 2020-07-06T10:00:00.000Z is older than the 400 days that are kept.`},
+		{`{"source":{"id":"a b","kind":"feed"}}`,
+			`/source/id: "a b" must be 1 to 64 letters, digits and . _ -.`},
+		{`{"source":{"id":"a","kind":"feed","confidence":"2"}}`,
+			`/source/confidence: "2" is not a number from "0" to "1" with at most 4 decimals.`},
+		{`{"productId":"-"}`,
+			`/productId: One of "productId" and "gtin" is required.`},
+	}
+	for _, tt := range tests {
+		_, faults := submit(t, with(t, tt.change), "", true)
+		if assert.Len(t, faults, 1, tt.change) {
+			assert.Equal(t, tt.want, strings.TrimPrefix(faults[0].Pointer, "/observations/0")+": "+faults[0].Detail)
 		}
 	}
 }
@@ -424,8 +459,8 @@ func TestReadSubmission_Wrong(t *testing.T) {
 	assert.False(t, got.Observation.Terms.Price.Present())
 	_, faults = submit(t, with(t, `{"price":{"amount":"x","currency":"USD"},"shipping":{"amount":"1","currency":"EUR"}}`), "", false)
 	assert.Len(t, faults, 2, "an amount that is wrong has a currency all the same")
-	_, faults = submit(t, with(t, `{"price":{"amount":"1","currency":"XXX"},"shipping":{"amount":"1","currency":"EUR"},"listPrice":{"amount":"1","currency":"EUR"}}`),
-		"", false)
+	_, faults = submit(t, with(t, `{"price":{"amount":"1","currency":"XXX"},"shipping":{"amount":"1","currency":"EUR"},
+		"listPrice":{"amount":"1","currency":"EUR"}}`), "", false)
 	assert.Len(t, faults, 1, "a currency that is none is not compared")
 	got, faults = submit(t, with(t, `{"source":{"id":"a","kind":"feed","confidence":"x"}}`), "", false)
 	assert.Len(t, faults, 1)
@@ -447,7 +482,8 @@ func TestReadSubmission_Wrong(t *testing.T) {
 
 // TestSubmission_Pointer: a member that came from the defaults, or would have stood in the item.
 func TestSubmission_Pointer(t *testing.T) {
-	s, faults := submit(t, with(t, `{"region":"","source":"-"}`), `{"region":"DE","source":{"id":"a","kind":"feed"},"competitorId":"shopx"}`, true)
+	defaults := `{"region":"DE","source":{"id":"a","kind":"feed"},"competitorId":"shopx"}`
+	s, faults := submit(t, with(t, `{"region":"","source":"-"}`), defaults, true)
 	require.Empty(t, faults)
 	for member, want := range map[string]string{
 		"/source/kind":     "/defaults/source/kind",

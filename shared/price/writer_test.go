@@ -94,14 +94,16 @@ func TestSubmission_ReservedName(t *testing.T) {
 	tests := map[string]struct {
 		writer              price.Writer
 		competitor, product string
-		want                string // the pointer
+		want, detail        string // the pointer and a part of the sentence
 	}{
-		"no name":                  {price.Writer{}, "bigmart", "P1", ""},
-		"product of others":        {price.Writer{}, "bigmart", "self-check-1", "/gtin"},
-		"product with the scope":   {price.Writer{SelfCheck: true}, "self-check", "self-check-1", ""},
-		"product without its kind": {price.Writer{SelfCheck: true}, "bigmart", "self-check-1", "/gtin"},
-		"its kind without product": {price.Writer{SelfCheck: true}, "self-check", "P1", "/competitorId"},
-		"own":                      {price.Writer{}, "own", "P1", "/competitorId"},
+		"no name":                  {price.Writer{}, "bigmart", "P1", "", ""},
+		"product of others":        {price.Writer{}, "bigmart", "self-check-1", "/gtin", "the scope self-check"},
+		"both of others":           {price.Writer{}, "self-check", "self-check-1", "/gtin", "the scope self-check"},
+		"competitor of others":     {price.Writer{}, "self-check", "P1", "/competitorId", "the scope self-check"},
+		"product with the scope":   {price.Writer{SelfCheck: true}, "self-check", "self-check-1", "", ""},
+		"product without its kind": {price.Writer{SelfCheck: true}, "bigmart", "self-check-1", "/gtin", "belong together"},
+		"its kind without product": {price.Writer{SelfCheck: true}, "self-check", "P1", "/competitorId", "belong together"},
+		"own":                      {price.Writer{}, "own", "P1", "/competitorId", "the scope catalog"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -110,6 +112,7 @@ func TestSubmission_ReservedName(t *testing.T) {
 			f, broken := s.ReservedName(tt.product)
 			assert.Equal(t, tt.want != "", broken)
 			assert.Equal(t, tt.want, f.Pointer)
+			assert.Contains(t, f.Detail, tt.detail)
 		})
 	}
 }

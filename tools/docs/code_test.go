@@ -84,7 +84,7 @@ func walk(s *openapi3.Schema, pointer string, visit func(pointer string, s *open
 
 // texts are a few that a member may be tried with.
 var texts = []string{
-	"", ".", "..", "...", "..a", "-", "_", "a", "ab", "A", "AB", "ABC", "USD", "usd", "XX", "Ü", "a b", "DE", "DE-1", "a.b", "a..b", "-a", "a-",
+	".", "..", "...", "..a", "-", "_", "a", "ab", "A", "AB", "ABC", "USD", "usd", "XX", "Ü", "a b", "DE", "DE-1", "a.b", "a..b", "-a", "a-",
 	"0", "00", "1", "01", "1.0", "1.", ".5", "-1", "+1", "1e2", "0.5", "0.12345", "1.0000", "1.0001", "999999999999", "1000000000000",
 	"9999999999.99", "6291041500213", "06291041500213", "12345670", "123", "retailer", "InStock", "new", "New", "a_b",
 	"PT26H", "P1D", "P1W", "PT1H30M", "P1Y", "pt1h", "P",
@@ -143,9 +143,6 @@ func TestSchemas_AsTheCode(t *testing.T) {
 			}
 			if m.Type.Is("string") {
 				for _, text := range texts {
-					if text == "" && m.Format != "" { // taken for an absent one, which OpenAPI cannot say beside a format
-						continue
-					}
 					if !s.refused(t, pointer, text) {
 						assert.NoError(t, m.VisitJSON(text, contract.DateTimes), "%s%s: %q, which is taken", s.schema, pointer, text)
 					}
@@ -185,5 +182,5 @@ func TestSchemas_Codes(t *testing.T) {
 		return true
 	})
 	require.NotEmpty(t, want)
-	assert.Subset(t, document(t).Components.Schemas["FieldError"].Value.Properties["code"].Value.Extensions["x-extensible-enum"], want)
+	assert.ElementsMatch(t, want, document(t).Components.Schemas["FieldError"].Value.Properties["code"].Value.Extensions["x-extensible-enum"])
 }

@@ -32,9 +32,11 @@ func TestFeed_csv(t *testing.T) {
 		args          []string
 		want          []string
 	}{
-		"by its name":     {"a.csv", plain, nil, []string{want(`"P1"`, `"1.50"`)}},
-		"in capitals":     {"A.CSV", plain, nil, []string{want(`"P1"`, `"1.50"`)}},
-		"gzip":            {"a.csv.gz", zipped(t, plain), nil, []string{want(`"P1"`, `"1.50"`)}},
+		"by its name": {"a.csv", plain, nil, []string{want(`"P1"`, `"1.50"`)}},
+		"in capitals": {"A.CSV", plain, nil, []string{want(`"P1"`, `"1.50"`)}},
+		"gzip":        {"a.csv.gz", zipped(t, plain), nil, []string{want(`"P1"`, `"1.50"`)}},
+		"by a gtin": {"a.csv", strings.Replace(plain, "productId", "gtin", 1), nil, []string{strings.Replace(want(`"P1"`, `"1.50"`),
+			"productId", "gtin", 1)}},
 		"by the flag":     {"a.txt", plain, []string{"-csv"}, []string{want(`"P1"`, `"1.50"`)}},
 		"no last newline": {"a.csv", strings.TrimSpace(plain), nil, []string{want(`"P1"`, `"1.50"`)}},
 		"CRLF, mark and blank lines": {"a.csv", "\ufeff" +

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -75,6 +76,32 @@ source: {id: s, kind: crawler}
 			}
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, string(got.text))
+		})
+	}
+}
+
+// TestMapper_ids: an id is made from a name only where the mapping asks for it, and none is made from nothing.
+func TestMapper_ids(t *testing.T) {
+	for name, tt := range map[string]struct{ rule, row, want string }{
+		"as it is":  {"{from: p}", `{"p":"A/B & Söhne"}`, "A/B & Söhne"},
+		"a slug":    {"{from: p, slug: true}", `{"p":"A/B & Söhne"}`, "A-B-Sohne"},
+		"no name":   {"{from: p, slug: true}", `{"p":""}`, ""},
+		"absent":    {"{from: p, slug: true}", `{}`, ""},
+		"a default": {"{from: p, slug: true, default: A B}", `{"p":null}`, "A-B"},
+		"several":   {`{from: [p, q], slug: true, join: " "}`, `{"q":"B","p":"A"}`, "A-B"},
+		"a word":    {"{from: p, values: {A: B}}", `{"p":"A"}`, "B"},
+		"no word":   {"{from: p, values: {A: B}, default: C}", `{"p":"X"}`, "X"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := loadMapping(write(t, "m.yaml", "productId: "+tt.rule+"\ncompetitorId: {default: c}\navailability: {default: InStock}\n"+
+				"price: {default: '1'}\ncurrency: {default: USD}\nobservedAt: {default: t}\nsource: {id: s, kind: feed}\n"))
+			require.NoError(t, err)
+			got, err := newMapper(m).observe([]byte(tt.row))
+			require.NoError(t, err)
+			var o sent
+			require.NoError(t, json.Unmarshal(got.text, &o))
+			assert.Equal(t, tt.want, o.ProductID)
+			assert.Equal(t, &money{"1", "USD"}, o.Price)
 		})
 	}
 }

@@ -125,6 +125,9 @@ func TestResume_invalid(t *testing.T) {
 		"another version":           {state(t, func(s *saved) { s.Version++ }), nil, "cannot be read"},
 		"ranges beyond the rows":    {state(t, func(s *saved) { s.Done = [][2]int{{0, 121}} }), nil, "cannot be read"},
 		"ranges over each other":    {state(t, func(s *saved) { s.Done = [][2]int{{0, 50}, {40, 60}} }), nil, "cannot be read"},
+		"ranges of nothing":         {state(t, func(s *saved) { s.Done = [][2]int{{50, 50}} }), nil, "cannot be read"},
+		"refused rows of no length": {state(t, func(s *saved) { s.Refused = -1 }), nil, "cannot be read"},
+		"less refused than none":    {state(t, func(s *saved) { s.Rejected = -1 }), nil, "cannot be read"},
 		"half a state":              {func(in inputs) { overwrite(t, in.file+".state.json", `{"version":1`) }, nil, "cannot be read"},
 		"the refused rows are gone": {state(t, func(s *saved) { s.Refused = 1 }), nil, "rejected.ndjson is no longer what it was"},
 		"-restart":                  {func(inputs) {}, []string{"-restart"}, ""},
@@ -147,17 +150,22 @@ func TestResume_invalid(t *testing.T) {
 			assert.NoFileExists(t, in.file+".state.json")
 		})
 	}
-	t.Run("the same file, but other rows of it", func(t *testing.T) {
-		in := inputs{write(t, "a.ndjson", content.String()), write(t, "map.yaml", string(fuel))}
-		a, _ := interrupted(t, 1, in.file, allCreated, "-map", in.mapping)
-		state(t, func(s *saved) { s.Order = strings.Repeat("0", 64) })(in)
-		a.again(allCreated)
-		o := run(t.Context(), t, a, nil, "-map", in.mapping, in.file)
-		assert.Equal(t, exitRefused, o.exit)
-		assert.Contains(t, o.stderr, "use -restart")
-		assert.Equal(t, 120, o.summary.NotSent)
-		assert.Empty(t, a.bodies)
-	})
+	for name, change := range map[string]func(*saved){
+		"the same file, but other rows of it":   func(s *saved) { s.Order = strings.Repeat("0", 64) },
+		"the same file, but more rows than now": func(s *saved) { s.Rows++ },
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := inputs{write(t, "a.ndjson", content.String()), write(t, "map.yaml", string(fuel))}
+			a, _ := interrupted(t, 1, in.file, allCreated, "-map", in.mapping)
+			state(t, change)(in)
+			a.again(allCreated)
+			o := run(t.Context(), t, a, nil, "-map", in.mapping, in.file)
+			assert.Equal(t, exitRefused, o.exit)
+			assert.Contains(t, o.stderr, "use -restart")
+			assert.Equal(t, 120, o.summary.NotSent)
+			assert.Empty(t, a.bodies)
+		})
+	}
 }
 
 // TestResume_holes checks that the next run leaves out exactly what was acknowledged: batches out of order, and items of a batch.
@@ -271,6 +279,33 @@ func TestResume_refused(t *testing.T) {
 	assert.Equal(t, want, refused(t, file))
 }
 
+// TestResume_refusedFirst: before the state says that a refused row is done, the row is in its file.
+func TestResume_refusedFirst(t *testing.T) {
+	t.Parallel()
+	file := write(t, "a.ndjson", observations(150, false))
+	batches := 0
+	a := newAPI(t, func(n int, items []json.RawMessage) response {
+		batches = n
+		if n > 1 {
+			var s saved
+			text, err := os.ReadFile(file + ".state.json")
+			assert.NoError(t, err)
+			assert.NoError(t, json.Unmarshal(text, &s))
+			assert.Equal(t, [][2]int{{0, (n - 1) * 50}}, s.Done)
+			assert.Equal(t, n-1, s.Rejected)
+			written, err := os.ReadFile(file + ".rejected.ndjson")
+			assert.NoError(t, err)
+			assert.Equal(t, n-1, bytes.Count(written, []byte("\n")))
+			assert.Len(t, written, int(s.Refused))
+		}
+		return outcomes(append(slices.Repeat([]string{"created"}, len(items)-1), "rejected")...)
+	})
+	o := run(t.Context(), t, a, nil, "-in-flight", "1", "-batch", "50", file)
+	assert.Equal(t, exitRefused, o.exit)
+	assert.Equal(t, 3, batches)
+	assert.Len(t, refused(t, file), 3)
+}
+
 func TestResume_severalFiles(t *testing.T) {
 	t.Parallel()
 	first, second := write(t, "a.ndjson", observations(70, false)), write(t, "b.ndjson", observations(110, false))
@@ -293,6 +328,16 @@ func TestResume_nothingToKeep(t *testing.T) {
 		assert.Equal(t, exitStored, o.exit)
 		assert.Contains(t, o.stderr, "no state is kept")
 	})
+	for name, args := range map[string][]string{"a state that cannot be read": nil, "nor with -restart": {"-restart"}} {
+		t.Run(name, func(t *testing.T) {
+			file := write(t, "a.ndjson", observations(1, false))
+			require.NoError(t, os.MkdirAll(filepath.Join(file+".state.json", "a folder"), 0o700))
+			o := run(t.Context(), t, newAPI(t, allCreated), nil, append(args, file)...)
+			assert.Equal(t, exitStored, o.exit, o.stderr)
+			assert.Contains(t, o.stderr, "no state is kept")
+			assert.NoFileExists(t, file+".state.json.lock")
+		})
+	}
 	t.Run("two feeders", func(t *testing.T) {
 		file := write(t, "a.ndjson", observations(120, false))
 		a := newAPI(t, nil)

@@ -199,7 +199,8 @@ func TestObserve_empty(t *testing.T) {
 		"source":{"id":"s","kind":"feed"},"observedAt":"2026-07-06T09:00:00Z"`
 	plain, err := observe([]byte(line+"}"), now, 400*24*time.Hour)
 	require.NoError(t, err)
-	for _, empty := range []string{`"promotion":{}`, `"promotion":{"label":"","minQuantity":null}`, `"shipping":{}`, `"listPrice":{}`, `"sellerId":""`,
+	for _, empty := range []string{`"promotion":{}`, `"promotion":{"label":"","minQuantity":null}`, `"shipping":{}`, `"listPrice":{}`,
+		`"sellerId":""`,
 		`"url":""`, `"itemCondition":""`} {
 		got, err := observe([]byte(line+","+empty+"}"), now, 400*24*time.Hour)
 		require.NoError(t, err, empty)

@@ -102,9 +102,11 @@ func TestProject_Keys(t *testing.T) {
 
 	const ingest = `[competitors, "g#*", "p#*"]`
 	tests := map[string]struct{ old, broken, want string }{
-		"a prefix missing":  {ingest, `[competitors, "p#*"]`, "RecordObservationFunction: its code uses g#*, which its role does not list"},
-		"a prefix too many": {ingest, `[competitors, "g#*", "p#*", "t#*"]`, "RecordObservationFunction: its role lists t#*, which its code never uses"},
-		"every key":         {ingest, `["*"]`, "RecordObservationFunction: its role lists *, which its code never uses"},
+		"a prefix missing": {ingest, `[competitors, "p#*"]`, "RecordObservationFunction: its code uses g#*, which its role does not list"},
+		"a prefix too many": {
+			ingest, `[competitors, "g#*", "p#*", "t#*"]`, "RecordObservationFunction: its role lists t#*, which its code never uses",
+		},
+		"every key": {ingest, `["*"]`, "RecordObservationFunction: its role lists *, which its code never uses"},
 		"no condition": {
 			`Condition: {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ` + ingest + "}}", "Sid: All",
 			"RecordObservationFunction: its code uses p#*, which its role does not list",

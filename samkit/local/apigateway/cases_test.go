@@ -802,7 +802,8 @@ var facade = []testCase{
 			assert.Equal(t, "a;b", a.bodies[0])
 			assert.Equal(t, "text/csv", r.Header.Get("Content-Type"))
 		}},
-	{name: "1.11 façade: a text body that is not UTF-8, and a binary one", request: "PUT /old/a\nContent-Type: text/csv\n\nM\xfcller", status: 200,
+	{name: "1.11 façade: a text body that is not UTF-8, and a binary one",
+		request: "PUT /old/a\nContent-Type: text/csv\n\nM\xfcller", status: 200,
 		then: func(t *testing.T, a *api) {
 			assert.Equal(t, 200, a.send(t, "PUT /old/a\nContent-Type: application/octet-stream\n\nM\xfcller").status)
 			assert.Equal(t, []string{"M\ufffdller", "M\xfcller"}, a.bodies)

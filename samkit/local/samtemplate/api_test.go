@@ -190,7 +190,8 @@ func TestParse_Unsupported(t *testing.T) {
 
 // TestParse_Security: a method may name an authorizer more than once, but no two.
 func TestParse_Security(t *testing.T) {
-	schemes := `        components: {securitySchemes: {S: &s {type: apiKey, name: Authorization, in: header, x-amazon-apigateway-authorizer: {type: token,
+	schemes := `        components: {securitySchemes: {S: &s {type: apiKey, name: Authorization, in: header,
+          x-amazon-apigateway-authorizer: {type: token,
           authorizerUri: !Sub "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${F.Arn}:live/invocations"}}, T: *s}}
         paths:
 `
