@@ -185,6 +185,17 @@ func TestCall_GivesUp(t *testing.T) {
 	assert.Len(t, s.requests(), 9)
 }
 
+func TestWithAttempts(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]int{-1: 1, 0: 1, 1: 1, 2: 2} {
+		s := serve(t, func(int, request) answer { return answer{status: 503} })
+		c, _ := connect(t, s, client.WithAttempts(n))
+		_, err := c.GetHealth(t.Context())
+		require.Error(t, err)
+		assert.Len(t, s.requests(), want)
+	}
+}
+
 func TestCall_WaitRefuses(t *testing.T) {
 	t.Parallel()
 	s := script(t, answer{status: 503, body: busy})
