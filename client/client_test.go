@@ -185,6 +185,36 @@ func TestCall_GivesUp(t *testing.T) {
 	assert.Len(t, s.requests(), 9)
 }
 
+// TestCall_SaysWhy: the error of the last attempt is what has happened.
+func TestCall_SaysWhy(t *testing.T) {
+	t.Parallel()
+	for want, respond := range map[string]http.HandlerFunc{
+		": EOF (given up": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"read the answer: unexpected EOF (": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, healthy)
+		},
+		"the answer is longer than 8388608 bytes (": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, strings.Repeat("x", 8<<20+1))
+		},
+		`the answer of status 202 makes no sense: invalid character '<' looking for beginning of value: "<html>" (`: func(
+			w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusAccepted)
+			_, _ = io.WriteString(w, "<html>")
+		},
+		"503 Service Unavailable: {} (": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, "{}")
+		},
+	} {
+		s := httptest.NewServer(respond)
+		defer s.Close()
+		c, _ := connect(t, &server{Server: s}, client.WithAttempts(2))
+		_, err := c.GetHealth(t.Context())
+		require.ErrorContains(t, err, want)
+	}
+}
+
 func TestWithAttempts(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]int{-1: 1, 0: 1, 1: 1, 2: 2} {
@@ -293,12 +323,11 @@ func TestCall_Context(t *testing.T) {
 	t.Run("a read under way is cut off", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
-		held := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		c, _ := connect(t, script(t), client.WithHTTPClient(&http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			cancel()
-			<-r.Context().Done()
-		}))
-		defer held.Close()
-		c, _ := connect(t, &server{Server: held})
+			require.Error(t, r.Context().Err())
+			return nil, r.Context().Err()
+		})}))
 		_, err := c.GetHealth(ctx)
 		require.ErrorIs(t, err, context.Canceled)
 	})
@@ -407,6 +436,8 @@ func TestProblem_Error(t *testing.T) {
 		"422 Unprocessable Entity: a-code":            {Status: 422, Type: "urn:problem-type:pricing:a-code"},
 		"422 Unprocessable Entity: T.":                {Status: 422, Type: "about:blank", Title: "T."},
 		"422 Unprocessable Entity: D.":                {Status: 422, Type: "https://other/type:x", Detail: "D."},
+		"404 Not Found: D.":                           {Status: 404, Title: "Not Found", Detail: "D."},
+		"409 Conflict: Conflicting observation D.":    {Status: 409, Title: "Conflicting observation", Detail: "D."},
 		"404 Not Found: a: T. D. (request id-1)":      {Status: 404, Type: "urn:a", Title: "T.", Detail: "D.", Instance: "id-1"},
 		"500 Internal Server Error (request id-1)":    {Status: 500, Instance: "id-1"},
 		"429 Too Many Requests: throttled: Slow down": {Status: 429, Type: "urn:problem-type:pricing:throttled", Title: "Slow down"},
