@@ -85,6 +85,7 @@ func TestServe_FaultsBecomeProblems(t *testing.T) {
 		"invalid":      {fault.Fields([]fault.Field{{Pointer: "/a", Code: fault.CodeAmountRange, Detail: "x"}}), 422, "amount-range"},
 		"unavailable":  {fault.New(fault.Unavailable, fault.CodeThrottled, "x"), 503, "throttled"},
 		"unknown":      {errors.New("secret cause"), 500, "internal"},
+		"of ours":      {fault.New(fault.Internal, fault.CodeInternal, "secret cause"), 500, "internal"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -100,6 +101,10 @@ func TestServe_FaultsBecomeProblems(t *testing.T) {
 			assert.Equal(t, map[int]string{500: "ERROR", 503: "WARN"}[tt.wantStatus], strings.TrimPrefix(line["level"].(string), "INFO"))
 			assert.Equal(t, tt.wantStatus == 503, r.Headers["Retry-After"] != "")
 			assert.NotContains(t, r.Body, "secret cause")
+			if tt.wantStatus == 500 {
+				assert.Equal(t, "Something went wrong on our side. The request id finds it in our logs.", p.Detail, "one fixed text")
+			}
+			assert.NotNil(t, p.Errors, "a list, though it may be empty")
 			assert.Equal(t, "nosniff", r.Headers["X-Content-Type-Options"])
 			assert.Equal(t, "no-store", r.Headers["Cache-Control"])
 		})
@@ -178,6 +183,7 @@ func TestServe_Scope(t *testing.T) {
 				return gateway.Answer{}, nil
 			}
 			r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) { e["requestContext"].(map[string]any)["authorizer"] = authorizer }))
+			assert.Equal(t, "The token does not have the scope ingest.", problem(t, r).Detail)
 			assert.Equal(t, http.StatusForbidden, r.StatusCode)
 		})
 	}
@@ -266,6 +272,7 @@ func TestServe_Body(t *testing.T) {
 		"as long once decoded": {func(e map[string]any) { e["body"], e["isBase64Encoded"] = encoded(64), true },
 			200, strings.Repeat(" ", 64)},
 		"one over once decoded":     {func(e map[string]any) { e["body"], e["isBase64Encoded"] = encoded(65), true }, 413, ""},
+		"base64 that is none":       {func(e map[string]any) { e["body"], e["isBase64Encoded"] = "e30", true }, 500, ""},
 		"an event that is no event": {func(e map[string]any) { e["headers"] = 7 }, 500, ""},
 	}
 	for name, tt := range tests {
@@ -329,6 +336,18 @@ func TestServe_AnAnswerThatIsTooLong(t *testing.T) {
 	})
 }
 
+// TestServe_NoBody: an endpoint that reads no body does not judge it.
+func TestServe_NoBody(t *testing.T) {
+	e := answering(gateway.Answer{}, nil)
+	e.MaxBody = 0
+	e.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
+		assert.Empty(t, r.Body)
+		return gateway.Answer{}, nil
+	}
+	r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) { e["headers"] = map[string]any{"Content-Type": "text/csv"} }))
+	assert.Equal(t, http.StatusOK, r.StatusCode)
+}
+
 func TestServe_CorrelationID(t *testing.T) {
 	for sent, kept := range map[string]bool{"night-42": true, "a.b_c-D": true, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false,
 		"": false, "a b": false, "a\nb": false, "ü": false} {
@@ -359,7 +378,8 @@ func TestServe_RequestID(t *testing.T) {
 		"an event that is no JSON": {invoked, []byte("{"), "invocation-1"},
 		"an event that is no event": {invoked, ids(map[string]any{"requestId": 7}),
 			"ext-1"},
-		"none at all": {t.Context(), []byte("{}"), ""},
+		"none at all":   {t.Context(), []byte("{}"), ""},
+		"none anywhere": {t.Context(), ids(map[string]any{"extendedRequestId": nil}), ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -975,6 +975,9 @@ func TestJudge(t *testing.T) {
 		}
 		require.NoError(t, json.Unmarshal(text, &c), file)
 		code := c.Answer.Body.Type[strings.LastIndexByte(c.Answer.Body.Type, ':')+1:]
+		if filepath.Base(file) == "item-id-of-a-batch.json" { // a row goes into a batch
+			continue
+		}
 		if c.Body == nil || c.Store != "" || c.Answer.Status == http.StatusUnsupportedMediaType || slices.Contains(onlyTheServiceKnows, code) {
 			continue
 		}
