@@ -65,8 +65,8 @@ func TestNewOffer(t *testing.T) {
 
 	least := board.Offer{Key: price.OfferKey{ProductID: "P", CompetitorID: "b2"}, FirstSeen: price.NoTime, RunStart: price.NoTime,
 		Current: board.Observation{Source: price.Source{ID: "s", Confidence: price.NoConfidence}}}
-	shows(t, `{"competitorId":"b2","sellerId":null,"itemCondition":"New","audience":"public","region":null,"availability":"InStock","price":null,
-		"shipping":null,"landed":null,"listPrice":null,"priceType":"regular","promotion":null,"previousPrice":null,
+	shows(t, `{"competitorId":"b2","sellerId":null,"itemCondition":"New","audience":"public","region":null,"availability":"InStock",
+		"price":null,"shipping":null,"landed":null,"listPrice":null,"priceType":"regular","promotion":null,"previousPrice":null,
 		"observedAt":"1970-01-01T00:00:00.000Z","firstSeenAt":null,"lastSeenAt":"1970-01-01T00:00:00.000Z","lastChangedAt":null,
 		"staleAt":"1970-01-02T02:00:00.000Z","stale":true,"url":null,"source":{"id":"s","confidence":null},
 		"observationId":"`+least.Current.ID(least.Key)+`"}`, api.NewOffer(least, price.Competitor{}, "", at(t, "2026-07-06T09:00:00Z")))
@@ -87,11 +87,13 @@ func TestNewCompetitor(t *testing.T) {
 	t.Parallel()
 	full := price.Competitor{ID: "bigmart", Name: "BigMart", Kind: price.Marketplace, Domain: "bigmart.example", Country: "US",
 		DefaultCurrency: "USD", FreshFor: 26 * time.Hour, Active: true}
-	shows(t, `{"competitorId":"bigmart","name":"BigMart","kind":"marketplace","domain":"bigmart.example","country":"US","defaultCurrency":"USD",
-		"freshFor":"PT26H","status":"active"}`, api.NewCompetitor(full))
+	shows(t, `{"competitorId":"bigmart","name":"BigMart","kind":"marketplace","domain":"bigmart.example","country":"US",
+		"defaultCurrency":"USD","freshFor":"PT26H","status":"active"}`, api.NewCompetitor(full))
 	shows(t, `{"competitorId":"b2","name":"B","kind":"retailer","domain":null,"country":null,"defaultCurrency":null,"freshFor":"PT1H",
 		"status":"inactive"}`, api.NewCompetitor(price.Competitor{ID: "b2", Name: "B", FreshFor: time.Hour}))
 	heard := store.Competitor{Competitor: full, LastReceivedAt: at(t, "2026-07-06T09:00:00Z"), LastObservedAt: price.NoTime}
-	shows(t, `{"competitorId":"bigmart","name":"BigMart","kind":"marketplace","domain":"bigmart.example","country":"US","defaultCurrency":"USD",
-		"freshFor":"PT26H","status":"active","health":{"lastReceivedAt":"2026-07-06T09:00:00.000Z","lastObservedAt":null}}`, api.WithHealth(heard))
+	shows(t, `{"competitorId":"bigmart","name":"BigMart","kind":"marketplace","domain":"bigmart.example","country":"US",
+		"defaultCurrency":"USD","freshFor":"PT26H","status":"active",
+		"health":{"lastReceivedAt":"2026-07-06T09:00:00.000Z","lastObservedAt":null}}`,
+		api.WithHealth(heard))
 }

@@ -67,8 +67,8 @@ func TestReadItem(t *testing.T) {
 	require.NotNil(t, results[0].Problem)
 	assert.Nil(t, results[0].ProductID)
 
-	item = readItem(t, `{`+defaults+`"observations":[{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"k":1,"l":1,"m":1,"n":1,"o":1,"p":1,
-		"q":1,"r":1,"s":1,"t":1,"u":1}]}`, price.Writer{})
+	item = readItem(t, `{`+defaults+`"observations":[{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"k":1,"l":1,"m":1,"n":1,
+		"o":1,"p":1,"q":1,"r":1,"s":1,"t":1,"u":1}]}`, price.Writer{})
 	problem := api.NewResults([]api.Item{item})[0].Problem
 	require.Len(t, problem.Errors, fault.ItemFields+1)
 	assert.Equal(t, "/observations/0", problem.Errors[fault.ItemFields].Pointer, "what is more, is of the item")
@@ -106,7 +106,8 @@ func TestRecord(t *testing.T) {
 	var asked []string
 	var dry bool
 	answers := recorder(func(in []price.Submission, dryRun bool) (verdicts []store.Verdict, err error) {
-		asked, dry = nil, dryRun
+		asked = []string{}
+		dry = dryRun
 		for _, s := range in {
 			asked = append(asked, s.ItemID)
 			verdicts = append(verdicts, store.Verdict{ProductID: "of " + s.ItemID})
@@ -133,7 +134,8 @@ func TestRecord(t *testing.T) {
 
 	cause := errors.New("x")
 	all := items()
-	err := api.Record(t.Context(), recorder(func([]price.Submission, bool) ([]store.Verdict, error) { return nil, cause }), all, clock.Now, false)
+	failing := recorder(func([]price.Submission, bool) ([]store.Verdict, error) { return nil, cause })
+	err := api.Record(t.Context(), failing, all, clock.Now, false)
 	require.ErrorIs(t, err, cause)
 	for i, want := range []error{nil, cause, nil, cause, cause} {
 		assert.Equal(t, want, all[i].Verdict.Err, i)
@@ -181,7 +183,8 @@ func TestTally(t *testing.T) {
 	t.Parallel()
 	stored := func(o board.Outcome, lag time.Duration) api.Item {
 		seen := clock.Now.Add(-lag)
-		return api.Item{Verdict: store.Verdict{Result: board.Result{Outcome: o, Stored: board.Observation{ObservedAt: seen, ReceivedAt: clock.Now}}}}
+		observation := board.Observation{ObservedAt: seen, ReceivedAt: clock.Now}
+		return api.Item{Verdict: store.Verdict{Result: board.Result{Outcome: o, Stored: observation}}}
 	}
 	broken := func(code string) error { return fault.Fields([]fault.Field{{Pointer: "/a", Code: code, Detail: "x"}}) }
 	busy := fault.New(fault.Unavailable, fault.CodeThrottled, "x")
@@ -200,8 +203,8 @@ func TestTally(t *testing.T) {
 		Rejected: map[string]int{fault.CodeAmountRange: 2, fault.CodeUnknownGTIN: 1},
 		Lags:     []time.Duration{time.Second, time.Minute, -time.Second, time.Hour},
 	}, tally)
-	assert.Equal(t, api.Counts{Received: 12, Created: 1, Changed: 1, Unchanged: 1, Late: 1, Duplicate: 2, Conflict: 1, Rejected: 3, Throttled: 2},
-		api.NewCounts(tally))
+	assert.Equal(t, api.Counts{Received: 12, Created: 1, Changed: 1, Unchanged: 1, Late: 1, Duplicate: 2, Conflict: 1, Rejected: 3,
+		Throttled: 2}, api.NewCounts(tally))
 	assert.False(t, api.Tally(nil, false).DryRun)
 	assert.Nil(t, api.Tally(items[:1], false).Rejected)
 
@@ -223,8 +226,8 @@ func TestNewResults_Order(t *testing.T) {
 	for range 9 {
 		items = append(items, api.Item{Faults: fields(20)})
 	}
-	items = append(items, api.Item{Faults: fields(1)}, api.Item{Verdict: store.Verdict{Err: fields(18)}}, api.Item{}, api.Item{Faults: fields(5)},
-		api.Item{Faults: fields(1)})
+	items = append(items, api.Item{Faults: fields(1)}, api.Item{Verdict: store.Verdict{Err: fields(18)}}, api.Item{},
+		api.Item{Faults: fields(5)}, api.Item{Faults: fields(1)})
 	var named []int
 	for _, r := range api.NewResults(items) {
 		if r.Problem != nil {

@@ -1,6 +1,7 @@
 package board_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -187,13 +188,60 @@ func TestWroteBy(t *testing.T) {
 	assert.False(t, b.WroteBy(13, board.Mark{13}), "not written yet")
 }
 
+// A write bills every started kilobyte: so the tail fills the first one, but for what a product's own prices may need, and is
+// flushed before the next write would start another.
 func TestFlush_BoardStaysWithinAKilobyte(t *testing.T) {
 	tb := newTable()
+	const own = 40
 	for i := range 500 {
+		before := tb.board(t)
+		segments := len(tb.segments)
 		in := seen([]string{"bigmart", "shopx", "kyoto", "dealz"}[i%4], at(i*17), 1995)
 		tb.put(t, []board.Incoming{in}, clock)
 		require.LessOrEqual(t, tb.board(t).Size(), 1024)
+		full := before.Size()+own+before.Grown > 1024
+		require.Equal(t, full, len(tb.segments) > segments, "%d bytes, %d by the last write", before.Size(), before.Grown)
 	}
 	assert.GreaterOrEqual(t, len(tb.segments), 2)
 	assert.Len(t, tb.rows(t), 500)
+}
+
+// TestSplitDue: a board is split when its offers, tail aside, take more than 2 KB, into as many parts as leave at most 3/4 KB
+// to each; a shard into two, and never beyond 64.
+func TestSplitDue(t *testing.T) {
+	sizes := 0
+	for offers := 1; offers < 1200; offers += 1 + offers/20 {
+		b := board.New(product)
+		b.Version = 1
+		for i := range offers {
+			k := key("marketplace")
+			k.SellerID = fmt.Sprintf("%060d", i)
+			e := seen("", at(i), 1995).Observation
+			b.Offers = append(b.Offers, board.Offer{
+				Key: k, Current: e, FirstSeen: at(i), RunStart: at(i), Previous: board.Previous{At: price.NoTime},
+			})
+		}
+		bytes := b.Size() - offers // of each offer a byte says that it has no tail
+		b.Offers[0].Tail = []board.Observation{b.Offers[0].Current, seen("", at(-1), 1).Observation}
+		want := 0
+		if bytes > 2048 {
+			want = 2
+			for want < 64 && bytes/want > 768 {
+				want *= 2
+			}
+		}
+		assert.Equal(t, want, b.SplitDue(), "%d bytes", bytes)
+		if want > 0 {
+			sizes++
+		}
+		for _, n := range []int{2, 32, 64} {
+			b.Shard = board.Shard{N: n}
+			due := 0
+			if bytes+len("#")+len(b.Shard.String()) > 2048 && n < 64 {
+				due = 2 * n
+			}
+			assert.Equal(t, due, b.SplitDue(), "%d bytes in a shard of %d", bytes, n)
+		}
+	}
+	assert.Greater(t, sizes, 20)
 }

@@ -122,3 +122,23 @@ func unhex(t *testing.T, s string) []byte {
 	require.NoError(t, err)
 	return b
 }
+
+// TestGolden_Texts: the letters of availability are stored, as are two digits of the years from 2000 to 2099.
+func TestGolden_Texts(t *testing.T) {
+	for i, letter := range "IOLPBRNTSD" {
+		for year, text := range map[int]string{1999: "1999", 2000: "00", 2099: "99", 2100: "2100"} {
+			b := board.New(product)
+			b.Version = 1
+			e := seen("bigmart", price.At(time.Date(year, 7, 6, 9, 0, 0, 0, time.UTC)), 1995).Observation
+			e.Terms.Availability = price.Availability(i)
+			b.Offers = []board.Offer{{
+				Key: key("bigmart"), Current: e, FirstSeen: e.ObservedAt, RunStart: e.ObservedAt, Previous: board.Previous{At: price.NoTime},
+			}}
+			p := b.Pack()
+			assert.Equal(t, map[string]string{"bigmart": "19.95 USD|-|" + string(letter) + "|" + text + "0706T090000.000"}, p.O)
+			got, err := board.Unpack(product, board.Shard{}, p)
+			require.NoError(t, err)
+			requireSame(t, b, got)
+		}
+	}
+}

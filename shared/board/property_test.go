@@ -186,6 +186,7 @@ func (tb *table) write(t require.TestingT, b board.Board, in []board.Incoming, i
 	if len(change.Segments) > 0 {
 		before := tb.rows(t)
 		for _, s := range change.Segments {
+			requireTrue(t, s)
 			k := segmentKey{s.Month, s.Shard, s.Version}
 			require.NotContains(t, tb.segments, k, "a segment is never written again with other content")
 			tb.segments[k] = s.H
@@ -193,6 +194,22 @@ func (tb *table) write(t require.TestingT, b board.Board, in []board.Incoming, i
 		require.Equal(t, before, tb.rows(t), "what stands in tail and segment, before the board is written, counts once")
 	}
 	tb.store(t, change.Next)
+}
+
+// requireTrue compares what a segment says of its observations with them.
+func requireTrue(t require.TestingT, s board.Segment) {
+	offers, err := board.UnpackSegment(product, s.H)
+	require.NoError(t, err)
+	n, low, high := 0, price.Timestamp(maxTime), price.Timestamp(minTime)
+	for _, o := range offers {
+		for _, e := range o.Observations {
+			n++
+			low = min(low, e.ObservedAt)
+			high = max(high, e.ObservedAt)
+		}
+	}
+	require.Equal(t, []any{n, low, high}, []any{s.N, s.Low, s.High}, "segment of %s", s.Month)
+	require.Equal(t, []board.Month{s.Month, s.Month}, []board.Month{board.MonthOf(low), board.MonthOf(high)})
 }
 
 // rivals is what another writer wants to store in the same version of a board.

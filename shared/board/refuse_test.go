@@ -83,7 +83,7 @@ func TestUnpack_Refuses(t *testing.T) {
 		p := good()
 		change(&p)
 		_, err := board.Unpack(product, board.Shard{}, p)
-		assert.NoError(t, err, name)
+		require.NoError(t, err, name)
 	}
 	for name, change := range map[string]func(*board.Packed){
 		"version 0":                   func(p *board.Packed) { p.V = 0 },
@@ -154,7 +154,7 @@ func TestUnpackSegment_Refuses(t *testing.T) {
 		"at the greatest":   join(1, binary.AppendVarint(nil, maxTime), 0, sources, currencies, offer, 2, 0, 0, 0),
 	} {
 		_, err := board.UnpackSegment(product, form)
-		assert.NoError(t, err, name)
+		require.NoError(t, err, name)
 	}
 	for name, form := range map[string][]byte{
 		"unknown format":     join(3, top[1:], sources, currencies, offer, 2, 0, 0, 0),
@@ -286,4 +286,17 @@ func TestParseShard(t *testing.T) {
 		_, err := board.ParseShard(label)
 		require.ErrorIs(t, err, board.ErrFormat, label)
 	}
+}
+
+// TestShard_Ancestor: an offer stays in the line of its shard, whatever the number of shards.
+func TestShard_Ancestor(t *testing.T) {
+	k := key("marketplace")
+	for i := range 20 {
+		k.SellerID = strconv.Itoa(i)
+		last := board.ShardOf(k, 64)
+		for _, n := range []int{0, 2, 4, 8, 16, 32} {
+			assert.Equal(t, board.ShardOf(k, n), last.Ancestor(n), "%d shards", n)
+		}
+	}
+	assert.Equal(t, board.Shard{}, board.ShardOf(k, 0))
 }

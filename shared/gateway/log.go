@@ -94,8 +94,8 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 	}
 }
 
-// traceID returns the root of a trace header, "Root=1-...;Parent=...;Sampled=0", which alone stands in the gateway's line
-// and in X-Ray. It is empty for what is none: a client can send any text.
+// traceID returns the root of a trace header, "Root=1-...;Parent=...;Sampled=0", by which X-Ray knows the trace. It is empty
+// for what is none: a client can send any text.
 func traceID(header string) string {
 	for part := range strings.SplitSeq(header, ";") {
 		id, ok := strings.CutPrefix(strings.TrimSpace(part), "Root=")

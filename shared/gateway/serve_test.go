@@ -434,8 +434,9 @@ func TestServe_ETag(t *testing.T) {
 		answer gateway.Answer
 		err    error
 	}{
-		"a write": {http.MethodPost, gateway.Answer{Body: "x"}, nil}, "another status": {http.MethodGet, gateway.Answer{Status: 203, Body: "x"}, nil},
-		"a fault": {http.MethodGet, gateway.Answer{}, fault.New(fault.NotFound, fault.CodeUnknownProduct, "x")},
+		"a write":        {http.MethodPost, gateway.Answer{Body: "x"}, nil},
+		"another status": {http.MethodGet, gateway.Answer{Status: 203, Body: "x"}, nil},
+		"a fault":        {http.MethodGet, gateway.Answer{}, fault.New(fault.NotFound, fault.CodeUnknownProduct, "x")},
 	} {
 		e := answering(other.answer, other.err)
 		e.Route = other.method + " /v1/things/{thing}"

@@ -151,24 +151,29 @@ func TestReader_TellsAbsentNullAndEmptyApart(t *testing.T) {
 
 // TestParse_Values: every value counts, whatever it is and wherever it stands; names do not.
 func TestParse_Values(t *testing.T) {
-	for name, tt := range map[string]struct{ before, each, after string }{
-		"elements": {"[0", ",1", "]"}, "texts": {`["a"`, `,"b"`, "]"}, "nulls": {"[null", ",null", "]"}, "truths": {"[true", ",false", "]"},
-		"arrays": {"[[]", ",[]", "]"}, "objects": {"[{}", ",{}", "]"}, "members": {`{"a":1`, `,"a":1`, "}"},
-		"nested": {`{"a":{"b":[0`, ",1", "]}}"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			values := 2 // the outer one and the first inside
-			if name == "nested" {
-				values = 4
-			}
-			whole := tt.before + strings.Repeat(tt.each, jsondoc.MaxValues-values) + tt.after
-			_, err := jsondoc.Parse([]byte(whole))
-			require.NoError(t, err)
-			_, err = jsondoc.Parse([]byte(tt.before + tt.each + strings.TrimPrefix(whole, tt.before)))
-			assert.True(t, fault.Is(err, fault.TooLarge))
-			assert.Equal(t, fault.CodeTooLarge, fault.Of(err).Code)
-		})
+	const each = `,{},[],"a",1,true,false,null,{"a":[{"b":0}]}` // 11 values
+	for before, after := range map[string]string{"[0": "]", `{"a":0,"b":[0`: "]}"} {
+		n, err := jsondoc.Parse([]byte(before + after))
+		require.NoError(t, err)
+		left := jsondoc.MaxValues - values(*n)
+		most := before + strings.Repeat(each, left/11) + strings.Repeat(",0", left%11)
+		_, err = jsondoc.Parse([]byte(most + after))
+		require.NoError(t, err)
+		_, err = jsondoc.Parse([]byte(most + ",0" + after))
+		assert.True(t, fault.Is(err, fault.TooLarge))
+		assert.Equal(t, "The document has more than 100000 JSON values; at most that many are taken.", fault.Of(err).Detail)
 	}
+}
+
+func values(n jsondoc.Node) int {
+	count := 1
+	for _, element := range n.Elems {
+		count += values(element)
+	}
+	for _, member := range n.Members {
+		count += values(member.Value)
+	}
+	return count
 }
 
 // TestParse_Depth: the deepest document that is taken, in arrays and in objects, and the next.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"strconv"
@@ -364,6 +365,11 @@ func TestParseGTIN_UPCE(t *testing.T) {
 		_, wrong := price.ParseGTIN(none)
 		require.NotNil(t, wrong, none)
 		assert.NotContains(t, wrong.Detail, "UPC-E", none)
+	}
+	for i := range 1000 { // longer ones
+		if _, wrong := price.ParseGTIN(fmt.Sprintf("%012d", i*123_456_789)); wrong != nil {
+			assert.NotContains(t, wrong.Detail, "UPC-E")
+		}
 	}
 	got, wrong := price.ParseGTIN("01234565") // a UPC-E, of 012345000065
 	require.Nil(t, wrong)

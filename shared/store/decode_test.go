@@ -67,7 +67,7 @@ func TestDecode(t *testing.T) {
 					delete(damaged, name)
 				}
 				_, err := store.Decode(damaged)
-				assert.Error(t, err, "%s: %s is %s", kind, name, what)
+				require.Error(t, err, "%s: %s is %s", kind, name, what)
 			}
 		}
 		switch decoded := decoded.(type) {
@@ -118,7 +118,7 @@ func TestDecode_NoKnownForm(t *testing.T) {
 		it := maps.Clone(whole)
 		it["sk"] = &types.AttributeValueMemberS{Value: sk}
 		_, err := store.Decode(it)
-		assert.Error(t, err, "p#P1 %s", sk)
+		require.Error(t, err, "p#P1 %s", sk)
 	}
 	for _, it := range []map[string]types.AttributeValue{
 		{}, itemKey("", ""), itemKey("p#P1", "board#2.0"), itemKey("p#P1", "product"), itemKey("g#1", "product"), itemKey("g#1", "token"),

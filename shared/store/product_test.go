@@ -36,7 +36,7 @@ func TestStore_Products(t *testing.T) {
 		want, err := s.Product(t.Context(), id, false)
 		require.NoError(t, err)
 		assert.Equal(t, want, got[id])
-		assert.Equal(t, id != "P3", want.Catalogued)
+		assert.Equal(t, want.Catalogued, id != "P3")
 		assert.Len(t, want.Live(clock), offers)
 	}
 	assert.Len(t, got["P1"].Boards, 1)

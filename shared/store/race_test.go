@@ -220,6 +220,29 @@ func TestRace_TwoWriters(t *testing.T) {
 	})
 }
 
+// TestRace_ADryRunReadsWhatWasAcknowledged: it has no version check that would notice a read from before, so it asks for none.
+// Its outcomes are those of a real run, on a split product too.
+func TestRace_ADryRunReadsWhatWasAcknowledged(t *testing.T) {
+	t.Parallel()
+	for name, n := range map[string]int{"one board": 1, "split": 110} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRace(t)
+			r.fill(n, 1, 2)
+			assert.Equal(t, n > 1, r.shards() > 1)
+			r.at = func(c storetest.Call) storetest.Action {
+				if c.Consistent {
+					return storetest.Pass
+				}
+				return storetest.Missing
+			}
+			verdicts, err := r.slow.Record(t.Context(), observed(0, 1), at(5000), true)
+			require.NoError(t, err)
+			assert.Equal(t, []string{"duplicate"}, outcomes(verdicts))
+		})
+	}
+}
+
 func TestRace_LookUpsAreDroppedWhenAnotherWasFirst(t *testing.T) {
 	t.Parallel()
 	r := newRace(t)

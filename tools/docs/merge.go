@@ -42,7 +42,7 @@ type template struct {
 		Default yaml.Node `yaml:"Default"`
 	} `yaml:"Parameters"`
 	Resources struct {
-		Api struct { //nolint:revive // its name in the template
+		Api struct {
 			Properties struct {
 				MethodSettings []struct {
 					HTTPMethod   string    `yaml:"HttpMethod"`
