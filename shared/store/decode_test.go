@@ -127,7 +127,7 @@ func TestDecode_NoKnownForm(t *testing.T) {
 	for pk, sk := range map[string]string{store.TokenPartition(keyID): "tokens", "x#" + keyID: "token"} {
 		maps.Copy(record, itemKey(pk, sk))
 		_, err := store.Decode(record)
-		assert.Error(t, err, "%s %s", pk, sk)
+		require.Error(t, err, "%s %s", pk, sk)
 	}
 	urls := items(t, client, table, "p#P1", "listing")[0]
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
@@ -138,7 +138,7 @@ func TestDecode_NoKnownForm(t *testing.T) {
 		it := maps.Clone(urls)
 		it[name] = value
 		_, err := store.Decode(it)
-		assert.ErrorIs(t, err, board.ErrFormat, name)
+		require.ErrorIs(t, err, board.ErrFormat, name)
 	}
 	for _, it := range []map[string]types.AttributeValue{
 		{}, itemKey("", ""), itemKey("p#P1", "board#2.0"), itemKey("p#P1", "product"), itemKey("g#1", "product"), itemKey("g#1", "token"),
