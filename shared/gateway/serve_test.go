@@ -445,6 +445,7 @@ func TestServe_ETag(t *testing.T) {
 		assert.Equal(t, http.StatusNotModified, r.StatusCode)
 		assert.Empty(t, r.Body)
 		assert.Equal(t, tag, r.Headers["ETag"])
+		assert.NotContains(t, r.Headers, "Content-Type", "there is no content")
 		assert.Equal(t, "private, no-cache", r.Headers["Cache-Control"])
 		assert.Equal(t, "nosniff", r.Headers["X-Content-Type-Options"])
 	}
