@@ -216,6 +216,7 @@ func TestBoard_Size(t *testing.T) {
 // TestBoard_URLs: those of current observations and of tails; no url is none of them.
 func TestBoard_URLs(t *testing.T) {
 	b := golden(0)
+	b.Offers[0].Tail = nil
 	b.Offers[1].Tail = []board.Observation{b.Offers[1].Current}
 	b.Offers[1].Tail[0].URL = board.HashURL("https://shopx.example")
 	assert.Equal(t, map[board.URLHash]bool{
