@@ -215,14 +215,13 @@ func (c *Client) pause(ctx context.Context, attempts int, header http.Header, wh
 	if attempts >= c.attempts {
 		return fmt.Errorf("given up after %d attempts", attempts)
 	}
-	err := c.wait(ctx, Retry{
+	if err := c.wait(ctx, Retry{
 		Attempts: attempts, Err: why,
 		Asked: min(retryAfter(header), maxRetryAfter), Backoff: min(firstBackoff<<min(attempts-1, 10), maxBackoff),
-	})
-	if err == nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
+	}); err != nil {
+		return err
 	}
-	return err
+	return context.Cause(ctx)
 }
 
 // retryAfter reads both forms of Retry-After, seconds and a date. Anything else is 0. A date is taken by the server's clock, as

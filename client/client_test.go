@@ -8,6 +8,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -119,6 +122,7 @@ const (
 func TestCall_Repeats(t *testing.T) {
 	t.Parallel()
 	const ms = time.Millisecond
+	long := healthy + strings.Repeat(" ", 8<<20-len(healthy))
 	tests := map[string]struct {
 		answers []answer
 		want    [][2]time.Duration
@@ -137,7 +141,8 @@ func TestCall_Repeats(t *testing.T) {
 		"no wait at all":      {[]answer{{503, "soon", "", false}, {503, "-1", "", false}}, [][2]time.Duration{{0, 250 * ms}, {0, 500 * ms}}},
 		"a success that is not the API's": {[]answer{{200, "", "<html>", false}, {204, "", "", false}, {200, "", `{"status":`, false}},
 			[][2]time.Duration{{0, 250 * ms}, {0, 500 * ms}, {0, time.Second}}},
-		"an answer too long": {[]answer{{200, "", strings.Repeat(" ", 8<<20) + healthy, false}}, [][2]time.Duration{{0, 250 * ms}}},
+		"an answer too long":         {[]answer{{200, "", long + " ", false}}, [][2]time.Duration{{0, 250 * ms}}},
+		"an answer not yet too long": {[]answer{{503, "", long, false}}, [][2]time.Duration{{0, 250 * ms}}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -151,6 +156,25 @@ func TestCall_Repeats(t *testing.T) {
 			assert.Len(t, s.requests(), len(tt.answers)+1)
 		})
 	}
+	t.Run("a date by our clock, if the server tells no time", func(t *testing.T) {
+		t.Parallel()
+		first := true
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if !first {
+				_, _ = io.WriteString(w, healthy)
+				return
+			}
+			first = false
+			w.Header()["Date"] = nil
+			w.Header().Set("Retry-After", now.Format(http.TimeFormat)) // long ago
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}))
+		defer s.Close()
+		c, w := connect(t, &server{Server: s})
+		_, err := c.GetHealth(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, [][2]time.Duration{{0, 250 * ms}}, w.list)
+	})
 	t.Run("a write, with the same body", func(t *testing.T) {
 		t.Parallel()
 		s := script(t, answer{lost: true}, answer{status: 503}, answer{status: 201, body: `{"name":"A & B"}`})
@@ -180,6 +204,47 @@ func TestCall_GivesUp(t *testing.T) {
 	assert.Len(t, s.requests(), 9)
 }
 
+// TestCall_SaysWhy: the error of the last attempt is what has happened.
+func TestCall_SaysWhy(t *testing.T) {
+	t.Parallel()
+	for want, respond := range map[string]http.HandlerFunc{
+		": EOF (given up": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"read the answer: unexpected EOF (": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, healthy)
+		},
+		"the answer is longer than 8388608 bytes (": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, strings.Repeat("x", 8<<20+1))
+		},
+		`the answer of status 202 makes no sense: invalid character '<' looking for beginning of value: "<html>" (`: func(
+			w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusAccepted)
+			_, _ = io.WriteString(w, "<html>")
+		},
+		"503 Service Unavailable: {} (": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, "{}")
+		},
+	} {
+		s := httptest.NewServer(respond)
+		defer s.Close()
+		c, _ := connect(t, &server{Server: s}, client.WithAttempts(2))
+		_, err := c.GetHealth(t.Context())
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestWithAttempts(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]int{-1: 1, 0: 1, 1: 1, 2: 2} {
+		s := serve(t, func(int, request) answer { return answer{status: 503} })
+		c, _ := connect(t, s, client.WithAttempts(n))
+		_, err := c.GetHealth(t.Context())
+		require.Error(t, err)
+		assert.Len(t, s.requests(), want)
+	}
+}
+
 func TestCall_WaitRefuses(t *testing.T) {
 	t.Parallel()
 	s := script(t, answer{status: 503, body: busy})
@@ -192,7 +257,7 @@ func TestCall_Refused(t *testing.T) {
 	t.Parallel()
 	refusal := `{"type":"urn:problem-type:pricing:unknown-product","title":"Unknown product","status":404,"detail":"There is none.",` +
 		`"instance":"id-1","errors":[{"pointer":"/path/productId","code":"unknown-product","detail":"D."}],"new":1}`
-	for _, status := range []int{400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 422} {
+	for _, status := range []int{300, 400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 422} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
 			c, w := connect(t, script(t, answer{status: status, body: refusal}))
@@ -221,9 +286,18 @@ func TestCall_Refused(t *testing.T) {
 	})
 	t.Run("a redirect is not followed", func(t *testing.T) {
 		t.Parallel()
-		c, _ := connect(t, script(t, answer{status: 302}))
+		elsewhere := httptest.NewServer(http.RedirectHandler("/v1/else", http.StatusFound))
+		defer elsewhere.Close()
+		c, _ := connect(t, &server{Server: elsewhere})
 		_, err := c.GetHealth(t.Context())
 		require.ErrorContains(t, err, "302 Found")
+	})
+	t.Run("here, if it cannot be sent", func(t *testing.T) {
+		t.Parallel()
+		c, _ := connect(t, script(t))
+		_, err := c.RecordObservation(t.Context(), client.RecordObservationParams{},
+			client.Submission{ObservedAt: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)})
+		require.ErrorContains(t, err, "encode the request: ")
 	})
 }
 
@@ -268,12 +342,11 @@ func TestCall_Context(t *testing.T) {
 	t.Run("a read under way is cut off", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
-		held := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		c, _ := connect(t, script(t), client.WithHTTPClient(&http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			cancel()
-			<-r.Context().Done()
-		}))
-		defer held.Close()
-		c, _ := connect(t, &server{Server: held})
+			require.Error(t, r.Context().Err())
+			return nil, r.Context().Err()
+		})}))
 		_, err := c.GetHealth(ctx)
 		require.ErrorIs(t, err, context.Canceled)
 	})
@@ -317,6 +390,79 @@ func TestCall_Parameters(t *testing.T) {
 	assert.JSONEq(t, `{"productId":"X","competitorId":"bigmart","availability":"SoldOut","price":null,"observedAt":"2020-01-01T00:00:00Z",
 		"shipping":{"amount":"0.00","currency":"USD"},"source":{"id":"a","kind":"feed"}}`, got[3].body)
 	assert.Empty(t, got[0].contentType)
+}
+
+// TestCall_EveryParameter: each field of the parameters arrives under its name.
+func TestCall_EveryParameter(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(int, request) answer { return answer{status: 200, body: `{}`} })
+	c, _ := connect(t, s)
+	offers, history, competitors := client.ListOffersParams{}, client.ListHistoryParams{}, client.ListCompetitorsParams{}
+	record, batch := client.RecordObservationParams{}, client.RecordObservationsParams{}
+	for params, send := range map[any]func() error{
+		&offers:      func() error { _, err := c.ListOffers(t.Context(), "X", offers); return err },
+		&history:     func() error { _, err := c.ListHistory(t.Context(), "X", history); return err },
+		&competitors: func() error { _, err := c.ListCompetitors(t.Context(), competitors); return err },
+		&record:      func() error { _, err := c.RecordObservation(t.Context(), record, client.Submission{}); return err },
+		&batch: func() error {
+			for _, err := range c.StreamObservations(t.Context(), batch, slices.Values(raw(1))) {
+				return err
+			}
+			return nil
+		},
+	} {
+		var want []string
+		v := reflect.ValueOf(params).Elem()
+		for i := range v.NumField() {
+			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+			text := "7"
+			switch field := v.Field(i); field.Interface().(type) {
+			case int:
+				field.SetInt(7)
+			case bool:
+				field.SetBool(true)
+				text = "true"
+			case *bool:
+				field.Set(reflect.ValueOf(new(true)))
+				text = "true"
+			case time.Time:
+				field.Set(reflect.ValueOf(now))
+				text = now.Format(time.RFC3339)
+			default:
+				field.SetString("7")
+			}
+			want = append(want, name+"="+text)
+		}
+		before := len(s.requests())
+		err := send()
+		if params != &batch { // whose answer makes no sense here
+			require.NoError(t, err)
+		}
+		asked, err := url.Parse(s.requests()[before].path)
+		require.NoError(t, err)
+		var got []string
+		for name, values := range asked.Query() {
+			got = append(got, name+"="+strings.Join(values, " and "))
+		}
+		assert.ElementsMatch(t, want, got)
+	}
+}
+
+func TestProblem_Error(t *testing.T) {
+	t.Parallel()
+	for want, p := range map[string]client.Problem{
+		"503 Service Unavailable":                     {Status: 503},
+		"422 Unprocessable Entity: a-code":            {Status: 422, Type: "urn:problem-type:pricing:a-code"},
+		"422 Unprocessable Entity: T.":                {Status: 422, Type: "about:blank", Title: "T."},
+		"422 Unprocessable Entity: D.":                {Status: 422, Type: "https://other/type:x", Detail: "D."},
+		"404 Not Found: D.":                           {Status: 404, Title: "Not Found", Detail: "D."},
+		"409 Conflict: Conflicting observation D.":    {Status: 409, Title: "Conflicting observation", Detail: "D."},
+		"404 Not Found: a: T. D. (request id-1)":      {Status: 404, Type: "urn:a", Title: "T.", Detail: "D.", Instance: "id-1"},
+		"500 Internal Server Error (request id-1)":    {Status: 500, Instance: "id-1"},
+		"429 Too Many Requests: throttled: Slow down": {Status: 429, Type: "urn:problem-type:pricing:throttled", Title: "Slow down"},
+	} {
+		assert.EqualError(t, &p, want)
+	}
 }
 
 // TestCall_Open: an API that has learned new words and members is still understood.
@@ -464,10 +610,15 @@ func TestPages(t *testing.T) {
 			ids = append(ids, one.CompetitorID)
 		}
 		assert.Equal(t, []string{"1", "2", "a", "b"}, ids)
+		var errs []error
 		for _, err := range c.History(t.Context(), "X", client.ListHistoryParams{}) {
-			require.ErrorContains(t, err, "403")
+			errs = append(errs, err)
 		}
 		for _, err := range c.Competitors(t.Context(), client.ListCompetitorsParams{}) {
+			errs = append(errs, err)
+		}
+		require.Len(t, errs, 2)
+		for _, err := range errs {
 			require.ErrorContains(t, err, "403")
 		}
 	})

@@ -16,7 +16,11 @@ func (p *Problem) Error() string {
 	if code := p.Code(); code != "" {
 		s += ": " + code
 	}
-	if text := strings.TrimSpace(p.Title + " " + p.Detail); text != "" {
+	title := p.Title
+	if title == http.StatusText(p.Status) {
+		title = "" // it stands there already
+	}
+	if text := strings.TrimSpace(title + " " + p.Detail); text != "" {
 		s += ": " + text
 	}
 	if p.Instance != "" {

@@ -78,12 +78,13 @@ func (c *Client) RecordObservations(ctx context.Context, params RecordObservatio
 	return results, failed
 }
 
-// StreamObservations sends observations, each a JSON object as RecordObservation takes it, or without productId and the like as
-// POST /v1/observations/batch does. It divides them into batches, sends several at a time, and of each again only what may
-// succeed later; an item that `failed` once only. It yields what became of them as it hears it, so in no order.
+// StreamObservations sends observations, each the JSON of a BatchItem. It divides them into batches, sends several at a time, and of
+// each again only what may succeed later; an item that `failed` once only. It yields what became of them as it hears it, so in no
+// order.
 //
-// Beside an error, Items are observations without an outcome. Other batches are still sent, unless it is a Problem that cannot be
-// repeated, such as a wrong token. When ctx ends or the caller does, no more is sent, but what is under way is waited for.
+// Beside an error, Items are observations that were sent and have no outcome. Other batches are still sent, unless it is a Problem
+// that cannot be repeated, such as a wrong token. When ctx ends or the caller stops, nothing more is sent, but what is under way is
+// waited for. What was never sent stands in no Answer.
 func (c *Client) StreamObservations(
 	ctx context.Context, params RecordObservationsParams, observations iter.Seq[json.RawMessage],
 ) iter.Seq2[Answer, error] {
@@ -97,6 +98,8 @@ func (c *Client) StreamObservations(
 		if query := params.query(); len(query) > 0 {
 			s.path += "?" + query.Encode()
 		}
+		done := sync.OnceFunc(func() { close(s.batches) })
+		defer done() // also when the caller panics
 		defer close(s.gone)
 		var workers sync.WaitGroup
 		for range c.inFlight {
@@ -112,7 +115,7 @@ func (c *Client) StreamObservations(
 				listening = false
 				stop()
 			}
-			if h.err != nil && !retryable(h.err) {
+			if !retryable(h.err) {
 				stop()
 			}
 		}
@@ -128,7 +131,7 @@ func (c *Client) StreamObservations(
 			}
 			return false
 		})
-		close(s.batches)
+		done()
 		go func() { workers.Wait(); close(s.heard) }()
 		for h := range s.heard {
 			hear(h)
@@ -208,7 +211,7 @@ func (s *stream) say(a Answer, err error) {
 // send sends a batch until each of its items has an outcome or there must be no other attempt.
 func (s *stream) send(ctx context.Context, pending []item) {
 	if ctx.Err() != nil {
-		s.say(without(pending), context.Cause(ctx))
+		s.say(Answer{}, context.Cause(ctx)) // about none: it was not sent
 		return
 	}
 	for attempt := 1; ; attempt++ {

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -123,6 +126,17 @@ func TestRecordObservations_Divides(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, [][]string{{"0", "1"}, {"2", "3"}, {"4"}}, s.batches(t))
 	})
+	t.Run("what cannot be is set right", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, func(_ int, r request) answer { return created(t, r) })
+		for n, want := range map[int]int{0: 1, 1: 1, 2: 2, 500: 500, 501: 500} {
+			c, _ := connect(t, s, client.WithInFlight(0), client.WithBatchItems(n))
+			before := len(s.requests())
+			_, err := c.RecordObservations(t.Context(), client.RecordObservationsParams{}, submissions(want+1))
+			require.NoError(t, err)
+			assert.Len(t, s.batches(t)[before], want)
+		}
+	})
 	t.Run("none", func(t *testing.T) {
 		t.Parallel()
 		c, _ := connect(t, script(t))
@@ -159,6 +173,20 @@ func TestRecordObservations_Divides(t *testing.T) {
 			assert.Equal(t, tt.want, sizes)
 		})
 	}
+	t.Run("nothing but an item that is too long", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, func(int, request) answer { return answer{status: 413, body: `{"type":"urn:a"}`} })
+		c, _ := connect(t, s)
+		var answers []client.Answer
+		one := []json.RawMessage{text(2 << 20)}
+		for a, err := range c.StreamObservations(t.Context(), client.RecordObservationsParams{}, slices.Values(one)) {
+			require.NoError(t, err)
+			answers = append(answers, a)
+		}
+		p := &client.Problem{Type: "urn:a", Status: 413, Instance: "request-1"}
+		assert.Equal(t, []client.Answer{{Items: []int{0}, Counts: map[string]int{"rejected": 1}, Refused: p,
+			Results: []client.Result{{Status: 413, Outcome: "rejected", Problem: p}}}}, answers)
+	})
 	t.Run("several in flight", func(t *testing.T) {
 		t.Parallel()
 		arrived := make(chan struct{})
@@ -206,6 +234,11 @@ func TestRecordObservations_Repeats(t *testing.T) {
 			[]answer{outcomes("", "created", "throttled", "rejected"), outcomes("", "throttled"), {status: 503, body: busy}},
 			[][]string{{"0", "1", "2"}, {"1"}, {"1"}}, []string{"created", "throttled", "rejected"},
 			"503 Service Unavailable: throttled: Try again (request id-7) (given up after 3 attempts)",
+		},
+		"single items up to a number": {
+			[]answer{outcomes("", "created", "throttled"), outcomes("", "throttled"), outcomes("", "throttled")},
+			[][]string{{"0", "1"}, {"1"}, {"1"}}, []string{"created", "throttled"},
+			"1 of 1 observations could not be stored now (given up after 3 attempts)",
 		},
 		"nothing of a wrong token": {
 			[]answer{{status: 401}}, [][]string{{"0", "1"}}, []string{"throttled", "throttled"}, "401 Unauthorized",
@@ -370,18 +403,27 @@ func TestStreamObservations_Ends(t *testing.T) {
 		}
 		require.NotEmpty(t, errs)
 		require.ErrorContains(t, errs[0], "401 Unauthorized")
+		assert.NotContains(t, errs, nil)
 		assert.LessOrEqual(t, len(s.requests()), 2)
 	})
 	t.Run("the caller leaves", func(t *testing.T) {
 		t.Parallel()
-		c := 0
-		s := serve(t, func(_ int, r request) answer { c++; return created(t, r) })
-		api, _ := connect(t, s, client.WithInFlight(1), client.WithBatchItems(1))
-		for _, err := range stream(t.Context(), api, 20) {
+		s := serve(t, func(_ int, r request) answer { return created(t, r) })
+		c, _ := connect(t, s, client.WithInFlight(1), client.WithBatchItems(1))
+		taken := 0
+		observations := func(yield func(json.RawMessage) bool) {
+			for _, one := range raw(20) {
+				if taken++; !yield(one) {
+					return
+				}
+			}
+		}
+		for _, err := range c.StreamObservations(t.Context(), client.RecordObservationsParams{}, observations) {
 			require.NoError(t, err)
 			break
 		}
-		assert.LessOrEqual(t, c, 3, "what was under way is answered, and nothing else sent")
+		assert.LessOrEqual(t, taken, 4)
+		assert.LessOrEqual(t, len(s.requests()), 3, "what was under way is answered, and nothing else sent")
 	})
 	t.Run("the context ends: what is under way is heard", func(t *testing.T) {
 		t.Parallel()
@@ -404,6 +446,36 @@ func TestStreamObservations_Ends(t *testing.T) {
 		assert.LessOrEqual(t, len(with), 3)
 		require.EqualError(t, last, "enough")
 	})
+	t.Run("the context ends when all is said", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		c, _ := connect(t, serve(t, func(_ int, r request) answer { cancel(); return created(t, r) }))
+		results, err := c.RecordObservations(ctx, client.RecordObservationsParams{}, submissions(2))
+		require.NoError(t, err)
+		assert.Equal(t, []string{"created", "created"}, said(results))
+	})
+	t.Run("the caller panics: nothing is left running", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			var arrived sync.WaitGroup
+			arrived.Add(4)
+			h := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				arrived.Done()
+				arrived.Wait() // so that three have something to say when nobody listens any more
+				text, err := io.ReadAll(r.Body)
+				require.NoError(t, err)
+				body := io.NopCloser(strings.NewReader(created(t, request{body: string(text)}).body))
+				return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body}, nil
+			})}
+			c, err := client.New("https://prices.example", "", client.WithHTTPClient(h), client.WithBatchItems(1), client.WithInFlight(4))
+			require.NoError(t, err)
+			assert.Panics(t, func() {
+				for range c.StreamObservations(t.Context(), client.RecordObservationsParams{}, slices.Values(raw(20))) { //nolint:errcheck // see above
+					panic("enough")
+				}
+			})
+		})
+	})
 	t.Run("the context ends while it waits", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -424,6 +496,17 @@ func TestStreamObservations_Ends(t *testing.T) {
 		c, _ := connect(t, script(t))
 		_, err := c.RecordObservations(ctx, client.RecordObservationsParams{}, submissions(2))
 		require.EqualError(t, err, "enough")
+	})
+	t.Run("the context ends before all is sent: the rest stands in no answer", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		s := serve(t, func(_ int, r request) answer { cancel(); return created(t, r) })
+		c, _ := connect(t, s, client.WithInFlight(1), client.WithBatchItems(1))
+		var items []int
+		for a := range stream(ctx, c, 20) { //nolint:errcheck // it says that the context has ended
+			items = append(items, a.Items...)
+		}
+		assert.Len(t, items, len(s.requests()), "what was sent, and nothing else")
 	})
 	t.Run("an observation that is no JSON", func(t *testing.T) {
 		t.Parallel()
@@ -470,6 +553,8 @@ func TestRecordObservations_Property(t *testing.T) {
 		n := rapid.IntRange(0, 12).Draw(rt, "items")
 		results, err := c.RecordObservations(t.Context(), client.RecordObservationsParams{}, submissions(n))
 		require.Len(rt, results, n)
+		mu.Lock()
+		defer mu.Unlock()
 		for i, r := range results {
 			require.Equal(rt, i, r.Index)
 			switch r.Outcome {
@@ -479,7 +564,7 @@ func TestRecordObservations_Property(t *testing.T) {
 				require.False(rt, stored[fmt.Sprint(i)], "%d is stored", i)
 				require.NotNil(rt, r.Problem)
 			default:
-				require.Equal(rt, "throttled", r.Outcome)
+				require.Equal(rt, client.Result{Index: i, Status: 503, Outcome: "throttled", Retryable: true}, r)
 				require.Error(rt, err)
 			}
 		}

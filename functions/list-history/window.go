@@ -93,11 +93,10 @@ type written struct {
 }
 
 func (at position) text() string {
-	w := written{To: at.to.String(), ObservedAt: at.row.Observation.ObservedAt.String(), Source: at.row.Observation.Source.ID}
-	if at.row.Key != (price.OfferKey{}) {
-		w.Key = board.KeyText(at.row.Key)
-	}
-	text, _ := json.Marshal(w) // plain data
+	seen := at.row.Observation
+	text, _ := json.Marshal(written{ // plain data
+		To: at.to.String(), ObservedAt: seen.ObservedAt.String(), Key: board.KeyText(at.row.Key), Source: seen.Source.ID,
+	})
 	return string(text)
 }
 

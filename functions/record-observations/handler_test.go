@@ -115,6 +115,23 @@ func TestEndpoint_OneItemUnknown(t *testing.T) {
 	assert.Equal(t, "urn:problem-type:pricing:throttled", last.Problem.Type)
 }
 
+// broken is a store of which nothing can be said.
+type broken struct{}
+
+func (broken) Record(context.Context, []price.Submission, price.Timestamp, bool) ([]store.Verdict, error) {
+	return nil, errors.New("of our own making")
+}
+
+// TestEndpoint_OurOwnMistake: where nothing can be said of any item, there is no result that says something.
+func TestEndpoint_OurOwnMistake(t *testing.T) {
+	t.Parallel()
+	response, body := asked(t, t.Context(), broken{}, "all-stored")
+	assert.Equal(t, http.StatusInternalServerError, response.StatusCode)
+	assert.Contains(t, response.Body, "urn:problem-type:pricing:internal")
+	assert.NotContains(t, response.Body, "of our own making")
+	assert.Nil(t, body.Results)
+}
+
 // TestEndpoint_WhyIsLogged: the log line of a batch says why the first of its items has to be repeated.
 func TestEndpoint_WhyIsLogged(t *testing.T) {
 	t.Parallel()

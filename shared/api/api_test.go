@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,6 +20,49 @@ import (
 	"pricing/shared/price"
 	"pricing/shared/store"
 )
+
+func TestNewClock(t *testing.T) {
+	t.Parallel()
+	got := api.NewClock(time.Hour)(&gateway.Request{Received: time.UnixMilli(7)})
+	assert.Equal(t, price.Clock{Now: 7, Retention: time.Hour}, got)
+}
+
+// path serves a request whose path has a parameter to a handler that reads it.
+func path(t *testing.T, name, value string, read func(*gateway.Params)) gateway.Response {
+	t.Helper()
+	event, err := json.Marshal(map[string]any{"httpMethod": "GET", "resource": "/", "pathParameters": map[string]string{name: value}})
+	require.NoError(t, err)
+	return gateway.Serve(t.Context(), gateway.Endpoint{Route: "GET /", Log: slog.New(slog.DiscardHandler),
+		Handle: func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
+			p := r.Params()
+			read(p)
+			return gateway.Answer{}, p.Err()
+		}}, event)
+}
+
+func TestPathParameters(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		read func(*gateway.Params) string
+		good []string
+		bad  []string
+	}{
+		"productId": {api.ProductID, []string{"ZU-1042", "a.b_c", strings.Repeat("x", 64)},
+			[]string{"", "a b", "..", strings.Repeat("x", 65)}},
+		"competitorId": {api.CompetitorID, []string{"bigmart", "a1", strings.Repeat("x", 40)}, []string{"", "B1", "a", strings.Repeat("x", 41)}},
+	}
+	for name, tt := range tests {
+		for _, value := range tt.good {
+			response := path(t, name, value, func(p *gateway.Params) { assert.Equal(t, value, tt.read(p)) })
+			assert.Equal(t, http.StatusOK, response.StatusCode, response.Body)
+		}
+		for _, value := range tt.bad {
+			response := path(t, name, value, func(p *gateway.Params) { tt.read(p) })
+			assert.Equal(t, http.StatusUnprocessableEntity, response.StatusCode, value)
+			assert.Contains(t, response.Body, `{"pointer":"/path/`+name+`","code":"invalid-field","detail":"A `+name+` has `, value)
+		}
+	}
+}
 
 // query serves a request with query parameters to a handler that reads them.
 func query(t *testing.T, parameters map[string]string, read func(*gateway.Params)) gateway.Response {
@@ -91,6 +135,10 @@ func TestReadFilter_Refuses(t *testing.T) {
 			assert.Contains(t, response.Body, `"pointer":"/query/`+name+`","code":"invalid-field"`, "%q", value)
 		}
 	}
+	for _, name := range []string{"sellerId", "region"} {
+		response := query(t, map[string]string{name: ""}, func(p *gateway.Params) { api.ReadFilter(p) })
+		assert.Contains(t, response.Body, "Must not be empty; none asks for offers without one.")
+	}
 	response := query(t, map[string]string{"sellerId": "M\xfcller"}, func(p *gateway.Params) { api.ReadFilter(p) })
 	assert.Contains(t, response.Body, "another encoding than UTF-8?")
 }
@@ -109,6 +157,8 @@ func TestPage(t *testing.T) {
 		assert.Equal(t, 3, page.Limit)
 		assert.Equal(t, "there", page.After)
 	})
+	response := query(t, map[string]string{"cursor": cursor}, func(p *gateway.Params) { api.ReadPage(p, 3, 10).Invalid() })
+	assert.Contains(t, response.Body, `{"pointer":"/query/cursor","code":"cursor-invalid","detail":"Not a cursor of this query."}`)
 	for name, value := range map[string]string{"limit": "11", "cursor": "x"} {
 		response := query(t, map[string]string{name: value}, func(p *gateway.Params) { api.ReadPage(p, 3, 10) })
 		assert.Contains(t, response.Body, `"/query/`+name+`"`)

@@ -106,7 +106,8 @@ func TestRecord(t *testing.T) {
 	var asked []string
 	var dry bool
 	answers := recorder(func(in []price.Submission, dryRun bool) (verdicts []store.Verdict, err error) {
-		asked, dry = nil, dryRun
+		asked = []string{}
+		dry = dryRun
 		for _, s := range in {
 			asked = append(asked, s.ItemID)
 			verdicts = append(verdicts, store.Verdict{ProductID: "of " + s.ItemID})

@@ -83,7 +83,7 @@ func TestUnpack_Refuses(t *testing.T) {
 		p := good()
 		change(&p)
 		_, err := board.Unpack(product, board.Shard{}, p)
-		assert.NoError(t, err, name)
+		require.NoError(t, err, name)
 	}
 	for name, change := range map[string]func(*board.Packed){
 		"version 0":                   func(p *board.Packed) { p.V = 0 },
@@ -154,7 +154,7 @@ func TestUnpackSegment_Refuses(t *testing.T) {
 		"at the greatest":   join(1, binary.AppendVarint(nil, maxTime), 0, sources, currencies, offer, 2, 0, 0, 0),
 	} {
 		_, err := board.UnpackSegment(product, form)
-		assert.NoError(t, err, name)
+		require.NoError(t, err, name)
 	}
 	for name, form := range map[string][]byte{
 		"unknown format":     join(3, top[1:], sources, currencies, offer, 2, 0, 0, 0),

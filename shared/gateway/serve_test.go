@@ -85,6 +85,7 @@ func TestServe_FaultsBecomeProblems(t *testing.T) {
 		"invalid":      {fault.Fields([]fault.Field{{Pointer: "/a", Code: fault.CodeAmountRange, Detail: "x"}}), 422, "amount-range"},
 		"unavailable":  {fault.New(fault.Unavailable, fault.CodeThrottled, "x"), 503, "throttled"},
 		"unknown":      {errors.New("secret cause"), 500, "internal"},
+		"of ours":      {fault.New(fault.Internal, fault.CodeInternal, "secret cause"), 500, "internal"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -100,6 +101,10 @@ func TestServe_FaultsBecomeProblems(t *testing.T) {
 			assert.Equal(t, map[int]string{500: "ERROR", 503: "WARN"}[tt.wantStatus], strings.TrimPrefix(line["level"].(string), "INFO"))
 			assert.Equal(t, tt.wantStatus == 503, r.Headers["Retry-After"] != "")
 			assert.NotContains(t, r.Body, "secret cause")
+			if tt.wantStatus == 500 {
+				assert.Equal(t, "Something went wrong on our side. The request id finds it in our logs.", p.Detail, "one fixed text")
+			}
+			assert.NotNil(t, p.Errors, "a list, though it may be empty")
 			assert.Equal(t, "nosniff", r.Headers["X-Content-Type-Options"])
 			assert.Equal(t, "no-store", r.Headers["Cache-Control"])
 		})
@@ -178,6 +183,7 @@ func TestServe_Scope(t *testing.T) {
 				return gateway.Answer{}, nil
 			}
 			r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) { e["requestContext"].(map[string]any)["authorizer"] = authorizer }))
+			assert.Equal(t, "The token does not have the scope ingest.", problem(t, r).Detail)
 			assert.Equal(t, http.StatusForbidden, r.StatusCode)
 		})
 	}
@@ -266,6 +272,7 @@ func TestServe_Body(t *testing.T) {
 		"as long once decoded": {func(e map[string]any) { e["body"], e["isBase64Encoded"] = encoded(64), true },
 			200, strings.Repeat(" ", 64)},
 		"one over once decoded":     {func(e map[string]any) { e["body"], e["isBase64Encoded"] = encoded(65), true }, 413, ""},
+		"base64 that is none":       {func(e map[string]any) { e["body"], e["isBase64Encoded"] = "e30", true }, 500, ""},
 		"an event that is no event": {func(e map[string]any) { e["headers"] = 7 }, 500, ""},
 	}
 	for name, tt := range tests {
@@ -329,6 +336,18 @@ func TestServe_AnAnswerThatIsTooLong(t *testing.T) {
 	})
 }
 
+// TestServe_NoBody: an endpoint that reads no body does not judge it.
+func TestServe_NoBody(t *testing.T) {
+	e := answering(gateway.Answer{}, nil)
+	e.MaxBody = 0
+	e.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
+		assert.Empty(t, r.Body)
+		return gateway.Answer{}, nil
+	}
+	r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) { e["headers"] = map[string]any{"Content-Type": "text/csv"} }))
+	assert.Equal(t, http.StatusOK, r.StatusCode)
+}
+
 func TestServe_CorrelationID(t *testing.T) {
 	for sent, kept := range map[string]bool{"night-42": true, "a.b_c-D": true, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false,
 		"": false, "a b": false, "a\nb": false, "ü": false} {
@@ -359,7 +378,8 @@ func TestServe_RequestID(t *testing.T) {
 		"an event that is no JSON": {invoked, []byte("{"), "invocation-1"},
 		"an event that is no event": {invoked, ids(map[string]any{"requestId": 7}),
 			"ext-1"},
-		"none at all": {t.Context(), []byte("{}"), ""},
+		"none at all":   {t.Context(), []byte("{}"), ""},
+		"none anywhere": {t.Context(), ids(map[string]any{"extendedRequestId": nil}), ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -396,7 +416,7 @@ func TestServe_TraceID(t *testing.T) {
 		"": nil, id: nil, "Root=": nil, "Root=1-2-3": nil, "Root=" + id + "0": nil, "Root=" + strings.ToUpper(id): nil, "Parent=" + id: nil,
 		"Root=2" + id[1:]: nil, "Root=" + strings.Replace(id, "-0", "_0", 1): nil,
 		"Root=" + id[:11] + "012345678\n\",\"status\":200": nil, "Root=" + strings.Replace(id, "6a4b", "6a4g", 1): nil,
-		"Root=" + strings.Replace(id, "6a4b", "6a4", 1): nil,
+		"Root=" + strings.Replace(id, "6a4b", "6a4", 1): nil, "Root=1": nil, "Root=" + id + "-1": nil,
 	} {
 		ctx := context.WithValue(t.Context(), "x-amzn-trace-id", header) //nolint:staticcheck // aws-lambda-go's own key
 		_, line := served(t, ctx, answering(gateway.Answer{}, nil), event(t, nil))
@@ -425,6 +445,7 @@ func TestServe_ETag(t *testing.T) {
 		assert.Equal(t, http.StatusNotModified, r.StatusCode)
 		assert.Empty(t, r.Body)
 		assert.Equal(t, tag, r.Headers["ETag"])
+		assert.NotContains(t, r.Headers, "Content-Type", "there is no content")
 		assert.Equal(t, "private, no-cache", r.Headers["Cache-Control"])
 		assert.Equal(t, "nosniff", r.Headers["X-Content-Type-Options"])
 	}
@@ -602,14 +623,14 @@ func TestServe_UsualLog(t *testing.T) {
 
 func TestServe_LogInjection(t *testing.T) {
 	var log bytes.Buffer
-	e := answering(gateway.Answer{}, errors.New("evil \u202e\u2066\u200b\u007f\u0085 \u2028 \x1b[31m \n{\"level\":\"INFO\"}"))
+	e := answering(gateway.Answer{}, errors.New("evil\t \u202e\u2066\u200b\u007f\u0085 \u2028 \x1b[31m \n{\"level\":\"INFO\"}"))
 	e.Log = slog.New(slog.NewJSONHandler(&log, nil))
 	gateway.Serve(t.Context(), e, event(t, nil))
 	assert.Equal(t, 1, strings.Count(log.String(), "\n"), "one line")
 	for _, r := range []string{"\u202e", "\u2066", "\u200b", "\u007f", "\u0085", "\u2028", "\x1b"} {
 		assert.NotContains(t, log.String(), r)
 	}
-	assert.Contains(t, log.String(), `evil \\u{00202e}\\u{002066}\\u{00200b}\\u{00007f}\\u{000085} \\u{002028} \\u{00001b}[31m \n{`)
+	assert.Contains(t, log.String(), `evil\t \\u{00202e}\\u{002066}\\u{00200b}\\u{00007f}\\u{000085} \\u{002028} \\u{00001b}[31m \n{`)
 }
 
 // TestParams_Words: what is sent must be one of them; what is not sent is the first.

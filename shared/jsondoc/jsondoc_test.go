@@ -49,6 +49,7 @@ func TestStrictIntake(t *testing.T) {
 		"an overlong form":                         {"{\"sku\":\"\xc0\xaf\"}", fault.CodeMalformedJSON, ""},
 		"a lone high surrogate":                    {`{"sku":"\ud800"}`, fault.CodeMalformedJSON, ""},
 		"a lone low surrogate":                     {`{"sku":"\udc00"}`, fault.CodeMalformedJSON, ""},
+		"a lone surrogate in a name":               {`{"\ud800":1}`, fault.CodeMalformedJSON, ""},
 		"surrogates the wrong way round":           {`{"sku":"\udc00\ud800"}`, fault.CodeMalformedJSON, ""},
 		"a high surrogate before another escape":   {`{"sku":"\ud800\n"}`, fault.CodeMalformedJSON, ""},
 		"a surrogate pair":                         {`{"sku":"\ud83d\ude00"}`, "", ""},

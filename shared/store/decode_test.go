@@ -67,7 +67,7 @@ func TestDecode(t *testing.T) {
 					delete(damaged, name)
 				}
 				_, err := store.Decode(damaged)
-				assert.Error(t, err, "%s: %s is %s", kind, name, what)
+				require.Error(t, err, "%s: %s is %s", kind, name, what)
 			}
 		}
 		switch decoded := decoded.(type) {
@@ -113,12 +113,32 @@ func TestDecode_NoKnownForm(t *testing.T) {
 	t.Parallel()
 	client, table := market(t)
 	whole := items(t, client, table, "p#P1", "board")[0]
+	for name, value := range items(t, client, table, "p#P1", "product")[0] { // beside what the board has, so that only the key is wrong
+		whole[name] = value
+	}
 	for _, sk := range []string{"", "board#", "board#1", "board#1.0", "board#3.0", "board#2.2", "board#128.0", "boards", "seg", "listings",
 		"products", "product#1", "health"} {
 		it := maps.Clone(whole)
 		it["sk"] = &types.AttributeValueMemberS{Value: sk}
 		_, err := store.Decode(it)
-		assert.Error(t, err, "p#P1 %s", sk)
+		require.Error(t, err, "p#P1 %s", sk)
+	}
+	record := items(t, client, table, store.TokenPartition(keyID), "token")[0]
+	for pk, sk := range map[string]string{store.TokenPartition(keyID): "tokens", "x#" + keyID: "token"} {
+		maps.Copy(record, itemKey(pk, sk))
+		_, err := store.Decode(record)
+		require.Error(t, err, "%s %s", pk, sk)
+	}
+	urls := items(t, client, table, "p#P1", "listing")[0]
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	for name, value := range map[string]types.AttributeValue{
+		"x": text("260706 https://a.example/"), "AAAAAAAAAAAAAAAA": text("260706"), "AAAAAAAAAAAAAAAAA": text("260706 https://a.example/"),
+		"AAAAAAAAAAA=": text("260706 https://a.example/"), "AAAAAAAAAAE": &types.AttributeValueMemberN{Value: "1"},
+	} {
+		it := maps.Clone(urls)
+		it[name] = value
+		_, err := store.Decode(it)
+		require.ErrorIs(t, err, board.ErrFormat, name)
 	}
 	for _, it := range []map[string]types.AttributeValue{
 		{}, itemKey("", ""), itemKey("p#P1", "board#2.0"), itemKey("p#P1", "product"), itemKey("g#1", "product"), itemKey("g#1", "token"),

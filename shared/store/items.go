@@ -103,7 +103,7 @@ func decodeBoardItem(productID string, it item) (BoardItem, error) {
 	case moved && shard.N > 0:
 		return bi, nil
 	}
-	b, err := decodeBoard(productID, shard, it)
+	b, err := decodeBoard(productID, shard, bi.Directory.Version, it)
 	if err != nil {
 		return BoardItem{}, wrap(err)
 	}
@@ -141,15 +141,13 @@ func (d *Directory) decodeShards(it item) error {
 	return nil
 }
 
-func decodeBoard(productID string, shard board.Shard, it item) (board.Board, error) {
+func decodeBoard(productID string, shard board.Shard, version int64, it item) (board.Board, error) {
 	offers, ok := it[AttrOffers].(*types.AttributeValueMemberM)
 	if !ok {
 		return board.Board{}, fmt.Errorf("attribute %s is no map", AttrOffers)
 	}
-	p := board.Packed{F: price.NoTime, O: make(map[string]string, len(offers.Value)), H: blob(it, AttrPacked), W: blob(it, AttrMarks)}
-	var err error
-	if p.V, err = integer(it, AttrVersion); err != nil {
-		return board.Board{}, err
+	p := board.Packed{
+		V: version, F: price.NoTime, O: make(map[string]string, len(offers.Value)), H: blob(it, AttrPacked), W: blob(it, AttrMarks),
 	}
 	if _, ok := it[AttrFlushed]; ok {
 		f, err := integer(it, AttrFlushed)

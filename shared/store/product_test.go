@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/shared/board"
 	"pricing/shared/price"
 	"pricing/shared/store"
 	"pricing/shared/testkit/storetest"
@@ -17,7 +20,9 @@ func TestStore_Products(t *testing.T) {
 	t.Parallel()
 	client, table := market(t)
 	s := storetestStore(client, table)
-	record(t, s, at(100), seen("P3", "bigmart", at(0), 100))
+	withURL := sellers(1, 4)[0]
+	withURL.Observation.URL = "https://bigmart.example/p/77"
+	record(t, s, at(100), seen("P3", "bigmart", at(0), 100), withURL)
 	ids := []string{"P3"}
 	for i := range 250 {
 		ids = append(ids, fmt.Sprint("nobody-knows-", i))
@@ -36,11 +41,18 @@ func TestStore_Products(t *testing.T) {
 		want, err := s.Product(t.Context(), id, false)
 		require.NoError(t, err)
 		assert.Equal(t, want, got[id])
-		assert.Equal(t, id != "P3", want.Catalogued)
+		assert.Equal(t, want.Catalogued, id != "P3")
 		assert.Len(t, want.Live(clock), offers)
 	}
 	assert.Len(t, got["P1"].Boards, 1)
 	assert.Greater(t, len(got["P2"].Boards), 1)
+
+	_, err = client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName: &table, Key: itemKey("p#P3", "board"), UpdateExpression: aws.String("REMOVE h"),
+	})
+	require.NoError(t, err)
+	_, err = s.Products(t.Context(), []string{"P1", "P3"})
+	require.ErrorIs(t, err, board.ErrFormat, "never something less")
 
 	found, err = s.Products(t.Context(), nil)
 	require.NoError(t, err)

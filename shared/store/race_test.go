@@ -220,6 +220,29 @@ func TestRace_TwoWriters(t *testing.T) {
 	})
 }
 
+// TestRace_ADryRunReadsWhatWasAcknowledged: it has no version check that would notice a read from before, so it asks for none.
+// Its outcomes are those of a real run, on a split product too.
+func TestRace_ADryRunReadsWhatWasAcknowledged(t *testing.T) {
+	t.Parallel()
+	for name, n := range map[string]int{"one board": 1, "split": 110} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRace(t)
+			r.fill(n, 1, 2)
+			assert.Equal(t, n > 1, r.shards() > 1)
+			r.at = func(c storetest.Call) storetest.Action {
+				if c.Consistent {
+					return storetest.Pass
+				}
+				return storetest.Missing
+			}
+			verdicts, err := r.slow.Record(t.Context(), observed(0, 1), at(5000), true)
+			require.NoError(t, err)
+			assert.Equal(t, []string{"duplicate"}, outcomes(verdicts))
+		})
+	}
+}
+
 func TestRace_LookUpsAreDroppedWhenAnotherWasFirst(t *testing.T) {
 	t.Parallel()
 	r := newRace(t)
@@ -520,6 +543,58 @@ func TestRace_StaleDirectory(t *testing.T) {
 			r.settled()
 		})
 	}
+	// A reader may see any mixture of the items before and after a split.
+	for name, tear := range map[string]func(r *race, before, after []map[string]types.AttributeValue) []map[string]types.AttributeValue{
+		"no directory": func(_ *race, _, after []map[string]types.AttributeValue) []map[string]types.AttributeValue {
+			return after[1:]
+		},
+		"the whole board beside its shards": func(_ *race, before, after []map[string]types.AttributeValue) []map[string]types.AttributeValue {
+			return append(slices.Clone(before), after[1:]...)
+		},
+		"a shard less": func(_ *race, _, after []map[string]types.AttributeValue) []map[string]types.AttributeValue {
+			return after[:len(after)-1]
+		},
+		"no shards": func(_ *race, _, after []map[string]types.AttributeValue) []map[string]types.AttributeValue {
+			return after[:1]
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRace(t)
+			r.twice = true
+			r.fill(20, 1)
+			before := r.items("board")
+			r.fill(20, 2)
+			after := r.items("board")
+			require.Greater(t, len(after), 2)
+			put := func(items []map[string]types.AttributeValue) {
+				for _, it := range r.items("board") {
+					key := map[string]types.AttributeValue{"pk": it["pk"], "sk": it["sk"]}
+					_, err := r.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &r.table, Key: key})
+					require.NoError(t, err)
+				}
+				for _, it := range items {
+					_, err := r.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &r.table, Item: it})
+					require.NoError(t, err)
+				}
+			}
+			put(tear(r, before, after))
+			reads := 0
+			r.at = func(c storetest.Call) storetest.Action {
+				if c.Operation == "Query" {
+					if reads++; reads == 2 {
+						put(after)
+					}
+				}
+				return storetest.Pass
+			}
+			product, err := r.slow.Product(t.Context(), racers, false)
+			require.NoError(t, err)
+			assert.Equal(t, 2, reads)
+			assert.Len(t, product.Live(price.Clock{Now: at(5000), Retention: storetest.Retention}), 20)
+			r.settled()
+		})
+	}
 	t.Run("a read of many products that saw half a split reads again, consistently", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
@@ -569,6 +644,9 @@ func TestRace_StaleDirectory(t *testing.T) {
 		assert.Empty(t, r.items("board#"))
 		_, err = r.slow.Product(deadline(), racers, false)
 		assert.True(t, fault.Is(err, fault.Unavailable), "%v", err)
+		_, err = r.quick.Product(t.Context(), racers, false)
+		assert.True(t, fault.Is(err, fault.Unavailable), "%v", err)
+		assert.Equal(t, "The product was being reorganised; repeat the request.", fault.Of(err).Detail)
 	})
 }
 

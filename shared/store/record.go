@@ -31,7 +31,7 @@ func (s *Store) Record(ctx context.Context, submissions []price.Submission, rece
 		return nil, fmt.Errorf("check competitors: %w", err)
 	}
 	parts := groupByProduct(submissions, verdicts, received)
-	parts, err := s.locate(ctx, parts)
+	parts, err := s.locate(ctx, parts, dryRun)
 	if err != nil {
 		if !fault.Is(err, fault.Unavailable) {
 			return nil, fmt.Errorf("read boards: %w", err)

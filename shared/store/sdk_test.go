@@ -110,7 +110,7 @@ func TestSDK_RetryBudget(t *testing.T) {
 	for range calls {
 		wg.Go(func() {
 			_, err := client.PutItem(ctx, nothing)
-			assert.Error(t, err)
+			require.Error(t, err)
 			if quota := (ratelimit.QuotaExceededError{}); errors.As(err, &quota) {
 				gaveUp.Add(1)
 			}

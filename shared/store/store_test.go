@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -307,17 +308,25 @@ func TestStore_Record_UnderFaults(t *testing.T) {
 	}
 }
 
+// What a request needs as a whole, and is refused for good, is no outcome of its observations.
 func TestStore_Record_ADeniedCallIsOurMistake(t *testing.T) {
 	t.Parallel()
-	s, _ := behind(t, func(_ *store.Store, c storetest.Call) storetest.Action {
-		if c.Operation == "BatchGetItem" {
-			return storetest.Deny
-		}
-		return storetest.Pass
-	})
-	_, err := s.Record(t.Context(), []price.Submission{seen("P1", "bigmart", at(0), 100)}, at(1), false)
-	require.Error(t, err)
-	assert.True(t, fault.Is(err, fault.Internal))
+	byGTIN := seen("", "bigmart", at(0), 100)
+	byGTIN.GTIN = gtin
+	for operation, in := range map[string]price.Submission{
+		"BatchGetItem": seen("P1", "bigmart", at(0), 100), "Query": seen("P1", "bigmart", at(0), 100), "BatchGetItem of gtins": byGTIN,
+	} {
+		s, _ := behind(t, func(_ *store.Store, c storetest.Call) storetest.Action {
+			if strings.HasPrefix(operation, c.Operation) {
+				return storetest.Deny
+			}
+			return storetest.Pass
+		})
+		verdicts, err := s.Record(t.Context(), []price.Submission{in}, at(1), false)
+		require.Error(t, err, operation)
+		assert.True(t, fault.Is(err, fault.Internal))
+		assert.Empty(t, verdicts)
+	}
 }
 
 func TestStore_Record_StopsAtTheDeadline(t *testing.T) {
@@ -353,6 +362,24 @@ func TestStore_Record_NeverTakesAnUnknownBoardForEmpty(t *testing.T) {
 	_, err = s.Product(t.Context(), "P1", false)
 	require.ErrorIs(t, err, board.ErrFormat)
 	assert.Equal(t, before, items(t, client, table, "p#P1", "board"), "not overwritten")
+}
+
+// A damaged segment is an error to whoever looks into its month; the observation is not taken for news.
+func TestStore_Record_NeverTakesADamagedMonthForEmpty(t *testing.T) {
+	t.Parallel()
+	client, table := market(t)
+	s := storetestStore(client, table)
+	july := items(t, client, table, "p#P1", "seg#2026-07")
+	require.NotEmpty(t, july)
+	july[0]["h"] = &types.AttributeValueMemberB{Value: []byte{99, 1, 2}}
+	_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: july[0]})
+	require.NoError(t, err)
+	before := items(t, client, table, "p#P1", "")
+	verdicts := record(t, s, at(200_000), seen("P1", "bigmart", at(0), 100))
+	require.ErrorIs(t, verdicts[0].Err, board.ErrFormat)
+	_, err = s.History(t.Context(), "P1", store.Window{From: at(0), To: at(1000), Limit: 10})
+	require.ErrorIs(t, err, board.ErrFormat)
+	assert.Equal(t, before, items(t, client, table, "p#P1", ""))
 }
 
 func TestStore_Competitors(t *testing.T) {
@@ -417,11 +444,43 @@ func TestStore_Competitors(t *testing.T) {
 		record(t, s, at(9), seen("P1", "shopx", at(8)+59_999, 100))
 		assert.Equal(t, [2]price.Timestamp{at(9), at(8)}, health(), "to the minute")
 	})
+	t.Run("each is noted, whoever else was heard in this minute", func(t *testing.T) {
+		var ids []string
+		var heard, all []price.Submission
+		for i := range 20 {
+			ids = append(ids, fmt.Sprint("shop-", i))
+			all = append(all, seen("P1", ids[i], at(21), 100))
+			if i%2 == 0 {
+				heard = append(heard, seen("P1", ids[i], at(20), 100))
+			}
+		}
+		register(t, s, ids...)
+		record(t, s, at(22), heard...)
+		record(t, s, at(22), all...)
+		for _, id := range ids {
+			one, err := other.FindCompetitor(t.Context(), id)
+			require.NoError(t, err)
+			assert.Equal(t, at(22), one.LastReceivedAt, id)
+		}
+	})
+	t.Run("a feed of nobody is not listed", func(t *testing.T) {
+		ghost := itemKey(store.CompetitorsPartition(), "ghost#health")
+		ghost["r"] = &types.AttributeValueMemberN{Value: "60000"}
+		ghost["o"] = ghost["r"]
+		_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: ghost})
+		require.NoError(t, err)
+		list, err := s.ListCompetitors(t.Context())
+		require.NoError(t, err)
+		assert.NotContains(t, list, "ghost")
+		_, err = s.FindCompetitor(t.Context(), "ghost")
+		assert.True(t, fault.Is(err, fault.NotFound))
+		assert.Equal(t, "No competitor ghost is registered.", fault.Of(err).Detail)
+	})
 	t.Run("self-check counts as registered and is listed nowhere", func(t *testing.T) {
 		assert.Equal(t, []string{"created"}, outcomes(record(t, s, at(4), seen("self-check-1", "self-check", at(3), 100))))
 		list, err := s.ListCompetitors(t.Context())
 		require.NoError(t, err)
-		assert.Len(t, list, 2)
+		assert.NotContains(t, list, "self-check")
 	})
 }
 

@@ -56,8 +56,8 @@ func TestStore_Tokens(t *testing.T) {
 
 	// Nothing but a put makes a token.
 	nobody := token.Record{KeyID: "0000000000000000"}
-	assert.Error(t, s.RevokeToken(t.Context(), nobody.KeyID))
-	assert.Error(t, s.TouchToken(t.Context(), nobody, used))
+	require.Error(t, s.RevokeToken(t.Context(), nobody.KeyID))
+	require.Error(t, s.TouchToken(t.Context(), nobody, used))
 	assert.Equal(t, []token.Record{record, revoked}, stored())
 	assert.Empty(t, items(t, client, table, store.TokenPartition(nobody.KeyID), ""))
 }

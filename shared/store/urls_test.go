@@ -7,10 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/shared/board"
 	"pricing/shared/meter"
 	"pricing/shared/price"
 	"pricing/shared/store"
@@ -80,14 +82,34 @@ func TestStore_Record_ManyNewURLsAtOnce(t *testing.T) {
 	}
 	record(t, s, at(100), in...)
 	record(t, s, at(100), sellers(300, 2)...) // splits
-	product, err := s.Product(t.Context(), "P2", true)
+	withURLs, all := meter.With(t.Context())
+	product, err := s.Product(withURLs, "P2", true)
 	require.NoError(t, err)
 	assert.Len(t, product.URLs, len(in), "each is stored")
+	ctx, m := meter.With(t.Context())
+	_, err = s.History(ctx, "P2", store.Window{From: at(1), To: at(2), Limit: 10})
+	require.NoError(t, err)
+	assert.Less(t, m.Counts().ReadUnits, all.Counts().ReadUnits, "history has no urls and reads none")
 	for _, row := range history(t, s, "P2") {
 		if row.Observation.ObservedAt == at(1) {
 			require.NotEmpty(t, product.URLs[row.Observation.URL])
 		}
 	}
+}
+
+// A damaged url is an error to whoever is shown urls, and to nobody else.
+func TestStore_Product_ADamagedURL(t *testing.T) {
+	t.Parallel()
+	client, table := market(t)
+	s := storetestStore(client, table)
+	urls := items(t, client, table, "p#P1", "listing")[0]
+	urls["x"] = &types.AttributeValueMemberS{Value: "?"}
+	_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: urls})
+	require.NoError(t, err)
+	_, err = s.Product(t.Context(), "P1", true)
+	require.ErrorIs(t, err, board.ErrFormat)
+	_, err = s.Product(t.Context(), "P1", false)
+	require.NoError(t, err)
 }
 
 func TestRace_URLs(t *testing.T) {

@@ -88,9 +88,10 @@ func (p *part) byShard(d Directory) []*part {
 	return parts
 }
 
-// locate reads the boards of a request, eventually consistent: a stale one fails its version check. Products that were split
-// cost a second round for their shards; a shard that is missing or was split further is left to be looked for anew.
-func (s *Store) locate(ctx context.Context, products []*part) ([]*part, error) {
+// locate reads the boards of a request. A writer reads them eventually consistent, since a stale one fails its version check; a
+// dry run has none. Products that were split cost a second round for their shards; a shard that is missing or was split further
+// is left to be looked for anew.
+func (s *Store) locate(ctx context.Context, products []*part, consistent bool) ([]*part, error) {
 	keys := make([]item, len(products))
 	byKey := map[string]*part{}
 	for i, p := range products {
@@ -99,7 +100,7 @@ func (s *Store) locate(ctx context.Context, products []*part) ([]*part, error) {
 		keys[i] = key(ProductPartition(p.productID), boardSK)
 		byKey[ProductPartition(p.productID)] = p
 	}
-	items, err := s.batchGet(ctx, keys, false)
+	items, err := s.batchGet(ctx, keys, consistent)
 	if err != nil {
 		return products, err
 	}
@@ -123,7 +124,7 @@ func (s *Store) locate(ctx context.Context, products []*part) ([]*part, error) {
 			}
 		}
 	}
-	items, err = s.batchGet(ctx, keys, false)
+	items, err = s.batchGet(ctx, keys, consistent)
 	if err != nil {
 		return parts, err
 	}

@@ -294,7 +294,7 @@ func TestResume_refusedFirst(t *testing.T) {
 			assert.Equal(t, [][2]int{{0, (n - 1) * 50}}, s.Done)
 			assert.Equal(t, n-1, s.Rejected)
 			written, err := os.ReadFile(file + ".rejected.ndjson")
-			assert.NoError(t, err)
+			require.NoError(t, err)
 			assert.Equal(t, n-1, bytes.Count(written, []byte("\n")))
 			assert.Len(t, written, int(s.Refused))
 		}

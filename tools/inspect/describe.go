@@ -128,8 +128,9 @@ func describeToken(r token.Record) string {
 	if !r.LastUsed.IsZero() {
 		used = r.LastUsed.UTC().Format(time.RFC3339)
 	}
-	return fmt.Sprintf("token of %s, %s, scopes %s, sources %s, from %s to %s, last used %s", r.Client, status,
-		strings.Join(r.Scopes, " "), cmp.Or(strings.Join(r.Sources, " "), "any"), r.NotBefore.UTC().Format(time.RFC3339), r.Expires.UTC().Format(time.RFC3339), used)
+	sources := cmp.Or(strings.Join(r.Sources, " "), "any")
+	return fmt.Sprintf("token of %s, %s, scopes %s, sources %s, from %s to %s, last used %s", r.Client, status, strings.Join(r.Scopes, " "),
+		sources, r.NotBefore.UTC().Format(time.RFC3339), r.Expires.UTC().Format(time.RFC3339), used)
 }
 
 // observation is one line about an observation.

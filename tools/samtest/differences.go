@@ -18,6 +18,7 @@ const (
 
 	noRoute      = `403 "Missing Authentication Token"`
 	noAnswer     = `502 "Internal server error"`
+	cutShort     = "500 problem internal" // the function cannot read the event
 	unknownRoute = "403 problem forbidden [MissingAuthenticationTokenException]"
 	noToken      = "401 problem unauthorized [UnauthorizedException]"
 	ownID        = "11111111-2222-3333-4444-555555555555"
@@ -59,9 +60,8 @@ func differences(template string) []samtest.Difference {
 			SAM: "400 problem malformed-json", Local: "400 problem malformed-json [BadRequestException]"},
 		{What: "a body that is no text", Ask: samtest.Once(text("\xff\xfe")), SAM: noAnswer, Local: "415 problem media-type"},
 		{What: "a body of 7 MiB", Ask: samtest.Once(text(strings.Repeat(" ", sevenMB))),
-			SAM: noAnswer, Local: `413 "Request Too Long" [BadRequestException]`},
-		{What: "a body of 11 MiB", Ask: samtest.Once(text(strings.Repeat(" ", elevenMB))), SAM: noAnswer, Local: "413 text/plain"},
-		{What: "the request id of two requests", Ask: sameID, SAM: "the same", Local: "one each"},
+			SAM: cutShort, Local: `413 "Request Too Long" [BadRequestException]`},
+		{What: "a body of 11 MiB", Ask: samtest.Once(text(strings.Repeat(" ", elevenMB))), SAM: cutShort, Local: "413 text/plain"},
 		{What: "x-amzn-RequestId of the caller", Ask: ownRequestID, SAM: "ignored", Local: "taken"},
 		{What: "headers of the gateway", Ask: gatewayHeaders, SAM: "none", Local: "x-amzn-RequestId x-amz-apigw-id X-Amzn-Trace-Id"},
 		{What: fmt.Sprintf("%d requests, ThrottleBurst is 20", tooMany), Ask: samtest.Burst(tooMany, get("/v1/products/ZU-1042/history")),
@@ -99,21 +99,6 @@ func revoke(ctx context.Context, t *samtest.Target) (string, error) {
 		return "", err
 	}
 	return samtest.Once(c)(ctx, t)
-}
-
-func sameID(ctx context.Context, t *samtest.Target) (string, error) {
-	first, err := t.Send(ctx, samtest.Get("/v1/health"))
-	if err != nil {
-		return "", err
-	}
-	second, err := t.Send(ctx, samtest.Get("/v1/health"))
-	if err != nil {
-		return "", err
-	}
-	if first.Header.Get("x-request-id") == second.Header.Get("x-request-id") {
-		return "the same", nil
-	}
-	return "one each", nil
 }
 
 func ownRequestID(ctx context.Context, t *samtest.Target) (string, error) {
