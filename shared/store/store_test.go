@@ -418,6 +418,19 @@ func TestStore_Competitors(t *testing.T) {
 		assert.Equal(t, []string{"rejected"}, outcomes(verdicts))
 		assert.Equal(t, "The competitor bigmart is inactive.", fault.Of(verdicts[0].Err).Detail)
 	})
+	t.Run("refusals of one second read the list once", func(t *testing.T) {
+		now = now.Add(time.Minute)
+		for i, want := range []int{2, 0, 1, 0} { // the usual list and then a certain one; a second later a certain one again
+			if i == 2 {
+				now = now.Add(time.Second)
+			}
+			ctx, m := meter.With(t.Context())
+			verdicts, err := s.Record(ctx, []price.Submission{seen("P1", "nobody", at(3), 100)}, at(4), false)
+			require.NoError(t, err)
+			assert.Equal(t, []string{"rejected"}, outcomes(verdicts))
+			assert.Equal(t, want, m.Counts().Calls, "refusal %d", i)
+		}
+	})
 	t.Run("a process sees at once what it put itself", func(t *testing.T) {
 		_, err := s.Competitors(t.Context())
 		require.NoError(t, err)

@@ -121,7 +121,7 @@ func (t table) row(record []string) ([]byte, error) {
 
 func isNumber(s string) bool {
 	var n json.Number
-	return s[0] != '"' && json.Unmarshal([]byte(s), &n) == nil && n.String() == s
+	return json.Unmarshal([]byte(s), &n) == nil && n.String() == s
 }
 
 // readCSV is readLines for CSV (RFC 4180) with a header: it calls each for every record, with the record as a JSON object and

@@ -104,6 +104,18 @@ func TestFeed_csvRefused(t *testing.T) {
 			}
 		})
 	}
+	for name, tt := range map[string]struct {
+		length int
+		want   int
+	}{"the longest row": {maxLine, exitStored}, "a byte more": {maxLine + 1, exitRefused}} {
+		t.Run(name, func(t *testing.T) {
+			short, err := table{names: strings.Split(strings.TrimSpace(csvHeader), ",")}.row(strings.Split(good, ","))
+			require.NoError(t, err)
+			row := strings.Repeat("P", tt.length-len(short)) + good
+			o := run(t.Context(), t, newAPI(t, allCreated), strings.NewReader(csvHeader+row), "-csv", "-rejected-dir", t.TempDir())
+			assert.Equal(t, tt.want, o.exit, o.stderr)
+		})
+	}
 	t.Run("a quote that is never closed", func(t *testing.T) {
 		content := &counter{r: io.MultiReader(strings.NewReader(csvHeader+good+"\n\""), strings.NewReader(strings.Repeat(good+"\n", 1<<17)))}
 		a := newAPI(t, allCreated)

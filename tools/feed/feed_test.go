@@ -392,6 +392,7 @@ func TestFeed_repeats(t *testing.T) {
 		assert.Equal(t, exitStored, o.exit, o.stderr)
 		assert.Equal(t, 1, strings.Count(o.stderr, "the API asks for a wait"))
 		assert.Contains(t, o.stderr, "the API asks for a wait of 7s\n")
+		assert.Contains(t, o.stderr, "stdin: 0 of 1 rows, 0/s\n", "the progress, since it takes longer than five seconds")
 	})
 	t.Run("the right ones", func(t *testing.T) {
 		a := newAPI(t, func(n int, items []json.RawMessage) response {
@@ -521,6 +522,21 @@ func TestFeed_refused(t *testing.T) {
 		assert.GreaterOrEqual(t, o.summary.Failed, hopeless*5)
 		assert.Positive(t, o.summary.NotSent)
 	})
+	for name, from := range map[string]string{"a file": "a.ndjson", "the standard input": "-"} {
+		t.Run("an old file of refused rows that cannot go, of "+name, func(t *testing.T) {
+			dir := t.TempDir()
+			if from != "-" {
+				from = write(t, from, observations(2, false))
+			}
+			old := settings{rejectedDir: dir}.beside(from, rejectedSuffix)
+			require.NoError(t, os.MkdirAll(filepath.Join(old, "a folder"), 0o700))
+			a := newAPI(t, allCreated)
+			o := run(t.Context(), t, a, strings.NewReader(observations(2, false)), "-rejected-dir", dir, from)
+			assert.Equal(t, exitRefused, o.exit)
+			assert.Contains(t, o.stderr, "remove the refused rows of an earlier run")
+			assert.Empty(t, a.bodies, "or refused rows of two runs would be in one file")
+		})
+	}
 	t.Run("an old file of refused rows goes", func(t *testing.T) {
 		a := newAPI(t, allCreated)
 		file := write(t, "a.ndjson", observations(1, false))
@@ -809,6 +825,7 @@ the rows that are acknowledged are remembered: run the same command again to sen
 		assert.NotContains(t, o.stderr, "are remembered")
 		assert.Contains(t, o.stderr, "\n  nothing stored\n")
 		assert.NotContains(t, o.stderr, "starting over")
+		assert.NotContains(t, o.stderr, "reasons")
 	})
 	t.Run("one row to remember", func(t *testing.T) {
 		file := write(t, "a.ndjson", observations(2, false))
@@ -816,6 +833,25 @@ the rows that are acknowledged are remembered: run the same command again to sen
 		o := run(t.Context(), t, a, nil, "-attempts", "1", file)
 		assert.Contains(t, o.stderr, "are remembered")
 	})
+}
+
+// TestSummary_AllStored: no row that is not stored is made up for by another.
+func TestSummary_AllStored(t *testing.T) {
+	assert.True(t, Summary{Rows: 3, Before: 1, Outcomes: map[string]int{"created": 2}}.AllStored())
+	kinds := []func(*Summary) *int{
+		func(s *Summary) *int { return &s.RefusedBefore }, func(s *Summary) *int { return &s.Conflict },
+		func(s *Summary) *int { return &s.Rejected }, func(s *Summary) *int { return &s.Unsendable },
+		func(s *Summary) *int { return &s.Failed }, func(s *Summary) *int { return &s.NotSent },
+		func(s *Summary) *int { return &s.BadReports },
+	}
+	for i, one := range kinds {
+		for _, other := range kinds[i:] {
+			s := Summary{}
+			*one(&s) = 1
+			*other(&s) = 1
+			assert.False(t, s.AllStored(), "%+v", s)
+		}
+	}
 }
 
 // broken is a writer that is full.
@@ -853,12 +889,20 @@ func TestReport_progress(t *testing.T) {
 		clock = clock.Add(4901 * time.Millisecond)
 		r.fail(300, "no answer")
 		r.say("And on.")
+		clock = clock.Add(5 * time.Second)
+		r.reject("conflict", row{line: 1}, problem("", "", 0, ""))
 		require.NoError(t, r.end())
 		return b.String()
 	}
-	assert.Equal(t, "rows without an outcome: no answer\na.ndjson: 500 of 1000 rows, 100/s\nAnd on.\n", show(0), "at most every five seconds")
-	assert.Equal(t, "rows without an outcome: no answer\n\r\x1b[K[##########..........] 500 of 1000 rows, 100/s, 5 s left \r\x1b[KAnd on.\n",
-		show(59), "at most every tenth of a second; a line takes the bar's place")
+	lines := strings.Split(show(0), "\n")
+	assert.Equal(t, []string{
+		"rows without an outcome: no answer", "a.ndjson: 500 of 1000 rows, 100/s", "And on.", "a.ndjson: 501 of 1000 rows, 50/s",
+	}, lines[:4], "at most every five seconds")
+	lines = strings.Split(show(59), "\n")
+	assert.Equal(t, []string{
+		"rows without an outcome: no answer", "\r\x1b[K[##########..........] 500 of 1000 rows, 100/s, 5 s left \r\x1b[KAnd on.",
+	}, lines[:2], "at most every tenth of a second; a line takes the bar's place")
+	assert.Contains(t, lines[2], "\r\x1b[K[##########..........] 501 of 1000 rows, 50/s, 10 s left \r\x1b[Krefused rows are in ")
 }
 
 // TestFeed_sample sends the carried sample through its mapping.

@@ -284,8 +284,19 @@ func TestResume_refusedFirst(t *testing.T) {
 	t.Parallel()
 	file := write(t, "a.ndjson", observations(150, false))
 	batches := 0
+	var first *os.File
 	a := newAPI(t, func(n int, items []json.RawMessage) response {
 		batches = n
+		switch n {
+		case 2:
+			var err error
+			first, err = os.Open(file + ".state.json")
+			assert.NoError(t, err)
+		case 3:
+			var s saved
+			assert.NoError(t, json.NewDecoder(first).Decode(&s), "a state is replaced, not written over")
+			assert.Equal(t, [][2]int{{0, 50}}, s.Done)
+		}
 		if n > 1 {
 			var s saved
 			text, err := os.ReadFile(file + ".state.json")
@@ -304,6 +315,50 @@ func TestResume_refusedFirst(t *testing.T) {
 	assert.Equal(t, exitRefused, o.exit)
 	assert.Equal(t, 3, batches)
 	assert.Len(t, refused(t, file), 3)
+}
+
+// TestResume_twice: a run that resumed can be resumed.
+func TestResume_twice(t *testing.T) {
+	t.Parallel()
+	file := write(t, "a.ndjson", observations(200, false))
+	oneRefused := func(_ int, items []json.RawMessage) response {
+		return outcomes(append(slices.Repeat([]string{"created"}, len(items)-1), "rejected")...)
+	}
+	a, _ := interrupted(t, 1, file, oneRefused)
+	for done := 50; done < 200; done += 50 {
+		ctx, interrupt := context.WithCancel(t.Context())
+		a.again(func(n int, items []json.RawMessage) response {
+			if n > 1 {
+				interrupt()
+				return response{status: 503}
+			}
+			return oneRefused(n, items)
+		})
+		o := run(ctx, t, a, nil, "-in-flight", "1", "-batch", "50", file)
+		interrupt()
+		assert.Contains(t, o.stderr, fmt.Sprintf("resuming an earlier run: %d of 200 rows are acknowledged", done))
+		assert.Equal(t, done, o.summary.Before)
+		assert.Equal(t, done/50, o.summary.RefusedBefore)
+	}
+	assert.Len(t, refused(t, file), 4)
+	assert.NoFileExists(t, file+".state.json")
+}
+
+// TestResume_cannotWrite: a run whose state cannot be kept any more ends, rather than go on and send everything again later.
+func TestResume_cannotWrite(t *testing.T) {
+	t.Parallel()
+	file := write(t, "a.ndjson", observations(500, false))
+	a := newAPI(t, func(n int, items []json.RawMessage) response {
+		if n == 2 {
+			assert.NoError(t, os.MkdirAll(filepath.Join(file+".state.json.tmp", "a folder"), 0o700))
+		}
+		return allCreated(n, items)
+	})
+	o := run(t.Context(), t, a, nil, "-in-flight", "1", "-batch", "50", file)
+	assert.Equal(t, exitRefused, o.exit)
+	assert.Contains(t, o.stderr, "write the state")
+	assert.LessOrEqual(t, o.summary.Outcomes["created"], 150)
+	assert.Positive(t, o.summary.NotSent)
 }
 
 func TestResume_severalFiles(t *testing.T) {
