@@ -129,6 +129,14 @@ func TestDecode_NoKnownForm(t *testing.T) {
 		_, err := store.Decode(record)
 		require.Error(t, err, "%s %s", pk, sk)
 	}
+	record = items(t, client, table, store.TokenPartition(keyID), "token")[0]
+	for _, unreadable := range []types.AttributeValue{
+		&types.AttributeValueMemberS{Value: " "}, &types.AttributeValueMemberSS{Value: []string{"crawler-a"}},
+	} {
+		record["sources"] = unreadable
+		_, err := store.Decode(record)
+		require.Error(t, err, "a token whose sources are not readable is not one of any source")
+	}
 	urls := items(t, client, table, "p#P1", "listing")[0]
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	for name, value := range map[string]types.AttributeValue{
