@@ -342,11 +342,11 @@ func TestCall_Context(t *testing.T) {
 	t.Run("a read under way is cut off", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
-		c, _ := connect(t, script(t), client.WithHTTPClient(&http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		c, _ := connect(t, script(t), client.WithTransport(roundTrip(func(r *http.Request) (*http.Response, error) {
 			cancel()
 			require.Error(t, r.Context().Err())
 			return nil, r.Context().Err()
-		})}))
+		})))
 		_, err := c.GetHealth(ctx)
 		require.ErrorIs(t, err, context.Canceled)
 	})
@@ -501,13 +501,13 @@ func TestNew(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, []request{{method: "GET", path: "/dev/v1/health"}}, s.requests())
 	})
-	t.Run("another HTTP client", func(t *testing.T) {
+	t.Run("another transport", func(t *testing.T) {
 		var seen []string
-		h := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		transport := roundTrip(func(r *http.Request) (*http.Response, error) {
 			seen = append(seen, r.URL.String())
 			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(healthy))}, nil
-		})}
-		c, err := client.New("https://prices.example", "", client.WithHTTPClient(h))
+		})
+		c, err := client.New("https://prices.example", "", client.WithTransport(transport))
 		require.NoError(t, err)
 		_, err = c.GetHealth(t.Context())
 		require.NoError(t, err)
