@@ -456,7 +456,7 @@ func TestProblem_Error(t *testing.T) {
 		"422 Unprocessable Entity: T.":                {Status: 422, Type: "about:blank", Title: "T."},
 		"422 Unprocessable Entity: D.":                {Status: 422, Type: "https://other/type:x", Detail: "D."},
 		"404 Not Found: D.":                           {Status: 404, Title: "Not Found", Detail: "D."},
-		"409 Conflict: Conflicting observation D.":    {Status: 409, Title: "Conflicting observation", Detail: "D."},
+		"409 Conflict: Conflicting observation. D.":   {Status: 409, Title: "Conflicting observation", Detail: "D."},
 		"404 Not Found: a: T. D. (request id-1)":      {Status: 404, Type: "urn:a", Title: "T.", Detail: "D.", Instance: "id-1"},
 		"500 Internal Server Error (request id-1)":    {Status: 500, Instance: "id-1"},
 		"429 Too Many Requests: throttled: Slow down": {Status: 429, Type: "urn:problem-type:pricing:throttled", Title: "Slow down"},
