@@ -269,7 +269,7 @@ func TestCall_Refused(t *testing.T) {
 			assert.Equal(t, "unknown-product", p.Code())
 			assert.Equal(t, "id-1", p.RequestID())
 			assert.Equal(t, []client.FieldError{{Code: "unknown-product", Detail: "D.", Pointer: "/path/productId"}}, p.Errors)
-			require.ErrorContains(t, err, ": unknown-product: Unknown product There is none. (request id-1)")
+			require.ErrorContains(t, err, ": unknown-product: Unknown product. There is none. (request id-1)")
 			assert.False(t, p.Retryable())
 			assert.Empty(t, w.list)
 		})
