@@ -459,15 +459,15 @@ func TestStreamObservations_Ends(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var arrived sync.WaitGroup
 			arrived.Add(4)
-			h := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			transport := roundTrip(func(r *http.Request) (*http.Response, error) {
 				arrived.Done()
 				arrived.Wait() // so that three have something to say when nobody listens any more
 				text, err := io.ReadAll(r.Body)
 				require.NoError(t, err)
 				body := io.NopCloser(strings.NewReader(created(t, request{body: string(text)}).body))
 				return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body}, nil
-			})}
-			c, err := client.New("https://prices.example", "", client.WithHTTPClient(h), client.WithBatchItems(1), client.WithInFlight(4))
+			})
+			c, err := client.New("https://prices.example", "", client.WithTransport(transport), client.WithBatchItems(1), client.WithInFlight(4))
 			require.NoError(t, err)
 			assert.Panics(t, func() {
 				for range c.StreamObservations(t.Context(), client.RecordObservationsParams{}, slices.Values(raw(20))) { //nolint:errcheck // see above
