@@ -124,7 +124,10 @@ func TestDecode_NoKnownForm(t *testing.T) {
 		require.Error(t, err, "p#P1 %s", sk)
 	}
 	record := items(t, client, table, store.TokenPartition(keyID), "token")[0]
-	for pk, sk := range map[string]string{store.TokenPartition(keyID): "tokens", "x#" + keyID: "token"} {
+	record["productId"] = &types.AttributeValueMemberS{Value: "P1"} // as a gtin has it
+	for pk, sk := range map[string]string{
+		store.TokenPartition(keyID): "tokens", "x#" + keyID: "token", store.GTINPartition(gtin): "token", "x#" + string(gtin): "product",
+	} {
 		maps.Copy(record, itemKey(pk, sk))
 		_, err := store.Decode(record)
 		require.Error(t, err, "%s %s", pk, sk)
@@ -136,6 +139,15 @@ func TestDecode_NoKnownForm(t *testing.T) {
 		record["sources"] = unreadable
 		_, err := store.Decode(record)
 		require.Error(t, err, "a token whose sources are not readable is not one of any source")
+	}
+	for name, offers := range map[string]map[string]types.AttributeValue{
+		"no text": {"bigmart": &types.AttributeValueMemberBOOL{}}, "no offers": {},
+	} {
+		it := maps.Clone(whole)
+		maps.Copy(it, itemKey("p#P1", "board"))
+		it["o"] = &types.AttributeValueMemberM{Value: offers}
+		_, err := store.Decode(it)
+		assert.ErrorIs(t, err, board.ErrFormat, name)
 	}
 	urls := items(t, client, table, "p#P1", "listing")[0]
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

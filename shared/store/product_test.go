@@ -62,19 +62,28 @@ func TestStore_Products(t *testing.T) {
 // The offers of a split product come in the order of an unsplit one's, and each is found in its shard.
 func TestStore_Product_Split(t *testing.T) {
 	t.Parallel()
-	client, table := market(t)
-	p, err := storetestStore(client, table).Product(t.Context(), "P2", true)
-	require.NoError(t, err)
-	assert.Nil(t, p.URLs, "none has a url")
-	var sellers []string
-	for _, o := range p.Live(price.Clock{Now: at(200_000), Retention: storetest.Retention}) {
-		sellers = append(sellers, o.Key.SellerID)
-		found, ok := p.Find(o.Key)
-		require.True(t, ok)
-		assert.Equal(t, o, found)
+	s := storetest.New(t)
+	register(t, s, "bigmart")
+	clock := price.Clock{Now: at(200_000), Retention: storetest.Retention}
+	numbers := map[int]bool{} // of boards
+	for offers := 1; offers <= 20; offers++ {
+		record(t, s, at(100), sellers(20, 1)[offers-1])
+		p, err := s.Product(t.Context(), "P2", true)
+		require.NoError(t, err)
+		numbers[len(p.Boards)] = true
+		assert.Nil(t, p.URLs, "none has a url")
+		var sellers []string
+		for _, o := range p.Live(clock) {
+			sellers = append(sellers, o.Key.SellerID)
+			found, ok := p.Find(o.Key)
+			require.True(t, ok)
+			assert.Equal(t, o, found)
+		}
+		assert.Len(t, sellers, offers)
+		assert.IsNonDecreasing(t, sellers)
+		_, ok := p.Find(price.OfferKey{ProductID: "P2", CompetitorID: "shopx"})
+		assert.False(t, ok)
+		assert.Empty(t, p.Live(price.Clock{Now: at(200_000), Retention: 1}), "outside the retention they are gone")
 	}
-	assert.IsIncreasing(t, sellers)
-	_, ok := p.Find(price.OfferKey{ProductID: "P2", CompetitorID: "shopx"})
-	assert.False(t, ok)
-	assert.Empty(t, p.Live(price.Clock{Now: at(200_000), Retention: 1}), "outside the retention they are gone")
+	assert.Greater(t, len(numbers), 1, "it was split on the way")
 }

@@ -189,6 +189,20 @@ func TestRace_TwoWriters(t *testing.T) {
 		assert.True(t, happened())
 		r.settled()
 	})
+	t.Run("another comes in between, and the product into the catalogue", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(3, 1)
+		happened := r.when("UpdateItem", "board", func() storetest.Action {
+			require.NoError(t, r.quick.SetOwn(t.Context(), racers, board.Own{}, 1))
+			r.write(r.quick, observed(0, 30)...)
+			return storetest.Pass
+		})
+		verdicts := record(t, r.slow, at(5000), observed(0, 20)...)
+		assert.True(t, happened())
+		assert.Equal(t, []string{"late"}, outcomes(verdicts))
+		assert.True(t, verdicts[0].Catalogued)
+	})
 	t.Run("both flush, the slow one's segment arrives last", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)

@@ -504,11 +504,14 @@ func TestStore_Record_UnknownGTIN(t *testing.T) {
 	register(t, s, "bigmart")
 	sub := seen("", "bigmart", at(0), 100)
 	sub.GTIN = "06291041500213"
-	verdicts := record(t, s, at(1), sub)
-	assert.Equal(t, fault.CodeUnknownGTIN, fault.Of(verdicts[0].Err).Code)
+	ofNobody := sub
+	ofNobody.Observation.Key.CompetitorID = "nobody"
+	for _, v := range record(t, s, at(1), sub, ofNobody) {
+		assert.Equal(t, fault.CodeUnknownGTIN, fault.Of(v.Err).Code)
+	}
 
 	storetest.PutGTIN(t, client, table, "06291041500213", "ZU-1042")
-	verdicts = record(t, s, at(1), sub)
+	verdicts := record(t, s, at(1), sub)
 	assert.Equal(t, "created", verdicts[0].Outcome())
 	assert.Equal(t, "ZU-1042", verdicts[0].ProductID)
 

@@ -27,6 +27,8 @@ func TestStore_Tokens(t *testing.T) {
 	require.NoError(t, s.PutToken(t.Context(), record))
 	revoked := tokenRecord()
 	revoked.KeyID = "fedcba9876543210"
+	revoked.Sources = []string{"crawler-a"}
+	revoked.Scopes = []string{"read"}
 	require.NoError(t, s.PutToken(t.Context(), revoked))
 	require.NoError(t, s.RevokeToken(t.Context(), revoked.KeyID))
 	revoked.Active = false

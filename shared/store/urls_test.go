@@ -142,6 +142,7 @@ func TestRace_URLs(t *testing.T) {
 		})
 		r.write(r.slow, append(with(1, 1, a), with(2, 1, b)...)...)
 		assert.True(t, happened())
+		assert.Equal(t, itemKey("p#"+racers, "listing")["sk"], r.items("listing")[0]["sk"], "as long as the product is not split")
 		n, urls := taken(r)
 		assert.Equal(t, 2, urls)
 		assert.Equal(t, 2*bytes, n, "no byte is counted twice")
