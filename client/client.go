@@ -12,7 +12,7 @@
 // pointers, such as a price that may be unknown. Words of an answer that this package does not know are read like any other.
 //
 // The end of a context ends waits and reads. A write that is under way is finished first, since its outcome would be unknown
-// without its answer; what bounds it is the timeout of the HTTP client.
+// without its answer: that takes 30 seconds at most.
 package client
 
 import (
@@ -54,9 +54,8 @@ type Client struct {
 // Option changes what New sets.
 type Option func(*Client)
 
-// WithHTTPClient sends requests by another HTTP client. Without it, an attempt may take 30 seconds and redirects, which the API
-// does not use, are not followed.
-func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
+// WithTransport sends requests by another transport than that of net/http, for example one that counts them.
+func WithTransport(t http.RoundTripper) Option { return func(c *Client) { c.http.Transport = t } }
 
 // WithAttempts sets how many times a request is sent, at most; 8 without it.
 func WithAttempts(n int) Option { return func(c *Client) { c.attempts = max(n, 1) } }
@@ -86,18 +85,18 @@ func New(baseURL, token string, options ...Option) (*Client, error) {
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" || base.RawQuery != "" || base.Fragment != "" {
 		return nil, fmt.Errorf("%q is not an address like https://host/stage", baseURL)
 	}
+	noRedirects := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the API has none
 	c := &Client{
-		base: strings.TrimRight(baseURL, "/"), token: token,
+		base: strings.TrimRight(baseURL, "/"), token: token, http: &http.Client{Timeout: attemptTimeout, CheckRedirect: noRedirects},
 		attempts: defaultAttempts, inFlight: defaultInFlight, items: BatchItems, wait: sleep,
 	}
 	for _, option := range options {
 		option(c)
 	}
-	if c.http == nil {
+	if c.http.Transport == nil {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
 		transport.MaxIdleConnsPerHost = c.inFlight
-		noRedirects := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-		c.http = &http.Client{Transport: transport, Timeout: attemptTimeout, CheckRedirect: noRedirects}
+		c.http.Transport = transport
 	}
 	return c, nil
 }

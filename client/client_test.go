@@ -156,6 +156,25 @@ func TestCall_Repeats(t *testing.T) {
 			assert.Len(t, s.requests(), len(tt.answers)+1)
 		})
 	}
+	t.Run("a date by our clock, if the server tells no time", func(t *testing.T) {
+		t.Parallel()
+		first := true
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if !first {
+				_, _ = io.WriteString(w, healthy)
+				return
+			}
+			first = false
+			w.Header()["Date"] = nil
+			w.Header().Set("Retry-After", now.Format(http.TimeFormat)) // long ago
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}))
+		defer s.Close()
+		c, w := connect(t, &server{Server: s})
+		_, err := c.GetHealth(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, [][2]time.Duration{{0, 250 * ms}}, w.list)
+	})
 	t.Run("a write, with the same body", func(t *testing.T) {
 		t.Parallel()
 		s := script(t, answer{lost: true}, answer{status: 503}, answer{status: 201, body: `{"name":"A & B"}`})
@@ -250,7 +269,7 @@ func TestCall_Refused(t *testing.T) {
 			assert.Equal(t, "unknown-product", p.Code())
 			assert.Equal(t, "id-1", p.RequestID())
 			assert.Equal(t, []client.FieldError{{Code: "unknown-product", Detail: "D.", Pointer: "/path/productId"}}, p.Errors)
-			require.ErrorContains(t, err, ": unknown-product: Unknown product There is none. (request id-1)")
+			require.ErrorContains(t, err, ": unknown-product: Unknown product. There is none. (request id-1)")
 			assert.False(t, p.Retryable())
 			assert.Empty(t, w.list)
 		})
@@ -323,11 +342,11 @@ func TestCall_Context(t *testing.T) {
 	t.Run("a read under way is cut off", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
-		c, _ := connect(t, script(t), client.WithHTTPClient(&http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		c, _ := connect(t, script(t), client.WithTransport(roundTrip(func(r *http.Request) (*http.Response, error) {
 			cancel()
 			require.Error(t, r.Context().Err())
 			return nil, r.Context().Err()
-		})}))
+		})))
 		_, err := c.GetHealth(ctx)
 		require.ErrorIs(t, err, context.Canceled)
 	})
@@ -437,7 +456,7 @@ func TestProblem_Error(t *testing.T) {
 		"422 Unprocessable Entity: T.":                {Status: 422, Type: "about:blank", Title: "T."},
 		"422 Unprocessable Entity: D.":                {Status: 422, Type: "https://other/type:x", Detail: "D."},
 		"404 Not Found: D.":                           {Status: 404, Title: "Not Found", Detail: "D."},
-		"409 Conflict: Conflicting observation D.":    {Status: 409, Title: "Conflicting observation", Detail: "D."},
+		"409 Conflict: Conflicting observation. D.":   {Status: 409, Title: "Conflicting observation", Detail: "D."},
 		"404 Not Found: a: T. D. (request id-1)":      {Status: 404, Type: "urn:a", Title: "T.", Detail: "D.", Instance: "id-1"},
 		"500 Internal Server Error (request id-1)":    {Status: 500, Instance: "id-1"},
 		"429 Too Many Requests: throttled: Slow down": {Status: 429, Type: "urn:problem-type:pricing:throttled", Title: "Slow down"},
@@ -482,13 +501,13 @@ func TestNew(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, []request{{method: "GET", path: "/dev/v1/health"}}, s.requests())
 	})
-	t.Run("another HTTP client", func(t *testing.T) {
+	t.Run("another transport", func(t *testing.T) {
 		var seen []string
-		h := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		transport := roundTrip(func(r *http.Request) (*http.Response, error) {
 			seen = append(seen, r.URL.String())
 			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(healthy))}, nil
-		})}
-		c, err := client.New("https://prices.example", "", client.WithHTTPClient(h))
+		})
+		c, err := client.New("https://prices.example", "", client.WithTransport(transport))
 		require.NoError(t, err)
 		_, err = c.GetHealth(t.Context())
 		require.NoError(t, err)
@@ -591,10 +610,15 @@ func TestPages(t *testing.T) {
 			ids = append(ids, one.CompetitorID)
 		}
 		assert.Equal(t, []string{"1", "2", "a", "b"}, ids)
+		var errs []error
 		for _, err := range c.History(t.Context(), "X", client.ListHistoryParams{}) {
-			require.ErrorContains(t, err, "403")
+			errs = append(errs, err)
 		}
 		for _, err := range c.Competitors(t.Context(), client.ListCompetitorsParams{}) {
+			errs = append(errs, err)
+		}
+		require.Len(t, errs, 2)
+		for _, err := range errs {
 			require.ErrorContains(t, err, "403")
 		}
 	})

@@ -60,7 +60,7 @@ func ExampleClient_RecordObservations() {
 	// Output:
 	// 0 created
 	// 1 rejected
-	// 422 Unprocessable Entity: unknown-competitor: Unknown competitor The competitor "x" is not registered or inactive.
+	// 422 Unprocessable Entity: unknown-competitor: Unknown competitor. The competitor "x" is not registered or inactive.
 }
 
 func ExampleClient_Offers() {

@@ -20,7 +20,10 @@ func (p *Problem) Error() string {
 	if title == http.StatusText(p.Status) {
 		title = "" // it stands there already
 	}
-	if text := strings.TrimSpace(title + " " + p.Detail); text != "" {
+	if title != "" && p.Detail != "" {
+		title = strings.TrimSuffix(title, ".") + ". "
+	}
+	if text := title + p.Detail; text != "" {
 		s += ": " + text
 	}
 	if p.Instance != "" {

@@ -21,7 +21,7 @@ const (
 
 	outcomeRejected  = "rejected"
 	outcomeThrottled = "throttled"
-	outcomeFailed    = "failed"
+	outcomeFailed    = "failed" // reserved: the API does not answer it yet
 )
 
 // problems are the outcomes whose items have a result also with results=problems.
@@ -40,8 +40,8 @@ type Answer struct {
 	Refused *Problem
 }
 
-// RecordObservations sends any number of observations and returns what became of each, in order. Those that were refused have a
-// Problem. An error says why others have no outcome: their results are `throttled`, so they may be stored or not, and can be
+// RecordObservations sends any number of observations and returns what became of each, in order (whatever params.Results says).
+// Those that were refused have a Problem. An error says why others have no outcome: their results are `throttled`, so they may be stored or not, and can be
 // sent again. It stops at the first request that fails for good.
 func (c *Client) RecordObservations(ctx context.Context, params RecordObservationsParams, all []Submission) ([]Result, error) {
 	params.Results = RecordObservationsParamsResultsAll

@@ -173,6 +173,20 @@ func TestRecordObservations_Divides(t *testing.T) {
 			assert.Equal(t, tt.want, sizes)
 		})
 	}
+	t.Run("nothing but an item that is too long", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, func(int, request) answer { return answer{status: 413, body: `{"type":"urn:a"}`} })
+		c, _ := connect(t, s)
+		var answers []client.Answer
+		one := []json.RawMessage{text(2 << 20)}
+		for a, err := range c.StreamObservations(t.Context(), client.RecordObservationsParams{}, slices.Values(one)) {
+			require.NoError(t, err)
+			answers = append(answers, a)
+		}
+		p := &client.Problem{Type: "urn:a", Status: 413, Instance: "request-1"}
+		assert.Equal(t, []client.Answer{{Items: []int{0}, Counts: map[string]int{"rejected": 1}, Refused: p,
+			Results: []client.Result{{Status: 413, Outcome: "rejected", Problem: p}}}}, answers)
+	})
 	t.Run("several in flight", func(t *testing.T) {
 		t.Parallel()
 		arrived := make(chan struct{})
@@ -220,6 +234,11 @@ func TestRecordObservations_Repeats(t *testing.T) {
 			[]answer{outcomes("", "created", "throttled", "rejected"), outcomes("", "throttled"), {status: 503, body: busy}},
 			[][]string{{"0", "1", "2"}, {"1"}, {"1"}}, []string{"created", "throttled", "rejected"},
 			"503 Service Unavailable: throttled: Try again (request id-7) (given up after 3 attempts)",
+		},
+		"single items up to a number": {
+			[]answer{outcomes("", "created", "throttled"), outcomes("", "throttled"), outcomes("", "throttled")},
+			[][]string{{"0", "1"}, {"1"}, {"1"}}, []string{"created", "throttled"},
+			"1 of 1 observations could not be stored now (given up after 3 attempts)",
 		},
 		"nothing of a wrong token": {
 			[]answer{{status: 401}}, [][]string{{"0", "1"}}, []string{"throttled", "throttled"}, "401 Unauthorized",
@@ -384,16 +403,26 @@ func TestStreamObservations_Ends(t *testing.T) {
 		}
 		require.NotEmpty(t, errs)
 		require.ErrorContains(t, errs[0], "401 Unauthorized")
+		assert.NotContains(t, errs, nil)
 		assert.LessOrEqual(t, len(s.requests()), 2)
 	})
 	t.Run("the caller leaves", func(t *testing.T) {
 		t.Parallel()
 		s := serve(t, func(_ int, r request) answer { return created(t, r) })
 		c, _ := connect(t, s, client.WithInFlight(1), client.WithBatchItems(1))
-		for _, err := range stream(t.Context(), c, 20) {
+		taken := 0
+		observations := func(yield func(json.RawMessage) bool) {
+			for _, one := range raw(20) {
+				if taken++; !yield(one) {
+					return
+				}
+			}
+		}
+		for _, err := range c.StreamObservations(t.Context(), client.RecordObservationsParams{}, observations) {
 			require.NoError(t, err)
 			break
 		}
+		assert.LessOrEqual(t, taken, 4)
 		assert.LessOrEqual(t, len(s.requests()), 3, "what was under way is answered, and nothing else sent")
 	})
 	t.Run("the context ends: what is under way is heard", func(t *testing.T) {
@@ -430,15 +459,15 @@ func TestStreamObservations_Ends(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var arrived sync.WaitGroup
 			arrived.Add(4)
-			h := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			transport := roundTrip(func(r *http.Request) (*http.Response, error) {
 				arrived.Done()
 				arrived.Wait() // so that three have something to say when nobody listens any more
 				text, err := io.ReadAll(r.Body)
 				require.NoError(t, err)
 				body := io.NopCloser(strings.NewReader(created(t, request{body: string(text)}).body))
 				return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body}, nil
-			})}
-			c, err := client.New("https://prices.example", "", client.WithHTTPClient(h), client.WithBatchItems(1), client.WithInFlight(4))
+			})
+			c, err := client.New("https://prices.example", "", client.WithTransport(transport), client.WithBatchItems(1), client.WithInFlight(4))
 			require.NoError(t, err)
 			assert.Panics(t, func() {
 				for range c.StreamObservations(t.Context(), client.RecordObservationsParams{}, slices.Values(raw(20))) { //nolint:errcheck // see above

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,6 +20,12 @@ import (
 	"pricing/shared/price"
 	"pricing/shared/store"
 )
+
+func TestNewClock(t *testing.T) {
+	t.Parallel()
+	got := api.NewClock(time.Hour)(&gateway.Request{Received: time.UnixMilli(7)})
+	assert.Equal(t, price.Clock{Now: 7, Retention: time.Hour}, got)
+}
 
 // path serves a request whose path has a parameter to a handler that reads it.
 func path(t *testing.T, name, value string, read func(*gateway.Params)) gateway.Response {

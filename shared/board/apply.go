@@ -251,8 +251,8 @@ func (f *fold) late(w *working, e Observation) {
 // its millisecond (afterStart), or between the two (neither).
 //
 // The board knows those two by their millisecond only. When e has the very millisecond of the one before the run, the stored
-// observations of that millisecond decide: e stands before the run's predecessor if one of them is above e and not of the
-// run. None of those accepted now is above e, since items are applied least first. The flushed ones are known, since the
+// observations decide: e stands before the run's predecessor if one above e is not of the run, since all above the predecessor
+// are. None of those accepted now is above e, since items are applied least first. The flushed ones are known, since the
 // month of a late observation was loaded to look for a duplicate. In the millisecond of the run's first observation it makes
 // no difference whether e stands before or after it.
 func (f *fold) place(w *working, e Observation) (beforeRun, afterStart bool) {
@@ -262,7 +262,7 @@ func (f *fold) place(w *working, e Observation) (beforeRun, afterStart bool) {
 		return e.ObservedAt < p, afterStart
 	}
 	above := func(o Observation) bool {
-		return o.ObservedAt == p && o.Terms != w.Current.Terms && Compare(w.Key, o, e) > 0
+		return o.Terms != w.Current.Terms && Compare(w.Key, o, e) > 0
 	}
 	if slices.ContainsFunc(w.Tail, above) {
 		return true, afterStart

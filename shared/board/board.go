@@ -165,11 +165,8 @@ func MonthOf(t price.Timestamp) Month { return Month(t.Time().Format("2006-01"))
 
 // next returns the month after m.
 func (m Month) next() Month {
-	t, err := time.Parse("2006-01", string(m))
-	if err != nil {
-		return m
-	}
-	return Month(t.AddDate(0, 1, 0).Format("2006-01"))
+	_, end := m.Bounds()
+	return MonthOf(end + 1)
 }
 
 // NewObservation returns an observation as it is stored when it was received from a client.

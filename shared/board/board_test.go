@@ -185,6 +185,7 @@ func TestWroteBy(t *testing.T) {
 	assert.True(t, b.WroteBy(5, board.Mark{5}))
 	assert.False(t, b.WroteBy(5, board.Mark{6}))
 	assert.False(t, b.WroteBy(4, board.Mark{12}), "only the last eight versions are known")
+	assert.False(t, board.New(product).WroteBy(0, board.Mark{}), "never written")
 	assert.False(t, b.WroteBy(13, board.Mark{13}), "not written yet")
 }
 

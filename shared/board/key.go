@@ -35,7 +35,7 @@ var (
 // ParseKey reads what KeyText wrote about an offer of the product.
 func ParseKey(productID, text string) (price.OfferKey, error) {
 	parts := strings.Split(text, "|")
-	if len(parts) > 5 || parts[0] == "" {
+	if parts[0] == "" {
 		return price.OfferKey{}, fmt.Errorf("offer key %q is not of a known form", text)
 	}
 	parts = append(parts, "", "", "", "")

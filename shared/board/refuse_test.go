@@ -216,6 +216,7 @@ func TestBoard_Size(t *testing.T) {
 // TestBoard_URLs: those of current observations and of tails; no url is none of them.
 func TestBoard_URLs(t *testing.T) {
 	b := golden(0)
+	b.Offers[0].Tail = nil
 	b.Offers[1].Tail = []board.Observation{b.Offers[1].Current}
 	b.Offers[1].Tail[0].URL = board.HashURL("https://shopx.example")
 	assert.Equal(t, map[board.URLHash]bool{
@@ -257,7 +258,7 @@ func TestKeyText(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, k, again)
 	}
-	for _, text := range []string{"", "|Otto", "bigmart|", "bigmart||X", "bigmart|||X", "bigmart||||DE|", "bigmart|%7c"} {
+	for _, text := range []string{"", "|Otto", "bigmart|", "bigmart||X", "bigmart|||X", "bigmart||||DE|", "bigmart||||DE|x", "bigmart|%7c"} {
 		_, err := board.ParseKey(product, text)
 		assert.Error(t, err, text)
 	}
@@ -299,4 +300,17 @@ func TestShard_Ancestor(t *testing.T) {
 		}
 	}
 	assert.Equal(t, board.Shard{}, board.ShardOf(k, 0))
+}
+
+// TestSplit_Grown: what the last write added is expected of all shards together.
+func TestSplit_Grown(t *testing.T) {
+	b := golden(0)
+	b.Grown = 48
+	parts := board.Split([]board.Board{b}, 4)
+	for _, shard := range parts {
+		assert.Equal(t, 12, shard.Grown)
+	}
+	for _, shard := range board.Split(parts, 8) {
+		assert.Equal(t, 6, shard.Grown)
+	}
 }

@@ -416,7 +416,7 @@ func TestServe_TraceID(t *testing.T) {
 		"": nil, id: nil, "Root=": nil, "Root=1-2-3": nil, "Root=" + id + "0": nil, "Root=" + strings.ToUpper(id): nil, "Parent=" + id: nil,
 		"Root=2" + id[1:]: nil, "Root=" + strings.Replace(id, "-0", "_0", 1): nil,
 		"Root=" + id[:11] + "012345678\n\",\"status\":200": nil, "Root=" + strings.Replace(id, "6a4b", "6a4g", 1): nil,
-		"Root=" + strings.Replace(id, "6a4b", "6a4", 1): nil,
+		"Root=" + strings.Replace(id, "6a4b", "6a4", 1): nil, "Root=1": nil, "Root=" + id + "-1": nil,
 	} {
 		ctx := context.WithValue(t.Context(), "x-amzn-trace-id", header) //nolint:staticcheck // aws-lambda-go's own key
 		_, line := served(t, ctx, answering(gateway.Answer{}, nil), event(t, nil))
@@ -445,6 +445,7 @@ func TestServe_ETag(t *testing.T) {
 		assert.Equal(t, http.StatusNotModified, r.StatusCode)
 		assert.Empty(t, r.Body)
 		assert.Equal(t, tag, r.Headers["ETag"])
+		assert.NotContains(t, r.Headers, "Content-Type", "there is no content")
 		assert.Equal(t, "private, no-cache", r.Headers["Cache-Control"])
 		assert.Equal(t, "nosniff", r.Headers["X-Content-Type-Options"])
 	}
@@ -622,14 +623,14 @@ func TestServe_UsualLog(t *testing.T) {
 
 func TestServe_LogInjection(t *testing.T) {
 	var log bytes.Buffer
-	e := answering(gateway.Answer{}, errors.New("evil \u202e\u2066\u200b\u007f\u0085 \u2028 \x1b[31m \n{\"level\":\"INFO\"}"))
+	e := answering(gateway.Answer{}, errors.New("evil\t \u202e\u2066\u200b\u007f\u0085 \u2028 \x1b[31m \n{\"level\":\"INFO\"}"))
 	e.Log = slog.New(slog.NewJSONHandler(&log, nil))
 	gateway.Serve(t.Context(), e, event(t, nil))
 	assert.Equal(t, 1, strings.Count(log.String(), "\n"), "one line")
 	for _, r := range []string{"\u202e", "\u2066", "\u200b", "\u007f", "\u0085", "\u2028", "\x1b"} {
 		assert.NotContains(t, log.String(), r)
 	}
-	assert.Contains(t, log.String(), `evil \\u{00202e}\\u{002066}\\u{00200b}\\u{00007f}\\u{000085} \\u{002028} \\u{00001b}[31m \n{`)
+	assert.Contains(t, log.String(), `evil\t \\u{00202e}\\u{002066}\\u{00200b}\\u{00007f}\\u{000085} \\u{002028} \\u{00001b}[31m \n{`)
 }
 
 // TestParams_Words: what is sent must be one of them; what is not sent is the first.

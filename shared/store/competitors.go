@@ -205,6 +205,8 @@ func (s *Store) admitCompetitors(ctx context.Context, submissions []price.Submis
 				refused = true
 			case list[id].ID != "":
 				verdicts[i].Err = unknownCompetitor("The competitor " + id + " is inactive.")
+			case price.Reserved(id):
+				verdicts[i].Err = unknownCompetitor("No competitor " + id + " is registered; of the reserved names only self-check and own are.")
 			default:
 				verdicts[i].Err = unknownCompetitor("No competitor " + id + " is registered; PUT /v1/competitors/" + id + " does that.")
 			}

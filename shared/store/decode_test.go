@@ -130,7 +130,15 @@ func TestDecode_NoKnownForm(t *testing.T) {
 	} {
 		maps.Copy(record, itemKey(pk, sk))
 		_, err := store.Decode(record)
-		assert.Error(t, err, "%s %s", pk, sk)
+		require.Error(t, err, "%s %s", pk, sk)
+	}
+	record = items(t, client, table, store.TokenPartition(keyID), "token")[0]
+	for _, unreadable := range []types.AttributeValue{
+		&types.AttributeValueMemberS{Value: " "}, &types.AttributeValueMemberSS{Value: []string{"crawler-a"}},
+	} {
+		record["sources"] = unreadable
+		_, err := store.Decode(record)
+		require.Error(t, err, "a token whose sources are not readable is not one of any source")
 	}
 	for name, offers := range map[string]map[string]types.AttributeValue{
 		"no text": {"bigmart": &types.AttributeValueMemberBOOL{}}, "no offers": {},
@@ -150,7 +158,7 @@ func TestDecode_NoKnownForm(t *testing.T) {
 		it := maps.Clone(urls)
 		it[name] = value
 		_, err := store.Decode(it)
-		assert.ErrorIs(t, err, board.ErrFormat, name)
+		require.ErrorIs(t, err, board.ErrFormat, name)
 	}
 	for _, it := range []map[string]types.AttributeValue{
 		{}, itemKey("", ""), itemKey("p#P1", "board#2.0"), itemKey("p#P1", "product"), itemKey("g#1", "product"), itemKey("g#1", "token"),

@@ -82,6 +82,9 @@ func decodeToken(keyID string, it item) (token.Record, error) {
 		KeyID: keyID, Digest: blob(it, AttrDigest), Client: text(it, AttrClient),
 		Scopes: strings.Fields(text(it, AttrScopes)), Sources: strings.Fields(text(it, AttrSources)), Active: text(it, AttrStatus) == "active",
 	}
+	if _, bound := it[AttrSources]; bound && len(r.Sources) == 0 {
+		return token.Record{}, fmt.Errorf("token %s: %s cannot be read", keyID, AttrSources)
+	}
 	for name, field := range map[string]*time.Time{AttrNotBefore: &r.NotBefore, AttrNotAfter: &r.Expires} {
 		seconds, err := integer(it, name)
 		if err != nil {

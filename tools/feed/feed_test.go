@@ -514,6 +514,15 @@ func TestFeed_refused(t *testing.T) {
 		assert.Equal(t, 50, o.summary.NotSent)
 		assert.Contains(t, o.stderr, "feed: stopped: 401 Unauthorized: unauthorized: No valid token")
 	})
+	t.Run("a redirect is not followed and ends the run", func(t *testing.T) {
+		elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was followed") }))
+		defer elsewhere.Close()
+		a := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
+		defer a.Close()
+		o := run(t.Context(), t, &api{Server: a}, strings.NewReader(observations(1, false)))
+		assert.Equal(t, exitRefused, o.exit)
+		assert.Contains(t, o.stderr, "feed: stopped: 307 Temporary Redirect")
+	})
 	t.Run("an API that is away ends the run", func(t *testing.T) {
 		a := newAPI(t, func(int, []json.RawMessage) response { return response{status: 503} })
 		o := run(t.Context(), t, a, strings.NewReader(observations(20*5, false)), "-in-flight", "1", "-attempts", "2", "-batch", "5")

@@ -45,8 +45,6 @@ import (
 	"pricing/client"
 )
 
-const attemptTimeout = 30 * time.Second // the API answers or gives up before that
-
 const (
 	exitStored = iota
 	exitRefused
@@ -187,8 +185,8 @@ func (p program) prepare(s settings) (*feed, error) {
 	transport.MaxIdleConnsPerHost = s.inFlight
 	f.settings.url = strings.TrimRight(s.url, "/")
 	f.client, err = client.New(f.settings.url, strings.TrimSpace(string(token)),
-		client.WithHTTPClient(&http.Client{Transport: counted{transport, f.report}, Timeout: attemptTimeout}),
-		client.WithAttempts(s.attempts), client.WithInFlight(s.inFlight), client.WithBatchItems(s.batch),
+		client.WithTransport(counted{transport, f.report}), client.WithAttempts(s.attempts), client.WithInFlight(s.inFlight),
+		client.WithBatchItems(s.batch),
 		client.WithWait(func(ctx context.Context, r client.Retry) error {
 			f.report.repeat(r.Asked)
 			return p.wait(ctx, r.Asked+p.jitter(r.Backoff))

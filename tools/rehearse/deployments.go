@@ -109,7 +109,7 @@ func (r *rehearsal) runs(ctx context.Context, env string, v version) error {
 func (r *rehearsal) token(ctx context.Context, env string) (string, error) {
 	_, err := r.must(ctx, nil, "go", "run", "./tools/token", "make",
 		"-table", "pricing-"+env, "-env", env, "-client", "smoke", "-scopes", "ingest read self-check", "-out", r.tokenFile(env))
-	return "ingest read", err
+	return "ingest read self-check", err
 }
 
 func (r *rehearsal) smoke(ctx context.Context, env, commit string) (string, error) {

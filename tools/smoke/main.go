@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		now:      time.Now,
 		seller:   fmt.Sprintf("smoke-%02d", rand.N(sellers)),
 	}
-	options := []client.Option{client.WithHTTPClient(c.http), client.WithAttempts(*attempts), client.WithWait(patience)}
+	options := []client.Option{client.WithAttempts(*attempts), client.WithWait(patience)}
 	if c.anyone, err = client.New(c.base, "", options...); err == nil {
 		c.api, err = client.New(c.base, c.token, options...)
 	}

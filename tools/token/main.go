@@ -7,9 +7,9 @@
 //
 // It talks to the table with the AWS_* variables of its environment; AWS_ENDPOINT_URL_DYNAMODB names another engine. A
 // token is shown once, when it is made; the table keeps its digest only. A client may have several live tokens, so that
-// one can be replaced before it is revoked. Bind a token that may write to its sources with -sources: else its client may write as
-// any other's. With -out the token goes into a file that only its owner can read, and one
-// that is there already and still valid is kept.
+// one can be replaced before it is revoked. Bind a token that may write to its sources with -sources: else its client may
+// write as any other's. With -out the token goes into a file that only its owner can read, and one that is there already
+// and still valid is kept.
 package main
 
 import (
@@ -51,8 +51,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	environment := flags.String("env", getenv("DEPLOY_ENV"), "`name` of the environment (DeployEnv)")
 	client := flags.String("client", "", "`name` of whom the token is for")
 	scopes := flags.String("scopes", "", "what it allows, of "+strings.Join(token.Scopes, ", "))
-	sources := flags.String("sources", "", "the source `ids` that it may write as, with commas; * at an end stands for any end; "+
-		"default: all")
+	var sources []string
+	flags.Func("sources", "the source `ids` that it may write as, with commas; * at an end stands for any end; default: all",
+		func(text string) error { sources = listed(text); return nil })
 	days := flags.Int("days", 365, "`days` until it expires")
 	file := flags.String("out", "", "`file` to write the token to, mode 0600; default: print it")
 	if err := flags.Parse(args[1:]); err != nil {
@@ -65,7 +66,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	switch args[0] {
 	case "make":
 		return mint(ctx, s, minting{environment: *environment, client: *client, scopes: strings.Fields(*scopes),
-			sources: listed(*sources), days: *days, file: *file, now: now()}, out)
+			sources: sources, days: *days, file: *file, now: now()}, out)
 	case "list":
 		return list(ctx, s, out)
 	case "revoke":
@@ -91,7 +92,8 @@ const maxSources = 20
 
 type minting struct {
 	environment, client string
-	scopes, sources     []string
+	scopes              []string
+	sources             []string // nil: not named
 	days                int
 	file                string
 	now                 time.Time
@@ -117,6 +119,9 @@ func (m minting) check() error {
 		if !price.CheckSourcePattern(source) {
 			wrong = append(wrong, fmt.Sprintf("-sources: %q is not 1 to 64 letters, digits and . _ -, perhaps with * at its end", source))
 		}
+	}
+	if m.sources != nil && len(m.sources) == 0 { // such as an empty variable of a script: the token would be bound to nothing
+		wrong = append(wrong, "-sources names none: leave it out if the token may write as any source")
 	}
 	if len(m.sources) > maxSources {
 		wrong = append(wrong, fmt.Sprintf("-sources has %d entries, more than %d: use a common beginning with *", len(m.sources), maxSources))

@@ -121,7 +121,7 @@ func TestMake_Sources(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotEqual(t, first, second, "one with other sources is not kept")
 
-	for _, wrong := range []string{"*", "a*b", "*a", "a**", "a/b", strings.Repeat("x", 65), strings.Repeat("a,", 21)} {
+	for _, wrong := range []string{"*", "a*b", "*a", "a**", "a/b", strings.Repeat("x", 65), strings.Repeat("a,", 21), "", " ", ","} {
 		_, err := run("make", "-client", "c", "-scopes", "ingest", "-sources", wrong)
 		assert.ErrorContains(t, err, "-sources", wrong)
 	}

@@ -54,24 +54,6 @@ func (o *oldService) last() *http.Request {
 // passedOn are the paths of the old service that the project was told to pass on.
 const passedOn = "stock*,orders/*,gone,hang-up,x"
 
-// send sends a request to a path as it is written, with header names as they are written.
-func (a API) send(t *testing.T, method, path, tok string, header http.Header) (int, string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, a.URL, nil)
-	require.NoError(t, err)
-	req.URL.Opaque = path
-	req.Header = header
-	if tok != "" {
-		req.Header["Authorization"] = []string{tok}
-	}
-	resp, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	defer resp.Body.Close() //nolint:errcheck // read to its end
-	text, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	return resp.StatusCode, string(text)
-}
-
 // facade calls the old service through the renamed project, which was told the server's address, passedOn, and "Basic b2xk" as
 // credentials.
 func facade(t *testing.T, a API, old *oldService, server *httptest.Server) {
@@ -118,7 +100,7 @@ func facade(t *testing.T, a API, old *oldService, server *httptest.Server) {
 	})
 	t.Run("only the listed paths are passed on, and none that may mean another one there", func(t *testing.T) {
 		for _, path := range []string{"orders/7", "orders/a%20b%2Fc", "stock", "stocks/7", "x"} {
-			status, body := a.send(t, "GET", "/x9/old/"+path, "Bearer "+tokens[token.ScopeRead], http.Header{})
+			status, _, body := a.exchange(t, "GET", "/x9/old/"+path, bearer(tokens[token.ScopeRead], nil), "")
 			assert.Equal(t, 200, status, "%s: %s", path, body)
 			assert.Equal(t, "/api/"+path, old.got.RequestURI)
 		}
@@ -131,7 +113,7 @@ func facade(t *testing.T, a API, old *oldService, server *httptest.Server) {
 		} {
 			for _, scope := range []string{token.ScopeRead, token.ScopeCatalog} {
 				method := map[string]string{token.ScopeRead: "GET", token.ScopeCatalog: "PUT"}[scope]
-				status, body := a.send(t, method, "/x9/old/"+path, "Bearer "+tokens[scope], http.Header{})
+				status, _, body := a.exchange(t, method, "/x9/old/"+path, bearer(tokens[scope], nil), "")
 				assert.Equal(t, 403, status, "%s: %s", path, body)
 				assert.Contains(t, body, "urn:problem-type:pricing:forbidden", path)
 			}
@@ -139,15 +121,15 @@ func facade(t *testing.T, a API, old *oldService, server *httptest.Server) {
 		assert.Equal(t, calls, old.calls)
 	})
 	t.Run("no header makes another request of it", func(t *testing.T) {
-		header := http.Header{"X-Kept": {"m4rk"}}
+		header := map[string]string{"X-Kept": "m4rk"}
 		names := []string{
 			"X-HTTP-Method", "x-method-override", "X-Original-Url", "x-rewrite-url", "X-Forwarded-User", "x-REMOTE-user",
 			"Cookie", "proxy-authorization",
 		}
 		for _, name := range names {
-			header[name] = []string{"DELETE"}
+			header[name] = "DELETE"
 		}
-		status, body := a.send(t, "GET", "/x9/old/x", "Bearer "+tokens[token.ScopeRead], header)
+		status, _, body := a.exchange(t, "GET", "/x9/old/x", bearer(tokens[token.ScopeRead], header), "")
 		require.Equal(t, 200, status, body)
 		assert.Equal(t, "GET", old.got.Method)
 		assert.Equal(t, "m4rk", old.got.Header.Get("X-Kept"))
@@ -156,10 +138,10 @@ func facade(t *testing.T, a API, old *oldService, server *httptest.Server) {
 		}
 
 		// This one the gateway itself obeys, before the authorizer: the scope has to fit.
-		header = http.Header{"X-HTTP-Method-Override": {"DELETE"}}
-		status, _ = a.send(t, "GET", "/x9/old/x", "Bearer "+tokens[token.ScopeRead], header)
+		header = map[string]string{"X-HTTP-Method-Override": "DELETE"}
+		status, _, _ = a.exchange(t, "GET", "/x9/old/x", bearer(tokens[token.ScopeRead], header), "")
 		assert.Equal(t, 403, status)
-		status, _ = a.send(t, "GET", "/x9/old/x", "Bearer "+tokens[token.ScopeCatalog], header)
+		status, _, _ = a.exchange(t, "GET", "/x9/old/x", bearer(tokens[token.ScopeCatalog], header), "")
 		assert.Equal(t, 200, status)
 		assert.Equal(t, "DELETE", old.got.Method)
 		assert.Equal(t, []string{""}, old.got.Header.Values("X-HTTP-Method-Override"))

@@ -27,11 +27,7 @@ func markers(t *testing.T, a API, log string) {
 	requests := 0
 	ask := func(method, path string, header map[string]string, body string) (string, string) {
 		t.Helper()
-		sent := map[string]string{"Authorization": "Bearer " + all}
-		for name, value := range header {
-			sent[name] = value
-		}
-		status, h, answer := a.exchange(t, method, path, sent, []byte(body))
+		status, h, answer := a.exchange(t, method, path, bearer(all, header), body)
 		assert.NotEqual(t, 500, status, answer)
 		requests++
 		h.Del("x-amzn-RequestId")

@@ -1,13 +1,11 @@
 package localtest
 
 import (
-	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -73,37 +71,6 @@ func observed(change map[string]any) string {
 	return string(text)
 }
 
-// exchange sends a request with any headers and returns what came back.
-func (a API) exchange(t *testing.T, method, path string, header map[string]string, body []byte) (int, http.Header, string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, a.URL+path, bytes.NewReader(body))
-	require.NoError(t, err)
-	req.Header.Set("Content-Type", "application/json")
-	for name, value := range header {
-		req.Header.Set(name, value)
-	}
-	resp, err := http.DefaultTransport.RoundTrip(req) // a redirect is an answer
-	require.NoError(t, err)
-	defer resp.Body.Close() //nolint:errcheck // read to its end
-	text, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	return resp.StatusCode, resp.Header, string(text)
-}
-
-// raw sends bytes that no HTTP client would, and returns the status.
-func (a API) raw(t *testing.T, request string) int {
-	t.Helper()
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(a.URL, "http://"))
-	require.NoError(t, err)
-	defer conn.Close() //nolint:errcheck // the answer was read
-	_, err = io.WriteString(conn, request)
-	require.NoError(t, err)
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	require.NoError(t, err)
-	defer resp.Body.Close() //nolint:errcheck // only its status is wanted
-	return resp.StatusCode
-}
-
 // owaspObjects: products and competitors belong to no client. What does is a source: a token that is bound to its own
 // cannot write as another.
 func owaspObjects(t *testing.T, a API) {
@@ -140,14 +107,14 @@ func owaspAuthentication(t *testing.T, a API, valid string) {
 		if authorization != "" {
 			header["Authorization"] = authorization
 		}
-		status, h, body := a.exchange(t, "GET", "/v1/competitors", header, nil)
+		status, h, body := a.exchange(t, "GET", "/v1/competitors", header, "")
 		assert.Equal(t, 401, status, name)
 		texts[strings.ReplaceAll(body, h.Get("X-Request-Id"), "ID")] = true
 	}
 	assert.Len(t, texts, 1, "one answer for all")
-	status, _, _ := a.exchange(t, "GET", "/v1/competitors?access_token="+valid, map[string]string{"Cookie": "token=" + valid}, nil)
+	status, _, _ := a.exchange(t, "GET", "/v1/competitors?access_token="+valid, map[string]string{"Cookie": "token=" + valid}, "")
 	assert.Equal(t, 401, status, "a token counts in its header only")
-	status, _, body := a.exchange(t, "GET", "/v1/competitors", map[string]string{"Authorization": "Bearer " + valid}, nil)
+	status, _, body := a.exchange(t, "GET", "/v1/competitors", bearer(valid, nil), "")
 	assert.Equal(t, 200, status, body)
 }
 
@@ -171,27 +138,23 @@ func owaspProperties(t *testing.T, a API, all string) {
 
 // owaspConsumption: what a client can make the service do is bounded, and so is the answer.
 func owaspConsumption(t *testing.T, a API, all string) {
-	refused := func(want int, code, method, path string, header map[string]string, body []byte) {
+	refused := func(want int, code, method, path string, header map[string]string, body string) {
 		t.Helper()
-		sent := map[string]string{"Authorization": "Bearer " + all}
-		for name, value := range header {
-			sent[name] = value
-		}
-		status, _, answer := a.exchange(t, method, path, sent, body)
+		status, _, answer := a.exchange(t, method, path, bearer(all, header), body)
 		assert.Equal(t, want, status, path)
 		assert.Contains(t, answer, "urn:problem-type:pricing:"+code)
 		assert.Less(t, len(answer), 20_000)
 	}
-	refused(422, "invalid-field", "GET", "/v1/products/T-1/offers?limit=201", nil, nil)
-	refused(422, "invalid-field", "GET", "/v1/products/T-1/history?limit=1001", nil, nil)
-	refused(422, "invalid-field", "GET", "/v1/products/T-1/history?from=1990-01-01T00:00:00Z", nil, nil)
-	refused(400, "invalid-field", "GET", "/v1/health?"+strings.Join(names(2_000), "&"), nil, nil)
-	refused(413, "too-large", "POST", "/v1/observations", nil, []byte(observed(map[string]any{"url": strings.Repeat("u", 32<<10)})))
-	refused(413, "too-large", "POST", "/v1/observations/batch", nil, []byte(`{"observations":[`+strings.Repeat(" ", 1<<20)+`]}`))
-	refused(413, "too-large", "POST", "/v1/observations/batch", nil, []byte(`{"observations":[`+strings.Repeat("0,", 100_000)+`0]}`))
-	refused(422, "too-many-items", "POST", "/v1/observations/batch", nil, []byte(`{"observations":[`+strings.Repeat("{},", 500)+`{}]}`))
+	refused(422, "invalid-field", "GET", "/v1/products/T-1/offers?limit=201", nil, "")
+	refused(422, "invalid-field", "GET", "/v1/products/T-1/history?limit=1001", nil, "")
+	refused(422, "invalid-field", "GET", "/v1/products/T-1/history?from=1990-01-01T00:00:00Z", nil, "")
+	refused(400, "invalid-field", "GET", "/v1/health?"+strings.Join(names(2_000), "&"), nil, "")
+	refused(413, "too-large", "POST", "/v1/observations", nil, observed(map[string]any{"url": strings.Repeat("u", 32<<10)}))
+	refused(413, "too-large", "POST", "/v1/observations/batch", nil, `{"observations":[`+strings.Repeat(" ", 1<<20)+`]}`)
+	refused(413, "too-large", "POST", "/v1/observations/batch", nil, `{"observations":[`+strings.Repeat("0,", 100_000)+`0]}`)
+	refused(422, "too-many-items", "POST", "/v1/observations/batch", nil, `{"observations":[`+strings.Repeat("{},", 500)+`{}]}`)
 	deep := `{"observations":[` + strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000) + `]}`
-	refused(400, "malformed-json", "POST", "/v1/observations/batch", nil, []byte(deep))
+	refused(400, "malformed-json", "POST", "/v1/observations/batch", nil, deep)
 
 	var bomb bytes.Buffer
 	packed := gzip.NewWriter(&bomb)
@@ -199,8 +162,8 @@ func owaspConsumption(t *testing.T, a API, all string) {
 	require.NoError(t, err)
 	require.NoError(t, packed.Close())
 	gzipped := map[string]string{"Content-Encoding": "gzip"}
-	refused(400, "malformed-json", "POST", "/v1/observations/batch", gzipped, bomb.Bytes()) // nobody unpacks it
-	refused(415, "media-type", "POST", "/v1/observations/batch", gzipped, []byte(`{"observations":[]}`))
+	refused(400, "malformed-json", "POST", "/v1/observations/batch", gzipped, bomb.String()) // nobody unpacks it
+	refused(415, "media-type", "POST", "/v1/observations/batch", gzipped, `{"observations":[]}`)
 }
 
 // zeros reads as zero bytes without end.
@@ -269,15 +232,15 @@ func owaspForgery(t *testing.T, a API, all string, old *oldService) {
 		assert.Equal(t, 422, status, url)
 		assert.Contains(t, body, `{"pointer":"/url","code":"invalid-field"`, url)
 	}
-	authorized := map[string]string{"Authorization": "Bearer " + all, "Host": strings.TrimPrefix(bait.URL, "http://"),
+	misleading := map[string]string{"Host": strings.TrimPrefix(bait.URL, "http://"),
 		"X-Original-URL": bait.URL, "X-Rewrite-URL": "/admin", "X-Forwarded-Host": "bait.example"}
-	status, _, body = a.exchange(t, "GET", "/v1/legacy/orders/1", authorized, nil)
+	status, _, body = a.exchange(t, "GET", "/v1/legacy/orders/1", bearer(all, misleading), "")
 	require.Equal(t, 200, status, body)
 	assert.Equal(t, "/api/orders/1", old.last().URL.EscapedPath())
 	for _, path := range []string{"admin", "orders/../../admin", "orders/%2e%2e/%2E%2E/admin", "..%2fadmin", "orders/x;y=z",
 		"orders/a%5cb", "orders/a%5Cb", "orders/a%00", "orders/%252e%252e/admin", `orders\..\admin`, "orders/.."} {
 		before := old.last()
-		status := a.raw(t, "GET /v1/legacy/"+path+" HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer "+all+"\r\nConnection: close\r\n\r\n")
+		status, _, _ := a.exchange(t, "GET", "/v1/legacy/"+path, bearer(all, nil), "")
 		assert.GreaterOrEqual(t, status, 400, path)
 		assert.Less(t, status, 500, path)
 		assert.Same(t, before, old.last(), "%s reached the old service", path)
@@ -297,7 +260,7 @@ func owaspMisconfiguration(t *testing.T, a API, all string) {
 		if tok != "" {
 			header["Authorization"] = "Bearer " + tok
 		}
-		status, h, body := a.exchange(t, method, path, header, []byte(`{`))
+		status, h, body := a.exchange(t, method, path, header, "{")
 		assert.Equal(t, "nosniff", h.Get("X-Content-Type-Options"), route)
 		want := "no-store"
 		if h.Get("Etag") != "" {
@@ -333,11 +296,11 @@ func owaspInventory(t *testing.T, a API, all string) {
 // owaspConsuming: what the old service answers is passed on as data. It cannot send our token or credentials on, redirect
 // the gateway, or answer in our name.
 func owaspConsuming(t *testing.T, a API, all string, old *oldService) {
-	status, h, _ := a.exchange(t, "GET", "/v1/legacy/orders/elsewhere", map[string]string{"Authorization": "Bearer " + all}, nil)
+	status, h, _ := a.exchange(t, "GET", "/v1/legacy/orders/elsewhere", bearer(all, nil), "")
 	assert.Equal(t, 302, status, "the client is told, the gateway does not follow")
 	assert.Equal(t, "https://bait.example/", h.Get("Location"))
 	assert.Equal(t, "/api/orders/elsewhere", old.last().URL.Path, "one call")
-	status, h, body := a.exchange(t, "GET", "/v1/legacy/orders/hang-up", map[string]string{"Authorization": "Bearer " + all}, nil)
+	status, h, body := a.exchange(t, "GET", "/v1/legacy/orders/hang-up", bearer(all, nil), "")
 	assert.Equal(t, 503, status)
 	assert.Equal(t, "application/problem+json", h.Get("Content-Type"))
 	assert.Contains(t, body, "The outcome is unknown.")

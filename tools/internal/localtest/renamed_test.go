@@ -3,8 +3,6 @@ package localtest
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -18,24 +16,6 @@ import (
 
 	"pricing/shared/token"
 )
-
-// call sends a JSON body with a bearer token and returns status, headers and body.
-func (a API) call(t *testing.T, method, path, tok, body string) (int, http.Header, string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, a.URL+path, strings.NewReader(body))
-	require.NoError(t, err)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header["x-correlation-id"] = []string{"night-42"} // as HTTP/2 spells it
-	if tok != "" {
-		req.Header.Set("Authorization", "Bearer "+tok)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	defer resp.Body.Close() //nolint:errcheck // read to its end
-	text, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	return resp.StatusCode, resp.Header, string(text)
-}
 
 // renames gives other names to everything that the template names after the business: paths, functions, folders.
 func renames(folders []os.DirEntry) *strings.Replacer {
@@ -179,7 +159,7 @@ func TestRenamedProject(t *testing.T) {
 			tok: 401, "Basic " + tok: 401, "Bearer" + tok: 401, "Bearer\t" + tok: 401,
 			"Bearer " + tok + "x": 401, "Bearer " + tok + " ,": 401, "Bearer x" + tok: 401, "Bearer " + token.Mint("prod").String(): 401,
 		} {
-			status, body := a.send(t, "GET", "/x9/others", authorization, http.Header{})
+			status, _, body := a.exchange(t, "GET", "/x9/others", map[string]string{"Authorization": authorization}, "")
 			assert.Equal(t, want, status, "%.12s... %s", authorization, body)
 		}
 	})
