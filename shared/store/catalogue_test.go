@@ -172,6 +172,15 @@ func TestRace_CatalogueEntries(t *testing.T) {
 		assert.Equal(t, fault.CodeVersionConflict, fault.Of(err).Code, "the version that was asked for comes first")
 		assert.True(t, happened())
 	})
+	t.Run("another is at work on the gtin", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		happened := r.when("TransactWriteItems", "", func() storetest.Action { return storetest.Collide })
+		version, err := r.slow.PutCatalogueEntry(t.Context(), racers, entry(100, gtin), 0)
+		require.NoError(t, err, "it may yet be free")
+		assert.True(t, happened())
+		assert.Equal(t, int64(1), version)
+	})
 	t.Run("what DynamoDB refuses for itself was no race", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)

@@ -73,6 +73,7 @@ func TestDecode(t *testing.T) {
 		switch decoded := decoded.(type) {
 		case price.Competitor:
 			assert.Contains(t, []string{"bigmart", "shopx"}, decoded.ID)
+			assert.NotContains(t, it, "domain", "what is not known takes no room")
 		case token.Record:
 			assert.Equal(t, keyID, decoded.KeyID)
 		case store.ListedToken:

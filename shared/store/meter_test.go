@@ -111,6 +111,26 @@ func TestStore_MetersEveryCall(t *testing.T) {
 	}
 }
 
+// TestStore_MetersASecondNoteOfAMinute: two processes note the health of a feed; the second is refused, which is a call all the same.
+func TestStore_MetersASecondNoteOfAMinute(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	register(t, storetestStore(client, table), "bigmart")
+	both := []*store.Store{storetestStore(client, table), storetestStore(client, table)}
+	for _, s := range both {
+		_, err := s.Competitors(t.Context())
+		require.NoError(t, err)
+	}
+	for i, s := range both {
+		ctx, m := meter.With(t.Context())
+		in := seen("P1", "bigmart", at(i), 100)
+		in.Observation.URL = ""
+		require.NoError(t, submit(ctx, s, in))
+		assert.Equal(t, 3, m.Counts().Calls, "the board twice, the health")
+		assert.Equal(t, 3, m.Counts().Attempts)
+	}
+}
+
 // TestStore_MetersRefusedWrites: DynamoDB bills a write that it refuses because another came first, though its refusal has no figure.
 func TestStore_MetersRefusedWrites(t *testing.T) {
 	t.Parallel()

@@ -408,6 +408,15 @@ func TestRace_Split(t *testing.T) {
 		assert.Greater(t, r.shards(), 1)
 		r.settled()
 	})
+	t.Run("another splits at this moment", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.fill(20, 1)
+		happened := r.when("TransactWriteItems", "", func() storetest.Action { return storetest.Collide })
+		assert.Equal(t, []string{"changed"}, r.write(r.slow, observed(2, 2)...))
+		assert.True(t, happened())
+		r.settled()
+	})
 	t.Run("a split that DynamoDB refuses for itself is our mistake", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)

@@ -43,6 +43,11 @@ func TestFeed_csv(t *testing.T) {
 			strings.ReplaceAll(csvHeader+row("P1", "1")+"\n\n"+row("P2", "2")+"\n", "\n", "\r\n"), nil,
 			[]string{want(`"P1"`, `"1"`), want(`"P2"`, `"2"`)}},
 		"quoted": {"a.csv", csvHeader + row(`"a,""b""`+"\nc\"", `"1.50"`) + "\n", nil, []string{want(`"a,\"b\"\nc"`, `"1.50"`)}},
+		"a number where the API has one": {"a.csv", "promotion.label,promotion.minQuantity," + csvHeader +
+			"A,3," + row("P1", "1") + "\n,x," + row("P2", "2") + "\n", nil, []string{
+			strings.TrimSuffix(want(`"P1"`, `"1"`), "}") + `,"promotion":{"label":"A","minQuantity":3}}`,
+			strings.TrimSuffix(want(`"P2"`, `"2"`), "}") + `,"promotion":{"minQuantity":"x"}}`,
+		}},
 		"empty is absent, but the price is null": {"a.csv", csvHeader + "P1,shop,OutOfStock,,,a,feed,2026-01-01T00:00:00Z\n", nil,
 			[]string{`{"productId":"P1","competitorId":"shop","availability":"OutOfStock","price":null,` +
 				`"source":{"id":"a","kind":"feed"},"observedAt":"2026-01-01T00:00:00Z"}`}},

@@ -894,8 +894,10 @@ func TestReport_progress(t *testing.T) {
 		r.expect(1000)
 		r.count("created", 100)
 		clock = clock.Add(99 * time.Millisecond)
-		r.count("created", 100)
-		clock = clock.Add(4901 * time.Millisecond)
+		r.count("created", 50)
+		clock = clock.Add(time.Millisecond)
+		r.count("created", 50)
+		clock = clock.Add(4900 * time.Millisecond)
 		r.fail(300, "no answer")
 		r.say("And on.")
 		clock = clock.Add(5 * time.Second)
@@ -909,7 +911,8 @@ func TestReport_progress(t *testing.T) {
 	}, lines[:4], "at most every five seconds")
 	lines = strings.Split(show(59), "\n")
 	assert.Equal(t, []string{
-		"rows without an outcome: no answer", "\r\x1b[K[##########..........] 500 of 1000 rows, 100/s, 5 s left \r\x1b[KAnd on.",
+		"\r\x1b[K[###................] 200 of 1000 rows, 2000/s, 0 s left \r\x1b[Krows without an outcome: no answer",
+		"\r\x1b[K[##########..........] 500 of 1000 rows, 100/s, 5 s left \r\x1b[KAnd on.",
 	}, lines[:2], "at most every tenth of a second; a line takes the bar's place")
 	assert.Contains(t, lines[2], "\r\x1b[K[##########..........] 501 of 1000 rows, 50/s, 10 s left \r\x1b[Krefused rows are in ")
 }

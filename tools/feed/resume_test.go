@@ -317,6 +317,17 @@ func TestResume_refusedFirst(t *testing.T) {
 	assert.Len(t, refused(t, file), 3)
 }
 
+// TestResume_format: what was read as CSV is not what is read as lines.
+func TestResume_format(t *testing.T) {
+	t.Parallel()
+	file := write(t, "a", csvHeader+strings.Repeat("P1,shop,InStock,1,USD,a,feed,2026-01-01T00:00:00Z\n", 120))
+	a, _ := interrupted(t, 1, file, allCreated, "-csv")
+	a.again(allCreated)
+	o := run(t.Context(), t, a, nil, file)
+	assert.Contains(t, o.stderr, "the format changed")
+	assert.Empty(t, a.bodies, "no line is JSON")
+}
+
 // TestResume_twice: a run that resumed can be resumed.
 func TestResume_twice(t *testing.T) {
 	t.Parallel()

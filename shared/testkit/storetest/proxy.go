@@ -28,6 +28,7 @@ const (
 	Truncate          // the call takes effect, half of the answer arrives
 	Conflict          // refuse with TransactionConflictException
 	Cancel            // cancel a transaction for what it asks, not because of another writer
+	Collide           // cancel a transaction because another is at work on its second item
 	Stale             // give the first answer to the same call again: an eventually consistent read of long ago
 	Missing           // answer that there is nothing: an eventually consistent read from before it was written
 	Leave             // answer a BatchGetItem with success and every key unprocessed
@@ -122,6 +123,9 @@ func Proxy(tb testing.TB, decide func(Call) Action) string {
 		case Cancel:
 			refuse(w, http.StatusBadRequest, "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
 				`"CancellationReasons":[{"Code":"None"},{"Code":"ValidationError","Message":"injected"}]`)
+		case Collide:
+			refuse(w, http.StatusBadRequest, "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+				`"CancellationReasons":[{"Code":"None"},{"Code":"TransactionConflict","Message":"injected"}]`)
 		case Missing:
 			w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 			_, _ = w.Write(call.nothing()) // the client may have gone
