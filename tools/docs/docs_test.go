@@ -154,5 +154,5 @@ func TestGatewayResponses(t *testing.T) {
 		}
 		assert.Positive(t, checked, "%s: no route has the status %d", kind, status)
 	}
-	assert.Subset(t, slices.Collect(maps.Keys(statuses)), []int{400, 401, 403, 404, 415, 429, 500, 503})
+	assert.Subset(t, slices.Collect(maps.Keys(statuses)), []int{400, 401, 403, 415, 429, 500, 503})
 }
