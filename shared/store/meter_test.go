@@ -128,6 +128,8 @@ func TestStore_MetersRefusedWrites(t *testing.T) {
 	}{
 		"a board": {nil, "UpdateItem", "board", func(r *race) { r.write(r.quick, observed(0, 1)...) }, observed(1, 1)[0],
 			read + 2 + health, 1 + 1 + health},
+		"a shard": {func(r *race) { r.fill(20, 1, 2) }, "UpdateItem", "board", func(r *race) { r.write(r.quick, observed(1, 4)...) },
+			observed(1, 5)[0], read + 1 + 2 + health, 2 + 2 + health}, // of more than a KB
 		"the urls, then the board": {nil, "UpdateItem", "listing", func(r *race) { r.write(r.quick, withURL(1)) }, withURL(2),
 			read + 1 + 2 + health, 1 + 1 + 1 + health},
 		"a split into four, each item twice": {splits, "TransactWriteItems", "", func(r *race) { r.fill(1, 2) }, observed(1, 3)[0],

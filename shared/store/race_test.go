@@ -557,6 +557,30 @@ func TestRace_StaleDirectory(t *testing.T) {
 			r.settled()
 		})
 	}
+	t.Run("a shard that is gone whenever it is written", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.twice = true
+		r.fill(20, 1, 2)
+		vanish, comeBack := vanishing(r)
+		writes := 0
+		r.at = func(c storetest.Call) storetest.Action {
+			switch {
+			case c.Operation == "UpdateItem" && c.Item == "board":
+				writes++
+				vanish()
+			case c.Operation == "Query":
+				comeBack()
+			}
+			return storetest.Pass
+		}
+		verdicts := record(t, r.slow, at(5000), observed(2, 3)...)
+		assert.True(t, fault.Is(verdicts[0].Err, fault.Unavailable), "%v", verdicts[0].Err)
+		assert.Equal(t, "The product is being reorganised; repeat the request.", fault.Of(verdicts[0].Err).Detail)
+		assert.Equal(t, 9, writes)
+		comeBack()
+		r.settled()
+	})
 	// A reader may see any mixture of the items before and after a split.
 	for name, tear := range map[string]func(r *race, before, after []map[string]types.AttributeValue) []map[string]types.AttributeValue{
 		"no directory": func(_ *race, _, after []map[string]types.AttributeValue) []map[string]types.AttributeValue {
@@ -983,6 +1007,28 @@ func TestRace_GivingUp(t *testing.T) {
 		assert.True(t, fault.Is(err, fault.Unavailable))
 		assert.Equal(t, 10, attempts)
 	})
+}
+
+// A writer that came second and then cannot read what came before it knows nothing.
+func TestRace_NoSecondLook(t *testing.T) {
+	t.Parallel()
+	for action, kind := range map[storetest.Action]fault.Kind{storetest.Deny: fault.Internal, storetest.Throttle: fault.Unavailable} {
+		r := newRace(t)
+		r.fill(2, 1)
+		r.at = func(c storetest.Call) storetest.Action {
+			switch {
+			case c.Operation == "UpdateItem" && c.Item == "board":
+				return storetest.Conflict
+			case c.Operation == "GetItem":
+				return action
+			}
+			return storetest.Pass
+		}
+		verdicts := record(t, r.slow, at(5000), observed(0, 2)...)
+		require.Error(t, verdicts[0].Err)
+		assert.True(t, fault.Is(verdicts[0].Err, kind))
+		r.settled()
+	}
 }
 
 // A look-up that may miss a segment would tell a client that its repetition is news, and store it twice.
