@@ -479,8 +479,10 @@ type Problem struct {
 
 	// Instance The request id.
 	Instance string `json:"instance,omitempty,omitzero"`
-	Status   int    `json:"status"`
-	Title    string `json:"title"`
+
+	// Status Of the answer; absent in the gateway's own answers that serve several statuses.
+	Status int    `json:"status,omitempty,omitzero"`
+	Title  string `json:"title"`
 
 	// Type `urn:problem-type:pricing:` and a code; invalid-field if several rules are broken.
 	Type string `json:"type"`

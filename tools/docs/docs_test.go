@@ -135,10 +135,9 @@ func TestGatewayResponses(t *testing.T) {
 		require.Contains(t, r.Templates, "application/json", kind)
 		body := variable.ReplaceAllString(r.Templates["application/json"], "an-id")
 		status := r.Status
-		if class, ok := strings.CutPrefix(kind, "DEFAULT_"); ok { // of many statuses, so that the body cannot name one
+		if class, ok := strings.CutPrefix(kind, "DEFAULT_"); ok { // of many statuses
 			status, err = strconv.Atoi(class[:1] + "00")
 			require.NoError(t, err)
-			body = strings.Replace(body, "{", `{"status":`+strconv.Itoa(status)+`,`, 1)
 		}
 		statuses[status] = true
 		headers := map[string]string{}
