@@ -102,7 +102,7 @@ type Audience string
 // Availability As in schema.org.
 type Availability string
 
-// Batch defines model for Batch.
+// Batch Observations sent at once.
 type Batch struct {
 	// Defaults Members for every item that lacks them.
 	Defaults     *BatchDefaults `json:"defaults,omitempty"`
@@ -245,7 +245,7 @@ type Competitor struct {
 	Status CompetitorSettingsStatus `json:"status"`
 }
 
-// CompetitorPage defines model for CompetitorPage.
+// CompetitorPage Registered competitors, and how to get the next ones.
 type CompetitorPage struct {
 	Competitors []Competitor `json:"competitors"`
 
@@ -304,7 +304,7 @@ type FeedHealth struct {
 	LastReceivedAt time.Time `json:"lastReceivedAt"`
 }
 
-// FieldError defines model for FieldError.
+// FieldError One broken rule, and the field that breaks it.
 type FieldError struct {
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
@@ -313,17 +313,19 @@ type FieldError struct {
 	Pointer string `json:"pointer"`
 }
 
-// Health defines model for Health.
+// Health Whether the service answers, what it is and what it takes.
 type Health struct {
 	Environment string `json:"environment"`
-	Limits      Limits `json:"limits"`
-	Status      string `json:"status"`
+
+	// Limits How much the API takes at once, and how long it keeps history.
+	Limits Limits `json:"limits"`
+	Status string `json:"status"`
 
 	// Version The commit that was built.
 	Version string `json:"version"`
 }
 
-// HistoryPage defines model for HistoryPage.
+// HistoryPage Observations of a product, and how to get the next ones.
 type HistoryPage struct {
 	// Next Cursor of the next page; null at the end.
 	Next         string        `json:"next"`
@@ -334,7 +336,7 @@ type HistoryPage struct {
 // ItemCondition As in schema.org; New if absent or null.
 type ItemCondition string
 
-// Limits defines model for Limits.
+// Limits How much the API takes at once, and how long it keeps history.
 type Limits struct {
 	// BatchBytes Most bytes of a batch.
 	BatchBytes int `json:"batchBytes"`
@@ -450,7 +452,7 @@ type Offer struct {
 	URL     string    `json:"url,omitempty,omitzero"`
 }
 
-// OfferPage defines model for OfferPage.
+// OfferPage Current offers of a product, and how to get the next ones.
 type OfferPage struct {
 	// Next Cursor of the next page; null at the end.
 	Next      string  `json:"next"`
@@ -479,8 +481,10 @@ type Problem struct {
 
 	// Instance The request id.
 	Instance string `json:"instance,omitempty,omitzero"`
-	Status   int    `json:"status"`
-	Title    string `json:"title"`
+
+	// Status Of the answer; absent in the gateway's own answers that serve several statuses.
+	Status int    `json:"status,omitempty,omitzero"`
+	Title  string `json:"title"`
 
 	// Type `urn:problem-type:pricing:` and a code; invalid-field if several rules are broken.
 	Type string `json:"type"`

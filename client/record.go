@@ -41,8 +41,8 @@ type Answer struct {
 }
 
 // RecordObservations sends any number of observations and returns what became of each, in order (whatever params.Results says).
-// Those that were refused have a Problem. An error says why others have no outcome: their results are `throttled`, so they may be stored or not, and can be
-// sent again. It stops at the first request that fails for good.
+// Those that were refused have a Problem. An error says why others have no outcome: their results are `throttled`, so they may be
+// stored or not, and can be sent again. It stops at the first request that fails for good.
 func (c *Client) RecordObservations(ctx context.Context, params RecordObservationsParams, all []Submission) ([]Result, error) {
 	params.Results = RecordObservationsParamsResultsAll
 	results := make([]Result, len(all))

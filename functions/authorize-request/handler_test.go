@@ -351,9 +351,24 @@ func TestAllow_Facade(t *testing.T) {
 		}
 	}
 	assert.True(t, nothing.permits("GET/v1/products/a..b;c%2e/offers"))
-	for _, s := range allow(all, stageArn+"GET/v1/health", []string{strings.Repeat("x", 400)}).Policy.Statement {
-		for _, resource := range s.Resource {
-			assert.LessOrEqual(t, len(resource), 512, "API Gateway takes no more")
+}
+
+// TestAllow_Size makes the largest policies that LegacyPaths permits: API Gateway takes 512 characters of a resource, and of a
+// policy, at WebSocket APIs at least, 8 KB.
+func TestAllow_Size(t *testing.T) {
+	t.Parallel()
+	const arn = "arn:aws-us-gov:execute-api:us-gov-west-1:123456789012:a1b2c3d4e5/sixteen-letters-/GET/v1/health"
+	one := []string{strings.Repeat("x", 200)}
+	six := slices.Repeat([]string{strings.Repeat("x", (200-5)/6)}, 6)
+	for _, legacy := range [][]string{one, six} {
+		made := allow(token.Record{Scopes: token.Scopes}, arn, legacy).Policy
+		text, err := json.Marshal(made)
+		require.NoError(t, err)
+		assert.LessOrEqual(t, len(text), 8<<10)
+		for _, s := range made.Statement {
+			for _, resource := range s.Resource {
+				assert.LessOrEqual(t, len(resource), 512)
+			}
 		}
 	}
 }

@@ -118,6 +118,9 @@ func (d *decoder) source() source {
 		s.client = s.id
 	case hasClient:
 		s.client = d.text()
+		if s.client == "" || s.client == s.id { // said by the other bits
+			d.fail("client")
+		}
 	case clientBits:
 		d.fail("client")
 	}

@@ -83,12 +83,12 @@ func (v Value) Object(names ...string) (m Members, ok bool) {
 		seen[member.Name]++
 		switch {
 		case seen[member.Name] == 2:
-			v.child(member.Name, nil).Fault(fault.CodeDuplicateField, quote(member.Name)+" stands more than once.")
+			v.child(member.Name, nil).Fault(fault.CodeDuplicateField, Quote(member.Name)+" stands more than once.")
 		case seen[member.Name] == 1 && !contains(names, member.Name):
-			detail := quote(member.Name) + " is not a known field."
+			detail := Quote(member.Name) + " is not a known field."
 			for _, name := range names {
 				if strings.EqualFold(name, member.Name) {
-					detail = quote(member.Name) + " is not a known field; names are case-sensitive, did you mean " + quote(name) + "?"
+					detail = Quote(member.Name) + " is not a known field; names are case-sensitive, did you mean " + Quote(name) + "?"
 				}
 			}
 			v.child(member.Name, nil).Fault(fault.CodeUnknownField, detail)
@@ -114,7 +114,7 @@ func (m Members) Optional(name string) Value {
 func (m Members) Required(name string) Value {
 	v := m.Optional(name)
 	if v.Absent() && m.node != nil {
-		v.Fault(fault.CodeMissingField, quote(name)+" is required.")
+		v.Fault(fault.CodeMissingField, Quote(name)+" is required.")
 	}
 	return v
 }
@@ -168,7 +168,7 @@ func (v Value) is(k Kind) bool {
 }
 
 func (v Value) child(name string, n *Node) Value {
-	return Value{r: v.r, node: n, Pointer: v.Pointer + "/" + pointerEscape.Replace(short(name))}
+	return Value{r: v.r, node: n, Pointer: v.Pointer + "/" + pointerEscape.Replace(Cut(name))}
 }
 
 var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
@@ -182,16 +182,16 @@ func contains(names []string, name string) bool {
 	return false
 }
 
-// quote shows a client's text inside a sentence, cut to a sane length and with everything unprintable escaped.
-func quote(s string) string {
-	if cut := short(s); cut != s {
+// Quote shows a client's text inside a sentence, cut to a sane length and with everything unprintable escaped.
+func Quote(s string) string {
+	if cut := Cut(s); cut != s {
 		s = cut + "…"
 	}
 	return strconv.Quote(s)
 }
 
-// short cuts a client's text to 64 bytes, at a character's border.
-func short(s string) string {
+// Cut shortens a client's text to 64 bytes, at a character's border.
+func Cut(s string) string {
 	const most = 64
 	if len(s) <= most {
 		return s

@@ -49,7 +49,7 @@ func ReadCompetitor(competitorID string, v jsondoc.Value, now Timestamp) Competi
 	if text, ok := freshFor.String(); ok {
 		d, err := ParseDuration(text)
 		if err != nil {
-			freshFor.Fault(fault.CodeInvalidField, show(text)+" "+err.Error()+".")
+			freshFor.Fault(fault.CodeInvalidField, jsondoc.Quote(text)+" "+err.Error()+".")
 		}
 		c.FreshFor = d
 	}

@@ -3,6 +3,8 @@ package price
 import (
 	"math"
 	"strings"
+
+	"pricing/shared/jsondoc"
 )
 
 // The currencies of ISO 4217 list one (SIX, published 2026-01-01) by their number of minor digits. Codes without minor
@@ -66,7 +68,7 @@ func currencyFault(currency string, at Timestamp) string {
 	_, until, ok := listed(currency)
 	switch {
 	case !ok:
-		return show(currency) + " is not an active ISO 4217 currency code."
+		return jsondoc.Quote(currency) + " is not an active ISO 4217 currency code."
 	case at >= until:
 		return currency + " is valid only for prices observed before " + until.String()[:len("2026-01-01")] + ", when ISO 4217 withdrew it."
 	}

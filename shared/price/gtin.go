@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"pricing/shared/fault"
+	"pricing/shared/jsondoc"
 )
 
 // GTIN is a Global Trade Item Number, padded with zeros to 14 digits.
@@ -15,7 +16,7 @@ type GTIN string
 // other products; the fault then names the 12 digits.
 func ParseGTIN(s string) (GTIN, *fault.Field) {
 	if n := len(s); !digitsOnly(s) || n != 8 && n != 12 && n != 13 && n != 14 {
-		return "", &fault.Field{Code: fault.CodeInvalidField, Detail: show(s) + " is not a GTIN of 8, 12, 13 or 14 digits."}
+		return "", &fault.Field{Code: fault.CodeInvalidField, Detail: jsondoc.Quote(s) + " is not a GTIN of 8, 12, 13 or 14 digits."}
 	}
 	if want := checkDigit(s); want != s[len(s)-1] {
 		detail := "The check digit of " + s + " should be " + string(want) + "."
@@ -55,7 +56,7 @@ func fromUPCE(s string) (full string, ok bool) {
 		full = code[:3] + zeros + code[3:]
 	case last == '4':
 		full = code[:4] + zeros + code[4:]
-	default: // no zeros between the two: its check digit is that of a GTIN-8
+	default: // its check digit is that of the GTIN-8, so one that is wrong is wrong in both
 		return "", false
 	}
 	full = s[:1] + full + s[7:]

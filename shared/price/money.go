@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"pricing/shared/fault"
+	"pricing/shared/jsondoc"
 )
 
 // Money is an amount in minor units of a currency. The zero value is no amount at all (JSON null): unknown is never 0.
@@ -69,16 +70,16 @@ func ParseMoney(amount, currency string, at Timestamp) (Money, *fault.Field) {
 	whole, fraction, point := strings.Cut(unsigned, ".")
 	switch {
 	case !digitsOnly(whole) || point && !digitsOnly(fraction) || len(whole) > 1 && whole[0] == '0':
-		return wrong(fault.CodeInvalidField, show(amount)+" is not a decimal number such as 19.99.")
+		return wrong(fault.CodeInvalidField, jsondoc.Quote(amount)+" is not a decimal number such as 19.99.")
 	case negative:
-		return wrong(fault.CodeAmountRange, "An amount is 0 or more; "+show(amount)+" is not.")
+		return wrong(fault.CodeAmountRange, "An amount is 0 or more; "+jsondoc.Quote(amount)+" is not.")
 	case len(fraction) > digits:
 		return wrong(fault.CodeAmountPrecision,
-			currency+" has "+strconv.Itoa(digits)+" minor digits; "+shorten(amount)+" has "+strconv.Itoa(len(fraction))+".")
+			currency+" has "+strconv.Itoa(digits)+" minor digits; "+jsondoc.Cut(amount)+" has "+strconv.Itoa(len(fraction))+".")
 	}
 	minor, _ := strconv.ParseInt(whole+fraction+strings.Repeat("0", digits-len(fraction)), 10, 64) // or the greatest number
 	if minor >= minorLimit {
-		return wrong(fault.CodeAmountRange, "An amount is below 10^12 minor units; "+show(amount)+" is not.")
+		return wrong(fault.CodeAmountRange, "An amount is below 10^12 minor units; "+jsondoc.Quote(amount)+" is not.")
 	}
 	return Money{Minor: minor, Currency: currency}, nil
 }

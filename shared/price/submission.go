@@ -180,7 +180,7 @@ func (f lookup) source() Source {
 	if text, ok := confidence.String(); ok {
 		c, ok := ParseConfidence(text)
 		if !ok {
-			confidence.Fault(fault.CodeInvalidField, show(text)+" is not a number from \"0\" to \"1\" with at most 4 decimals.")
+			confidence.Fault(fault.CodeInvalidField, jsondoc.Quote(text)+" is not a number from \"0\" to \"1\" with at most 4 decimals.")
 			return s
 		}
 		s.Confidence = c
@@ -242,7 +242,7 @@ func timestamp(v jsondoc.Value) Timestamp {
 	}
 	t, err := ParseTimestamp(text)
 	if err != nil {
-		v.Fault(fault.CodeTimestampInvalid, show(text)+" "+err.Error()+".")
+		v.Fault(fault.CodeTimestampInvalid, jsondoc.Quote(text)+" "+err.Error()+".")
 		return NoTime
 	}
 	return t
@@ -273,7 +273,7 @@ func knownWord[T ~uint8](v jsondoc.Value, words []string) (t T, ok bool) {
 		return 0, false
 	}
 	if t, ok = parseWord[T](words, text); !ok {
-		v.Fault(fault.CodeInvalidField, show(text)+" is not one of "+strings.Join(words, ", ")+".")
+		v.Fault(fault.CodeInvalidField, jsondoc.Quote(text)+" is not one of "+strings.Join(words, ", ")+".")
 	}
 	return t, ok
 }
@@ -282,7 +282,7 @@ func knownWord[T ~uint8](v jsondoc.Value, words []string) (t T, ok bool) {
 func id(v jsondoc.Value, valid func(string) bool, rule string) string {
 	text, ok := v.String()
 	if ok && !valid(text) {
-		v.Fault(fault.CodeInvalidField, show(text)+" must be "+rule+".")
+		v.Fault(fault.CodeInvalidField, jsondoc.Quote(text)+" must be "+rule+".")
 	}
 	return text
 }

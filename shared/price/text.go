@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"pricing/shared/jsondoc"
 )
 
 // The longest texts, in bytes.
@@ -27,16 +29,16 @@ const (
 func textFault(text string, most int) string {
 	switch at := strings.IndexFunc(text, hidden); {
 	case strings.ContainsRune(text, utf8.RuneError): // invalid UTF-8 too; API Gateway has replaced it before we see it
-		return show(text) + " holds U+FFFD, which stands for bytes that are not UTF-8: was the text sent in another encoding than UTF-8?"
+		return jsondoc.Quote(text) + " holds U+FFFD, which stands for bytes that are not UTF-8: was the text sent in another encoding than UTF-8?"
 	case text == "" || len(text) > most:
 		return fmt.Sprintf("Must be 1 to %d bytes long, not %d.", most, len(text))
 	case at >= 0:
 		r, _ := utf8.DecodeRuneInString(text[at:])
-		return fmt.Sprintf("%s holds %U: control, format, private-use, unassigned and line-separating characters are refused.", show(text), r)
+		return fmt.Sprintf("%s holds %U: control, format, private-use, unassigned and line-separating characters are refused.", jsondoc.Quote(text), r)
 	case !norm.NFC.IsNormalString(text):
-		return strconv.QuoteToASCII(cut(text)) + " is not in Unicode normalization form C." // whose characters look the same
+		return strconv.QuoteToASCII(jsondoc.Cut(text)) + " is not in Unicode normalization form C." // whose characters look the same
 	case strings.TrimSpace(text) != text:
-		return show(text) + " begins or ends with white space."
+		return jsondoc.Quote(text) + " begins or ends with white space."
 	}
 	return ""
 }
@@ -68,11 +70,11 @@ func urlFault(text string) string {
 	switch {
 	case !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https"), err != nil, u.Hostname() == "",
 		strings.ContainsAny(authority, `<>"`): // these are no characters of a host, though net/url lets them pass
-		return show(text) + " is not an http or https address with a host."
+		return jsondoc.Quote(text) + " is not an http or https address with a host."
 	case u.User != nil:
-		return show(text) + " holds user info before the host."
+		return jsondoc.Quote(text) + " holds user info before the host."
 	case strings.ContainsFunc(text, unicode.IsSpace):
-		return show(text) + " holds white space."
+		return jsondoc.Quote(text) + " holds white space."
 	}
 	return ""
 }
@@ -85,7 +87,7 @@ func RegionFault(s string) string {
 	if checkRegion(s) {
 		return ""
 	}
-	return show(s) + " must be " + regionRule + "."
+	return jsondoc.Quote(s) + " must be " + regionRule + "."
 }
 
 // The rules of ids, each completing the sentence "... must be".
@@ -125,25 +127,3 @@ func every(s string, ok func(byte) bool) bool {
 
 func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 func digit(c byte) bool  { return c >= '0' && c <= '9' }
-
-// shorten cuts a client's text to a sane length and escapes what does not print.
-func shorten(s string) string {
-	quoted := show(s)
-	return quoted[1 : len(quoted)-1]
-}
-
-// show quotes a client's text inside a sentence.
-func show(s string) string { return strconv.Quote(cut(s)) }
-
-// cut shortens a text to a sane length, at the border of a character.
-func cut(s string) string {
-	const most = 64
-	if len(s) <= most {
-		return s
-	}
-	end := most
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "…"
-}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"pricing/shared/fault"
+	"pricing/shared/jsondoc"
 )
 
 // The competitors that nobody registers. They count as registered and active.
@@ -47,7 +48,7 @@ func (s Submission) SignedBy(w Writer) Submission {
 	s.Writer = w
 	if id := s.Observation.Source.ID; checkSourceID(id) && !w.mayUse(id) {
 		s.sent.member("source").Child("id").Fault(fault.CodeSourceNotAllowed,
-			show(id)+" is none of the sources that the token is bound to.")
+			jsondoc.Quote(id)+" is none of the sources that the token is bound to.")
 	}
 	if f, broken := s.ReservedName(s.Observation.Key.ProductID); broken {
 		s.sent.member(f.Pointer[1:]).Fault(f.Code, f.Detail)

@@ -135,10 +135,9 @@ func TestGatewayResponses(t *testing.T) {
 		require.Contains(t, r.Templates, "application/json", kind)
 		body := variable.ReplaceAllString(r.Templates["application/json"], "an-id")
 		status := r.Status
-		if class, ok := strings.CutPrefix(kind, "DEFAULT_"); ok { // of many statuses, so that the body cannot name one
+		if class, ok := strings.CutPrefix(kind, "DEFAULT_"); ok { // of many statuses
 			status, err = strconv.Atoi(class[:1] + "00")
 			require.NoError(t, err)
-			body = strings.Replace(body, "{", `{"status":`+strconv.Itoa(status)+`,`, 1)
 		}
 		statuses[status] = true
 		headers := map[string]string{}
@@ -154,5 +153,5 @@ func TestGatewayResponses(t *testing.T) {
 		}
 		assert.Positive(t, checked, "%s: no route has the status %d", kind, status)
 	}
-	assert.Subset(t, slices.Collect(maps.Keys(statuses)), []int{400, 401, 403, 404, 415, 429, 500, 503})
+	assert.Subset(t, slices.Collect(maps.Keys(statuses)), []int{400, 401, 403, 415, 429, 500, 503})
 }

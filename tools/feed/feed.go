@@ -269,19 +269,13 @@ func (f *feed) printAll(rows []row) error {
 func localProblem(err error) json.RawMessage {
 	r := refusal{"mapping", err.Error()}
 	errors.As(err, &r)
-	return problem("urn:problem-type:feed:"+r.code, "The row was not sent", 0, r.detail)
-}
-
-// problem makes an RFC 9457 document where the API gave none.
-func problem(kind, title string, status int, detail string) json.RawMessage {
-	text, err := json.Marshal(struct {
+	text, err := marshal(struct {
 		Type   string `json:"type"`
 		Title  string `json:"title"`
-		Status int    `json:"status,omitempty"`
 		Detail string `json:"detail,omitempty"`
-	}{kind, title, status, detail})
+	}{"urn:problem-type:feed:" + r.code, "The row was not sent", r.detail})
 	if err != nil {
-		return json.RawMessage(`{}`) // cannot happen: these are texts and a number
+		return json.RawMessage(`{}`) // cannot happen: these are texts
 	}
 	return text
 }

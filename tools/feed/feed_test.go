@@ -901,7 +901,7 @@ func TestReport_progress(t *testing.T) {
 		r.fail(300, "no answer")
 		r.say("And on.")
 		clock = clock.Add(5 * time.Second)
-		r.reject("conflict", row{line: 1}, problem("", "", 0, ""))
+		r.reject("conflict", row{line: 1}, json.RawMessage(`{}`))
 		require.NoError(t, r.end())
 		return b.String()
 	}

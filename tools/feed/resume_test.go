@@ -361,7 +361,7 @@ func TestResume_cannotWrite(t *testing.T) {
 	file := write(t, "a.ndjson", observations(500, false))
 	a := newAPI(t, func(n int, items []json.RawMessage) response {
 		if n == 2 {
-			assert.NoError(t, os.MkdirAll(filepath.Join(file+".state.json.tmp", "a folder"), 0o700))
+			assert.NoError(t, os.MkdirAll(filepath.Join(file+".state.json.tmp", "a folder"), 0o700)) //nolint:testifylint // in the server
 		}
 		return allCreated(n, items)
 	})

@@ -87,7 +87,7 @@ func listed(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// maxSources keeps what the authorizer answers within the 8 KB that API Gateway takes.
+// maxSources keeps what the authorizer answers small: API Gateway may take no more than 8 KB.
 const maxSources = 20
 
 type minting struct {
