@@ -148,7 +148,7 @@ func TestDecode_NoKnownForm(t *testing.T) {
 		maps.Copy(it, itemKey("p#P1", "board"))
 		it["o"] = &types.AttributeValueMemberM{Value: offers}
 		_, err := store.Decode(it)
-		assert.ErrorIs(t, err, board.ErrFormat, name)
+		require.ErrorIs(t, err, board.ErrFormat, name)
 	}
 	urls := items(t, client, table, "p#P1", "listing")[0]
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
