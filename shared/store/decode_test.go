@@ -60,7 +60,8 @@ func TestDecode(t *testing.T) {
 			damaged := maps.Clone(it)
 			require.Contains(t, damaged, name, kind)
 			for what, value := range map[string]types.AttributeValue{
-				"null": &types.AttributeValueMemberNULL{Value: true}, "a set": &types.AttributeValueMemberSS{Value: []string{"x"}}, "nothing": nil,
+				"null": &types.AttributeValueMemberNULL{Value: true}, "a set": &types.AttributeValueMemberSS{Value: []string{"x"}},
+				"half of one": &types.AttributeValueMemberN{Value: "0.5"}, "nothing": nil,
 			} {
 				damaged[name] = value
 				if value == nil {
@@ -154,7 +155,8 @@ func TestDecode_NoKnownForm(t *testing.T) {
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	for name, value := range map[string]types.AttributeValue{
 		"x": text("260706 https://a.example/"), "AAAAAAAAAAAAAAAA": text("260706"), "AAAAAAAAAAAAAAAAA": text("260706 https://a.example/"),
-		"AAAAAAAAAAA=": text("260706 https://a.example/"), "AAAAAAAAAAE": &types.AttributeValueMemberN{Value: "1"},
+		"AAAAAAAAAAA=": text("260706 https://a.example/"), "AAAA": text("260706 https://a.example/"),
+		urlName(urls): &types.AttributeValueMemberN{Value: "1"},
 	} {
 		it := maps.Clone(urls)
 		it[name] = value
@@ -169,6 +171,16 @@ func TestDecode_NoKnownForm(t *testing.T) {
 		_, err := store.Decode(it)
 		assert.Error(t, err, "%v", it)
 	}
+}
+
+// urlName returns the name of one of the item's urls.
+func urlName(urls map[string]types.AttributeValue) string {
+	for name := range urls {
+		if name != "pk" && name != "sk" && name != "c" {
+			return name
+		}
+	}
+	return ""
 }
 
 // A directory names numbers of shards that there can be; what only a part of a board can say is no answer about the whole, and

@@ -30,7 +30,6 @@ func (s *Store) split(ctx context.Context, p Product, n int) error {
 	past := []types.AttributeValue{}
 	if p.directory.Shards > 0 {
 		directory.ConditionExpression = aws.String("v = :v AND shards = :old")
-		directory.UpdateExpression = aws.String("SET v = :next, shards = :n, past = :past")
 		directory.ExpressionAttributeValues[":old"] = number(int64(p.directory.Shards))
 		for _, n := range append(p.directory.Past, p.directory.Shards) {
 			past = append(past, number(int64(n)))
