@@ -34,7 +34,8 @@ func textFault(text string, most int) string {
 		return fmt.Sprintf("Must be 1 to %d bytes long, not %d.", most, len(text))
 	case at >= 0:
 		r, _ := utf8.DecodeRuneInString(text[at:])
-		return fmt.Sprintf("%s holds %U: control, format, private-use, unassigned and line-separating characters are refused.", jsondoc.Quote(text), r)
+		return fmt.Sprintf("%s holds %U: control, format, private-use, unassigned and line-separating characters are refused.",
+			jsondoc.Quote(text), r)
 	case !norm.NFC.IsNormalString(text):
 		return strconv.QuoteToASCII(jsondoc.Cut(text)) + " is not in Unicode normalization form C." // whose characters look the same
 	case strings.TrimSpace(text) != text:

@@ -392,7 +392,7 @@ func TestFeed_repeats(t *testing.T) {
 		assert.Equal(t, exitStored, o.exit, o.stderr)
 		assert.Equal(t, 1, strings.Count(o.stderr, "the API asks for a wait"))
 		assert.Contains(t, o.stderr, "the API asks for a wait of 7s\n")
-		assert.Contains(t, o.stderr, "stdin: 0 of 1 rows, 0/s\n", "the progress, since it takes longer than five seconds")
+		assert.Contains(t, o.stderr, "stdin: 1 of 1 rows, 0/s\n", "the progress, since it takes longer than five seconds")
 	})
 	t.Run("the right ones", func(t *testing.T) {
 		a := newAPI(t, func(n int, items []json.RawMessage) response {

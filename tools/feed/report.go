@@ -280,11 +280,12 @@ func (r *report) once(text string) {
 
 // count adds rows that are stored (or printed).
 func (r *report) count(outcome string, rows int) {
+	if rows == 0 { // the progress is told of rows only
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if rows > 0 {
-		r.sum.Outcomes[outcome] += rows
-	}
+	r.sum.Outcomes[outcome] += rows
 	r.settled(rows)
 }
 
