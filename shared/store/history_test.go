@@ -285,7 +285,7 @@ func TestStore_History_APageEndsThoughItHasNoRows(t *testing.T) {
 	}
 	segments := items(t, client, table, "p#P1", "seg#")
 	for _, segment := range segments {
-		copies(t, client, table, segment, 500/len(segments)+1)
+		copies(t, client, table, segment, 1500/len(segments)+1) // so that a page ends between two rows of shopx
 	}
 	for _, w := range []store.Window{
 		{}, {Changes: true}, {Descending: true}, {Changes: true, Descending: true},
@@ -309,6 +309,23 @@ func TestStore_History_APageEndsThoughItHasNoRows(t *testing.T) {
 			assert.Equal(t, want, rows, "%s, changes %v, descending %v", competitor, w.Changes, w.Descending)
 			assert.Greater(t, pages, 1)
 		}
+	}
+}
+
+// Of two observations of one moment with the same terms one is a change, even at the window's end.
+func TestStore_History_TwoAtTheLastMoment(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	register(t, s, "bigmart")
+	both := []price.Submission{seen("P1", "bigmart", at(5), 100), seen("P1", "bigmart", at(5), 100)}
+	both[1].Observation.Source.ID = "feed-b"
+	record(t, s, at(10), both...)
+	rows := history(t, s, "P1")
+	require.Len(t, rows, 2)
+	for _, descending := range []bool{false, true} {
+		page, err := s.History(t.Context(), "P1", store.Window{From: at(0), To: at(5), Limit: 10, Changes: true, Descending: descending})
+		require.NoError(t, err)
+		assert.Equal(t, rows[:1], page.Rows)
 	}
 }
 
