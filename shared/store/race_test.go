@@ -1,9 +1,13 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -1016,6 +1020,98 @@ func TestRace_GivingUp(t *testing.T) {
 		assert.True(t, fault.Is(err, fault.Unavailable))
 		assert.Equal(t, 10, attempts)
 	})
+}
+
+// ending is an HTTP client behind whose first answer to an operation the request's deadline comes.
+type ending struct {
+	dynamodb.HTTPClient
+	operation string
+	end       func()
+}
+
+// Do sends a request and waits for all of the answer.
+func (e *ending) Do(r *http.Request) (*http.Response, error) {
+	resp, err := e.HTTPClient.Do(r)
+	if err != nil || !strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+e.operation) {
+		return resp, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err == nil {
+		err = resp.Body.Close()
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	e.end()
+	return resp, err
+}
+
+// Where the deadline comes between two calls, nothing more is asked, and what is not known is not told.
+func TestRace_Deadline(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		operation string
+		action    storetest.Action // what befalls the call behind whose answer the deadline comes
+		do        func(ctx context.Context, s *store.Store) error
+	}{
+		"a read of a batch that left keys over": {"BatchGetItem", storetest.Leave, func(ctx context.Context, s *store.Store) error {
+			_, err := s.Products(ctx, []string{racers})
+			return err
+		}},
+		"a read that saw half a split": {"Query", storetest.Pass, func(ctx context.Context, s *store.Store) error {
+			_, err := s.Product(ctx, racers, false)
+			return err
+		}},
+		"a board that was read": {"BatchGetItem", storetest.Pass, func(ctx context.Context, s *store.Store) error {
+			return submit(ctx, s, seen("P9", "bigmart", at(1), 100))
+		}},
+		"a board that another is at work on": {"UpdateItem", storetest.Conflict, func(ctx context.Context, s *store.Store) error {
+			in := seen("P9", "bigmart", at(1), 100)
+			in.Observation.URL = ""
+			return submit(ctx, s, in)
+		}},
+		"own prices": {"UpdateItem", storetest.Conflict, func(ctx context.Context, s *store.Store) error {
+			return s.SetOwn(ctx, "P9", board.Own{}, 1)
+		}},
+		"a catalogue entry": {"TransactWriteItems", storetest.Collide, func(ctx context.Context, s *store.Store) error {
+			_, err := s.PutCatalogueEntry(ctx, "P9", entry(100, gtin), 0)
+			return err
+		}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRace(t)
+			r.fill(20, 1, 2)
+			for _, it := range r.items("board#") { // so that a read sees half a split
+				_, err := r.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
+					TableName: &r.table, Key: map[string]types.AttributeValue{"pk": it["pk"], "sk": it["sk"]},
+				})
+				require.NoError(t, err)
+			}
+			ctx, end := context.WithCancelCause(t.Context())
+			calls := 0
+			url := storetest.Proxy(t, func(c storetest.Call) storetest.Action {
+				if c.Operation == tt.operation {
+					calls++
+					return tt.action
+				}
+				return storetest.Pass
+			})
+			client := dynamodb.New(storetest.Client(url).Options(), func(o *dynamodb.Options) {
+				o.HTTPClient = &ending{o.HTTPClient, tt.operation, func() { end(context.DeadlineExceeded) }}
+			})
+			s := storetestStore(client, r.table)
+			if tt.operation != "Query" {
+				_, err := s.Competitors(t.Context())
+				require.NoError(t, err)
+			}
+			err := tt.do(ctx, s)
+			require.Error(t, err)
+			assert.True(t, fault.Is(err, fault.Unavailable), "%v", err)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.Equal(t, 1, calls)
+			assert.Empty(t, items(t, r.client, r.table, "p#P9", ""))
+		})
+	}
 }
 
 // A writer that came second and then cannot read what came before it knows nothing.
