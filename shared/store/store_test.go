@@ -87,7 +87,8 @@ func TestStore_Record(t *testing.T) {
 	assert.Equal(t, []fault.Field{{Pointer: "/competitorId", Code: fault.CodeUnknownCompetitor,
 		Detail: "No competitor nobody is registered; PUT /v1/competitors/nobody does that."}}, unknown.Fields)
 	reserved := record(t, s, at(100), seen("P1", "self-check-2", at(0), 1))[0]
-	assert.Equal(t, "No competitor self-check-2 is registered; of the reserved names only self-check and own are.", fault.Of(reserved.Err).Detail)
+	assert.Equal(t, "No competitor self-check-2 is registered; of the reserved names only self-check and own are.",
+		fault.Of(reserved.Err).Detail)
 
 	assert.Equal(t, []string{"duplicate", "unchanged", "changed", "changed", "conflict"}, outcomes(record(t, s, at(101),
 		seen("P1", "bigmart", at(0), 1995), seen("P1", "bigmart", at(1), 1995), seen("P2", "bigmart", at(2), 400),
