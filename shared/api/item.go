@@ -246,18 +246,20 @@ func NewResults(items []Item) []Result {
 	results := make([]Result, len(items))
 	most := fault.RequestFields
 	for i, item := range items {
-		results[i] = newResult(item, most)
-		results[i].Index = i
-		if err := item.Err(); err != nil {
+		err := item.Err()
+		results[i] = newResult(i, item, err, most)
+		if err != nil {
 			most -= min(most, len(fault.Of(err).Fields))
 		}
 	}
 	return results
 }
 
-func newResult(i Item, most int) Result {
-	out := Result{ItemID: i.Submission.ItemID, ProductID: orNull(i.ProductID()), Outcome: i.Outcome(), Warnings: i.Warnings()}
-	if err := i.Err(); err != nil {
+func newResult(index int, i Item, err error, most int) Result {
+	out := Result{
+		Index: index, ItemID: i.Submission.ItemID, ProductID: orNull(i.ProductID()), Outcome: i.Outcome(), Warnings: i.Warnings(),
+	}
+	if err != nil {
 		problem := gateway.ItemProblem(itemFault(err), i.pointer, most)
 		out.Status = problem.Status
 		out.Problem = &problem

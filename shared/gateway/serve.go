@@ -133,11 +133,12 @@ const maxAnswer = 5 << 20
 // the last guard; what an answer holds is bounded where it is made.
 func encode(answer any) ([]byte, error) {
 	body, err := json.Marshal(answer)
-	if err == nil && returned(body) > maxAnswer {
-		body, err = withoutErrors(body)
+	if err != nil || returned(body) <= maxAnswer {
+		return body, err
 	}
-	if err == nil && returned(body) > maxAnswer {
-		err = fmt.Errorf("the answer has %d bytes", returned(body))
+	body, err = withoutErrors(body)
+	if length := returned(body); err == nil && length > maxAnswer {
+		err = fmt.Errorf("the answer has %d bytes", length)
 	}
 	return body, err
 }

@@ -40,8 +40,8 @@ func ReadCompetitor(competitorID string, v jsondoc.Value, now Timestamp) Competi
 	c.Country = id(optionalText(m, "country"), checkCountry, "two capital letters (ISO 3166)")
 	currency := optionalText(m, "defaultCurrency")
 	if text, ok := currency.String(); ok {
-		if detail := currencyFault(text, now); detail != "" {
-			currency.Fault(fault.CodeCurrencyUnknown, detail)
+		if _, unknown := digitsAt(text, now); unknown != "" {
+			currency.Fault(fault.CodeCurrencyUnknown, unknown)
 		}
 		c.DefaultCurrency = text
 	}

@@ -62,15 +62,15 @@ func listed(currency string) (digits int, until Timestamp, ok bool) {
 	return int(entry[0] - '0'), until, true
 }
 
-// currencyFault says in a sentence why a price of a moment cannot be in a currency; empty: it can. If the moment is not
-// known (NoTime), any that ever was will do.
-func currencyFault(currency string, at Timestamp) string {
-	_, until, ok := listed(currency)
+// digitsAt returns how many decimals a currency has, or says in a sentence why a price of a moment cannot be in it. If the moment
+// is not known (NoTime), any that ever was will do.
+func digitsAt(currency string, at Timestamp) (digits int, wrong string) {
+	digits, until, ok := listed(currency)
 	switch {
 	case !ok:
-		return jsondoc.Quote(currency) + " is not an active ISO 4217 currency code."
+		return 0, jsondoc.Quote(currency) + " is not an active ISO 4217 currency code."
 	case at >= until:
-		return currency + " is valid only for prices observed before " + until.String()[:len("2026-01-01")] + ", when ISO 4217 withdrew it."
+		return 0, currency + " is valid only for prices observed before " + until.String()[:len("2026-01-01")] + ", when ISO 4217 withdrew it."
 	}
-	return ""
+	return digits, ""
 }

@@ -59,10 +59,10 @@ func (m Money) MarshalJSON() ([]byte, error) {
 // The grammar is digits without leading zeros, optionally a point and more digits: no sign, exponent or grouping. More
 // decimals than the currency has are refused even if they are zeros, never rounded.
 func ParseMoney(amount, currency string, at Timestamp) (Money, *fault.Field) {
-	if detail := currencyFault(currency, at); detail != "" {
-		return Money{}, &fault.Field{Pointer: "/currency", Code: fault.CodeCurrencyUnknown, Detail: detail}
+	digits, unknown := digitsAt(currency, at)
+	if unknown != "" {
+		return Money{}, &fault.Field{Pointer: "/currency", Code: fault.CodeCurrencyUnknown, Detail: unknown}
 	}
-	digits, _ := MinorDigits(currency)
 	wrong := func(code, detail string) (Money, *fault.Field) {
 		return Money{}, &fault.Field{Pointer: "/amount", Code: code, Detail: detail}
 	}
