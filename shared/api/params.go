@@ -13,7 +13,7 @@ func ProductID(p *gateway.Params) string {
 
 // CompetitorID reads the path's competitorId.
 func CompetitorID(p *gateway.Params) string {
-	return p.Path("competitorId", price.CheckCompetitorID, "A competitorId has 2 to 40 of a-z, 0-9 and -.")
+	return p.Path("competitorId", price.CheckCompetitorID, "A competitorId has "+price.CompetitorRule+".")
 }
 
 // FilterParams are the query parameters of a filter.
@@ -25,7 +25,7 @@ type Filter func(price.OfferKey) bool
 // ReadFilter reads the filter of a query. A parameter that was not sent lets every offer pass. One that no observation could
 // have is refused, so that a typo does not read as an offer that nobody makes.
 func ReadFilter(p *gateway.Params) Filter {
-	competitor, byCompetitor := p.Checked("competitorId", price.CheckCompetitorID, "2 to 40 of a-z, 0-9 and -")
+	competitor, byCompetitor := p.Checked("competitorId", price.CheckCompetitorID, price.CompetitorRule)
 	seller, bySeller := orNone(p, "sellerId", price.SellerFault)
 	region, byRegion := orNone(p, "region", price.RegionFault)
 	condition, byCondition := wordParam(p, "itemCondition", price.ParseCondition, "New, Used, Refurbished or Damaged")

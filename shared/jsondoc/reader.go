@@ -1,6 +1,7 @@
 package jsondoc
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -84,7 +85,7 @@ func (v Value) Object(names ...string) (m Members, ok bool) {
 		switch {
 		case seen[member.Name] == 2:
 			v.child(member.Name, nil).Fault(fault.CodeDuplicateField, Quote(member.Name)+" stands more than once.")
-		case seen[member.Name] == 1 && !contains(names, member.Name):
+		case seen[member.Name] == 1 && !slices.Contains(names, member.Name):
 			detail := Quote(member.Name) + " is not a known field."
 			for _, name := range names {
 				if strings.EqualFold(name, member.Name) {
@@ -172,15 +173,6 @@ func (v Value) child(name string, n *Node) Value {
 }
 
 var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
 
 // Quote shows a client's text inside a sentence, cut to a sane length and with everything unprintable escaped.
 func Quote(s string) string {

@@ -74,7 +74,7 @@ func ReadSubmission(item, defaults jsondoc.Value, inBatch bool, c Clock) Submiss
 	o := &s.Observation
 	s.ItemID = freeText(optionalText(members, "itemId"), maxItemID)
 	f.product(&s)
-	o.Key.CompetitorID = id(f.required("competitorId"), CheckCompetitorID, competitorRule)
+	o.Key.CompetitorID = id(f.required("competitorId"), CheckCompetitorID, CompetitorRule)
 	o.Key.SellerID = checked(f.optional("sellerId"), SellerFault)
 	o.Key.Region = checked(f.optional("region"), RegionFault)
 	o.Key.Condition = word[Condition](f.optional("itemCondition"), conditions)
