@@ -385,6 +385,28 @@ func TestStore_Record_NeverTakesADamagedMonthForEmpty(t *testing.T) {
 	assert.Equal(t, before, items(t, client, table, "p#P1", ""))
 }
 
+// TestStore_ADamagedCompetitorIsAnError, beside its health and beside a good one: nobody takes it for one that is not registered.
+func TestStore_ADamagedCompetitorIsAnError(t *testing.T) {
+	t.Parallel()
+	const damage = `competitor bigmart: unknown kind "X"`
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
+	register(t, s, "bigmart", "shopx")
+	record(t, s, at(1), seen("P1", "bigmart", at(0), 100)) // notes its health
+	it := items(t, client, table, store.CompetitorsPartition(), "bigmart")[0]
+	it[store.AttrKind] = &types.AttributeValueMemberS{Value: "X"}
+	_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: it})
+	require.NoError(t, err)
+
+	other := storetestStore(client, table) // with no list of before
+	_, err = other.ListCompetitors(t.Context())
+	require.ErrorContains(t, err, damage)
+	_, err = other.FindCompetitor(t.Context(), "bigmart")
+	require.ErrorContains(t, err, damage)
+	_, err = other.Record(t.Context(), []price.Submission{seen("P1", "bigmart", at(1), 100)}, at(2), false)
+	require.ErrorContains(t, err, damage)
+}
+
 func TestStore_Competitors(t *testing.T) {
 	t.Parallel()
 	client, table := storetest.Table(t)
