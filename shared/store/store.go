@@ -1,6 +1,7 @@
 // Package store keeps boards, their history, competitors, the catalogue and tokens in one DynamoDB table.
 //
-// Every write carries its rule as its condition; nothing is read and then written without one. The keys are:
+// Every write carries its rule as its condition; nothing is read and then written without one, but for the number of competitors
+// (PutCompetitor). The keys are:
 //
 //	p#<productId>  board                 the product's board (package board), or the directory of its shards; own prices
 //	                                     beside either
