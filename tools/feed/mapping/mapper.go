@@ -322,21 +322,15 @@ func (e *evaluation) money(field string, rules Rules, currency string) *money {
 		e.step(field, rule, c, "")
 		return nil
 	}
-	by := ""
-	if factor := rule.factor(); isNumber(factor) {
-		by = factor
-	} else if factor != "" {
-		other, err := e.row.cell(factor)
-		if err == nil && other.text == "" {
-			err = valueError{"amount-unreadable", fmt.Sprintf("The column %s, which the amount is to be multiplied with or divided by, is empty.", factor)}
-		}
-		if err != nil {
+	var by cell
+	if factor := rule.column(); factor != "" {
+		var err error
+		if by, err = e.row.cell(factor); err != nil {
 			e.refuse(err, field, factor)
 			return nil
 		}
-		by = other.text
 	}
-	number, named, err := rule.number(c.text, by, c.number)
+	number, named, err := rule.number(c, by)
 	if err == nil && named != "" && currency != "" && named != currency {
 		err = valueError{"currency-mismatch", fmt.Sprintf("The cell says %s, the rule for currency %s.", named, currency)}
 	}
@@ -358,7 +352,7 @@ func (e *evaluation) time(field string, rules Rules) (sent string, nano int64, a
 	switch {
 	case c.text == "":
 	case rule.Time == nil:
-		sent, nano = c.text, unixNano(c.text)
+		sent, nano = c.text, UnixNano(c.text)
 	default:
 		at, dateOnly, err := rule.Time.moment(c.text)
 		if err != nil {
@@ -399,8 +393,8 @@ func faultOf(err error, field, column string) Fault {
 	return f
 }
 
-// unixNano reads a time as the API does; 0 if it cannot.
-func unixNano(timestamp string) int64 {
+// UnixNano reads a time as the API does, in Unix nanoseconds; 0 if it cannot.
+func UnixNano(timestamp string) int64 {
 	t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(timestamp)) // t and z may be lower-case
 	if err != nil {
 		return 0

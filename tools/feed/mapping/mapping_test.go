@@ -59,7 +59,7 @@ source: {id: s, kind: crawler}
 		"exponent": {row: `{"product":"A","shop":"bb","price":1e3,"at":"x"}`,
 			wantErr: `amount-unreadable: "1e3" is not a decimal number like 19.95.`},
 		"negative": {row: `{"product":"A","shop":"bb","price":"-1","at":"x"}`,
-			wantErr: `amount-unreadable: "-1" is not a decimal number like 19.95.`},
+			wantErr: `amount-unreadable: "-1" is not a number: it has a minus.`},
 		"object": {row: `{"product":{"a":1},"shop":"bb","price":"1","at":"x"}`,
 			wantErr: `mapping: "product" is a JSON object, not a text or a number.`},
 		"field twice": {row: `{"product":"A","product":"B","shop":"bb","price":"1","at":"x"}`,

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -271,23 +270,10 @@ func (r *Rule) columns() []string {
 	for _, c := range r.When {
 		all = append(all, c.Column)
 	}
-	if name := r.factor(); name != "" && !isNumber(name) {
+	if name := r.column(); name != "" {
 		all = append(all, name)
 	}
 	return all
-}
-
-// factor is what an amount is multiplied with or divided by: a column or a number, "" if there is none.
-func (r *Rule) factor() string {
-	if r.Multiply != "" {
-		return r.Multiply
-	}
-	return r.Divide
-}
-
-func isNumber(s string) bool {
-	_, err := strconv.ParseFloat(s, 64)
-	return err == nil
 }
 
 // holds says whether the condition holds for a row.
@@ -333,8 +319,16 @@ func (w When) String() string {
 type cell struct {
 	column string
 	text   string
-	number bool // it is a JSON number
+	number bool // a JSON number, whose point can only be that of a fraction
 }
+
+// valueError says why a value of a row cannot be converted.
+type valueError struct {
+	code   string
+	detail string
+}
+
+func (e valueError) Error() string { return e.code + ": " + e.detail }
 
 // row is a row that rules read.
 type row struct {
