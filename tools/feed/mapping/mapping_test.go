@@ -57,7 +57,7 @@ source: {id: s, kind: crawler}
 				`"price":{"amount":"0.01","currency":"EUR"}` + source + `,"observedAt":"x"}`,
 		},
 		"exponent": {row: `{"product":"A","shop":"bb","price":1e3,"at":"x"}`,
-			wantErr: `amount-unreadable: "1e3" is not a decimal number like 19.95.`},
+			wantErr: `amount-unreadable: "1e3" is not a number: it has an exponent.`},
 		"negative": {row: `{"product":"A","shop":"bb","price":"-1","at":"x"}`,
 			wantErr: `amount-unreadable: "-1" is not a number: it has a minus.`},
 		"object": {row: `{"product":{"a":1},"shop":"bb","price":"1","at":"x"}`,
