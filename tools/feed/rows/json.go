@@ -40,9 +40,11 @@ const (
 )
 
 type jsonReader struct {
-	b    *bufio.Reader
-	each Each
-	err  error // why there is no more to read; io.EOF at the end
+	b     *bufio.Reader
+	each  Each
+	again []byte // what is read before b
+	ended error  // of b
+	err   error  // why there is no more to read; io.EOF at the end
 
 	last   byte // the byte that was read last
 	line   int  // its line
@@ -54,10 +56,21 @@ type jsonReader struct {
 	text     []byte // of the value that was read last, at most maxLine+1 bytes
 	brackets []byte // that are open
 	only     bool   // the value may be the only one of the file
+	member   string // the file is an object with its rows in this member
 
-	margin int  // the indentation of the first row
-	ragged bool // a line within a row begins no deeper than its row, so that indentation does not tell where rows begin
-	ended  bool // a refusal has said that the rest is not read
+	margin   int  // the indentation of the first row
+	known    bool // a row has been read
+	ragged   bool // a line within a row began no deeper than its row, so that indentation does not tell where rows begin
+	loose    bool // the same of the value that is being read; an object there is not counted
+	unclosed place
+	told     bool // a refusal has said that the rest is not read
+}
+
+// place is where the next row begins, if the present one was never closed.
+type place struct {
+	at     int // its line, in the text of the present row; 0: nowhere
+	line   int
+	before int // see jsonReader
 }
 
 // read reads the file. The error is io.EOF at its end.
@@ -87,7 +100,7 @@ func (j *jsonReader) read() error {
 			}
 		}
 	}
-	if array && !j.ended && errors.Is(j.err, io.EOF) {
+	if array && !j.told && errors.Is(j.err, io.EOF) {
 		if err := j.fault("The file ends before the ] that ends its array: perhaps it is cut off."); err != nil {
 			return err
 		}
@@ -114,6 +127,9 @@ func (j *jsonReader) row(array bool) error {
 	row := Row{Line: j.line}
 	object := j.last == '{'
 	problem := j.value()
+	if j.member != "" {
+		return oneObject(j.member)
+	}
 	if j.err != nil && !errors.Is(j.err, io.EOF) {
 		return j.err
 	}
@@ -165,12 +181,12 @@ func (j *jsonReader) fault(detail string) error {
 // returns its last line, and the problem with what becomes of the rest.
 func (j *jsonReader) resume(first int, problem string) (last int, detail string) {
 	for j.err == nil {
-		if j.last == '{' && j.leads && j.line > first && j.indent == j.margin && !j.ragged {
+		if j.last == '{' && j.leads && j.line > first && j.indent == j.margin && !j.ragged && (j.known || !j.loose) {
 			return j.before, fmt.Sprintf("%s Reading goes on at line %d.", problem, j.line)
 		}
 		j.significant()
 	}
-	j.ended = true
+	j.told = true
 	if problem != cutOff {
 		problem += " Nothing after it was read."
 	}
@@ -179,18 +195,26 @@ func (j *jsonReader) resume(first int, problem string) (last int, detail string)
 
 // value reads the value that begins with the last byte, up to its last byte. It returns what is wrong with it, or "".
 func (j *jsonReader) value() string {
-	j.text, j.brackets = j.text[:0], j.brackets[:0]
+	j.text, j.brackets, j.loose, j.unclosed = j.text[:0], j.brackets[:0], false, place{}
 	j.keep()
 	switch j.last {
 	case '{', '[':
-		return j.nested()
+		problem := j.nested()
+		switch {
+		case problem == "":
+			j.known = true
+			j.ragged = j.ragged || j.loose || j.unclosed.at > 0
+		case j.unclosed.at > 0 && !j.ragged && j.member == "":
+			problem = "The row is not closed before the next one begins."
+			j.back()
+		}
+		return problem
 	case '"':
 		return j.quoted()
 	}
 	for last := j.last; j.next(); last = j.last {
 		if bytes.IndexByte([]byte(" \t\r\n,{}[]\""), j.last) >= 0 {
-			_ = j.b.UnreadByte() // it was read
-			j.last = last
+			j.again, j.last = append([]byte{j.last}, j.again...), last
 			break
 		}
 		j.keep()
@@ -198,22 +222,16 @@ func (j *jsonReader) value() string {
 	return ""
 }
 
-// nested reads on to the end of the object or array that begins with the last byte. Only as much of its syntax is checked as it
-// takes to notice that a bracket is missing before the next row has become part of this one.
+// nested reads on to the end of the object or array that begins with the last byte. Of its syntax, it checks only what it takes to
+// notice that a bracket is missing before the next rows have become part of this one.
 func (j *jsonReader) nested() string {
 	j.brackets = append(j.brackets, j.last)
 	for previous := j.last; j.next(); {
-		b, top := j.last, j.brackets[len(j.brackets)-1]
-		if b == '{' || b == '[' {
-			switch {
-			case top == '{' && previous != ':', top == '[' && previous != '[' && previous != ',':
-				return fmt.Sprintf("%q stands where it cannot: perhaps a bracket or a comma is missing before it.", b)
-			case len(j.brackets) == maxNesting:
-				return fmt.Sprintf("There are more than %d brackets within each other.", maxNesting)
-			}
-			j.brackets = append(j.brackets, b)
-		}
 		j.keep()
+		b, top := j.last, j.brackets[len(j.brackets)-1]
+		if j.leads && j.indent <= j.margin {
+			j.shallow()
+		}
 		switch b {
 		case ' ', '\t', '\r', '\n':
 			continue
@@ -221,6 +239,14 @@ func (j *jsonReader) nested() string {
 			if problem := j.quoted(); problem != "" {
 				return problem
 			}
+		case '{', '[':
+			switch {
+			case top == '{' && previous != ':', top == '[' && previous != '[' && previous != ',':
+				return fmt.Sprintf("%q stands where it cannot: perhaps a bracket or a comma is missing before it.", b)
+			case len(j.brackets) == maxNesting:
+				return fmt.Sprintf("There are more than %d brackets within each other.", maxNesting)
+			}
+			j.brackets = append(j.brackets, b)
 		case '}', ']':
 			if top != b-2 { // in ASCII, { is two before } and [ two before ]
 				return fmt.Sprintf("%q stands where %q is still open.", b, top)
@@ -228,17 +254,37 @@ func (j *jsonReader) nested() string {
 			if j.brackets = j.brackets[:len(j.brackets)-1]; len(j.brackets) == 0 {
 				return ""
 			}
-		default:
-			j.ragged = j.ragged || j.leads && j.indent <= j.margin
 		}
 		previous = b
+		if len(j.text) > maxLine && j.unclosed.at > 0 && !j.ragged {
+			break
+		}
 	}
 	return cutOff
 }
 
+// shallow takes note of the last byte, which begins a line no deeper than the row that it is in.
+func (j *jsonReader) shallow() {
+	switch j.last {
+	case ' ', '\t', '\r', '\n', '}', ']':
+	case '{':
+		if j.unclosed.at == 0 && j.indent == j.margin && len(j.text) <= maxLine {
+			j.unclosed = place{len(j.text) - 1 - j.indent, j.line, j.before}
+		}
+	default:
+		j.loose = true
+	}
+}
+
+// back makes the row that the present one has not been closed before the next to be read.
+func (j *jsonReader) back() {
+	j.again = append(bytes.Clone(j.text[j.unclosed.at:]), j.again...)
+	j.text = j.text[:j.unclosed.at]
+	j.err, j.last, j.line, j.ink = nil, '\n', j.unclosed.line-1, j.unclosed.before
+}
+
 // quoted reads on to the end of the text that begins with the last byte.
 func (j *jsonReader) quoted() string {
-	j.ragged = j.ragged || j.leads && j.indent <= j.margin && len(j.brackets) > 0
 	for escaped := false; j.next(); {
 		j.keep()
 		switch {
@@ -267,16 +313,13 @@ func (j *jsonReader) significant() bool {
 
 // next reads a byte. It is false if there is none.
 func (j *jsonReader) next() bool {
-	if j.err != nil {
+	if j.err != nil || j.member != "" {
 		return false
 	}
-	b, err := j.b.ReadByte()
-	switch {
-	case errors.Is(err, io.EOF):
-		j.err, j.last = err, 0
-		return false
-	case err != nil:
-		j.err = fmt.Errorf("line %d: %w", j.line, err)
+	var b byte
+	if len(j.again) > 0 {
+		b, j.again = j.again[0], j.again[1:]
+	} else if b, j.err = j.readByte(); j.err != nil {
 		return false
 	}
 	switch {
@@ -293,6 +336,19 @@ func (j *jsonReader) next() bool {
 	return true
 }
 
+// readByte reads a byte of the file. Its error stays.
+func (j *jsonReader) readByte() (b byte, err error) {
+	if j.ended != nil {
+		return 0, j.ended
+	}
+	if b, err = j.b.ReadByte(); err != nil {
+		if j.ended = err; !errors.Is(err, io.EOF) {
+			j.ended = fmt.Errorf("line %d: %w", j.line, err)
+		}
+	}
+	return b, j.ended
+}
+
 // keep keeps the last byte as part of the value.
 func (j *jsonReader) keep() {
 	if len(j.text) > maxLine {
@@ -300,9 +356,7 @@ func (j *jsonReader) keep() {
 	}
 	j.text = append(j.text, j.last)
 	if j.only && len(j.text) > maxLine {
-		if member := rowsMember(j.text); member != "" {
-			j.err = oneObject(member)
-		}
+		j.member = rowsMember(j.text)
 	}
 }
 
