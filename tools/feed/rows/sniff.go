@@ -102,12 +102,12 @@ func sniffEncoding(beginning []byte) error {
 		return errors.New("the file is not text: it is full of zero bytes")
 	}
 	bad := -1
-	for i := 0; i < len(beginning); {
+	for i := 0; i < len(beginning) && utf8.FullRune(beginning[i:]); {
 		r, size := utf8.DecodeRune(beginning[i:])
 		switch {
 		case r != utf8.RuneError && size > 1:
 			return nil // there is UTF-8, so that the rows that have something else are damaged
-		case r == utf8.RuneError && size == 1 && utf8.FullRune(beginning[i:]) && bad < 0:
+		case r == utf8.RuneError && size == 1 && bad < 0:
 			bad = i
 		}
 		i += size
@@ -176,9 +176,9 @@ func beginsObject(line []byte) bool {
 
 // separators are those that are looked for, the likeliest first.
 var separators = []struct {
-	char  rune
-	names string
-}{{',', "commas"}, {';', "semicolons"}, {'\t', "tabs"}, {'|', "pipes"}}
+	char rune
+	name string
+}{{',', "comma"}, {';', "semicolon"}, {'\t', "tab"}, {'|', "pipe"}}
 
 func sniffJSON(lines []sampleLine, as reading) error {
 	first := bytes.TrimSpace(lines[0].text)
@@ -219,16 +219,20 @@ func sniffCSV(lines []sampleLine, as reading) error {
 	if as.separator != 0 {
 		return sniffPreamble(lines, as.separator, "")
 	}
-	if err := sniffPreamble(lines, ',', ""); err != nil {
+	oneColumn := len(lines) > 0 && !bytes.ContainsRune(lines[0].text, ',')
+	if oneColumn {
+		for _, s := range separators[1:] {
+			if counts := countColumns(lines, s.char); len(counts) > 0 && counts[0] > 1 && slices.Min(counts) == slices.Max(counts) {
+				return otherSeparator(lines[0], s.char, s.name)
+			}
+		}
+	}
+	if err := sniffPreamble(lines, ',', ""); err != nil || !oneColumn {
 		return err
 	}
-	header := countColumns(lines[:min(1, len(lines))], ',')
-	if len(header) == 0 || header[0] > 1 {
-		return nil
-	}
 	for _, s := range separators[1:] {
-		if n := bytes.Count(lines[0].text, []byte(string(s.char))); n > 0 {
-			return fmt.Errorf("the header is one column with %d %s in it:%s?", n, s.names, separatorFlag(s.char))
+		if bytes.ContainsRune(lines[0].text, s.char) {
+			return otherSeparator(lines[0], s.char, s.name)
 		}
 	}
 	for _, s := range separators[1:] {
@@ -237,6 +241,15 @@ func sniffCSV(lines []sampleLine, as reading) error {
 		}
 	}
 	return nil
+}
+
+// otherSeparator tells a header that has only one column, but another separator in it.
+func otherSeparator(header sampleLine, separator rune, name string) error {
+	n := bytes.Count(header.text, []byte(string(separator)))
+	if n > 1 {
+		name += "s"
+	}
+	return fmt.Errorf("the header is one column with %d %s in it:%s?", n, name, separatorFlag(separator))
 }
 
 // sniffPreamble tells lines before the header: they have fewer columns than the lines after them, which have equally many.
