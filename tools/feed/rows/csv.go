@@ -386,7 +386,7 @@ func (c *csvReader) object(record []byte) error {
 	c.text[0] = '{' // for the first comma
 	c.text = append(c.text, '}')
 	if len(c.text) > maxLine {
-		return tooLong
+		return errLineTooLong
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ func readAll(content string, form csvForm) ([]call, error) {
 	return *calls, err
 }
 
+//nolint:lll // data rows: files and their rows
 func TestReadCSV(t *testing.T) {
 	tests := map[string]struct {
 		content string
@@ -73,7 +74,8 @@ func TestReadCSV(t *testing.T) {
 		"the longest row":        {"a\n" + strings.Repeat("x", maxLine-8), csvForm{}, []string{`2-2 {"a":"` + strings.Repeat("x", maxLine-8) + `"}`}},
 		"a byte more":            {"a\n" + strings.Repeat("x", maxLine-7) + "\n1", csvForm{}, []string{`2-2 line-too-long: ` + strings.Repeat("x", maxLine-7), `3-3 {"a":"1"}`}},
 		"too long over several lines": {"a,b\n1,\"" + strings.Repeat("x\n", maxLine/2) + "\"\n1,2\n", csvForm{}, []string{
-			fmt.Sprintf("2-%d line-too-long: 1,\"%s", 2+maxLine/2, strings.Repeat("x\n", maxLine/2)[:maxLine-3]), fmt.Sprintf(`%d-%[1]d {"a":"1","b":"2"}`, 3+maxLine/2)}},
+			fmt.Sprintf("2-%d line-too-long: 1,\"%s", 2+maxLine/2, strings.Repeat("x\n", maxLine/2)[:maxLine-3]),
+			fmt.Sprintf(`%d-%[1]d {"a":"1","b":"2"}`, 3+maxLine/2)}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -84,6 +86,7 @@ func TestReadCSV(t *testing.T) {
 	}
 }
 
+//nolint:lll // data rows: files and their rows
 func TestReadCSV_refusal(t *testing.T) {
 	tests := map[string]struct{ content, detail, column string }{
 		"columns":    {"a,b\n1", "The row has 1 columns, the header 2.", ""},
@@ -220,11 +223,11 @@ func TestReadCSV_strayQuote(t *testing.T) {
 func TestReadCSV_linear(t *testing.T) {
 	for name, line := range map[string]string{"never closed": `1,x","y` + "\n", "one mark": `"` + "\n", "three marks": `1,"""x` + "\n"} {
 		t.Run(name, func(t *testing.T) {
-			lines := 1 << 20 / len(line)
+			lines := 1 << 19 / len(line)
 			content := "a,b,c,d\n" + strings.Repeat(line, lines)
 			calls, err := readAll(content, csvForm{})
 			require.NoError(t, err)
-			requireCovered(t, content, 2, calls)
+			requireCovered(t, content, 2, ",", calls)
 		})
 	}
 }
@@ -339,7 +342,7 @@ func TestReadCSV_everyLineOnce(t *testing.T) {
 		content = header + "\n" + strings.Join(lines, "\n")
 		calls, err := readAll(content, csvForm{})
 		require.NoError(t, err)
-		requireCovered(t, content, 2, calls)
+		requireCovered(t, content, 2, ",", calls)
 	})
 }
 
@@ -376,22 +379,21 @@ func FuzzReadCSV(f *testing.F) {
 	f.Add("a\tb\n\"\t\xff\n,x\",\"y\n,x\",\"y\n", uint8('\t'), true)
 	f.Add("a,b,c\n1,\"55,3\n4,TV 55\",6\n7,8,9\n", uint8(0), false)
 	f.Fuzz(func(t *testing.T, content string, separator uint8, plain bool) {
-		headerLast := 0
-		each, calls := collect()
-		err := readCSV(strings.NewReader(content), 1, csvForm{rune(separator), plain}, func(names []string) error {
-			headerLast = 1
-			return nil
-		}, each)
-		if err != nil || headerLast == 0 {
-			require.Empty(t, *calls)
+		form := csvForm{rune(separator), plain}
+		calls, err := readAll(content, form)
+		if err != nil {
+			require.ErrorIs(t, err, ErrHeader)
+			require.Empty(t, calls)
 			return
 		}
-		first := 1
-		if len(*calls) > 0 {
-			first = (*calls)[0].line
+		if separator == 0 {
+			form.separator = ','
 		}
-		requireCovered(t, content, first, *calls)
-		for _, c := range *calls {
+		content = fmt.Sprintf("a%cb\n%s", form.separator, content)
+		calls, err = readAll(content, form)
+		require.NoError(t, err)
+		requireCovered(t, content, 2, string(form.separator), calls)
+		for _, c := range calls {
 			if c.err != nil {
 				require.ErrorAs(t, c.err, new(Refusal))
 				continue
@@ -401,7 +403,7 @@ func FuzzReadCSV(f *testing.F) {
 			var row map[string]string
 			require.NoError(t, json.Unmarshal([]byte(c.text), &row), c.text)
 			for name, value := range row {
-				require.NotEmpty(t, name)
+				require.Contains(t, []string{"a", "b"}, name)
 				require.NotEmpty(t, value)
 			}
 		}
@@ -413,7 +415,8 @@ func benchmarkFile() string {
 	var b strings.Builder
 	b.WriteString("sku,title,brand,price,currency,availability,url,seen\n")
 	for i := range 20_000 {
-		fmt.Fprintf(&b, "A-%06d,\"Green tea, %d bags\",Farm & Söhne,%d.99,EUR,in stock,https://shop.example/p/%d,2026-11-20T10:00:00Z\n", i, i%50, i%90, i)
+		fmt.Fprintf(&b, "A-%06d,\"Green tea, %d bags\",Farm & Söhne,%d.99,EUR,in stock,https://shop.example/p/%d,2026-11-20T10:00:00Z\n",
+			i, i%50, i%90, i)
 	}
 	return b.String()
 }

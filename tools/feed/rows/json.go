@@ -151,7 +151,7 @@ func (j *jsonReader) row(array bool) error {
 	case j.only && errors.Is(j.err, io.EOF) && rowsMember(j.text) != "":
 		return oneObject(rowsMember(j.text))
 	case len(j.text) > maxLine:
-		refusal = tooLong
+		refusal = errLineTooLong
 	case !utf8.Valid(j.text):
 		refusal = Refusal{Code: "malformed-json", Detail: "The row has " + notText}
 	}

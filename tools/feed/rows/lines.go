@@ -96,7 +96,7 @@ func readLines(r io.Reader, first int, each Each) error {
 			var refusal error
 			switch {
 			case len(text) > maxLine:
-				text, refusal = beginning(text), tooLong
+				text, refusal = beginning(text), errLineTooLong
 			case !utf8.Valid(text):
 				refusal = Refusal{Code: "malformed-json", Detail: "The line has " + notText}
 			}

@@ -32,8 +32,8 @@ func (r Refusal) Error() string { return r.Code + ": " + r.Detail }
 // Each is called for every row, with a Refusal for a row that cannot be read. Its error ends the reading.
 type Each func(Row, error) error
 
-// tooLong is the refusal of a row that no request can hold.
-var tooLong = Refusal{Code: "line-too-long", Detail: fmt.Sprintf("The row is longer than %d bytes.", maxLine)}
+// errLineTooLong is the refusal of a row that no request can hold.
+var errLineTooLong = Refusal{Code: "line-too-long", Detail: fmt.Sprintf("The row is longer than %d bytes.", maxLine)}
 
 // beginning is as much of a text as is shown of a row that could not be read.
 func beginning(text []byte) []byte { return text[:min(len(text), maxLine)] }

@@ -45,28 +45,26 @@ func texts(calls []call) []string {
 }
 
 // requireCovered requires that the calls are in order and disjoint, and that they cover exactly the lines of content from first on
-// that are not blank.
-func requireCovered(t require.TestingT, content string, first int, calls []call) {
-	last := first - 1
-	covered := map[int]bool{}
+// that are not blank. White space that separates is not blank.
+func requireCovered(t require.TestingT, content string, first int, separator string, calls []call) {
+	lines := strings.Split(content, "\n")
+	blank := func(n int) bool {
+		return strings.TrimSpace(lines[n-1]) == "" && !strings.Contains(lines[n-1], separator)
+	}
+	next := first
 	for _, c := range calls {
-		require.Greater(t, c.line, last, "in order and disjoint")
-		require.GreaterOrEqual(t, c.last, c.line)
-		for n := c.line; n <= c.last; n++ {
-			covered[n] = true
+		for ; next < c.line; next++ {
+			if !blank(next) {
+				require.Fail(t, "a line is left out", "line %d: %q", next, lines[next-1])
+			}
 		}
-		last = c.last
+		if c.line != next || c.last < c.line || c.last > len(lines) || blank(c.line) {
+			require.Fail(t, "not a row of lines that are free", "%v", c)
+		}
+		next = c.last + 1
 	}
-	for i, line := range strings.Split(content, "\n") {
-		if n := i + 1; n >= first && strings.TrimSpace(line) != "" {
-			require.True(t, covered[n], "line %d: %q", n, line)
-			delete(covered, n)
-		}
-	}
-	for n := range covered { // blank lines may be within a row, and at neither end of it
-		for _, c := range calls {
-			require.False(t, n == c.line || n == c.last, "line %d is blank", n)
-		}
+	for ; next <= len(lines); next++ {
+		require.True(t, blank(next), "line %d: %q", next, lines[next-1])
 	}
 }
 

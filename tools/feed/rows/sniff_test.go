@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
+//nolint:lll // data rows: files and what is said of them
 func TestSniff(t *testing.T) {
 	csv, ndjson, asJSON := reading{format: "csv"}, reading{format: "ndjson"}, reading{format: "json"}
 	utf16 := func(endianness unicode.Endianness, text string) string {
