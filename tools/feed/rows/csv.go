@@ -2,7 +2,6 @@ package rows
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -148,11 +147,7 @@ func (c *csvReader) header(check func([]string) error) error {
 	var wrong []string
 	for i, field := range c.fields {
 		name := field.String()
-		member, err := marshal(name)
-		if err != nil {
-			return err
-		}
-		member = fmt.Appendf(nil, `,%s:"`, member)
+		member := append(field.appendJSON([]byte(`,"`)), `":"`...)
 		switch {
 		case strings.TrimSpace(name) == "": // such as the row numbers that some programs write
 			name, member = "", nil
@@ -170,15 +165,6 @@ func (c *csvReader) header(check func([]string) error) error {
 	}
 	c.skip(size, last-c.number+1)
 	return check(slices.Clone(c.names))
-}
-
-// marshal is json.Marshal, except that it leaves <, > and & as they are.
-func marshal(s string) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(s)
-	return bytes.TrimSpace(b.Bytes()), err
 }
 
 // String returns the text that the field means.

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/japanese"
 	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 	"pgregory.net/rapid"
 )
 
@@ -41,6 +42,8 @@ func TestDecode(t *testing.T) {
 		"UTF-16BE with a mark":      {"\xfe\xff\x00a", "UTF-16BE", "a"},
 		"UTF-16 and a mark":         {"\xfe\xff\x00a", "utf-16", "a"},
 		"half a pair, half a unit":  {"\xff\xfe\x3d\xd8a\x00b\x00c", "", "\xffab\xff"},
+		"almost U+FFFD":             {"\xff\xfe\x01\xfb\xfe\xff\xfd\xff", "", "ﬁ\ufffe\xff"},
+		"much without a character":  {strings.Repeat("a\x81", 10_000), "windows-1252", strings.Repeat("a\xff", 10_000)},
 		"a pair":                    {"\xff\xfe\x3d\xd8\x00\xde", "", "😀"},
 		"windows-1250":              {"\xc8aj \x80\x81", "Windows-1250", "Čaj €\xff"},
 		"windows-1252":              {"\xfc\x80\x8d", "windows-1252", "ü€\xff"},
@@ -76,6 +79,13 @@ func TestDecode(t *testing.T) {
 			assert.ErrorContains(t, err, tt.want)
 		})
 	}
+}
+
+func TestMissing(t *testing.T) {
+	const content = "a\ufffdﬁ\xef\ufffd\xef\xbf"
+	text, err := io.ReadAll(transform.NewReader(iotest.OneByteReader(strings.NewReader(content)), missing{}))
+	require.NoError(t, err)
+	assert.Equal(t, "a\xffﬁ\xef\xff\xef\xbf", string(text))
 }
 
 // TestDecode_sameRows checks that a file gives the same rows in each encoding that has its characters.

@@ -95,6 +95,7 @@ func TestReadJSON(t *testing.T) {
 		"a text without an end":       {"[\n {},\n {\n  \"a\": \"x,\n  \"b\": {\n  }\n },\n\n {}\n]", []string{"2-2 {}", "3-7 malformed-json: {\n  \"a\": \"x,\n", "9-9 {}"}},
 		"a missing bracket":           {"[\n {\n  \"a\": 1,\n {},\n {}\n]", []string{"2-3 malformed-json: {\n  \"a\": 1,\n", "4-4 {}", "5-5 {}"}},
 		"a missing bracket, no comma": {"[\n {\n  \"a\": [1,\n {\n  \"a\": 1\n {}\n]", []string{"2-3 malformed-json: {\n  \"a\": [1,\n", "4-5 malformed-json: {\n  \"a\": 1\n", "6-6 {}"}},
+		"brackets missing, then cut":  {"[\n {},\n {\n  \"a\": [1,\n {},\n {}", []string{"2-2 {}", "3-4 malformed-json: {\n  \"a\": [1,\n", "5-5 {}", "6-6 {}", "6-6 malformed-json: "}},
 		"the other bracket":           {"[\n {\"a\": [1},\n {}\n]", []string{"2-2 malformed-json: {\"a\": [1}", "3-3 {}"}},
 		"no bracket at all":           {"[\n {},\n \"a\": 1\n },\n {}\n]", []string{"2-2 {}", "3-4 malformed-json: \"a\"", "5-5 {}"}},
 		"one object a line":           {"{}\n{\"a:1}\n{}\nx\n{}", []string{"1-1 {}", "2-2 malformed-json: {\"a:1}\n", "3-3 {}", "4-4 malformed-json: x", "5-5 {}"}},
@@ -111,6 +112,23 @@ func TestReadJSON(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, texts(calls))
 		})
+	}
+}
+
+// TestReadJSON_notClosed reads an array whose second row lacks the end of an array, so that all later rows could be in it.
+func TestReadJSON_notClosed(t *testing.T) {
+	const count = 10_000
+	for _, end := range []string{"]", ""} {
+		calls, err := jsonCalls("[\n {\n  \"a\": []\n },\n {\n  \"a\": [\n" + strings.Repeat(" {\n  \"a\": []\n },\n", count) + " {}\n" + end)
+		require.NoError(t, err)
+		require.Equal(t, "5-6 malformed-json: {\n  \"a\": [\n", calls[1].String())
+		rows := 0
+		for _, c := range calls {
+			if c.err == nil {
+				rows++
+			}
+		}
+		require.Equal(t, 1+count+1, rows)
 	}
 }
 
@@ -199,7 +217,7 @@ func TestReadJSON_ends(t *testing.T) {
 	})
 	t.Run("by the caller", func(t *testing.T) {
 		enough := errors.New("enough")
-		for _, content := range []string{"[{},{}]", "[,", "[", "[{}]x", "[1,{}]", "[{}{}]", "[{}x]"} {
+		for _, content := range []string{"[{},{}]", "[,", "[", "[{}]x", "[{},]", "[1,{}]", "[{}{}]", "[{}x]"} {
 			left := strings.Count(content, "{}")
 			err := readJSON(strings.NewReader(content), 1, func(_ Row, err error) error {
 				if left--; err != nil || left <= 0 {
