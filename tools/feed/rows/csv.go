@@ -25,9 +25,9 @@ type csvForm struct {
 //
 // A quotation mark within an unquoted field stands for itself. A quotation mark that begins a field and was not meant to would
 // join the lines up to the next one, and their rows would be lost or, worse, be one row with the price of another. So a record
-// over several lines counts only if it has the header's number of columns, and no line within it is a record by itself. Else its
-// first line is refused and the next one read afresh. Until a record has been read again, a quotation mark within an unquoted
-// field is not trusted: it may be the end of a text whose first line was refused.
+// over several lines counts only if it has the header's number of columns, no quotation mark that stands for itself, and no line
+// that is a record by itself. Else its first line is refused and the next one read afresh. Until a record has been read again, a
+// quotation mark within an unquoted field is not trusted: it may be the end of a text whose first line was refused.
 //
 // Whatever the quotation marks, the cost is linear in the length of the text, and only a few MiB of it are held.
 func readCSV(r io.Reader, first int, form csvForm, header func([]string) error, each Each) error {
@@ -167,6 +167,9 @@ func (c *csvReader) header(check func([]string) error) error {
 	return check(slices.Clone(c.names))
 }
 
+// marked tells whether a quotation mark stands for itself in the field.
+func (f csvField) marked() bool { return !f.quoted && bytes.IndexByte(f.text, '"') >= 0 }
+
 // String returns the text that the field means.
 func (f csvField) String() string {
 	s := string(f.text)
@@ -258,6 +261,9 @@ func (c *csvReader) record(line []byte, next int) (record []byte, size, last int
 	}
 	record, _ = c.b.Peek(a.end)
 	c.split(record, false)
+	if i := slices.IndexFunc(c.fields, csvField.marked); i >= 0 {
+		return refused("closed on line %d, but then there is one within column %d, so that it is perhaps not meant as one", a.last, i+1)
+	}
 	return record, a.next, a.last, nil
 }
 
@@ -357,7 +363,7 @@ func (c *csvReader) object(record []byte) error {
 		if !valid && !utf8.Valid(field.text) {
 			return Refusal{Code: "malformed-csv", Detail: fmt.Sprintf("Column %d has %s", i+1, notText), Column: c.names[i]}
 		}
-		if c.doubt && !field.quoted && bytes.IndexByte(field.text, '"') >= 0 {
+		if c.doubt && field.marked() {
 			return Refusal{Code: "malformed-csv", Column: c.names[i], Detail: fmt.Sprintf("There is a quotation mark within column %d, and the "+
 				"quotation marks of the row before are wrong: this line is perhaps the rest of it.", i+1)}
 		}

@@ -65,7 +65,8 @@ func TestReadCSV(t *testing.T) {
 		"rows by themselves":           {"a,b\nx,\"2\n3,4\n5\"\n", csvForm{}, []string{"2-2 malformed-csv: x,\"2", `3-3 {"a":"3","b":"4"}`, "4-4 columns: 5\""}},
 		"two marks for inches": {"a,b,c\n1,\"55,3\n4,TV 55\",6\n7,8,9\n", csvForm{},
 			[]string{"2-2 malformed-csv: 1,\"55,3", "3-3 malformed-csv: 4,TV 55\",6", `4-4 {"a":"7","b":"8","c":"9"}`}},
-		"other columns": {"a,b\n\"x\ny,\"\n3,4\n", csvForm{}, []string{"2-2 malformed-csv: \"x", "3-3 malformed-csv: y,\"", `4-4 {"a":"3","b":"4"}`}},
+		"a row that is cut": {"a,b,c,d,e\n,\"\n,2,,\",,;\",\n", csvForm{}, []string{"2-2 malformed-csv: ,\"", `3-3 {"b":"2","d":",,;"}`}},
+		"other columns":     {"a,b\n\"x\ny,\"\n3,4\n", csvForm{}, []string{"2-2 malformed-csv: \"x", "3-3 malformed-csv: y,\"", `4-4 {"a":"3","b":"4"}`}},
 		"the rest of a row, not a row": {"a,b,c\n\"the \"best\"\ncheese\",2,3\n\"x\"\"\",TV 5\",6\n4,5,6\nx\",8,9\n", csvForm{}, []string{
 			"2-2 malformed-csv: \"the \"best\"", "3-3 malformed-csv: cheese\",2,3", "4-4 malformed-csv: \"x\"\"\",TV 5\",6",
 			`5-5 {"a":"4","b":"5","c":"6"}`, `6-6 {"a":"x\"","b":"8","c":"9"}`}},
@@ -100,6 +101,8 @@ func TestReadCSV_refusal(t *testing.T) {
 			"Column 2 begins with a quotation mark that is not closed within 1048576 bytes.", "b"},
 		"other columns": {"a,b\n\"x\ny,\"\n",
 			"Column 1 begins with a quotation mark that is closed on line 3; read as one row, these lines have 1 columns, the header 2.", "a"},
+		"a mark within": {"a,b,c\n1,\"x\ny\",2\"\n",
+			"Column 2 begins with a quotation mark that is closed on line 3, but then there is one within column 3, so that it is perhaps not meant as one.", "b"},
 		"a row within": {"a,b\n1,\"x\n3,4\n5,6\ny\"\n",
 			"Column 2 begins with a quotation mark that is closed on line 5, but line 4 is a row by itself.", "b"},
 		"two rows": {"a,b,c\n1,\"55,3\n4,55\",6\n",
