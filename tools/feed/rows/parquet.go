@@ -53,7 +53,7 @@ const (
 func readParquet(file io.ReaderAt, size int64, header func([]string) error, each Each) error {
 	var t *parquetTable
 	if err := safely(func() (err error) { t, err = openParquet(file, size); return err }); err != nil {
-		return fmt.Errorf("Parquet: %w", err)
+		return fmt.Errorf("parquet: %w", err)
 	}
 	if err := header(t.names); err != nil {
 		return err
@@ -65,7 +65,7 @@ func readParquet(file io.ReaderAt, size int64, header func([]string) error, each
 			return nil
 		}
 		if refusal := (Refusal{}); err != nil && !errors.As(err, &refusal) {
-			return fmt.Errorf("Parquet: row %d: %w", number, err)
+			return fmt.Errorf("parquet: row %d: %w", number, err)
 		}
 		if err := each(Row{Line: number, Last: number, Text: text}, err); err != nil {
 			return err
@@ -92,8 +92,8 @@ type parquetTable struct {
 	names   []string // of all columns, those without any value too
 	fields  []parquetField
 	columns []*parquetColumn
-	groups  []parquet.RowGroup // of which the first so many have been begun
-	begun   int
+	groups  []parquet.RowGroup
+	begun   int   // how many of the groups have been begun
 	left    int64 // how many rows of the present group are still to come
 	text    []byte
 }
@@ -114,6 +114,7 @@ type parquetColumn struct {
 
 	headers *io.SectionReader   // the pages of the present group of rows, from the next header on
 	left    int64               // how many values there are in them
+	due     int                 // how many values of the present page are still to come
 	pages   parquet.Pages       // the same pages, for the library
 	page    parquet.ValueReader // nil before the first page and after the last value of a page
 	have    []parquet.Value     // read, but not yet used
@@ -287,9 +288,12 @@ func (c *parquetColumn) next() error {
 		}
 		n, err := c.page.ReadValues(c.buffer[:])
 		c.have = c.buffer[:n]
+		c.due -= n
 		switch {
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF) && c.due == 0:
 			c.page = nil
+		case errors.Is(err, io.EOF) || c.due < 0: // or the next page would begin in another row than those of other columns
+			return errPage
 		case err != nil || n == 0:
 			return fmt.Errorf("the file is damaged (%w)", cmp.Or(err, io.ErrNoProgress))
 		}
@@ -331,13 +335,14 @@ func (c *parquetColumn) checkPage() error {
 			return errUneven
 		case data:
 			c.left -= int64(values)
+			c.due = int(values)
 			return nil
 		}
 	}
 }
 
 var (
-	errPage = errors.New("the file is damaged (the header of a page)")
+	errPage = errors.New("the file is damaged (a page and its header do not agree)")
 
 	// errRunLength is there because the library reads such booleans wrongly: of a run of true it makes one true and seven false.
 	errRunLength = errors.New("its booleans are run-length encoded, which cannot be read: write the file with data pages of version 1")
@@ -469,13 +474,13 @@ func formatDecimal(scale int) parquetFormat {
 		if kind := v.Kind(); kind == parquet.Int32 || kind == parquet.Int64 {
 			whole.SetInt64(integer(v))
 		} else {
-			bytes := v.ByteArray()
-			if len(bytes) == 0 {
+			raw := v.ByteArray()
+			if len(raw) == 0 {
 				return b, errors.New("is a DECIMAL of no bytes")
 			}
-			whole.SetBytes(bytes)
-			if bytes[0]&0x80 != 0 {
-				whole.Sub(whole, new(big.Int).Lsh(big.NewInt(1), 8*uint(len(bytes))))
+			whole.SetBytes(raw)
+			if raw[0]&0x80 != 0 {
+				whole.Sub(whole, new(big.Int).SetBit(new(big.Int), 8*len(raw), 1))
 			}
 		}
 		if whole.Sign() < 0 {

@@ -294,8 +294,39 @@ func TestReadParquet_columnEndsEarly(t *testing.T) {
 		}
 	})
 	_, rows, err := parquetRows(file)
-	require.ErrorContains(t, err, `Parquet: row 3: column "item": the file is damaged`)
+	require.ErrorContains(t, err, `parquet: row 3: column "item": the file is damaged`)
 	assert.Len(t, rows, 2)
+}
+
+// A page with fewer values than its header says must not let the values of the next page slip into other rows.
+func TestReadParquet_pageEndsEarly(t *testing.T) {
+	t.Parallel()
+	var values [][]parquet.Value
+	for i := range 40 {
+		values = append(values, []parquet.Value{parquet.ByteArrayValue(fmt.Appendf(nil, "item-%02d", i)).Level(0, 0, 0)})
+	}
+	file := parquetFile(t, parquet.Group{"item": parquet.Encoded(parquet.String(), &parquet.Plain)}, 99, values...)
+	_, whole, err := parquetRows(file)
+	require.NoError(t, err)
+	require.Len(t, whole, 40)
+
+	const first = 4 // where the first page begins, after PAR1
+	r := new(thrift.CompactProtocol).NewReaderFromBytes(file[first:])
+	var header format.PageHeader
+	require.NoError(t, thrift.NewDecoder(r).Decode(&header))
+	length, inPage := r.BytesRead(), int(header.DataPageHeader.V.NumValues)
+	require.Less(t, inPage, 40, "there are several pages")
+	header.DataPageHeader.V.NumValues++
+	changed, err := thrift.Marshal(new(thrift.CompactProtocol), &header)
+	require.NoError(t, err)
+	require.Len(t, changed, length)
+	copy(file[first:], changed)
+	file = footer(t, file, func(m *format.FileMetaData) {
+		m.NumRows, m.RowGroups[0].NumRows, m.RowGroups[0].Columns[0].MetaData.NumValues = 41, 41, 41
+	})
+	_, rows, err := parquetRows(file)
+	require.ErrorContains(t, err, `column "item": the file is damaged (a page and its header do not agree)`)
+	assert.Empty(t, rows)
 }
 
 func TestReadParquet_wrongFiles(t *testing.T) {
@@ -303,8 +334,8 @@ func TestReadParquet_wrongFiles(t *testing.T) {
 	good := parquetFile(t, priceSchema, 2, priceRow("A", 1290, 2), priceRow("B", 0, 1))
 	runs, err := os.ReadFile("testdata/runs.parquet")
 	require.NoError(t, err)
-	const uneven = "Parquet: the file is damaged (its parts do not agree on the number of rows)"
-	const cut = "Parquet: its end is missing, where the table of contents is: the file was cut off, or is damaged"
+	const uneven = "parquet: the file is damaged (its parts do not agree on the number of rows)"
+	const cut = "parquet: its end is missing, where the table of contents is: the file was cut off, or is damaged"
 	tests := map[string]struct {
 		file []byte
 		want string
@@ -313,33 +344,33 @@ func TestReadParquet_wrongFiles(t *testing.T) {
 		"only PAR1":    {[]byte("PAR1"), cut},
 		"cut off":      {good[:len(good)-1], cut},
 		"half":         {good[:len(good)/2], cut},
-		"no beginning": {append([]byte("XXXX"), good[4:]...), "Parquet: this is no Parquet file"},
+		"no beginning": {append([]byte("XXXX"), good[4:]...), "parquet: this is no Parquet file"},
 		"only an end":  {append([]byte("PAR1"), good[len(good)-20:]...), cut},
-		"encrypted":    {append(good[:len(good)-4:len(good)-4], "PARE"...), "Parquet: the file is encrypted: write it without encryption"},
-		"a broken end": {append(append(good[:len(good)-20:len(good)-20], "xxxxxxxxxxxx"...), good[len(good)-8:]...), "Parquet: the file is damaged (its table of contents)"}, //nolint:lll // data row
-		"an empty end": {[]byte("PAR1\x00\x01\x00\x00\x00PAR1"), "Parquet: the file is damaged"},
-		"twice":        {parquetFile(t, parquet.Group{"a.b": int32Leaf, "a": parquet.Group{"b": int32Leaf}}, 1), `Parquet: there are two columns with the name "a.b": rename one of them`}, //nolint:lll // data row
+		"encrypted":    {append(good[:len(good)-4:len(good)-4], "PARE"...), "parquet: the file is encrypted: write it without encryption"},
+		"a broken end": {append(append(good[:len(good)-20:len(good)-20], "xxxxxxxxxxxx"...), good[len(good)-8:]...), "parquet: the file is damaged (its table of contents)"}, //nolint:lll // data row
+		"an empty end": {[]byte("PAR1\x00\x01\x00\x00\x00PAR1"), "parquet: the file is damaged"},
+		"twice":        {parquetFile(t, parquet.Group{"a.b": int32Leaf, "a": parquet.Group{"b": int32Leaf}}, 1), `parquet: there are two columns with the name "a.b": rename one of them`}, //nolint:lll // data row
 		"LZ4": {parquetFile(t, parquet.Group{"a": parquet.Compressed(int32Leaf, &parquet.Lz4Raw)}, 1,
 			[]parquet.Value{parquet.Int32Value(1).Level(0, 0, 0)}),
-			`Parquet: column "a" is compressed by LZ4_RAW, which cannot be read: write the file with ZSTD or SNAPPY`},
-		"runs of booleans": {runs, `Parquet: row 1: column "sold": its booleans are run-length encoded, which cannot be read: ` +
+			`parquet: column "a" is compressed by LZ4_RAW, which cannot be read: write the file with ZSTD or SNAPPY`},
+		"runs of booleans": {runs, `parquet: row 1: column "sold": its booleans are run-length encoded, which cannot be read: ` +
 			`write the file with data pages of version 1`},
 		"table of contents only": {footer(t, good, func(m *format.FileMetaData) { m.RowGroups[0].Columns[0].FilePath = "part-0.parquet" }),
-			`Parquet: this is only the table of contents of other files (such as "part-0.parquet"): feed those`},
+			`parquet: this is only the table of contents of other files (such as "part-0.parquet"): feed those`},
 		"two codecs": {footer(t, parquetFile(t, priceSchema, 1, priceRow("A", 1, 2), priceRow("B", 2, 2)), func(m *format.FileMetaData) {
 			m.RowGroups[1].Columns[0].MetaData.Codec = format.Zstd
-		}), `Parquet: column "item" is compressed in several ways, which cannot be read: write the file anew`},
+		}), `parquet: column "item" is compressed in several ways, which cannot be read: write the file anew`},
 		"more rows":     {footer(t, good, func(m *format.FileMetaData) { m.NumRows++ }), uneven},
 		"fewer rows":    {footer(t, good, func(m *format.FileMetaData) { m.NumRows-- }), uneven},
-		"negative rows": {footer(t, good, func(m *format.FileMetaData) { m.RowGroups[0].NumRows = -1 }), "Parquet: the file is damaged"},
+		"negative rows": {footer(t, good, func(m *format.FileMetaData) { m.RowGroups[0].NumRows = -1 }), "parquet: the file is damaged"},
 		"more values":   {footer(t, good, func(m *format.FileMetaData) { m.RowGroups[0].Columns[0].MetaData.NumValues++ }), uneven},
 		"a far column": {footer(t, good, func(m *format.FileMetaData) { m.RowGroups[0].Columns[0].MetaData.DataPageOffset = math.MaxInt64 }),
-			"Parquet: the file is damaged (its table of contents)"},
+			"parquet: the file is damaged (its table of contents)"},
 		"an impossible type": {footer(t, good, func(m *format.FileMetaData) { m.Schema[1].Type.V = format.Int64 }),
-			`Parquet: the file is damaged (column "item" is said to be STRING, but stored as INT64)`},
-		"only lists":  {parquetFile(t, parquet.Group{"a": parquet.Repeated(int32Leaf)}, 1), "Parquet: there is no column with values that can be read"}, //nolint:lll // data row
-		"a huge list": {[]byte("PAR1\x29\xfc\xff\xff\xff\xff\x07\x07\x00\x00\x00PAR1"), "Parquet: the file is damaged (its table of contents)"},
-		"a deep nest": {append(append([]byte("PAR1"), bytes.Repeat([]byte{0x1c}, 256)...), "\x00\x01\x00\x00PAR1"...), "Parquet: the file is damaged (its table of contents)"}, //nolint:lll // data row
+			`parquet: the file is damaged (column "item" is said to be STRING, but stored as INT64)`},
+		"only lists":  {parquetFile(t, parquet.Group{"a": parquet.Repeated(int32Leaf)}, 1), "parquet: there is no column with values that can be read"}, //nolint:lll // data row
+		"a huge list": {[]byte("PAR1\x29\xfc\xff\xff\xff\xff\x07\x07\x00\x00\x00PAR1"), "parquet: the file is damaged (its table of contents)"},
+		"a deep nest": {append(append([]byte("PAR1"), bytes.Repeat([]byte{0x1c}, 256)...), "\x00\x01\x00\x00PAR1"...), "parquet: the file is damaged (its table of contents)"}, //nolint:lll // data row
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -369,7 +400,7 @@ func TestReadParquet_damagedPage(t *testing.T) {
 	require.Positive(t, at)
 	file[at] ^= 1 // the checksum of the page is wrong then
 	_, rows, err = parquetRows(file)
-	require.ErrorContains(t, err, fmt.Sprintf(`Parquet: row %d: column "item": the file is damaged (crc32 checksum mismatch`, len(rows)+1))
+	require.ErrorContains(t, err, fmt.Sprintf(`parquet: row %d: column "item": the file is damaged (crc32 checksum mismatch`, len(rows)+1))
 	assert.Equal(t, want[:len(rows)], rows)
 	assert.Greater(t, len(rows), 200)
 	assert.LessOrEqual(t, len(rows), 250)

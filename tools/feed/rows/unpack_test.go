@@ -168,7 +168,7 @@ func TestUnpack(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, []byte(tt.content), 0o600))
 			file, err := os.Open(path)
 			require.NoError(t, err)
-			defer file.Close()
+			t.Cleanup(func() { _ = file.Close() })
 			for from, r := range map[string]io.Reader{"file": file, "pipe": onlyReader{strings.NewReader(tt.content)}} {
 				content, inner, err := unpack(r, tt.name)
 				if tt.err != "" {
@@ -195,7 +195,7 @@ func TestUnpack_aFileThatIsNotPackedIsItself(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("PAR1"), 0o600))
 	file, err := os.Open(path)
 	require.NoError(t, err)
-	defer file.Close()
+	t.Cleanup(func() { _ = file.Close() })
 	content, _, err := unpack(file, path)
 	require.NoError(t, err)
 	assert.Same(t, file, content)
