@@ -15,14 +15,6 @@ import (
 	"pricing/shared/jsondoc"
 )
 
-// valueError says why a value of a row cannot be converted.
-type valueError struct {
-	code   string
-	detail string
-}
-
-func (e valueError) Error() string { return e.code + ": " + e.detail }
-
 const (
 	codeUnreadable = "amount-unreadable" // no number, a sign that the mapping does not name, two currencies, nothing to divide by
 	codeAmbiguous  = "amount-ambiguous"  // 3.350 where the mapping says neither decimal nor group
@@ -85,12 +77,6 @@ func (c *Currencies) UnmarshalYAML(node *yaml.Node) error {
 type sign struct {
 	text     string
 	currency string // "" for a text that says nothing
-}
-
-// cell is a value of a row.
-type cell struct {
-	text   string
-	number bool // a JSON number, whose point can only be that of a fraction
 }
 
 // maxNumber is how many characters a number may have. Prices have few; the limit keeps a division cheap.

@@ -384,7 +384,7 @@ func (e *evaluation) time(field string, rules Rules) (sent string, nano int64, a
 	switch {
 	case t.text == "":
 	case rule.Time == nil:
-		sent, nano = t.text, unixNano(t.text)
+		sent, nano = t.text, UnixNano(t.text)
 	default:
 		at, dateOnly, err := rule.Time.moment(t.text)
 		if err != nil {
@@ -424,8 +424,8 @@ func faultOf(err error) Fault {
 	return Fault{Code: "mapping", Detail: err.Error()}
 }
 
-// unixNano reads a time as the API does; 0 if it cannot.
-func unixNano(timestamp string) int64 {
+// UnixNano reads a time as the API does, in Unix nanoseconds; 0 if it cannot.
+func UnixNano(timestamp string) int64 {
 	t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(timestamp)) // t and z may be lower-case
 	if err != nil {
 		return 0

@@ -20,6 +20,20 @@ type row struct {
 	broken   error            // why the unpivoted column cannot be read
 }
 
+// cell is the text of a cell.
+type cell struct {
+	text   string
+	number bool // a JSON number, whose point can only be that of a fraction
+}
+
+// valueError says why the text of a cell cannot be converted. It becomes a Fault where field and column are known.
+type valueError struct {
+	code   string
+	detail string
+}
+
+func (e valueError) Error() string { return e.code + ": " + e.detail }
+
 // cell returns a column's text: a number as it is written, "" if it is absent or null. The error is a Fault.
 func (r *row) cell(name string) (cell, error) {
 	node, err := member(r.doc, name)
