@@ -143,7 +143,7 @@ func (a *Amount) check() error {
 		wrong("multiply and divide cannot both be there")
 	case by != "" && strings.Trim(by, figures+".,+-") == "":
 		a.constant, err = shift(by, 0)
-		if err != nil || a.constant == "0" || len(by) > maxNumber {
+		if err != nil || a.constant == "0" {
 			wrong("%q is no number to multiply or divide by; that is the name of a column, or a number above 0 like 6 or 0.5", by)
 		}
 	}

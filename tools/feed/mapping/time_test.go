@@ -88,6 +88,8 @@ func TestTime_check(t *testing.T) {
 		`{layout: "02 Jan 2006 15:04.00", zone: UTC}`: `layout "02 Jan 2006 15:04.00" has a fraction of a second, but no second`,
 		`{layout: "2006 21 15:04", zone: UTC}`: `layout "2006 21 15:04" has "1" right behind digits whose number varies; ` +
 			`write 01 for 1, 02 for 2 and so on`,
+		`{layout: "2006 _21 15:04", zone: UTC}`: `layout "2006 _21 15:04" has "1" right behind digits whose number varies; ` +
+			`write 01 for 1, 02 for 2 and so on`,
 		`{layout: "15:04:05.02.01.2006", zone: UTC}`: `layout "15:04:05.02.01.2006" has "02" right behind digits whose number varies; ` +
 			`write 01 for 1, 02 for 2 and so on`,
 		`{layout: "2006-01-02 002", zone: UTC}`: `layout "2006-01-02 002" ` +
