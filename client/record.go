@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -267,10 +268,7 @@ func (s *stream) settle(r reply, batch []item) (Answer, []item, error) {
 			continue
 		}
 		if result.Problem != nil {
-			at := fmt.Sprintf("/observations/%d", result.Index)
-			for i, e := range result.Problem.Errors {
-				result.Problem.Errors[i].Pointer = strings.TrimPrefix(e.Pointer, at)
-			}
+			result.Problem = ofItem(result.Problem, result.Index)
 		}
 		result.Index = one.index
 		a.Results = append(a.Results, result)
@@ -300,10 +298,30 @@ func refuse(r reply, batch []item) (Answer, []item, error) {
 	a := without(batch)
 	a.Refused = p
 	a.Counts = map[string]int{outcomeRejected: len(batch)}
-	for _, one := range batch {
-		a.Results = append(a.Results, Result{Index: one.index, Status: p.Status, Outcome: outcomeRejected, Problem: p})
+	for place, one := range batch {
+		a.Results = append(a.Results, Result{Index: one.index, Status: p.Status, Outcome: outcomeRejected, Problem: ofItem(p, place)})
 	}
 	return a, nil, nil
+}
+
+// ofItem is a problem of a batch as one of its items has it: pointers begin at the observation, and what is wrong with others is left
+// out, since nobody else knows their places in the batch.
+func ofItem(p *Problem, place int) *Problem {
+	const items = "/observations/"
+	own := items + strconv.Itoa(place)
+	one := *p
+	one.Errors = nil
+	for _, e := range p.Errors {
+		pointer, within := strings.CutPrefix(e.Pointer, own)
+		switch {
+		case within && (pointer == "" || pointer[0] == '/'):
+			e.Pointer = pointer
+		case strings.HasPrefix(e.Pointer, items):
+			continue
+		}
+		one.Errors = append(one.Errors, e)
+	}
+	return &one
 }
 
 // batchAnswer is BatchRecorded with counts of outcomes that this package does not know.

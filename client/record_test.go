@@ -345,7 +345,8 @@ func TestStreamObservations_Refused(t *testing.T) {
 			t.Parallel()
 			s := serve(t, func(n int, r request) answer {
 				if n == 1 {
-					return answer{status: status, body: `{"type":"urn:problem-type:pricing:malformed-json","title":"T."}`}
+					return answer{status: status, body: `{"type":"urn:problem-type:pricing:malformed-json","title":"T.","errors":[
+						{"pointer":"/observations/1/price","code":"b"},{"pointer":"/observations/10","code":"k"},{"pointer":"/defaults","code":"d"}]}`}
 				}
 				return created(t, r)
 			})
@@ -355,6 +356,14 @@ func TestStreamObservations_Refused(t *testing.T) {
 			assert.Equal(t, []string{"rejected", "rejected", "created"}, said(results))
 			assert.Equal(t, status, results[1].Status)
 			assert.Equal(t, "malformed-json", results[1].Problem.Code())
+			of := func(r client.Result) (all []string) {
+				for _, e := range r.Problem.Errors {
+					all = append(all, e.Code+" "+e.Pointer)
+				}
+				return all
+			}
+			assert.Equal(t, []string{"d /defaults"}, of(results[0]), "what is wrong with another item is not its own fault")
+			assert.Equal(t, []string{"b /price", "d /defaults"}, of(results[1]), "pointers begin at the observation")
 		})
 	}
 }

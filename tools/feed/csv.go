@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"pricing/tools/feed/mapping"
 )
 
 // errHeader ends the run: without its header, no row of a CSV file means anything.
@@ -39,24 +41,24 @@ type table struct {
 	mapped bool // rows go through a mapping, so they stay flat and all values are text
 }
 
-// newTable checks a header. mapping is nil for files in the API's form.
-func newTable(header []string, mapping *Mapping) (table, error) {
-	t := table{slices.Clone(header), mapping != nil}
+// newTable checks a header. m is nil for files in the API's form.
+func newTable(header []string, m *mapping.Mapping) (table, error) {
+	t := table{slices.Clone(header), m != nil}
 	var wrong []string
 	want := needed
-	if mapping != nil {
-		want = mapping.fields()
+	if m != nil {
+		want = m.Columns()
 	}
 	for i, name := range t.names {
 		switch {
 		case !utf8.ValidString(name):
 			wrong = append(wrong, fmt.Sprintf("the name of column %d is not UTF-8 (%s)", i+1, foreign))
-		case name == "" && mapping != nil: // such as the row numbers that some programs write
+		case name == "" && m != nil: // such as the row numbers that some programs write
 		case name == "":
 			wrong = append(wrong, fmt.Sprintf("column %d has no name", i+1))
 		case slices.Contains(t.names[:i], name):
 			wrong = append(wrong, fmt.Sprintf("%q is there twice", name))
-		case mapping == nil && !slices.Contains(columns, name):
+		case m == nil && !slices.Contains(columns, name):
 			wrong = append(wrong, fmt.Sprintf("%q is no field of an observation", name))
 		}
 	}
@@ -65,7 +67,7 @@ func newTable(header []string, mapping *Mapping) (table, error) {
 			wrong = append(wrong, fmt.Sprintf("%q is missing", name))
 		}
 	}
-	if mapping == nil && !slices.Contains(t.names, "productId") && !slices.Contains(t.names, "gtin") {
+	if m == nil && !slices.Contains(t.names, "productId") && !slices.Contains(t.names, "gtin") {
 		wrong = append(wrong, `"productId" or "gtin" is missing`)
 	}
 	if len(wrong) > 0 {
@@ -128,7 +130,7 @@ func isNumber(s string) bool {
 // the number of the line on which it begins. For a record that makes no object, the text is a JSON array of its fields, or nil.
 //
 // It never holds much more than maxSkip bytes in memory, even if a quotation mark is never closed.
-func readCSV(r io.Reader, mapping *Mapping, each func(number int, text []byte, err error) error) error {
+func readCSV(r io.Reader, m *mapping.Mapping, each func(number int, text []byte, err error) error) error {
 	in := bufio.NewReader(r)
 	if mark, _ := in.Peek(3); bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
 		_, _ = in.Discard(len(mark)) // Peek has just returned them
@@ -144,7 +146,7 @@ func readCSV(r io.Reader, mapping *Mapping, each func(number int, text []byte, e
 	case err != nil:
 		return fmt.Errorf("%w: %w", errHeader, err)
 	}
-	t, err := newTable(header, mapping)
+	t, err := newTable(header, m)
 	if err != nil {
 		return err
 	}

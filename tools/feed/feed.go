@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"pricing/client"
+	"pricing/tools/feed/mapping"
 )
 
 const (
@@ -38,7 +39,7 @@ type feed struct {
 	settings settings
 	program
 	observe     observer
-	mapping     *Mapping // nil: files are in the API's form
+	mapping     *mapping.Mapping // nil: files are in the API's form
 	mappingHash string
 	states      []*state
 	client      *client.Client // nil: the observations are printed

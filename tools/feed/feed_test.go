@@ -1046,3 +1046,10 @@ func TestJudge(t *testing.T) {
 	assert.Greater(t, asked[false], 10)
 	assert.Greater(t, asked[true], 20)
 }
+
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}

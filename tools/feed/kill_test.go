@@ -15,10 +15,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/client"
 	"pricing/shared/token"
 	"pricing/tools/internal/localtest"
 )
@@ -216,10 +218,10 @@ func asCSV(t *testing.T, rows []string) string {
 	require.NoError(t, out.Write(names))
 	order := rand.New(rand.NewPCG(1, 2)).Perm(len(rows))
 	for _, i := range order {
-		var o sent
+		var o client.Submission
 		require.NoError(t, json.Unmarshal([]byte(rows[i]), &o))
-		require.NoError(t, out.Write([]string{o.ProductID, o.CompetitorID, o.SellerID, o.Availability, o.Price.Amount, o.Price.Currency,
-			o.Source.ID, o.Source.Kind, o.ObservedAt}))
+		require.NoError(t, out.Write([]string{o.ProductID, o.CompetitorID, o.SellerID, string(o.Availability), o.Price.Amount, o.Price.Currency,
+			o.Source.ID, string(o.Source.Kind), o.ObservedAt.Format(time.RFC3339Nano)}))
 	}
 	out.Flush()
 	require.NoError(t, out.Error())

@@ -43,6 +43,7 @@ import (
 	"golang.org/x/term"
 
 	"pricing/client"
+	"pricing/tools/feed/mapping"
 )
 
 const (
@@ -156,11 +157,11 @@ func (p program) prepare(s settings) (*feed, error) {
 		}
 	}
 	if s.mapFile != "" {
-		mapping, err := loadMapping(s.mapFile)
+		m, err := mapping.Load(s.mapFile)
 		if err != nil {
 			return nil, err
 		}
-		f.mapping = mapping
+		f.mapping = m
 		file, err := os.Open(s.mapFile)
 		if err != nil {
 			return nil, fmt.Errorf("read the mapping: %w", err)
@@ -169,7 +170,7 @@ func (p program) prepare(s settings) (*feed, error) {
 		if err := errors.Join(err, file.Close()); err != nil {
 			return nil, fmt.Errorf("read the mapping: %w", err)
 		}
-		f.observe = newMapper(mapping).observe
+		f.observe = mapped(m.NewMapper())
 	}
 	if s.print {
 		return f, nil

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"math"
 	"strings"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"pricing/shared/fault"
 	"pricing/shared/jsondoc"
 	"pricing/shared/price"
+	"pricing/tools/feed/mapping"
 )
 
 // observation is a line in the API's form, and what the client itself needs to know about it.
@@ -49,6 +52,39 @@ func asSent(line []byte) (observation, error) {
 	o.competitorName = o.competitorID
 	o.time = unixNano(text(doc, "observedAt"))
 	return o, nil
+}
+
+// mapped is the observer of a mapping.
+func mapped(mapper *mapping.Mapper) observer {
+	return func(line []byte) (observation, error) {
+		doc, err := object(line)
+		if err != nil {
+			return observation{}, err
+		}
+		made, err := mapper.Observe(doc)
+		if err != nil {
+			return observation{}, refusal{"mapping", err.Error()}
+		}
+		if len(made.Observations) != 1 {
+			return observation{}, refusal{"mapping", "The row makes no single observation."}
+		}
+		o := made.Observations[0]
+		if len(o.Faults) > 0 {
+			return observation{}, refusal{o.Faults[0].Code, o.Faults[0].Detail}
+		}
+		return observation{o.JSON, o.ObservedAt, o.CompetitorID, o.CompetitorName}, nil
+	}
+}
+
+// marshal is json.Marshal, except that it leaves <, > and & as they are, so that a printed line is easy to read.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSpace(b.Bytes()), nil
 }
 
 // judge returns the refusal of an observation that breaks a rule of the API, for runs that ask nobody. Which competitors and gtins

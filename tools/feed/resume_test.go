@@ -118,7 +118,7 @@ func TestResume_invalid(t *testing.T) {
 		"the file, longer": {func(in inputs) { overwrite(t, in.file, content.String()+fmt.Sprintf(row, 120)) }, nil, "the file changed"},
 		"the file, as long": {func(in inputs) { overwrite(t, in.file, strings.Replace(content.String(), "s17", "s18", 1)) }, nil,
 			"the file changed"},
-		"the mapping": {func(in inputs) { overwrite(t, in.mapping, string(fuel)+"region: {default: AU}\n") }, nil,
+		"the mapping": {func(in inputs) { overwrite(t, in.mapping, string(fuel)+"region: {value: AU}\n") }, nil,
 			"the mapping changed"},
 		"the address":               {state(t, func(s *saved) { s.Of.URL = "http://other" }), nil, "the API's address changed"},
 		"the format":                {state(t, func(s *saved) { s.Of.Format = "csv" }), nil, "the format changed"},

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"pricing/client"
+	"pricing/tools/feed/mapping"
 )
 
 // hopeless is the number of batches in a row without any outcome, after which the API is considered unreachable.
@@ -119,11 +120,11 @@ func (f *feed) register(ctx context.Context, wanted map[string]string) error {
 		}
 		known[one.CompetitorID] = true
 	}
-	var like Competitors
+	var like mapping.Competitors
 	if f.mapping != nil {
 		like = f.mapping.Competitors
 	}
-	settings := like.settings()
+	settings := like.Settings()
 	registered := 0
 	for _, id := range slices.Sorted(maps.Keys(wanted)) {
 		if known[id] {

@@ -16,14 +16,6 @@ import (
 	"pricing/shared/jsondoc"
 )
 
-// fault says why a value of a row cannot be converted.
-type fault struct {
-	code   string
-	detail string
-}
-
-func (f fault) Error() string { return f.code + ": " + f.detail }
-
 const (
 	codeUnreadable = "amount-unreadable" // no number, a sign that the mapping does not name, two currencies, nothing to divide by
 	codeAmbiguous  = "amount-ambiguous"  // 3.350 where the mapping says neither decimal nor group
@@ -86,12 +78,6 @@ func (c *Currencies) UnmarshalYAML(node *yaml.Node) error {
 type sign struct {
 	text     string
 	currency string // "" for a text that says nothing
-}
-
-// cell is a value of a row.
-type cell struct {
-	text   string
-	number bool // a JSON number, whose point can only be that of a fraction
 }
 
 // maxNumber is how many characters a number may have. Prices have few; the limit keeps a division cheap.
@@ -198,7 +184,7 @@ func (a *Amount) column() string {
 // number makes a decimal number like "19.95" of a cell, and the code of the currency that stands there, "" for none. by is the
 // cell of the column that Multiply or Divide names; it is not looked at if they name none.
 //
-// The number has no zeros at the front or at the end of the fraction. An error is a fault with one of the codes
+// The number has no zeros at the front or at the end of the fraction. An error is a valueError with one of the codes
 // amount-unreadable, amount-ambiguous (3.350 is 3350 or 3.35, and the mapping does not say) and amount-inexact (10 / 3).
 func (a *Amount) number(value, by cell) (amount, currency string, err error) {
 	amount, currency, err = a.read(value)
@@ -224,7 +210,7 @@ func (a *Amount) number(value, by cell) (amount, currency string, err error) {
 	decimals, exact := x.FloatPrec()
 	if !exact {
 		text := jsondoc.Cut(strings.TrimFunc(value.text, blank))
-		return "", "", fault{codeInexact, fmt.Sprintf("%s / %s is not exact.", text, factor)}
+		return "", "", valueError{codeInexact, fmt.Sprintf("%s / %s is not exact.", text, factor)}
 	}
 	return x.FloatString(decimals), currency, nil
 }
@@ -241,8 +227,8 @@ func (a *Amount) factor(by cell) (string, error) {
 	if err == nil && factor == "0" {
 		err = unreadable(by.text, "an amount cannot be multiplied or divided by 0") // a price of 0 would be false
 	}
-	if f := (fault{}); errors.As(err, &f) {
-		return "", fault{f.code, fmt.Sprintf("In the column %q: %s", a.column(), f.detail)}
+	if f := (valueError{}); errors.As(err, &f) {
+		return "", valueError{f.code, fmt.Sprintf("In the column %q: %s", a.column(), f.detail)}
 	}
 	return factor, nil
 }
@@ -274,7 +260,7 @@ func (a *Amount) read(value cell) (plain, currency string, err error) {
 	plain = whole + "." + fraction
 	if !value.number && a.Decimal == "" && a.Group == "" && len(whole) <= 3 && len(fraction) == 3 && whole[0] != '0' {
 		small, _ := shift(plain, 0)
-		return "", "", fault{codeAmbiguous, fmt.Sprintf(
+		return "", "", valueError{codeAmbiguous, fmt.Sprintf(
 			`%s can be %[2]s or %[3]s. The mapping must say which: decimal: "." if it is %[2]s, group: "." if it is %[3]s.`,
 			jsondoc.Quote(value.text), small, whole+fraction)}
 	}
@@ -383,7 +369,7 @@ func (a *Amount) reason(value cell, text string) string {
 }
 
 func unreadable(text, reason string) error {
-	return fault{codeUnreadable, jsondoc.Quote(text) + " is not a number: " + reason + "."}
+	return valueError{codeUnreadable, jsondoc.Quote(text) + " is not a number: " + reason + "."}
 }
 
 // blank says whether a character shows nothing: white space, and marks of the writing direction and the like.
@@ -414,7 +400,7 @@ func powerOfTen(scale string) (int, error) {
 func shift(number string, places int) (string, error) {
 	whole, fraction, point := strings.Cut(number, ".")
 	if !digits(whole) || point && !digits(fraction) {
-		return "", fault{codeUnreadable, fmt.Sprintf("%q is not a decimal number like 19.95.", number)}
+		return "", valueError{codeUnreadable, fmt.Sprintf("%q is not a decimal number like 19.95.", number)}
 	}
 	for ; places > 0; places-- {
 		if fraction == "" {

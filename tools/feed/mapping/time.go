@@ -139,7 +139,7 @@ func (t *Time) moment(text string) (at time.Time, assumed bool, err error) {
 		return time.Time{}, false, t.unreadable(text, err)
 	}
 	if at.Year() < firstYear || at.Year() > lastYear {
-		return time.Time{}, false, fault{codeTimeRange, fmt.Sprintf("%s is in the year %d; observations are of %d to %d. Is the layout right?",
+		return time.Time{}, false, valueError{codeTimeRange, fmt.Sprintf("%s is in the year %d; observations are of %d to %d. Is the layout right?",
 			jsondoc.Quote(text), at.Year(), firstYear, lastYear)}
 	}
 	if t.periods == nil {
@@ -156,14 +156,14 @@ func (t *Time) unreadable(text string, err error) error {
 	if errors.As(err, &parse) && strings.HasSuffix(parse.Message, " out of range") { // such as month: the commonest mistake
 		detail += parse.Message
 	}
-	return fault{codeTimeUnreadable, detail + "."}
+	return valueError{codeTimeUnreadable, detail + "."}
 }
 
 // count makes a moment of a count of the epoch's units, digit by digit.
 func (t *Time) count(text string) (time.Time, error) {
 	whole, fraction, point := strings.Cut(text, ".")
 	if !digits(whole) || point && !digits(fraction) {
-		return time.Time{}, fault{codeTimeUnreadable, fmt.Sprintf("%s is not a count of %s like %d.",
+		return time.Time{}, valueError{codeTimeUnreadable, fmt.Sprintf("%s is not a count of %s like %d.",
 			jsondoc.Quote(text), t.Epoch, exampleTime.Unix()*t.perSecond)}
 	}
 	units, _ := strconv.ParseInt(whole, 10, 64) // or the greatest number
@@ -175,7 +175,7 @@ func (t *Time) count(text string) (time.Time, error) {
 				detail += fmt.Sprintf(" Are they %s? That would be %s.", other.name, printed(at))
 			}
 		}
-		return time.Time{}, fault{codeTimeRange, detail}
+		return time.Time{}, valueError{codeTimeRange, detail}
 	}
 	billionths, _ := strconv.ParseInt((fraction + "000000000")[:9], 10, 64) // of a unit
 	return at.Add(time.Duration(billionths / t.perSecond)), nil
@@ -204,7 +204,7 @@ func (t *Time) resolve(text string, wall time.Time) (time.Time, error) {
 			continue
 		}
 		if !at.IsZero() {
-			return time.Time{}, fault{codeTimeAmbiguous, fmt.Sprintf("%s happens twice in %s: %s and %s.",
+			return time.Time{}, valueError{codeTimeAmbiguous, fmt.Sprintf("%s happens twice in %s: %s and %s.",
 				t.shown(text), t.Zone, printed(at), printed(moment))}
 		}
 		at = moment
@@ -225,7 +225,7 @@ func (t *Time) missing(text string, wall time.Time) error {
 			detail += fmt.Sprintf(": the clocks went from %s to %s", from.Format(form), to.Format(form))
 		}
 	}
-	return fault{codeTimeMissing, detail + "."}
+	return valueError{codeTimeMissing, detail + "."}
 }
 
 // shown is the text in a message, with the time of day that the mapping assumes.

@@ -1,7 +1,8 @@
-package main
+package mapping
 
 import (
 	"encoding/json"
+	"errors"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/shared/jsondoc"
 	"pricing/shared/price"
 )
 
@@ -55,27 +57,25 @@ source: {id: s, kind: crawler}
 				`"price":{"amount":"0.01","currency":"EUR"}` + source + `,"observedAt":"x"}`,
 		},
 		"exponent": {row: `{"product":"A","shop":"bb","price":1e3,"at":"x"}`,
-			wantErr: `mapping: "1e3" is not a decimal number like 19.95.`},
+			wantErr: `amount-unreadable: "1e3" is not a number: it has an exponent.`},
 		"negative": {row: `{"product":"A","shop":"bb","price":"-1","at":"x"}`,
-			wantErr: `mapping: "-1" is not a decimal number like 19.95.`},
+			wantErr: `amount-unreadable: "-1" is not a number: it has a minus.`},
 		"object": {row: `{"product":{"a":1},"shop":"bb","price":"1","at":"x"}`,
 			wantErr: `mapping: "product" is a JSON object, not a text or a number.`},
 		"field twice": {row: `{"product":"A","product":"B","shop":"bb","price":"1","at":"x"}`,
 			wantErr: `mapping: The row has "product" twice.`},
-		"array":             {row: `[]`, wantErr: `wrong-type: The line is a JSON array, not an object.`},
-		"cut in the middle": {row: `{"product":`, wantErr: `malformed-json`},
 	}
-	m, err := loadMapping(write(t, "m.yaml", base))
+	m, err := Load(write(t, "m.yaml", base))
 	require.NoError(t, err)
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := newMapper(m).observe([]byte(tt.row))
+			got, err := observe(t, m.NewMapper(), tt.row)
 			if tt.wantErr != "" {
 				require.ErrorContains(t, err, tt.wantErr)
 				return
 			}
 			require.NoError(t, err)
-			assert.Equal(t, tt.want, string(got.text))
+			assert.Equal(t, tt.want, string(got.JSON))
 		})
 	}
 }
@@ -93,13 +93,13 @@ func TestMapper_ids(t *testing.T) {
 		"no word":   {"{from: p, values: {A: B}, default: C}", `{"p":"X"}`, "X"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := loadMapping(write(t, "m.yaml", "productId: "+tt.rule+"\ncompetitorId: {default: c}\navailability: {default: InStock}\n"+
-				"price: {default: '1'}\ncurrency: {default: USD}\nobservedAt: {default: t}\nsource: {id: s, kind: feed}\n"))
+			m, err := Load(write(t, "m.yaml", "productId: "+tt.rule+"\ncompetitorId: {value: c}\navailability: {value: InStock}\n"+
+				"price: {value: '1'}\ncurrency: {value: USD}\nobservedAt: {value: t}\nsource: {id: s, kind: feed}\n"))
 			require.NoError(t, err)
-			got, err := newMapper(m).observe([]byte(tt.row))
+			got, err := observe(t, m.NewMapper(), tt.row)
 			require.NoError(t, err)
 			var o sent
-			require.NoError(t, json.Unmarshal(got.text, &o))
+			require.NoError(t, json.Unmarshal(got.JSON, &o))
 			assert.Equal(t, tt.want, o.ProductID)
 			assert.Equal(t, &money{"1", "USD"}, o.Price)
 		})
@@ -107,70 +107,73 @@ func TestMapper_ids(t *testing.T) {
 }
 
 func TestMapper_collision(t *testing.T) {
-	m, err := loadMapping("mappings/fuel.yaml")
+	m, err := Load("../mappings/fuel.yaml")
 	require.NoError(t, err)
-	mapper := newMapper(m)
-	row := func(product, competitor string) []byte {
-		return []byte(`{"product":"` + product + `","competitor":"` + competitor +
+	mapper := m.NewMapper()
+	row := func(product, competitor string) string {
+		return (`{"product":"` + product + `","competitor":"` + competitor +
 			`","price":"1","currency":"AUD","observedAt":"2026-01-01T00:00:00Z"}`)
 	}
-	first, err := mapper.observe(row("Diesel", "Caltex/Woolworths"))
+	first, err := observe(t, mapper, row("Diesel", "Caltex/Woolworths"))
 	require.NoError(t, err)
-	assert.Equal(t, "caltex-woolworths", first.competitorID)
-	assert.Equal(t, "Caltex/Woolworths", first.competitorName)
-	_, err = mapper.observe(row("Diesel", "Caltex Woolworths"))
+	assert.Equal(t, "caltex-woolworths", first.CompetitorID)
+	assert.Equal(t, "Caltex/Woolworths", first.CompetitorName)
+	_, err = observe(t, mapper, row("Diesel", "Caltex Woolworths"))
 	require.EqualError(t, err, `slug-collision: "Caltex/Woolworths" and "Caltex Woolworths" would both have the id "caltex-woolworths".`)
-	_, err = mapper.observe(row("Diesel", "Caltex/Woolworths"))
+	_, err = observe(t, mapper, row("Diesel", "Caltex/Woolworths"))
 	require.NoError(t, err, "the first name keeps its id")
-	_, err = mapper.observe(row("diesel", "CALTEX/WOOLWORTHS"))
+	_, err = observe(t, mapper, row("diesel", "CALTEX/WOOLWORTHS"))
 	require.ErrorContains(t, err, "slug-collision")
 }
 
 func TestLoadMapping(t *testing.T) {
-	const good = "productId: {from: p}\ncompetitorId: {from: c}\navailability: {default: InStock}\n" +
-		"price: {from: x}\ncurrency: {default: USD}\nobservedAt: {from: t}\nsource: {id: s, kind: feed}\n"
+	const good = "productId: {from: p}\ncompetitorId: {from: c}\navailability: {value: InStock}\n" +
+		"price: {from: x}\ncurrency: {value: USD}\nobservedAt: {from: t}\nsource: {id: s, kind: feed}\n"
 	tests := map[string]struct{ change, to, want string }{ // want: all that is wrong
 		"good":            {"", "", ""},
-		"slug of a price": {"{from: x}", "{from: x, slug: true}", "price: slug is for productId and competitorId"},
-		"scale of an id":  {"{from: p}", "{from: p, scale: 10}", "productId: scale is for amounts"},
-		"scale 2":         {"{from: x}", "{from: x, scale: 2}", `price: scale "2" is not a power of ten like 0.01, 1 or 100`},
-		"scale 0.02":      {"{from: x}", "{from: x, scale: 0.02}", `price: scale "0.02" is not a power of ten like 0.01, 1 or 100`},
-		"no currency":     {"currency: {default: USD}\n", "", "price: there is no rule for currency"},
-		"no currency of more": {"currency: {default: USD}\n", "shipping: {default: '1'}\nlistPrice: {from: l}\n",
-			"listPrice: there is no rule for currency\nprice: there is no rule for currency\nshipping: there is no rule for currency"},
+		"slug of a price": {"{from: x}", "{from: x, slug: true}", "FILE:4: price: \"slug\" is not allowed here; allowed are when, from, first, value, values, otherwise, default, decimal, group, strip, currencies, scale, multiply, divide"},
+		"scale of an id":  {"{from: p}", "{from: p, scale: 10}", "FILE:1: productId: \"scale\" is not allowed here; allowed are when, from, join, first, fileName, value, values, otherwise, default, slug"},
+		"scale 2":         {"{from: x}", "{from: x, scale: 2}", `FILE:4: price: scale "2" is not a power of ten like 0.01, 1 or 100`},
+		"scale 0.02":      {"{from: x}", "{from: x, scale: 0.02}", `FILE:4: price: scale "0.02" is not a power of ten like 0.01, 1 or 100`},
+		"no currency":     {"currency: {value: USD}\n", "", "FILE:4: price: there is no rule for currency, and no currencies that its cells name"},
+		"no currency of more": {"currency: {value: USD}\n", "shipping: {value: '1'}\nlistPrice: {from: l}\n",
+			"FILE:4: price: there is no rule for currency, and no currencies that its cells name\n" +
+				"FILE:5: shipping: there is no rule for currency, and no currencies that its cells name\n" +
+				"FILE:6: listPrice: there is no rule for currency, and no currencies that its cells name"},
 		"more amounts":    {"currency:", "shipping: {from: s}\nlistPrice: {from: l}\ncurrency:", ""},
-		"no time":         {"observedAt: {from: t}\n", "", "there is no rule for observedAt"},
-		"an empty time":   {"{from: t}", "{join: t}", "there is no rule for observedAt"},
-		"no competitor":   {"competitorId: {from: c}\n", "", "there is no rule for competitorId"},
-		"no availability": {"availability: {default: InStock}\n", "", "there is no rule for availability"},
-		"no price":        {"price: {from: x}\n", "", "there is no rule for price"},
-		"no product":      {"productId: {from: p}\n", "", "there is no rule for productId or gtin"},
+		"no time":         {"observedAt: {from: t}\n", "", "FILE: there is no rule for observedAt"},
+		"an empty time":   {"{from: t}", "{join: t}", "FILE:6: observedAt: it needs one of from, first, fileName and value"},
+		"no competitor":   {"competitorId: {from: c}\n", "", "FILE: there is no rule for competitorId"},
+		"no availability": {"availability: {value: InStock}\n", "", "FILE: there is no rule for availability"},
+		"no price":        {"price: {from: x}\n", "", "FILE: there is no rule for price"},
+		"no product":      {"productId: {from: p}\n", "", "FILE: there is no rule for productId or gtin"},
 		"only a gtin":     {"productId: {from: p}", "gtin: {from: p}", ""},
-		"no source":       {"source: {id: s, kind: feed}\n", "", "source needs id and kind"},
-		"half a source":   {"source: {id: s, kind: feed}\n", "source: {kind: feed}", "source needs id and kind"},
-		"another half":    {"source: {id: s, kind: feed}\n", "source: {id: s}", "source needs id and kind"},
-		"empty name":      {"{from: p}", `{from: [p, ""]}`, "productId: from has an empty name"},
+		"no source":       {"source: {id: s, kind: feed}\n", "", "FILE: source needs id and kind"},
+		"half a source":   {"source: {id: s, kind: feed}\n", "source: {kind: feed}", "FILE: source needs id and kind"},
+		"another half":    {"source: {id: s, kind: feed}\n", "source: {id: s}", "FILE: source needs id and kind"},
+		"empty name":      {"{from: p}", `{first: [p, ""]}`, "FILE:1: productId: a column has an empty name"},
 		"two things": {"{from: p}", `{from: "", scale: 10}`,
-			"productId: from has an empty name\nproductId: scale is for amounts"},
+			"FILE:1: productId: \"scale\" is not allowed here; allowed are when, from, join, first, fileName, value, values, otherwise, default, slug\n" +
+				"FILE:1: productId: a column has an empty name"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			file := write(t, "m.yaml", strings.Replace(good, tt.change, tt.to, 1))
-			_, err := loadMapping(file)
+			_, err := Load(file)
 			if tt.want == "" {
 				require.NoError(t, err)
 				return
 			}
-			require.EqualError(t, err, "mapping "+file+": "+tt.want)
+			require.EqualError(t, err, strings.ReplaceAll(tt.want, "FILE", file))
 		})
 	}
 	for _, tt := range []struct{ change, to, want string }{
-		{"productId", "product", "field product not found"}, {"{from: p}", "{form: p}", "field form not found"}, {"productId:", "\t", "yaml"},
+		{"productId", "product", `:1: a mapping has no member "product"; allowed are productId, gtin,`}, {"{from: p}", "{form: p}", `:1: productId: "form" is not allowed here; allowed are when, from,`}, {"productId:", "\t", "yaml"},
 	} {
-		_, err := loadMapping(write(t, "m.yaml", strings.Replace(good, tt.change, tt.to, 1)))
+		_, err := Load(write(t, "m.yaml", strings.Replace(good, tt.change, tt.to, 1)))
 		require.ErrorContains(t, err, tt.want)
 	}
-	_, err := loadMapping(filepath.Join(t.TempDir(), "absent"))
+	_, err := Load(filepath.Join(t.TempDir(), "absent"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
@@ -256,13 +259,31 @@ func FuzzShift(f *testing.F) {
 }
 
 func TestShippedMappings(t *testing.T) {
-	files, err := filepath.Glob("mappings/*.yaml")
+	files, err := filepath.Glob("../mappings/*.yaml")
 	require.NoError(t, err)
 	assert.Len(t, files, 2)
 	for _, file := range files {
-		_, err := loadMapping(file)
+		_, err := Load(file)
 		assert.NoError(t, err)
 	}
+}
+
+// observe makes the one observation of a row; the error has its faults.
+func observe(t *testing.T, m *Mapper, row string) (Observation, error) {
+	t.Helper()
+	doc, err := jsondoc.Parse([]byte(row))
+	require.NoError(t, err)
+	made, err := m.Observe(doc)
+	if err != nil {
+		return Observation{}, err
+	}
+	require.Len(t, made.Observations, 1)
+	o := made.Observations[0]
+	var errs []error
+	for _, f := range o.Faults {
+		errs = append(errs, f)
+	}
+	return o, errors.Join(errs...)
 }
 
 func write(t *testing.T, name, content string) string {
