@@ -67,7 +67,7 @@ const layoutHelp = "a layout is the time 2 January 2006 15:04:05 -07:00 (no othe
 
 // check says what is wrong with the settings, and prepares moment.
 func (t *Time) check() error {
-	t.perSecond, t.layout, t.assumed, t.periods = 0, strings.TrimSpace(t.Layout), 0, nil
+	t.perSecond, t.layout, t.assumed, t.periods = 0, strings.TrimFunc(t.Layout, blank), 0, nil
 	switch {
 	case t.layout == "" && t.Epoch == "":
 		return errors.New(`a time needs a layout, such as "02/01/2006 15:04:05", or an epoch, such as seconds`)
