@@ -203,7 +203,7 @@ func TestLoad_mistakes(t *testing.T) {
 		"a time":                   {with("observedAt: {value: 2026-01-02}"), []string{`:6: observedAt.value: "2026-01-02" is a date without a time of day; a timestamp is a moment, such as 2026-07-06T09:14:03Z`}},
 		"a time in another form":   {with("observedAt: {value: 2026-01-02 10:00, time: {layout: 02.01.2006 15:04, zone: UTC}}"), []string{`:6: observedAt.value: "2026-01-02 10:00" is not a time like "20.11.2026 17:45"`}},
 		"an amount":                {with("shipping: {value: free}"), []string{`:8: shipping.value: "free" is not a number: "free" is neither in strip nor in currencies`}},
-		"an amount in another way": {with(`shipping: {from: a, default: "0.99", decimal: ","}`), []string{`:8: shipping.default: "0.99" is not a number: the mapping says that the decimal sign is "," and the group sign ""`}},
+		"an amount in another way": {with(`shipping: {from: a, default: "0.99", decimal: ","}`), []string{`:8: shipping.default: "0.99" is not a number: the mapping says decimal: "," and no group`}},
 		"competitor's kind":        {with("competitors: {kind: shop}"), []string{`:8: competitors.kind: "shop" is not one of retailer, marketplace`}},
 		"competitor's settings":    {with("competitors:\n  country: it\n  defaultCurrency: EURO\n  freshFor: 2 days"), []string{`:9: competitors.country: "it" must be two capital letters (ISO 3166)`, `:10: competitors.defaultCurrency: "EURO" is not an active ISO 4217 currency code`, `:11: competitors.freshFor: "2 days" is not an ISO 8601 duration such as PT26H or P30D`}},
 

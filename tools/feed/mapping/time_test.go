@@ -35,7 +35,7 @@ func timeOf(t testing.TB, settings string) *Time {
 }
 
 func codeOf(err error) string {
-	f := fault{}
+	f := valueError{}
 	errors.As(err, &f)
 	return f.code
 }
