@@ -32,7 +32,8 @@ type mistake struct {
 }
 
 func (d *decoder) wrong(line int, format string, args ...any) {
-	d.mistakes = append(d.mistakes, mistake{line, fmt.Sprintf(format, args...)})
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", `\n`) // each mistake is one line
+	d.mistakes = append(d.mistakes, mistake{line, text})
 }
 
 // err is an error of all mistakes in the order of their lines, each after the file's path; nil if there are none.
