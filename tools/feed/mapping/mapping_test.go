@@ -3,7 +3,6 @@ package mapping
 import (
 	"encoding/json"
 	"errors"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -209,52 +208,6 @@ func FuzzSlug(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string) {
 		assert.True(t, price.CheckProductID(productID.slug(name)), productID.slug(name))
 		assert.True(t, price.CheckCompetitorID(competitorID.slug(name)), competitorID.slug(name))
-	})
-}
-
-func TestShift(t *testing.T) {
-	tests := []struct {
-		number, scale, want string
-	}{
-		{"118.9", "1", "118.9"}, {"1.0", "1", "1"}, {"2.70", "", "2.7"}, {"0.10", "1", "0.1"}, {"007", "1", "7"}, {"0", "1", "0"},
-		{"0.00", "1", "0"},
-		{"118.9", "0.01", "1.189"}, {"130", "0.01", "1.3"}, {"5", "0.01", "0.05"}, {"100", "0.01", "1"}, {"0.5", "0.001", "0.0005"},
-		{"1.5", "100", "150"}, {"1.2345", "100", "123.45"}, {"0.001", "1000", "1"}, {"0", "1000", "0"},
-		{"12345678901234567890.12", "0.1", "1234567890123456789.012"},
-	}
-	for _, tt := range tests {
-		places, err := powerOfTen(tt.scale)
-		require.NoError(t, err)
-		got, err := shift(tt.number, places)
-		require.NoError(t, err)
-		assert.Equal(t, tt.want, got, "%s by %s", tt.number, tt.scale)
-	}
-	for _, wrong := range []string{"", ".5", "5.", "+1", "-1", "1e2", "1,5", "0x1", "1.2.3", " 1", "NaN", "١"} {
-		_, err := shift(wrong, 0)
-		assert.Error(t, err, "%q", wrong)
-	}
-}
-
-// FuzzShift checks that the result is exactly the number times the power of ten, without rounding.
-func FuzzShift(f *testing.F) {
-	f.Add("118.9", int8(-2))
-	f.Add("0.001", int8(3))
-	f.Fuzz(func(t *testing.T, number string, by int8) {
-		places := int(by) % 20
-		got, err := shift(number, places)
-		if err != nil {
-			return
-		}
-		want, ok := new(big.Rat).SetString(number)
-		require.True(t, ok, number)
-		ten := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(places, -places))), nil))
-		if places < 0 {
-			ten.Inv(ten)
-		}
-		value, ok := new(big.Rat).SetString(got)
-		require.True(t, ok, got)
-		assert.Zero(t, want.Mul(want, ten).Cmp(value), "%s by 10^%d is not %s", number, places, got)
-		assert.Regexp(t, `^(0|[1-9][0-9]*)(\.[0-9]*[1-9])?$`, got)
 	})
 }
 

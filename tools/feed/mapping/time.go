@@ -126,7 +126,7 @@ func (t *Time) checkEpoch() error {
 	return fmt.Errorf("epoch is %q; it can be seconds, milliseconds, microseconds or nanoseconds", t.Epoch)
 }
 
-// moment makes a moment in UTC of a text; assumed says that its time of day comes from the mapping. An error is a fault with one
+// moment makes a moment in UTC of a text; assumed says that its time of day comes from the mapping. An error is a valueError with one
 // of the codes time-unreadable, time-range, time-ambiguous and time-missing.
 func (t *Time) moment(text string) (at time.Time, assumed bool, err error) {
 	text = strings.TrimFunc(text, blank)
