@@ -242,12 +242,12 @@ func TestAmount_number(t *testing.T) {
 func TestAmount_number_JSON(t *testing.T) {
 	for _, settings := range []string{`{}`, `{decimal: ","}`, `{group: "."}`, `{decimal: ",", group: "."}`} {
 		of := amountOf(t, settings)
-		assert.Equal(t, "3.35", say(of.number(cell{"3.350", true}, cell{})))
-		assert.Equal(t, "12.99", say(of.number(cell{"12.99", true}, cell{})))
-		assert.Equal(t, `amount-unreadable: "1e3" is not a number: it has an exponent.`, say(of.number(cell{"1e3", true}, cell{})))
-		assert.Equal(t, `amount-unreadable: "-1.5" is not a number: it has a minus.`, say(of.number(cell{"-1.5", true}, cell{})))
+		assert.Equal(t, "3.35", say(of.number(cell{text: "3.350", number: true}, cell{})))
+		assert.Equal(t, "12.99", say(of.number(cell{text: "12.99", number: true}, cell{})))
+		assert.Equal(t, `amount-unreadable: "1e3" is not a number: it has an exponent.`, say(of.number(cell{text: "1e3", number: true}, cell{})))
+		assert.Equal(t, `amount-unreadable: "-1.5" is not a number: it has a minus.`, say(of.number(cell{text: "-1.5", number: true}, cell{})))
 	}
-	assert.Equal(t, "0.3", say(amountOf(t, `{multiply: pack}`).number(cell{"0.200", true}, cell{"1.500", true})))
+	assert.Equal(t, "0.3", say(amountOf(t, `{multiply: pack}`).number(cell{text: "0.200", number: true}, cell{text: "1.500", number: true})))
 }
 
 // say puts what number returns into one text.

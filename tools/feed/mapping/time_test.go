@@ -35,9 +35,9 @@ func timeOf(t testing.TB, settings string) *Time {
 }
 
 func codeOf(err error) string {
-	f := valueError{}
-	errors.As(err, &f)
-	return f.code
+	e := valueError{}
+	errors.As(err, &e)
+	return e.code
 }
 
 func TestTime_check(t *testing.T) {
