@@ -21,8 +21,8 @@
 //
 //  1. Of several rules, the first whose `when` holds is used. If none does, the field has no text.
 //  2. The text is taken: by `from` or `first` from columns, by `fileName` from the name of the file, or it is the `value`. White space
-//     at its ends is dropped, no-break spaces too, and it is brought into Unicode's form NFC. An absent column, an empty cell and
-//     JSON's null give no text.
+//     at the ends of a cell is dropped, no-break spaces too, and its text is brought into Unicode's form NFC. An absent column, an
+//     empty cell and JSON's null give no text.
 //  3. If there is no text, it is the one of `default`, and step 4 is left out.
 //  4. `values` replaces the whole text by another, and `otherwise` a text that `values` does not have. It may become "", no text.
 //  5. The text is converted. An id may get a `slug`, an amount is read as Amount says, a time as Time says. So a value, a default and
@@ -43,7 +43,7 @@
 //
 //	price:
 //	  - {when: {column: special_price, filled: true, not: [0, 0.00]}, from: special_price}
-//	  - {from: price}
+//	  - {from: price} # for all other rows
 //
 // # Columns inside objects
 //

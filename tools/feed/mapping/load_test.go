@@ -3,6 +3,7 @@ package mapping
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -44,13 +45,13 @@ func without(name string) string {
 const (
 	forText   = "when, from, join, first, fileName, value, values, otherwise, default"
 	forAmount = "when, from, first, value, values, otherwise, default, decimal, group, strip, currencies, scale, multiply, divide"
-	forFields = "productId, gtin, competitorId, sellerId, region, itemCondition, audience, availability, price, shipping, listPrice, currency, " +
-		"priceType, promotion, url, observedAt, source, competitors, skip, unpivot, file"
+	forFields = "productId, gtin, competitorId, sellerId, region, itemCondition, audience, availability, price, shipping, " +
+		"listPrice, currency, priceType, promotion, url, observedAt, source, competitors, skip, unpivot, file"
 	forAvailability = "InStock, OutOfStock, LimitedAvailability, PreOrder, BackOrder, PreSale, OnlineOnly, InStoreOnly, SoldOut, Discontinued"
 )
 
 // TestLoad_mistakes: each mistake is told with its line and what is allowed there. A file's path comes before each line of the error.
-func TestLoad_mistakes(t *testing.T) {
+func TestLoad_mistakes(t *testing.T) { //nolint:lll // data rows
 	const noPrice, noID = ": there is no rule for price", ": there is no rule for productId or gtin"
 	for name, tt := range map[string]struct {
 		file string
@@ -240,4 +241,25 @@ func write(t testing.TB, content string) string {
 	path := filepath.Join(t.TempDir(), "m.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 	return path
+}
+
+// TestDoc: what the package's text shows can be loaded.
+func TestDoc(t *testing.T) {
+	text, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	shown := 0
+	for _, block := range regexp.MustCompile(`(?m)(^//\t.*\n)+`).FindAllString(string(text), -1) {
+		var members []string
+		for _, line := range strings.Split(strings.TrimSpace(block), "\n") {
+			if line = strings.TrimPrefix(line, "//\t"); strings.HasPrefix(line, " ") {
+				members[len(members)-1] += "\n" + line
+			} else {
+				members = append(members, line)
+			}
+		}
+		_, err := Load(write(t, with(members...)))
+		assert.NoError(t, err, block)
+		shown++
+	}
+	assert.Equal(t, 5, shown)
 }

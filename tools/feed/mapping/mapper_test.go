@@ -26,7 +26,7 @@ var short = strings.NewReplacer(
 )
 
 // TestMapper_Observe: rows become observations, exactly these; or it is said why not.
-func TestMapper_Observe(t *testing.T) {
+func TestMapper_Observe(t *testing.T) { //nolint:lll // data rows
 	for name, tt := range map[string]struct {
 		mapping string
 		rows    []string
@@ -238,7 +238,9 @@ func observe(t testing.TB, m *Mapper, row string) []string {
 	made, err := m.Observe(doc)
 	if err != nil {
 		require.Empty(t, made)
-		return []string{"row: " + told(err.(Fault))} //nolint:errorlint,forcetypeassert // it is promised
+		var f Fault
+		require.ErrorAs(t, err, &f)
+		return []string{"row: " + told(f)}
 	}
 	if made.Skipped != "" {
 		require.Empty(t, made.Observations)
@@ -291,7 +293,7 @@ func TestMapper_slug(t *testing.T) {
 }
 
 // TestMapper_collision: an id belongs to the first name that asks for it, over all files of a run. What is refused gets none.
-func TestMapper_collision(t *testing.T) {
+func TestMapper_collision(t *testing.T) { //nolint:lll // data
 	m := mapperOf(t, with("productId: {from: p, slug: true}", "competitorId: {from: c, slug: true}"))
 	made := func(product, competitor, price string) string {
 		return strings.Join(observe(t, m, fmt.Sprintf(`{"p":%q,"c":%q,"x":%q,"t":"2026-11-20T10:00:00Z"}`, product, competitor, price)), "")
@@ -313,7 +315,7 @@ func TestMapper_collision(t *testing.T) {
 }
 
 // TestMapper_unpivot: each filled cell of the columns is an observation.
-func TestMapper_unpivot(t *testing.T) {
+func TestMapper_unpivot(t *testing.T) { //nolint:lll // data rows
 	wide := func(columns string, more ...string) string {
 		return with(append([]string{"competitorId: {from: shop, slug: true}", "price: {from: price}", "unpivot: {" + columns + ", name: shop, value: price}"}, more...)...)
 	}
@@ -362,7 +364,8 @@ func TestMapper_fileName(t *testing.T) {
 	m := mapperOf(t, with(at, "region: {fileName: '^[a-z]+', values: {alpha: N}}", "sellerId: {fileName: 'v([0-9])?', default: none}"))
 	made := func(region, seller, day string) []string {
 		return []string{`{"productId":"1","competitorId":"cc","sellerId":"` + seller + `","region":"` + region +
-			`","availability":"InStock","price":{"amount":"2.5","currency":"USD"},"source":{"id":"s","kind":"feed"},"observedAt":"` + day + `T12:00:00Z"}`}
+			`","availability":"InStock","price":{"amount":"2.5","currency":"USD"},` +
+			`"source":{"id":"s","kind":"feed"},"observedAt":"` + day + `T12:00:00Z"}`}
 	}
 	require.NoError(t, m.Begin("/data/beta_20260101/alpha_20261120.v7.csv"))
 	assert.Equal(t, made("N", "7", "2026-11-20"), observe(t, m, line()))
@@ -370,14 +373,15 @@ func TestMapper_fileName(t *testing.T) {
 	assert.Equal(t, made("gamma", "none", "2026-11-21"), observe(t, m, line()))
 	require.NoError(t, m.Begin("gamma_20261121.csv.v"))
 	assert.Equal(t, made("gamma", "none", "2026-11-21"), observe(t, m, line()), "the parentheses hold nothing")
-	require.EqualError(t, m.Begin("gamma-20261121.csv"), `the file's name "gamma-20261121.csv" has nothing that matches the rule for observedAt: _(\d{8})\.`)
+	require.EqualError(t, m.Begin("gamma-20261121.csv"),
+		`the file's name "gamma-20261121.csv" has nothing that matches the rule for observedAt: _(\d{8})\.`)
 	require.EqualError(t, m.Begin("-"), `the file's name "-" has nothing that matches the rule for region: ^[a-z]+`)
 }
 
 // TestMapper_Missing: a column that no row has is told, whatever it is for.
 func TestMapper_Missing(t *testing.T) {
-	m := mapperOf(t, with("price: {first: [sale, x], divide: pack}", "skip: {column: kind, is: fee}", "region: {when: {column: a.b, filled: true}, from: r}",
-		"competitorId: {from: shop}", "sellerId: {from: cell}", "unpivot: {columns: [Alpha, Beta], name: shop, value: cell}"))
+	m := mapperOf(t, with("price: {first: [sale, x], divide: pack}", "skip: {column: kind, is: fee}",
+		"region: {when: {column: a.b, filled: true}, from: r}", "competitorId: {from: shop}", "sellerId: {from: cell}", "unpivot: {columns: [Alpha, Beta], name: shop, value: cell}"))
 	all := []string{"Alpha", "Beta", "a.b", "kind", "p", "pack", "r", "sale", "t", "x"}
 	assert.Equal(t, all, m.mapping.Columns())
 	require.NoError(t, m.Begin("a.ndjson"))

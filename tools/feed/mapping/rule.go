@@ -15,7 +15,8 @@ import (
 // text. Only the last may be without a condition.
 type Rules []Rule
 
-// Rule says how the text of a field is made from a row. What is done in which order is said at the top (go doc mapping).
+// Rule says how the text of a field is made from a row. What is done in which order is said in the
+// text of the package (go doc ./tools/feed/mapping).
 //
 // Each rule has one of from, first, fileName and value. All fields may have these, except that an amount has neither join nor
 // fileName, and when, values, otherwise and default. Only the ids (productId, competitorId) may have slug, only the times (observedAt,

@@ -19,7 +19,7 @@ import (
 )
 
 // shapes are the rows of the files in ../testdata/shapes, as their readers pass them on, and why some are refused.
-var shapes = map[string]struct {
+var shapes = map[string]struct { //nolint:lll // data rows
 	mapping string // if it has not the file's name
 	rows    []string
 	refused []string
