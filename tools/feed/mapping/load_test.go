@@ -170,6 +170,7 @@ func TestLoad_mistakes(t *testing.T) { //nolint:lll // data rows
 		"default of a constant":       {with("region: {value: a, default: b}"), []string{":8: region: `value` is the text itself; default and values have no effect on it"}},
 		"values of a constant":        {with("region: {value: a, values: {b: c}}"), []string{":8: region: `value` is the text itself; default and values have no effect on it"}},
 		"otherwise without values":    {with("region: {from: a, otherwise: b}"), []string{":8: region: `otherwise` is for words that are not among `values`; use `default` for a column that is empty"}},
+		"an empty expression":         {with(`region: {fileName: ""}`), []string{":8: region: fileName is empty; it is a regular expression that finds the text in the file's name"}},
 		"a bad expression":            {with("region: {fileName: 'a('}"), []string{":8: region: fileName: missing closing ): `a(`"}},
 		"two groups":                  {with("region: {fileName: '(a)(b)'}"), []string{":8: region: fileName has more than one pair of parentheses; write (?: for those that only group"}},
 		"a bad condition":             {with("skip: {column: a, matches: '['}"), []string{":8: skip: matches: missing closing ]: `[`"}},
@@ -178,6 +179,10 @@ func TestLoad_mistakes(t *testing.T) { //nolint:lll // data rows
 		"an unpivoted name unread":    {with("price: {from: v}", "unpivot: {columns: [a], name: n, value: v}"), []string{":8: unpivot.name: no rule takes n, which holds the column's name"}},
 		"unpivot into a column":       {with("competitorId: {from: a}", "price: {from: v}", "unpivot: {columns: [a], name: a, value: v}"), []string{":8: unpivot.name: a is a column of the file; take a new name"}},
 		"unpivot into one":            {with("competitorId: {from: v}", "price: {from: v}", "unpivot: {columns: [a], name: v, value: v}"), []string{`:8: unpivot.value: name and value are both "v"; they are two columns`}},
+
+		// amounts and times, on the lines of their members
+		"a scale and a group": {with("shipping:\n  from: a\n  group: _\n  scale: 3"), []string{`:10: shipping: group is "_"; it can be ".", ",", " " or "'"`, `:11: shipping: scale "3" is not a power of ten like 0.01, 1 or 100`}},
+		"a zone":              {with("promotion:\n  validThrough:\n    from: v\n    time:\n      layout: 2006-01-02 15:04\n      zone: Rome"), []string{`:13: promotion.validThrough: time: zone "Rome" is not known; zones have names like Europe/Rome, America/New_York, Asia/Tokyo or UTC`}},
 
 		// words and constants that the API would refuse
 		"availability":             {with("availability: {value: instock}"), []string{`:3: availability.value: "instock" is not one of ` + forAvailability}},

@@ -81,7 +81,7 @@ func (c Competitors) Settings() client.CompetitorSettings {
 // filled, the rules see the row with two more columns: Name holds the column's name, Value its cell.
 type Unpivot struct {
 	Columns []string `yaml:"columns"` // these columns
-	Except  []string `yaml:"except"`  // or all of the row but these
+	Except  []string `yaml:"except"`  // or all of the row but these: then a new column, of weights say, is taken for a competitor's, too
 	Name    string   `yaml:"name"`
 	Value   string   `yaml:"value"`
 

@@ -140,6 +140,9 @@ func (r *Rule) check(d *decoder, f *field) {
 	if r.Otherwise != nil && !r.has("values") {
 		wrong("otherwise", "`otherwise` is for words that are not among `values`; use `default` for a column that is empty")
 	}
+	if r.has("fileName") && r.FileName == "" && whole {
+		wrong("fileName", "fileName is empty; it is a regular expression that finds the text in the file's name")
+	}
 	r.fileName = expression(r.FileName, func(text string) { wrong("fileName", "fileName: %s", text) })
 	if r.fileName != nil && r.fileName.NumSubexp() > 1 {
 		wrong("fileName", "fileName has more than one pair of parentheses; write (?: for those that only group")
@@ -147,13 +150,14 @@ func (r *Rule) check(d *decoder, f *field) {
 	r.When.check(d, f.name)
 	if f.kind == amount {
 		for _, text := range lines(r.Amount.check()) {
-			member, _, _ := strings.Cut(text, " ") // most begin with the member's name
+			member, _, _ := strings.Cut(text, " ") // most begin with its name
 			wrong(member, "%s", text)
 		}
 	}
 	if r.Time != nil && f.kind == moment {
 		for _, text := range lines(r.Time.check()) {
-			wrong("time", "time: %s", text)
+			member, _, _ := strings.Cut(text, " ")
+			d.wrong(r.line("time", member), "%s: time: %s", f.name, text)
 		}
 	}
 }
