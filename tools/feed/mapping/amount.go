@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -128,7 +129,7 @@ func (a *Amount) check() error {
 		wrong("multiply and divide cannot both be there")
 	case by != "" && strings.Trim(by, figures+".,+-") == "":
 		a.constant, err = shift(by, 0)
-		if err != nil || a.constant == "0" || len(by) > maxNumber {
+		if err != nil || a.constant == "0" {
 			wrong("%q is no number to multiply or divide by; that is the name of a column, or a number above 0 like 6 or 0.5", by)
 		}
 	}
@@ -158,7 +159,8 @@ func (a *Amount) checkSigns() error {
 	for _, text := range a.Strip {
 		add(text, "")
 	}
-	for text, code := range a.Currencies {
+	for _, text := range slices.Sorted(maps.Keys(a.Currencies)) {
+		code := a.Currencies[text]
 		if len(code) != 3 || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 			errs = append(errs, fmt.Errorf("the currency of %q is %q; it must be a code of three capital letters like EUR", text, code))
 			continue
@@ -168,7 +170,6 @@ func (a *Amount) checkSigns() error {
 	slices.SortFunc(a.signs, func(a, b sign) int {
 		return cmp.Or(len(b.text)-len(a.text), strings.Compare(a.text, b.text))
 	})
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) }) // a map has no order
 	return errors.Join(errs...)
 }
 
@@ -276,7 +277,7 @@ func (a *Amount) bare(text string) (bare, currency string, err error) {
 			return bare, currency, nil
 		}
 		if code != "" && currency != "" && code != currency {
-			return "", "", unreadable(text, "it has signs of both "+code+" and "+currency)
+			return "", "", unreadable(text, "it has signs of both "+currency+" and "+code)
 		}
 		bare, currency = rest, cmp.Or(currency, code)
 	}
@@ -315,10 +316,10 @@ func (a *Amount) ungroup(whole string) string {
 	}
 	joined := make([]byte, 0, maxNumber)
 	n, least := 0, 1 // how many digits the group has, and must have
-	for _, r := range whole {
+	for i, r := range whole {
 		switch {
 		case r >= '0' && r <= '9':
-			joined = append(joined, byte(r))
+			joined = append(joined, whole[i])
 			n++
 		case !strings.ContainsRune(a.group, r), n < least, n > 3:
 			return ""
@@ -336,14 +337,18 @@ func (a *Amount) ungroup(whole string) string {
 func (a *Amount) reason(value cell, text string) string {
 	other := strings.IndexFunc(text, func(r rune) bool { return !strings.ContainsRune(figures+separators+spaces, r) })
 	switch {
-	case value.text == "":
+	case strings.TrimFunc(value.text, blank) == "":
 		return "it is empty"
 	case text == "":
 		return "it has only signs"
 	case other < 0 && a.Decimal == "" && a.Group == "":
 		return "the mapping says neither decimal nor group, so only numbers like 1299 and 19.95 are read"
+	case other < 0 && a.decimal == "":
+		return fmt.Sprintf("the mapping says group: %q and no decimal", a.Group)
+	case other < 0 && a.Group == "":
+		return fmt.Sprintf("the mapping says decimal: %q and no group", a.decimal)
 	case other < 0:
-		return fmt.Sprintf("the mapping says that the decimal sign is %q and the group sign %q", a.decimal, a.Group)
+		return fmt.Sprintf("the mapping says decimal: %q and group: %q", a.decimal, a.Group)
 	}
 	rest := text[other:]
 	first, size := utf8.DecodeRuneInString(rest)

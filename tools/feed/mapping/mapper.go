@@ -17,7 +17,7 @@ import (
 // Made is what a mapping makes of a row: usually one observation, with unpivot several or none.
 type Made struct {
 	Observations []Observation
-	Skipped      string // why there are none, if that is intended
+	Skipped      string // why there are none, if that is intended: "sku is empty"
 }
 
 // Observation is an observation in the API's form, or what prevents it.
@@ -26,28 +26,30 @@ type Observation struct {
 	ObservedAt     int64 // Unix nanoseconds; 0 if it is absent or unreadable, which the API will say
 	Assumed        bool  // the row had only a date
 	CompetitorID   string
-	CompetitorName string
+	CompetitorName string  // what the row has for the id
 	Column         string  // the unpivoted column that it was made from, "" without unpivot
-	Faults         []Fault // if there are any, the rest is empty
+	Faults         []Fault // if there are any, there is no JSON
 }
 
 // Fault says why a row makes no observation.
 type Fault struct {
-	Code   string // such as "slug-collision", "time-ambiguous"
-	Field  string // the field of the observation, as in the mapping: price, promotion.label
-	Column string // the column of the row, "" if it is none in particular
-	Detail string
+	Code   string // such as "slug-collision", "time-ambiguous"; "mapping" for a row that does not have the form that the mapping expects
+	Field  string // the field of the observation, as in the mapping: price, promotion.label; "" if it is about the row
+	Column string // the column of the row, as the mapping names it; "" if it is none in particular
+	Detail string // a sentence
 }
+
+// Error makes a Fault an error.
+func (f Fault) Error() string { return f.Code + ": " + f.Detail }
 
 // Mapper applies a mapping to the rows of one file after the other.
 type Mapper struct {
-	mapping *Mapping
-	file    map[*Rule]string // what rules find in the file's name
+	mapping  *Mapping
+	fileName map[*Rule]string // what rules find in the file's name
+	missing  []string         // columns that no row of the file had so far
 
 	products    map[string]string // id -> the name that has it
 	competitors map[string]string
-	seen        map[string]bool // the columns that a row of the file had
-	missing     []string        // those that none had so far
 }
 
 // NewMapper returns a Mapper that has seen no row.
@@ -55,9 +57,9 @@ func (m *Mapping) NewMapper() *Mapper {
 	return &Mapper{mapping: m, products: map[string]string{}, competitors: map[string]string{}}
 }
 
-// Begin prepares for the rows of a file. It fails if a rule does not find its text in the file's name.
+// Begin prepares for the rows of a file. It fails if a rule without a default does not find its text in the file's name.
 func (m *Mapper) Begin(path string) error {
-	m.file = map[*Rule]string{}
+	m.fileName = map[*Rule]string{}
 	m.missing = m.mapping.Columns()
 	name := filepath.Base(path)
 	for _, f := range m.mapping.fields {
@@ -67,16 +69,18 @@ func (m *Mapper) Begin(path string) error {
 				continue
 			}
 			found := r.fileName.FindStringSubmatch(name)
-			if found == nil {
+			switch {
+			case found != nil:
+				m.fileName[r] = found[len(found)-1]
+			case r.Default == "":
 				return fmt.Errorf("the file's name %q has nothing that matches the rule for %s: %s", name, f.name, r.FileName)
 			}
-			m.file[r] = found[len(found)-1]
 		}
 	}
 	return nil
 }
 
-// Missing returns the columns that rules name and no row of the file has had.
+// Missing returns the columns that rules and conditions name and no row of the file has had since Begin, sorted.
 func (m *Mapper) Missing() []string { return m.missing }
 
 // Observe makes the observations of a row, which is a JSON object. The error is a Fault of the row as a whole.
@@ -96,7 +100,20 @@ func (m *Mapper) Observe(doc *jsondoc.Node) (Made, error) {
 // Explanation is one observation that Observe makes of a row, and how.
 type Explanation struct {
 	Observation
-	Steps []Step
+	Steps []Step // one for each field that has rules, in the order of an observation's fields
+}
+
+// Step is what became of one field. Printed in one line, a price may be
+//
+//	price   first of special_price, price   special_price "1,99"   1.99 EUR
+type Step struct {
+	Field  string // as in the mapping: price, promotion.label
+	Rule   string // the rule that was used, in words; "no rule applies" if none of the conditions holds
+	Column string // the column of the file that it took, "" if none
+	Text   string // what stood there
+	Result string // what it became, or "refused: " and why; "" if the field is left out
+
+	currency bool // the text named the currency, too
 }
 
 // Explain is Observe with the steps that lead to each observation.
@@ -110,63 +127,57 @@ func (m *Mapper) Explain(doc *jsondoc.Node) (all []Explanation, skipped string, 
 	return all, skipped, err
 }
 
-// Error makes a Fault an error.
-func (f Fault) Error() string { return f.Code + ": " + f.Detail }
+// Column returns the column of the file from which a value of the observation came. pointer is a JSON pointer into the observation, as in
+// the API's problems: "/price/amount". ok is false for a value that came from no column, such as a constant. The observation itself, "",
+// comes from the column that was unpivoted.
+func (e Explanation) Column(pointer string) (column string, ok bool) {
+	if pointer == "" {
+		return e.Observation.Column, e.Observation.Column != ""
+	}
+	path := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
+	name := path[0]
+	switch {
+	case name == "promotion" && len(path) > 1:
+		name += "." + path[1]
+	case len(path) > 1 && path[1] == "currency" && !e.step(name).currency:
+		name = "currency"
+	}
+	column = e.step(name).Column
+	return column, column != ""
+}
+
+// step is that of a field, or nothing.
+func (e Explanation) step(field string) Step {
+	if i := slices.IndexFunc(e.Steps, func(s Step) bool { return s.Field == field }); i >= 0 {
+		return e.Steps[i]
+	}
+	return Step{}
+}
 
 // rows are what the rules see of a row: itself, or one for each of its unpivoted cells that is filled.
 func (m *Mapper) rows(doc *jsondoc.Node) (rows []*row, skipped string, err error) {
-	whole := &row{doc: doc, fileName: m.file}
+	whole := &row{doc: doc, fileName: m.fileName}
 	m.missing = slices.DeleteFunc(m.missing, func(name string) bool {
 		node, err := member(doc, name)
 		return node != nil || err != nil
 	})
-	if skipped, err := m.mapping.skips(whole); err != nil || skipped != "" {
-		return nil, skipped, err
+	for _, w := range m.mapping.Skip {
+		holds, err := w.holds(whole)
+		if err != nil {
+			return nil, "", err
+		}
+		if holds {
+			return nil, w.String(), nil
+		}
 	}
 	if m.mapping.Unpivot == nil {
 		return []*row{whole}, "", nil
 	}
-	rows, err = m.mapping.Unpivot.rows(whole)
+	rows, err = m.mapping.Unpivot.split(whole)
 	if err == nil && len(rows) == 0 {
 		skipped = "none of the columns to unpivot is filled"
 	}
 	return rows, skipped, err
-}
-
-// skips returns the condition for which a row is left out.
-func (m *Mapping) skips(r *row) (string, error) {
-	for _, w := range m.Skip {
-		holds, err := w.holds(r)
-		if err != nil {
-			return "", faultOf(err, "", w[0].Column)
-		}
-		if holds {
-			return w.String(), nil
-		}
-	}
-	return "", nil
-}
-
-// rows makes a row of each filled cell.
-func (u *Unpivot) rows(whole *row) ([]*row, error) {
-	var rows []*row
-	for _, m := range whole.doc.Members {
-		if len(u.Columns) > 0 && !slices.Contains(u.Columns, m.Name) || slices.Contains(u.Except, m.Name) {
-			continue
-		}
-		value, err := whole.cell(m.Name)
-		if err != nil {
-			return nil, faultOf(err, "", m.Name)
-		}
-		if value.text == "" {
-			continue
-		}
-		doc := &jsondoc.Node{Kind: jsondoc.Object, Members: append(slices.Clip(whole.doc.Members),
-			jsondoc.Member{Name: u.Name, Value: jsondoc.Node{Kind: jsondoc.String, Text: m.Name}},
-			jsondoc.Member{Name: u.Value, Value: m.Value})}
-		rows = append(rows, &row{doc: doc, fileName: whole.fileName, column: m.Name, virtual: *u})
-	}
-	return rows, nil
 }
 
 // money is an amount in the API's form.
@@ -204,13 +215,16 @@ type sent struct {
 
 // observe makes an observation of what the rules see.
 func (e *evaluation) observe() Observation {
-	m, column := e.mapper, e.row.column
+	if e.row.broken != nil {
+		return Observation{Column: e.row.column, Faults: []Fault{faultOf(e.row.broken)}}
+	}
+	m := e.mapper
 	rules := m.mapping
 	o := sent{Source: rules.Source}
 	var product, competitor string
-	product, o.ProductID = e.id("productId", rules.ProductID, productID, m.products)
+	product, o.ProductID = e.id("productId", rules.ProductID, productID)
 	o.GTIN = e.text("gtin", rules.GTIN)
-	competitor, o.CompetitorID = e.id("competitorId", rules.CompetitorID, competitorID, m.competitors)
+	competitor, o.CompetitorID = e.id("competitorId", rules.CompetitorID, competitorID)
 	o.SellerID = e.text("sellerId", rules.SellerID)
 	o.Region = e.text("region", rules.Region)
 	o.ItemCondition = e.text("itemCondition", rules.ItemCondition)
@@ -228,21 +242,22 @@ func (e *evaluation) observe() Observation {
 		o.Promotion = &p
 	}
 	o.URL = e.text("url", rules.URL)
-	var at int64
-	var assumed bool
-	o.ObservedAt, at, assumed = e.time("observedAt", rules.ObservedAt)
-	if len(e.faults) == 0 { // a row that is refused must not take an id from others
-		e.claim("productId", m.products, o.ProductID, product)
-		e.claim("competitorId", m.competitors, o.CompetitorID, competitor)
+	made := Observation{CompetitorName: competitor, Column: e.row.column}
+	o.ObservedAt, made.ObservedAt, made.Assumed = e.time("observedAt", rules.ObservedAt)
+	made.CompetitorID = o.CompetitorID
+	e.taken("productId", m.products, o.ProductID, product)
+	e.taken("competitorId", m.competitors, o.CompetitorID, competitor)
+	if len(e.faults) == 0 {
+		var err error
+		if made.JSON, err = marshal(o); err != nil {
+			e.faults = append(e.faults, faultOf(err))
+		}
 	}
-	if len(e.faults) > 0 {
-		return Observation{Column: column, Faults: e.faults}
+	if len(e.faults) > 0 { // a row that is refused must not take an id from others
+		return Observation{Column: e.row.column, Faults: e.faults}
 	}
-	body, err := marshal(o)
-	if err != nil {
-		return Observation{Column: column, Faults: []Fault{{Code: "mapping", Detail: err.Error()}}}
-	}
-	return Observation{JSON: body, ObservedAt: at, Assumed: assumed, CompetitorID: o.CompetitorID, CompetitorName: competitor, Column: column}
+	m.products[o.ProductID], m.competitors[o.CompetitorID] = product, competitor
+	return made
 }
 
 // evaluation is the use of the mapping's rules on what they see of a row.
@@ -254,143 +269,159 @@ type evaluation struct {
 	traced bool
 }
 
-// Step is what one field's rules made of a row.
-type Step struct {
-	Field  string // as in the mapping
-	Rule   string // the rule that was used, in words
-	Column string // the column that it took, "" if none
-	Text   string // what stood there
-	Result string // what it became
+// take takes a field's text from the row. The rule is nil if none applies, and if the row is refused.
+func (e *evaluation) take(field string, rules Rules) (taken, *Rule) {
+	for i := range rules {
+		r := &rules[i]
+		holds, err := r.When.holds(e.row)
+		if err == nil && !holds {
+			continue
+		}
+		var t taken
+		if err == nil {
+			t, err = r.take(e.row)
+		}
+		if err != nil {
+			e.refuse(field, r, t, err)
+			return taken{}, nil
+		}
+		return t, r
+	}
+	if e.traced && len(rules) > 0 {
+		e.steps = append(e.steps, Step{Field: field, Rule: "no rule applies"})
+	}
+	return taken{}, nil
 }
 
-// cell returns the text that a field's rules take from the row, and the rule that was used, nil if there is none.
-func (e *evaluation) cell(field string, rules Rules) (cell, *Rule) {
-	rule, err := rules.pick(e.row)
-	var c cell
-	if err == nil && rule != nil {
-		c, err = rule.cell(e.row)
+// became notes what became of the text that a rule took.
+func (e *evaluation) became(field string, rule *Rule, t taken, result string) {
+	if e.traced && rule != nil {
+		e.steps = append(e.steps, Step{Field: field, Rule: rule.String(), Column: e.row.own(t.column), Text: t.raw, Result: result})
 	}
-	if err != nil {
-		e.refuse(err, field, "")
-		return cell{}, nil
-	}
-	return c, rule
 }
 
 // refuse adds the fault of a field.
-func (e *evaluation) refuse(err error, field, column string) {
-	e.faults = append(e.faults, faultOf(err, field, e.row.own(column)))
-}
-
-// step notes what became of a field, if that is asked for.
-func (e *evaluation) step(field string, rule *Rule, c cell, result string) {
-	if e.traced && rule != nil {
-		e.steps = append(e.steps, Step{field, rule.String(), e.row.own(c.column), c.text, result})
-	}
+func (e *evaluation) refuse(field string, rule *Rule, t taken, err error) {
+	f := faultOf(err)
+	f.Field, f.Column = field, e.row.own(cmp.Or(f.Column, t.column))
+	e.faults = append(e.faults, f)
+	t.column = f.Column
+	e.became(field, rule, t, "refused: "+f.Error())
 }
 
 func (e *evaluation) text(field string, rules Rules) string {
-	c, rule := e.cell(field, rules)
-	e.step(field, rule, c, c.text)
-	return c.text
+	t, rule := e.take(field, rules)
+	e.became(field, rule, t, t.text)
+	return t.text
 }
 
 // id returns the name that the row has, and the id that is made of it.
-func (e *evaluation) id(field string, rules Rules, form idForm, taken map[string]string) (name, id string) {
-	c, rule := e.cell(field, rules)
-	id = c.text
+func (e *evaluation) id(field string, rules Rules, form idForm) (name, id string) {
+	t, rule := e.take(field, rules)
+	id = t.text
 	if rule != nil && rule.Slug && id != "" {
-		id = form.slug(c.text)
+		id = form.slug(t.text)
 	}
-	e.step(field, rule, c, id)
-	return c.text, id
+	e.became(field, rule, t, id)
+	return t.text, id
 }
 
-// claim gives an id to the first name that asks for it. Another name is refused, since its prices would mix with those of the first.
-func (e *evaluation) claim(field string, taken map[string]string, id, name string) {
-	owner, ok := taken[id]
-	if !ok {
-		taken[id] = name
-	} else if owner != name {
-		e.refuse(valueError{"slug-collision", fmt.Sprintf("%q and %q would both have the id %q.", owner, name, id)}, field, "")
+// taken refuses an id that belongs to another name, since the prices of the two would mix. It belongs to the first that asked for it.
+func (e *evaluation) taken(field string, owners map[string]string, id, name string) {
+	owner, ok := owners[id]
+	if !ok || owner == name {
+		return
+	}
+	f := Fault{Code: "slug-collision", Field: field, Detail: fmt.Sprintf("%q and %q would both have the id %q.", owner, name, id)}
+	e.faults = append(e.faults, f)
+	for i := range e.steps {
+		if e.steps[i].Field == field {
+			e.steps[i].Result = "refused: " + f.Error()
+		}
 	}
 }
 
 func (e *evaluation) money(field string, rules Rules, currency string) *money {
-	c, rule := e.cell(field, rules)
-	if c.text == "" {
-		e.step(field, rule, c, "")
+	t, rule := e.take(field, rules)
+	if t.text == "" {
+		e.became(field, rule, t, "")
 		return nil
 	}
-	var by cell
-	if factor := rule.column(); factor != "" {
-		var err error
-		if by, err = e.row.cell(factor); err != nil {
-			e.refuse(err, field, factor)
-			return nil
-		}
-	}
-	number, named, err := rule.number(c, by)
-	if err == nil && named != "" && currency != "" && named != currency {
+	number, named, err := e.number(rule, t.cell)
+	switch {
+	case err != nil:
+	case named != "" && currency != "" && named != currency:
 		err = valueError{"currency-mismatch", fmt.Sprintf("The cell says %s, the rule for currency %s.", named, currency)}
-	}
-	if err == nil && named == "" && currency == "" {
-		err = valueError{"currency-missing", fmt.Sprintf("Neither the cell %q nor the rule for currency names a currency.", c.text)}
+	case named == "" && currency == "":
+		err = valueError{"currency-missing", fmt.Sprintf("Neither the cell %q nor the rule for currency names a currency.", t.text)}
 	}
 	if err != nil {
-		e.refuse(err, field, c.column)
+		e.refuse(field, rule, t, err)
 		return nil
 	}
 	m := &money{number, cmp.Or(named, currency)}
-	e.step(field, rule, c, m.Amount+" "+m.Currency)
+	e.became(field, rule, t, m.Amount+" "+m.Currency)
+	if e.traced {
+		e.steps[len(e.steps)-1].currency = named != ""
+	}
 	return m
+}
+
+// number makes a number of an amount's cell, and the currency that stands there.
+func (e *evaluation) number(rule *Rule, c cell) (amount, currency string, err error) {
+	var by cell
+	if column := rule.column(); column != "" {
+		if by, err = e.row.cell(column); err != nil {
+			return "", "", err
+		}
+	}
+	return rule.number(c, by)
 }
 
 // time returns a moment as it is sent, and in Unix nanoseconds.
 func (e *evaluation) time(field string, rules Rules) (sent string, nano int64, assumed bool) {
-	c, rule := e.cell(field, rules)
+	t, rule := e.take(field, rules)
 	switch {
-	case c.text == "":
+	case t.text == "":
 	case rule.Time == nil:
-		sent, nano = c.text, UnixNano(c.text)
+		sent, nano = t.text, UnixNano(t.text)
 	default:
-		at, dateOnly, err := rule.Time.moment(c.text)
+		at, dateOnly, err := rule.Time.moment(t.text)
 		if err != nil {
-			e.refuse(err, field, c.column)
+			e.refuse(field, rule, t, err)
 			return "", 0, false
 		}
 		sent, nano, assumed = printed(at), at.UnixNano(), dateOnly
 	}
-	e.step(field, rule, c, sent)
+	e.became(field, rule, t, sent)
 	return sent, nano, assumed
 }
 
 // quantity returns the only number among the API's fields.
 func (e *evaluation) quantity(field string, rules Rules) json.Number {
-	c, rule := e.cell(field, rules)
-	if c.text != "" && strings.Trim(c.text, "0123456789") != "" {
-		e.refuse(valueError{"quantity-unreadable", fmt.Sprintf("%q is not a whole number.", c.text)}, field, c.column)
+	t, rule := e.take(field, rules)
+	number := strings.TrimLeft(t.text, "0") // which JSON does not allow
+	switch {
+	case t.text == "":
+	case strings.Trim(number, "0123456789") != "":
+		e.refuse(field, rule, t, valueError{"quantity-unreadable", fmt.Sprintf("%q is not a whole number.", t.text)})
 		return ""
+	default:
+		number = cmp.Or(number, "0")
 	}
-	e.step(field, rule, c, c.text)
-	return json.Number(c.text)
+	e.became(field, rule, t, number)
+	return json.Number(number)
 }
 
-// own returns the file's own column of a name that may be one that unpivot has added.
-func (r *row) own(column string) string {
-	if r.column != "" && (column == r.virtual.Value || column == r.virtual.Name) {
-		return r.column
+// faultOf makes an error a Fault.
+func faultOf(err error) Fault {
+	if f, ok := errors.AsType[Fault](err); ok {
+		return f
 	}
-	return column
-}
-
-// faultOf makes an error the Fault of a field and column.
-func faultOf(err error, field, column string) Fault {
-	f := Fault{Code: "mapping", Field: field, Column: column, Detail: err.Error()}
-	if one, ok := errors.AsType[valueError](err); ok {
-		f.Code, f.Detail = one.code, one.detail
+	if v, ok := errors.AsType[valueError](err); ok {
+		return Fault{Code: v.code, Detail: v.detail}
 	}
-	return f
+	return Fault{Code: "mapping", Detail: err.Error()}
 }
 
 // UnixNano reads a time as the API does, in Unix nanoseconds; 0 if it cannot.

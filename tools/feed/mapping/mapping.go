@@ -1,115 +1,101 @@
-// Package mapping turns the rows of a retailer's or scraper's own file into observations in the API's form.
-//
-// A mapping is a YAML file. On the left is a field of an observation, on the right a Rule that says where it comes from:
-//
-//	productId: {from: sku}
-//	competitorId: {value: bigmart}
-//	availability: {from: available, values: {"1": InStock, "0": OutOfStock}}
-//	price: {first: [special_price, price], decimal: ","}
-//	priceType: [{when: {column: special_price, filled: true}, value: promotional}, {value: regular}]
-//	currency: {value: EUR}
-//	observedAt: {from: seen, time: {layout: "02/01/2006 15:04", zone: Europe/Rome}}
-//	source: {id: bigmart-export, kind: feed}
-//
-// Nothing is guessed: what a rule does not say is passed on as it stands, and the API decides whether it makes a valid observation. Only
-// white space at the ends of a text is dropped, and every text is brought into Unicode's form NFC: the API would refuse the row
-// otherwise. Columns that no rule names are ignored.
-//
-// A Mapper remembers which names got which ids, over all rows that it sees, since two names must never share an id. So it is for one
-// goroutine.
 package mapping
 
 import (
-	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"slices"
-	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"pricing/client"
+	"pricing/shared/price"
 )
 
-// Mapping is what the file holds. `productId` or `gtin`, `competitorId`, `availability`, `price`, `observedAt` and `source` must be
-// there, and `currency`, unless the cells of the amounts name it.
+// Mapping is what the file holds. The fields from ProductID to ObservedAt are those of an observation, as the API describes them.
+//
+// ProductID or GTIN, CompetitorID, Availability, Price, ObservedAt and Source must be there, and Currency, unless the cells of every
+// amount name theirs. Words of the API, such as InStock or EUR, are checked when the mapping is loaded.
 type Mapping struct {
-	ProductID     Rules     `yaml:"productId"`
-	GTIN          Rules     `yaml:"gtin"`
-	CompetitorID  Rules     `yaml:"competitorId"`
-	SellerID      Rules     `yaml:"sellerId"`
-	Region        Rules     `yaml:"region"`
+	ProductID     Rules     `yaml:"productId"`    // an id, may be a slug
+	GTIN          Rules     `yaml:"gtin"`         // text: 8, 12, 13 or 14 digits
+	CompetitorID  Rules     `yaml:"competitorId"` // an id, may be a slug
+	SellerID      Rules     `yaml:"sellerId"`     // text
+	Region        Rules     `yaml:"region"`       // text
 	ItemCondition Rules     `yaml:"itemCondition"`
 	Audience      Rules     `yaml:"audience"`
 	Availability  Rules     `yaml:"availability"`
-	Price         Rules     `yaml:"price"`
-	Shipping      Rules     `yaml:"shipping"`
-	ListPrice     Rules     `yaml:"listPrice"`
-	Currency      Rules     `yaml:"currency"` // of every amount whose cell names none
+	Price         Rules     `yaml:"price"`     // amount
+	Shipping      Rules     `yaml:"shipping"`  // amount
+	ListPrice     Rules     `yaml:"listPrice"` // amount
+	Currency      Rules     `yaml:"currency"`  // of every amount whose cell names none; where a cell names one it must be the same
 	PriceType     Rules     `yaml:"priceType"`
 	Promotion     Promotion `yaml:"promotion"`
-	URL           Rules     `yaml:"url"`
-	ObservedAt    Rules     `yaml:"observedAt"`
+	URL           Rules     `yaml:"url"`        // text
+	ObservedAt    Rules     `yaml:"observedAt"` // time
 
 	Source      Source      `yaml:"source"`
 	Competitors Competitors `yaml:"competitors"`
-	Skip        []When      `yaml:"skip"` // rows for which one of these holds are left out, and counted
+	Skip        []When      `yaml:"skip"` // rows for which one of these holds make no observation, and are counted
 	Unpivot     *Unpivot    `yaml:"unpivot"`
 	File        File        `yaml:"file"`
 
+	located
 	fields []field
 }
 
-// Promotion has the rules of the members of `promotion`.
+// Promotion has the rules of the members of promotion. An observation for which none of them gives a text has no promotion.
 type Promotion struct {
-	Label        Rules `yaml:"label"`
-	ValidThrough Rules `yaml:"validThrough"`
-	MinQuantity  Rules `yaml:"minQuantity"`
+	Label        Rules `yaml:"label"`        // text
+	ValidThrough Rules `yaml:"validThrough"` // time
+	MinQuantity  Rules `yaml:"minQuantity"`  // text: a whole number
 }
 
-// Source is the source of every observation.
+// Source is the source of every observation: who saw the price. ID and Kind must be there.
 type Source struct {
-	ID         string `yaml:"id" json:"id"`
-	Kind       string `yaml:"kind" json:"kind"`
-	Confidence string `yaml:"confidence" json:"confidence,omitempty"`
+	ID         string `yaml:"id" json:"id"`                           // 1 to 64 letters, digits and . _ -
+	Kind       string `yaml:"kind" json:"kind"`                       // crawler, feed, manual or vendor
+	Confidence string `yaml:"confidence" json:"confidence,omitempty"` // from 0 to 1
+
+	located
 }
 
 // Competitors says how -register-competitors registers a competitor that the API does not know. Its name comes from the row.
 type Competitors struct {
-	Kind            string `yaml:"kind"` // retailer if absent
-	Country         string `yaml:"country"`
-	DefaultCurrency string `yaml:"defaultCurrency"`
-	FreshFor        string `yaml:"freshFor"`
+	Kind            string `yaml:"kind"`            // retailer, which is meant if it is absent, or marketplace
+	Country         string `yaml:"country"`         // two capital letters: IT
+	DefaultCurrency string `yaml:"defaultCurrency"` // EUR
+	FreshFor        string `yaml:"freshFor"`        // how long a price counts after it was seen: PT26H, P2D
+
+	located
 }
 
 // Settings are those of a competitor; its name is missing.
 func (c Competitors) Settings() client.CompetitorSettings {
 	return client.CompetitorSettings{
-		Kind:    client.CompetitorSettingsKind(cmp.Or(c.Kind, "retailer")),
+		Kind:    client.CompetitorSettingsKind(cmp.Or(c.Kind, price.Retailer.String())),
 		Country: c.Country, DefaultCurrency: c.DefaultCurrency, FreshFor: c.FreshFor,
 	}
 }
 
 // Unpivot makes an observation of each of several columns, for files with one column a competitor. For each such column whose cell is
-// filled, the rules see the row with two more columns: one that holds the column's name, and one that holds the cell.
+// filled, the rules see the row with two more columns: Name holds the column's name, Value its cell.
 type Unpivot struct {
-	Columns names  `yaml:"columns"` // these columns
-	Except  names  `yaml:"except"`  // or all but these
-	Name    string `yaml:"name"`    // the column that holds the column's name
-	Value   string `yaml:"value"`   // the column that holds the cell
+	Columns []string `yaml:"columns"` // these columns
+	Except  []string `yaml:"except"`  // or all of the row but these: then a new column, of weights say, is taken for a competitor's, too
+	Name    string   `yaml:"name"`
+	Value   string   `yaml:"value"`
+
+	located
 }
 
-// File says of the form of the files what they do not say themselves. The command's flags of the same names come first.
+// File says of the form of the files what they do not say themselves. The command's flags of the same names come first; they say
+// what may stand here.
 type File struct {
 	Format    string `yaml:"format"`
-	Separator string `yaml:"separator"`
-	Encoding  string `yaml:"encoding"`
-	Quotes    string `yaml:"quotes"`
-	Skip      int    `yaml:"skip"`
+	Separator string `yaml:"separator"` // between the columns of CSV
+	Encoding  string `yaml:"encoding"`  // of the characters
+	Quotes    string `yaml:"quotes"`    // whether quotation marks have a meaning in CSV
+	Skip      int    `yaml:"skip"`      // how many lines to leave out at the beginning
 }
 
 // field is a field of an observation with its rules.
@@ -119,89 +105,30 @@ type field struct {
 	kind  kind
 }
 
-// Load reads and checks a mapping. The error names the line of each mistake and what is allowed there.
+// Load reads and checks a mapping. The error has a line of text for each mistake, with the file's path and the line in it, and says
+// what is allowed there.
 func Load(path string) (*Mapping, error) {
 	content, err := os.ReadFile(path) //nolint:gosec // the user names it
 	if err != nil {
 		return nil, fmt.Errorf("read the mapping: %w", err)
 	}
-	m := &Mapping{}
-	decoder := yaml.NewDecoder(bytes.NewReader(content))
-	if err := decoder.Decode(m); err != nil && !errors.Is(err, io.EOF) {
-		return nil, mistakes(path, err)
+	d := &decoder{}
+	m, ok := d.file(content)
+	if ok {
+		m.check(d)
 	}
-	if err := m.check(); err != nil {
-		return nil, mistakes(path, err)
+	if err := d.err(path); err != nil {
+		return nil, err
 	}
 	return m, nil
 }
 
-// mistakes puts the name of the file and the line before each mistake.
-func mistakes(path string, err error) error {
-	texts := strings.Split(err.Error(), "\n")
-	if t, ok := errors.AsType[*yaml.TypeError](err); ok {
-		texts = t.Errors
-	}
-	for i, text := range texts {
-		text = strings.TrimPrefix(text, "yaml: ")
-		if numbered, ok := strings.CutPrefix(text, "line "); ok {
-			texts[i] = path + ":" + numbered
-		} else {
-			texts[i] = path + ": " + text
-		}
-	}
-	return errors.New(strings.Join(texts, "\n"))
-}
-
-// UnmarshalYAML refuses a name that is no member.
-func (m *Mapping) UnmarshalYAML(n *yaml.Node) error {
-	type plain Mapping
-	return strict(n, (*plain)(m), "a mapping")
-}
-
-// UnmarshalYAML refuses a name that is no member.
-func (p *Promotion) UnmarshalYAML(n *yaml.Node) error {
-	type plain Promotion
-	return strict(n, (*plain)(p), "promotion")
-}
-
-// UnmarshalYAML refuses a name that is no member.
-func (s *Source) UnmarshalYAML(n *yaml.Node) error {
-	type plain Source
-	return strict(n, (*plain)(s), "source")
-}
-
-// UnmarshalYAML refuses a name that is no member.
-func (c *Competitors) UnmarshalYAML(n *yaml.Node) error {
-	type plain Competitors
-	return strict(n, (*plain)(c), "competitors")
-}
-
-// UnmarshalYAML refuses a name that is no member.
-func (u *Unpivot) UnmarshalYAML(n *yaml.Node) error {
-	type plain Unpivot
-	return strict(n, (*plain)(u), "unpivot")
-}
-
-// UnmarshalYAML refuses a name that is no member.
-func (f *File) UnmarshalYAML(n *yaml.Node) error {
-	type plain File
-	return strict(n, (*plain)(f), "file")
-}
-
 // Columns returns the columns that the mapping needs, sorted.
 func (m *Mapping) Columns() []string {
-	all := map[string]bool{}
-	for _, f := range m.fields {
-		for _, r := range f.rules {
-			for _, name := range r.columns() {
-				all[name] = true
-			}
-		}
-	}
+	all := m.read()
 	for _, w := range m.Skip {
-		for _, c := range w {
-			all[c.Column] = true
+		for _, name := range w.columns() {
+			all[name] = true
 		}
 	}
 	if u := m.Unpivot; u != nil {
@@ -214,7 +141,20 @@ func (m *Mapping) Columns() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-func (m *Mapping) check() error {
+// read are the columns that rules name.
+func (m *Mapping) read() map[string]bool {
+	all := map[string]bool{}
+	for _, f := range m.fields {
+		for i := range f.rules {
+			for _, name := range f.rules[i].columns() {
+				all[name] = true
+			}
+		}
+	}
+	return all
+}
+
+func (m *Mapping) check(d *decoder) {
 	m.fields = []field{
 		{"productId", m.ProductID, identifier}, {"gtin", m.GTIN, text}, {"competitorId", m.CompetitorID, identifier},
 		{"sellerId", m.SellerID, text}, {"region", m.Region, text}, {"itemCondition", m.ItemCondition, text},
@@ -224,52 +164,77 @@ func (m *Mapping) check() error {
 		{"promotion.validThrough", m.Promotion.ValidThrough, moment}, {"promotion.minQuantity", m.Promotion.MinQuantity, text},
 		{"url", m.URL, text}, {"observedAt", m.ObservedAt, moment},
 	}
-	var errs []error
 	for _, f := range m.fields {
-		errs = append(errs, f.rules.check(f.name, f.kind))
-		if f.kind != amount || len(m.Currency) > 0 {
-			continue
-		}
-		for _, r := range f.rules {
-			if len(r.Currencies) == 0 {
-				errs = append(errs, fmt.Errorf("line %d: %s: there is no rule for currency, and no currencies that its cells name", r.line, f.name))
+		f.check(d)
+		for i := range f.rules {
+			if r := &f.rules[i]; f.kind == amount && !m.has("currency") && len(r.Currencies) == 0 {
+				d.wrong(r.line(), "%s: there is no rule for currency, and no currencies that its cells name", f.name)
 			}
 		}
 	}
 	for _, name := range []string{"competitorId", "availability", "price", "observedAt"} {
-		if len(m.rules(name)) == 0 {
-			errs = append(errs, fmt.Errorf("there is no rule for %s", name))
+		if !m.has(name) {
+			d.wrong(0, "there is no rule for %s", name)
 		}
 	}
-	if len(m.ProductID) == 0 && len(m.GTIN) == 0 {
-		errs = append(errs, errors.New("there is no rule for productId or gtin"))
+	if !m.has("source") {
+		d.wrong(0, "there is no source, such as source: {id: bigmart-export, kind: feed}")
 	}
-	if m.Source.ID == "" || m.Source.Kind == "" {
-		errs = append(errs, errors.New("source needs id and kind"))
+	if !m.has("productId") && !m.has("gtin") {
+		d.wrong(0, "there is no rule for productId or gtin")
 	}
-	for i, w := range m.Skip {
-		errs = append(errs, w.check(fmt.Sprintf("skip %d", i+1)))
+	for _, w := range m.Skip {
+		w.check(d, "skip")
 	}
-	if u := m.Unpivot; u != nil {
-		for _, w := range m.Skip {
-			for _, c := range w {
-				if c.Column == u.Name || c.Column == u.Value {
-					errs = append(errs, fmt.Errorf("line %d: skip looks at the file's own columns, and %s is one that unpivot adds", c.line, c.Column))
-				}
-			}
-		}
-		if (len(u.Columns) == 0) == (len(u.Except) == 0) || u.Name == "" || u.Value == "" {
-			errs = append(errs, errors.New("unpivot needs name, value, and either columns or except"))
-		}
+	m.checkConstants(d)
+	if m.Unpivot != nil {
+		m.checkUnpivot(d)
 	}
-	return errors.Join(errs...)
 }
 
-func (m *Mapping) rules(name string) Rules {
-	for _, f := range m.fields {
-		if f.name == name {
-			return f.rules
+// checkConstants has source and competitors judged by the API's rules.
+func (m *Mapping) checkConstants(d *decoder) {
+	if s := &m.Source; s.node != nil && !s.broken {
+		faults := observationFaults(object("source", texts("id", s.ID, "kind", s.Kind, "confidence", s.Confidence)))
+		for _, name := range []string{"id", "kind", "confidence"} {
+			d.judged(s.line(name), "source."+name, faults["/source/"+name])
 		}
 	}
-	return nil
+	if c := &m.Competitors; c.node != nil && !c.broken {
+		settings := c.Settings()
+		faults := competitorFaults(texts("name", "any", "kind", string(settings.Kind), "country", c.Country,
+			"defaultCurrency", c.DefaultCurrency, "freshFor", c.FreshFor))
+		for _, name := range []string{"kind", "country", "defaultCurrency", "freshFor"} {
+			d.judged(c.line(name), "competitors."+name, faults["/"+name])
+		}
+	}
+}
+
+func (m *Mapping) checkUnpivot(d *decoder) {
+	u := m.Unpivot
+	if u.Name == "" || u.Value == "" || (len(u.Columns) == 0) == (len(u.Except) == 0) {
+		d.wrong(u.line(), "unpivot needs name, value, and either columns or except")
+		return
+	}
+	if u.Name == u.Value {
+		d.wrong(u.line("value"), "unpivot.value: name and value are both %q; they are two columns", u.Name)
+	}
+	checkColumns(d, u.line("columns"), "unpivot.columns", u.Columns)
+	checkColumns(d, u.line("except"), "unpivot.except", u.Except)
+	used := m.read()
+	for _, added := range []struct{ member, column, holds string }{{"name", u.Name, "the column's name"}, {"value", u.Value, "its cell"}} {
+		if slices.Contains(u.Columns, added.column) || slices.Contains(u.Except, added.column) {
+			d.wrong(u.line(added.member), "unpivot.%s: %s is a column of the file; take a new name", added.member, added.column)
+		}
+		if !used[added.column] { // then all observations of a row would be the same
+			d.wrong(u.line(added.member), "unpivot.%s: no rule takes %s, which holds %s", added.member, added.column, added.holds)
+		}
+	}
+	for _, w := range m.Skip {
+		for i := range w {
+			if c := &w[i]; c.Column == u.Name || c.Column == u.Value {
+				d.wrong(c.line("column"), "skip looks at the file's own columns, and %s is one that unpivot adds", c.Column)
+			}
+		}
+	}
 }

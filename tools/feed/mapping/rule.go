@@ -1,50 +1,56 @@
 package mapping
 
 import (
-	"errors"
 	"fmt"
-	"reflect"
+	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-	"golang.org/x/text/unicode/norm"
-
-	"pricing/shared/jsondoc"
+	"pricing/shared/price"
 )
 
-// Rules are one rule, or several with conditions: the first whose condition holds is used. If none does, there is no text.
+// Rules are the rules of a field: one, or a list, of which the first whose condition holds is used. If none does, the field has no
+// text. Only the last may be without a condition.
 type Rules []Rule
 
-// Rule makes one text from a row. A column that is absent, null or empty gives no text.
+// Rule says how the text of a field is made from a row. What is done in which order is said in the
+// text of the package (go doc ./tools/feed/mapping).
 //
-// The text comes from one of `from`, `first`, `fileName` and `value`. Then `values` replaces it, and the kind of its field decides what
-// may follow: Time for observedAt and promotion.validThrough, Amount for price, shipping and listPrice, `slug` for productId and
-// competitorId.
+// Each rule has one of from, first, fileName and value. All fields may have these, except that an amount has neither join nor
+// fileName, and when, values, otherwise and default. Only the ids (productId, competitorId) may have slug, only the times (observedAt,
+// promotion.validThrough) time, and only the amounts (price, shipping, listPrice) what Amount has.
 type Rule struct {
-	When      When              `yaml:"when"`      // the rule is used if this holds; without it, always
-	From      names             `yaml:"from"`      // a column, or several with join
-	Join      *string           `yaml:"join"`      // what separates the texts of several columns; empty ones are left out
-	First     names             `yaml:"first"`     // the first of these columns that is filled
-	FileName  string            `yaml:"fileName"`  // a regular expression that finds the text in the file's name; in parentheses, if there are any
-	Value     string            `yaml:"value"`     // the text itself
-	Values    map[string]string `yaml:"values"`    // the column's word -> the API's word; "" is no text
-	Otherwise string            `yaml:"otherwise"` // for a word that is not among values; without it, that stays as it is
-	Default   string            `yaml:"default"`   // if the column gives no text
-	Slug      bool              `yaml:"slug"`      // turn a name into an id
-	Time      *Time             `yaml:"time"`
-	Amount    `yaml:",inline"`
+	// When is the condition under which the rule is used; without it, always.
+	When When `yaml:"when"`
+	// From is a column, or a list of several with Join.
+	From []string `yaml:"from"`
+	// Join is what stands between the texts of several columns. Those that are empty are left out: of [brand, model], "Acme X1" or "X1".
+	Join *string `yaml:"join"`
+	// First is a list of columns, of which the first that is filled is taken. 0 and - are filled, too.
+	First []string `yaml:"first"`
+	// FileName is a regular expression (go doc regexp/syntax) that finds the text in the file's name without its directory. If it has
+	// a pair of parentheses, the text is what matches inside: '_(\d{8})\.csv' is 20261120 in prices_20261120.csv. If it finds nothing
+	// and there is no default, no row of the file is read.
+	FileName string `yaml:"fileName"`
+	// Value is the text itself, the same for each row; "" is no text.
+	Value string `yaml:"value"`
+	// Values replaces texts: {1: InStock, 0: OutOfStock}. The whole text must be the same, capitals too. "" is no text.
+	Values map[string]string `yaml:"values"`
+	// Otherwise is for a text that Values does not have; "" is no text. Without it, that text stays as it is.
+	Otherwise *string `yaml:"otherwise"`
+	// Default is for a row whose column gives no text.
+	Default string `yaml:"default"`
+	// Slug makes an id of a name, if it is true: letters without their accents and digits, with - between the words.
+	Slug bool `yaml:"slug"`
+	// Time says how to read a time. Without it, the text is one like 2026-11-20T17:45:30Z or 2026-11-20T17:45:30+01:00.
+	Time *Time `yaml:"time"`
 
-	line     int
-	given    []key
+	Amount `yaml:",inline"`
+
+	located
 	fileName *regexp.Regexp
-}
-
-// key is a name that stands in a rule.
-type key struct {
-	name string
-	line int
 }
 
 // kind is what a field holds.
@@ -66,210 +72,218 @@ var allowed = [...][]string{
 	moment: {"when", "from", "join", "first", "fileName", "value", "values", "otherwise", "default", "time"},
 }
 
-// UnmarshalYAML takes a rule or a list of rules.
-func (r *Rules) UnmarshalYAML(n *yaml.Node) error {
-	if n.Kind != yaml.SequenceNode {
-		*r = make(Rules, 1)
-		return n.Decode(&(*r)[0])
-	}
-	return n.Decode((*[]Rule)(r))
-}
-
-// UnmarshalYAML keeps where each member stands, so that check can name the line.
-func (r *Rule) UnmarshalYAML(n *yaml.Node) error {
-	type plain Rule
-	r.line = n.Line
-	if n.Kind != yaml.MappingNode {
-		return mistake(n.Line, "%s is no rule: write {from: COLUMN} or {value: TEXT}", n.Value)
-	}
-	for i := 0; i < len(n.Content); i += 2 {
-		if name := n.Content[i].Value; name != "<<" {
-			r.given = append(r.given, key{name, n.Content[i].Line})
-		}
-	}
-	return n.Decode((*plain)(r))
-}
-
-// names is one name or several.
-type names []string
-
-// UnmarshalYAML takes a list or a single name.
-func (n *names) UnmarshalYAML(node *yaml.Node) error {
-	if node.Kind == yaml.ScalarNode {
-		*n = names{node.Value}
-		return nil
-	}
-	return node.Decode((*[]string)(n))
-}
-
-// When is a condition on a row: all of its parts must hold. In YAML it is one part or a list.
+// When is a condition on a row, or a list of them, all of which must hold.
 type When []Condition
 
-// UnmarshalYAML takes one condition or a list of them.
-func (w *When) UnmarshalYAML(n *yaml.Node) error {
-	if n.Kind != yaml.SequenceNode {
-		*w = make(When, 1)
-		return n.Decode(&(*w)[0])
-	}
-	return n.Decode((*[]Condition)(w))
-}
-
-// Condition asks something of one column. All that it says must hold.
+// Condition asks something of one column: one of Filled, Is, Not and Matches, or several that must all hold. The column's text is without
+// white space at its ends; that of an absent or empty one is "".
 type Condition struct {
-	Column  string `yaml:"column"`
-	Filled  *bool  `yaml:"filled"`
-	Is      names  `yaml:"is"`      // its text is one of these
-	Not     names  `yaml:"not"`     // its text is none of these
-	Matches string `yaml:"matches"` // a regular expression is found in it
+	Column  string   `yaml:"column"`
+	Filled  *bool    `yaml:"filled"`  // true: there is a text; false: there is none
+	Is      []string `yaml:"is"`      // the text is this, or one of this list
+	Not     []string `yaml:"not"`     // the text is not this, or none of this list
+	Matches string   `yaml:"matches"` // the regular expression is found in the text
 
+	located
 	matches *regexp.Regexp
-	line    int
 }
 
-// UnmarshalYAML refuses a name that is no member.
-func (c *Condition) UnmarshalYAML(n *yaml.Node) error {
-	type plain Condition
-	err := strict(n, (*plain)(c), "a condition")
-	c.line = n.Line
-	return err
-}
-
-// strict decodes a YAML object into a struct. Its error names the line of each unknown member, and those that are allowed.
-func strict(n *yaml.Node, into any, what string) error {
-	known := members(reflect.TypeOf(into).Elem())
-	if n.Kind != yaml.MappingNode {
-		return mistake(n.Line, "%s has members: %s", what, strings.Join(known, ", "))
-	}
-	var wrong []string
-	for i := 0; i < len(n.Content); i += 2 {
-		name := n.Content[i]
-		if name.Value != "<<" && !slices.Contains(known, name.Value) {
-			wrong = append(wrong, fmt.Sprintf("line %d: %s has no member %q; allowed are %s", name.Line, what, name.Value, strings.Join(known, ", ")))
+func (f *field) check(d *decoder) {
+	for i := range f.rules {
+		r := &f.rules[i]
+		if len(r.When) == 0 && !r.broken && i < len(f.rules)-1 {
+			d.wrong(r.line(), "%s: the rules after this one are never used, since it has no `when`", f.name)
+		}
+		before := len(d.mistakes)
+		r.check(d, f)
+		if !r.broken && len(d.mistakes) == before {
+			r.checkConstants(d, f)
 		}
 	}
-	err := n.Decode(into)
-	if len(wrong) == 0 {
-		return err
-	}
-	if t, ok := errors.AsType[*yaml.TypeError](err); ok {
-		wrong = append(wrong, t.Errors...)
-	}
-	return &yaml.TypeError{Errors: wrong}
 }
 
-// members are the YAML names of a struct's fields.
-func members(t reflect.Type) []string {
+func (r *Rule) check(d *decoder, f *field) {
+	wrong := func(member, format string, args ...any) {
+		d.wrong(r.line(member), "%s: %s", f.name, fmt.Sprintf(format, args...))
+	}
+	var origins []string
+	whole := !r.broken
+	for _, key := range r.keys() {
+		switch {
+		case !slices.Contains(allowed[f.kind], key.Value):
+			d.unknown(key, f.name, allowed[f.kind])
+			whole = false
+		case key.Value == "from", key.Value == "first", key.Value == "fileName", key.Value == "value":
+			origins = append(origins, key.Value)
+		}
+	}
+	switch {
+	case len(origins) == 0 && whole: // else it may be what is misspelt
+		wrong("", "it needs one of from, first, fileName and value")
+	case len(origins) > 1 && whole:
+		wrong(origins[1], "%s and %s cannot both be there", origins[0], origins[1])
+	case len(r.From) > 1 && f.kind == amount:
+		wrong("from", "an amount comes from one column; use `first` for the first of several that is filled")
+	case len(r.From) > 1 && r.Join == nil && whole:
+		wrong("from", "several columns need `join`, what stands between them, or `first`, for the first that is filled")
+	case len(r.From) == 1 && r.Join != nil:
+		wrong("join", "`join` needs several columns in `from`")
+	}
+	if whole {
+		checkColumns(d, r.line("from"), f.name, r.From)
+		checkColumns(d, r.line("first"), f.name, r.First)
+	}
+	r.checkValues(wrong)
+	if r.has("value") && (r.has("default") || r.has("values")) {
+		wrong("value", "`value` is the text itself; default and values have no effect on it")
+	}
+	if r.Otherwise != nil && !r.has("values") {
+		wrong("otherwise", "`otherwise` is for words that are not among `values`; use `default` for a column that is empty")
+	}
+	if r.has("fileName") && r.FileName == "" && whole {
+		wrong("fileName", "fileName is empty; it is a regular expression that finds the text in the file's name")
+	}
+	r.fileName = expression(r.FileName, func(text string) { wrong("fileName", "fileName: %s", text) })
+	if r.fileName != nil && r.fileName.NumSubexp() > 1 {
+		wrong("fileName", "fileName has more than one pair of parentheses; write (?: for those that only group")
+	}
+	r.When.check(d, f.name)
+	if f.kind == amount {
+		for _, text := range lines(r.Amount.check()) {
+			member, _, _ := strings.Cut(text, " ") // most begin with its name
+			wrong(member, "%s", text)
+		}
+	}
+	if r.Time != nil && f.kind == moment {
+		for _, text := range lines(r.Time.check()) {
+			member, _, _ := strings.Cut(text, " ")
+			d.wrong(r.line("time", member), "%s: time: %s", f.name, text)
+		}
+	}
+}
+
+// checkValues brings the words of values into the form of cells.
+func (r *Rule) checkValues(wrong func(member, format string, args ...any)) {
+	words := map[string]string{}
+	for _, word := range slices.Sorted(maps.Keys(r.Values)) {
+		cleaned := clean(word)
+		if _, twice := words[cleaned]; twice {
+			wrong("values", "values has %q twice, since white space around a word does not count", cleaned)
+		}
+		if cleaned == "" {
+			wrong("values", "values has a word of white space only; an empty cell has no text, so `default` is for it")
+		}
+		words[cleaned] = r.Values[word]
+	}
+	r.Values = words
+}
+
+// checkConstants has the texts judged that the rule itself holds.
+func (r *Rule) checkConstants(d *decoder, f *field) {
+	judge := func(text string, path ...string) {
+		if text != "" {
+			d.judged(r.line(path...), f.name+"."+strings.Join(path, "."), r.constantFault(f, text))
+		}
+	}
+	judge(r.Value, "value")
+	for _, word := range slices.Sorted(maps.Keys(r.Values)) {
+		judge(r.Values[word], "values", word)
+	}
+	if r.Otherwise != nil {
+		judge(*r.Otherwise, "otherwise")
+	}
+	judge(r.Default, "default")
+	for _, sign := range slices.Sorted(maps.Keys(r.Currencies)) {
+		d.judged(r.line("currencies", sign), f.name+".currencies."+sign, constantFault("currency", r.Currencies[sign]))
+	}
+}
+
+// constantFault says what is wrong with a text that the rule itself holds, "" if nothing is.
+func (r *Rule) constantFault(f *field, text string) string {
+	var err error
+	switch {
+	case f.kind == amount && r.column() != "": // it depends on a column, too
+	case f.kind == amount:
+		_, _, err = r.number(cell{text: text}, cell{})
+	case f.kind == moment && r.Time != nil:
+		_, _, err = r.Time.moment(text)
+	case f.kind == moment:
+		if _, err = price.ParseTimestamp(text); err != nil {
+			return strconv.Quote(text) + " " + err.Error()
+		}
+	case f.kind == identifier && r.Slug:
+	default:
+		return constantFault(f.name, text)
+	}
+	if err != nil {
+		return faultOf(err).Detail
+	}
+	return ""
+}
+
+// checkColumns checks a list of columns.
+func checkColumns(d *decoder, line int, where string, names []string) {
+	for i, name := range names {
+		if name == "" {
+			d.wrong(line, "%s: a column has an empty name", where)
+		} else if slices.Contains(names[:i], name) {
+			d.wrong(line, "%s: the column %s is there twice", where, name)
+		}
+	}
+}
+
+// expression compiles a regular expression, nil if it is empty or wrong.
+func expression(text string, wrong func(string)) *regexp.Regexp {
+	if text == "" {
+		return nil
+	}
+	compiled, err := regexp.Compile(text)
+	if err != nil {
+		wrong(strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return nil
+	}
+	return compiled
+}
+
+// lines are those of an error's text; none of nil.
+func lines(err error) []string {
+	if err == nil {
+		return nil
+	}
+	return strings.Split(err.Error(), "\n")
+}
+
+func (w When) check(d *decoder, where string) {
+	for i := range w {
+		c := &w[i]
+		switch {
+		case c.broken:
+		case c.Column == "":
+			d.wrong(c.line(), "%s: a condition needs a column", where)
+		case c.Filled == nil && len(c.Is)+len(c.Not) == 0 && c.Matches == "":
+			d.wrong(c.line(), "%s: the condition on %s needs filled, is, not or matches", where, c.Column)
+		}
+		for _, words := range [][]string{c.Is, c.Not} {
+			for i := range words {
+				words[i] = clean(words[i])
+			}
+		}
+		c.matches = expression(c.Matches, func(text string) { d.wrong(c.line("matches"), "%s: matches: %s", where, text) })
+	}
+}
+
+// columns are the columns that the condition asks about.
+func (w When) columns() []string {
 	var all []string
-	for i := range t.NumField() {
-		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); name != "" {
-			all = append(all, name)
-		}
+	for i := range w {
+		all = append(all, w[i].Column)
 	}
 	return all
 }
 
-// mistake is an error that yaml collects with others, so that all are told at once.
-func mistake(line int, format string, args ...any) error {
-	return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: ", line) + fmt.Sprintf(format, args...)}}
-}
-
-func (r Rules) check(field string, kind kind) error {
-	var errs []error
-	for i := range r {
-		errs = append(errs, r[i].check(field, kind))
-		if len(r[i].When) == 0 && i < len(r)-1 {
-			errs = append(errs, fmt.Errorf("line %d: %s: the rules after this one are never used, since it has no `when`", r[i].line, field))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (r *Rule) check(field string, kind kind) error {
-	var errs []error
-	wrong := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("line %d: %s: %w", r.line, field, fmt.Errorf(format, args...)))
-	}
-	for _, k := range r.given {
-		if !slices.Contains(allowed[kind], k.name) {
-			errs = append(errs, fmt.Errorf("line %d: %s: %q is not allowed here; allowed are %s", k.line, field, k.name,
-				strings.Join(allowed[kind], ", ")))
-		}
-	}
-	origins := 0
-	for _, given := range []bool{len(r.From) > 0, len(r.First) > 0, r.FileName != "", r.Value != ""} {
-		if given {
-			origins++
-		}
-	}
-	switch {
-	case origins != 1:
-		wrong("it needs one of from, first, fileName and value")
-	case len(r.From) > 1 && kind == amount:
-		wrong("an amount comes from one column: use `first` for the first of several that is filled")
-	case len(r.From) > 1 && r.Join == nil:
-		wrong("several columns need `join`, what stands between them, or `first`, for the first that is filled")
-	case len(r.From) < 2 && r.Join != nil:
-		wrong("`join` needs several columns in `from`")
-	}
-	if slices.Contains(r.From, "") || slices.Contains(r.First, "") {
-		wrong("a column has an empty name")
-	}
-	if r.Value != "" && (r.Default != "" || len(r.Values) > 0) {
-		wrong("`value` is the text itself: default and values have no effect on it")
-	}
-	if r.Otherwise != "" && len(r.Values) == 0 {
-		wrong("`otherwise` is for words that are not among `values`: use `default` for a column that is empty")
-	}
-	if r.FileName != "" {
-		var err error
-		if r.fileName, err = regexp.Compile(r.FileName); err != nil {
-			wrong("fileName: %w", err)
-		} else if r.fileName.NumSubexp() > 1 {
-			wrong("fileName has more than one pair of parentheses")
-		}
-	}
-	if err := r.When.check(field); err != nil {
-		errs = append(errs, err)
-	}
-	if kind == amount {
-		if err := r.Amount.check(); err != nil {
-			wrong("%w", err)
-		}
-	}
-	if r.Time != nil {
-		if err := r.Time.check(); err != nil {
-			wrong("time: %w", err)
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (w When) check(where string) error {
-	var errs []error
-	for i := range w {
-		c := &w[i]
-		switch {
-		case c.Column == "":
-			errs = append(errs, fmt.Errorf("line %d: %s: a condition needs a column", c.line, where))
-		case c.Filled == nil && len(c.Is)+len(c.Not) == 0 && c.Matches == "":
-			errs = append(errs, fmt.Errorf("line %d: %s: the condition on %s needs filled, is, not or matches", c.line, where, c.Column))
-		}
-		if c.Matches != "" {
-			var err error
-			if c.matches, err = regexp.Compile(c.Matches); err != nil {
-				errs = append(errs, fmt.Errorf("line %d: %s: matches: %w", c.line, where, err))
-			}
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // columns are the columns that the rule reads.
 func (r *Rule) columns() []string {
-	all := slices.Concat(r.From, r.First)
-	for _, c := range r.When {
-		all = append(all, c.Column)
-	}
+	all := slices.Concat(r.From, r.First, r.When.columns())
 	if name := r.column(); name != "" {
 		all = append(all, name)
 	}
@@ -298,149 +312,79 @@ func (w When) holds(row *row) (bool, error) {
 // String is the condition in words.
 func (w When) String() string {
 	var parts []string
-	for _, c := range w {
+	for i := range w {
+		c := &w[i]
 		if c.Filled != nil {
 			parts = append(parts, c.Column+map[bool]string{true: " is filled", false: " is empty"}[*c.Filled])
 		}
 		if len(c.Is) > 0 {
-			parts = append(parts, c.Column+" is "+strings.Join(c.Is, " or "))
+			parts = append(parts, c.Column+" is "+quoted(c.Is, " or "))
 		}
 		if len(c.Not) > 0 {
-			parts = append(parts, c.Column+" is not "+strings.Join(c.Not, " or "))
+			parts = append(parts, c.Column+" is not "+quoted(c.Not, " or "))
 		}
 		if c.Matches != "" {
-			parts = append(parts, c.Column+" matches "+c.Matches)
+			parts = append(parts, c.Column+" matches "+strconv.Quote(c.Matches))
 		}
 	}
 	return strings.Join(parts, " and ")
 }
 
-// cell is the text of a column of a row.
-type cell struct {
-	column string
-	text   string
-	number bool // a JSON number, whose point can only be that of a fraction
+func quoted(words []string, between string) string {
+	var all []string
+	for _, word := range words {
+		all = append(all, strconv.Quote(word))
+	}
+	return strings.Join(all, between)
 }
 
-// valueError says why a value of a row cannot be converted.
-type valueError struct {
-	code   string
-	detail string
+// taken is the text that a rule takes from a row, before it is converted.
+type taken struct {
+	cell
+	column string // where it stood, "" for a text that is in no column; of several, the first that is filled
+	raw    string // what stood there, before values and default
 }
 
-func (e valueError) Error() string { return e.code + ": " + e.detail }
-
-// row is a row that rules read.
-type row struct {
-	doc      *jsondoc.Node
-	fileName map[*Rule]string // what rules find in the file's name
-	column   string           // the unpivoted column; "" without unpivot
-	virtual  Unpivot
+// take takes the text of the rule from a row.
+func (r *Rule) take(row *row) (taken, error) {
+	t, err := r.origin(row)
+	t.raw = t.text
+	switch word, known := r.Values[t.text]; {
+	case t.text == "":
+		t.cell = cell{text: r.Default}
+	case known:
+		t.cell = cell{text: word}
+	case r.Otherwise != nil:
+		t.cell = cell{text: *r.Otherwise}
+	}
+	return t, err
 }
 
-// cell returns a column's text: a number as it is written, "" if it is absent or null. A name that the row does not have may be the
-// path to a member of an inner object: "price.amount".
-func (r *row) cell(name string) (cell, error) {
-	node, err := member(r.doc, name)
-	if err != nil {
-		return cell{}, err
-	}
-	if node == nil {
-		return cell{column: name}, nil
-	}
-	switch node.Kind {
-	case jsondoc.Null:
-		return cell{column: name}, nil
-	case jsondoc.String, jsondoc.Number, jsondoc.Bool:
-		text := strings.TrimSpace(node.Text)
-		return cell{column: name, text: norm.NFC.String(text), number: node.Kind == jsondoc.Number}, nil
-	default:
-		return cell{}, valueError{"mapping", fmt.Sprintf("%q is a JSON %s, not a text or a number.", name, node.Kind)}
-	}
-}
-
-// member returns a member of an object by its name, or by the path to it; nil if there is none.
-func member(doc *jsondoc.Node, name string) (*jsondoc.Node, error) {
-	var found *jsondoc.Node
-	for i := range doc.Members {
-		if doc.Members[i].Name != name {
-			continue
-		}
-		if found != nil {
-			return nil, valueError{"mapping", fmt.Sprintf("The row has %q twice.", name)}
-		}
-		found = &doc.Members[i].Value
-	}
-	if found != nil {
-		return found, nil
-	}
-	outer, inner, nested := strings.Cut(name, ".")
-	if !nested || outer == "" {
-		return nil, nil
-	}
-	within, err := member(doc, outer)
-	if err != nil || within == nil || within.Kind != jsondoc.Object {
-		return nil, err
-	}
-	return member(within, inner)
-}
-
-// pick returns the rule to use for a row; nil if there is none.
-func (r Rules) pick(row *row) (*Rule, error) {
-	for i := range r {
-		holds, err := r[i].When.holds(row)
-		if err != nil {
-			return nil, err
-		}
-		if holds {
-			return &r[i], nil
-		}
-	}
-	return nil, nil
-}
-
-// cell makes the text of the rule from a row, before its kind's conversion.
-func (r *Rule) cell(row *row) (cell, error) {
-	got := cell{text: r.Value}
+// origin is take without values and default.
+func (r *Rule) origin(row *row) (taken, error) {
+	t := taken{cell: cell{text: r.Value}}
 	if r.fileName != nil {
-		got.text = row.fileName[r]
+		t.text = clean(row.fileName[r])
 	}
 	for _, name := range r.First {
-		one, err := row.cell(name)
-		if err != nil {
-			return cell{}, err
-		}
-		if got = one; one.text != "" {
-			break
+		c, err := row.cell(name)
+		t.cell, t.column = c, name
+		if err != nil || c.text != "" {
+			return t, err
 		}
 	}
-	for i, name := range r.From {
-		one, err := row.cell(name)
+	for _, name := range r.From {
+		c, err := row.cell(name)
 		switch {
 		case err != nil:
-			return cell{}, err
-		case i == 0 || got.text == "":
-			got = one
-		case one.text != "":
-			got.text += *r.Join + one.text
-			got.number = false
+			return taken{column: name}, err
+		case t.text == "":
+			t.cell, t.column = c, name
+		case c.text != "":
+			t.cell = cell{text: t.text + *r.Join + c.text}
 		}
 	}
-	if got.text == "" {
-		got.text = r.Default
-		return got, nil
-	}
-	if len(r.Values) == 0 {
-		return got, nil
-	}
-	word, ok := r.Values[got.text]
-	switch {
-	case ok:
-		got.text, got.number = word, false
-	case r.Otherwise != "":
-		got.text, got.number = r.Otherwise, false
-	}
-	return got, nil
+	return t, nil
 }
 
 // String is the rule in words.
@@ -451,7 +395,9 @@ func (r *Rule) String() string {
 			parts = append(parts, name+" "+value)
 		}
 	}
-	add("when", r.When.String())
+	if len(r.When) > 0 {
+		parts = append(parts, "when "+r.When.String()+":")
+	}
 	if r.Join != nil {
 		add("join", strings.Join(r.From, ", "))
 	} else {
@@ -459,6 +405,8 @@ func (r *Rule) String() string {
 	}
 	add("first of", strings.Join(r.First, ", "))
 	add("fileName", r.FileName)
-	add("value", r.Value)
-	return strings.Join(parts, ": ")
+	if r.has("value") {
+		add("value", strconv.Quote(r.Value))
+	}
+	return strings.Join(parts, " ")
 }

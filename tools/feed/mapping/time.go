@@ -67,7 +67,7 @@ const layoutHelp = "a layout is the time 2 January 2006 15:04:05 -07:00 (no othe
 
 // check says what is wrong with the settings, and prepares moment.
 func (t *Time) check() error {
-	t.perSecond, t.layout, t.assumed, t.periods = 0, strings.TrimSpace(t.Layout), 0, nil
+	t.perSecond, t.layout, t.assumed, t.periods = 0, strings.TrimFunc(t.Layout, blank), 0, nil
 	switch {
 	case t.layout == "" && t.Epoch == "":
 		return errors.New(`a time needs a layout, such as "02/01/2006 15:04:05", or an epoch, such as seconds`)
@@ -126,7 +126,7 @@ func (t *Time) checkEpoch() error {
 	return fmt.Errorf("epoch is %q; it can be seconds, milliseconds, microseconds or nanoseconds", t.Epoch)
 }
 
-// moment makes a moment in UTC of a text; assumed says that its time of day comes from the mapping. An error is a fault with one
+// moment makes a moment in UTC of a text; assumed says that its time of day comes from the mapping. An error is a valueError with one
 // of the codes time-unreadable, time-range, time-ambiguous and time-missing.
 func (t *Time) moment(text string) (at time.Time, assumed bool, err error) {
 	text = strings.TrimFunc(text, blank)
