@@ -4,48 +4,61 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"pricing/client"
 	"pricing/tools/feed/mapping"
+	"pricing/tools/feed/rows"
 )
 
 const (
-	maxHeld     = 1 << 30 // bytes of one file's lines that are kept in memory, since they have to be sorted
-	maxBadLines = 10_000  // bad lines in a row, after which the rest of a file is not read
+	maxHeld     = 1 << 30 // bytes of one file's rows that are kept in memory, since they have to be sorted
+	maxBadLines = 10_000  // unreadable rows one after the other, after which the rest of a file is not read
 )
 
 var (
 	errTooLarge = fmt.Errorf("more than %d MiB of rows: split the file", maxHeld>>20)
-	errNotRows  = fmt.Errorf("%d lines in a row are not rows of data; the rest was not read", maxBadLines)
+	errNotRows  = fmt.Errorf("%d rows one after the other cannot be read; the rest was not read", maxBadLines)
+	errEnough   = errors.New("no more rows are wanted")
 )
 
-// row is a line of a file that can be sent. It keeps only the line's text: the observation is made from it twice, once for
-// its time and once to send it, which costs less than keeping both forms of a large file in memory.
+// row is a row of a file of which something is to be sent. It keeps only the text: the observations are made from it twice, once for
+// their times and once to send them, which costs less than keeping both forms of a large file in memory.
 type row struct {
 	line  int
-	index int // its place in the order of sending
-	time  int64
 	text  []byte
+	left  int  // how many of its observations have no fate yet
+	worst fate // of those that have one
+}
+
+// item is an observation that is to be sent.
+type item struct {
+	*row
+	part  int   // its place among the observations of its row
+	index int   // its place in the order of sending
+	time  int64 // observedAt
 }
 
 // feed is one run of the command.
 type feed struct {
 	settings settings
 	program
-	observe     observer
+	observer    observer
 	mapping     *mapping.Mapping // nil: files are in the API's form
 	mappingHash string
 	states      []*state
-	client      *client.Client // nil: the observations are printed
-	failures    int            // batches in a row without any outcome
+	client      *client.Client  // nil: the observations are printed
+	newcomers   map[string]bool // competitors that a dry run would have registered
+	failures    int             // batches in a row without any outcome
 	report      *report
 	stop        context.CancelCauseFunc
+
+	made    mapping.Made // what the last row that was asked for makes
+	madeFor *row
 }
 
 // file sends one file. Refused and failed rows are in the report; an error ends the run.
@@ -54,41 +67,44 @@ func (f *feed) file(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	rows, competitors, err := f.load(ctx, name)
+	items, competitors, err := f.load(ctx, name)
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(a.time, b.time) })
-	for i := range rows {
-		rows[i].index = i
+	slices.SortStableFunc(items, func(a, b item) int { return cmp.Compare(a.time, b.time) })
+	for i := range items {
+		items[i].index = i
 	}
 	if state != nil {
-		if err := state.start(rows); err != nil {
-			f.report.unsent(len(rows))
+		if err := state.start(items); err != nil {
+			f.report.unsent(items)
 			return err
 		}
-		all := len(rows)
-		rows = slices.DeleteFunc(rows, func(r row) bool { return state.done[r.index] })
-		f.report.before(all-len(rows), state.saved.Rejected)
+		f.report.before(items, state)
+		items = slices.DeleteFunc(items, func(i item) bool { return state.done[i.index] })
 	}
-	f.report.expect(len(rows))
+	f.report.expect(len(items))
 	if f.settings.print {
-		return f.printAll(rows)
+		return f.printAll(items)
 	}
 	if f.settings.register {
 		if err := f.register(ctx, competitors); err != nil {
-			f.report.unsent(len(rows))
+			f.report.unsent(items)
 			return fmt.Errorf("register competitors: %w", err)
 		}
 	}
-	f.send(ctx, rows, state)
+	f.send(ctx, items, state)
 	return f.report.end()
 }
 
 // begin opens a file's state and the report on it. The state is nil if nothing could be resumed: the input is the standard
 // input or a pipe, observations are only printed, or another feeder is sending the same file.
 func (f *feed) begin(name string) (*state, error) {
-	rejected := f.settings.beside(name, rejectedSuffix)
+	suffix := rejectedSuffix
+	if f.settings.storesNothing() {
+		suffix = dryRunSuffix // those of an interrupted run belong to its state
+	}
+	rejected := f.settings.beside(name, suffix)
 	of, err := f.identify(name)
 	if err != nil {
 		return nil, err
@@ -116,8 +132,8 @@ func (f *feed) begin(name string) (*state, error) {
 	}
 	if s.resume {
 		done := s.saved.acknowledged()
-		f.report.say("%s: resuming an earlier run: %d of %d rows are acknowledged, %d are left (-restart sends all)",
-			name, done, s.saved.Rows, s.saved.Rows-done)
+		f.report.say("%s: resuming an earlier run: %d of %d observations are acknowledged, %d are left (-restart sends all)",
+			name, done, s.saved.Observations, s.saved.Observations-done)
 		return s, f.report.begin(name, rejected, s.saved.Refused)
 	}
 	if invalid != "" {
@@ -131,7 +147,7 @@ func (f *feed) begin(name string) (*state, error) {
 
 // identify returns the identity of a file, nil if it can have no state.
 func (f *feed) identify(name string) (*identity, error) {
-	if name == "-" || f.settings.print {
+	if name == "-" || f.settings.storesNothing() {
 		return nil, nil
 	}
 	file, err := os.Open(name)
@@ -146,11 +162,9 @@ func (f *feed) identify(name string) (*identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	of := &identity{URL: f.settings.url, Format: "ndjson", Size: size, File: hash, Mapping: f.mappingHash}
-	if f.settings.readsCSV(name) {
-		of.Format = "csv"
-	}
-	return of, nil
+	return &identity{
+		URL: f.settings.url, Name: filepath.Base(name), Form: f.settings.form.String(), Size: size, File: hash, Mapping: f.mappingHash,
+	}, nil
 }
 
 // closeStates ends the states of the run. They are removed together, once every row of every file has an outcome. Until then
@@ -162,7 +176,7 @@ func (f *feed) closeStates(whole bool) error {
 	}
 	done := whole && left == 0
 	if !done && slices.ContainsFunc(f.states, func(s *state) bool { return s.saved.acknowledged() > 0 }) {
-		f.report.say("the rows that are acknowledged are remembered: run the same command again to send the rest")
+		f.report.say("what is acknowledged is remembered: run the same command again to send the rest")
 	}
 	var errs []error
 	for _, s := range f.states {
@@ -174,109 +188,129 @@ func (f *feed) closeStates(whole bool) error {
 	return errors.Join(errs...)
 }
 
-// load reads the rows of a file, and the names of their competitors by id. Rows that cannot be sent are refused here. If a
-// file breaks off, the rows before the break are returned and the break itself counts as a refused row.
-func (f *feed) load(ctx context.Context, name string) ([]row, map[string]string, error) {
-	source := f.stdin
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, nil, err
-		}
-		defer func() { _ = file.Close() }() // it was only read
-		source = file
+// load reads the rows of a file, and the names of their competitors by id. Rows that cannot be sent are refused here. If a file breaks
+// off, the rows before the break are returned and the break itself counts as a refused row.
+func (f *feed) load(ctx context.Context, name string) ([]item, map[string]string, error) {
+	if err := f.observer.begin(name); err != nil {
+		return nil, nil, err
 	}
-	var rows []row
+	var items []item
 	competitors := map[string]string{}
-	last, held, bad := 0, 0, 0
+	last, held, bad, read := 0, 0, 0, 0
 	now := f.now()
-	err := func() error {
-		unpacked, err := plain(source)
-		if err != nil {
-			return err
+	err := f.read(name, func(one rows.Row, err error) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		read := readLines
-		if f.settings.readsCSV(name) {
-			read = func(r io.Reader, each func(int, []byte, error) error) error { return readCSV(r, f.mapping, each) }
+		if f.settings.first > 0 && read == f.settings.first {
+			return errEnough
 		}
-		return read(unpacked, func(line int, text []byte, err error) error {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			last = line
-			var o observation
-			if err == nil {
-				o, err = f.observe(text)
-			}
-			if err == nil && f.settings.print {
-				err = judge(o.text, now)
-			}
-			f.report.read()
-			if err != nil {
-				f.report.refuse(line, text, localProblem(err))
-				if bad++; bad == maxBadLines {
-					return errNotRows
-				}
-				return nil
-			}
+		read++
+		last = one.Last
+		f.report.read()
+		var made mapping.Made
+		if err == nil {
+			made, err = f.observer.observe(one.Text)
+		}
+		if errors.As(err, new(rows.Refusal)) {
+			bad++
+		} else {
 			bad = 0
-			if held += len(text); held > maxHeld {
-				return errTooLarge
-			}
-			rows = append(rows, row{line: line, time: o.time, text: slices.Clone(text)})
-			if o.competitorID != "" {
-				competitors[o.competitorID] = o.competitorName
+		}
+		switch {
+		case err != nil:
+			f.report.refuse(one.Line, one.Text, problemOf(err))
+			if bad == maxBadLines {
+				return errNotRows
 			}
 			return nil
-		})
-	}()
+		case len(made.Observations) == 0:
+			f.report.skip(made.Skipped)
+			return nil
+		}
+		if held += len(one.Text); held > maxHeld {
+			return errTooLarge
+		}
+		r := &row{line: one.Line, text: slices.Clone(one.Text), left: len(made.Observations)}
+		for part, o := range made.Observations {
+			i := item{row: r, part: part, time: o.ObservedAt}
+			if len(o.Faults) > 0 {
+				f.report.refuseOne(i, o.Column, problemOf(o.Faults...))
+				continue
+			}
+			if f.settings.print {
+				if broken := judge(o.JSON, now); broken != nil {
+					f.report.refuseOne(i, o.Column, f.ofTheRow(i, judged(broken)))
+					continue
+				}
+			}
+			items = append(items, i)
+			f.report.observation(o.Assumed)
+			if o.CompetitorID != "" {
+				competitors[o.CompetitorID] = o.CompetitorName
+			}
+		}
+		return nil
+	})
+	var header *rows.FileError
 	switch {
 	case ctx.Err() != nil:
-		f.report.unsent(len(rows))
+		f.report.unsent(items)
 		return nil, nil, context.Cause(ctx)
-	case errors.Is(err, errHeader):
+	case errors.As(err, &header):
 		return nil, nil, err
 	case errors.Is(err, errTooLarge):
-		f.report.unsent(len(rows) + 1)
+		f.report.unsent(items)
+		f.report.unread()
 		return nil, nil, err
-	case err != nil:
+	case err != nil && !errors.Is(err, errEnough):
 		f.report.read()
-		f.report.refuse(last+1, nil, localProblem(refusal{"unreadable", err.Error()}))
+		f.report.refuse(last+1, nil, problemOf(rows.Refusal{Code: "unreadable", Detail: err.Error()}))
 		f.report.say("%s: %v", name, err)
 	}
-	return rows, competitors, nil
+	if read > 0 {
+		for _, column := range f.observer.missing() {
+			f.report.say("%s: no row has %q, which the mapping names", name, column)
+		}
+	}
+	return items, competitors, nil
 }
 
-func (f *feed) printAll(rows []row) error {
+// read reads the rows of a file.
+func (f *feed) read(name string, each rows.Each) error {
+	if name == "-" {
+		return rows.Read(f.stdin, "", f.settings.form, f.observer.header, each)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	return rows.Read(file, name, f.settings.form, f.observer.header, each)
+}
+
+// observation makes an observation that load has accepted again. The observations of a row mostly follow each other.
+func (f *feed) observation(i item) mapping.Observation {
+	if f.madeFor != i.row {
+		f.made, _ = f.observer.observe(i.text) // the same text was accepted before
+		f.madeFor = i.row
+	}
+	return f.made.Observations[i.part]
+}
+
+func (f *feed) printAll(items []item) error {
 	out := bufio.NewWriter(f.stdout)
-	for _, r := range rows {
-		o, err := f.observe(r.text)
-		if err != nil { // not expected: the same text was accepted when it was read
-			f.report.refuse(r.line, r.text, localProblem(err))
-			continue
-		}
-		if _, err := fmt.Fprintf(out, "%s\n", o.text); err != nil {
+	n := 0
+	for _, i := range items {
+		if _, err := fmt.Fprintf(out, "%s\n", f.observation(i).JSON); err != nil {
 			break // the writer keeps its first error, and Flush returns it
 		}
-		f.report.count("printed", 1)
+		n++
 	}
+	f.report.settle(map[string]int{printed: n}, items[:n]...)
+	f.report.unsent(items[n:])
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 	return f.report.end()
-}
-
-// localProblem is the problem of a row that was not sent, in the form of the API's problems; its type tells them apart.
-func localProblem(err error) json.RawMessage {
-	r := refusal{"mapping", err.Error()}
-	errors.As(err, &r)
-	text, err := marshal(struct {
-		Type   string `json:"type"`
-		Title  string `json:"title"`
-		Detail string `json:"detail,omitempty"`
-	}{"urn:problem-type:feed:" + r.code, "The row was not sent", r.detail})
-	if err != nil {
-		return json.RawMessage(`{}`) // cannot happen: these are texts
-	}
-	return text
 }

@@ -33,7 +33,7 @@ type market struct {
 }
 
 // serve serves the API on a table of its own until the test ends.
-func serve(t *testing.T, p localtest.Project, name string) market {
+func serve(t testing.TB, p localtest.Project, name string) market {
 	t.Helper()
 	api := p.Serve(t, name)
 	text := api.Token(t, token.Scopes...)
@@ -152,7 +152,7 @@ func TestKilled(t *testing.T) {
 	reference := write(t, "a.ndjson", content)
 	out, err := feed(whole.url, whole, reference).CombinedOutput()
 	require.Error(t, err, "rows were refused")
-	require.Contains(t, string(out), "refused 4 (conflict 0, rejected 3, unsendable 1), failed 0, not sent 0", string(out))
+	require.Contains(t, string(out), "refused 4 (conflict 0, rejected 3, unsendable 1), skipped 0, failed 0, not sent 0", string(out))
 	want := whole.state(t, products)
 	require.Len(t, refused(t, reference), bad+1)
 
@@ -175,7 +175,7 @@ func TestKilled(t *testing.T) {
 	summary := filepath.Join(t.TempDir(), "summary.json")
 	out, err = feed(g.URL, cut, "-summary", summary, file).CombinedOutput()
 	require.Error(t, err, "rows were refused, some of them before")
-	assert.Contains(t, string(out), "2000 of 2950 rows are acknowledged, 950 are left", string(out))
+	assert.Contains(t, string(out), "2000 of 2950 observations are acknowledged, 950 are left", string(out))
 	assert.EqualValues(t, 6, g.batches.Load(), "no batch twice, none left out")
 	var sum Summary
 	text, err := os.ReadFile(summary)
@@ -193,7 +193,7 @@ func TestKilled(t *testing.T) {
 		require.NoError(t, first.Start())
 		out, err := second.CombinedOutput()
 		require.Error(t, err, "the same rows are refused")
-		require.Contains(t, string(out), "rejected 3, unsendable 0), failed 0, not sent 0")
+		require.Contains(t, string(out), "rejected 3, unsendable 0), skipped 0, failed 0, not sent 0")
 		require.Error(t, first.Wait())
 		assert.Equal(t, want, cut.state(t, products))
 	})

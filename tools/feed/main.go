@@ -2,26 +2,34 @@
 //
 //	feed -url http://127.0.0.1:3000 -token-file .local/token FILE...
 //
-// A file is NDJSON: one observation on each line, as POST /v1/observations takes it. A file whose name ends in .csv or
-// .csv.gz is CSV with a header; -csv says so of any file. Both may be compressed with gzip. "-" or no file is the standard
-// input. The columns of CSV are named like the fields, inner ones with a dot (price.amount, source.id), and an empty value
-// is absent. With -map, a scraper's own rows are turned into observations first (type Mapping), in CSV by the names of
-// their columns.
+// A file is CSV with a header, JSON (one object a line, in one array, or pretty-printed) or Parquet, and it may be compressed with gzip,
+// bzip2 or zip: package rows says how that is told, and which flags say it of files that do not tell: -format, -separator, -encoding,
+// -quotes, -skip. "-" or no file is the standard input.
+//
+// Without a mapping, the rows are observations as POST /v1/observations takes them. Columns are named like its fields, inner ones with a
+// dot (price.amount, source.id), and an empty value is absent. With -map, a retailer's or scraper's own rows are turned into observations
+// first: package mapping says how, docs/feeding.md shows it, and mappings/ has one to start from for many kinds of file. A mapping may also
+// say the flags above, so that they need not be repeated.
+//
+// Three runs store nothing, for trying: -explain N shows the row at line N, what each rule makes of it, and the observation. -print writes
+// all observations to the standard output; a row that breaks a rule of the API is refused, as far as that can be known here. -dry-run asks
+// the API itself what it would answer to each row. -first N takes only the first N rows of each file.
 //
 // Rows are sent in the order of their observedAt, in batches, several at a time, so one batch may overtake another. That
 // is harmless: what the API stores does not depend on the order in which rows arrive. For the same reason it is harmless to
 // repeat a batch whose answer was lost, or the whole file.
 //
-// Rows that were refused are in FILE.rejected.ndjson afterwards, each with its line number and the reason. With -print nothing is
-// sent, and a row that breaks a rule of the API is refused all the same, as far as that can be known here.
+// Rows that were refused are in FILE.rejected.ndjson afterwards, each with its line number and the reason, whose pointers are into the row
+// as the file has it; after a run that stores nothing in FILE.dry-run.rejected.ndjson.
 //
 // FILE.state.json remembers what the API has acknowledged. It is written durably after each answer and removed when every
 // row of every file of the command has an outcome. So if a run is interrupted in any way, or leaves rows without an outcome,
-// the same command sends the rest. A state that belongs to another file, mapping, format or address is not used, and
+// the same command sends the rest. A state that belongs to another file, mapping, form or address is not used, and
 // -restart uses none. FILE.state.json.lock keeps two feeders from sharing a state: the second sends everything and keeps
 // none. These files are beside FILE, or in -rejected-dir. The standard input has no state.
 //
-// The exit status is 0 if every row is stored, 1 if any was refused or not sent, 2 for a mistake in the command.
+// The exit status is 0 if every row is stored or skipped as its mapping says, 1 if any was refused or not sent, 2 for a mistake in the
+// command.
 package main
 
 import (
@@ -44,6 +52,7 @@ import (
 
 	"pricing/client"
 	"pricing/tools/feed/mapping"
+	"pricing/tools/feed/rows"
 )
 
 const (
@@ -93,8 +102,9 @@ type program struct {
 // settings are the command's flags.
 type settings struct {
 	url, tokenFile, mapFile, summaryFile, rejectedDir string
-	inFlight, attempts, batch                         int
-	print, register, csv, restart                     bool
+	inFlight, attempts, batch, first, explain         int
+	print, dryRun, register, restart                  bool
+	form                                              rows.Form
 	files                                             []string
 }
 
@@ -117,7 +127,14 @@ func (p program) run(ctx context.Context, args []string) int {
 	flags.IntVar(&s.attempts, "attempts", 8, "how many times a batch is sent before its rows count as failed")
 	flags.StringVar(&s.summaryFile, "summary", "", "also write the summary to this `file` as JSON")
 	flags.StringVar(&s.rejectedDir, "rejected-dir", "", "`directory` for FILE.rejected.ndjson (default: beside FILE)")
-	flags.BoolVar(&s.csv, "csv", false, "read every file, and the standard input, as CSV with a header, whatever its name")
+	flags.BoolVar(&s.dryRun, "dry-run", false, "ask the API what it would answer; nothing is stored")
+	flags.IntVar(&s.first, "first", 0, "with -print or -dry-run: take only the first `N` rows of each file")
+	flags.IntVar(&s.explain, "explain", 0, "show the row at line `N` of the file, what each rule makes of it, and the observation; nothing is sent")
+	flags.StringVar(&s.form.Format, "format", "", "`format` of every file: csv, ndjson, json or parquet (default: each file tells)")
+	flags.StringVar(&s.form.Separator, "separator", "", "what separates columns: a `character`, or tab (default: a comma, in .tsv a tab)")
+	flags.StringVar(&s.form.Encoding, "encoding", "", "`name` of the encoding, such as windows-1252 (default: UTF-8, or what the file's mark says)")
+	flags.StringVar(&s.form.Quotes, "quotes", "", "`none`: quotation marks are characters like any other")
+	flags.IntVar(&s.form.Skip, "skip", 0, "`N` lines before the header, or the first row, that are not read")
 	flags.BoolVar(&s.restart, "restart", false, "send every row, even those that an interrupted run has sent")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -130,16 +147,29 @@ func (p program) run(ctx context.Context, args []string) int {
 		s.files = []string{"-"}
 	}
 	f, err := p.prepare(s)
-	if err != nil {
+	if err == nil && s.explain > 0 {
+		err = f.explain()
+	}
+	switch {
+	case err != nil:
 		p.console.say("feed: %v", err)
 		return exitUsage
+	case s.explain > 0:
+		return exitStored
 	}
 	return f.runAll(ctx)
 }
 
 // prepare checks everything that can be checked before the first row is read.
 func (p program) prepare(s settings) (*feed, error) {
-	f := &feed{settings: s, program: p, observe: asSent, report: newReport(p.console, p.now)}
+	f := &feed{settings: s, program: p, observer: &asSent{}, report: newReport(p.console, p.now)}
+	f.report.sum.DryRun = s.dryRun
+	if s.first < 0 || s.first > 0 && !s.storesNothing() {
+		return nil, errors.New("-first is a number of rows, for -print and -dry-run")
+	}
+	if s.explain < 0 || s.explain > 0 && len(s.files) != 1 {
+		return nil, errors.New("-explain is the number of a line in one file")
+	}
 	if s.inFlight < 1 || s.attempts < 1 {
 		return nil, errors.New("-in-flight and -attempts must be at least 1")
 	}
@@ -170,9 +200,13 @@ func (p program) prepare(s settings) (*feed, error) {
 		if err := errors.Join(err, file.Close()); err != nil {
 			return nil, fmt.Errorf("read the mapping: %w", err)
 		}
-		f.observe = mapped(m.NewMapper())
+		f.observer = &mapped{mapping: m, mapper: m.NewMapper()}
+		f.settings.form = s.form.Or(rows.Form(m.File))
 	}
-	if s.print {
+	if err := f.settings.form.Check(); err != nil {
+		return nil, err
+	}
+	if s.print || s.explain > 0 {
 		return f, nil
 	}
 	if s.tokenFile == "" {
@@ -242,6 +276,7 @@ func (f *feed) runAll(ctx context.Context) int {
 // The endings of the files that belong to a file of rows.
 const (
 	rejectedSuffix = ".rejected.ndjson"
+	dryRunSuffix   = ".dry-run.rejected.ndjson"
 	stateSuffix    = ".state.json"
 )
 
@@ -257,5 +292,5 @@ func (s settings) beside(name, suffix string) string {
 	return name
 }
 
-// readsCSV says whether a file is read as CSV.
-func (s settings) readsCSV(name string) bool { return s.csv || isCSV(name) }
+// storesNothing says whether the run leaves the API as it is.
+func (s settings) storesNothing() bool { return s.print || s.dryRun || s.explain > 0 }

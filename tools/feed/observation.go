@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -12,107 +15,231 @@ import (
 	"pricing/shared/jsondoc"
 	"pricing/shared/price"
 	"pricing/tools/feed/mapping"
+	"pricing/tools/feed/rows"
 )
 
-// observation is a line in the API's form, and what the client itself needs to know about it.
-type observation struct {
-	text           []byte // JSON, little more than maxLine bytes at most
-	time           int64  // observedAt in Unix nanoseconds; 0 if it is absent or unreadable, which the API will say
-	competitorID   string
-	competitorName string
+// observer turns the rows of a file into observations. The errors are those of single rows.
+type observer interface {
+	// begin prepares for a file.
+	begin(path string) error
+	// header checks the names of the columns of a file that has them.
+	header(names []string) error
+	// observe makes the observations of a row.
+	observe(text []byte) (mapping.Made, error)
+	// column is the column from which an observation has what a pointer names; ok is false if that has no column.
+	column(text []byte, part int, pointer string) (name string, ok bool)
+	// missing are the columns that were asked for and that no row of the file had.
+	missing() []string
 }
 
-// refusal says why a row cannot be sent. Whatever can be sent is for the API to judge.
-type refusal struct {
-	code   string
-	detail string
+// mapped is the observer of a mapping.
+type mapped struct {
+	mapping *mapping.Mapping
+	mapper  *mapping.Mapper
+	columns bool // the file has a header, which has been checked
 }
 
-func (r refusal) Error() string { return r.code + ": " + r.detail }
+func (m *mapped) begin(path string) error {
+	m.columns = false
+	return m.mapper.Begin(path)
+}
 
-// observer turns a line into an observation, or into a refusal.
-type observer func(line []byte) (observation, error)
+func (m *mapped) missing() []string {
+	if m.columns { // its rows have only the filled ones
+		return nil
+	}
+	return m.mapper.Missing()
+}
+
+func (m *mapped) header(names []string) error {
+	m.columns = true
+	var errs []error
+	for _, name := range m.mapping.Columns() {
+		if !slices.Contains(names, name) {
+			errs = append(errs, fmt.Errorf("there is no column %q, which the mapping names", name))
+		}
+	}
+	return inOneLine(errs)
+}
+
+func (m *mapped) observe(text []byte) (mapping.Made, error) {
+	doc, err := object(text)
+	if err != nil {
+		return mapping.Made{}, err
+	}
+	return m.mapper.Observe(doc)
+}
+
+func (m *mapped) column(text []byte, part int, pointer string) (string, bool) {
+	doc, err := object(text)
+	if err != nil {
+		return "", false
+	}
+	all, _, err := m.mapper.Explain(doc)
+	if err != nil || part >= len(all) {
+		return "", false
+	}
+	return all[part].Column(pointer)
+}
+
+// asSent is the observer of files that already have the API's form, in JSON or in columns that are named like the API's fields.
+type asSent struct {
+	columns bool
+}
+
+func (a *asSent) begin(string) error { a.columns = false; return nil }
+
+func (a *asSent) missing() []string { return nil }
+
+// fields are the names that a column may have: the API's fields, inner ones with a dot.
+var fields = []string{
+	"itemId", "productId", "gtin", "competitorId", "sellerId", "region", "itemCondition", "audience", "availability",
+	"price.amount", "price.currency", "shipping.amount", "shipping.currency", "listPrice.amount", "listPrice.currency",
+	"priceType", "promotion.label", "promotion.validThrough", "promotion.minQuantity", "url",
+	"source.id", "source.kind", "source.confidence", "observedAt",
+}
+
+// needed are the columns that every observation needs.
+var needed = []string{"competitorId", "availability", "source.id", "source.kind", "observedAt"}
+
+func (a *asSent) header(names []string) error {
+	a.columns = true
+	var errs []error
+	for _, name := range names {
+		if !slices.Contains(fields, name) {
+			errs = append(errs, fmt.Errorf("the column %q is no field of an observation: a mapping says what it is (-map)", name))
+		}
+	}
+	for _, name := range needed {
+		if !slices.Contains(names, name) {
+			errs = append(errs, fmt.Errorf("there is no column %q", name))
+		}
+	}
+	if !slices.Contains(names, "productId") && !slices.Contains(names, "gtin") {
+		errs = append(errs, errors.New(`there is no column "productId" or "gtin"`))
+	}
+	return inOneLine(errs)
+}
+
+// inOneLine joins errors.
+func inOneLine(errs []error) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	var texts []string
+	for _, err := range errs {
+		texts = append(texts, err.Error())
+	}
+	return errors.New(strings.Join(texts, ", "))
+}
 
 // batchDepth is how many levels of a batch are around an observation.
 const batchDepth = 2
 
-// asSent is the observer of files that already have the API's form.
-//
-// It accepts only what cannot spoil its batch. For bad syntax, encoding or depth in one item, the API would refuse the whole
-// document, and it would even take a line like "{},{}" for two items.
-func asSent(line []byte) (observation, error) {
+// observe accepts only what cannot spoil its batch. For bad syntax, encoding or depth in one item, the API would refuse the whole
+// document, and it would even take a line like "{},{}" for two items. Whatever else is wrong is for the API to say.
+func (a *asSent) observe(line []byte) (mapping.Made, error) {
 	doc, err := object(line)
 	if err != nil {
-		return observation{}, err
+		return mapping.Made{}, err
 	}
 	if depth(doc)+batchDepth > jsondoc.MaxDepth {
-		return observation{}, refusal{"malformed-json", "The line is nested too deeply."}
+		return mapping.Made{}, rows.Refusal{Code: "malformed-json", Detail: "The row is nested too deeply."}
 	}
-	o := observation{text: line, competitorID: text(doc, "competitorId")}
-	o.competitorName = o.competitorID
-	o.time = unixNano(text(doc, "observedAt"))
-	return o, nil
+	if a.columns {
+		if line, err = nest(doc); err != nil {
+			return mapping.Made{}, err
+		}
+	}
+	competitor := text(doc, "competitorId")
+	return mapping.Made{Observations: []mapping.Observation{{
+		JSON: line, ObservedAt: mapping.UnixNano(text(doc, "observedAt")), CompetitorID: competitor, CompetitorName: competitor,
+	}}}, nil
 }
 
-// mapped is the observer of a mapping.
-func mapped(mapper *mapping.Mapper) observer {
-	return func(line []byte) (observation, error) {
-		doc, err := object(line)
-		if err != nil {
-			return observation{}, err
+func (a *asSent) column(_ []byte, _ int, pointer string) (string, bool) {
+	if a.columns {
+		return strings.ReplaceAll(strings.TrimPrefix(pointer, "/"), "/", "."), true
+	}
+	return "", false
+}
+
+// nest makes an observation of columns that are named like the API's fields. Every one of these is a text, but one. The price is null
+// if there is none, because the API requires that member.
+func nest(doc *jsondoc.Node) ([]byte, error) {
+	object := map[string]any{"price": nil}
+	for _, m := range doc.Members {
+		outer, inner, nested := strings.Cut(m.Name, ".")
+		v, err := plain(m.Name, m.Value)
+		switch {
+		case err != nil:
+			return nil, err
+		case v == nil:
+		case !nested:
+			object[m.Name] = v
+		default:
+			members, ok := object[outer].(map[string]any)
+			if !ok {
+				members = map[string]any{}
+				object[outer] = members
+			}
+			members[inner] = v
 		}
-		made, err := mapper.Observe(doc)
-		if err != nil {
-			return observation{}, refusal{"mapping", err.Error()}
+	}
+	return marshal(object)
+}
+
+// plain is a column's value as an observation has it, nil if there is none. The name is its path.
+func plain(name string, n jsondoc.Node) (any, error) {
+	switch n.Kind {
+	case jsondoc.Null:
+		return nil, nil
+	case jsondoc.Array:
+		return nil, rows.Refusal{Code: "wrong-type", Column: name, Detail: fmt.Sprintf("The column %q is a list.", name)}
+	case jsondoc.Object: // a group of columns in Parquet
+		members := map[string]any{}
+		for _, m := range n.Members {
+			v, err := plain(name+"."+m.Name, m.Value)
+			if err != nil {
+				return nil, err
+			}
+			if v != nil {
+				members[m.Name] = v
+			}
 		}
-		if len(made.Observations) != 1 {
-			return observation{}, refusal{"mapping", "The row makes no single observation."}
+		return members, nil
+	default:
+		if name == "promotion.minQuantity" && isNumber(n.Text) {
+			return json.Number(n.Text), nil
 		}
-		o := made.Observations[0]
-		if len(o.Faults) > 0 {
-			return observation{}, refusal{o.Faults[0].Code, o.Faults[0].Detail}
-		}
-		return observation{o.JSON, o.ObservedAt, o.CompetitorID, o.CompetitorName}, nil
+		return n.Text, nil
 	}
 }
 
-// marshal is json.Marshal, except that it leaves <, > and & as they are, so that a printed line is easy to read.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSpace(b.Bytes()), nil
+// isNumber says whether a text is a number as JSON writes it.
+func isNumber(s string) bool {
+	doc, err := jsondoc.Parse([]byte(s))
+	return err == nil && doc.Kind == jsondoc.Number
 }
 
-// judge returns the refusal of an observation that breaks a rule of the API, for runs that ask nobody. Which competitors and gtins
-// are registered, who may write and how long observations are kept only the API knows.
-func judge(text []byte, now time.Time) error {
+// judge returns the faults of an observation that breaks a rule of the API, for runs that ask nobody. Which competitors and gtins are
+// registered, who may write and how long observations are kept only the API knows.
+func judge(text []byte, now time.Time) *fault.Error {
 	doc, err := object(text)
 	if err != nil {
-		return err
+		return fault.New(fault.Invalid, "malformed-json", err.Error())
 	}
 	const forever = time.Duration(math.MaxInt64)
 	var r jsondoc.Reader
 	price.ReadSubmission(r.At(doc, ""), jsondoc.Value{}, true, price.Clock{Now: price.At(now), Retention: forever})
-	if r.Err() == nil {
-		return nil
-	}
-	broken := fault.Of(r.Err())
-	var details []string
-	for _, field := range broken.Fields {
-		details = append(details, field.Pointer+": "+field.Detail)
-	}
-	return refusal{broken.Code, strings.Join(details, " ")}
+	return fault.Of(r.Err())
 }
 
 // foreign is the question that goes with bytes that are not UTF-8. It is asked here: API Gateway replaces them before our functions
 // see them.
-const foreign = "Was the file saved in another encoding?"
+const foreign = "Was the file saved in another encoding (-encoding)?"
 
-// object parses a line that must be one JSON object.
+// object parses a row that must be one JSON object.
 func object(line []byte) (*jsondoc.Node, error) {
 	doc, err := jsondoc.Parse(line)
 	if err != nil {
@@ -120,10 +247,10 @@ func object(line []byte) (*jsondoc.Node, error) {
 		if !utf8.Valid(line) {
 			detail += " " + foreign
 		}
-		return nil, refusal{"malformed-json", detail}
+		return nil, rows.Refusal{Code: "malformed-json", Detail: detail}
 	}
 	if doc.Kind != jsondoc.Object {
-		return nil, refusal{"wrong-type", "The line is a JSON " + doc.Kind.String() + ", not an object."}
+		return nil, rows.Refusal{Code: "wrong-type", Detail: "The row is a JSON " + doc.Kind.String() + ", not an object."}
 	}
 	return doc, nil
 }
@@ -149,10 +276,13 @@ func text(doc *jsondoc.Node, name string) string {
 	return ""
 }
 
-func unixNano(timestamp string) int64 {
-	t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(timestamp)) // t and z may be lower-case
-	if err != nil {
-		return 0
+// marshal is json.Marshal, except that it leaves <, > and & as they are, so that a printed line is easy to read.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, err
 	}
-	return t.UnixNano()
+	return bytes.TrimSpace(b.Bytes()), nil
 }

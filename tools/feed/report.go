@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -28,25 +29,65 @@ func (c console) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(c.w, format+"\n", args...) // if this fails, there is nowhere to say so
 }
 
-// Summary is what became of the rows of all files. Every row is in exactly one of Outcomes, Before, Rejected,
-// Conflict, Unsendable, Failed and NotSent.
+// fate is what became of an observation in this run. That of a row is the greatest of its observations'.
+type fate int
+
+const (
+	acknowledged fate = iota // by an earlier run that this one resumes
+	stored                   // or printed, or it would be stored
+	conflict                 // refused by the API: the same id is stored with other content
+	rejected                 // refused by the API
+	unsendable               // refused here
+	unsent
+	failed // attempts used up: it may be stored, or the API could not
+)
+
+// Summary is what became of the rows of all files. Every row is in exactly one of Stored, Before, Skipped, Conflict, Rejected,
+// Unsendable, Failed and NotSent. A row may make several observations (unpivot): it counts as stored if all of them are.
 type Summary struct {
 	Files         []string       `json:"files"`
+	DryRun        bool           `json:"dryRun"` // nothing was stored: the outcomes are what they would be
 	Rows          int            `json:"rows"`
-	Outcomes      map[string]int `json:"outcomes"`           // the API's successes, or "printed"
+	Stored        int            `json:"stored"`
 	Before        int            `json:"acknowledgedBefore"` // by an earlier run that this one resumes
-	RefusedBefore int            `json:"refusedBefore"`      // how many of Before the API refused
-	Conflict      int            `json:"conflict"`           // refused by the API: the same id is stored with other content
-	Rejected      int            `json:"rejected"`           // refused by the API
-	Unsendable    int            `json:"unsendable"`         // refused here: not JSON, too long, or not to be mapped
-	Failed        int            `json:"failed"`             // attempts used up: they may be stored, or the API could not
+	Skipped       int            `json:"skipped"`            // left out because the mapping says so
+	Conflict      int            `json:"conflict"`
+	Rejected      int            `json:"rejected"`
+	Unsendable    int            `json:"unsendable"`
+	Failed        int            `json:"failed"`
 	NotSent       int            `json:"notSent"`
-	Reasons       map[string]int `json:"reasons"` // refused rows, by the code of their problem
+	Observations  int            `json:"observations"`  // that the rows make
+	Outcomes      map[string]int `json:"outcomes"`      // observations by the API's successes, or "printed"
+	RefusedBefore int            `json:"refusedBefore"` // observations that the API refused in the run that this one resumes
+	AssumedTimes  int            `json:"assumedTimes"`  // observations whose row has a date only
+	SkippedFor    map[string]int `json:"skippedFor"`    // rows by condition
+	Reasons       map[string]int `json:"reasons"`       // what was refused, by the code of the problem
 	Requests      int            `json:"requests"`
 	Repeated      int            `json:"repeated"` // requests that repeated another one, as a whole or in part
 	Seconds       float64        `json:"seconds"`
-	PerSecond     float64        `json:"observationsPerSecond"` // stored by this run or before it
-	BadReports    int            `json:"-"`                     // refused rows that could not be written down
+	PerSecond     float64        `json:"observationsPerSecond"` // with an outcome in Outcomes
+	BadReports    int            `json:"-"`                     // refusals that could not be written down
+	examples      map[string]string
+}
+
+// rows is the count of the rows with a fate.
+func (s *Summary) rows(f fate) *int {
+	switch f {
+	case acknowledged:
+		return &s.Before
+	case stored:
+		return &s.Stored
+	case conflict:
+		return &s.Conflict
+	case rejected:
+		return &s.Rejected
+	case unsendable:
+		return &s.Unsendable
+	case unsent:
+		return &s.NotSent
+	default:
+		return &s.Failed
+	}
 }
 
 // AllStored reports whether no row was refused, failed or left out.
@@ -54,30 +95,59 @@ func (s Summary) AllStored() bool {
 	return s.RefusedBefore+s.Conflict+s.Rejected+s.Unsendable+s.Failed+s.NotSent+s.BadReports == 0
 }
 
+// printed is the outcome of an observation that is only printed.
+const printed = "printed"
+
+// shownReasons is how many reasons are shown with an example.
+const shownReasons = 12
+
 // String is the summary in a form for people.
 func (s Summary) String() string {
 	var b strings.Builder
+	if s.DryRun {
+		b.WriteString("dry run, nothing is stored: ")
+	}
 	fmt.Fprintf(&b, "%d rows in %.1f s, %.0f observations/s, %d requests (%d of them repeats)\n", s.Rows, s.Seconds,
 		s.PerSecond, s.Requests, s.Repeated)
-	fmt.Fprintf(&b, "  %s\n", counts(s.Outcomes))
-	fmt.Fprintf(&b, "  refused %d (conflict %d, rejected %d, unsendable %d), failed %d, not sent %d",
-		s.Conflict+s.Rejected+s.Unsendable, s.Conflict, s.Rejected, s.Unsendable, s.Failed, s.NotSent)
-	if s.Before > 0 {
-		fmt.Fprintf(&b, "\n  acknowledged before %d (refused %d of them)", s.Before, s.RefusedBefore)
+	done := "stored"
+	if s.DryRun {
+		done = "would be stored"
+	} else if s.Outcomes[printed] > 0 {
+		done = printed
 	}
-	if len(s.Reasons) > 0 {
-		fmt.Fprintf(&b, "\n  reasons: %s", counts(s.Reasons))
+	fmt.Fprintf(&b, "  %s %d, refused %d (conflict %d, rejected %d, unsendable %d), skipped %d, failed %d, not sent %d",
+		done, s.Stored, s.Conflict+s.Rejected+s.Unsendable, s.Conflict, s.Rejected, s.Unsendable, s.Skipped, s.Failed, s.NotSent)
+	if s.Observations > 0 {
+		fmt.Fprintf(&b, "\n  %d observations: %s", s.Observations, cmp.Or(counts(s.Outcomes), "none stored"))
+	}
+	if s.Before > 0 {
+		fmt.Fprintf(&b, "\n  acknowledged before %d (refused observations: %d)", s.Before, s.RefusedBefore)
+	}
+	if s.AssumedTimes > 0 {
+		fmt.Fprintf(&b, "\n  %d observations have a date only: the time of day is the mapping's", s.AssumedTimes)
+	}
+	for _, condition := range commonest(s.SkippedFor) {
+		fmt.Fprintf(&b, "\n  skipped %d: %s", s.SkippedFor[condition], condition)
+	}
+	reasons := commonest(s.Reasons)
+	for _, reason := range reasons[:min(len(reasons), shownReasons)] {
+		fmt.Fprintf(&b, "\n  %s %d, such as %s", reason, s.Reasons[reason], s.examples[reason])
+	}
+	if more := len(reasons) - shownReasons; more > 0 {
+		fmt.Fprintf(&b, "\n  and %d reasons more", more)
 	}
 	return b.String()
+}
+
+// commonest returns the names of counts, the greatest count first.
+func commonest(m map[string]int) []string {
+	return slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
 }
 
 func counts(m map[string]int) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		parts = append(parts, fmt.Sprintf("%s %d", name, m[name]))
-	}
-	if len(parts) == 0 {
-		return "nothing stored"
 	}
 	return strings.Join(parts, ", ")
 }
@@ -87,7 +157,7 @@ const (
 	lineEvery = 5 * time.Second
 )
 
-// report counts what becomes of every row, writes down the refused ones and shows the progress. All batches may use it at the
+// report counts what becomes of every observation and row, writes down the refused ones and shows the progress. All batches may use it at the
 // same time.
 type report struct {
 	mu      sync.Mutex
@@ -96,8 +166,8 @@ type report struct {
 	start   time.Time
 	sum     Summary
 
-	file      string // the file that is being sent, how many rows it has and how many have an outcome
-	total     int
+	file      string // the file that is being sent, how much it has to send and how much of that has an outcome
+	total     int    // observations
 	done      int
 	fileStart time.Time
 	shown     time.Time
@@ -115,7 +185,9 @@ type report struct {
 
 func newReport(c console, now func() time.Time) *report {
 	return &report{console: c, now: now, start: now(), warned: map[string]bool{},
-		sum: Summary{Files: []string{}, Outcomes: map[string]int{}, Reasons: map[string]int{}}}
+		sum: Summary{
+			Files: []string{}, Outcomes: map[string]int{}, SkippedFor: map[string]int{}, Reasons: map[string]int{}, examples: map[string]string{},
+		}}
 }
 
 // afresh tells begin to keep nothing of an earlier run.
@@ -164,21 +236,25 @@ func addFile(to hash.Hash, path string) error {
 	return err
 }
 
-// expect says how many rows of the file are about to be sent.
-func (r *report) expect(rows int) {
+// expect says how many observations of the file are about to be sent.
+func (r *report) expect(observations int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.total = rows
+	r.total = observations
 	r.fileStart = r.now()
 	r.shown = r.fileStart
 }
 
-// before counts rows for which an earlier run has got an outcome, and how many of them the API refused.
-func (r *report) before(rows, refused int) {
+// before counts what an earlier run has got an outcome for, and how much of it the API refused.
+func (r *report) before(items []item, s *state) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sum.Before += rows
-	r.sum.RefusedBefore += refused
+	for _, i := range items {
+		if s.done[i.index] {
+			r.decide(acknowledged, i.row)
+		}
+	}
+	r.sum.RefusedBefore += s.saved.Rejected
 }
 
 // sync makes the refused rows so far durable. It returns how many bytes they have, and their SHA-256.
@@ -226,12 +302,12 @@ func (r *report) finish() Summary {
 		r.line("feed: %v", err)
 	}
 	r.sum.Seconds = r.now().Sub(r.start).Seconds()
-	stored := 0
+	done := 0
 	for _, n := range r.sum.Outcomes {
-		stored += n
+		done += n
 	}
 	if r.sum.Seconds > 0 {
-		r.sum.PerSecond = float64(stored) / r.sum.Seconds
+		r.sum.PerSecond = float64(done) / r.sum.Seconds
 	}
 	return r.sum
 }
@@ -278,63 +354,138 @@ func (r *report) once(text string) {
 	}
 }
 
-// count adds rows that are stored (or printed).
-func (r *report) count(outcome string, rows int) {
-	if rows == 0 { // the progress is told of rows only
+// skip counts a row that the mapping leaves out.
+func (r *report) skip(why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Skipped++
+	r.sum.SkippedFor[why]++
+}
+
+// observation counts an observation that can be sent.
+func (r *report) observation(assumed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Observations++
+	if assumed {
+		r.sum.AssumedTimes++
+	}
+}
+
+// decide gives one of a row's observations its fate, and counts the row with the last of them.
+func (r *report) decide(f fate, one *row) {
+	one.worst = max(one.worst, f)
+	if one.left--; one.left > 0 {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.sum.Outcomes[outcome] += rows
-	r.settled(rows)
+	*r.sum.rows(one.worst)++
 }
 
-// fail adds rows that are not stored, or perhaps not, even after the last attempt.
-func (r *report) fail(rows int, why string) {
+// settle counts observations that are stored (or printed) with an outcome.
+func (r *report) settle(outcomes map[string]int, items ...item) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sum.Failed += rows
-	r.once("rows without an outcome: " + why)
-	r.settled(rows)
+	for _, i := range items {
+		r.decide(stored, i.row)
+	}
+	for outcome, n := range outcomes {
+		if n > 0 {
+			r.sum.Outcomes[outcome] += n
+		}
+	}
+	r.settled(len(items))
 }
 
-func (r *report) unsent(rows int) {
+// fail counts observations that are not stored, or perhaps not, even after the last attempt.
+func (r *report) fail(why string, items ...item) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sum.NotSent += rows
+	for _, i := range items {
+		r.decide(failed, i.row)
+	}
+	if len(items) > 0 {
+		r.once("observations without an outcome: " + why)
+		r.settled(len(items))
+	}
 }
 
-// refuse adds a row that cannot be sent.
-func (r *report) refuse(line int, text []byte, problem json.RawMessage) {
+// unsent counts observations that were not sent.
+func (r *report) unsent(items []item) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, i := range items {
+		r.decide(unsent, i.row)
+	}
+}
+
+// unread counts a row that was read and will not be sent.
+func (r *report) unread() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.NotSent++
+}
+
+// refuse counts a row that cannot be sent.
+func (r *report) refuse(line int, text []byte, p problem) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.Unsendable++
-	if r.resumed {
-		r.sum.Reasons[problemCode(problem)]++
-		return
-	}
-	r.writeDown(line, text, problem)
+	r.refused(line, "", text, p)
 }
 
-// reject adds a row that the API refused.
-func (r *report) reject(outcome string, one row, problem json.RawMessage) {
+// refuseOne counts an observation that cannot be sent. column is the one that it comes from, if its row makes several.
+func (r *report) refuseOne(i item, column string, p problem) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if outcome == "conflict" {
-		r.sum.Conflict++
-	} else {
-		r.sum.Rejected++
+	r.decide(unsendable, i.row)
+	r.refused(i.line, column, i.text, p)
+}
+
+// refused counts the reason of a refusal that was made while the file was read. If this run resumes an earlier one, it is written down.
+func (r *report) refused(line int, column string, text []byte, p problem) {
+	if r.resumed {
+		r.reason(line, p)
+		return
 	}
-	r.writeDown(one.line, one.text, problem)
+	r.writeDown(line, column, text, p)
+}
+
+// reject counts an observation that the API refused.
+func (r *report) reject(f fate, i item, column string, p problem) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.decide(f, i.row)
+	r.writeDown(i.line, column, i.text, p)
 	r.settled(1)
+}
+
+// reason counts a reason and keeps its first example.
+func (r *report) reason(line int, p problem) {
+	code := p.code()
+	r.sum.Reasons[code]++
+	if r.sum.examples[code] == "" {
+		where := fmt.Sprintf("line %d: ", line)
+		if len(r.sum.Files) > 1 {
+			where = r.file + " " + where
+		}
+		r.sum.examples[code] = where + p.String()
+	}
 }
 
 // shownText is how many bytes are written down of a line that is not JSON.
 const shownText = 512
 
+// refusal is a line of the file of refused rows.
+type refusal struct {
+	Line    int     `json:"line"`
+	Column  string  `json:"column,omitempty"` // that the observation comes from, if its row makes several
+	Problem problem `json:"problem"`
+	Row     any     `json:"row"`
+}
+
 // writeDown adds a row to the file of refused rows: as it was if it is JSON, otherwise its beginning as a string.
-func (r *report) writeDown(line int, text []byte, problem json.RawMessage) {
-	r.sum.Reasons[problemCode(problem)]++
+func (r *report) writeDown(line int, column string, text []byte, p problem) {
+	r.reason(line, p)
 	var original any
 	switch {
 	case text == nil: // the line itself could not be read
@@ -343,11 +494,7 @@ func (r *report) writeDown(line int, text []byte, problem json.RawMessage) {
 	default:
 		original = strings.ToValidUTF8(string(text[:min(len(text), shownText)]), "\uFFFD")
 	}
-	entry, err := marshal(struct {
-		Line    int             `json:"line"`
-		Problem json.RawMessage `json:"problem"`
-		Row     any             `json:"row"`
-	}{line, problem, original})
+	entry, err := marshal(refusal{line, column, p, original})
 	if err == nil && r.out == nil {
 		if r.out, err = os.OpenFile(r.rejected, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644); err == nil {
 			r.buffer = bufio.NewWriter(r.out)
@@ -368,18 +515,9 @@ func (r *report) writeDown(line int, text []byte, problem json.RawMessage) {
 	}
 }
 
-// problemCode is the last part of a problem's type.
-func problemCode(problem json.RawMessage) string {
-	var p struct{ Type string }
-	if json.Unmarshal(problem, &p) != nil {
-		return ""
-	}
-	return p.Type[strings.LastIndexByte(p.Type, ':')+1:]
-}
-
-// settled shows the progress after more rows have got an outcome: a bar on a terminal, elsewhere a line now and then.
-func (r *report) settled(rows int) {
-	r.done += rows
+// settled shows the progress after more observations have got an outcome: a bar on a terminal, elsewhere a line now and then.
+func (r *report) settled(observations int) {
+	r.done += observations
 	now := r.now()
 	every := lineEvery
 	if r.console.width > 0 {
@@ -390,7 +528,7 @@ func (r *report) settled(rows int) {
 	}
 	r.shown = now
 	elapsed := now.Sub(r.fileStart).Seconds()
-	text := fmt.Sprintf(" %d of %d rows, %.0f/s", r.done, r.total, float64(r.done)/elapsed)
+	text := fmt.Sprintf(" %d of %d observations, %.0f/s", r.done, r.total, float64(r.done)/elapsed)
 	if r.console.width == 0 {
 		r.console.say("%s:%s", r.file, text)
 		return

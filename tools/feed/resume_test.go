@@ -50,7 +50,7 @@ func TestResume(t *testing.T) {
 	a.again(allCreated)
 	o = run(t.Context(), t, a, nil, "-batch", "70", file) // other batches than those that the state tells of
 	assert.Equal(t, exitStored, o.exit, o.stderr)
-	assert.Contains(t, o.stderr, "resuming an earlier run: 100 of 260 rows are acknowledged, 160 are left")
+	assert.Contains(t, o.stderr, "resuming an earlier run: 100 of 260 observations are acknowledged, 160 are left")
 	assert.Equal(t, 100, o.summary.Before)
 	assert.Equal(t, map[string]int{"created": 160}, o.summary.Outcomes)
 	assert.NoFileExists(t, file+".state.json")
@@ -77,7 +77,7 @@ func TestResume_failed(t *testing.T) {
 	assert.Equal(t, 1, o.summary.Failed)
 	assert.Equal(t, 1, o.summary.Rejected)
 	assert.Equal(t, map[string]int{"created": 1}, o.summary.Outcomes)
-	assert.Contains(t, o.stderr, "rows without an outcome: 500 Internal Server Error: internal")
+	assert.Contains(t, o.stderr, "observations without an outcome: 500 Internal Server Error: internal")
 	assert.Len(t, refused(t, file), 1)
 	a.again(allCreated)
 	o = run(t.Context(), t, a, nil, file)
@@ -121,7 +121,7 @@ func TestResume_invalid(t *testing.T) {
 		"the mapping": {func(in inputs) { overwrite(t, in.mapping, string(fuel)+"region: {value: AU}\n") }, nil,
 			"the mapping changed"},
 		"the address":               {state(t, func(s *saved) { s.Of.URL = "http://other" }), nil, "the API's address changed"},
-		"the format":                {state(t, func(s *saved) { s.Of.Format = "csv" }), nil, "the format changed"},
+		"the form":                  {state(t, func(s *saved) { s.Of.Form = "csv" }), nil, "the form changed"},
 		"another version":           {state(t, func(s *saved) { s.Version++ }), nil, "cannot be read"},
 		"ranges beyond the rows":    {state(t, func(s *saved) { s.Done = [][2]int{{0, 121}} }), nil, "cannot be read"},
 		"ranges over each other":    {state(t, func(s *saved) { s.Done = [][2]int{{0, 50}, {40, 60}} }), nil, "cannot be read"},
@@ -152,7 +152,7 @@ func TestResume_invalid(t *testing.T) {
 	}
 	for name, change := range map[string]func(*saved){
 		"the same file, but other rows of it":   func(s *saved) { s.Order = strings.Repeat("0", 64) },
-		"the same file, but more rows than now": func(s *saved) { s.Rows++ },
+		"the same file, but more rows than now": func(s *saved) { s.Observations++ },
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := inputs{write(t, "a.ndjson", content.String()), write(t, "map.yaml", string(fuel))}
@@ -321,10 +321,10 @@ func TestResume_refusedFirst(t *testing.T) {
 func TestResume_format(t *testing.T) {
 	t.Parallel()
 	file := write(t, "a", csvHeader+strings.Repeat("P1,shop,InStock,1,USD,a,feed,2026-01-01T00:00:00Z\n", 120))
-	a, _ := interrupted(t, 1, file, allCreated, "-csv")
+	a, _ := interrupted(t, 1, file, allCreated, "-format", "csv")
 	a.again(allCreated)
-	o := run(t.Context(), t, a, nil, file)
-	assert.Contains(t, o.stderr, "the format changed")
+	o := run(t.Context(), t, a, nil, "-format", "ndjson", file)
+	assert.Contains(t, o.stderr, "the form changed")
 	assert.Empty(t, a.bodies, "no line is JSON")
 }
 
@@ -347,7 +347,7 @@ func TestResume_twice(t *testing.T) {
 		})
 		o := run(ctx, t, a, nil, "-in-flight", "1", "-batch", "50", file)
 		interrupt()
-		assert.Contains(t, o.stderr, fmt.Sprintf("resuming an earlier run: %d of 200 rows are acknowledged", done))
+		assert.Contains(t, o.stderr, fmt.Sprintf("resuming an earlier run: %d of 200 observations are acknowledged", done))
 		assert.Equal(t, done, o.summary.Before)
 		assert.Equal(t, done/50, o.summary.RefusedBefore)
 	}
@@ -381,7 +381,7 @@ func TestResume_severalFiles(t *testing.T) {
 	assert.Equal(t, exitStored, o.exit, o.stderr)
 	assert.Equal(t, 120, o.summary.Before)
 	assert.Equal(t, map[string]int{"created": 60}, o.summary.Outcomes)
-	assert.Contains(t, o.stderr, "70 of 70 rows are acknowledged, 0 are left")
+	assert.Contains(t, o.stderr, "70 of 70 observations are acknowledged, 0 are left")
 	assert.NoFileExists(t, first+".state.json")
 	assert.NoFileExists(t, second+".state.json")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"pricing/client"
 	"pricing/tools/feed/mapping"
@@ -16,102 +18,116 @@ import (
 // hopeless is the number of batches in a row without any outcome, after which the API is considered unreachable.
 const hopeless = 8
 
+// unknownCompetitor is the code of a problem.
+const unknownCompetitor = "unknown-competitor"
+
 // errHopeless ends the run.
 var errHopeless = errors.New("the API does not answer")
 
-// send sends rows, and reports and acknowledges what becomes of each. When ctx ends, what is under way is waited for: it may be
+// send sends observations, and reports and acknowledges what becomes of each. When ctx ends, what is under way is waited for: it may be
 // stored already.
-func (f *feed) send(ctx context.Context, rows []row, state *state) {
-	var sent []row // what the client's places mean
-	reported := 0
+func (f *feed) send(ctx context.Context, items []item, state *state) {
+	reported := make([]bool, len(items))
 	observations := func(yield func(json.RawMessage) bool) {
-		for _, r := range rows {
-			o, err := f.observe(r.text)
-			if err != nil { // not expected: the same text was accepted when it was read
-				f.report.refuse(r.line, r.text, localProblem(err))
-				reported++
-				continue
-			}
-			sent = append(sent, r)
-			if !yield(o.text) {
+		for _, i := range items {
+			if !yield(f.observation(i).JSON) {
 				return
 			}
 		}
 	}
 	params := client.RecordObservationsParams{Results: client.RecordObservationsParamsResultsProblems}
+	if f.settings.dryRun {
+		params.DryRun = true
+	}
 	for answer, err := range f.client.StreamObservations(ctx, params, observations) {
-		reported += len(answer.Items)
+		heard := make([]item, len(answer.Items))
+		for n, place := range answer.Items {
+			heard[n] = items[place]
+			reported[place] = true
+		}
 		if err == nil {
 			f.failures = 0
-			err = f.settle(answer, sent, state)
+			err = f.settle(answer, items, heard, state)
 		} else {
-			err = f.withoutOutcome(ctx, len(answer.Items), err)
+			err = f.withoutOutcome(ctx, heard, err)
 		}
 		if err != nil {
 			f.stop(err)
 		}
 	}
-	f.report.unsent(len(rows) - reported)
+	var left []item
+	for n, i := range items {
+		if !reported[n] {
+			left = append(left, i)
+		}
+	}
+	f.report.unsent(left)
 }
 
-// settle reports and acknowledges rows that have an outcome. Of what the API cannot store although it is not busy, the next run
-// tries again.
-func (f *feed) settle(a client.Answer, sent []row, state *state) error {
+// settle reports and acknowledges what has an outcome: heard, whose places in the answer are those of items. Of what the API cannot
+// store although it is not busy, the next run tries again.
+func (f *feed) settle(a client.Answer, items, heard []item, state *state) error {
 	if a.Refused != nil {
-		f.report.say("a batch of %d rows (first line %d) was refused: %v", len(a.Items), sent[a.Items[0]].line, a.Refused)
+		f.report.say("a batch of %d observations (first line %d) was refused: %v", len(heard), heard[0].line, a.Refused)
 	}
-	rejected := 0
+	refusals := 0
 	later := map[int]bool{}
+	settled := map[int]bool{}
 	for _, r := range a.Results {
+		i := items[r.Index]
 		p := r.Problem
 		if p == nil && r.Status >= http.StatusMultipleChoices {
 			p = &client.Problem{Type: "urn:problem-type:pricing:" + r.Outcome, Title: r.Outcome, Status: r.Status}
 		}
-		switch {
-		case p == nil:
+		if p == nil {
 			continue
-		case r.Retryable:
-			later[r.Index] = true
-			f.report.fail(1, p.Error())
-		default:
-			text, err := marshal(p)
-			if err != nil {
-				return fmt.Errorf("write refused rows: %w", err)
-			}
-			f.report.reject(r.Outcome, sent[r.Index], text)
-			rejected++
 		}
+		settled[i.index] = true
 		a.Counts[r.Outcome]--
-	}
-	for outcome, n := range a.Counts {
-		f.report.count(outcome, n)
-	}
-	var done []row
-	for _, place := range a.Items {
-		if !later[place] {
-			done = append(done, sent[place])
+		switch column := f.observation(i).Column; {
+		case r.Retryable:
+			later[i.index] = true
+			f.report.fail(p.Error(), i)
+		case f.newcomers[f.observation(i).CompetitorID] && p.Code() == unknownCompetitor:
+			f.report.settle(map[string]int{"registeredFirst": 1}, i)
+		case r.Outcome == "conflict":
+			f.report.reject(conflict, i, column, f.ofTheRow(i, *p))
+			refusals++
+		default:
+			f.report.reject(rejected, i, column, f.ofTheRow(i, *p))
+			refusals++
 		}
 	}
-	return state.acknowledge(f.report, done, rejected)
+	var successes, done []item
+	for _, i := range heard {
+		if !settled[i.index] {
+			successes = append(successes, i)
+		}
+		if !later[i.index] {
+			done = append(done, i)
+		}
+	}
+	f.report.settle(a.Counts, successes...)
+	return state.acknowledge(f.report, done, refusals)
 }
 
-// withoutOutcome reports rows that have no outcome. It returns an error if others would have none either.
-func (f *feed) withoutOutcome(ctx context.Context, rows int, why error) error {
+// withoutOutcome reports observations that have no outcome. It returns an error if others would have none either.
+func (f *feed) withoutOutcome(ctx context.Context, items []item, why error) error {
 	if p, ok := errors.AsType[*client.Problem](why); ok && !p.Retryable() {
-		f.report.unsent(rows)
+		f.report.unsent(items)
 		return why
 	}
-	if rows == 0 {
+	if len(items) == 0 {
 		return nil
 	}
-	f.report.fail(rows, why.Error())
+	f.report.fail(why.Error(), items...)
 	if f.failures++; ctx.Err() == nil && f.failures >= hopeless {
 		return fmt.Errorf("%w: %w", errHopeless, why)
 	}
 	return nil
 }
 
-// register registers the competitors (names by id) that the API does not know yet.
+// register registers the competitors (names by id) that the API does not know yet. A dry run only says which.
 func (f *feed) register(ctx context.Context, wanted map[string]string) error {
 	known := map[string]bool{}
 	for one, err := range f.client.Competitors(ctx, client.ListCompetitorsParams{}) {
@@ -126,8 +142,13 @@ func (f *feed) register(ctx context.Context, wanted map[string]string) error {
 	}
 	settings := like.Settings()
 	registered := 0
+	f.newcomers = map[string]bool{}
 	for _, id := range slices.Sorted(maps.Keys(wanted)) {
 		if known[id] {
+			continue
+		}
+		if f.settings.dryRun {
+			f.newcomers[id] = true
 			continue
 		}
 		settings.Name = wanted[id]
@@ -135,6 +156,10 @@ func (f *feed) register(ctx context.Context, wanted map[string]string) error {
 			return fmt.Errorf("%s: %w", id, err)
 		}
 		registered++
+	}
+	if f.settings.dryRun {
+		f.report.say("competitors that would be registered first: %s", cmp.Or(strings.Join(slices.Sorted(maps.Keys(f.newcomers)), ", "), "none"))
+		return nil
 	}
 	f.report.say("%d competitors registered, %d were known already", registered, len(wanted)-registered)
 	return nil

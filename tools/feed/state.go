@@ -18,7 +18,8 @@ import (
 // same API.
 type identity struct {
 	URL     string `json:"url"`
-	Format  string `json:"format"`
+	Name    string `json:"name"` // of the file: a mapping may take from it
+	Form    string `json:"form"` // as the command and the mapping say it
 	Size    int64  `json:"size"`
 	File    string `json:"file"`    // SHA-256 of the bytes on disk
 	Mapping string `json:"mapping"` // SHA-256 of the mapping; "" if there is none
@@ -32,7 +33,8 @@ func (i identity) differs(now identity) string {
 		other bool
 	}{
 		{"the API's address", i.URL != now.URL},
-		{"the format", i.Format != now.Format},
+		{"the file's name", i.Name != now.Name},
+		{"the form", i.Form != now.Form},
 		{"the file", i.Size != now.Size || i.File != now.File},
 		{"the mapping", i.Mapping != now.Mapping},
 	} {
@@ -44,22 +46,22 @@ func (i identity) differs(now identity) string {
 }
 
 // stateVersion is the version of the form below. A state of another version is not used.
-const stateVersion = 1
+const stateVersion = 2
 
-// saved is the content of the state file. The ranges count rows in the order of sending, so that Done is short even for a
+// saved is the content of the state file. The ranges count observations in the order of sending, so that Done is short even for a
 // large file. Order makes sure that the order is the same in the next run.
 type saved struct {
-	Version     int      `json:"version"`
-	Of          identity `json:"of"`
-	Order       string   `json:"order"`       // SHA-256 over the line number and text of every row, in the order of sending
-	Rows        int      `json:"rows"`        // how many can be sent
-	Done        [][2]int `json:"done"`        // acknowledged: the first, and the one after the last
-	Refused     int64    `json:"refused"`     // length of the file of refused rows as it was with Done
-	RefusedHash string   `json:"refusedHash"` // SHA-256 of that many bytes of it
-	Rejected    int      `json:"rejected"`    // how many of Done the API refused
+	Version      int      `json:"version"`
+	Of           identity `json:"of"`
+	Order        string   `json:"order"`        // SHA-256 over line number, text and part of every observation, in the order of sending
+	Observations int      `json:"observations"` // how many can be sent
+	Done         [][2]int `json:"done"`         // acknowledged: the first, and the one after the last
+	Refused      int64    `json:"refused"`      // length of the file of refused rows as it was with Done
+	RefusedHash  string   `json:"refusedHash"`  // SHA-256 of that many bytes of it
+	Rejected     int      `json:"rejected"`     // how many of Done the API refused
 }
 
-// state remembers durably for which rows of a file the API has answered with an outcome. It is written after an answer, so
+// state remembers durably for which observations of a file the API has answered with an outcome. It is written after an answer, so
 // after a crash it may know too little but never too much: what it does not know is sent again, which is harmless. A nil
 // state remembers nothing.
 type state struct {
@@ -100,7 +102,7 @@ func openState(path string, of identity, restart bool) (s *state, invalid string
 	return s, "", nil
 }
 
-// acknowledged is the number of rows that are done.
+// acknowledged is the number of observations that are done.
 func (s saved) acknowledged() int {
 	n := 0
 	for _, r := range s.Done {
@@ -119,7 +121,7 @@ func (s *state) forget(of identity) *state {
 func (s saved) sound() bool {
 	last := 0
 	for _, r := range s.Done {
-		if r[0] < last || r[1] <= r[0] || r[1] > s.Rows {
+		if r[0] < last || r[1] <= r[0] || r[1] > s.Observations {
 			return false
 		}
 		last = r[1]
@@ -151,20 +153,21 @@ func takeLock(path string) (*os.File, error) {
 	}
 }
 
-// start matches the state with the rows that are about to be sent. It fails if it is not certain which of them are done.
-func (s *state) start(rows []row) error {
+// start matches the state with the observations that are about to be sent. It fails if it is not certain which of them are done.
+func (s *state) start(items []item) error {
 	hash := sha256.New()
-	var head [16]byte
-	for _, r := range rows {
-		binary.BigEndian.PutUint64(head[:8], uint64(r.line)) //nolint:gosec // lines are counted from 1
-		binary.BigEndian.PutUint64(head[8:], uint64(len(r.text)))
+	var head [24]byte
+	for _, i := range items {
+		binary.BigEndian.PutUint64(head[:8], uint64(i.line))   //nolint:gosec // lines are counted from 1
+		binary.BigEndian.PutUint64(head[8:16], uint64(i.part)) //nolint:gosec // counted from 0
+		binary.BigEndian.PutUint64(head[16:], uint64(len(i.text)))
 		hash.Write(head[:])
-		hash.Write(r.text)
+		hash.Write(i.text)
 	}
 	order := hex.EncodeToString(hash.Sum(nil))
-	s.done = make([]bool, len(rows))
+	s.done = make([]bool, len(items))
 	if s.resume {
-		if order != s.saved.Order || len(rows) != s.saved.Rows {
+		if order != s.saved.Order || len(items) != s.saved.Observations {
 			return fmt.Errorf("its rows are not those that %s describes: use -restart", s.path)
 		}
 		for _, r := range s.saved.Done {
@@ -174,19 +177,19 @@ func (s *state) start(rows []row) error {
 		}
 		return nil
 	}
-	s.saved.Order, s.saved.Rows = order, len(rows)
+	s.saved.Order, s.saved.Observations = order, len(items)
 	return nil
 }
 
-// acknowledge remembers rows that have an outcome, some of them refused. The file of refused rows has at any time exactly the
-// refused ones of the rows that are done. It is made durable first, or a refusal could count as done and be lost.
-func (s *state) acknowledge(r *report, done []row, rejected int) error {
+// acknowledge remembers observations that have an outcome, some of them refused. The file of refused rows has at any time exactly the
+// refused ones of what is done. It is made durable first, or a refusal could count as done and be lost.
+func (s *state) acknowledge(r *report, done []item, rejected int) error {
 	if s == nil || len(done) == 0 {
 		return nil
 	}
 	length, hash, err := r.sync()
 	if err != nil {
-		return err // none is marked as done, so the next run sends these rows again
+		return err // none is marked as done, so the next run sends these again
 	}
 	for _, one := range done {
 		s.done[one.index] = true
@@ -242,7 +245,7 @@ func syncDir(path string) error {
 	return nil
 }
 
-// remaining is the number of rows without an outcome.
+// remaining is the number of observations without an outcome.
 func (s *state) remaining() int {
 	n := 0
 	for _, done := range s.done {

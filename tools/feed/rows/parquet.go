@@ -264,7 +264,7 @@ func (t *parquetTable) next() ([]byte, error) {
 		return beginning(t.text), err
 	}
 	if len(t.text) > maxLine {
-		return beginning(t.text), tooLong
+		return beginning(t.text), errLineTooLong
 	}
 	return t.text, nil
 }
@@ -384,7 +384,7 @@ func (f parquetField) present() bool {
 
 func (c *parquetColumn) append(b []byte) ([]byte, error) {
 	if kind := c.value.Kind(); kind == parquet.ByteArray && len(c.value.ByteArray()) > maxLine {
-		return b, tooLong
+		return b, errLineTooLong
 	}
 	b, err := c.format(b, c.value)
 	if err != nil {

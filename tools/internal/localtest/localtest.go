@@ -30,7 +30,7 @@ type Project struct {
 }
 
 // New copies the project and builds samkit/local and the named tools.
-func New(t *testing.T, tools ...string) Project {
+func New(t testing.TB, tools ...string) Project {
 	t.Helper()
 	root, err := engine.Root()
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ type API struct {
 
 // Serve serves the API in an environment whose name begins with name, until the test ends. The arguments are further ones
 // of samkit/local.
-func (p Project) Serve(t *testing.T, name string, args ...string) API {
+func (p Project) Serve(t testing.TB, name string, args ...string) API {
 	t.Helper()
 	a := API{environment: name + strconv.FormatInt(time.Now().UnixNano(), 36), endpoint: storetest.Endpoint(t)}
 	a.table = p.table + a.environment
@@ -97,13 +97,13 @@ func (p Project) Serve(t *testing.T, name string, args ...string) API {
 }
 
 // Token makes a token that is valid for an hour.
-func (a API) Token(t *testing.T, scopes ...string) string {
+func (a API) Token(t testing.TB, scopes ...string) string {
 	t.Helper()
 	return a.Mint(t, func(r *token.Record) { r.Scopes = scopes })
 }
 
 // Mint makes a token; change sets what its record says beside an hour of validity.
-func (a API) Mint(t *testing.T, change func(*token.Record)) string {
+func (a API) Mint(t testing.TB, change func(*token.Record)) string {
 	t.Helper()
 	tok := token.Mint(a.environment)
 	record := token.Record{KeyID: tok.KeyID, Digest: tok.Digest(), Client: "t", Expires: time.Now().Add(time.Hour), Active: true}
