@@ -710,6 +710,7 @@ func TestFeed_register(t *testing.T) {
 	ab := `/v1/competitors/a-b {"country":"AU","defaultCurrency":"AUD","freshFor":"PT36H","kind":"marketplace","name":"A & B"}`
 	assert.Equal(t, []string{seven, seven, ab}, put)
 	assert.Contains(t, o.stderr, "2 competitors registered, 2 were known already")
+	assert.Equal(t, registeredAfter, o.waited[len(o.waited)-1], "the API may not know them at once")
 	assert.Equal(t, []int{5}, a.sizes())
 
 	t.Run("a lost connection is made anew", func(t *testing.T) {

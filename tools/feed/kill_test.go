@@ -187,6 +187,15 @@ func TestKilled(t *testing.T) {
 	assert.NoFileExists(t, file+".state.json")
 	assert.Equal(t, want, cut.state(t, products))
 
+	// A warm function may know the competitors of a second ago, and what it refuses then would not be sent again.
+	t.Run("a competitor that has just been registered is known", func(t *testing.T) {
+		row := `{"productId":"P","competitorId":"newcomer","availability":"InStock","price":{"amount":"1","currency":"USD"},` +
+			`"source":{"id":"s","kind":"feed"},"observedAt":"2025-10-20T00:00:00Z"}`
+		for _, name := range []string{"newcomer-1", "newcomer-2"} { // the first sees to it that the function has just read them
+			out, err := feed(cut.url, cut, write(t, "a.ndjson", strings.Replace(row, "newcomer", name, 1))).CombinedOutput()
+			require.NoError(t, err, string(out))
+		}
+	})
 	t.Run("shuffled, CSV, by two feeders at once: nothing changes", func(t *testing.T) {
 		shuffled := write(t, "shuffled.csv", asCSV(t, rows[:2950]))
 		first, second := feed(cut.url, cut, shuffled), feed(cut.url, cut, "-in-flight", "3", shuffled)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"pricing/client"
 	"pricing/tools/feed/mapping"
@@ -20,6 +21,10 @@ const hopeless = 8
 
 // unknownCompetitor is the code of a problem.
 const unknownCompetitor = "unknown-competitor"
+
+// registeredAfter is how long the API may refuse a competitor that has just been registered: what it knows of them is at most a second
+// old and what is refused is not sent again.
+const registeredAfter = 1100 * time.Millisecond
 
 // errHopeless ends the run.
 var errHopeless = errors.New("the API does not answer")
@@ -162,7 +167,10 @@ func (f *feed) register(ctx context.Context, wanted map[string]string) error {
 		return nil
 	}
 	f.report.say("%d competitors registered, %d were known already", registered, len(wanted)-registered)
-	return nil
+	if registered == 0 {
+		return nil
+	}
+	return f.wait(ctx, registeredAfter)
 }
 
 // counted counts the requests that a transport makes.
