@@ -15,7 +15,8 @@ func TestFeedingPage(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/feeding.md")
 	require.NoError(t, err)
-	example := regexp.MustCompile("(?s)### ([^\n]+)\n[^#]*?```\\w+ file=(\\S+)\n(.*?)```\\s+```yaml file=(\\S+)\n(.*?)```\\s+```json printed\n(.*?)```")
+	example := regexp.MustCompile("(?s)### ([^\n]+)\n[^#]*?" +
+		"```\\w+ file=(\\S+)\n(.*?)```\\s+```yaml file=(\\S+)\n(.*?)```\\s+```json printed\n(.*?)```")
 	found := example.FindAllStringSubmatch(string(page), -1)
 	require.Len(t, found, 5)
 	for _, e := range found {

@@ -43,7 +43,7 @@ func processorTime(b *testing.B) float64 {
 	require.NotEmpty(b, stats, "Linux only")
 	parent, time := map[string]string{}, map[string]float64{}
 	for _, path := range stats {
-		text, err := os.ReadFile(path) //nolint:gosec // of the kernel
+		text, err := os.ReadFile(path)
 		if err != nil {
 			continue // it has ended
 		}

@@ -39,7 +39,9 @@ func steps(e Explanation) []string {
 }
 
 // TestMapper_Explain: each field that has rules is one line, with what stood there and what became of it.
-func TestMapper_Explain(t *testing.T) { //nolint:lll // data rows
+//
+//nolint:lll // data rows
+func TestMapper_Explain(t *testing.T) {
 	mapping := with(`productId: {from: p, slug: true}`,
 		`competitorId: {value: Big Mart, slug: true}`,
 		`sellerId: {from: [a, b], join: "/"}`,
@@ -84,7 +86,9 @@ func TestMapper_Explain(t *testing.T) { //nolint:lll // data rows
 }
 
 // TestMapper_Explain_unpivot: the steps name the file's own column where the rules name one that unpivot adds.
-func TestMapper_Explain_unpivot(t *testing.T) { //nolint:lll // data rows
+//
+//nolint:lll // data rows
+func TestMapper_Explain_unpivot(t *testing.T) {
 	all := explain(t, with("competitorId: {from: shop, slug: true}", "price: {from: cell}", "unpivot: {columns: [A B, A/B, C], name: shop, value: cell}"),
 		`{"p":"1","t":"2026-11-20T10:00:00Z","A B":"1","A/B":"2","C":[]}`)
 	require.Len(t, all, 3)

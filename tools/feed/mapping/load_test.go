@@ -51,7 +51,9 @@ const (
 )
 
 // TestLoad_mistakes: each mistake is told with its line and what is allowed there. A file's path comes before each line of the error.
-func TestLoad_mistakes(t *testing.T) { //nolint:lll // data rows
+//
+//nolint:lll // data rows
+func TestLoad_mistakes(t *testing.T) {
 	const noPrice, noID = ": there is no rule for price", ": there is no rule for productId or gtin"
 	for name, tt := range map[string]struct {
 		file string
@@ -263,7 +265,7 @@ func TestDoc(t *testing.T) {
 			}
 		}
 		_, err := Load(write(t, with(members...)))
-		assert.NoError(t, err, block)
+		require.NoError(t, err, block)
 		shown++
 	}
 	assert.Equal(t, 5, shown)

@@ -26,7 +26,9 @@ var short = strings.NewReplacer(
 )
 
 // TestMapper_Observe: rows become observations, exactly these; or it is said why not.
-func TestMapper_Observe(t *testing.T) { //nolint:lll // data rows
+//
+//nolint:lll // data rows
+func TestMapper_Observe(t *testing.T) {
 	for name, tt := range map[string]struct {
 		mapping string
 		rows    []string
@@ -293,7 +295,9 @@ func TestMapper_slug(t *testing.T) {
 }
 
 // TestMapper_collision: an id belongs to the first name that asks for it, over all files of a run. What is refused gets none.
-func TestMapper_collision(t *testing.T) { //nolint:lll // data
+//
+//nolint:lll // data rows
+func TestMapper_collision(t *testing.T) {
 	m := mapperOf(t, with("productId: {from: p, slug: true}", "competitorId: {from: c, slug: true}"))
 	made := func(product, competitor, price string) string {
 		return strings.Join(observe(t, m, fmt.Sprintf(`{"p":%q,"c":%q,"x":%q,"t":"2026-11-20T10:00:00Z"}`, product, competitor, price)), "")
@@ -315,7 +319,9 @@ func TestMapper_collision(t *testing.T) { //nolint:lll // data
 }
 
 // TestMapper_unpivot: each filled cell of the columns is an observation.
-func TestMapper_unpivot(t *testing.T) { //nolint:lll // data rows
+//
+//nolint:lll // data rows
+func TestMapper_unpivot(t *testing.T) {
 	wide := func(columns string, more ...string) string {
 		return with(append([]string{"competitorId: {from: shop, slug: true}", "price: {from: price}", "unpivot: {" + columns + ", name: shop, value: price}"}, more...)...)
 	}

@@ -19,7 +19,9 @@ import (
 )
 
 // shapes are the rows of the files in ../testdata/shapes, as their readers pass them on, and why some are refused.
-var shapes = map[string]struct { //nolint:lll // data rows
+//
+//nolint:lll // data rows
+var shapes = map[string]struct {
 	mapping string // if it has not the file's name
 	rows    []string
 	refused []string
@@ -139,7 +141,7 @@ func TestShapes(t *testing.T) {
 	for i := range mappings {
 		mappings[i] = strings.TrimSuffix(filepath.Base(mappings[i]), ".yaml")
 		_, err := Load("../mappings/" + mappings[i] + ".yaml")
-		assert.NoError(t, err)
+		require.NoError(t, err)
 	}
 	slices.Sort(used)
 	assert.Equal(t, mappings, slices.Compact(used), "each shipped mapping has a file")

@@ -139,8 +139,9 @@ func (t *Time) moment(text string) (at time.Time, assumed bool, err error) {
 		return time.Time{}, false, t.unreadable(text, err)
 	}
 	if at.Year() < firstYear || at.Year() > lastYear {
-		return time.Time{}, false, valueError{codeTimeRange, fmt.Sprintf("%s is in the year %d; observations are of %d to %d. Is the layout right?",
-			jsondoc.Quote(text), at.Year(), firstYear, lastYear)}
+		detail := fmt.Sprintf("%s is in the year %d; observations are of %d to %d. Is the layout right?",
+			jsondoc.Quote(text), at.Year(), firstYear, lastYear)
+		return time.Time{}, false, valueError{codeTimeRange, detail}
 	}
 	if t.periods == nil {
 		return at.UTC(), false, nil
@@ -345,7 +346,8 @@ func nextElement(layout string) (part, string) {
 	for _, e := range elements {
 		rest, ok := strings.CutPrefix(layout, e.text)
 		word := e.text == "Jan" || e.text == "Mon"
-		if ok && !(word && rest != "" && rest[0] >= 'a' && rest[0] <= 'z') {
+		within := rest != "" && rest[0] >= 'a' && rest[0] <= 'z' // Jan in January is none
+		if ok && (!word || !within) {
 			return e.part, e.text
 		}
 	}

@@ -159,7 +159,7 @@ func (d *decoder) scalar(n *yaml.Node, into reflect.Value, where string) {
 		if err != nil {
 			d.wrong(n.Line, "%s is %s; it must be a whole number", where, shown(n))
 		}
-		into.SetInt(int64(number)) //nolint:gosec // it has 31 bits
+		into.SetInt(int64(number))
 	default:
 		into.SetString(n.Value)
 	}

@@ -195,7 +195,7 @@ func TestReadCSV_ends(t *testing.T) {
 	})
 	t.Run("fewer lines than to skip", func(t *testing.T) {
 		_, err := skipLines(strings.NewReader("one\ntwo"), 3)
-		assert.EqualError(t, err, "the file has 2 lines, and 3 were to be skipped (-skip)")
+		require.EqualError(t, err, "the file has 2 lines, and 3 were to be skipped (-skip)")
 		broken := errors.New("broken off")
 		_, err = skipLines(iotest.ErrReader(broken), 1)
 		assert.ErrorIs(t, err, broken)

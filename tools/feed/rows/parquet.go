@@ -172,7 +172,7 @@ func (t *parquetTable) open(group *parquet.Column, elements *[]format.SchemaElem
 		}
 		name := strings.Join(c.Path(), ".")
 		_, null := element.LogicalType.Value.(*format.NullType)
-		if !null && parquet.Kind(element.Type.V) != c.Type().Kind() {
+		if !null && int32(element.Type.V) != int32(c.Type().Kind()) {
 			return nil, fmt.Errorf("the file is damaged (column %q is said to be %s, but stored as %s)", name, c.Type(), element.Type.V)
 		}
 		formatter := formatOf(c.Type(), element)

@@ -125,7 +125,7 @@ func sniffEncoding(beginning []byte) error {
 // wordAt returns the word around a byte.
 func wordAt(text []byte, i int) []byte {
 	const most = 20 // bytes on either side
-	other := func(r rune) bool { return r < utf8.RuneSelf && !('a' <= r|0x20 && r|0x20 <= 'z') }
+	other := func(r rune) bool { return r < utf8.RuneSelf && (r|0x20 < 'a' || r|0x20 > 'z') }
 	begin := max(0, i-most)
 	begin += bytes.LastIndexFunc(text[begin:i], other) + 1
 	end := min(len(text), i+most)
