@@ -95,7 +95,7 @@ func (f *feed) explainRow(out io.Writer, one rows.Row, err error) {
 			_ = table.Flush() // out is a buffer
 		}
 		if len(e.Faults) > 0 {
-			say("It is refused: %s", problemOf(e.Faults...))
+			say("It is refused: %s", problemOf(one.Text, e.Faults...))
 			continue
 		}
 		say("The observation:\n  %s", e.JSON)

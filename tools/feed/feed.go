@@ -219,7 +219,7 @@ func (f *feed) load(ctx context.Context, name string) ([]item, map[string]string
 		}
 		switch {
 		case err != nil:
-			f.report.refuse(one.Line, one.Text, problemOf(err))
+			f.report.refuse(one.Line, one.Text, problemOf(one.Text, err))
 			if bad == maxBadLines {
 				return errNotRows
 			}
@@ -235,7 +235,7 @@ func (f *feed) load(ctx context.Context, name string) ([]item, map[string]string
 		for part, o := range made.Observations {
 			i := item{row: r, part: part, time: o.ObservedAt}
 			if len(o.Faults) > 0 {
-				f.report.refuseOne(i, o.Column, problemOf(o.Faults...))
+				f.report.refuseOne(i, o.Column, problemOf(one.Text, o.Faults...))
 				continue
 			}
 			if f.settings.print {
@@ -265,7 +265,7 @@ func (f *feed) load(ctx context.Context, name string) ([]item, map[string]string
 		return nil, nil, err
 	case err != nil && !errors.Is(err, errEnough):
 		f.report.read()
-		f.report.refuse(last+1, nil, problemOf(rows.Refusal{Code: "unreadable", Detail: err.Error()}))
+		f.report.refuse(last+1, nil, problemOf(nil, rows.Refusal{Code: "unreadable", Detail: err.Error()}))
 		f.report.say("%s: %v", name, err)
 	}
 	if read > 0 {

@@ -26,8 +26,9 @@ type observer interface {
 	header(names []string) error
 	// observe makes the observations of a row.
 	observe(text []byte) (mapping.Made, error)
-	// column is the column from which an observation has what a pointer names; ok is false if that has no column.
-	column(text []byte, part int, pointer string) (name string, ok bool)
+	// pointer is the JSON pointer into the row to that from which an observation has what a pointer into it names; "" if it is nothing
+	// in particular.
+	pointer(text []byte, part int, into string) string
 	// missing are the columns that were asked for and that no row of the file had.
 	missing() []string
 }
@@ -70,16 +71,17 @@ func (m *mapped) observe(text []byte) (mapping.Made, error) {
 	return m.mapper.Observe(doc)
 }
 
-func (m *mapped) column(text []byte, part int, pointer string) (string, bool) {
+func (m *mapped) pointer(text []byte, part int, into string) string {
 	doc, err := object(text)
 	if err != nil {
-		return "", false
+		return ""
 	}
 	all, _, err := m.mapper.Explain(doc)
 	if err != nil || part >= len(all) {
-		return "", false
+		return ""
 	}
-	return all[part].Column(pointer)
+	column, _ := all[part].Column(into)
+	return pointerTo(text, column)
 }
 
 // asSent is the observer of files that already have the API's form, in JSON or in columns that are named like the API's fields.
@@ -157,11 +159,18 @@ func (a *asSent) observe(line []byte) (mapping.Made, error) {
 	}}}, nil
 }
 
-func (a *asSent) column(_ []byte, _ int, pointer string) (string, bool) {
-	if a.columns {
-		return strings.ReplaceAll(strings.TrimPrefix(pointer, "/"), "/", "."), true
+func (a *asSent) pointer(text []byte, _ int, into string) string {
+	if !a.columns {
+		return into
 	}
-	return "", false
+	column := strings.ReplaceAll(strings.TrimPrefix(into, "/"), "/", ".")
+	if slices.Contains(fields, column) {
+		return pointerTo(text, column)
+	}
+	if doc, err := object(text); err == nil && member(doc, column) != nil { // such as the price, a group of columns in Parquet
+		return into
+	}
+	return ""
 }
 
 // nest makes an observation of columns that are named like the API's fields. Every one of these is a text, but one. The price is null
@@ -266,12 +275,20 @@ func depth(n *jsondoc.Node) int {
 	return deepest + 1
 }
 
+// member returns the first member of an object that has a name, nil if there is none.
+func member(doc *jsondoc.Node, name string) *jsondoc.Node {
+	for i := range doc.Members {
+		if doc.Members[i].Name == name {
+			return &doc.Members[i].Value
+		}
+	}
+	return nil
+}
+
 // text returns a member that is a string, else "".
 func text(doc *jsondoc.Node, name string) string {
-	for _, m := range doc.Members {
-		if m.Name == name && m.Value.Kind == jsondoc.String {
-			return m.Value.Text
-		}
+	if m := member(doc, name); m != nil && m.Kind == jsondoc.String {
+		return m.Text
 	}
 	return ""
 }

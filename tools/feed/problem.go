@@ -7,6 +7,7 @@ import (
 
 	"pricing/client"
 	"pricing/shared/fault"
+	"pricing/shared/jsondoc"
 	"pricing/tools/feed/mapping"
 	"pricing/tools/feed/rows"
 )
@@ -58,15 +59,15 @@ var (
 	unescape = strings.NewReplacer("~1", "/", "~0", "~")
 )
 
-// problemOf is the problem of a row that cannot be sent.
-func problemOf[E error](faults ...E) problem {
+// problemOf is the problem of a row that cannot be sent, or of one of its observations.
+func problemOf[E error](row []byte, faults ...E) problem {
 	p := problem{Title: notSent}
 	for _, err := range faults {
 		m := mistake{Code: "unreadable", Detail: err.Error()}
 		if r, ok := errors.AsType[rows.Refusal](err); ok {
-			m = mistake{Code: r.Code, Detail: r.Detail, Pointer: pointerTo(r.Column)}
+			m = mistake{Code: r.Code, Detail: r.Detail, Pointer: pointerTo(row, r.Column)}
 		} else if f, ok := errors.AsType[mapping.Fault](err); ok {
-			m = mistake{Code: f.Code, Detail: f.Detail, Pointer: pointerTo(f.Column)}
+			m = mistake{Code: f.Code, Detail: f.Detail, Pointer: pointerTo(row, f.Column)}
 			if f.Field != "" {
 				m.Field = "/" + strings.ReplaceAll(f.Field, ".", "/")
 			}
@@ -80,12 +81,25 @@ func problemOf[E error](faults ...E) problem {
 	return p
 }
 
-// pointerTo is the JSON pointer to a column.
-func pointerTo(column string) string {
+// pointerTo is the JSON pointer to a column of a row. The name may be the path to it, as in mappings: price.amount.
+func pointerTo(row []byte, column string) string {
 	if column == "" {
 		return ""
 	}
-	return "/" + escape.Replace(column)
+	doc, err := object(row)
+	if err != nil { // it could not be read, so that only the header tells its columns
+		return "/" + escape.Replace(column)
+	}
+	pointer := ""
+	for {
+		outer, inner, nested := strings.Cut(column, ".")
+		within := member(doc, outer)
+		if !nested || member(doc, column) != nil || within == nil || within.Kind != jsondoc.Object {
+			return pointer + "/" + escape.Replace(column)
+		}
+		pointer += "/" + escape.Replace(outer)
+		doc, column = within, inner
+	}
 }
 
 // judged is the problem of an observation that breaks rules of the API, for runs that ask nobody.
@@ -101,14 +115,9 @@ func judged(broken *fault.Error) client.Problem {
 func (f *feed) ofTheRow(i item, p client.Problem) problem {
 	out := problem{Type: p.Type, Title: p.Title, Status: p.Status, Detail: p.Detail}
 	for _, e := range p.Errors {
-		m := mistake{Pointer: e.Pointer, Code: e.Code, Detail: e.Detail}
-		switch column, ok := f.observer.column(i.text, i.part, e.Pointer); {
-		case ok:
-			if m.Pointer = pointerTo(column); m.Pointer != e.Pointer {
-				m.Field = e.Pointer
-			}
-		case f.mapping != nil:
-			m.Pointer, m.Field = "", e.Pointer
+		m := mistake{Pointer: f.observer.pointer(i.text, i.part, e.Pointer), Code: e.Code, Detail: e.Detail}
+		if m.Pointer != e.Pointer {
+			m.Field = e.Pointer
 		}
 		out.Errors = append(out.Errors, m)
 	}
