@@ -33,8 +33,8 @@ func (c console) say(format string, args ...any) {
 type fate int
 
 const (
-	acknowledged fate = iota // by an earlier run that this one resumes
-	stored                   // or printed, or it would be stored
+	stored       fate = iota // or printed, or it would be stored
+	acknowledged             // by an earlier run that this one resumes: stored, or refused by the API
 	conflict                 // refused by the API: the same id is stored with other content
 	rejected                 // refused by the API
 	unsendable               // refused here
@@ -43,7 +43,8 @@ const (
 )
 
 // Summary is what became of the rows of all files. Every row is in exactly one of Stored, Before, Skipped, Conflict, Rejected,
-// Unsendable, Failed and NotSent. A row may make several observations (unpivot): it counts as stored if all of them are.
+// Unsendable, Failed and NotSent. A row may make several observations (unpivot): it counts as stored if this run has stored all of them,
+// and otherwise with the last in that order that one of them is.
 type Summary struct {
 	Files         []string       `json:"files"`
 	DryRun        bool           `json:"dryRun"` // nothing was stored: the outcomes are what they would be
@@ -120,7 +121,7 @@ func (s Summary) String() string {
 	if s.Observations > 0 {
 		fmt.Fprintf(&b, "\n  %d observations: %s", s.Observations, cmp.Or(counts(s.Outcomes), "none stored"))
 	}
-	if s.Before > 0 {
+	if s.Before+s.RefusedBefore > 0 {
 		fmt.Fprintf(&b, "\n  acknowledged before %d (refused observations: %d)", s.Before, s.RefusedBefore)
 	}
 	if s.AssumedTimes > 0 {
