@@ -101,12 +101,13 @@ func TestFeed_csvRefused(t *testing.T) {
 	}
 	t.Run("the header", func(t *testing.T) {
 		tests := map[string]struct{ content, want string }{
-			"nothing at all": {"", "CSV header: there is none"},
+			"nothing at all": {"", "CSV header: there is none: the file has no line with a text"},
 			"a wrong name": {strings.Replace(csvHeader, "productId", "product", 1),
-				`the column "product" is no field of an observation: a mapping says what it is (-map), there is no column "productId" or "gtin"`},
-			"an outer name":  {"price," + csvHeader, `the column "price" is no field of an observation`},
+				`no field of an observation has the name "product": a mapping says what such a column is (-map), ` +
+					`there is no column "productId" or "gtin"`},
+			"an outer name":  {"price," + csvHeader, `no field of an observation has the name "price": `},
 			"twice":          {"productId," + csvHeader, `"productId" is there twice`},
-			"without a name": {"," + csvHeader, `the column "" is no field of an observation`},
+			"without a name": {"," + csvHeader, `no field of an observation has the name "": `},
 			"missing": {"productId,competitorId\n",
 				`there is no column "availability", there is no column "source.id", there is no column "source.kind", there is no column "observedAt"`},
 		}
@@ -126,7 +127,6 @@ func TestFeed_csvRefused(t *testing.T) {
 			})
 		}
 		o := run(t.Context(), t, newAPI(t, allCreated), nil, "-map", "mappings/fuel.yaml", write(t, "a.csv", "product,competitor\nDiesel,BP\n"))
-		assert.Contains(t, o.stderr, `CSV header: there is no column "availability", which the mapping names, there is no column "currency", `+
-			`which the mapping names, there is no`)
+		assert.Contains(t, o.stderr, `CSV header: the mapping names what is no column of the file: "availability", "currency", `)
 	})
 }

@@ -18,7 +18,7 @@ func TestFeedingPage(t *testing.T) {
 	example := regexp.MustCompile("(?s)### ([^\n]+)\n[^#]*?" +
 		"```\\w+ file=(\\S+)\n(.*?)```\\s+```yaml file=(\\S+)\n(.*?)```\\s+```json printed\n(.*?)```")
 	found := example.FindAllStringSubmatch(string(page), -1)
-	require.Len(t, found, 5)
+	require.Len(t, found, 6)
 	for _, e := range found {
 		t.Run(e[1], func(t *testing.T) {
 			dir := t.TempDir()

@@ -38,7 +38,9 @@ func (f *feed) explain() error {
 		_, err = out.WriteTo(f.stdout)
 		return err
 	}
-	if err == nil {
+	if err == nil && firstLine == 0 {
+		err = fmt.Errorf("%s has no rows", name)
+	} else if err == nil {
 		err = fmt.Errorf("there is no row at line %d: the rows of %s are at lines %d to %d", line, name, firstLine, lastLine)
 	}
 	return err

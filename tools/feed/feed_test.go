@@ -775,8 +775,12 @@ func TestFeed_usage(t *testing.T) {
 		args []string
 		want string
 	}{
-		"unknown flag":      {[]string{"-nonsense"}, "flag provided but not defined"},
-		"no token":          {nil, "-token-file is missing"},
+		"unknown flag":      {[]string{"-nonsense"}, "flag provided but not defined: -nonsense\nfeed: -h lists the flags\n"},
+		"flag behind":       {[]string{"mappings/plain.yaml", "-print"}, "-print comes after a file: flags come first, then the files"},
+		"no such format":    {[]string{"-print", "-format", "tsv"}, "ndjson, json, parquet; a file with tabs or semicolons is csv with a separator"},
+		"two ways to try":   {[]string{"-print", "-dry-run"}, "-explain, -print and -dry-run are three different runs: give one of them"},
+		"explain and print": {[]string{"-print", "-explain", "2"}, "-explain, -print and -dry-run are three different runs: give one of them"},
+		"no token":          {nil, "-token-file is missing; to try a file without the API, use -print or -explain"},
 		"token not there":   {[]string{"-token-file", "nowhere"}, "read the token"},
 		"file not there":    {[]string{"-token-file", token, "nowhere"}, "nowhere"},
 		"a directory":       {[]string{"-token-file", token, "mappings"}, "mappings is a directory"},

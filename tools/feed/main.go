@@ -112,14 +112,11 @@ func (p program) run(ctx context.Context, args []string) int {
 	var s settings
 	flags := flag.NewFlagSet("feed", flag.ContinueOnError)
 	flags.SetOutput(p.console.w)
-	flags.Usage = func() {
-		_, _ = fmt.Fprintln(p.console.w, "usage: feed [flags] [FILE...]     sends files of observations to the API; - means the standard input")
-		flags.PrintDefaults()
-	}
+	flags.Usage = func() {} // the mistake would be lost above it
 	flags.StringVar(&s.url, "url", "http://127.0.0.1:3000", "the API's `address`, without /v1")
 	flags.StringVar(&s.tokenFile, "token-file", "",
 		"`file` with the API token (scope ingest; with -register-competitors also read and catalog)")
-	flags.StringVar(&s.mapFile, "map", "", "mapping `file` that turns a scraper's rows into observations")
+	flags.StringVar(&s.mapFile, "map", "", "mapping `file` that says how your rows become observations")
 	flags.BoolVar(&s.register, "register-competitors", false, "register unknown competitors first")
 	flags.BoolVar(&s.print, "print", false, "write the observations to the standard output and send nothing; the API's rules are checked here")
 	flags.IntVar(&s.inFlight, "in-flight", 4, "how many batches are sent at the same time")
@@ -138,8 +135,11 @@ func (p program) run(ctx context.Context, args []string) int {
 	flags.BoolVar(&s.restart, "restart", false, "send every row, even those that an interrupted run has sent")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
+			_, _ = fmt.Fprintln(p.console.w, "usage: feed [flags] [FILE...]     sends files of observations to the API; - means the standard input")
+			flags.PrintDefaults()
 			return exitStored
 		}
+		p.console.say("feed: -h lists the flags")
 		return exitUsage
 	}
 	s.files = flags.Args()
@@ -164,6 +164,9 @@ func (p program) run(ctx context.Context, args []string) int {
 func (p program) prepare(s settings) (*feed, error) {
 	f := &feed{settings: s, program: p, observer: &asSent{}, report: newReport(p.console, p.now)}
 	f.report.sum.DryRun = s.dryRun
+	if s.dryRun && s.print || s.explain > 0 && (s.dryRun || s.print) {
+		return nil, errors.New("-explain, -print and -dry-run are three different runs: give one of them")
+	}
 	if s.first < 0 || s.first > 0 && !s.storesNothing() {
 		return nil, errors.New("-first is a number of rows, for -print and -dry-run")
 	}
@@ -180,7 +183,9 @@ func (p program) prepare(s settings) (*feed, error) {
 		if name == "-" {
 			continue
 		}
-		if info, err := os.Stat(name); err != nil {
+		if info, err := os.Stat(name); err != nil && strings.HasPrefix(name, "-") {
+			return nil, fmt.Errorf("%s comes after a file: flags come first, then the files", name)
+		} else if err != nil {
 			return nil, err
 		} else if info.IsDir() {
 			return nil, fmt.Errorf("%s is a directory", name)
@@ -210,7 +215,7 @@ func (p program) prepare(s settings) (*feed, error) {
 		return f, nil
 	}
 	if s.tokenFile == "" {
-		return nil, errors.New("-token-file is missing")
+		return nil, errors.New("-token-file is missing; to try a file without the API, use -print or -explain")
 	}
 	token, err := os.ReadFile(s.tokenFile)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -54,13 +55,16 @@ func (m *mapped) missing() []string {
 
 func (m *mapped) header(names []string) error {
 	m.columns = true
-	var errs []error
+	var absent []string
 	for _, name := range m.mapping.Columns() {
 		if !slices.Contains(names, name) {
-			errs = append(errs, fmt.Errorf("there is no column %q, which the mapping names", name))
+			absent = append(absent, name)
 		}
 	}
-	return inOneLine(errs)
+	if len(absent) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the mapping names what is no column of the file: %s; its columns are %s", quoted(absent), quoted(names))
 }
 
 func (m *mapped) observe(text []byte) (mapping.Made, error) {
@@ -107,10 +111,14 @@ var needed = []string{"competitorId", "availability", "source.id", "source.kind"
 func (a *asSent) header(names []string) error {
 	a.columns = true
 	var errs []error
+	var others []string
 	for _, name := range names {
 		if !slices.Contains(fields, name) {
-			errs = append(errs, fmt.Errorf("the column %q is no field of an observation: a mapping says what it is (-map)", name))
+			others = append(others, name)
 		}
+	}
+	if len(others) > 0 {
+		errs = append(errs, fmt.Errorf("no field of an observation has the name %s: a mapping says what such a column is (-map)", quoted(others)))
 	}
 	for _, name := range needed {
 		if !slices.Contains(names, name) {
@@ -121,6 +129,15 @@ func (a *asSent) header(names []string) error {
 		errs = append(errs, errors.New(`there is no column "productId" or "gtin"`))
 	}
 	return inOneLine(errs)
+}
+
+// quoted lists names in a sentence.
+func quoted(names []string) string {
+	texts := make([]string, len(names))
+	for i, name := range names {
+		texts[i] = strconv.Quote(name)
+	}
+	return strings.Join(texts, ", ")
 }
 
 // inOneLine joins errors.

@@ -166,6 +166,10 @@ The observation:
 	o := explained("9")
 	assert.Equal(t, exitUsage, o.exit)
 	assert.Contains(t, o.stderr, "there is no row at line 9: the rows of "+file+" are at lines 2 to 4")
+	empty := write(t, "empty.csv", "item,shop,day,cell\n")
+	o = run(t.Context(), t, nil, nil, "-explain", "2", "-map", mapping, empty)
+	assert.Equal(t, exitUsage, o.exit)
+	assert.Contains(t, o.stderr, empty+" has no rows")
 }
 
 // TestFeed_columns: a mapping's column that the file does not have is told, before the first row or after the last.
@@ -174,7 +178,7 @@ func TestFeed_columns(t *testing.T) {
 	mapping := write(t, "map.yaml", strings.Split(wideMapping, "skip:")[0])
 	o := run(t.Context(), t, newAPI(t, allCreated), nil, "-map", mapping, write(t, "a.csv", "item,store,day,cell\nOil,Alpha,2025-11-20,1\n"))
 	assert.Equal(t, exitRefused, o.exit)
-	assert.Contains(t, o.stderr, `there is no column "shop", which the mapping names`)
+	assert.Contains(t, o.stderr, `the mapping names what is no column of the file: "shop"; its columns are "item", "store", "day", "cell"`)
 	o = run(t.Context(), t, newAPI(t, allCreated), nil, "-map", mapping,
 		write(t, "a.ndjson", `{"item":"Oil","shop":"A B","day":"2025-11-20","price":1}`+"\n"))
 	assert.Contains(t, o.stderr, `no row has "cell", which the mapping names`)

@@ -50,6 +50,10 @@ const (
 	forAvailability = "InStock, OutOfStock, LimitedAvailability, PreOrder, BackOrder, PreSale, OnlineOnly, InStoreOnly, SoldOut, Discontinued"
 )
 
+// yamlHint is what is said after each of the yaml package's own texts, most of which do not say what to mend.
+const yamlHint = "; is a bracket or a quotation mark not closed, a tab where spaces should be, or a text with one of : # > @ * " +
+	"without quotation marks?"
+
 // TestLoad_mistakes: each mistake is told with its line and what is allowed there. A file's path comes before each line of the error.
 //
 //nolint:lll // data rows
@@ -68,9 +72,9 @@ func TestLoad_mistakes(t *testing.T) {
 		"no source":            {without("source"), []string{": there is no source, such as source: {id: bigmart-export, kind: feed}"}},
 		"no source id":         {with("source: {kind: feed}"), []string{`:7: source.id: "id" is required`}},
 		"no source kind":       {with("source: {id: s}"), []string{`:7: source.kind: "kind" is required`}},
-		"no currency":          {without("currency"), []string{":4: price: there is no rule for currency, and no currencies that its cells name"}},
-		"no currency of any":   {without("currency") + "shipping: {value: 1}\nlistPrice: {from: l}\n", []string{":4: price: there is no rule for currency, and no currencies that its cells name", ":7: shipping: there is no rule for currency, and no currencies that its cells name", ":8: listPrice: there is no rule for currency, and no currencies that its cells name"}},
-		"no currency of some":  {without("currency") + "shipping: [{when: {column: s, filled: true}, from: s, currencies: [EUR]}, {from: u}]\n", []string{":4: price: there is no rule for currency, and no currencies that its cells name", ":7: shipping: there is no rule for currency, and no currencies that its cells name"}},
+		"no currency":          {without("currency"), []string{":4: price: no currency is said: write a rule such as currency: {value: EUR}, or currencies in this rule"}},
+		"no currency of any":   {without("currency") + "shipping: {value: 1}\nlistPrice: {from: l}\n", []string{":4: price: no currency is said: write a rule such as currency: {value: EUR}, or currencies in this rule", ":7: shipping: no currency is said: write a rule such as currency: {value: EUR}, or currencies in this rule", ":8: listPrice: no currency is said: write a rule such as currency: {value: EUR}, or currencies in this rule"}},
+		"no currency of some":  {without("currency") + "shipping: [{when: {column: s, filled: true}, from: s, currencies: [EUR]}, {from: u}]\n", []string{":4: price: no currency is said: write a rule such as currency: {value: EUR}, or currencies in this rule", ":7: shipping: no currency is said: write a rule such as currency: {value: EUR}, or currencies in this rule"}},
 		"nothing at all":       {"# empty\n", []string{": there is no rule for competitorId", ": there is no rule for availability", noPrice, ": there is no rule for observedAt", ": there is no source, such as source: {id: bigmart-export, kind: feed}", noID}},
 		"no origin":            {with("gtin: {default: A}"), []string{":8: gtin: it needs one of from, first, fileName and value"}},
 		"no column to ask":     {with("skip: {filled: true}"), []string{":8: skip: a condition needs a column"}},
@@ -133,7 +137,9 @@ func TestLoad_mistakes(t *testing.T) {
 		"a condition on nothing":     {with("gtin: {when: {column: a, is: []}, from: x}"), []string{":8: gtin.when.is is an empty list"}},
 		"no columns":                 {with("gtin: {from: []}"), []string{":8: gtin.from is an empty list"}},
 		"no value":                   {with("gtin:"), []string{":8: gtin has no value"}},
-		"no text":                    {with("gtin: {from: a, default: }"), []string{`:8: gtin.default has no value; write "" for an empty text`}},
+		"a comma in a word":          {with(`gtin: {from: a, values: {4,00638E+12: ""}}`), []string{`:8: gtin.values.4 has no value; write "" for an empty text, and quotation marks around a text with a comma`}},
+		"a file of rows":             {"ean\tproduct\tprice\tspecial price\tavailable\n1\t2\t3\t4\t5\n", []string{`:1: a mapping has members, such as productId: {from: COLUMN}; this is "ean\tproduct\tprice\tspecial price\tavailabl..."`}},
+		"no text":                    {with("gtin: {from: a, default: }"), []string{`:8: gtin.default has no value; write "" for an empty text, and quotation marks around a text with a comma`}},
 		"null":                       {with("gtin: {from: a, default: null}"), []string{`:8: gtin.default is null, YAML's word for nothing; write "null" for that text, "" for an empty one`}},
 		"a tilde":                    {with("region: {from: a, values: {b: ~}}"), []string{`:8: region.values.b is ~, YAML's word for nothing; write "~" for that text, "" for an empty one`}},
 		"null among words":           {with("gtin: {when: {column: a, is: [b, null]}, from: x}"), []string{`:8: gtin.when.is is null, YAML's word for nothing; write "null" for that text, "" for an empty one`}},
@@ -141,13 +147,13 @@ func TestLoad_mistakes(t *testing.T) {
 		"nothing as a word":          {with(`region: {from: a, values: {"": b}}`), []string{":8: region.values: \"\" is no word; an empty cell and a null have no text, so `default` is for them"}},
 		"white space as a word":      {with(`region: {from: a, values: {" ": b}}`), []string{":8: region: values has a word of white space only; an empty cell has no text, so `default` is for it"}},
 		"a second document":          {base + "---\nprice: {from: y}\n", []string{":8: a second YAML document begins here; a file has one mapping"}},
-		"not YAML":                   {with("gtin: {from: a"), []string{":8: this is not YAML: did not find expected ',' or '}'"}},
-		"not YAML at once":           {"price: }\n", []string{":1: this is not YAML: did not find expected node content"}},
-		"a colon too many":           {with("gtin: from: a"), []string{":8: this is not YAML: mapping values are not allowed in this context"}},
-		"an unknown alias":           {with("gtin: *a"), []string{": this is not YAML: unknown anchor 'a' referenced"}},
-		"a tabulator":                {with("promotion:\n\tlabel: {from: a}"), []string{":9: this is not YAML: found character that cannot start any token"}},
-		"a control character":        {"price: \x00", []string{": this is not YAML: control characters are not allowed"}},
-		"not YAML in a second":       {base + "---\n}\n", []string{":9: this is not YAML: did not find expected node content"}},
+		"not YAML":                   {with("gtin: {from: a"), []string{":8: this is not YAML: did not find expected ',' or '}'" + yamlHint}},
+		"not YAML at once":           {"price: }\n", []string{":1: this is not YAML: did not find expected node content" + yamlHint}},
+		"a colon too many":           {with("gtin: from: a"), []string{":8: this is not YAML: mapping values are not allowed in this context" + yamlHint}},
+		"an unknown alias":           {with("gtin: *a"), []string{": this is not YAML: unknown anchor 'a' referenced" + yamlHint}},
+		"a tabulator":                {with("promotion:\n\tlabel: {from: a}"), []string{":9: this is not YAML: found character that cannot start any token" + yamlHint}},
+		"a control character":        {"price: \x00", []string{": this is not YAML: control characters are not allowed" + yamlHint}},
+		"not YAML in a second":       {base + "---\n}\n", []string{":9: this is not YAML: did not find expected node content" + yamlHint}},
 
 		// twice
 		"a field twice":              {base + "price: {from: y}\n", []string{`:8: the mapping has "price" twice; the first is on line 4`}},

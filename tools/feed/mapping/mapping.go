@@ -168,7 +168,7 @@ func (m *Mapping) check(d *decoder) {
 		f.check(d)
 		for i := range f.rules {
 			if r := &f.rules[i]; f.kind == amount && !m.has("currency") && len(r.Currencies) == 0 {
-				d.wrong(r.line(), "%s: there is no rule for currency, and no currencies that its cells name", f.name)
+				d.wrong(r.line(), "%s: no currency is said: write a rule such as currency: {value: EUR}, or currencies in this rule", f.name)
 			}
 		}
 	}

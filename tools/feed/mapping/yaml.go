@@ -87,7 +87,8 @@ func (d *decoder) syntax(err error) {
 	if misplaced.MatchString(text) {
 		line++
 	}
-	d.wrong(line, "this is not YAML: %s", text)
+	d.wrong(line, "this is not YAML: %s; is a bracket or a quotation mark not closed, a tab where spaces should be, or a text with one of "+
+		": # > @ * without quotation marks?", text)
 }
 
 // misplaced are the texts of the yaml package's parser. It counts lines from 0, while its scanner counts them from 1.
@@ -137,7 +138,7 @@ func (d *decoder) nothing(n *yaml.Node, where string, text bool) {
 	case !text:
 		d.wrong(n.Line, "%s has no value", where)
 	case n.Value == "":
-		d.wrong(n.Line, `%s has no value; write "" for an empty text`, where)
+		d.wrong(n.Line, `%s has no value; write "" for an empty text, and quotation marks around a text with a comma`, where)
 	default:
 		d.wrong(n.Line, `%s is %s, YAML's word for nothing; write "%[2]s" for that text, "" for an empty one`, where, n.Value)
 	}
@@ -295,6 +296,10 @@ func shown(n *yaml.Node) string {
 	case yaml.MappingNode:
 		return "an object"
 	default:
+		const most = 40
+		if text := []rune(n.Value); len(text) > most { // such as a whole file that is no mapping
+			return strconv.Quote(string(text[:most]) + "...")
+		}
 		return strconv.Quote(n.Value)
 	}
 }

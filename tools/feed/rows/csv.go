@@ -133,7 +133,7 @@ func sepLine(line []byte) rune {
 func (c *csvReader) header(check func([]string) error) error {
 	line, next, err := c.present()
 	if errors.Is(err, io.EOF) {
-		return errors.New("there is none")
+		return errors.New("there is none: the file has no line with a text")
 	}
 	if err != nil {
 		return err

@@ -135,8 +135,8 @@ func TestReadCSV_header(t *testing.T) {
 		form    csvForm
 		want    string
 	}{
-		"nothing at all":     {"", csvForm{}, "CSV header: there is none"},
-		"nothing after sep=": {"sep=;\n\n", csvForm{}, "CSV header: there is none"},
+		"nothing at all":     {"", csvForm{}, "CSV header: there is none: the file has no line with a text"},
+		"nothing after sep=": {"sep=;\n\n", csvForm{}, "CSV header: there is none: the file has no line with a text"},
 		"not UTF-8":          {"a,\xff\n", csvForm{}, "CSV header: the name of column 2 has bytes that are no text"},
 		"twice":              {"a,b,a,b\n", csvForm{}, `CSV header: "a" is there twice, "b" is there twice`},
 		"text after a mark":  {"\n\"a\"b\n", csvForm{}, `CSV header: line 2: Column 1 begins with a quotation mark that is closed before "b"`},

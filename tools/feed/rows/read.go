@@ -36,7 +36,8 @@ var formats = []string{"csv", "ndjson", "json", "parquet"}
 // Check returns an error if a form says what there is not.
 func (f Form) Check() error {
 	if f.Format != "" && !slices.Contains(formats, f.Format) {
-		return fmt.Errorf("the format %q is none of %s", f.Format, strings.Join(formats, ", "))
+		return fmt.Errorf("the format %q is none of %s; a file with tabs or semicolons is csv with a separator",
+			f.Format, strings.Join(formats, ", "))
 	}
 	if f.Separator != "" {
 		if s := f.separator(); utf8.RuneCountInString(f.Separator) != 1 && s != '\t' || strings.ContainsRune("\"\r\n\uFFFD", s) {

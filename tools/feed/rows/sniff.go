@@ -117,9 +117,14 @@ func sniffEncoding(beginning []byte) error {
 	}
 	western, _ := charmap.Windows1252.NewDecoder().Bytes(wordAt(beginning, bad)) // decoders of single bytes have no errors
 	central, _ := charmap.Windows1250.NewDecoder().Bytes(wordAt(beginning, bad))
+	line := 1 + bytes.Count(beginning[:bad], []byte("\n"))
+	if bytes.Equal(western, central) {
+		return fmt.Errorf("line %d is not UTF-8 text; files from Windows are often -encoding windows-1252 (Western Europe, such as German and "+
+			"French) or -encoding windows-1250 (Central Europe, such as Czech and Polish), which both have %q there", line, western)
+	}
 	return fmt.Errorf("line %d is not UTF-8 text; files from Windows are often windows-1252 (Western Europe) or windows-1250 "+
 		"(Central Europe): -encoding windows-1252 if %q is right there, -encoding windows-1250 if it is %q",
-		1+bytes.Count(beginning[:bad], []byte("\n")), western, central)
+		line, western, central)
 }
 
 // wordAt returns the word around a byte.
