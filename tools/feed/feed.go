@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -85,7 +84,7 @@ func (f *feed) file(ctx context.Context, name string) error {
 	}
 	f.report.expect(len(items))
 	if f.settings.print {
-		return f.printAll(items)
+		return f.printAll(ctx, items)
 	}
 	if f.settings.register {
 		if err := f.register(ctx, competitors); err != nil {
@@ -298,19 +297,18 @@ func (f *feed) observation(i item) mapping.Observation {
 	return f.made.Observations[i.part]
 }
 
-func (f *feed) printAll(items []item) error {
-	out := bufio.NewWriter(f.stdout)
-	n := 0
-	for _, i := range items {
-		if _, err := fmt.Fprintf(out, "%s\n", f.observation(i).JSON); err != nil {
-			break // the writer keeps its first error, and Flush returns it
+// printAll prints observations. Each is written by itself, so that one that counts as printed is.
+func (f *feed) printAll(ctx context.Context, items []item) error {
+	for n, i := range items {
+		err := context.Cause(ctx)
+		if err == nil {
+			_, err = fmt.Fprintf(f.stdout, "%s\n", f.observation(i).JSON)
 		}
-		n++
-	}
-	f.report.settle(map[string]int{printed: n}, items[:n]...)
-	f.report.unsent(items[n:])
-	if err := out.Flush(); err != nil {
-		return fmt.Errorf("print: %w", err)
+		if err != nil {
+			f.report.unsent(items[n:])
+			return fmt.Errorf("print: %w", err)
+		}
+		f.report.settle(map[string]int{printed: 1}, i)
 	}
 	return f.report.end()
 }

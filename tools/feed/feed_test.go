@@ -945,6 +945,53 @@ func TestFeed_sample(t *testing.T) {
 	assert.Equal(t, 6, o.summary.Requests)
 }
 
+// full is a disk that takes so many bytes.
+type full int
+
+func (f *full) Write(p []byte) (int, error) {
+	n := min(len(p), int(*f))
+	*f -= full(n)
+	if n < len(p) {
+		return n, errors.New("no space left")
+	}
+	return n, nil
+}
+
+// TestFeed_printBreaksOff: a row counts as printed only if it is there.
+func TestFeed_printBreaksOff(t *testing.T) {
+	t.Parallel()
+	var whole bytes.Buffer
+	file, summary := write(t, "a.csv", asTable(t, ',', shopRows(9))), filepath.Join(t.TempDir(), "summary.json")
+	args := []string{"-print", "-map", write(t, "map.yaml", shopMapping), "-summary", summary, file}
+	print := func(out io.Writer) (s Summary) {
+		p := program{stdout: out, console: console{w: io.Discard}, now: time.Now}
+		p.run(t.Context(), args)
+		text, err := os.ReadFile(summary)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(text, &s))
+		return s
+	}
+	assert.Equal(t, 9, print(&whole).Stored)
+	space := full(len(strings.Join(strings.SplitAfter(whole.String(), "\n")[:4], "")) + 5)
+	s := print(&space)
+	assert.Equal(t, []int{9, 4, 5}, []int{s.Rows, s.Stored, s.NotSent})
+	assert.Equal(t, map[string]int{printed: 4}, s.Outcomes)
+}
+
+// TestFeed_sameName: two files never share a file of refused rows, in which only those of one would be left.
+func TestFeed_sameName(t *testing.T) {
+	t.Parallel()
+	one, other, dir := write(t, "a.csv", ""), write(t, "a.csv", ""), t.TempDir()
+	for _, trying := range []string{"-print", "-dry-run", "-restart"} {
+		o := run(t.Context(), t, newAPI(t, allCreated), nil, trying, "-rejected-dir", dir, one, other)
+		assert.Equal(t, exitUsage, o.exit)
+		assert.Equal(t, "feed: the refused rows of "+one+" and "+other+" would both be in "+dir+"/a.csv.rejected.ndjson: feed them one after the other\n",
+			o.stderr)
+	}
+	o := run(t.Context(), t, nil, nil, "-print", "-dry-run", one)
+	assert.Equal(t, "feed: -print asks nobody and -dry-run asks the API: take one of them\n", o.stderr)
+}
+
 // TestFeed_printRefuses: nobody is asked, so -print refuses by the API's own rules, and says what stands in a file of another
 // encoding.
 func TestFeed_printRefuses(t *testing.T) {

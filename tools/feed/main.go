@@ -173,13 +173,22 @@ func (p program) prepare(s settings) (*feed, error) {
 	if s.explain < 0 || s.explain > 0 && len(s.files) != 1 {
 		return nil, errors.New("-explain is the number of a line in one file")
 	}
+	if s.print && s.dryRun {
+		return nil, errors.New("-print asks nobody and -dry-run asks the API: take one of them")
+	}
 	if s.inFlight < 1 || s.attempts < 1 {
 		return nil, errors.New("-in-flight and -attempts must be at least 1")
 	}
 	if s.batch < 1 || s.batch > client.BatchItems {
 		return nil, fmt.Errorf("-batch must be from 1 to %d", client.BatchItems)
 	}
+	refused := map[string]string{} // the file whose refused rows a path has
 	for _, name := range s.files {
+		path := s.beside(name, rejectedSuffix)
+		if other, ok := refused[path]; ok {
+			return nil, fmt.Errorf("the refused rows of %s and %s would both be in %s: feed them one after the other", other, name, path)
+		}
+		refused[path] = name
 		if name == "-" {
 			continue
 		}
