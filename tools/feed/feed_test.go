@@ -989,7 +989,7 @@ func TestFeed_sameName(t *testing.T) {
 			o.stderr)
 	}
 	o := run(t.Context(), t, nil, nil, "-print", "-dry-run", one)
-	assert.Equal(t, "feed: -print asks nobody and -dry-run asks the API: take one of them\n", o.stderr)
+	assert.Equal(t, "feed: -explain, -print and -dry-run are three different runs: give one of them\n", o.stderr)
 }
 
 // TestFeed_printRefuses: nobody is asked, so -print refuses by the API's own rules, and says what stands in a file of another

@@ -173,9 +173,6 @@ func (p program) prepare(s settings) (*feed, error) {
 	if s.explain < 0 || s.explain > 0 && len(s.files) != 1 {
 		return nil, errors.New("-explain is the number of a line in one file")
 	}
-	if s.print && s.dryRun {
-		return nil, errors.New("-print asks nobody and -dry-run asks the API: take one of them")
-	}
 	if s.inFlight < 1 || s.attempts < 1 {
 		return nil, errors.New("-in-flight and -attempts must be at least 1")
 	}
@@ -199,6 +196,11 @@ func (p program) prepare(s settings) (*feed, error) {
 		} else if info.IsDir() {
 			return nil, fmt.Errorf("%s is a directory", name)
 		}
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		_ = file.Close() // it was not even read
 	}
 	if s.mapFile != "" {
 		m, err := mapping.Load(s.mapFile)
@@ -269,6 +271,13 @@ func (f *feed) runAll(ctx context.Context) int {
 	if ctx.Err() != nil {
 		stored = false
 		f.report.say("feed: stopped: %v", context.Cause(ctx))
+	}
+	if f.mapping != nil && sum.Rows > 0 {
+		for _, condition := range f.mapping.Skip {
+			if sum.SkippedFor[condition.String()] == 0 {
+				f.report.say("no row is skipped for %s", condition)
+			}
+		}
 	}
 	f.report.say("%s", sum)
 	if f.settings.summaryFile != "" {

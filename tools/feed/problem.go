@@ -41,16 +41,35 @@ func (p problem) code() string { return p.Type[strings.LastIndexByte(p.Type, ':'
 func (p problem) String() string {
 	var parts []string
 	for _, m := range p.Errors {
-		where := strings.TrimPrefix(cmp.Or(m.Pointer, m.Field), "/")
-		if where != "" {
-			where = unescape.Replace(where) + ": "
-		}
-		parts = append(parts, where+m.Detail)
+		parts = append(parts, m.String())
 	}
 	if len(parts) > 0 {
 		return strings.Join(parts, " ")
 	}
 	return cmp.Or(p.Detail, p.Title, p.Type)
+}
+
+// String is the mistake in one line.
+func (m mistake) String() string {
+	where := strings.TrimPrefix(cmp.Or(m.Pointer, m.Field), "/")
+	if where != "" {
+		where = unescape.Replace(where) + ": "
+	}
+	return where + m.Detail
+}
+
+// reasons are the codes of all that is wrong, each with what it means here.
+func (p problem) reasons() map[string]string {
+	all := map[string]string{}
+	for _, m := range p.Errors {
+		if all[m.Code] == "" {
+			all[m.Code] = m.String()
+		}
+	}
+	if len(all) == 0 {
+		all[p.code()] = p.String()
+	}
+	return all
 }
 
 // escape and unescape are RFC 6901's.

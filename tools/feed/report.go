@@ -62,7 +62,7 @@ type Summary struct {
 	RefusedBefore int            `json:"refusedBefore"` // observations that the API refused in the run that this one resumes
 	AssumedTimes  int            `json:"assumedTimes"`  // observations whose row has a date only
 	SkippedFor    map[string]int `json:"skippedFor"`    // rows by condition
-	Reasons       map[string]int `json:"reasons"`       // what was refused, by the code of the problem
+	Reasons       map[string]int `json:"reasons"`       // refusals by the codes of what is wrong; one may have several
 	Requests      int            `json:"requests"`
 	Repeated      int            `json:"repeated"` // requests that repeated another one, as a whole or in part
 	Seconds       float64        `json:"seconds"`
@@ -158,8 +158,8 @@ const (
 	lineEvery = 5 * time.Second
 )
 
-// report counts what becomes of every observation and row, writes down the refused ones and shows the progress. All batches may use it at the
-// same time.
+// report counts what becomes of every observation and row, writes down the refused ones and shows the progress. All batches may use it
+// at the same time.
 type report struct {
 	mu      sync.Mutex
 	console console
@@ -460,16 +460,17 @@ func (r *report) reject(f fate, i item, column string, p problem) {
 	r.settled(1)
 }
 
-// reason counts a reason and keeps its first example.
+// reason counts each reason of a refusal and keeps its first example.
 func (r *report) reason(line int, p problem) {
-	code := p.code()
-	r.sum.Reasons[code]++
-	if r.sum.examples[code] == "" {
-		where := fmt.Sprintf("line %d: ", line)
-		if len(r.sum.Files) > 1 {
-			where = r.file + " " + where
+	where := fmt.Sprintf("line %d: ", line)
+	if len(r.sum.Files) > 1 {
+		where = r.file + " " + where
+	}
+	for code, example := range p.reasons() {
+		r.sum.Reasons[code]++
+		if r.sum.examples[code] == "" {
+			r.sum.examples[code] = where + example
 		}
-		r.sum.examples[code] = where + p.String()
 	}
 }
 
