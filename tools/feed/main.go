@@ -208,6 +208,7 @@ func (p program) prepare(s settings) (*feed, error) {
 			return nil, err
 		}
 		f.mapping = m
+		f.report.unpivot = m.Unpivot
 		file, err := os.Open(s.mapFile)
 		if err != nil {
 			return nil, fmt.Errorf("read the mapping: %w", err)

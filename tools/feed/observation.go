@@ -39,6 +39,9 @@ type mapped struct {
 	mapping *mapping.Mapping
 	mapper  *mapping.Mapper
 	columns bool // the file has a header, which has been checked
+
+	explained    []mapping.Explanation // of the row that was asked for last: each of its many observations may be refused
+	explainedFor []byte
 }
 
 func (m *mapped) begin(path string) error {
@@ -76,15 +79,20 @@ func (m *mapped) observe(text []byte) (mapping.Made, error) {
 }
 
 func (m *mapped) pointer(text []byte, part int, into string) string {
-	doc, err := object(text)
-	if err != nil {
+	if !bytes.Equal(text, m.explainedFor) {
+		doc, err := object(text)
+		if err != nil {
+			return ""
+		}
+		if m.explained, _, err = m.mapper.Explain(doc); err != nil {
+			return ""
+		}
+		m.explainedFor = text
+	}
+	if part >= len(m.explained) {
 		return ""
 	}
-	all, _, err := m.mapper.Explain(doc)
-	if err != nil || part >= len(all) {
-		return ""
-	}
-	column, _ := all[part].Column(into)
+	column, _ := m.explained[part].Column(into)
 	return pointerTo(text, column)
 }
 

@@ -17,6 +17,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"pricing/tools/feed/mapping"
 )
 
 // console is where the command writes to a person.
@@ -173,8 +175,9 @@ type report struct {
 	fileStart time.Time
 	shown     time.Time
 	barShown  bool
-	rejected  string // path for the refused rows of the file; made for the first of them
-	resumed   bool   // the rows that cannot be sent are in it already
+	unpivot   *mapping.Unpivot // nil: each row makes one observation
+	rejected  string           // path for the refused rows of the file; made for the first of them
+	resumed   bool             // the rows that cannot be sent are in it already
 	out       *os.File
 	length    int64     // of the file of refused rows
 	hash      hash.Hash // of its bytes
@@ -485,9 +488,13 @@ type refusal struct {
 	Row     any     `json:"row"`
 }
 
-// writeDown adds a row to the file of refused rows: as it was if it is JSON, otherwise its beginning as a string.
+// writeDown adds a row to the file of refused rows: as it was if it is JSON, otherwise its beginning as a string. Of a row that makes
+// many observations, the columns of the others are left out: written down with each, they would fill the disk.
 func (r *report) writeDown(line int, column string, text []byte, p problem) {
 	r.reason(line, p)
+	if column != "" {
+		text = r.unpivot.Only(column, text)
+	}
 	var original any
 	switch {
 	case text == nil: // the line itself could not be read

@@ -79,10 +79,10 @@ func TestFeed_unpivot(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, `{"line":6,"column":"Beta","problem":{"type":"urn:problem-type:feed:amount-unreadable","title":"The row was not sent",`+
 		`"errors":[{"pointer":"/Beta","field":"/price","code":"amount-unreadable","detail":"\"a lot\" is not a number: \"a\" is neither in strip nor in currencies."}]},`+
-		`"row":{"item":"Ham","day":"2025-11-20","Alpha":"1,99","Beta":"a lot"}}
+		`"row":{"item":"Ham","day":"2025-11-20","Beta":"a lot"}}
 {"line":7,"column":"Alpha","problem":{"type":"urn:problem-type:pricing:amount-precision","status":422,`+
 		`"errors":[{"pointer":"/Alpha","field":"/price/amount","code":"amount-precision","detail":"EUR has 2 minor digits; 3.456 has 3."}]},`+
-		`"row":{"item":"Eggs","day":"2025-11-20","Alpha":"3,456","Beta":"2,10"}}
+		`"row":{"item":"Eggs","day":"2025-11-20","Alpha":"3,456"}}
 `, string(text))
 	assert.Contains(t, o.stderr, "\n  amount-precision 1, such as line 7: Alpha: EUR has 2 minor digits; 3.456 has 3.")
 	assert.Contains(t, o.stderr, "\n  amount-unreadable 1, such as line 6: Beta: ")

@@ -400,3 +400,19 @@ func TestMapper_Missing(t *testing.T) {
 	assert.Equal(t, all, m.Missing())
 	assert.Equal(t, all, m.mapping.Columns())
 }
+
+func TestUnpivot_Only(t *testing.T) {
+	t.Parallel()
+	const row = `{"item":"Oil & <1 l>", "a": 1.50 ,"b\u0022":{"x":[1]},"c":null}`
+	tests := map[string]struct {
+		unpivot      Unpivot
+		column, want string
+	}{
+		"columns": {Unpivot{Columns: []string{"a", "c"}}, "a", `{"item":"Oil & <1 l>","a":1.50,"b\"":{"x":[1]}}`},
+		"except":  {Unpivot{Except: []string{"item"}}, `b"`, `{"item":"Oil & <1 l>","b\"":{"x":[1]}}`},
+		"none":    {Unpivot{Except: []string{}}, "d", `{}`},
+	}
+	for name, tt := range tests {
+		assert.Equal(t, tt.want, string(tt.unpivot.Only(tt.column, []byte(row))), name)
+	}
+}

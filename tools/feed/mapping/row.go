@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -102,7 +104,7 @@ func (u *Unpivot) split(whole *row) ([]*row, error) {
 		if m.Name == u.Name || m.Name == u.Value {
 			return nil, unusable(m.Name, "is a column of the row, and one that unpivot adds: give that a new name.")
 		}
-		if len(u.Columns) == 0 && !slices.Contains(u.Except, m.Name) && !slices.Contains(columns, m.Name) {
+		if len(u.Columns) == 0 && u.takes(m.Name) && !slices.Contains(columns, m.Name) {
 			columns = append(columns, m.Name)
 		}
 	}
@@ -126,4 +128,42 @@ func (u *Unpivot) split(whole *row) ([]*row, error) {
 		rows = append(rows, &row{doc: doc, fileName: whole.fileName, column: column, virtual: u})
 	}
 	return rows, nil
+}
+
+// takes reports whether a column is unpivoted.
+func (u *Unpivot) takes(column string) bool {
+	if len(u.Columns) > 0 {
+		return slices.Contains(u.Columns, column)
+	}
+	return !slices.Contains(u.Except, column)
+}
+
+// Only returns a row, a JSON object, with only one of the columns that are unpivoted: what concerns the observation of that column. All
+// else stays as it is written.
+func (u *Unpivot) Only(column string, row []byte) []byte {
+	in := json.NewDecoder(bytes.NewReader(row))
+	if _, err := in.Token(); err != nil { // {
+		return row
+	}
+	out := []byte("{")
+	for in.More() {
+		var value json.RawMessage
+		token, err := in.Token()
+		name, ok := token.(string)
+		if err != nil || !ok || in.Decode(&value) != nil {
+			return row
+		}
+		if name != column && u.takes(name) {
+			continue
+		}
+		key, err := marshal(name)
+		if err != nil {
+			return row
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, key...), ':'), value...)
+	}
+	return append(out, '}')
 }
