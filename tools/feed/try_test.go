@@ -185,3 +185,21 @@ func TestFeed_columns(t *testing.T) {
 	o = run(t.Context(), t, newAPI(t, allCreated), nil, "-map", mapping, write(t, "a.csv", "item,shop,day,cell\nOil,A B,2025-11-20,\n"))
 	assert.NotContains(t, o.stderr, "no row has", "the column is there, and empty")
 }
+
+// TestFeed_neverSkipped: a condition that no row meets is mostly a typing error.
+func TestFeed_neverSkipped(t *testing.T) {
+	t.Parallel()
+	mapping := write(t, "map.yaml", strings.Replace(wideMapping, "^Test", "^Tset", 1))
+	o := run(t.Context(), t, nil, nil, "-print", "-separator", ";", "-map", mapping, write(t, "wide.csv", wideTable))
+	assert.Contains(t, o.stderr, "no row is skipped for item matches \"^Tset\"\n")
+}
+
+// TestFeed_reasons: a row with several faults counts for each.
+func TestFeed_reasons(t *testing.T) {
+	t.Parallel()
+	mapping := write(t, "map.yaml", strings.Split(wideMapping, "skip:")[0])
+	o := run(t.Context(), t, nil, nil, "-print", "-map", mapping, write(t, "a.csv", "item,shop,day,cell\nOil,A B,yesterday,cheap\n"))
+	assert.Equal(t, map[string]int{"amount-unreadable": 1, "time-unreadable": 1}, o.summary.Reasons)
+	assert.Equal(t, 1, o.summary.Unsendable)
+	assert.Contains(t, o.stderr, "\n  time-unreadable 1, such as line 2: day: ")
+}
