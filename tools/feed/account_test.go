@@ -340,8 +340,8 @@ func (a *account) writtenDown(t require.TestingT, path string) []string {
 	return all
 }
 
-// TestAccount: whatever the rows are, wherever they are damaged, whatever the API answers and wherever the run is interrupted, each row of the
-// file is counted once, and the file of refused rows has exactly those that were refused, in that run and those that it resumes.
+// TestAccount: whatever the rows are, wherever they are damaged, whatever the API answers and wherever the run is interrupted, each row of
+// the // file is counted once, and the file of refused rows has exactly those that were refused, in that run and those that it resumes.
 func TestAccount(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -381,7 +381,8 @@ func TestAccount(t *testing.T) {
 			var ctx context.Context
 			ctx, stop = context.WithCancel(t.Context())
 			o := run(ctx, t, &api{Server: server}, nil, "-map", mapping, "-attempts", "2",
-				"-in-flight", fmt.Sprint(rapid.IntRange(1, 3).Draw(rt, "in-flight")), "-batch", fmt.Sprint(rapid.IntRange(1, 9).Draw(rt, "batch")), file)
+				"-in-flight", fmt.Sprint(rapid.IntRange(1, 3).Draw(rt, "in-flight")),
+				"-batch", fmt.Sprint(rapid.IntRange(1, 9).Draw(rt, "batch")), file)
 			stop()
 			s := o.summary
 			assert.Equal(rt, len(f.rows), s.Rows, o.stderr)

@@ -211,7 +211,7 @@ func (f *feed) load(ctx context.Context, name string) ([]item, map[string]string
 		if err == nil {
 			made, err = f.observer.observe(one.Text)
 		}
-		if errors.As(err, new(rows.Refusal)) {
+		if errors.As(err, new(rows.RowError)) {
 			bad++
 		} else {
 			bad = 0
@@ -264,7 +264,7 @@ func (f *feed) load(ctx context.Context, name string) ([]item, map[string]string
 		return nil, nil, err
 	case err != nil && !errors.Is(err, errEnough):
 		f.report.read()
-		f.report.refuse(last+1, nil, problemOf(nil, rows.Refusal{Code: "unreadable", Detail: err.Error()}))
+		f.report.refuse(last+1, nil, problemOf(nil, rows.RowError{Code: "unreadable", Detail: err.Error()}))
 		f.report.say("%s: %v", name, err)
 	}
 	if read > 0 {

@@ -777,7 +777,7 @@ func TestFeed_usage(t *testing.T) {
 	}{
 		"unknown flag":      {[]string{"-nonsense"}, "flag provided but not defined: -nonsense\nfeed: -h lists the flags\n"},
 		"flag behind":       {[]string{"mappings/plain.yaml", "-print"}, "-print comes after a file: flags come first, then the files"},
-		"no such format":    {[]string{"-print", "-format", "tsv"}, "ndjson, json, parquet; a file with tabs or semicolons is csv with a separator"},
+		"no such format":    {[]string{"-print", "-format", "tsv"}, "parquet; a file with tabs or semicolons is csv with a separator"},
 		"two ways to try":   {[]string{"-print", "-dry-run"}, "-explain, -print and -dry-run are three different runs: give one of them"},
 		"explain and print": {[]string{"-print", "-explain", "2"}, "-explain, -print and -dry-run are three different runs: give one of them"},
 		"no token":          {nil, "-token-file is missing; to try a file without the API, use -print or -explain"},
@@ -924,7 +924,8 @@ func TestReport_progress(t *testing.T) {
 	}
 	lines := strings.Split(show(0), "\n")
 	assert.Equal(t, []string{
-		"observations without an outcome: no answer", "a.ndjson: 500 of 1000 observations, 100/s", "And on.", "a.ndjson: 501 of 1000 observations, 50/s",
+		"observations without an outcome: no answer", "a.ndjson: 500 of 1000 observations, 100/s", "And on.",
+		"a.ndjson: 501 of 1000 observations, 50/s",
 	}, lines[:4], "at most every five seconds")
 	lines = strings.Split(show(67), "\n")
 	assert.Equal(t, []string{
@@ -985,7 +986,8 @@ func TestFeed_sameName(t *testing.T) {
 	for _, trying := range []string{"-print", "-dry-run", "-restart"} {
 		o := run(t.Context(), t, newAPI(t, allCreated), nil, trying, "-rejected-dir", dir, one, other)
 		assert.Equal(t, exitUsage, o.exit)
-		assert.Equal(t, "feed: the refused rows of "+one+" and "+other+" would both be in "+dir+"/a.csv.rejected.ndjson: feed them one after the other\n",
+		assert.Equal(t, "feed: the refused rows of "+one+" and "+other+" would both be in "+dir+
+			"/a.csv.rejected.ndjson: feed them one after the other\n",
 			o.stderr)
 	}
 	o := run(t.Context(), t, nil, nil, "-print", "-dry-run", one)

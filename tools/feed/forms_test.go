@@ -87,7 +87,9 @@ func forms() []form {
 		{"a.tsv", nil, func(t *testing.T, rows []shopRow) string { return asTable(t, '\t', rows) }},
 		{"semicolons.txt", []string{"-separator", ";"}, func(t *testing.T, rows []shopRow) string { return asTable(t, ';', rows) }},
 		{"sep-line.csv", nil, func(t *testing.T, rows []shopRow) string { return "sep=|\r\n" + asTable(t, '|', rows) }},
-		{"preamble.csv", []string{"-skip", "2"}, func(t *testing.T, rows []shopRow) string { return "Made on\n\"a day\n" + asTable(t, ',', rows) }},
+		{"preamble.csv", []string{"-skip", "2"}, func(t *testing.T, rows []shopRow) string {
+			return "Made on\n\"a day\n" + asTable(t, ',', rows)
+		}},
 		{"windows.csv", []string{"-encoding", "windows-1250"}, func(t *testing.T, rows []shopRow) string {
 			return encoded(t, charmap.Windows1250, asTable(t, ',', rows))
 		}},
@@ -160,7 +162,8 @@ func TestForms(t *testing.T) {
 			assert.Equal(t, want.stdout, o.stdout)
 			assert.Equal(t, manyRows, o.summary.Rows)
 			if filepath.Ext(f.name) == ".txt" || f.args == nil && !strings.Contains(f.name, ".tsv") && !strings.Contains(f.name, ".csv") {
-				piped := run(t.Context(), t, nil, strings.NewReader(content), append(f.args, "-print", "-map", mapping, "-rejected-dir", t.TempDir())...)
+				piped := run(t.Context(), t, nil, strings.NewReader(content), append(f.args, "-print", "-map", mapping,
+					"-rejected-dir", t.TempDir())...)
 				assert.Equal(t, want.stdout, piped.stdout, "as standard input: %s", piped.stderr)
 			}
 		})
@@ -221,7 +224,8 @@ func TestForms_killed(t *testing.T) {
 			g := newGate(t, market{url: a.URL}, 3)
 			file := write(t, f.name, f.file(t, shopRows(manyRows)))
 			feed := func() *exec.Cmd {
-				args := append(f.args, "-url", g.URL, "-token-file", write(t, "token", "secret"), "-map", mapping, "-in-flight", "1", "-batch", "50", file)
+				args := append(f.args, "-url", g.URL, "-token-file", write(t, "token", "secret"), "-map", mapping,
+					"-in-flight", "1", "-batch", "50", file)
 				return exec.Command(command, args...)
 			}
 			cmd := feed()

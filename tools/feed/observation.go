@@ -171,7 +171,7 @@ func (a *asSent) observe(line []byte) (mapping.Made, error) {
 		return mapping.Made{}, err
 	}
 	if depth(doc)+batchDepth > jsondoc.MaxDepth {
-		return mapping.Made{}, rows.Refusal{Code: "malformed-json", Detail: "The row is nested too deeply."}
+		return mapping.Made{}, rows.RowError{Code: "malformed-json", Detail: "The row is nested too deeply."}
 	}
 	if a.columns {
 		if line, err = nest(doc); err != nil {
@@ -229,7 +229,7 @@ func plain(name string, n jsondoc.Node) (any, error) {
 	case jsondoc.Null:
 		return nil, nil
 	case jsondoc.Array:
-		return nil, rows.Refusal{Code: "wrong-type", Column: name, Detail: fmt.Sprintf("The column %q is a list.", name)}
+		return nil, rows.RowError{Code: "wrong-type", Column: name, Detail: fmt.Sprintf("The column %q is a list.", name)}
 	case jsondoc.Object: // a group of columns in Parquet
 		members := map[string]any{}
 		for _, m := range n.Members {
@@ -281,10 +281,10 @@ func object(line []byte) (*jsondoc.Node, error) {
 		if !utf8.Valid(line) {
 			detail += " " + foreign
 		}
-		return nil, rows.Refusal{Code: "malformed-json", Detail: detail}
+		return nil, rows.RowError{Code: "malformed-json", Detail: detail}
 	}
 	if doc.Kind != jsondoc.Object {
-		return nil, rows.Refusal{Code: "wrong-type", Detail: "The row is a JSON " + doc.Kind.String() + ", not an object."}
+		return nil, rows.RowError{Code: "wrong-type", Detail: "The row is a JSON " + doc.Kind.String() + ", not an object."}
 	}
 	return doc, nil
 }

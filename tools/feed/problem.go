@@ -83,9 +83,9 @@ func problemOf[E error](row []byte, faults ...E) problem {
 	p := problem{Title: notSent}
 	for _, err := range faults {
 		m := mistake{Code: "unreadable", Detail: err.Error()}
-		if r, ok := errors.AsType[rows.Refusal](err); ok {
+		if r, ok := errors.AsType[rows.RowError](err); ok {
 			m = mistake{Code: r.Code, Detail: r.Detail, Pointer: pointerTo(row, r.Column)}
-		} else if f, ok := errors.AsType[mapping.Fault](err); ok {
+		} else if f, ok := errors.AsType[mapping.FieldError](err); ok {
 			m = mistake{Code: f.Code, Detail: f.Detail, Pointer: pointerTo(row, f.Column)}
 			if f.Field != "" {
 				m.Field = "/" + strings.ReplaceAll(f.Field, ".", "/")

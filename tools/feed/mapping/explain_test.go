@@ -98,7 +98,7 @@ func TestMapper_Explain_unpivot(t *testing.T) {
 	}, steps(all[0]))
 	assert.Contains(t, steps(all[1]), `competitorId | from shop | A/B | "A/B" | refused: slug-collision: "A B" and "A/B" would both have the id "a-b".`)
 	assert.Empty(t, all[2].Steps)
-	assert.Equal(t, []Fault{{Code: "mapping", Column: "C", Detail: `"C" is a JSON array, not a text or a number.`}}, all[2].Faults)
+	assert.Equal(t, []FieldError{{Code: "mapping", Column: "C", Detail: `"C" is a JSON array, not a text or a number.`}}, all[2].Faults)
 	for pointer, want := range map[string]string{"": "A B", "/competitorId": "A B", "/price/amount": "A B", "/price": "A B", "/price/currency": "", "/productId": "p", "/source/id": ""} {
 		column, ok := all[0].Column(pointer)
 		assert.Equal(t, want, column, pointer)

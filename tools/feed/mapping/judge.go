@@ -67,9 +67,13 @@ func object(name string, members []jsondoc.Member) jsondoc.Member {
 // texts are members that are texts, from names and texts in turn. Those that are empty are left out.
 func texts(pairs ...string) []jsondoc.Member {
 	var all []jsondoc.Member
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			all = append(all, jsondoc.Member{Name: pairs[i], Value: jsondoc.Node{Kind: jsondoc.String, Text: pairs[i+1]}})
+	name := ""
+	for i, text := range pairs {
+		switch {
+		case i%2 == 0:
+			name = text
+		case text != "":
+			all = append(all, jsondoc.Member{Name: name, Value: jsondoc.Node{Kind: jsondoc.String, Text: text}})
 		}
 	}
 	return all

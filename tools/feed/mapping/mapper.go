@@ -28,19 +28,19 @@ type Observation struct {
 	CompetitorID   string
 	CompetitorName string  // what the row has for the id
 	Column         string  // the unpivoted column that it was made from, "" without unpivot
-	Faults         []Fault // if there are any, there is no JSON
+	Faults         []FieldError // if there are any, there is no JSON
 }
 
-// Fault says why a row makes no observation.
-type Fault struct {
+// FieldError says why a row makes no observation.
+type FieldError struct {
 	Code   string // such as "slug-collision", "time-ambiguous"; "mapping" for a row that does not have the form that the mapping expects
 	Field  string // the field of the observation, as in the mapping: price, promotion.label; "" if it is about the row
 	Column string // the column of the row, as the mapping names it; "" if it is none in particular
 	Detail string // a sentence
 }
 
-// Error makes a Fault an error.
-func (f Fault) Error() string { return f.Code + ": " + f.Detail }
+// Error makes a FieldError an error.
+func (f FieldError) Error() string { return f.Code + ": " + f.Detail }
 
 // Mapper applies a mapping to the rows of one file after the other.
 type Mapper struct {
@@ -83,7 +83,7 @@ func (m *Mapper) Begin(path string) error {
 // Missing returns the columns that rules and conditions name and no row of the file has had since Begin, sorted.
 func (m *Mapper) Missing() []string { return m.missing }
 
-// Observe makes the observations of a row, which is a JSON object. The error is a Fault of the row as a whole.
+// Observe makes the observations of a row, which is a JSON object. The error is a FieldError of the row as a whole.
 func (m *Mapper) Observe(doc *jsondoc.Node) (Made, error) {
 	rows, skipped, err := m.rows(doc)
 	if err != nil || skipped != "" {
@@ -216,7 +216,7 @@ type sent struct {
 // observe makes an observation of what the rules see.
 func (e *evaluation) observe() Observation {
 	if e.row.broken != nil {
-		return Observation{Column: e.row.column, Faults: []Fault{faultOf(e.row.broken)}}
+		return Observation{Column: e.row.column, Faults: []FieldError{faultOf(e.row.broken)}}
 	}
 	m := e.mapper
 	rules := m.mapping
@@ -264,7 +264,7 @@ func (e *evaluation) observe() Observation {
 type evaluation struct {
 	mapper *Mapper
 	row    *row
-	faults []Fault
+	faults []FieldError
 	steps  []Step
 	traced bool
 }
@@ -332,7 +332,7 @@ func (e *evaluation) taken(field string, owners map[string]string, id, name stri
 	if !ok || owner == name {
 		return
 	}
-	f := Fault{Code: "slug-collision", Field: field, Detail: fmt.Sprintf("%q and %q would both have the id %q.", owner, name, id)}
+	f := FieldError{Code: "slug-collision", Field: field, Detail: fmt.Sprintf("%q and %q would both have the id %q.", owner, name, id)}
 	e.faults = append(e.faults, f)
 	for i := range e.steps {
 		if e.steps[i].Field == field {
@@ -413,15 +413,15 @@ func (e *evaluation) quantity(field string, rules Rules) json.Number {
 	return json.Number(number)
 }
 
-// faultOf makes an error a Fault.
-func faultOf(err error) Fault {
-	if f, ok := errors.AsType[Fault](err); ok {
+// faultOf makes an error a FieldError.
+func faultOf(err error) FieldError {
+	if f, ok := errors.AsType[FieldError](err); ok {
 		return f
 	}
 	if v, ok := errors.AsType[valueError](err); ok {
-		return Fault{Code: v.code, Detail: v.detail}
+		return FieldError{Code: v.code, Detail: v.detail}
 	}
-	return Fault{Code: "mapping", Detail: err.Error()}
+	return FieldError{Code: "mapping", Detail: err.Error()}
 }
 
 // UnixNano reads a time as the API does, in Unix nanoseconds; 0 if it cannot.

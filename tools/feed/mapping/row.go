@@ -28,7 +28,7 @@ type cell struct {
 	number bool // a JSON number, whose point can only be that of a fraction
 }
 
-// valueError says why the text of a cell cannot be converted. It becomes a Fault where field and column are known.
+// valueError says why the text of a cell cannot be converted. It becomes a FieldError where field and column are known.
 type valueError struct {
 	code   string
 	detail string
@@ -36,10 +36,10 @@ type valueError struct {
 
 func (e valueError) Error() string { return e.code + ": " + e.detail }
 
-// cell returns a column's text: a number as it is written, "" if it is absent or null. The error is a Fault.
+// cell returns a column's text: a number as it is written, "" if it is absent or null. The error is a FieldError.
 func (r *row) cell(name string) (cell, error) {
 	node, err := member(r.doc, name)
-	if f, ok := errors.AsType[Fault](err); ok {
+	if f, ok := errors.AsType[FieldError](err); ok {
 		f.Column = name
 		return cell{}, f
 	}
@@ -63,7 +63,7 @@ func (r *row) own(column string) string {
 // clean is a text as rules see it.
 func clean(text string) string { return norm.NFC.String(strings.TrimSpace(text)) }
 
-// member returns a member of an object by its name, or by the path to it, "price.amount"; nil if there is none. The error is a Fault.
+// member returns a member of an object by its name, or by the path to it, "price.amount"; nil if there is none. The error is a FieldError.
 func member(doc *jsondoc.Node, name string) (*jsondoc.Node, error) {
 	var found *jsondoc.Node
 	for i := range doc.Members {
@@ -92,9 +92,9 @@ func member(doc *jsondoc.Node, name string) (*jsondoc.Node, error) {
 	return member(within, inner)
 }
 
-// unusable is the Fault of a column that cannot be read.
+// unusable is the FieldError of a column that cannot be read.
 func unusable(column, format string, args ...any) error {
-	return Fault{Code: "mapping", Column: column, Detail: fmt.Sprintf("%q ", column) + fmt.Sprintf(format, args...)}
+	return FieldError{Code: "mapping", Column: column, Detail: fmt.Sprintf("%q ", column) + fmt.Sprintf(format, args...)}
 }
 
 // split makes a row of each column to unpivot whose cell is filled. One that cannot be read is a row that is broken.

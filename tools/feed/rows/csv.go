@@ -140,7 +140,7 @@ func (c *csvReader) header(check func([]string) error) error {
 	}
 	_, size, last, err := c.record(line, next)
 	if err != nil {
-		refusal := Refusal{}
+		refusal := RowError{}
 		errors.As(err, &refusal)
 		return fmt.Errorf("line %d: %s", c.number, refusal.Detail)
 	}
@@ -222,7 +222,7 @@ func (c *csvReader) next() error {
 }
 
 // record finds the end of the record that begins with the present line, and splits it. It returns its text, its size with the line
-// end, and the number of its last line. If it cannot be read, these are of its first line, and the error is a Refusal.
+// end, and the number of its last line. If it cannot be read, these are of its first line, and the error is a RowError.
 func (c *csvReader) record(line []byte, next int) (record []byte, size, last int, err error) {
 	state := c.split(line, false)
 	if state == closed {
@@ -231,7 +231,7 @@ func (c *csvReader) record(line []byte, next int) (record []byte, size, last int
 	column := len(c.fields) - 1 // in which the quotation mark is open, from 0
 	refused := func(format string, args ...any) ([]byte, int, int, error) {
 		detail := fmt.Sprintf(format, args...)
-		r := Refusal{Code: "malformed-csv", Detail: fmt.Sprintf("Column %d begins with a quotation mark that is %s.", column+1, detail)}
+		r := RowError{Code: "malformed-csv", Detail: fmt.Sprintf("Column %d begins with a quotation mark that is %s.", column+1, detail)}
 		if column < len(c.names) {
 			r.Column = c.names[column]
 		}
@@ -349,10 +349,10 @@ func (c *csvReader) split(text []byte, quoted bool) quoting {
 	}
 }
 
-// object makes a JSON object of the fields, which are those of record. The error is a Refusal.
+// object makes a JSON object of the fields, which are those of record. The error is a RowError.
 func (c *csvReader) object(record []byte) error {
 	if len(c.fields) != len(c.names) {
-		return Refusal{Code: "columns", Detail: fmt.Sprintf("The row has %d columns, the header %d.", len(c.fields), len(c.names))}
+		return RowError{Code: "columns", Detail: fmt.Sprintf("The row has %d columns, the header %d.", len(c.fields), len(c.names))}
 	}
 	valid := utf8.Valid(record)
 	c.text = c.text[:0]
@@ -361,10 +361,10 @@ func (c *csvReader) object(record []byte) error {
 			continue
 		}
 		if !valid && !utf8.Valid(field.text) {
-			return Refusal{Code: "malformed-csv", Detail: fmt.Sprintf("Column %d has %s", i+1, notText), Column: c.names[i]}
+			return RowError{Code: "malformed-csv", Detail: fmt.Sprintf("Column %d has %s", i+1, notText), Column: c.names[i]}
 		}
 		if c.doubt && field.marked() {
-			return Refusal{Code: "malformed-csv", Column: c.names[i], Detail: fmt.Sprintf("There is a quotation mark within column %d, and the "+
+			return RowError{Code: "malformed-csv", Column: c.names[i], Detail: fmt.Sprintf("There is a quotation mark within column %d, and the "+
 				"quotation marks of the row before are wrong: this line is perhaps the rest of it.", i+1)}
 		}
 		c.text = append(c.text, c.members[i]...)

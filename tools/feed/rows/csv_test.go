@@ -115,7 +115,7 @@ func TestReadCSV_refusal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			calls, err := readAll(tt.content, csvForm{})
 			require.NoError(t, err)
-			var got Refusal
+			var got RowError
 			for _, c := range calls { // the last one
 				errors.As(c.err, &got)
 			}
@@ -402,7 +402,7 @@ func FuzzReadCSV(f *testing.F) {
 		requireCovered(t, content, 2, string(form.separator), calls)
 		for _, c := range calls {
 			if c.err != nil {
-				require.ErrorAs(t, c.err, new(Refusal))
+				require.ErrorAs(t, c.err, new(RowError))
 				continue
 			}
 			require.LessOrEqual(t, len(c.text), maxLine)

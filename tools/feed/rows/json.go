@@ -145,15 +145,15 @@ func (j *jsonReader) row(array bool) error {
 	switch {
 	case problem != "":
 		row.Last, problem = j.resume(row.Line, problem)
-		refusal = Refusal{Code: "malformed-json", Detail: problem}
+		refusal = RowError{Code: "malformed-json", Detail: problem}
 	case !object:
-		refusal = Refusal{Code: "wrong-type", Detail: "The row is not a JSON object."}
+		refusal = RowError{Code: "wrong-type", Detail: "The row is not a JSON object."}
 	case j.only && errors.Is(j.err, io.EOF) && rowsMember(j.text) != "":
 		return oneObject(rowsMember(j.text))
 	case len(j.text) > maxLine:
 		refusal = errLineTooLong
 	case !utf8.Valid(j.text):
-		refusal = Refusal{Code: "malformed-json", Detail: "The row has " + notText}
+		refusal = RowError{Code: "malformed-json", Detail: "The row has " + notText}
 	}
 	j.only = false
 	row.Text = beginning(j.text)
@@ -168,13 +168,13 @@ func (j *jsonReader) row(array bool) error {
 	default:
 		row := Row{Line: j.line}
 		row.Last, problem = j.resume(j.line, fmt.Sprintf("%q stands where a comma should.", j.last))
-		return j.each(row, Refusal{Code: "malformed-json", Detail: problem})
+		return j.each(row, RowError{Code: "malformed-json", Detail: problem})
 	}
 }
 
 // fault passes a refusal for the last byte.
 func (j *jsonReader) fault(detail string) error {
-	return j.each(Row{Line: j.line, Last: j.line}, Refusal{Code: "malformed-json", Detail: detail})
+	return j.each(Row{Line: j.line, Last: j.line}, RowError{Code: "malformed-json", Detail: detail})
 }
 
 // resume reads on to the next line that begins a row, if the last byte does not. first is the line where the damage begins. It

@@ -156,7 +156,7 @@ func TestReadJSON_refusal(t *testing.T) {
 			require.NoError(t, err)
 			details := []string{}
 			for _, c := range calls {
-				var r Refusal
+				var r RowError
 				if errors.As(c.err, &r) {
 					details = append(details, r.Detail)
 				}

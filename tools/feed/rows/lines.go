@@ -98,7 +98,7 @@ func readLines(r io.Reader, first int, each Each) error {
 			case len(text) > maxLine:
 				text, refusal = beginning(text), errLineTooLong
 			case !utf8.Valid(text):
-				refusal = Refusal{Code: "malformed-json", Detail: "The line has " + notText}
+				refusal = RowError{Code: "malformed-json", Detail: "The line has " + notText}
 			}
 			if err := each(Row{in.number, in.number, text}, refusal); err != nil {
 				return err

@@ -64,7 +64,7 @@ func readParquet(file io.ReaderAt, size int64, header func([]string) error, each
 		if errors.Is(err, errNoMore) {
 			return nil
 		}
-		if refusal := (Refusal{}); err != nil && !errors.As(err, &refusal) {
+		if refusal := (RowError{}); err != nil && !errors.As(err, &refusal) {
 			return fmt.Errorf("parquet: row %d: %w", number, err)
 		}
 		if err := each(Row{Line: number, Last: number, Text: text}, err); err != nil {
@@ -236,7 +236,7 @@ func (c *parquetColumn) section(chunk format.ColumnMetaData) (begin, length int6
 	return chunk.DataPageOffset, chunk.TotalCompressedSize
 }
 
-// next returns the next row as JSON, valid until the next call, or errNoMore after the last. After a Refusal the text is what there
+// next returns the next row as JSON, valid until the next call, or errNoMore after the last. After a RowError the text is what there
 // is of it, and the row after it can be read; after another error nothing can.
 func (t *parquetTable) next() ([]byte, error) {
 	for t.left == 0 {
@@ -348,7 +348,7 @@ var (
 	errRunLength = errors.New("its booleans are run-length encoded, which cannot be read: write the file with data pages of version 1")
 )
 
-// appendObject appends the present row as JSON. It ends with a Refusal at a value that cannot be written.
+// appendObject appends the present row as JSON. It ends with a RowError at a value that cannot be written.
 func appendObject(b []byte, fields []parquetField) ([]byte, error) {
 	b = append(b, '{')
 	first := true
@@ -388,7 +388,7 @@ func (c *parquetColumn) append(b []byte) ([]byte, error) {
 	}
 	b, err := c.format(b, c.value)
 	if err != nil {
-		return b, Refusal{Code: "malformed-parquet", Detail: fmt.Sprintf("Column %q %s.", c.name, err), Column: c.name}
+		return b, RowError{Code: "malformed-parquet", Detail: fmt.Sprintf("Column %q %s.", c.name, err), Column: c.name}
 	}
 	return b, nil
 }

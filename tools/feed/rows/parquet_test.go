@@ -186,7 +186,7 @@ func TestReadParquet_refusal(t *testing.T) {
 	calls := 0
 	err := readParquet(bytes.NewReader(file), int64(len(file)), func([]string) error { return nil }, func(row Row, err error) error {
 		calls++
-		var refusal Refusal
+		var refusal RowError
 		require.ErrorAs(t, err, &refusal)
 		assert.Equal(t, "b", refusal.Column)
 		assert.Equal(t, `{"a":"x","b":`, string(row.Text)) //nolint:testifylint // it is cut off
@@ -494,7 +494,7 @@ func FuzzReadParquet(f *testing.F) {
 			if err == nil {
 				require.True(t, json.Valid(row.Text), "%s", row.Text)
 			}
-			var refusal Refusal
+			var refusal RowError
 			require.True(t, err == nil || errors.As(err, &refusal))
 			if rows == enough {
 				return stop

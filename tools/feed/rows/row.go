@@ -1,7 +1,7 @@
 // Package rows reads the rows of any file of prices, as JSON objects, and accounts for every line.
 //
 // A row of CSV becomes an object of its filled columns, all of them text. A row of JSON is passed on as it stands; whether its
-// syntax is right is for the one who parses it. What cannot be read is passed on too, with a Refusal that says why. Damage costs
+// syntax is right is for the one who parses it. What cannot be read is passed on too, with a RowError that says why. Damage costs
 // the lines that it is in and no others: reading resumes at the next line, and no line is left out without a word.
 package rows
 
@@ -19,21 +19,21 @@ type Row struct {
 	Text []byte // one JSON object; for what could not be read, the beginning of the text as it stands, or nil. Valid only during the call.
 }
 
-// Refusal says why a row cannot be sent.
-type Refusal struct {
+// RowError says why a row cannot be sent.
+type RowError struct {
 	Code   string // a word for programs, such as columns, line-too-long, malformed-csv, malformed-json or wrong-type
 	Detail string // sentences for people
 	Column string // the column concerned, or ""
 }
 
 // Error joins the code and the detail.
-func (r Refusal) Error() string { return r.Code + ": " + r.Detail }
+func (r RowError) Error() string { return r.Code + ": " + r.Detail }
 
-// Each is called for every row, with a Refusal for a row that cannot be read. Its error ends the reading.
+// Each is called for every row, with a RowError for a row that cannot be read. Its error ends the reading.
 type Each func(Row, error) error
 
 // errLineTooLong is the refusal of a row that no request can hold.
-var errLineTooLong = Refusal{Code: "line-too-long", Detail: fmt.Sprintf("The row is longer than %d bytes.", maxLine)}
+var errLineTooLong = RowError{Code: "line-too-long", Detail: fmt.Sprintf("The row is longer than %d bytes.", maxLine)}
 
 // beginning is as much of a text as is shown of a row that could not be read.
 func beginning(text []byte) []byte { return text[:min(len(text), maxLine)] }

@@ -19,7 +19,7 @@ type call struct {
 
 // String is the call as the tables of the tests have it: line-last text, and code or detail of what was refused.
 func (c call) String() string {
-	var r Refusal
+	var r RowError
 	if errors.As(c.err, &r) {
 		return fmt.Sprintf("%d-%d %s: %s", c.line, c.last, r.Code, c.text)
 	}
