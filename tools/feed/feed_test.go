@@ -214,8 +214,10 @@ func zipped(t *testing.T, content string) string {
 	return b.String()
 }
 
-// maxLine is the longest row that is sent: rows has a limit of its own, which must not be less.
+// maxLine is the longest row that is sent as it stands: rows has a limit of its own, which is higher.
 const maxLine = 32 << 10
+
+var tooLong = `{"a":"` + strings.Repeat("x", maxLine-7) + `"}`
 
 // refusedRow is a line of a file of refused rows.
 type refusedRow struct {
@@ -573,7 +575,7 @@ func TestFeed_badLines(t *testing.T) {
 		"not UTF-8":           {"{\"a\":\"\xff\"}", "malformed-json", `"{\"a\":\"\ufffd\"}"`},
 		"a lone surrogate":    {`{"a":"\ud800"}`, "malformed-json", `{"a":"\ud800"}`},
 		"too deep":            {deep(18), "malformed-json", deep(18)},
-		"too long":            {`{"a":"` + strings.Repeat("x", maxLine) + `"}`, "line-too-long", ""},
+		"too long":            {tooLong, "line-too-long", tooLong},
 		"very long":           {strings.Repeat("y", 20*maxLine), "line-too-long", ""},
 	}
 	for name, tt := range tests {

@@ -163,12 +163,18 @@ func inOneLine(errs []error) error {
 // batchDepth is how many levels of a batch are around an observation.
 const batchDepth = 2
 
+// maxObservation is how long an observation may be that the API takes, in bytes.
+const maxObservation = 32 << 10
+
 // observe accepts only what cannot spoil its batch. For bad syntax, encoding or depth in one item, the API would refuse the whole
 // document, and it would even take a line like "{},{}" for two items. Whatever else is wrong is for the API to say.
 func (a *asSent) observe(line []byte) (mapping.Made, error) {
 	doc, err := object(line)
 	if err != nil {
 		return mapping.Made{}, err
+	}
+	if len(line) > maxObservation {
+		return mapping.Made{}, rows.RowError{Code: "line-too-long", Detail: fmt.Sprintf("The row is longer than %d bytes.", maxObservation)}
 	}
 	if depth(doc)+batchDepth > jsondoc.MaxDepth {
 		return mapping.Made{}, rows.RowError{Code: "malformed-json", Detail: "The row is nested too deeply."}

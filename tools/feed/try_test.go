@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -204,4 +205,20 @@ func TestFeed_reasons(t *testing.T) {
 	assert.Equal(t, map[string]int{"amount-unreadable": 1, "time-unreadable": 1}, o.summary.Reasons)
 	assert.Equal(t, 1, o.summary.Unsendable)
 	assert.Contains(t, o.stderr, "\n  time-unreadable 1, such as line 2: day: ")
+}
+
+// TestFeed_manyColumns: a row may be longer than an observation, if it makes many.
+func TestFeed_manyColumns(t *testing.T) {
+	t.Parallel()
+	const columns = 1000
+	header, row := "item;day", "Oil;2025-11-20"
+	for i := range columns {
+		header += fmt.Sprintf(";The shop of the number %d, Ljubljana", i)
+		row += ";1299,99"
+	}
+	mapping := strings.Replace(wideMapping, "columns: [Alpha, Beta]", "except: [item, day]", 1)
+	o := run(t.Context(), t, newAPI(t, allCreated), nil, "-separator", ";", "-map", write(t, "map.yaml", mapping),
+		write(t, "wide.csv", header+"\n"+row+"\n"))
+	assert.Equal(t, exitStored, o.exit, o.stderr)
+	assert.Equal(t, map[string]int{"created": columns}, o.summary.Outcomes)
 }

@@ -26,8 +26,8 @@ type Observation struct {
 	ObservedAt     int64 // Unix nanoseconds; 0 if it is absent or unreadable, which the API will say
 	Assumed        bool  // the row had only a date
 	CompetitorID   string
-	CompetitorName string  // what the row has for the id
-	Column         string  // the unpivoted column that it was made from, "" without unpivot
+	CompetitorName string       // what the row has for the id
+	Column         string       // the unpivoted column that it was made from, "" without unpivot
 	Faults         []FieldError // if there are any, there is no JSON
 }
 

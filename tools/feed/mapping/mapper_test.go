@@ -264,7 +264,9 @@ func observe(t testing.TB, m *Mapper, row string) []string {
 	return all
 }
 
-func told(f FieldError) string { return fmt.Sprintf("%s %s %s: %s", f.Code, f.Field, f.Column, f.Detail) }
+func told(f FieldError) string {
+	return fmt.Sprintf("%s %s %s: %s", f.Code, f.Field, f.Column, f.Detail)
+}
 
 // TestMapper_slug: an id is made of a name only where the mapping asks for it, and none of nothing.
 func TestMapper_slug(t *testing.T) {

@@ -109,7 +109,7 @@ func TestReadCSV_refusal(t *testing.T) {
 			"Column 2 begins with a quotation mark that is closed on line 3, but both lines are rows by themselves if the marks stand for inches or the like.", "b"},
 		"after damage": {"a,b\n\"x\"y,1\nz\",2\n1,2\nz\",2\n", `There is a quotation mark within column 1, and the quotation marks of the row before are wrong: ` +
 			`this line is perhaps the rest of it.`, "a"},
-		"too long": {"a,b\n" + strings.Repeat("x", maxLine) + ",1\n", "The row is longer than 32768 bytes.", ""},
+		"too long": {"a,b\n" + strings.Repeat("x", maxLine) + ",1\n", "The row is longer than 262144 bytes.", ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -150,9 +150,9 @@ func TestReadParquet_values(t *testing.T) {
 		"TIMESTAMP, too late":      {utc(parquet.Millisecond), parquet.Int64Value(math.MaxInt64), `malformed-parquet: Column "a" is a time in the year 292278994.`}, //nolint:lll // data row
 		"TIME, after the day":      {parquet.Time(parquet.Microsecond), parquet.Int64Value(24 * 3600 * 1e6), `malformed-parquet: Column "a" is no time of a day.`},  //nolint:lll // data row
 		"INT96, too late":          {int96Leaf, int96(0, 0, math.MaxUint32), `malformed-parquet: Column "a" is a time in the year 11754508.`},
-		"text that is too long":    {parquet.String(), text(long(maxLine + 1)), `line-too-long: The row is longer than 32768 bytes.`},
-		"text that just fits not":  {parquet.String(), text(long(maxLine - 13)), `line-too-long: The row is longer than 32768 bytes.`},
-		"DECIMAL that is too long": {decimalBytes, text(long(maxLine + 1)), `line-too-long: The row is longer than 32768 bytes.`},
+		"text that is too long":    {parquet.String(), text(long(maxLine + 1)), `line-too-long: The row is longer than 262144 bytes.`},
+		"text that just fits not":  {parquet.String(), text(long(maxLine - 13)), `line-too-long: The row is longer than 262144 bytes.`},
+		"DECIMAL that is too long": {decimalBytes, text(long(maxLine + 1)), `line-too-long: The row is longer than 262144 bytes.`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

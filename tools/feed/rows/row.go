@@ -8,8 +8,8 @@ package rows
 import "fmt"
 
 const (
-	maxLine = 32 << 10 // the API takes no observation that is longer, in bytes
-	maxSkip = 1 << 20  // how much is read to find the end of a line or of a row, in bytes
+	maxLine = 256 << 10 // of a row, in bytes: one with a thousand columns fits
+	maxSkip = 1 << 20   // how much is read to find the end of a line or of a row, in bytes
 )
 
 // Row is one row of a file.
@@ -32,7 +32,7 @@ func (r RowError) Error() string { return r.Code + ": " + r.Detail }
 // Each is called for every row, with a RowError for a row that cannot be read. Its error ends the reading.
 type Each func(Row, error) error
 
-// errLineTooLong is the refusal of a row that no request can hold.
+// errLineTooLong is the refusal of a row that is longer than any row of prices.
 var errLineTooLong = RowError{Code: "line-too-long", Detail: fmt.Sprintf("The row is longer than %d bytes.", maxLine)}
 
 // beginning is as much of a text as is shown of a row that could not be read.
