@@ -130,6 +130,19 @@ func judged(broken *fault.Error) client.Problem {
 	return p
 }
 
+// named is the API's problem of an observation with all its faults. Of a request the API names 200; of an item behind those it says only
+// how many there are. What can be known here is named then, and else the problem's title must do.
+func (f *feed) named(i item, p client.Problem) client.Problem {
+	if len(p.Errors) != 1 || p.Errors[0].Pointer != "" || !strings.HasPrefix(p.Errors[0].Detail, "and ") {
+		return p
+	}
+	p.Errors = nil
+	if broken := judge(f.observation(i).JSON, f.now()); broken != nil {
+		p.Errors = judged(broken).Errors
+	}
+	return p
+}
+
 // ofTheRow is the API's problem of an observation, with pointers into the row that it was made from.
 func (f *feed) ofTheRow(i item, p client.Problem) problem {
 	out := problem{Type: p.Type, Title: p.Title, Status: p.Status, Detail: p.Detail}

@@ -94,12 +94,12 @@ func (f *feed) settle(a client.Answer, items, heard []item, state *state) error 
 			later[i.index] = true
 			f.report.fail(p.Error(), i)
 		case f.newcomers[f.observation(i).CompetitorID] && p.Code() == unknownCompetitor:
-			f.report.settle(map[string]int{"registeredFirst": 1}, i)
+			f.report.settle(map[string]int{"afterRegistration": 1}, i)
 		case r.Outcome == "conflict":
-			f.report.reject(conflict, i, column, f.ofTheRow(i, *p))
+			f.report.reject(conflict, i, column, f.ofTheRow(i, f.named(i, *p)))
 			refusals++
 		default:
-			f.report.reject(rejected, i, column, f.ofTheRow(i, *p))
+			f.report.reject(rejected, i, column, f.ofTheRow(i, f.named(i, *p)))
 			refusals++
 		}
 	}

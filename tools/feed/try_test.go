@@ -129,7 +129,7 @@ func TestFeed_dryRun(t *testing.T) {
 		unknown.other = a.other
 		o := run(t.Context(), t, unknown, nil, append(args, "-first", "1", file)...)
 		assert.Equal(t, exitStored, o.exit, o.stderr)
-		assert.Equal(t, map[string]int{"registeredFirst": 1}, o.summary.Outcomes)
+		assert.Equal(t, map[string]int{"afterRegistration": 1}, o.summary.Outcomes)
 	})
 	t.Run("the first rows are for trying", func(t *testing.T) {
 		o := run(t.Context(), t, a, nil, "-first", "2", file)
@@ -221,4 +221,27 @@ func TestFeed_manyColumns(t *testing.T) {
 		write(t, "wide.csv", header+"\n"+row+"\n"))
 	assert.Equal(t, exitStored, o.exit, o.stderr)
 	assert.Equal(t, map[string]int{"created": columns}, o.summary.Outcomes)
+}
+
+// TestFeed_unnamed: of a request with very many faults, the API says of the last items only how many they have. The rows are refused with
+// their reasons all the same.
+func TestFeed_unnamed(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{
+		"amount-precision":   "line 2: cell: EUR has 2 minor digits; 3.456 has 3.",
+		"unknown-competitor": "line 2: T.", // only the API knows
+	} {
+		a := newAPI(t, func(int, []json.RawMessage) response {
+			resp := outcomes("rejected")
+			resp.body = strings.NewReplacer("amount-precision", code, `"problem":{`, `"problem":{"title":"T.","errors":[`+
+				`{"pointer":"/observations/0","code":"`+code+`","detail":"and 1 more"}],`).Replace(resp.body)
+			return resp
+		})
+		amount := map[bool]string{true: "3.456", false: "3.45"}[code == "amount-precision"]
+		mapping := strings.Replace(strings.Split(wideMapping, "skip:")[0], `decimal: ","`, `decimal: "."`, 1)
+		o := run(t.Context(), t, a, nil, "-map", write(t, "map.yaml", mapping), "-rejected-dir", t.TempDir(),
+			write(t, "a.csv", "item,shop,day,cell\nOil,Alpha,2025-11-20,"+amount+"\n"))
+		assert.Equal(t, map[string]int{code: 1}, o.summary.Reasons)
+		assert.Contains(t, o.stderr, "\n  "+code+" 1, such as "+want+"\n")
+	}
 }
