@@ -16,11 +16,13 @@ import (
 
 const (
 	maxHeld     = 1 << 30 // bytes of one file's rows that are kept in memory, since they have to be sorted
+	perRow      = 64      // bytes that a row takes beside its text, about
+	perItem     = 64      // bytes that an observation takes, about, while their list grows
 	maxBadLines = 10_000  // unreadable rows one after the other, after which the rest of a file is not read
 )
 
 var (
-	errTooLarge = fmt.Errorf("more than %d MiB of rows: split the file", maxHeld>>20)
+	errTooLarge = errors.New("its rows and observations take too much memory: split the file")
 	errNotRows  = fmt.Errorf("%d rows one after the other cannot be read; the rest was not read", maxBadLines)
 	errEnough   = errors.New("no more rows are wanted")
 )
@@ -227,7 +229,7 @@ func (f *feed) load(ctx context.Context, name string) ([]item, map[string]string
 			f.report.skip(made.Skipped)
 			return nil
 		}
-		if held += len(one.Text); held > maxHeld {
+		if held += perRow + len(one.Text) + perItem*len(made.Observations); held > cmp.Or(f.memory, maxHeld) {
 			return errTooLarge
 		}
 		r := &row{line: one.Line, text: slices.Clone(one.Text), left: len(made.Observations)}

@@ -97,6 +97,7 @@ type program struct {
 	now     func() time.Time
 	wait    func(context.Context, time.Duration) error
 	jitter  func(most time.Duration) time.Duration
+	memory  int // bytes that the rows of a file may take; 0: maxHeld
 }
 
 // settings are the command's flags.

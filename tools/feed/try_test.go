@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -244,4 +246,20 @@ func TestFeed_unnamed(t *testing.T) {
 		assert.Equal(t, map[string]int{code: 1}, o.summary.Reasons)
 		assert.Contains(t, o.stderr, "\n  "+code+" 1, such as "+want+"\n")
 	}
+}
+
+// TestFeed_tooLarge: the observations of a row take memory, too. What was read is accounted for, and nothing of the file is sent.
+func TestFeed_tooLarge(t *testing.T) {
+	t.Parallel()
+	file, summary := write(t, "a.csv", "item,day,Alpha,Beta\n"+strings.Repeat("Oil,2025-11-20,1,x\n", 9)), write(t, "summary.json", "")
+	var stdout, stderr bytes.Buffer
+	p := program{stdout: &stdout, console: console{w: &stderr}, now: time.Now, memory: 1000}
+	assert.Equal(t, exitRefused, p.run(t.Context(), []string{"-print", "-map", write(t, "map.yaml", wideMapping), "-summary", summary, file}))
+	assert.Contains(t, stderr.String(), "too much memory: split the file")
+	assert.Empty(t, stdout.String())
+	text, err := os.ReadFile(summary)
+	require.NoError(t, err)
+	var s Summary
+	require.NoError(t, json.Unmarshal(text, &s))
+	assert.Equal(t, []int{5, 0, 5}, []int{s.Rows, s.Unsendable, s.NotSent})
 }

@@ -11,8 +11,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"go.yaml.in/yaml/v3"
-
 	"pricing/shared/jsondoc"
 )
 
@@ -57,22 +55,6 @@ type Amount struct {
 // Currencies has the ISO 4217 code of each sign or word: {"€": EUR, "US$": USD}. In YAML it may also be a list of codes that each
 // stand for themselves.
 type Currencies map[string]string
-
-// UnmarshalYAML takes a map or a list.
-func (c *Currencies) UnmarshalYAML(node *yaml.Node) error {
-	if node.Kind != yaml.SequenceNode {
-		return node.Decode((*map[string]string)(c))
-	}
-	var codes []string
-	if err := node.Decode(&codes); err != nil {
-		return err
-	}
-	*c = Currencies{}
-	for _, code := range codes {
-		(*c)[code] = code
-	}
-	return nil
-}
 
 // sign is a text that is taken off either end of a cell.
 type sign struct {

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"math/big"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,10 +14,20 @@ import (
 	"pgregory.net/rapid"
 )
 
+// decode decodes settings as a mapping's are, and returns its mistakes.
+func decode(t testing.TB, settings string, into any) error {
+	t.Helper()
+	var document yaml.Node
+	require.NoError(t, yaml.Unmarshal([]byte(settings), &document))
+	d := &decoder{}
+	d.value(document.Content[0], reflect.ValueOf(into).Elem(), "")
+	return d.err("map.yaml")
+}
+
 func amountOf(t testing.TB, settings string) *Amount {
 	t.Helper()
 	var of Amount
-	require.NoError(t, yaml.Unmarshal([]byte(settings), &of))
+	require.NoError(t, decode(t, settings, &of))
 	require.NoError(t, of.check())
 	return &of
 }
@@ -68,7 +79,7 @@ func TestAmount_check(t *testing.T) {
 	} {
 		t.Run(settings, func(t *testing.T) {
 			var of Amount
-			require.NoError(t, yaml.Unmarshal([]byte(settings), &of))
+			require.NoError(t, decode(t, settings, &of))
 			err := of.check()
 			if want == "" {
 				require.NoError(t, err)
@@ -77,8 +88,8 @@ func TestAmount_check(t *testing.T) {
 			require.EqualError(t, err, want)
 		})
 	}
-	require.Error(t, yaml.Unmarshal([]byte(`{currencies: [[EUR]]}`), &Amount{}))
-	require.Error(t, yaml.Unmarshal([]byte(`{currencies: EUR}`), &Amount{}))
+	require.Error(t, decode(t, `{currencies: [[EUR]]}`, &Amount{}))
+	require.Error(t, decode(t, `{currencies: EUR}`, &Amount{}))
 }
 
 func TestAmount_column(t *testing.T) {

@@ -30,7 +30,7 @@ const hashLength = 8
 // slug turns a name into an id: accents are dropped, and each run of characters that an id cannot have becomes one "-".
 //
 // A slug that would be too long is cut, one that would be too short is lengthened, and both end with the beginning of a hash
-// of the whole name. Different names can still have the same slug ("A B" and "A/B"); evaluation.claim notices that.
+// of the whole name. Different names can still have the same slug ("A B" and "A/B"); evaluation.taken notices that.
 func (f idForm) slug(name string) string {
 	var b strings.Builder
 	dash := false

@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 	"pgregory.net/rapid"
 )
 
@@ -29,7 +28,7 @@ var zones = []string{
 func timeOf(t testing.TB, settings string) *Time {
 	t.Helper()
 	var of Time
-	require.NoError(t, yaml.Unmarshal([]byte(settings), &of))
+	require.NoError(t, decode(t, settings, &of))
 	require.NoError(t, of.check())
 	return &of
 }
@@ -117,7 +116,7 @@ func TestTime_check(t *testing.T) {
 	} {
 		t.Run(settings, func(t *testing.T) {
 			var of Time
-			require.NoError(t, yaml.Unmarshal([]byte(settings), &of))
+			require.NoError(t, decode(t, settings, &of))
 			err := of.check()
 			if want == "" {
 				require.NoError(t, err)
