@@ -195,86 +195,103 @@ func (f *feed) load(ctx context.Context, name string) ([]item, map[string]string
 	if err := f.observer.begin(name); err != nil {
 		return nil, nil, err
 	}
-	var items []item
-	competitors := map[string]string{}
-	last, held, bad, read := 0, 0, 0, 0
-	now := f.now()
+	l := loaded{competitors: map[string]string{}}
 	err := f.read(name, func(one rows.Row, err error) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if f.settings.first > 0 && read == f.settings.first {
+		if f.settings.first > 0 && l.rows == f.settings.first {
 			return errEnough
 		}
-		read++
-		last = one.Last
-		f.report.read()
-		var made mapping.Made
-		if err == nil {
-			made, err = f.observer.observe(one.Text)
-		}
-		if errors.As(err, new(rows.RowError)) {
-			bad++
-		} else {
-			bad = 0
-		}
-		switch {
-		case err != nil:
-			f.report.refuse(one.Line, one.Text, problemOf(one.Text, err))
-			if bad == maxBadLines {
-				return errNotRows
-			}
-			return nil
-		case len(made.Observations) == 0:
-			f.report.skip(made.Skipped)
-			return nil
-		}
-		if held += perRow + len(one.Text) + perItem*len(made.Observations); held > cmp.Or(f.memory, maxHeld) {
-			return errTooLarge
-		}
-		r := &row{line: one.Line, text: slices.Clone(one.Text), left: len(made.Observations)}
-		for part, o := range made.Observations {
-			i := item{row: r, part: part, time: o.ObservedAt}
-			if len(o.Faults) > 0 {
-				f.report.refuseOne(i, o.Column, problemOf(one.Text, o.Faults...))
-				continue
-			}
-			if f.settings.print {
-				if broken := judge(o.JSON, now); broken != nil {
-					f.report.refuseOne(i, o.Column, f.ofTheRow(i, judged(broken)))
-					continue
-				}
-			}
-			items = append(items, i)
-			f.report.observation(o.Assumed)
-			if o.CompetitorID != "" {
-				competitors[o.CompetitorID] = o.CompetitorName
-			}
-		}
-		return nil
+		l.rows++
+		l.last = one.Last
+		return f.loadRow(&l, one, err)
 	})
-	var header *rows.FileError
 	switch {
 	case ctx.Err() != nil:
-		f.report.unsent(items)
+		f.report.unsent(l.items)
 		return nil, nil, context.Cause(ctx)
-	case errors.As(err, &header):
+	case errors.As(err, new(*rows.FileError)):
 		return nil, nil, err
 	case errors.Is(err, errTooLarge):
-		f.report.unsent(items)
+		f.report.unsent(l.items)
 		f.report.unread()
 		return nil, nil, err
 	case err != nil && !errors.Is(err, errEnough):
 		f.report.read()
-		f.report.refuse(last+1, nil, problemOf(nil, rows.RowError{Code: "unreadable", Detail: err.Error()}))
+		f.report.refuse(l.last+1, nil, problemOf(nil, rows.RowError{Code: "unreadable", Detail: err.Error()}))
 		f.report.say("%s: %v", name, err)
 	}
-	if read > 0 {
+	if l.rows > 0 {
 		for _, column := range f.observer.missing() {
 			f.report.say("%s: no row has %q, which the mapping names", name, column)
 		}
 	}
-	return items, competitors, nil
+	return l.items, l.competitors, nil
+}
+
+// loaded is what has been read of a file.
+type loaded struct {
+	items       []item
+	competitors map[string]string // names by id
+	rows, last  int               // how many rows there were, and the last line of the last one
+	held        int               // about how many bytes all of it takes
+	unreadable  int               // rows one after the other that could not be read
+}
+
+// loadRow adds the observations of a row, or refuses it. An error ends the reading.
+func (f *feed) loadRow(l *loaded, one rows.Row, err error) error {
+	f.report.read()
+	var made mapping.Made
+	if err == nil {
+		made, err = f.observer.observe(one.Text)
+	}
+	if errors.As(err, new(rows.RowError)) {
+		l.unreadable++
+	} else {
+		l.unreadable = 0
+	}
+	switch {
+	case err != nil:
+		f.report.refuse(one.Line, one.Text, problemOf(one.Text, err))
+		if l.unreadable == maxBadLines {
+			return errNotRows
+		}
+		return nil
+	case len(made.Observations) == 0:
+		f.report.skip(made.Skipped)
+		return nil
+	}
+	if l.held += perRow + len(one.Text) + perItem*len(made.Observations); l.held > cmp.Or(f.memory, maxHeld) {
+		return errTooLarge
+	}
+	r := &row{line: one.Line, text: slices.Clone(one.Text), left: len(made.Observations)}
+	for part, o := range made.Observations {
+		i := item{row: r, part: part, time: o.ObservedAt}
+		if p, broken := f.broken(i, o); broken {
+			f.report.refuseOne(i, o.Column, p)
+			continue
+		}
+		l.items = append(l.items, i)
+		f.report.observation(o.Assumed)
+		if o.CompetitorID != "" {
+			l.competitors[o.CompetitorID] = o.CompetitorName
+		}
+	}
+	return nil
+}
+
+// broken says what prevents an observation from being sent. If nobody will be asked, that includes the API's rules.
+func (f *feed) broken(i item, o mapping.Observation) (p problem, broken bool) {
+	if len(o.Faults) > 0 {
+		return problemOf(i.text, o.Faults...), true
+	}
+	if f.settings.print {
+		if wrong := judge(o.JSON, f.now()); wrong != nil {
+			return f.ofTheRow(i, judged(wrong)), true
+		}
+	}
+	return problem{}, false
 }
 
 // read reads the rows of a file.
