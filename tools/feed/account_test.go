@@ -28,11 +28,15 @@ import (
 type account struct {
 	rows []*accountRow
 
-	mu     sync.Mutex
-	before map[string]string // how the API has answered each observation, by row and column, in the runs that the present one resumes
-	now    map[string]string // and in the present one
-	tries  map[string]int
-	again  []string // observations that were sent although the API had answered them
+	mu       sync.Mutex
+	before   map[string]string // how the API has answered each observation, by row and column, in the runs that the present one resumes
+	now      map[string]string // and in the present one
+	tries    map[string]int
+	requests int      // of the present run
+	calm     bool     // whatever is sent is answered for good
+	stopAt   int      // the number of the request during which the run is interrupted; 0: none
+	stop     func()   // interrupts the run
+	again    []string // observations that were sent although the API had answered them
 }
 
 // accountRow is a row of a file. Its observations are named by it and their column.
@@ -191,8 +195,7 @@ func (f *accountFile) breakOff(t *rapid.T) {
 }
 
 // answers is an API that answers at random, but the same to the same question, and accounts for what is heard of it.
-func (a *account) answers(seed int, calm *bool, interrupt func(n int) bool) http.HandlerFunc {
-	n := 0
+func (a *account) answers(seed int) http.HandlerFunc {
 	chance := func(of int, parts ...any) int {
 		h := fnv.New32a()
 		_, _ = fmt.Fprint(h, append(parts, seed))
@@ -202,7 +205,8 @@ func (a *account) answers(seed int, calm *bool, interrupt func(n int) bool) http
 		body, err := io.ReadAll(r.Body)
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		n++
+		a.requests++
+		n := a.requests
 		var batch struct {
 			Observations []struct{ ProductID, CompetitorID string }
 		}
@@ -224,11 +228,15 @@ func (a *account) answers(seed int, calm *bool, interrupt func(n int) bool) http
 			}
 		}
 		whole := chance(12, "batch", n)
-		if *calm {
+		if a.calm {
 			whole = 11
 		}
+		if n == a.stopAt {
+			a.stop()
+			whole = 0
+		}
 		switch {
-		case interrupt(n), whole == 0:
+		case whole == 0:
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		case whole == 1:
@@ -246,7 +254,7 @@ func (a *account) answers(seed int, calm *bool, interrupt func(n int) bool) http
 			return
 		}
 		words := []string{"created", "created", "created", "rejected", "conflict", "throttled", "failed"}
-		if *calm {
+		if a.calm {
 			words = words[:5]
 		}
 		var said []string
@@ -350,16 +358,7 @@ func TestAccount(t *testing.T) {
 			f.breakOff(rt)
 		}
 		a := &account{rows: f.rows, before: map[string]string{}, tries: map[string]int{}}
-		calm := false
-		stopAt := 0
-		var stop context.CancelFunc
-		server := httptest.NewServer(a.answers(rapid.Int().Draw(rt, "seed"), &calm, func(n int) bool {
-			if n == stopAt {
-				stop()
-			}
-			return n == stopAt
-		}))
-		server.Config.ErrorLog = nil
+		server := httptest.NewServer(a.answers(rapid.Int().Draw(rt, "seed")))
 		defer server.Close()
 		dir, err := os.MkdirTemp(t.TempDir(), "")
 		require.NoError(rt, err)
@@ -369,21 +368,22 @@ func TestAccount(t *testing.T) {
 		require.NoError(rt, os.WriteFile(mapping, []byte(f.mapping), 0o600))
 		runs := rapid.IntRange(1, 3).Draw(rt, "runs")
 		for i := range runs {
-			calm = i == runs-1
-			stopAt = 0
-			if !calm {
-				stopAt = rapid.IntRange(0, 6).Draw(rt, "stop")
+			ctx, stop := context.WithCancel(t.Context())
+			a.mu.Lock() // an abandoned request may still be under way
+			a.calm, a.requests, a.stopAt, a.stop = i == runs-1, 0, 0, stop
+			if !a.calm {
+				a.stopAt = rapid.IntRange(0, 6).Draw(rt, "stop")
 			}
 			if _, err := os.Stat(file + stateSuffix); err != nil {
 				a.before = map[string]string{}
 			}
 			a.now, a.again = map[string]string{}, nil
-			var ctx context.Context
-			ctx, stop = context.WithCancel(t.Context())
+			a.mu.Unlock()
 			o := run(ctx, t, &api{Server: server}, nil, "-map", mapping, "-attempts", "2",
 				"-in-flight", fmt.Sprint(rapid.IntRange(1, 3).Draw(rt, "in-flight")),
 				"-batch", fmt.Sprint(rapid.IntRange(1, 9).Draw(rt, "batch")), file)
 			stop()
+			a.mu.Lock()
 			s := o.summary
 			assert.Equal(rt, len(f.rows), s.Rows, o.stderr)
 			assert.Equal(rt, s.Rows, s.Stored+s.Before+s.Skipped+s.Conflict+s.Rejected+s.Unsendable+s.Failed+s.NotSent, o.stderr)
@@ -396,7 +396,7 @@ func TestAccount(t *testing.T) {
 				}
 			}
 			assert.Equal(rt, stored, s.Outcomes["created"])
-			if calm {
+			if a.calm {
 				got := map[string]int{}
 				for name, n := range map[string]int{"stored": s.Stored, "before": s.Before, "skipped": s.Skipped, "conflict": s.Conflict,
 					"rejected": s.Rejected, "unsendable": s.Unsendable, "failed": s.Failed, "not sent": s.NotSent} {
@@ -408,7 +408,7 @@ func TestAccount(t *testing.T) {
 				assert.NoFileExists(rt, file+stateSuffix)
 			}
 			maps.Copy(a.before, a.now)
-			a.now = map[string]string{}
+			a.mu.Unlock()
 			kept := snapshot(rt, dir)
 			tried := run(t.Context(), t, &api{Server: server}, nil, "-print", "-map", mapping, file)
 			assert.Equal(rt, len(f.rows), tried.summary.Rows, tried.stderr)
