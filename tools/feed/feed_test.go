@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -435,9 +436,9 @@ func TestFeed_repeats(t *testing.T) {
 		assert.Equal(t, 3, o.summary.Failed, "it is not known whether they are stored")
 	})
 	t.Run("connection lost", func(t *testing.T) {
-		n := 0
+		var n atomic.Int32 // the server may still be ending the lost one
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			if n++; n == 1 {
+			if n.Add(1) == 1 {
 				panic(http.ErrAbortHandler)
 			}
 			_, _ = io.WriteString(w, outcomes("duplicate").body)
@@ -716,8 +717,11 @@ func TestFeed_register(t *testing.T) {
 	assert.Equal(t, []int{5}, a.sizes())
 
 	t.Run("a lost connection is made anew", func(t *testing.T) {
+		var mu sync.Mutex // the server may still be ending the lost one
 		var calls []string
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
 			call := r.Method + " " + r.URL.Path
 			calls = append(calls, call)
 			switch {
