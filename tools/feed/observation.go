@@ -226,7 +226,7 @@ func nest(doc *jsondoc.Node) ([]byte, error) {
 			members[inner] = v
 		}
 	}
-	return marshal(object)
+	return rows.JSON(object)
 }
 
 // plain is a column's value as an observation has it, nil if there is none. The name is its path.
@@ -322,15 +322,4 @@ func text(doc *jsondoc.Node, name string) string {
 		return m.Text
 	}
 	return ""
-}
-
-// marshal is json.Marshal, except that it leaves <, > and & as they are, so that a printed line is easy to read.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSpace(b.Bytes()), nil
 }

@@ -19,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"pricing/tools/feed/mapping"
+	"pricing/tools/feed/rows"
 )
 
 // console is where the command writes to a person.
@@ -503,7 +504,7 @@ func (r *report) writeDown(line int, column string, text []byte, p problem) {
 	default:
 		original = strings.ToValidUTF8(string(text[:min(len(text), shownText)]), "\uFFFD")
 	}
-	entry, err := marshal(refusal{line, column, p, original})
+	entry, err := rows.JSON(refusal{line, column, p, original})
 	if err == nil && r.out == nil {
 		if r.out, err = os.OpenFile(r.rejected, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644); err == nil {
 			r.buffer = bufio.NewWriter(r.out)

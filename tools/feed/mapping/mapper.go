@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"pricing/shared/jsondoc"
+	"pricing/tools/feed/rows"
 )
 
 // Made is what a mapping makes of a row: usually one observation, with unpivot several or none.
@@ -249,7 +249,7 @@ func (e *evaluation) observe() Observation {
 	e.taken("competitorId", m.competitors, o.CompetitorID, competitor)
 	if len(e.faults) == 0 {
 		var err error
-		if made.JSON, err = marshal(o); err != nil {
+		if made.JSON, err = rows.JSON(o); err != nil {
 			e.faults = append(e.faults, faultOf(err))
 		}
 	}
@@ -431,15 +431,4 @@ func UnixNano(timestamp string) int64 {
 		return 0
 	}
 	return t.UnixNano()
-}
-
-// marshal is json.Marshal, except that it leaves <, > and & as they are, so that a printed line is easy to read.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSpace(b.Bytes()), nil
 }

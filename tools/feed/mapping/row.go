@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"pricing/shared/jsondoc"
+	"pricing/tools/feed/rows"
 )
 
 // row is a row that rules read.
@@ -156,7 +157,7 @@ func (u *Unpivot) Only(column string, row []byte) []byte {
 		if name != column && u.takes(name) {
 			continue
 		}
-		key, err := marshal(name)
+		key, err := rows.JSON(name)
 		if err != nil {
 			return row
 		}

@@ -2,10 +2,8 @@ package rows
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -564,11 +562,8 @@ func formatText(b []byte, v parquet.Value) ([]byte, error) {
 
 // appendText appends text as a JSON string.
 func appendText(b []byte, text string) []byte {
-	w := bytes.NewBuffer(b)
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(text) // a text and a buffer have no errors
-	return bytes.TrimSuffix(w.Bytes(), []byte("\n"))
+	quoted, _ := JSON(text) // a text has no errors
+	return append(b, quoted...)
 }
 
 // checkFooter looks at the end of the file, where its table of contents is. The library asks for as much memory as lengths in it

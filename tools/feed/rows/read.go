@@ -95,8 +95,7 @@ func Read(file io.Reader, name string, form Form, header func([]string) error, e
 	}
 	b := bufio.NewReaderSize(content, sniffSize)
 	beginning, _ := b.Peek(sniffSize) // an error comes again when this has been read
-	said := form.Format != ""
-	if !said {
+	if form.Format == "" {
 		form.Format = formatOfFile(beginning, inner)
 	}
 	if form.Format == "parquet" {

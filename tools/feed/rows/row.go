@@ -5,7 +5,11 @@
 // the lines that it is in and no others: reading resumes at the next line, and no line is left out without a word.
 package rows
 
-import "fmt"
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
 
 const (
 	maxLine = 256 << 10 // of a row, in bytes: one with a thousand columns fits
@@ -37,3 +41,14 @@ var errLineTooLong = RowError{Code: "line-too-long", Detail: fmt.Sprintf("The ro
 
 // beginning is as much of a text as is shown of a row that could not be read.
 func beginning(text []byte) []byte { return text[:min(len(text), maxLine)] }
+
+// JSON is json.Marshal, except that it leaves <, > and & as they are, so that a printed line is easy to read.
+func JSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSpace(b.Bytes()), nil
+}

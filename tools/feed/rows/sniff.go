@@ -27,9 +27,6 @@ type reading struct {
 // is about to be read as. The error says so once and names the cure, where reading would refuse line for line. It changes nothing
 // by itself: a guess that is wrong would be a wrong price. The beginning is as it stands, unpacked and not decoded.
 func sniff(beginning []byte, as reading) error {
-	if err := sniffKind(beginning); err != nil {
-		return err
-	}
 	if as.encoding == "" {
 		if err := sniffEncoding(beginning); err != nil {
 			return err
@@ -57,25 +54,6 @@ func sniff(beginning []byte, as reading) error {
 		return sniffCSV(lines, as)
 	}
 	return sniffJSON(lines, as)
-}
-
-// kinds are the files that begin with bytes of their own and are not read.
-var kinds = []struct{ magic, what string }{
-	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls): open it and save the sheet as CSV UTF-8"},
-	{"%PDF-", "a PDF, which has no rows: ask for the prices as CSV"},
-	{"\x28\xb5\x2f\xfd", "packed with zstd: unpack it first (zstd -d)"},
-	{"\xfd7zXZ\x00", "packed with xz: unpack it first (xz -d)"},
-	{"7z\xbc\xaf\x27\x1c", "packed with 7-Zip: unpack it first"},
-	{"Rar!\x1a\x07", "packed with RAR: unpack it first"},
-}
-
-func sniffKind(beginning []byte) error {
-	for _, kind := range kinds {
-		if bytes.HasPrefix(beginning, []byte(kind.magic)) {
-			return errors.New("the file is " + kind.what)
-		}
-	}
-	return nil
 }
 
 // sniffEncoding tells text in another encoding than UTF-8. A byte order mark is for decode.

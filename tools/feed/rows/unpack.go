@@ -87,6 +87,7 @@ var containers = []container{
 	{name: "a 7-Zip archive" + unpackIt, magic: "7z\xbc\xaf\x27\x1c"},
 	{name: "a RAR archive" + unpackIt, magic: "Rar!\x1a\x07"},
 	{name: "a tar archive" + unpackIt, magic: "ustar", at: 257},
+	{name: "a PDF, which has no rows: ask for the prices as CSV", magic: "%PDF-"},
 	{name: "an old Excel workbook: save it as CSV", magic: "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"},
 }
 

@@ -157,6 +157,10 @@ func TestUnpack(t *testing.T) {
 
 		"tar in gzip": {name: "a.tgz", content: gzipped(t, strings.Repeat("\x00", 257)+"ustar"),
 			err: "this is a tar archive: unpack it first, and feed what is in it"},
+		"xz":   {name: "a.xz", content: "\xfd7zXZ\x00", err: "this is an xz file: unpack it first, and feed what is in it"},
+		"7z":   {name: "a.7z", content: "7z\xbc\xaf\x27\x1c", err: "this is a 7-Zip archive: unpack it first, and feed what is in it"},
+		"RAR":  {name: "a.rar", content: "Rar!\x1a\x07\x00", err: "this is a RAR archive: unpack it first, and feed what is in it"},
+		"PDF":  {name: "a.csv", content: "%PDF-1.7", err: "this is a PDF, which has no rows: ask for the prices as CSV"},
 		"zstd": {name: "a.zst", content: "\x28\xb5\x2f\xfd", err: "this is a zstd file: unpack it first, and feed what is in it"},
 		"old workbook": {name: "a.xls", content: "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
 			err: "this is an old Excel workbook: save it as CSV"},
