@@ -39,6 +39,7 @@ type drawer struct {
 	products []*product
 	hot      bool                // most requests are about the first product
 	earlier  []price.Observation // all that were drawn
+	byID     map[string]price.Observation
 	sent     int
 }
 
@@ -52,7 +53,9 @@ func pick[T any](d *drawer, from []T) T { return from[d.IntN(len(from))] }
 // product draws a product: one of few offers, as most are, or of many sellers, which soon has to be split when their names are long.
 func (d *drawer) product(n int) *product {
 	p := &product{id: fmt.Sprintf("P-%d", n)}
-	key := func(competitor string) price.OfferKey { return price.OfferKey{ProductID: p.id, CompetitorID: competitor} }
+	key := func(competitor string) price.OfferKey {
+		return price.OfferKey{ProductID: p.id, CompetitorID: competitor}
+	}
 	switch d.IntN(3) {
 	case 0: // long sellers
 		for i := range d.between(14, 60) {
@@ -82,7 +85,7 @@ func (d *drawer) product(n int) *product {
 		p.terms = append(p.terms, d.terms())
 	}
 	p.step = pick(d, []time.Duration{time.Millisecond, time.Minute, 6 * time.Hour, 6 * 24 * time.Hour, 17 * 24 * time.Hour})
-	p.moments = pick(d, []int{4, 12, 40, 120})
+	p.moments = pick(d, []int{4, 40, 120, 400})
 	if p.step > 24*time.Hour {
 		p.moments = min(p.moments, 40)
 	}
@@ -180,17 +183,11 @@ func (d *drawer) observation(p *product) price.Observation {
 	o.ObservedAt = Start.Add(-time.Duration(p.moments-1-moment) * p.step)
 	o.Source = price.Source{ID: pick(d, []string{"crawler-a", "feed-b", "vendor-c"}), Kind: price.SourceKind(d.IntN(2)),
 		Confidence: pick(d, []price.Confidence{price.NoConfidence, 0, 9700})}
-	o.URL = urls[1+len(o.Key.SellerID)%2]
-	if d.chance(40) {
-		o.URL = pick(d, urls)
+	o.URL = urls[o.ID()[0]%byte(len(urls))] // the same for equal ids
+	if e, ok := d.byID[o.ID()]; ok && (d.options.Plain || d.chance(80)) {
+		return e
 	}
-	if d.options.Plain {
-		for _, e := range d.earlier { // the same id is a repetition
-			if e.ID() == o.ID() {
-				return e
-			}
-		}
-	}
+	d.byID[o.ID()] = o
 	d.earlier = append(d.earlier, o)
 	return o
 }

@@ -64,7 +64,7 @@ var Start = price.At(time.Date(2026, 6, 15, 9, 0, 0, 0, time.UTC))
 
 // Draw draws the plan of a seed.
 func Draw(seed uint64, o Options) Plan {
-	d := drawer{Rand: rand.New(rand.NewPCG(seed, 0)), options: o}
+	d := drawer{Rand: rand.New(rand.NewPCG(seed, 0)), options: o, byID: map[string]price.Observation{}}
 	p := Plan{Seed: seed, Competitors: competitors()}
 	for range d.between(1, 5) {
 		d.products = append(d.products, d.product(len(d.products)))
