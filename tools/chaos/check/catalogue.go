@@ -66,16 +66,22 @@ func ProductContent(title, own string) string { return title + "|" + own }
 
 func (p Product) content() string { return ProductContent(p.Title, p.Own) }
 
-// competitors compares the registered competitors with what was sent: none is lost, and each is as somebody put it.
+// competitors compares the registered competitors with what was sent: none that was acknowledged is lost, and each is as somebody put
+// it.
 func (c *checker) competitors(events []history.Event) {
 	sent := map[string][]string{}
 	for _, e := range events {
-		if e.Type == history.Invoke && e.Sent.Competitor != "" {
-			sent[e.Sent.Competitor] = append(sent[e.Sent.Competitor], e.Content)
+		id := e.Sent.Competitor
+		switch _, stored := c.stored.Competitors[id]; {
+		case id == "":
+		case e.Type == history.Invoke:
+			sent[id] = append(sent[id], e.Content)
+		case e.Type == history.OK && !stored:
+			c.find("I1", Lost, e.Key, "%s: acknowledged and not stored", e.Key)
 		}
 	}
-	for id, contents := range sent {
-		if content := CompetitorContent(c.stored.Competitors[id]); !slices.Contains(contents, content) {
+	for id, of := range c.stored.Competitors {
+		if content := CompetitorContent(of); !slices.Contains(sent[id], content) {
 			c.find("I4", Phantom, "competitor "+id, "competitor %s: nobody sent %q", id, content)
 		}
 	}

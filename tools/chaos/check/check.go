@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"pricing/shared/price"
 	"pricing/shared/testkit/oracle"
@@ -142,6 +143,9 @@ func (c *checker) read(events []history.Event) {
 // answer takes in what a client heard of an observation.
 func (c *checker) answer(k *known, of *content, e history.Event) {
 	c.tally.Answers[e.Verdict]++
+	if _, ok := outcomes[e.Verdict]; !ok && e.Verdict != history.Killed && !strings.HasPrefix(e.Verdict, history.Error) {
+		c.find("I5", Answer, e.ID, "no outcome of the API: %s", e)
+	}
 	mine := e.ID + " " + e.Content
 	switch e.Type {
 	case history.OK:
@@ -265,7 +269,7 @@ func (c *checker) offers() {
 		c.offer(o, slices.Collect(maps.Values(byKey[k])))
 	}
 	for k := range byKey {
-		if !seen[k] {
+		if !seen[k] && c.stored.Folded {
 			c.find("I2", Wrong, OfferText(k), "offer %s: has observations and stands on no board", OfferText(k))
 		}
 	}
@@ -279,6 +283,9 @@ func (c *checker) offer(o Offer, observations []price.Observation) {
 		c.find("I2", Wrong, name, "offer %s: in %s, without an observation", name, o.Where)
 		return
 	}
+	if !c.stored.Folded {
+		return
+	}
 	plain := make([]oracle.Observation, len(observations))
 	byID := map[string]price.Observation{}
 	for i, e := range observations {
@@ -290,16 +297,13 @@ func (c *checker) offer(o Offer, observations []price.Observation) {
 		c.find("I2", Wrong, name, "offer %s: current is %s of %s, want %s of %s", name, o.Current.ID(), o.Current.ObservedAt,
 			want.Current.ID, current.ObservedAt)
 	}
-	if o.Derived == nil {
-		return
-	}
 	derived := Derived{FirstSeen: price.At(want.FirstSeen), LastChanged: price.At(want.LastChanged), PreviousAt: price.NoTime}
 	if want.Previous != nil {
 		derived.PreviousAt = price.At(want.Previous.At)
 		derived.PreviousPrice = byID[want.Previous.ID].Terms.Price
 	}
-	if derived != *o.Derived {
-		c.find("I2", Wrong, name, "offer %s: firstSeen, lastChanged, previous are %+v, want %+v", name, *o.Derived, derived)
+	if derived != o.Derived {
+		c.find("I2", Wrong, name, "offer %s: firstSeen, lastChanged, previous are %+v, want %+v", name, o.Derived, derived)
 	}
 }
 

@@ -29,6 +29,7 @@ type Item = map[string]types.AttributeValue
 
 // Stored is what a table holds.
 type Stored struct {
+	Folded      bool // an offer is written together with its observations, and so is always their fold
 	Rows        []Row
 	Offers      []Offer
 	Products    map[string]Product
@@ -51,7 +52,7 @@ type Row struct {
 // Offer is an offer's stored state.
 type Offer struct {
 	Current price.Observation // without its url
-	Derived *Derived          // nil: the design keeps none
+	Derived Derived
 	Where   string
 }
 
@@ -74,7 +75,7 @@ type Product struct {
 
 // Read reads the items of a table.
 func Read(items []Item) Stored {
-	r := reader{Stored: Stored{Products: map[string]Product{}, Competitors: map[string]price.Competitor{}, Items: map[string]string{},
+	r := reader{Stored: Stored{Folded: true, Products: map[string]Product{}, Competitors: map[string]price.Competitor{}, Items: map[string]string{},
 		SplitDue: map[string]bool{}},
 		boards: map[string]map[board.Shard]store.BoardItem{}, urls: map[string]map[board.URLHash]bool{}}
 	for _, it := range items {
@@ -197,7 +198,7 @@ func (r *reader) product(id string, boards map[board.Shard]store.BoardItem) {
 func (r *reader) offer(product string, shard board.Shard, o board.Offer, where string) {
 	r.rows(o.Key, o.Tail, where)
 	r.Offers = append(r.Offers, Offer{Current: observation(o.Key, o.Current), Where: where,
-		Derived: &Derived{FirstSeen: o.FirstSeen, LastChanged: o.RunStart, PreviousAt: o.Previous.At, PreviousPrice: o.Previous.Price}})
+		Derived: Derived{FirstSeen: o.FirstSeen, LastChanged: o.RunStart, PreviousAt: o.Previous.At, PreviousPrice: o.Previous.Price}})
 	if board.ShardOf(o.Key, shard.N) != shard {
 		r.misfit("%s: offer %v belongs elsewhere", where, o.Key)
 	}

@@ -27,6 +27,12 @@ const (
 	Info   Type = "info" // unknown: throttled, failed, an error, or the client was killed
 )
 
+// What a client may meet instead of an outcome.
+const (
+	Killed = "killed" // it was its process that died
+	Error  = "error:" // then the error of the whole request
+)
+
 // Event is one line of a history.
 type Event struct {
 	Seq        int             `json:"seq"` // from 1

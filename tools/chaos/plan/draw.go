@@ -125,13 +125,13 @@ func (d *drawer) request(n int) Request {
 		r.KillAt = d.between(1, 12)
 	}
 	switch {
-	case d.chance(6):
+	case !d.options.Plain && d.chance(6):
 		r.Product = &Product{ID: pick(d, d.products).id, Title: fmt.Sprint("title ", d.IntN(4))}
 		if d.chance(80) {
 			r.Product.Price = price.Money{Minor: 1900 + d.Int64N(200), Currency: "USD"}
 		}
 		return r
-	case d.chance(4):
+	case !d.options.Plain && d.chance(4):
 		c := pick(d, competitors())
 		c.Name = fmt.Sprint("name ", d.IntN(4))
 		c.Active = c.ID != wavering || d.chance(60)

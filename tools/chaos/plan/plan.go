@@ -56,7 +56,7 @@ type Fault struct {
 // Options say what is drawn.
 type Options struct {
 	Observations int  // about how many are sent, repetitions aside
-	Plain        bool // no conflicts, which the usual design cannot tell
+	Plain        bool // no conflicts, products or competitors, of which the usual design knows nothing
 }
 
 // Start is the time about which observations are made.

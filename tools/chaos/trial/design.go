@@ -179,5 +179,5 @@ func word(err error) string {
 	if fault.Is(err, fault.Unavailable) {
 		return store.OutcomeThrottled
 	}
-	return "error: " + err.Error()
+	return history.Error + " " + err.Error()
 }

@@ -30,6 +30,8 @@ type Config struct {
 	Engine  string // its URL
 	Design  Design
 	History io.Writer // gets the events as lines of JSON; nil: nobody does
+	// Meddle is called when the workers have ended and before the table is read, for tests of what is found then. May be nil.
+	Meddle func(ctx context.Context, client *dynamodb.Client, table string) error
 }
 
 // Result is what became of a plan.
@@ -72,6 +74,11 @@ func Run(ctx context.Context, c Config, p plan.Plan) (Result, error) {
 	var err error
 	if result.Faults, err = t.work(ctx); err != nil {
 		return Result{}, err
+	}
+	if c.Meddle != nil {
+		if err := c.Meddle(ctx, t.client, t.table); err != nil {
+			return Result{}, err
+		}
 	}
 	if err := t.judge(ctx, &result); err != nil {
 		return Result{}, err

@@ -123,7 +123,7 @@ func (w *worker) record(ctx context.Context, r plan.Request, attempt int, observ
 		e.Type = history.Info
 		switch {
 		case context.Cause(ctx) == errKilled: //nolint:errorlint // as it was given
-			e.Verdict = "killed"
+			e.Verdict = history.Killed
 		case err != nil:
 			e.Verdict = word(err)
 		case i >= len(answers):
@@ -167,7 +167,7 @@ func (w *worker) heard(ctx context.Context, e history.Event, err error) (unknown
 	switch {
 	case context.Cause(ctx) == errKilled: //nolint:errorlint // as it was given
 		e.Type = history.Info
-		e.Verdict = "killed"
+		e.Verdict = history.Killed
 	case err != nil:
 		e.Type = history.Info
 		e.Verdict = word(err)
