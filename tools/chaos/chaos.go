@@ -2,6 +2,7 @@
 //
 //	go run ./tools/chaos [-seeds 1000] [-minutes 10] [-seed N] [-history FILE] [-json]
 //	go run ./tools/chaos -seed N -seeds 1         repeats one seed
+//	go run ./tools/chaos -binaries 50             the first 50 seeds run the real functions
 //	go run ./tools/chaos -naive                   runs the usual design of two items instead, which must fail
 //
 // From each seed a plan is drawn: several workers send observations, products and competitors at once, with repetitions, late ones,
@@ -9,6 +10,10 @@
 // the table is read item by item and compared with what the clients were told (package check says how), and what was acknowledged is
 // sent again, which must change nothing. It ends after -seeds or -minutes, whichever comes first, with a report; the status is 1 if
 // anything was wrong.
+//
+// Most seeds run in one process, with the real engine behind a proxy. Those of -binaries run the functions themselves behind
+// samkit/local, and their processes and the engine are killed and stopped (package binaries). -other names another checkout of the
+// project, whose functions then take half of the requests.
 //
 // A plan that fails is shrunk: requests and faults are left out while it still fails. What is left is printed as a command.
 //
@@ -31,6 +36,7 @@ import (
 	"time"
 
 	"pricing/samkit/engine"
+	"pricing/tools/chaos/binaries"
 	"pricing/tools/chaos/plan"
 	"pricing/tools/chaos/trial"
 )
@@ -39,6 +45,8 @@ import (
 type settings struct {
 	seed         uint64
 	seeds, times int
+	binaries     int
+	other        string
 	minutes      float64
 	observations int
 	parallel     int
@@ -82,6 +90,8 @@ func (s *settings) parse(args []string) error {
 	flags.Uint64Var(&s.seed, "seed", 0, "first seed; the others follow it (default: a random one)")
 	flags.IntVar(&s.seeds, "seeds", 1000, "stop after so many seeds")
 	flags.IntVar(&s.times, "times", 1, "run each seed so often")
+	flags.IntVar(&s.binaries, "binaries", 0, "so many of the seeds, the first ones, run the real functions")
+	flags.StringVar(&s.other, "other", "", "`folder` of another version of the project, whose functions take half of those requests")
 	flags.Float64Var(&s.minutes, "minutes", 10, "stop after so many minutes")
 	flags.IntVar(&s.observations, "observations", 600, "about how many observations a seed sends, repetitions aside")
 	flags.IntVar(&s.parallel, "parallel", 8, "how many seeds run at once: they mostly wait")
@@ -108,6 +118,7 @@ func (s *settings) parse(args []string) error {
 type chaos struct {
 	settings
 	config trial.Config
+	host   trial.Host // of the real functions; nil: not wanted
 	report report
 
 	mu  sync.Mutex // of what follows
@@ -147,21 +158,38 @@ func (c *chaos) open(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := engine.Start(ctx, root, "")
-	if err != nil {
-		return nil, err
-	}
 	design := trial.Usual(true)
 	if !c.naive {
 		table, err := declaredTable(root)
 		if err != nil {
-			e.Stop()
 			return nil, err
 		}
 		design = trial.Boards(table)
 	}
+	dir, err := os.MkdirTemp("", "chaos-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for the functions: %w", err)
+	}
+	e, err := engine.Start(ctx, root, "")
+	if err != nil {
+		return nil, err
+	}
+	stop = func() {
+		e.Stop()
+		_ = os.RemoveAll(dir) // the system removes it some day
+	}
 	c.config = trial.Config{Engine: e.Endpoint(), Design: design}
-	return e.Stop, nil
+	if c.binaries > 0 {
+		other := c.other
+		if other == "" {
+			other = root
+		}
+		if c.host, err = binaries.New(root, other, dir, e.Endpoint(), binaries.EngineOf(), design); err != nil {
+			stop()
+			return nil, err
+		}
+	}
+	return stop, nil
 }
 
 // declaredTable is the table as the template has it, with a stream, which is how every write of it is seen.
@@ -180,33 +208,40 @@ func declaredTable(root string) (engine.Table, error) {
 	return tables[0], nil
 }
 
-// all runs the seeds, several at once, until there are enough or the time is up.
+// all runs the seeds until there are enough or the time is up: first those that run the real functions, one at a time, since they stop
+// the engine, then the others, several at once.
 func (c *chaos) all(ctx context.Context) {
 	begun := time.Now()
+	ctx, stop := context.WithDeadline(ctx, begun.Add(time.Duration(c.minutes*float64(time.Minute))))
+	defer stop()
+	c.report.First = c.seed
+	remote := c.config
+	remote.Host = c.host
+	n := min(c.binaries, c.seeds)
+	c.some(ctx, remote, 0, n, 1)
+	c.some(ctx, c.config, n, c.seeds, c.parallel)
+	c.report.Seconds = time.Since(begun).Seconds()
+}
+
+// some runs the seeds from one to another. Those that have begun when the time is up are ended all the same.
+func (c *chaos) some(ctx context.Context, config trial.Config, from, to, parallel int) {
 	seeds := make(chan uint64)
 	var workers sync.WaitGroup
-	for range max(c.parallel, 1) {
+	for range max(parallel, 1) {
 		workers.Go(func() {
 			for seed := range seeds {
-				c.one(ctx, seed)
+				c.one(context.WithoutCancel(ctx), config, seed)
 			}
 		})
 	}
-	end := time.After(time.Duration(c.minutes * float64(time.Minute)))
-	c.report.First = c.seed
-feed:
-	for n := range c.seeds * c.times {
+	for n := from * c.times; n < to*c.times && ctx.Err() == nil; n++ {
 		select {
 		case seeds <- c.seed + uint64(n/c.times): //nolint:gosec // not negative
-		case <-end:
-			break feed
 		case <-ctx.Done():
-			break feed
 		}
 	}
 	close(seeds)
 	workers.Wait()
-	c.report.Seconds = time.Since(begun).Seconds()
 }
 
 // draw is the plan of a seed, or the part of it that the flags name.
@@ -223,9 +258,9 @@ func (c *chaos) draw(seed uint64) plan.Plan {
 }
 
 // one runs a seed, and shrinks it if it fails.
-func (c *chaos) one(ctx context.Context, seed uint64) {
+func (c *chaos) one(ctx context.Context, config trial.Config, seed uint64) {
 	p := c.draw(seed)
-	result, err := trial.Run(ctx, c.config, p)
+	result, err := trial.Run(ctx, config, p)
 	if err != nil {
 		c.fail(seed, err)
 		return
@@ -237,11 +272,11 @@ func (c *chaos) one(ctx context.Context, seed uint64) {
 	if len(result.Findings) == 0 {
 		return
 	}
-	if n > mostShrunk || c.naive {
-		c.tell(result, "")
+	if n > mostShrunk || c.naive || config.Host != nil {
+		c.tell(result, fmt.Sprintf("go run ./tools/chaos -seed %d -seeds 1 -times 20 -observations %d", seed, c.observations))
 		return
 	}
-	least, result := shrink(ctx, c.config, p, result)
+	least, result := shrink(ctx, config, p, result)
 	c.tell(result, command(least, c.settings))
 }
 

@@ -153,7 +153,7 @@ func (c *checker) answer(k *known, of *content, e history.Event) {
 		if e.Verdict != "duplicate" && e.Verdict != Unjudged {
 			k.fresh++
 		}
-		if e.Answered != "" && e.Answered != mine {
+		if e.Answered != "" && e.Answered != mine && e.Answered != e.ID {
 			c.find("I5", Answer, e.ID, "the answer is about %s: %s", e.Answered, e)
 		}
 	case history.Fail:

@@ -52,7 +52,7 @@ type Event struct {
 	Sent     Sent            `json:"-"`
 	Received price.Timestamp `json:"-"` // Invoke: when it was received, if that is known; else 0
 	Client   string          `json:"-"`
-	Answered string          `json:"-"` // OK and Fail: id and content of what the answer says is stored, if it says so
+	Answered string          `json:"-"` // OK and Fail: the id, or id and content, of what the answer says is stored, if it does
 	Version  int64           `json:"-"` // OK of a product: the version it has now
 }
 

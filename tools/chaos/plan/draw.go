@@ -113,11 +113,12 @@ func (d *drawer) terms() price.Terms {
 	return t
 }
 
-var clients = []string{"crawler-a", "night-run", "agency"}
+// Clients are those that send.
+var Clients = []string{"crawler-a", "night-run", "agency"}
 
 // request draws a request.
 func (d *drawer) request(n int) Request {
-	r := Request{N: n, Client: pick(d, clients), Repeats: pick(d, []int{0, 1, 3, 6}), Deadline: 20 * time.Second, Fresh: d.chance(10)}
+	r := Request{N: n, Client: pick(d, Clients), Repeats: pick(d, []int{0, 1, 3, 6}), Deadline: 20 * time.Second, Fresh: d.chance(10)}
 	if d.chance(8) {
 		r.Deadline = time.Duration(d.between(5, 400)) * time.Millisecond
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,8 +31,24 @@ type Config struct {
 	Engine  string // its URL
 	Design  Design
 	History io.Writer // gets the events as lines of JSON; nil: nobody does
+	Host    Host      // runs the processes; nil: they are in this one
 	// Meddle is called when the workers have ended and before the table is read, for tests of what is found then. May be nil.
 	Meddle func(ctx context.Context, client *dynamodb.Client, table string) error
+}
+
+// Host runs processes of a design elsewhere.
+type Host interface {
+	// Start starts them, on the table that belongs to an environment, which was made, behind a proxy. What is done to them and to the
+	// engine comes from the seed.
+	Start(ctx context.Context, environment, proxy string, seed uint64) (Running, error)
+}
+
+// Running are the processes of one trial.
+type Running interface {
+	// Open is a worker's way to them.
+	Open(worker int) Process
+	// Stop ends them. When it returns, none is at work any more. It says what was done to them, by kind.
+	Stop() (met map[string]int, err error)
 }
 
 // Result is what became of a plan.
@@ -49,12 +66,13 @@ type Result struct {
 // trial is a plan at work.
 type trial struct {
 	Config
-	plan    plan.Plan
-	table   string
-	history *history.History
-	proxy   string // its URL
-	moment  atomic.Int64
-	client  *dynamodb.Client // to the engine itself
+	plan               plan.Plan
+	environment, table string
+	history            *history.History
+	proxy              string // its URL
+	running            Running
+	moment             atomic.Int64
+	client             *dynamodb.Client // to the engine itself
 }
 
 var tables atomic.Int64
@@ -62,7 +80,8 @@ var tables atomic.Int64
 // Run runs a plan. An error means that it could not be run or checked; what is wrong with the table is a finding.
 func Run(ctx context.Context, c Config, p plan.Plan) (Result, error) {
 	began := time.Now()
-	t := trial{Config: c, plan: p, table: fmt.Sprintf("chaos-%d-%d", p.Seed, tables.Add(1)), history: history.New(c.History),
+	environment := fmt.Sprintf("c%d-%d", p.Seed%1e7, tables.Add(1)) // short, as the template wants it
+	t := trial{Config: c, plan: p, environment: environment, table: "pricing-" + environment, history: history.New(c.History),
 		client: storetest.Client(c.Engine)}
 	if err := c.Design.Make(ctx, t.client, t.table); err != nil {
 		return Result{}, fmt.Errorf("make the table: %w", err)
@@ -103,6 +122,11 @@ func (t *trial) work(ctx context.Context) (map[string]int, error) {
 			first.putCompetitor(ctx, plan.Request{N: -1 - i, Competitor: &c}, 0)
 		}
 	}
+	if t.Host != nil {
+		if t.running, err = t.Host.Start(ctx, t.environment, t.proxy, t.plan.Seed); err != nil {
+			return nil, err
+		}
+	}
 	var workers sync.WaitGroup
 	for n, requests := range t.plan.Workers {
 		workers.Go(func() {
@@ -112,6 +136,13 @@ func (t *trial) work(ctx context.Context) (map[string]int, error) {
 		})
 	}
 	workers.Wait()
+	if t.running != nil {
+		met, err := t.running.Stop()
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(f.met, met)
+	}
 	proxy.Close() // lands what is late
 	return f.met, context.Cause(ctx)
 }

@@ -46,7 +46,7 @@ func TestOWASP(t *testing.T) {
 	t.Run("API7 server side request forgery", func(t *testing.T) { owaspForgery(t, a, all, old) })
 	t.Run("API8 security misconfiguration", func(t *testing.T) { owaspMisconfiguration(t, a, all) })
 	t.Run("API8 security misconfiguration: no client text in logs", func(t *testing.T) {
-		markers(t, a, filepath.Join(p.dir, ".local", "log.ndjson"))
+		markers(t, a, filepath.Join(p.Dir, ".local", "log.ndjson"))
 	})
 	t.Run("API9 improper inventory management", func(t *testing.T) { owaspInventory(t, a, all) })
 	t.Run("API10 unsafe consumption of APIs", func(t *testing.T) { owaspConsuming(t, a, all, old) })

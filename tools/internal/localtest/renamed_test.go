@@ -45,19 +45,19 @@ var routes = regexp.MustCompile(`"[^"\n]*v1/[^"\n]*"`)
 func (p *Project) rename(t *testing.T) {
 	t.Helper()
 	p.table = "other-"
-	folders, err := os.ReadDir(filepath.Join(p.dir, "functions"))
+	folders, err := os.ReadDir(filepath.Join(p.Dir, "functions"))
 	require.NoError(t, err)
 	renames := renames(folders)
 	for _, folder := range folders {
-		renamed := filepath.Join(p.dir, "functions", renames.Replace(folder.Name()))
-		require.NoError(t, os.Rename(filepath.Join(p.dir, "functions", folder.Name()), renamed))
+		renamed := filepath.Join(p.Dir, "functions", renames.Replace(folder.Name()))
+		require.NoError(t, os.Rename(filepath.Join(p.Dir, "functions", folder.Name()), renamed))
 		code, err := filepath.Glob(filepath.Join(renamed, "*.go"))
 		require.NoError(t, err)
 		for _, file := range code {
 			replaceIn(t, file, func(text string) string { return routes.ReplaceAllStringFunc(text, renames.Replace) })
 		}
 	}
-	replaceIn(t, filepath.Join(p.dir, "template.yaml"), func(text string) string {
+	replaceIn(t, filepath.Join(p.Dir, "template.yaml"), func(text string) string {
 		var kept []string
 		marked := intrinsics.ReplaceAllStringFunc(text, func(word string) string {
 			kept = append(kept, word)
