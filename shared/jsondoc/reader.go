@@ -51,7 +51,9 @@ func (p place) pointer() string {
 }
 
 // At returns the value of a node whose JSON pointer is given ("" for the whole document).
-func (r *Reader) At(n *Node, pointer string) Value { return Value{r: r, node: n, at: place{in: pointer}} }
+func (r *Reader) At(n *Node, pointer string) Value {
+	return Value{r: r, node: n, at: place{in: pointer}}
+}
 
 // Pointer returns where v stands (RFC 6901), whether or not it was sent.
 func (v Value) Pointer() string { return v.at.pointer() }
