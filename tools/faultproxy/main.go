@@ -93,7 +93,9 @@ func run(ctx context.Context, args []string, out, problems io.Writer) (err error
 		decide = limit.Wrap(decide)
 	}
 	p := faultproxy.New(*target, decide)
-	p.Applied = limit.Applied
+	if *units > 0 {
+		p.Applied = limit.Applied
+	}
 	p.Remember = schedule.Remembers()
 	p.OnError = func(err error) { fmt.Fprintln(problems, "faultproxy:", err) }
 	url, err := p.Start(*addr)

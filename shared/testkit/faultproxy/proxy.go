@@ -159,8 +159,8 @@ type exchange struct {
 // do does what was decided.
 func (x *exchange) do(a Action) {
 	if !a.Kind.Fits(x.call.Operation) {
-		x.p.report(fmt.Errorf("%s: %q does not fit this operation", x.call.Operation, a.Kind))
-		a = Action{Kind: Drop}
+		x.fail(fmt.Errorf("%q does not fit this operation", a.Kind))
+		return
 	}
 	if refusal, ok := refusals[a.Kind]; ok {
 		refusal.write(x.w, len(refusal.body))
@@ -248,47 +248,48 @@ func (x *exchange) applyLate(wait time.Duration) {
 func (x *exchange) leave(keep float64) {
 	part, rest, err := x.call.request.divide(keep)
 	if err != nil {
-		x.p.report(fmt.Errorf("%s: divide the batch: %w", x.call.Operation, err))
-		x.p.hangUp(x.w, reset)
+		x.fail(fmt.Errorf("divide the batch: %w", err))
 		return
 	}
 	got := jsonAnswer(http.StatusOK, []byte(`{"Responses":{}}`))
 	if part != nil {
 		body, err := replace(x.call.body, "RequestItems", part)
-		ok := err == nil
-		if ok {
-			got, ok = x.forward(body)
+		if err != nil {
+			x.fail(err)
+			return
 		}
-		if !ok || got.status != http.StatusOK {
-			x.answerOrReset(got, ok)
+		var ok bool
+		if got, ok = x.forward(body); !ok {
+			x.p.hangUp(x.w, reset)
+			return
+		}
+		if got.status != http.StatusOK {
+			x.answer(got)
 			return
 		}
 	}
 	body, err := x.call.request.withLeftovers(got.body, rest)
 	if err != nil {
-		x.p.report(fmt.Errorf("%s: the engine's answer: %w", x.call.Operation, err))
-		x.p.hangUp(x.w, reset)
+		x.fail(fmt.Errorf("the engine's answer: %w", err))
 		return
 	}
 	x.answer(got.withBody(body))
 }
 
-func (x *exchange) answerOrReset(a answer, ok bool) {
-	if !ok {
-		x.p.hangUp(x.w, reset)
-		return
-	}
-	x.answer(a)
+// fail reports what the proxy could not do, and hangs up.
+func (x *exchange) fail(err error) {
+	x.p.report(fmt.Errorf("%s: %w", x.call.Operation, err))
+	x.p.hangUp(x.w, reset)
 }
 
-// stale gives the first answer to the same call again.
+// stale gives the first answer to the same call again. What was never asked before has no older answer, and passes.
 func (x *exchange) stale() {
 	x.p.mu.Lock()
 	first, known := x.p.first[x.call.Operation+x.call.Content()]
 	x.p.mu.Unlock()
 	if !known {
 		x.p.report(fmt.Errorf("%s: no earlier answer to the same call", x.call.Operation))
-		x.p.hangUp(x.w, reset)
+		x.apply(Pass)
 		return
 	}
 	x.answer(first)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,14 +16,14 @@ import (
 
 // Rule is a fault and the calls that it befalls. An empty condition holds for every call that reads or writes items.
 type Rule struct {
-	Op          string        `json:"op,omitempty" yaml:"op"`                   // the operation, such as UpdateItem
-	Table       string        `json:"table,omitempty" yaml:"table"`             // one of the call's tables
-	Item        string        `json:"item,omitempty" yaml:"item"`               // the kind of item: its sort key up to the first "#"
-	Nth         int           `json:"nth,omitempty" yaml:"nth"`                 // only the nth call that meets the conditions, from 1
-	Probability float64       `json:"probability,omitempty" yaml:"probability"` // of befalling a call; 0 and no Nth: all of them
-	Do          Kind          `json:"do" yaml:"do"`
-	Wait        time.Duration `json:"wait,omitempty" yaml:"wait"` // of delay and late-apply; "200ms" in YAML
-	Keep        float64       `json:"keep,omitempty" yaml:"keep"` // of leave
+	Op          string        `yaml:"op,omitempty"`          // the operation, such as UpdateItem
+	Table       string        `yaml:"table,omitempty"`       // one of the call's tables
+	Item        string        `yaml:"item,omitempty"`        // the kind of item: its sort key up to the first "#"
+	Nth         int           `yaml:"nth,omitempty"`         // only the nth call that meets the conditions, from 1
+	Probability float64       `yaml:"probability,omitempty"` // of befalling a call; 0 and no Nth: all of them
+	Do          Kind          `yaml:"do"`
+	Wait        time.Duration `yaml:"wait,omitempty"` // of delay and late-apply; "200ms" in YAML
+	Keep        float64       `yaml:"keep,omitempty"` // of leave
 }
 
 // Check says what is wrong with a rule.
@@ -53,11 +52,14 @@ func (r Rule) Check() error {
 // within reports whether a number lies between 0 and a limit; NaN does not.
 func within(x, limit float64) bool { return x >= 0 && x <= limit }
 
+// file is rules as they are kept in a file.
+type file struct {
+	Rules []Rule `yaml:"rules"`
+}
+
 // ReadRules reads rules in YAML, or JSON, which is YAML: {rules: [{op: UpdateItem, probability: 0.1, do: drop-answer}]}.
 func ReadRules(text []byte) ([]Rule, error) {
-	var file struct {
-		Rules []Rule `yaml:"rules"`
-	}
+	var file file
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
@@ -69,6 +71,12 @@ func ReadRules(text []byte) ([]Rule, error) {
 		}
 	}
 	return file.Rules, nil
+}
+
+// WriteRules writes rules so that ReadRules reads them.
+func WriteRules(rules []Rule) []byte {
+	text, _ := yaml.Marshal(file{rules}) // plain data
+	return text
 }
 
 // Decision is what a Schedule decided about a call, for a log.
@@ -136,7 +144,7 @@ func (s *Schedule) Decide(c Call) Action {
 // matches reports whether a call meets a rule's conditions, all but the probability.
 func (s *Schedule) matches(i int, r Rule, c Call) bool {
 	if operations[c.Operation] == nil || !r.Do.Fits(c.Operation) || r.Op != "" && r.Op != c.Operation ||
-		r.Item != "" && r.Item != c.Item ||
+		r.Item != "" && r.Item != c.Item || c.Consistent && (r.Do == Stale || r.Do == Missing) ||
 		r.Table != "" && !slices.ContainsFunc(c.Keys, func(k Key) bool { return k.Table == r.Table }) {
 		return false
 	}
@@ -159,7 +167,6 @@ func (s *Schedule) befalls(r Rule, identity [32]byte, seen int) bool {
 	if r.Probability == 0 {
 		return true
 	}
-	rule, _ := json.Marshal(r) // plain data
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %x %s", s.Seed, seen, identity, rule))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %x %+v", s.Seed, seen, identity, r))
 	return float64(binary.BigEndian.Uint64(sum[:])>>11)/(1<<53) < r.Probability
 }

@@ -23,10 +23,12 @@ import (
 	"syscall"
 	"time"
 
+	"pricing/shared/store"
+	"pricing/shared/testkit/storetest"
 	"pricing/shared/token"
 	"pricing/tools/chaos/plan"
 	"pricing/tools/chaos/trial"
-	"pricing/tools/internal/localtest"
+	"pricing/tools/internal/localapi"
 )
 
 // Host serves the API. Make one with New.
@@ -34,18 +36,18 @@ type Host struct {
 	engine string // its URL
 	pid    int    // of the engine; 0: it is not to be stopped
 	design trial.Design
-	whole  localtest.Project
-	short  localtest.Project
+	whole  localapi.Project
+	short  localapi.Project
 }
 
 // New copies the project at root, and the one at other for the second copy, below dir. pid is the engine's process.
 func New(root, other, dir, engine string, pid int, design trial.Design) (*Host, error) {
 	h := &Host{engine: engine, pid: pid, design: design}
 	var err error
-	if h.whole, err = localtest.Build(root, filepath.Join(dir, "whole")); err != nil {
+	if h.whole, err = localapi.Build(root, filepath.Join(dir, "whole")); err != nil {
 		return nil, err
 	}
-	if h.short, err = localtest.Build(other, filepath.Join(dir, "short")); err != nil {
+	if h.short, err = localapi.Build(other, filepath.Join(dir, "short")); err != nil {
 		return nil, err
 	}
 	return h, shorten(filepath.Join(h.short.Dir, "template.yaml"))
@@ -72,22 +74,23 @@ func shorten(template string) error {
 func (h *Host) Start(ctx context.Context, environment, proxy string, seed uint64) (trial.Running, error) {
 	r := &running{host: h, tokens: map[string]string{}, met: map[string]int{}, end: make(chan struct{}),
 		random: rand.New(rand.NewPCG(seed, 2)), client: &http.Client{Transport: &http.Transport{}}}
-	for _, client := range plan.Clients {
-		text, err := localtest.Mint(ctx, h.engine, h.whole.Table(environment), environment, func(t *token.Record) {
-			t.Client = client
-			t.Scopes = token.Scopes
-		})
-		if err != nil {
-			return nil, err
-		}
-		r.tokens[client] = text
-	}
-	for _, project := range []localtest.Project{h.whole, h.short} {
-		s, err := project.Start(proxy, environment)
+	for _, project := range []localapi.Project{h.whole, h.short} {
+		s, err := project.ServeIn(environment, proxy)
 		if err != nil {
 			return nil, errors.Join(err, r.stopServers())
 		}
 		r.servers = append(r.servers, s)
+	}
+	table := store.New(storetest.Client(h.engine), store.Options{Table: r.servers[0].Table})
+	for _, client := range plan.Clients {
+		text, err := r.servers[0].Mint(ctx, table, func(t *token.Record) {
+			t.Client = client
+			t.Scopes = token.Scopes
+		})
+		if err != nil {
+			return nil, errors.Join(err, r.stopServers())
+		}
+		r.tokens[client] = text
 	}
 	if r.random.IntN(2) == 0 {
 		r.met["stdout closed"]++
@@ -96,7 +99,7 @@ func (h *Host) Start(ctx context.Context, environment, proxy string, seed uint64
 			return nil, errors.Join(err, r.stopServers())
 		}
 	}
-	r.open = func() trial.Process { return trial.Open(h.design, proxy, h.whole.Table(environment)) }
+	r.open = func() trial.Process { return trial.Open(h.design, proxy, r.servers[0].Table) }
 	r.doing.Go(r.disturb)
 	return r, nil
 }
@@ -147,7 +150,7 @@ func openOutput(project string) error {
 // running are the two servers of a trial.
 type running struct {
 	host    *Host
-	servers []*localtest.Server
+	servers []*localapi.API
 	tokens  map[string]string // by client
 	client  *http.Client
 	open    func() trial.Process

@@ -100,7 +100,7 @@ func owaspAuthentication(t *testing.T, a API, valid string) {
 	texts := map[string]bool{}
 	for name, authorization := range map[string]string{
 		"none": "", "no scheme": valid, "another scheme": "Basic " + valid, "garbage": "Bearer x", "cut": "Bearer " + valid[:len(valid)-1],
-		"unknown": "Bearer " + token.Mint(a.environment).String(), "of another environment": "Bearer " + token.Mint("prod").String(),
+		"unknown": "Bearer " + token.Mint(a.Environment).String(), "of another environment": "Bearer " + token.Mint("prod").String(),
 		"expired": mint(expired), "revoked": mint(revoked), "not valid yet": mint(early), "two tokens": "Bearer " + valid + " " + valid,
 	} {
 		header := map[string]string{"X-Correlation-Id": "same"}
