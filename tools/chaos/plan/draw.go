@@ -21,6 +21,7 @@ func competitors() []price.Competitor {
 const (
 	wavering  = "pop-up"
 	longLabel = 120
+	largest   = 500 // batch that the API takes
 )
 
 // product is what the observations of one product are drawn from.
@@ -144,7 +145,7 @@ func (d *drawer) request(n int) Request {
 	case d.chance(35):
 		size = d.between(2, 8)
 	case d.chance(50):
-		size = d.between(10, 100)
+		size = d.between(10, min(max(d.options.Observations/10, 100), largest))
 	}
 	about := d.between(1, len(d.products))
 	first := d.IntN(len(d.products))

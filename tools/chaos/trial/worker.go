@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"pricing/shared/price"
@@ -34,21 +33,19 @@ func (w *worker) restart() {
 		w.process = w.running.Open(w.n)
 		return
 	}
-	client := storetest.Client(w.proxy)
-	w.line.client = client.Options().HTTPClient.(*awshttp.BuildableClient).WithTimeout(attemptTimeout)
+	client := storetest.ClientWithin(w.proxy, attemptTimeout)
+	w.line.client = client.Options().HTTPClient
 	w.process = w.Design.Open(dynamodb.New(client.Options(), func(o *dynamodb.Options) { o.HTTPClient = w.line }), w.table)
 }
 
 // Open is a process of a design in this process, which is never killed, on a table behind a proxy.
 func Open(d Design, proxy, table string) Process {
-	client := storetest.Client(proxy)
-	short := client.Options().HTTPClient.(*awshttp.BuildableClient).WithTimeout(attemptTimeout)
-	return d.Open(dynamodb.New(client.Options(), func(o *dynamodb.Options) { o.HTTPClient = short }), table)
+	return d.Open(storetest.ClientWithin(proxy, attemptTimeout), table)
 }
 
 // line is a process's connection to the table.
 type line struct {
-	client  *awshttp.BuildableClient
+	client  dynamodb.HTTPClient
 	left    atomic.Int64 // calls until it is cut, that one included
 	arrives bool         // that one takes effect
 	cut     context.CancelCauseFunc
