@@ -84,13 +84,13 @@ func (r *report) print(out io.Writer, asJSON bool) error {
 		}
 		return nil
 	}
-	_, err := fmt.Fprintf(out, `seeds %d (%d to %d), of which %d failed, in %.0f s
+	_, err := fmt.Fprintf(out, `seeds %d from %d on, of which %d failed, in %.0f s
 sent %d observations, repetitions included; acknowledged %d, unknown to the end %d
 lost %d, doubled %d, wrong offers %d, phantoms %d, other findings: %s
 answers: %s
 stored: %d segments, %d shards, %d copies that readers merge
 faults: %s
-`, r.Seeds, r.First, r.First+uint64(max(r.Seeds, 1))-1, r.Failed, r.Seconds, r.Sent, r.Acknowledged, r.Unknown, //nolint:gosec // not negative
+`, r.Seeds, r.First, r.Failed, r.Seconds, r.Sent, r.Acknowledged, r.Unknown,
 		r.Lost, r.Doubled, r.Wrong, r.Phantoms, counts(r.Other), counts(r.Answers), r.Segments, r.Shards, r.Copies, counts(r.Faults))
 	if err != nil {
 		return fmt.Errorf("print the report: %w", err)

@@ -40,12 +40,9 @@ func Decode(it map[string]types.AttributeValue) (Row, error) {
 	o.URL = text(it["url"])
 	o.Terms.PriceType = price.PriceType(integer(it["pt"])) //nolint:gosec // as content wrote it
 	o.Terms.Availability, errs[2] = parseAvailability(text(it["av"]))
-	for i, m := range []struct {
-		name string
-		to   *price.Money
-	}{{"p", &o.Terms.Price}, {"sh", &o.Terms.Shipping}, {"lp", &o.Terms.ListPrice}} {
-		*m.to, errs[3+i] = parseMoney(text(it[m.name]), o.ObservedAt)
-	}
+	o.Terms.Price, errs[3] = parseMoney(text(it["p"]), o.ObservedAt)
+	o.Terms.Shipping, errs[4] = parseMoney(text(it["sh"]), o.ObservedAt)
+	o.Terms.ListPrice, errs[5] = parseMoney(text(it["lp"]), o.ObservedAt)
 	if _, ok := it["pr"]; ok {
 		o.Terms.Promotion = price.Promotion{Present: true, Label: text(it["pr"]), ValidThrough: price.NoTime, MinQuantity: integer(it["pq"])}
 		if _, ok := it["pv"]; ok {

@@ -124,7 +124,7 @@ func closeOutput(project string) error {
 			err = os.Rename(program, program+real)
 		}
 		if err == nil {
-			err = os.WriteFile(program, []byte(deaf), 0o755) //nolint:gosec // a program
+			err = os.WriteFile(program, []byte(deaf), 0o755)
 		}
 	}
 	if err != nil {

@@ -75,8 +75,8 @@ type Product struct {
 
 // Read reads the items of a table.
 func Read(items []Item) Stored {
-	r := reader{Stored: Stored{Folded: true, Products: map[string]Product{}, Competitors: map[string]price.Competitor{}, Items: map[string]string{},
-		SplitDue: map[string]bool{}},
+	r := reader{Stored: Stored{Folded: true, Products: map[string]Product{}, Competitors: map[string]price.Competitor{},
+		Items: map[string]string{}, SplitDue: map[string]bool{}},
 		boards: map[string]map[board.Shard]store.BoardItem{}, urls: map[string]map[board.URLHash]bool{}}
 	for _, it := range items {
 		decoded, err := store.Decode(it)

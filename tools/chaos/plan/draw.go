@@ -96,12 +96,12 @@ func (d *drawer) product(n int) *product {
 // terms draws terms, some of them with a label so long that few of them fill a board.
 func (d *drawer) terms() price.Terms {
 	usd := func(minor int64) price.Money { return price.Money{Minor: minor, Currency: "USD"} }
-	t := price.Terms{Price: usd(1995 + d.Int64N(4)), PriceType: price.PriceType(d.IntN(3))}
+	t := price.Terms{Price: usd(1995 + d.Int64N(4)), PriceType: pick(d, priceTypes)}
 	t.Shipping = pick(d, []price.Money{{}, usd(0), usd(299)})
 	t.ListPrice = pick(d, []price.Money{{}, usd(2999)})
 	switch d.IntN(4) {
 	case 0:
-		t.Promotion = price.Promotion{Present: true, Label: strings.Repeat(string(rune('a'+d.IntN(3))), longLabel), ValidThrough: price.NoTime}
+		t.Promotion = price.Promotion{Present: true, Label: strings.Repeat(pick(d, []string{"a", "b", "c"}), longLabel), ValidThrough: price.NoTime}
 	case 1:
 		t.Promotion = price.Promotion{Present: true, Label: "Sommer", ValidThrough: Start.Add(300 * 24 * time.Hour), MinQuantity: 2}
 	}
@@ -160,6 +160,8 @@ func (d *drawer) request(n int) Request {
 	return r
 }
 
+var priceTypes = []price.PriceType{price.PriceTypeRegular, price.PriceTypePromotional, price.PriceTypeClearance}
+
 var urls = []string{"", "https://bigmart.example/p/77", "https://shopx.example/a?b=c", "https://shopx.example/new"}
 
 // observation draws an observation of a product: mostly a new one, else one that was drawn before, or another with its id.
@@ -183,9 +185,9 @@ func (d *drawer) observation(p *product) price.Observation {
 		moment = p.at
 	}
 	o.ObservedAt = Start.Add(-time.Duration(p.moments-1-moment) * p.step)
-	o.Source = price.Source{ID: pick(d, []string{"crawler-a", "feed-b", "vendor-c"}), Kind: price.SourceKind(d.IntN(2)),
+	o.Source = price.Source{ID: pick(d, []string{"crawler-a", "feed-b", "vendor-c"}), Kind: pick(d, []price.SourceKind{price.SourceCrawler, price.SourceFeed}),
 		Confidence: pick(d, []price.Confidence{price.NoConfidence, 0, 9700})}
-	o.URL = urls[o.ID()[0]%byte(len(urls))] // the same for equal ids
+	o.URL = urls[int(o.ID()[0])%len(urls)] // the same for equal ids
 	if e, ok := d.byID[o.ID()]; ok && (d.options.Plain || d.chance(80)) {
 		return e
 	}

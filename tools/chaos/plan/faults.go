@@ -37,7 +37,7 @@ func (d *drawer) faults(requests, boards int) []Fault {
 	var faults []Fault
 	for _, t := range targets {
 		calls := t.calls(requests, boards)
-		for left := calls * share / 100; left > 0; {
+		for left := (calls*share + 99) / 100; left > 0; { // at least one of a rare call
 			n := min(d.burst(), left)
 			first := d.IntN(calls)
 			action := d.action(t.operation)

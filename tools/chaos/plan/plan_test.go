@@ -17,7 +17,8 @@ func draw(seed uint64) plan.Plan { return plan.Draw(seed, plan.Options{Observati
 
 func TestSeedRepeatsItsPlan(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, draw(1), draw(1))
+	first, second := draw(1), draw(1)
+	assert.Equal(t, first, second)
 	assert.NotEqual(t, draw(1), draw(2))
 }
 

@@ -28,7 +28,7 @@ func images(ctx context.Context, client *dynamodb.Client, endpoint, table string
 	}
 	call := func(operation string, in, out any) error { return streams(ctx, endpoint, operation, in, out) }
 	var described struct {
-		StreamDescription struct{ Shards []struct{ ShardId string } } //nolint:revive // as it is spelt
+		StreamDescription struct{ Shards []struct{ ShardId string } }
 	}
 	if err := call("DescribeStream", map[string]string{"StreamArn": arn}, &described); err != nil {
 		return nil, err

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"pricing/shared/price"
 	"pricing/shared/testkit/faultproxy"
@@ -181,9 +180,7 @@ func (t *trial) scan(ctx context.Context) (check.Stored, error) {
 		if err != nil {
 			return check.Stored{}, fmt.Errorf("scan the table: %w", err)
 		}
-		for _, it := range page.Items {
-			items = append(items, map[string]types.AttributeValue(it))
-		}
+		items = append(items, page.Items...)
 	}
 	return t.Design.Read(items), nil
 }
