@@ -101,7 +101,8 @@ func (d *drawer) terms() price.Terms {
 	t.ListPrice = pick(d, []price.Money{{}, usd(2999)})
 	switch d.IntN(4) {
 	case 0:
-		t.Promotion = price.Promotion{Present: true, Label: strings.Repeat(pick(d, []string{"a", "b", "c"}), longLabel), ValidThrough: price.NoTime}
+		label := strings.Repeat(pick(d, []string{"a", "b", "c"}), longLabel)
+		t.Promotion = price.Promotion{Present: true, Label: label, ValidThrough: price.NoTime}
 	case 1:
 		t.Promotion = price.Promotion{Present: true, Label: "Sommer", ValidThrough: Start.Add(300 * 24 * time.Hour), MinQuantity: 2}
 	}
@@ -185,7 +186,8 @@ func (d *drawer) observation(p *product) price.Observation {
 		moment = p.at
 	}
 	o.ObservedAt = Start.Add(-time.Duration(p.moments-1-moment) * p.step)
-	o.Source = price.Source{ID: pick(d, []string{"crawler-a", "feed-b", "vendor-c"}), Kind: pick(d, []price.SourceKind{price.SourceCrawler, price.SourceFeed}),
+	o.Source = price.Source{ID: pick(d, []string{"crawler-a", "feed-b", "vendor-c"}),
+		Kind:       pick(d, []price.SourceKind{price.SourceCrawler, price.SourceFeed}),
 		Confidence: pick(d, []price.Confidence{price.NoConfidence, 0, 9700})}
 	o.URL = urls[int(o.ID()[0])%len(urls)] // the same for equal ids
 	if e, ok := d.byID[o.ID()]; ok && (d.options.Plain || d.chance(80)) {
