@@ -69,8 +69,8 @@ func (s Shard) Ancestor(n int) Shard {
 // SplitDue returns how many shards the product should have before anything more is written to this board, or 0 when no split is
 // due. Like a flush it depends on the stored board alone.
 func (b Board) SplitDue() int {
-	h, tail := b.pack()
-	offers := b.size(len(h)) - tail
+	size, tail := b.size()
+	offers := size - tail
 	switch {
 	case offers <= splitAt || b.Shard.N >= MaxShards:
 		return 0
@@ -93,8 +93,8 @@ func Split(parts []Board, n int) []Board {
 	for i := range shards {
 		from := parts[i%len(parts)]
 		shards[i] = Board{
-			ProductID: from.ProductID, Shard: Shard{n, i}, Version: from.Version + 1, Flushed: from.Flushed, Marks: from.Marks,
-			Grown: from.Grown * len(parts) / n,
+			ProductID: from.ProductID, Shard: Shard{n, i}, Version: from.Version + 1, Marks: from.Marks,
+			Flushed: from.Flushed, Late: from.Late, Dropped: from.Dropped, Grown: from.Grown * len(parts) / n,
 		}
 		shards[i].Marks[shards[i].Version%int64(len(from.Marks))] = Mark{} // nobody's: no request wrote this version
 	}
