@@ -56,7 +56,7 @@ type Result struct {
 	Current bool        // it is the offer's current observation now
 	Differs []string    // Conflict: pointers of the content fields that differ from the stored one
 	Stored  Observation // the observation as stored; for Duplicate and Conflict the earlier one
-	Offer   Offer       // the offer after the whole request, without its tail; zero when the board has none
+	Offer   Offer       // the offer after the whole request, without its tail; its times are NoTime when the board has none
 }
 
 // Change is the outcome of Apply.
@@ -89,10 +89,8 @@ func Apply(b Board, in []Incoming, r Request, history *History) (Change, []Span)
 	urls := f.urls(in)
 	for i := range results {
 		w := f.offers[KeyText(in[i].Key)]
-		if w.exists() {
-			results[i].Offer = w.Offer
-			results[i].Offer.Tail = nil
-		}
+		results[i].Offer = w.Offer
+		results[i].Offer.Tail = nil
 		results[i].Current = w.Current.identity() == results[i].Stored.identity() && results[i].Outcome < Conflict
 	}
 	if f.added == 0 && !f.carried {
@@ -114,6 +112,11 @@ type working struct {
 	stored URL           // as the board has it
 	fresh  []Observation // accepted now
 	items  []int         // indexes of the request that concern it
+}
+
+// newOffer is an offer without an observation.
+func newOffer(key price.OfferKey) Offer {
+	return Offer{Key: key, Current: Observation{ObservedAt: price.NoTime}, FirstSeen: price.NoTime, RunStart: price.NoTime, Previous: none}
 }
 
 // exists reports whether the board has the offer, or gets it now.
@@ -157,7 +160,7 @@ func (f *fold) group(in []Incoming) []string {
 		text := KeyText(in[i].Key)
 		w := f.offers[text]
 		if w == nil {
-			w = &working{Offer: Offer{Key: in[i].Key, Previous: none, Current: Observation{ObservedAt: price.NoTime}}}
+			w = &working{Offer: newOffer(in[i].Key)}
 			f.offers[text] = w
 		}
 		if len(w.items) == 0 {

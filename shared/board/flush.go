@@ -129,7 +129,7 @@ func (b Board) segments() []Segment {
 }
 
 // tails returns the observations of all tails, oldest first.
-func (b Board) tails() []Row { return Rows([]Board{b}, nil, Span{minTime, maxTime}) }
+func (b Board) tails() []Row { return Rows([]Board{b}, nil, Always) }
 
 // segment packs rows, oldest first.
 func (b Board) segment(rows []Row, late bool) Segment {

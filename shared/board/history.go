@@ -11,6 +11,9 @@ import (
 // Span is a part of time, both ends included.
 type Span struct{ From, To price.Timestamp }
 
+// Always is all time that a stored form may hold.
+var Always = Span{minTime, maxTime}
+
 func (s Span) contains(other Span) bool { return s.From <= other.From && other.To <= s.To }
 
 // union puts spans into order and joins those that are less than a gap apart.
@@ -69,7 +72,7 @@ func Refold(rows []Row) []Offer {
 	var offers []Offer
 	for _, r := range sorted {
 		if n := len(offers); n == 0 || offers[n-1].Key != r.Key {
-			offers = append(offers, Offer{Key: r.Key, Previous: none, Current: Observation{ObservedAt: price.NoTime}})
+			offers = append(offers, newOffer(r.Key))
 		}
 		if o := &offers[len(offers)-1]; o.Current.identity() != r.Observation.identity() {
 			o.newer(r.Observation)
