@@ -186,14 +186,14 @@ func (s *Store) Products(ctx context.Context, ids []string) ([]Product, error) {
 // observations is disturbed, and a split does not lose it.
 func (s *Store) SetCatalogue(ctx context.Context, productID string, c board.Catalogue, version int64) error {
 	return retry(ctx, func() (met, error) {
-		met, newer, err := s.update(ctx, "set catalogue", &dynamodb.UpdateItemInput{
+		met, _, err := s.update(ctx, "set catalogue", &dynamodb.UpdateItemInput{
 			Key:                       key(ProductPartition(productID), boardSK),
 			UpdateExpression:          aws.String("SET cat = :cat, cv = :cv"),
 			ConditionExpression:       aws.String("attribute_not_exists(cv) OR cv < :cv"),
 			ExpressionAttributeValues: item{":cat": str(c.Text()), ":cv": number(version)},
 		})
-		if newer != nil { // this or a later one stands there
-			return committed, err
+		if met == overtaken { // this or a later one stands there
+			met = committed
 		}
 		return met, err
 	})
