@@ -24,6 +24,7 @@ import (
 
 	"pricing/shared/meter"
 	"pricing/shared/store"
+	"pricing/shared/testkit/faultproxy"
 	"pricing/shared/testkit/storetest"
 )
 
@@ -91,36 +92,87 @@ func TestSDK_UnderFaults(t *testing.T) {
 	}
 }
 
+// TestSDK_LostAnswer: the SDK repeats a conditional write whose answer was lost, and the caller gets the condition of its own
+// successful write. Why the store marks its writes.
+func TestSDK_LostAnswer(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []faultproxy.Kind{faultproxy.DropAnswer, faultproxy.CloseAnswer, faultproxy.Stall} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			direct, table := storetest.Table(t)
+			client := storetest.Client(storetest.Proxy(t, func(c storetest.Call) storetest.Action {
+				if c.Before == 0 {
+					return kind
+				}
+				return storetest.Pass
+			}))
+			item := map[string]types.AttributeValue{
+				store.AttrPK: &types.AttributeValueMemberS{Value: "a"}, store.AttrSK: &types.AttributeValueMemberS{Value: "b"}}
+			ctx, m := meter.With(t.Context())
+			_, err := client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: item,
+				ConditionExpression: aws.String("attribute_not_exists(pk)")}, func(o *dynamodb.Options) {
+				if kind == faultproxy.Stall { // the time that an attempt has in earnest, which storetest takes out
+					o.HTTPClient = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(1500 * time.Millisecond)
+				}
+			})
+			var failed *types.ConditionalCheckFailedException
+			require.ErrorAs(t, err, &failed)
+			assert.Equal(t, 2, m.Counts().Attempts)
+			out, err := direct.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: item, ConsistentRead: aws.Bool(true)})
+			require.NoError(t, err)
+			assert.Equal(t, item, out.Item)
+		})
+	}
+}
+
+// TestSDK_IdleConnectionClosed: a connection that the server closed while it was idle costs no call.
+func TestSDK_IdleConnectionClosed(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{}`) }))
+	defer server.Close()
+	client := storetest.Client(server.URL)
+	for range 3 {
+		_, err := client.PutItem(t.Context(), nothing)
+		require.NoError(t, err)
+		server.CloseClientConnections()
+	}
+}
+
 // TestSDK_RetryBudget shows the budget that all calls of one client share: many calls that fail at once soon use it up, which
 // bounds a storm of retries.
 func TestSDK_RetryBudget(t *testing.T) {
 	t.Parallel()
 	const calls = 200
-	const budget = 35 // 500 tokens, 14 a retry after an error
-	var seen atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		seen.Add(1)
-		w.WriteHeader(500)
-	}))
-	defer server.Close()
-	client := storetest.Client(server.URL)
-	ctx, m := meter.With(t.Context())
-	var gaveUp atomic.Int64
-	var wg sync.WaitGroup
-	for range calls {
-		wg.Go(func() {
-			_, err := client.PutItem(ctx, nothing)
-			require.Error(t, err)
-			if quota := (ratelimit.QuotaExceededError{}); errors.As(err, &quota) {
-				gaveUp.Add(1)
+	for kind, budget := range map[faultproxy.Kind]int{
+		faultproxy.Fail:     35,  // 500 tokens, 14 a retry after an error
+		faultproxy.Throttle: 100, // 5 a retry after a throttle
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			var seen atomic.Int64
+			client := storetest.Client(storetest.Proxy(t, func(storetest.Call) storetest.Action {
+				seen.Add(1)
+				return kind
+			}))
+			ctx, m := meter.With(t.Context())
+			var gaveUp atomic.Int64
+			var wg sync.WaitGroup
+			for range calls {
+				wg.Go(func() {
+					_, err := client.PutItem(ctx, nothing)
+					assert.Error(t, err)
+					if quota := (ratelimit.QuotaExceededError{}); errors.As(err, &quota) {
+						gaveUp.Add(1)
+					}
+				})
 			}
+			wg.Wait()
+			assert.LessOrEqual(t, seen.Load(), int64(calls+budget))
+			assert.Equal(t, int(seen.Load()), m.Counts().Attempts)
+			assert.Equal(t, int(gaveUp.Load()), m.Counts().QuotaExceeded, "calls that gave up for want of budget are counted, each once")
+			assert.GreaterOrEqual(t, m.Counts().QuotaExceeded, calls-budget)
 		})
 	}
-	wg.Wait()
-	assert.LessOrEqual(t, seen.Load(), int64(calls+budget))
-	assert.Equal(t, int(seen.Load()), m.Counts().Attempts)
-	assert.Equal(t, int(gaveUp.Load()), m.Counts().QuotaExceeded, "calls that gave up for want of budget are counted, each once")
-	assert.GreaterOrEqual(t, m.Counts().QuotaExceeded, calls-budget)
 }
 
 // TestSDK_ThrottlingReasons: reasons become a metric's dimension, so only documented ones are kept apart.
