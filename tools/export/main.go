@@ -76,26 +76,36 @@ type settings struct {
 
 // run is the command: log is where it tells what it does.
 func run(ctx context.Context, args []string, getenv func(string) string, log io.Writer) error {
-	s, err := parse(args, getenv, log)
+	e, err := newExporter(args, getenv, log)
 	if err != nil {
 		return err
+	}
+	return e.run(ctx)
+}
+
+// newExporter makes what the command asks for.
+func newExporter(args []string, getenv func(string) string, log io.Writer) (*exporter, error) {
+	s, err := parse(args, getenv, log)
+	if err != nil {
+		return nil, err
 	}
 	e := &exporter{settings: s, log: log}
 	if s.export != "" {
 		dump, err := openDump(s.export, s.out)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		dump.product = s.filter.Product
-		e.source, e.name = dump, dump.name
-	} else {
-		e.source = e.live(getenv)
-		e.name = fmt.Sprintf("table %s in %s", s.table, getenv("AWS_REGION"))
-		if endpoint := tablestore.Endpoint(getenv); endpoint != "" {
-			e.name = fmt.Sprintf("table %s at %s", s.table, endpoint)
-		}
+		e.source = dump
+		e.name = dump.name
+		return e, nil
 	}
-	return e.run(ctx)
+	e.source = e.live(getenv)
+	e.name = fmt.Sprintf("table %s in %s", s.table, getenv("AWS_REGION"))
+	if endpoint := tablestore.Endpoint(getenv); endpoint != "" {
+		e.name = fmt.Sprintf("table %s at %s", s.table, endpoint)
+	}
+	return e, nil
 }
 
 func parse(args []string, getenv func(string) string, log io.Writer) (settings, error) {
