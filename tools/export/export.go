@@ -221,7 +221,7 @@ type outFile struct {
 	temporary bool // it was not completed
 }
 
-var outName = regexp.MustCompile(`^observations-(\d{6,})\.(ndjson|csv|parquet)(\.tmp)?$`)
+var outName = regexp.MustCompile(`^observations-(?:\d{4}-\d{2}-)?(\d{6,})\.(ndjson|csv|parquet)(\.tmp)?$`)
 
 const monthPrefix = "month="
 

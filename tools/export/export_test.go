@@ -71,7 +71,7 @@ func market(t testing.TB, s *store.Store) []string {
 		require.NoError(t, err)
 	}
 	var all []price.Observation
-	sellers := []string{"", "=1+1", "'quoted'", "-5 %", "@home", `Otto "&" Söhne, Köln`}
+	sellers := []string{"", "=1+1", "'quoted'", "'=x", "-5 %", "@home", `Otto "&" Söhne, Köln`}
 	for len(sellers) < 60 {
 		sellers = append(sellers, fmt.Sprintf("seller %d", len(sellers)))
 	}
@@ -393,8 +393,8 @@ func TestExport_resumed(t *testing.T) {
 					require.Equal(t, done, state(t, cut).Files)
 					var name string
 					for file, text := range want { // of another number, as if the chunk had been cut elsewhere
-						if strings.HasSuffix(file, partName(4, format)) {
-							name = filepath.Join(cut, strings.Replace(file, partName(4, format), partName(done+1, format), 1))
+						if last := "000004." + format; strings.HasSuffix(file, last) {
+							name = filepath.Join(cut, strings.TrimSuffix(file, last)+fmt.Sprintf("%06d.%s", done+1, format))
 							require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
 							require.NoError(t, os.WriteFile(name, text, 0o600))
 							require.NoError(t, os.WriteFile(name+".tmp", text[:len(text)/2], 0o600))

@@ -28,6 +28,7 @@ var formats = map[string]func(folder string, number int) (part, error){
 	"ndjson": newNDJSON, "csv": newCSV, "parquet": newParquet,
 }
 
+// partName is the name of a file that has all months.
 func partName(number int, format string) string {
 	return fmt.Sprintf("observations-%06d.%s", number, format)
 }

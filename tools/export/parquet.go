@@ -112,7 +112,7 @@ func (p *parquetPart) write(row board.Row) error {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return err
 		}
-		t, err := newTemporary(folder, partName(p.number, "parquet"))
+		t, err := newTemporary(folder, fmt.Sprintf("observations-%s-%06d.parquet", month, p.number))
 		if err != nil {
 			return err
 		}
