@@ -185,7 +185,7 @@ func (d *dump) lines(ctx context.Context, f dumpFile, each func(pk string, line 
 	n := 0
 	scanner := bufio.NewScanner(unpacked)
 	scanner.Buffer(nil, longestLine)
-	for scanner.Scan() {
+	for scanner.Scan() && scanner.Err() == nil { // of a file that breaks off, the last line is not whole
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -357,6 +357,14 @@ func dynamoValue(v types.AttributeValue) map[string]any {
 		return map[string]any{"B": base64.StdEncoding.EncodeToString(v.Value)}
 	case *types.AttributeValueMemberBOOL:
 		return map[string]any{"BOOL": v.Value}
+	case *types.AttributeValueMemberNULL:
+		return map[string]any{"NULL": v.Value}
+	case *types.AttributeValueMemberSS:
+		return map[string]any{"SS": v.Value}
+	case *types.AttributeValueMemberNS:
+		return map[string]any{"NS": v.Value}
+	case *types.AttributeValueMemberBS:
+		return map[string]any{"BS": v.Value}
 	case *types.AttributeValueMemberM:
 		return map[string]any{"M": dynamoJSON(v.Value)}
 	case *types.AttributeValueMemberL:
