@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,6 +15,7 @@ import (
 
 	"pricing/samkit/engine"
 	"pricing/samkit/pythonenv"
+	"pricing/shared/api"
 )
 
 // ask answers a query by DuckDB, in a folder; skipped on a laptop where `make python` was not run.
@@ -25,7 +28,7 @@ func ask(t *testing.T, folder, query string) (answer [][]any) {
 		t.Skip(err.Error())
 	}
 	require.NoError(t, err)
-	cmd := exec.Command(python, "-c", "import duckdb, json, sys; print(json.dumps(duckdb.sql(sys.argv[1]).fetchall()))", query)
+	cmd := exec.Command(python, "-c", "import duckdb, json, sys; print(json.dumps(duckdb.sql(sys.argv[1]).fetchall(), default=str))", query)
 	cmd.Dir = folder
 	text, err := cmd.Output()
 	if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {
@@ -94,4 +97,28 @@ func TestParquet_duckDB(t *testing.T) {
 		require.NotNil(t, m, row)
 		assert.Equal(t, []any{float64(m.rows), float64(m.dollars), m.first, m.last, float64(m.promotions), float64(m.rows)}, row[1:])
 	}
+}
+
+// TestExportPage runs what docs/export.md asks, and compares its columns.
+func TestExportPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/export.md")
+	require.NoError(t, err)
+	columns := regexp.MustCompile("```csv\n(.*)\n```").FindSubmatch(page)
+	require.NotNil(t, columns)
+	assert.Equal(t, strings.Join(api.ObservationColumns(), ","), string(columns[1]))
+	tab := newTable(t)
+	market(t, tab.Store)
+	folder := t.TempDir()
+	_, err = export(t, "-table", tab.name, "-out", filepath.Join(folder, "history"), "-format", "parquet")
+	require.NoError(t, err)
+	queries := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllSubmatch(page, -1)
+	require.Len(t, queries, 2)
+	lowest := ask(t, folder, string(queries[0][1]))
+	assert.Len(t, lowest, 16, "four products in four months")
+	total := 0.0
+	for _, row := range ask(t, folder, string(queries[1][1])) {
+		total += row[3].(float64)
+	}
+	assert.InDelta(t, state(t, filepath.Join(folder, "history")).Counts.Written, total, 0)
 }

@@ -49,9 +49,9 @@ type identity struct {
 
 // counts are what has been read and written.
 type counts struct {
-	Items        int     `json:"items"`        // of any kind
-	Boards       int     `json:"boards"`       // directories and what is left of shards included
-	Segments     int     `json:"segments"`     //
+	Items        int     `json:"items"`  // of any kind
+	Boards       int     `json:"boards"` // directories and what is left of shards included
+	Segments     int     `json:"segments"`
 	Products     int     `json:"products"`     // that have observations
 	Observations int     `json:"observations"` // each once
 	Merged       int     `json:"merged"`       // that stood in a further place
@@ -101,7 +101,7 @@ func (e *exporter) run(ctx context.Context) (err error) {
 	if err := os.MkdirAll(e.out, 0o755); err != nil {
 		return err
 	}
-	lock, err := durable.Lock(filepath.Join(e.out, stateName+".lock"))
+	lock, err := durable.Lock(e.statePath() + ".lock")
 	if errors.Is(err, durable.ErrInUse) {
 		return fmt.Errorf("another export is writing to %s", e.out)
 	}
@@ -129,17 +129,18 @@ func (e *exporter) run(ctx context.Context) (err error) {
 	}
 	e.tell()
 	if e.saved.Counts.Refused > 0 {
-		return fmt.Errorf("%d problems were met: %s lists them", e.saved.Counts.Refused, e.path(stateName))
+		return fmt.Errorf("%d problems were met: %s lists them", e.saved.Counts.Refused, e.statePath())
 	}
 	return nil
 }
 
-func (e *exporter) path(name string) string { return filepath.Join(e.out, name) }
+// statePath is where the state is.
+func (e *exporter) statePath() string { return filepath.Join(e.out, stateName) }
 
 // begin reads the state of the folder, and removes the files that it does not count.
 func (e *exporter) begin() error {
 	of := identity{e.name, e.format, e.filter}
-	text, err := os.ReadFile(e.path(stateName))
+	text, err := os.ReadFile(e.statePath())
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		files, err := e.files()
@@ -155,7 +156,7 @@ func (e *exporter) begin() error {
 		return err
 	}
 	if err := json.Unmarshal(text, &e.now); err != nil || e.now.Version != stateVersion {
-		return usageError{fmt.Sprintf("%s cannot be read by this release: give another folder", e.path(stateName))}
+		return usageError{fmt.Sprintf("%s cannot be read by this release: give another folder", e.statePath())}
 	}
 	switch {
 	case e.now.Of != of:
@@ -323,7 +324,7 @@ func (e *exporter) commit() error {
 func (e *exporter) save() error {
 	text, err := json.MarshalIndent(e.now, "", "  ")
 	if err == nil {
-		err = durable.WriteFile(e.path(stateName), append(text, '\n'))
+		err = durable.WriteFile(e.statePath(), append(text, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("write the state: %w", err)

@@ -9,8 +9,8 @@
 // DynamoDB's own export to S3 wrote, in DynamoDB JSON. `make export OUT=history` exports the table of `make run`.
 //
 // The files hold every observation once, whole products together: OUT/observations-000001.ndjson or .csv, or for Parquet one folder
-// a month, OUT/month=2026-07/observations-2026-07-000001.parquet. The feeder (tools/feed) reads each of them as it stands. docs/export.md shows
-// the columns and how to ask them.
+// a month, OUT/month=2026-07/observations-2026-07-000001.parquet. The feeder (tools/feed) reads each of them as it stands.
+// docs/export.md shows the columns and how to ask them.
 //
 // OUT/export.json says what was exported: its counts, and the problems that were met. It is also the state of a run: the same
 // command, started again after it was interrupted in any way, goes on behind the last complete file. A finished export is never

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -93,7 +92,7 @@ func (n ndjson) write(row board.Row) error { return n.encoder.Encode(newDocument
 // csvPart writes CSV as GET .../history does.
 type csvPart struct {
 	temporary
-	api.CSV
+	csv api.CSV
 }
 
 func newCSV(folder string, number int) (part, error) {
@@ -101,7 +100,7 @@ func newCSV(folder string, number int) (part, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := api.NewCSV(io.Writer(t), api.ObservationColumns())
+	c, err := api.NewCSV(t, api.ObservationColumns())
 	if err != nil {
 		t.abandon()
 		return nil, err
@@ -111,11 +110,11 @@ func newCSV(folder string, number int) (part, error) {
 
 func (c csvPart) write(row board.Row) error {
 	d := newDocument(row)
-	return c.CSV.Write(d.Cells(d.ProductID))
+	return c.csv.Write(d.Cells(d.ProductID))
 }
 
 func (c csvPart) complete() error {
-	if err := c.CSV.Flush(); err != nil {
+	if err := c.csv.Flush(); err != nil {
 		c.abandon()
 		return err
 	}

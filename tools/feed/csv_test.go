@@ -43,7 +43,8 @@ func TestFeed_csv(t *testing.T) {
 		}},
 		"as the API writes it": {"a.csv", "sellerId,receivedAt,client,observationId," + csvHeader +
 			"'=1+1,2026-01-01T00:00:01Z,night-run,K7Q2," + row("P1", "1") + "\n''=,,,," + row("P2", "2") + "\n'x,,,," + row("P3", "3") + "\n", nil,
-			[]string{strings.Replace(want(`"P1"`, `"1"`), "{", `{"sellerId":"=1+1",`, 1), strings.Replace(want(`"P2"`, `"2"`), "{", `{"sellerId":"'=",`, 1),
+			[]string{strings.Replace(want(`"P1"`, `"1"`), "{", `{"sellerId":"=1+1",`, 1),
+				strings.Replace(want(`"P2"`, `"2"`), "{", `{"sellerId":"'=",`, 1),
 				strings.Replace(want(`"P3"`, `"3"`), "{", `{"sellerId":"'x",`, 1)}},
 		"JSON as the API writes it": {"a.ndjson", strings.Replace(want(`"P1"`, `"1"`), "{",
 			`{"receivedAt":"2026-01-01T00:00:01Z","client":"<a>","observationId":"K7Q2","sellerId":"'=1",`, 1) + "\n", nil,
