@@ -118,7 +118,8 @@ func (r *reconciler) product(ctx context.Context, productID string, clock price.
 	r.seen.Products++
 	for _, d := range found {
 		if r.seen.Differences++; r.seen.Differences <= mostLines {
-			r.log.ErrorContext(ctx, "difference", "productId", productID, "offer", d.offer, "what", d.what)
+			r.log.LogAttrs(ctx, slog.LevelError, "difference",
+				slog.String("productId", productID), slog.String("offer", d.offer), slog.String("what", d.what))
 		}
 	}
 	if r.removeOrphanURLs == nil || err != nil {
