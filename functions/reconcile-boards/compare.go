@@ -22,19 +22,13 @@ type difference struct {
 // nothing newer. What a board knows of that time, such as when an offer was first seen, can be compared no longer.
 type history struct {
 	product store.Product
-	oldest  price.Timestamp // within the retention
-	offers  map[string]*series
-	early   []store.StoredSegment // not flushed from an earlier version than the boards have
-}
-
-// series are the observations of one offer, in any order; some may stand there twice.
-type series struct {
-	key          price.OfferKey
-	observations []board.Observation
+	oldest  price.Timestamp        // within the retention
+	offers  map[string][]board.Row // by key text, in any order; some may stand there twice
+	early   []store.SegmentItem    // not flushed from an earlier version than the boards have
 }
 
 func newHistory(p store.Product, clock price.Clock) *history {
-	h := &history{product: p, oldest: clock.Now.Add(-clock.Retention), offers: map[string]*series{}}
+	h := &history{product: p, oldest: clock.Now.Add(-clock.Retention), offers: map[string][]board.Row{}}
 	for _, b := range p.Boards {
 		for _, o := range b.Offers {
 			h.take(o.Key, o.Tail)
@@ -49,17 +43,12 @@ func (h *history) take(key price.OfferKey, observations []board.Observation) {
 			continue
 		}
 		text := board.KeyText(key)
-		of := h.offers[text]
-		if of == nil {
-			of = &series{key: key}
-			h.offers[text] = of
-		}
-		of.observations = append(of.observations, e)
+		h.offers[text] = append(h.offers[text], board.Row{Key: key, Observation: e})
 	}
 }
 
 // add takes a segment, or notes it if it is early.
-func (h *history) add(seg store.StoredSegment) {
+func (h *history) add(seg store.SegmentItem) {
 	if !precedes(h.product, seg) {
 		h.early = append(h.early, seg)
 		return
@@ -71,7 +60,7 @@ func (h *history) add(seg store.StoredSegment) {
 
 // precedes reports whether a segment was flushed from an earlier version than every board has that took over its offers. A shard
 // begins one version above the board that it replaces, so this holds for the segments of a shard's ancestors as well.
-func precedes(p store.Product, seg store.StoredSegment) bool {
+func precedes(p store.Product, seg store.SegmentItem) bool {
 	heirs := heirs(p, seg.Shard)
 	return len(heirs) > 0 && !slices.ContainsFunc(heirs, func(b board.Board) bool { return seg.Version >= b.Version })
 }
@@ -89,7 +78,7 @@ func heirs(p store.Product, s board.Shard) []board.Board {
 
 // tooEarly tells which segments that were early for a reading of the boards are so for a later reading too. A flush writes the
 // segments of a version before it writes the next version. If it ends in between, its segments have what still stands in the tail.
-func tooEarly(p store.Product, early []store.StoredSegment) []difference {
+func tooEarly(p store.Product, early []store.SegmentItem) []difference {
 	var found []difference
 	for _, seg := range early {
 		if precedes(p, seg) || unfinished(p, seg) {
@@ -102,7 +91,7 @@ func tooEarly(p store.Product, early []store.StoredSegment) []difference {
 }
 
 // unfinished reports whether a segment has nothing but what stands in the tail of the board whose version it has.
-func unfinished(p store.Product, seg store.StoredSegment) bool {
+func unfinished(p store.Product, seg store.SegmentItem) bool {
 	i := slices.IndexFunc(p.Boards, func(b board.Board) bool { return b.Shard == seg.Shard && b.Version == seg.Version })
 	if i < 0 {
 		return false
@@ -119,25 +108,31 @@ func unfinished(p store.Product, seg store.StoredSegment) bool {
 }
 
 // differences folds every offer anew and compares it with its board.
-func (h *history) differences(fold func(price.OfferKey, []board.Observation) board.Offer) []difference {
+//
+// An offer that was dropped is none: it may be within the retention again when that was changed.
+func (h *history) differences() []difference {
 	var found []difference
 	for _, b := range h.product.Boards {
 		for _, o := range b.Offers {
 			text := board.KeyText(o.Key)
-			of := h.offers[text]
+			rows := h.offers[text]
 			delete(h.offers, text)
-			if of == nil {
+			if rows == nil {
 				if o.Current.ObservedAt >= h.oldest {
 					found = append(found, difference{text, "its history has none of its observations"})
 				}
 				continue
 			}
-			for _, what := range h.unlike(o, fold(o.Key, of.observations)) {
+			for _, what := range h.unlike(o, board.Refold(rows)[0]) {
 				found = append(found, difference{text, what})
 			}
 		}
 	}
 	for _, text := range slices.Sorted(maps.Keys(h.offers)) {
+		folded := board.Refold(h.offers[text])[0]
+		if b := h.product.Shard(folded.Key); folded.Current.ObservedAt <= b.Dropped {
+			continue
+		}
 		found = append(found, difference{text, "its board does not have it, its history does"})
 	}
 	return found
@@ -164,4 +159,23 @@ func (h *history) unlike(o, folded board.Offer) (what []string) {
 		say("previous", describePrevious(o.Previous), describePrevious(folded.Previous))
 	}
 	return what
+}
+
+// describe says in a log line which observation it is, and its price.
+func describe(key price.OfferKey, e board.Observation) string {
+	return fmt.Sprintf("%s at %s for %s %s", e.ID(key), e.ObservedAt, e.Terms.Price, e.Terms.Availability)
+}
+
+func describeTime(t price.Timestamp) string {
+	if t == price.NoTime {
+		return "none"
+	}
+	return t.String()
+}
+
+func describePrevious(p board.Previous) string {
+	if p.At == price.NoTime {
+		return "none"
+	}
+	return fmt.Sprintf("%s for %s", p.At, p.Price)
 }

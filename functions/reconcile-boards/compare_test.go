@@ -1,12 +1,10 @@
 package main
 
 import (
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"pgregory.net/rapid"
 
 	"pricing/shared/board"
 	"pricing/shared/price"
@@ -71,28 +69,4 @@ func TestUnlike(t *testing.T) {
 	assert.Len(t, got, 1, "the rest follows from another current one")
 	assert.Regexp(t, `^current is \w{26} at 2026-07-06T08:14:05.112Z for 2.00 EUR InStock on its board, `+
 		`\w{26} at 2026-07-06T07:14:05.112Z for 3.00 EUR InStock by its history$`, got[0])
-}
-
-// TestRefold_Property: it makes the same of any order and repetition, and the same as the board's own fold.
-func TestRefold_Property(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
-		all := rapid.SliceOfNDistinct(rapid.Custom(func(rt *rapid.T) board.Observation {
-			e := at(rapid.IntRange(0, 9).Draw(rt, "hours"), int64(rapid.IntRange(1, 3).Draw(rt, "price")))
-			e.Source.ID = rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "source")
-			return e
-		}), 1, 12, func(e board.Observation) string { return e.ID(ofShop) }).Draw(rt, "observations")
-		in := make([]board.Incoming, len(all))
-		for i, e := range all {
-			in[i] = board.Incoming{Key: ofShop, Observation: e}
-		}
-		change, need := board.Apply(board.New("P1"), in, clock, board.Mark{}, nil)
-		assert.Empty(rt, need)
-		want := change.Next.Offers[0]
-		want.Tail = nil
-		again := append(slices.Clone(all), all[0])
-		if got := refold(ofShop, rapid.Permutation(again).Draw(rt, "order")); !assert.Equal(rt, want, got) {
-			rt.FailNow()
-		}
-	})
 }

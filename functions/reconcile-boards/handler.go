@@ -21,11 +21,13 @@ const (
 	spare     = 15 * time.Second
 )
 
-// products is the part of the store that is read. Nothing of a board, an offer or a segment is ever written.
+// products is the part of the store that is read. Nothing of a board, an offer or a segment is ever written; only urls that no
+// board names are removed.
 type products interface {
 	Sample(ctx context.Context, segment, total int32, visit func(productID string) (more bool, err error)) error
 	Product(ctx context.Context, productID string, urls bool) (store.Product, error)
-	EachSegment(ctx context.Context, productID string, visit func(store.StoredSegment) error) error
+	EachSegment(ctx context.Context, productID string, visit func(store.SegmentItem) error) error
+	RemoveOrphanURLs(ctx context.Context, productID string) (removed int, err error)
 }
 
 // reconciler compares boards with the history that they were folded from.
@@ -34,9 +36,6 @@ type reconciler struct {
 	retention time.Duration
 	total     int32 // segments that the table is divided into
 	first     int32 // of them, to begin with
-
-	// removeOrphanURLs removes the urls of a product that no board names and says how many. nil until the store has it.
-	removeOrphanURLs func(ctx context.Context, productID string) (removed int, err error)
 
 	log  *slog.Logger
 	seen tally
@@ -122,10 +121,10 @@ func (r *reconciler) product(ctx context.Context, productID string, clock price.
 				slog.String("productId", productID), slog.String("offer", d.offer), slog.String("what", d.what))
 		}
 	}
-	if r.removeOrphanURLs == nil || err != nil {
+	if err != nil {
 		return nil
 	}
-	removed, err := r.removeOrphanURLs(ctx, productID)
+	removed, err := r.db.RemoveOrphanURLs(ctx, productID)
 	r.seen.OrphanURLs += removed
 	return err
 }
@@ -141,7 +140,7 @@ func (r *reconciler) compare(ctx context.Context, productID string, clock price.
 		return nil, err
 	}
 	h := newHistory(p, clock)
-	err = r.db.EachSegment(ctx, productID, func(seg store.StoredSegment) error {
+	err = r.db.EachSegment(ctx, productID, func(seg store.SegmentItem) error {
 		for _, o := range seg.Offers {
 			r.seen.Observations += len(o.Observations)
 		}
@@ -154,7 +153,7 @@ func (r *reconciler) compare(ctx context.Context, productID string, clock price.
 	for _, b := range p.Boards {
 		r.seen.Offers += len(b.Offers)
 	}
-	found := h.differences(refold)
+	found := h.differences()
 	if len(h.early) == 0 {
 		return found, nil
 	}

@@ -118,7 +118,7 @@ func TestReconcile_Same(t *testing.T) {
 	m.record(t, "P1", 1, 0, 300)
 	m.record(t, "P2", 3, 0, 100)
 	m.record(t, "P3", 40, 0, 20)
-	require.NoError(t, m.store.SetOwn(t.Context(), "P4", board.Own{}, 1))
+	require.NoError(t, m.store.SetCatalogue(t.Context(), "P4", board.Catalogue{}, 1))
 	require.NotEmpty(t, m.items(t, "P1", "seg#"), "flushed")
 	require.NotEmpty(t, m.items(t, "P3", "board#"), "split")
 	got, samples, line, said, err := run(t, t.Context(), &reconciler{db: m.store, first: 7})
@@ -175,7 +175,7 @@ func TestReconcile_Damage(t *testing.T) {
 			broken := m.items(t, "P1", "seg#")[0]
 			broken[store.AttrPacked] = &types.AttributeValueMemberB{Value: []byte{99}}
 			m.put(t, broken)
-		}, []string{"P1 : read segments: seg#"}},
+		}, []string{"P1 : read segments: segment seg#"}},
 		"a board cannot be read": {func(t *testing.T, m market) {
 			broken := m.items(t, "P1", "board")[0]
 			broken[store.AttrPacked] = &types.AttributeValueMemberB{Value: []byte{99}}
@@ -345,22 +345,35 @@ func (m many) Product(context.Context, string, bool) (store.Product, error) {
 	return store.Product{}, errors.New("of no known form")
 }
 
-// TestReconcile_OrphanURLs: what the store removes is counted, product by product, and not of those that cannot be read.
+// TestReconcile_OrphanURLs: urls that no board names are removed and counted, those that one names stay, and those of a writer
+// that may be about to name them.
 func TestReconcile_OrphanURLs(t *testing.T) {
 	t.Parallel()
 	m := newMarket(t)
-	m.record(t, "P1", 1, 0, 2)
-	m.record(t, "P2", 1, 0, 2)
-	asked := map[string]int{}
-	r := reconciler{db: m.store, removeOrphanURLs: func(_ context.Context, productID string) (int, error) {
-		asked[productID]++
-		return 3, nil
-	}}
-	got, samples, _, _, err := run(t, t.Context(), &r)
+	for _, id := range []string{"P1", "P2"} {
+		in := price.Submission{Observation: price.Observation{
+			Key: price.OfferKey{ProductID: id, CompetitorID: price.SelfCheck}, Terms: price.Terms{Price: price.Money{Minor: 1, Currency: "USD"}},
+			Source: price.Source{ID: "s", Confidence: price.NoConfidence}, ObservedAt: price.At(cases.Now), URL: "https://a.example/named",
+		}}
+		_, err := m.store.Record(t.Context(), []price.Submission{in}, price.At(cases.Now), false)
+		require.NoError(t, err)
+		urls := m.items(t, id, "board.urls")[0]
+		urls["AAECAwQFBgc"] = &types.AttributeValueMemberS{Value: "https://a.example/orphan"}
+		if id == "P2" {
+			urls[store.AttrVersion] = &types.AttributeValueMemberN{Value: "2"} // its board has 1
+		}
+		m.put(t, urls)
+	}
+	got, samples, _, _, err := run(t, t.Context(), &reconciler{db: m.store})
 	require.NoError(t, err)
-	assert.Equal(t, map[string]int{"P1": 1, "P2": 1}, asked)
-	assert.Equal(t, 6, got.OrphanURLs)
-	assert.Equal(t, 6, samples.Sum("OrphanURLsRemoved"))
+	assert.Equal(t, 1, got.OrphanURLs)
+	assert.Equal(t, 1, samples.Sum("OrphanURLsRemoved"))
+	for id, want := range map[string]int{"P1": 1, "P2": 2} {
+		p, err := m.store.Product(t.Context(), id, true)
+		require.NoError(t, err)
+		assert.Len(t, p.URLs, want, id)
+		assert.Equal(t, "https://a.example/named", p.URL(p.Boards[0].Offers[0]), id)
+	}
 }
 
 // TestReconcile_Property: whatever clients send, in any order, with offers that leave the retention and come back and products

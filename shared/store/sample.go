@@ -3,14 +3,11 @@ package store
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"pricing/shared/board"
 )
 
 // Sample gives visit the ids of all products that have a board in one of total segments of the table, in no order, until visit
@@ -44,41 +41,21 @@ func (s *Store) Sample(ctx context.Context, segment, total int32, visit func(pro
 	}
 }
 
-// StoredSegment is a segment with what its key says of it.
-type StoredSegment struct {
-	SegmentItem
-	Shard   board.Shard // that it was flushed from
-	Version int64       // of the board that it was flushed from
-}
-
 // EachSegment reads all segments of a product, strongly consistent, and gives each to visit. Read the product's boards before: what
 // left their tails since then stands in a segment by now.
-func (s *Store) EachSegment(ctx context.Context, productID string, visit func(StoredSegment) error) error {
-	options := queryOptions{consistent: true}
-	err := s.query(ctx, ProductPartition(productID), segmentPrefix, segmentPrefix+greatestSK, options, func(it item) (bool, error) {
-		seg, err := decodeStoredSegment(productID, it)
+func (s *Store) EachSegment(ctx context.Context, productID string, visit func(SegmentItem) error) error {
+	for _, kind := range []string{lateSK, segmentSK} {
+		o := queryOptions{consistent: true}
+		err := s.query(ctx, ProductPartition(productID), kind+"#", kind+"#"+greatestSK, o, func(it item) (bool, error) {
+			seg, err := decodeSegmentItem(productID, it)
+			if err != nil {
+				return false, err
+			}
+			return true, visit(seg)
+		})
 		if err != nil {
-			return false, fmt.Errorf("%s of %s: %w", text(it, AttrSK), productID, err)
+			return fmt.Errorf("read segments: %w", err)
 		}
-		return true, visit(seg)
-	})
-	if err != nil {
-		return fmt.Errorf("read segments: %w", err)
 	}
 	return nil
-}
-
-func decodeStoredSegment(productID string, it item) (seg StoredSegment, err error) {
-	parts := strings.Split(strings.TrimPrefix(text(it, AttrSK), segmentPrefix), "#") // month, label, version
-	if len(parts) != 3 {
-		return seg, board.ErrFormat
-	}
-	if seg.Shard, err = board.ParseShard(parts[1]); err != nil {
-		return seg, err
-	}
-	if seg.Version, err = strconv.ParseInt(parts[2], 10, 64); err != nil {
-		return seg, fmt.Errorf("%w: %w", board.ErrFormat, err)
-	}
-	seg.SegmentItem, err = decodeSegmentItem(productID, it)
-	return seg, err
 }

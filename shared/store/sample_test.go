@@ -36,7 +36,7 @@ func TestStore_Sample(t *testing.T) {
 	record(t, s, at(100), sellers(60, 1)...) // of P2
 	record(t, s, at(100), sellers(60, 2)...)
 	require.NotEmpty(t, items(t, client, table, "p#P2", "board#"), "split: it is one product all the same")
-	require.NoError(t, s.SetOwn(t.Context(), "P-own", board.Own{}, 1))
+	require.NoError(t, s.SetCatalogue(t.Context(), "P-own", board.Catalogue{}, 1))
 	want = append(want, "P2", "P-own")
 
 	t.Run("every product is in one segment", func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestStore_EachSegment(t *testing.T) {
 		}
 	}
 	shards := map[board.Shard]bool{}
-	require.NoError(t, s.EachSegment(t.Context(), "P2", func(seg store.StoredSegment) error {
+	require.NoError(t, s.EachSegment(t.Context(), "P2", func(seg store.SegmentItem) error {
 		shards[seg.Shard] = true
 		for _, o := range seg.Offers {
 			observations += len(o.Observations)
@@ -112,21 +112,21 @@ func TestStore_EachSegment(t *testing.T) {
 	assert.Greater(t, len(shards), 1, "and those of shards")
 
 	failure := errors.New("no more")
-	require.ErrorIs(t, s.EachSegment(t.Context(), "P2", func(store.StoredSegment) error { return failure }), failure)
-	require.NoError(t, s.EachSegment(t.Context(), "P7", func(store.StoredSegment) error { return failure }), "it has none")
+	require.ErrorIs(t, s.EachSegment(t.Context(), "P2", func(store.SegmentItem) error { return failure }), failure)
+	require.NoError(t, s.EachSegment(t.Context(), "P7", func(store.SegmentItem) error { return failure }), "it has none")
 
 	for name, broken := range map[string]map[string]types.AttributeValue{
-		"its content": {"sk": &types.AttributeValueMemberS{Value: "seg#2026-07#1#0000000000"}},
-		"its shard":   {"sk": &types.AttributeValueMemberS{Value: "seg#2026-07#3.1#0000000001"}},
-		"its version": {"sk": &types.AttributeValueMemberS{Value: "seg#2026-07#1#x"}},
-		"its key":     {"sk": &types.AttributeValueMemberS{Value: "seg#2026-07"}},
+		"its content": {"sk": &types.AttributeValueMemberS{Value: "seg#1#20260706T090000.000#0000000000"}},
+		"its shard":   {"sk": &types.AttributeValueMemberS{Value: "late#3.1#20260706T090000.000#0000000001"}},
+		"its version": {"sk": &types.AttributeValueMemberS{Value: "seg#1#20260706T090000.000#x"}},
+		"its key":     {"sk": &types.AttributeValueMemberS{Value: "seg#1#20260706"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			id := "P-" + name
 			broken["pk"] = &types.AttributeValueMemberS{Value: store.ProductPartition(id)}
 			_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: broken})
 			require.NoError(t, err)
-			require.ErrorIs(t, s.EachSegment(t.Context(), id, func(store.StoredSegment) error { return nil }), board.ErrFormat)
+			require.ErrorIs(t, s.EachSegment(t.Context(), id, func(store.SegmentItem) error { return nil }), board.ErrFormat)
 		})
 	}
 }

@@ -58,14 +58,14 @@ func (s served) feed(t *testing.T, args ...string) fed {
 }
 
 func (s served) store(t *testing.T) *store.Store {
-	return store.New(storetest.Client(storetest.Endpoint(t)), store.Options{Table: s.Table(), Retention: storetest.Retention, Width: 4})
+	return store.New(storetest.Client(storetest.Endpoint(t)), store.Options{Table: s.Table, Retention: storetest.Retention, Width: 4})
 }
 
 // exported are the files of an export in a format.
 func (s served) exported(t *testing.T, format string) []string {
 	t.Helper()
 	folder := t.TempDir()
-	told, err := export(t, "-table", s.Table(), "-out", folder, "-format", format, "-rows", "1500")
+	told, err := export(t, "-table", s.Table, "-out", folder, "-format", format, "-rows", "1500")
 	require.NoError(t, err, told)
 	files, err := filepath.Glob(filepath.Join(folder, "observations-*"))
 	require.NoError(t, err)
@@ -99,7 +99,7 @@ func TestFedBack(t *testing.T) {
 	generated := market(t, full.store(t))
 
 	folder := t.TempDir()
-	told, err := export(t, "-table", full.Table(), "-out", folder)
+	told, err := export(t, "-table", full.Table, "-out", folder)
 	require.NoError(t, err, told)
 	all := lines(t, folder)
 	require.Len(t, all, 2950-sample.Outcomes["duplicate"]+len(generated))
@@ -115,7 +115,7 @@ func TestFedBack(t *testing.T) {
 	assert.Equal(t, len(all), first.Observations)
 	assert.Zero(t, first.Outcomes["duplicate"])
 	folder = t.TempDir()
-	_, err = export(t, "-table", empty.Table(), "-out", folder)
+	_, err = export(t, "-table", empty.Table, "-out", folder)
 	require.NoError(t, err)
 	assert.Equal(t, identityOf(t, all), identityOf(t, lines(t, folder)))
 }

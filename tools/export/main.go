@@ -34,7 +34,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"pricing/shared/price"
@@ -165,9 +164,8 @@ const (
 
 // live returns the source that is a table.
 func (e *exporter) live(getenv func(string) string) source {
-	client := tablestore.Client(getenv)
+	client := tablestore.Client(getenv, attemptTimeout)
 	client = dynamodb.New(client.Options(), func(o *dynamodb.Options) {
-		o.HTTPClient = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(attemptTimeout)
 		o.Retryer = retry.AddWithMaxAttempts(o.Retryer, attempts)
 	})
 	items := store.New(client, store.Options{Table: e.table})

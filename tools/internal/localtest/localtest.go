@@ -45,9 +45,6 @@ func (p Project) Serve(t testing.TB, name string, args ...string) API {
 	return API{a, endpoint}
 }
 
-// Table is the name of its table, on the engine that tests share.
-func (a API) Table() string { return a.table }
-
 // Token makes a token that is valid for an hour.
 func (a API) Token(t testing.TB, scopes ...string) string {
 	t.Helper()
