@@ -56,7 +56,7 @@ func list(db reader, clock api.Clock) gateway.Handler {
 				out.Next = q.page.Next(offers[i-1].at.text())
 				break
 			}
-			out.Offers = append(out.Offers, api.NewOffer(o.offer, o.competitor, product.URLs[o.offer.Current.URL], now.Now))
+			out.Offers = append(out.Offers, api.NewOffer(o.offer, o.competitor, product.URL(o.offer), now.Now))
 		}
 		return gateway.Answer{Body: out}, nil
 	}

@@ -43,7 +43,7 @@ func record(db api.Recorder, clock api.Clock) gateway.Handler {
 		}
 		tally := api.Tally(items, dryRun)
 		out := answer{DryRun: dryRun, ReceivedAt: now.Now, Counts: api.NewCounts(tally), Results: []api.Result{}}
-		out.Retry = out.Counts.Throttled > 0
+		out.Retry = out.Counts.Retry()
 		for _, result := range api.NewResults(items) {
 			if !onlyProblems || result.Problem != nil {
 				out.Results = append(out.Results, result)

@@ -173,11 +173,13 @@ func Tally(items []Item, dryRun bool) meter.Items {
 	return counts
 }
 
-// Cause returns the first store error behind a throttled item, for the log; nil when there is none.
+// Cause returns the first store error behind a failed item, else behind a throttled one, for the log; nil when there is none.
 func Cause(items []Item) error {
-	for _, i := range items {
-		if i.Outcome() == store.OutcomeThrottled {
-			return i.Verdict.Err
+	for _, outcome := range []string{store.OutcomeFailed, store.OutcomeThrottled} {
+		for _, i := range items {
+			if i.Outcome() == outcome {
+				return i.Verdict.Err
+			}
 		}
 	}
 	return nil
@@ -194,7 +196,11 @@ type Counts struct {
 	Conflict  int `json:"conflict"`
 	Rejected  int `json:"rejected"`
 	Throttled int `json:"throttled"`
+	Failed    int `json:"failed"`
 }
+
+// Retry reports whether any item is worth another try.
+func (c Counts) Retry() bool { return c.Throttled+c.Failed > 0 }
 
 // NewCounts makes counts of a tally.
 func NewCounts(items meter.Items) Counts {
@@ -209,11 +215,12 @@ func NewCounts(items meter.Items) Counts {
 		Conflict:  n[board.Conflict.String()],
 		Rejected:  n[store.OutcomeRejected],
 		Throttled: n[store.OutcomeThrottled],
+		Failed:    n[store.OutcomeFailed],
 	}
 }
 
-// Status is the whole batch's: 200 all stored, 207 mixed, 503 nothing stored and something retryable, 422 nothing
-// stored and nothing retryable.
+// Status is the whole batch's: 200 all stored, 207 mixed; of nothing stored 503 when something was throttled, else 500 when
+// something failed, else 422.
 func (c Counts) Status() int {
 	switch stored := c.Created + c.Changed + c.Unchanged + c.Late + c.Duplicate; {
 	case stored == c.Received:
@@ -222,6 +229,8 @@ func (c Counts) Status() int {
 		return http.StatusMultiStatus
 	case c.Throttled > 0:
 		return http.StatusServiceUnavailable
+	case c.Failed > 0:
+		return http.StatusInternalServerError
 	}
 	return http.StatusUnprocessableEntity
 }
@@ -263,7 +272,7 @@ func newResult(index int, i Item, err error, most int) Result {
 		problem := gateway.ItemProblem(itemFault(err), i.sent.Pointer(), most)
 		out.Status = problem.Status
 		out.Problem = &problem
-		out.Retryable = out.Outcome == store.OutcomeThrottled
+		out.Retryable = out.Outcome == store.OutcomeThrottled || out.Outcome == store.OutcomeFailed
 		return out
 	}
 	out.Status = i.Status()
@@ -272,16 +281,11 @@ func newResult(index int, i Item, err error, most int) Result {
 	return out
 }
 
-// itemFault makes an error the fault of one item of a batch: there a malformed item is as unprocessable as one that breaks a
-// rule, and what went wrong in the store for one item of many is always worth another try.
+// itemFault makes an error the fault of one item of a batch: there a malformed item is as unprocessable as one that breaks a rule.
 func itemFault(err error) error {
 	f := *fault.Of(err)
-	switch f.Kind {
-	case fault.Malformed:
+	if f.Kind == fault.Malformed {
 		f.Kind = fault.Invalid
-	case fault.Invalid, fault.Conflict, fault.Unavailable:
-	default:
-		return fault.New(fault.Unavailable, fault.CodeThrottled, "This could not be stored; repeat it.")
 	}
 	return &f
 }

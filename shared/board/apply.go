@@ -5,11 +5,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"pricing/shared/price"
 )
 
-// Outcome is what became of one observation. The API has two more, rejected and throttled, which are not decided here.
+// Outcome is what became of one observation. The API has three more (rejected, throttled, failed), which are not decided here.
 type Outcome uint8
 
 // The outcomes that a board decides.
@@ -20,17 +21,33 @@ const (
 	Late
 	Duplicate
 	Conflict
+	NoRoom // the offer would be one too many; the API calls it rejected
 )
 
 // String returns the word of the API.
 func (o Outcome) String() string {
-	return [...]string{"created", "changed", "unchanged", "late", "duplicate", "conflict"}[o]
+	return [...]string{"created", "changed", "unchanged", "late", "duplicate", "conflict", "rejected"}[o]
 }
+
+// How many offers there may be at most. The offers of a product that is not split yet are bounded by the items of a request,
+// since the next writer splits it.
+const (
+	MaxOffers      = 5000 // of a product
+	MaxShardOffers = 200  // of a shard: a safe distance from an item's 400 KB, whatever the offers hold
+)
 
 // Incoming is an observation about to be stored. The order of a slice of them is the order of the request.
 type Incoming struct {
 	Key         price.OfferKey
 	Observation Observation
+	URL         string // empty: none was sent
+}
+
+// Request is what all observations of a request have in common.
+type Request struct {
+	Clock price.Clock
+	Mark  Mark // written for the new version
+	Room  int  // how many offers the product may get at most
 }
 
 // Result is what became of one Incoming.
@@ -39,71 +56,101 @@ type Result struct {
 	Current bool        // it is the offer's current observation now
 	Differs []string    // Conflict: pointers of the content fields that differ from the stored one
 	Stored  Observation // the observation as stored; for Duplicate and Conflict the earlier one
-	Offer   Offer       // the offer after the whole request, without its tail
+	Offer   Offer       // the offer after the whole request, without its tail; its times are NoTime when the board has none
 }
 
 // Change is the outcome of Apply.
 type Change struct {
+	Results  []Result    // one for each Incoming, same order
+	Created  int         // offers that are new
+	Write    bool        // there is something new, and all that follows must be stored
+	URLs     []URLChange // to be made before Next is written
+	Segments []Segment   // to be put before Next is written
 	Next     Board
-	Write    bool      // Next holds something new and must be stored
-	Segments []Segment // to be put before Next is written
-	Results  []Result  // one for each Incoming, same order
+	Packed   Packed // Next
 }
 
 // Apply folds observations of one product into its board.
 //
-// Until history holds all it has to know, it returns the months it needs and no change. Those are the months of late
-// observations at or before b.Flushed, which may be duplicates of flushed ones, and the months in which the start of a broken
-// run has to be found. The mark is written for the new version. b is not changed.
-func Apply(b Board, in []Incoming, clock price.Clock, mark Mark, history *History) (Change, []Month) {
-	f := fold{board: b, clock: clock, history: history, offers: make(map[string]*working, len(b.Offers)), need: map[Month]struct{}{}}
+// Until history holds all it has to know, it returns the spans of time it needs and no change. Those are the moments of late
+// observations at or before b.Flushed, which may be duplicates of flushed ones, and the time in which the start of a broken
+// run has to be found. b is not changed.
+func Apply(b Board, in []Incoming, r Request, history *History) (Change, []Span) {
+	f := fold{board: b, request: r, history: history, offers: make(map[string]*working, len(b.Offers)), dropped: b.Dropped}
 	f.open()
 	results := make([]Result, len(in))
 	for _, text := range f.group(in) {
 		f.apply(text, in, results)
 	}
 	if len(f.need) > 0 {
-		return Change{}, slices.Sorted(maps.Keys(f.need))
+		return Change{}, joined(f.need)
 	}
-	for i, r := range results {
+	c := Change{Results: results, Created: f.created, Next: b}
+	urls := f.urls(in)
+	for i := range results {
 		w := f.offers[KeyText(in[i].Key)]
 		results[i].Offer = w.Offer
 		results[i].Offer.Tail = nil
-		results[i].Current = w.Current.identity() == r.Stored.identity() && r.Outcome != Conflict
+		results[i].Current = w.Current.identity() == results[i].Stored.identity() && results[i].Outcome < Conflict
 	}
-	c := Change{Results: results, Next: b}
-	if f.added == 0 {
+	if f.added == 0 && !f.carried {
 		return c, nil
 	}
 	c.Write = true
-	flush := b.FlushDue()
-	if flush {
-		c.Segments = b.segments()
+	c.URLs = urls
+	if due := b.FlushDue(); due || f.tailGoes {
+		c.Segments = b.segments(due)
 	}
-	c.Next = f.close(flush, mark)
+	c.Next, c.Packed = f.close(c.Segments)
 	return c, nil
 }
 
 // working is an offer to which observations are being applied.
 type working struct {
 	Offer
-	fresh []Observation // accepted now
-	items []int         // indexes of the request that concern it
+	stored URL           // as the board has it
+	fresh  []Observation // accepted now
+	items  []int         // indexes of the request that concern it
 }
+
+// newOffer is an offer without an observation.
+func newOffer(key price.OfferKey) Offer {
+	return Offer{Key: key, Current: Observation{ObservedAt: price.NoTime}, FirstSeen: price.NoTime, RunStart: price.NoTime, Previous: none}
+}
+
+// exists reports whether the board has the offer, or gets it now.
+func (w *working) exists() bool { return w.Current.ObservedAt != price.NoTime }
 
 type fold struct {
 	board   Board
-	clock   price.Clock
+	request Request
 	history *History
 	offers  map[string]*working // by key text
-	need    map[Month]struct{}
+	need    []Span
 	added   int
+	created int
+	carried bool // an offer's url, or whose it is, has changed
+
+	live     int             // offers that the board keeps
+	dropped  price.Timestamp // newest observedAt of any offer that was ever dropped
+	tailGoes bool            // an offer that is dropped now has observations that stand nowhere else
 }
 
 // open takes over the board's offers, without those that nobody has seen within the retention.
 func (f *fold) open() {
-	for _, o := range f.board.Live(f.clock) {
-		f.offers[KeyText(o.Key)] = &working{Offer: o}
+	live := f.board.Live(f.request.Clock)
+	f.live = len(live)
+	for _, o := range live {
+		f.offers[KeyText(o.Key)] = &working{Offer: o, stored: o.URL}
+	}
+	if len(live) == len(f.board.Offers) {
+		return
+	}
+	for _, o := range f.board.Offers {
+		if f.offers[KeyText(o.Key)] == nil {
+			f.dropped = max(f.dropped, o.Current.ObservedAt)
+			f.tailGoes = f.tailGoes || len(o.Tail) > 0
+		}
 	}
 }
 
@@ -114,7 +161,7 @@ func (f *fold) group(in []Incoming) []string {
 		text := KeyText(in[i].Key)
 		w := f.offers[text]
 		if w == nil {
-			w = &working{Offer: Offer{Key: in[i].Key, Previous: none, Current: Observation{ObservedAt: price.NoTime}}}
+			w = &working{Offer: newOffer(in[i].Key)}
 			f.offers[text] = w
 		}
 		if len(w.items) == 0 {
@@ -145,8 +192,39 @@ func (f *fold) apply(text string, in []Incoming, results []Result) {
 		results[i] = f.one(w, in[i].Observation)
 	}
 	for _, i := range repeats {
-		results[i] = repeated(results[first[in[i].Observation.identity()]].Stored, in[i].Observation)
+		if r := results[first[in[i].Observation.identity()]]; r.Outcome == NoRoom {
+			results[i] = r
+		} else {
+			results[i] = repeated(r.Stored, in[i].Observation)
+		}
 	}
+	for _, i := range w.items {
+		of := in[i].Observation.Order()
+		if w.exists() && results[i].Outcome < Conflict && of.Compare(w.Key, w.Current.Order()) <= 0 { // else of a dropped offer
+			w.URL = w.URL.carry(w.Key, of, NameURL(in[i].Key, in[i].URL))
+		}
+	}
+}
+
+// urls notes whether an offer's url, or whose it is, has changed, and lists what that changes beside the board.
+func (f *fold) urls(in []Incoming) []URLChange {
+	texts := map[URLName]string{}
+	for i := range in {
+		if in[i].URL != "" {
+			texts[NameURL(in[i].Key, in[i].URL)] = in[i].URL
+		}
+	}
+	var changes []URLChange
+	for _, text := range slices.Sorted(maps.Keys(f.offers)) {
+		w := f.offers[text]
+		f.carried = f.carried || w.URL != w.stored
+		if w.URL.Name != w.stored.Name {
+			var c URLChange
+			w.URL, c = w.URL.change(w.stored, texts[w.URL.Name])
+			changes = append(changes, c)
+		}
+	}
+	return changes
 }
 
 // repeated is the result of an observation whose identity is stored already.
@@ -162,8 +240,8 @@ func (f *fold) one(w *working, e Observation) Result {
 	if stored, ok := w.find(e.identity()); ok {
 		return repeated(stored, e)
 	}
-	if e.ObservedAt <= w.Current.ObservedAt && e.ObservedAt <= f.board.Flushed {
-		observations, loaded := f.look(MonthOf(e.ObservedAt), w.Key)
+	if e.ObservedAt <= min(f.board.Flushed, max(w.Current.ObservedAt, f.dropped)) {
+		observations, loaded := f.look(Span{e.ObservedAt, e.ObservedAt}, w.Key)
 		if !loaded {
 			return Result{}
 		}
@@ -172,6 +250,12 @@ func (f *fold) one(w *working, e Observation) Result {
 				return repeated(stored, e)
 			}
 		}
+	}
+	if !w.exists() {
+		if f.created >= f.request.Room || f.board.Shard.N > 0 && f.live+f.created >= MaxShardOffers {
+			return Result{Outcome: NoRoom}
+		}
+		f.created++
 	}
 	outcome := f.accept(w, e)
 	w.fresh = append(w.fresh, e)
@@ -194,36 +278,40 @@ func (w *working) find(id identity) (Observation, bool) {
 	return Observation{}, false
 }
 
-// look returns the flushed observations of an offer in a month. When the history does not hold the month yet, loaded is false
-// and the month is asked for.
-func (f *fold) look(m Month, key price.OfferKey) (observations []Observation, loaded bool) {
-	observations, loaded = f.history.find(m, key)
+// look returns the flushed observations of an offer in a span, and perhaps others. When the history does not hold the span yet,
+// loaded is false and the span is asked for.
+func (f *fold) look(s Span, key price.OfferKey) (observations []Observation, loaded bool) {
+	observations, loaded = f.history.find(s, key)
 	if !loaded {
-		f.need[m] = struct{}{}
+		f.need = append(f.need, s)
 	}
 	return observations, loaded
 }
 
 // accept repairs the offer's derived fields for an observation that is new to it.
 func (f *fold) accept(w *working, e Observation) Outcome {
-	switch {
-	case w.Current.ObservedAt == price.NoTime:
-		w.Current = e
-		w.FirstSeen = e.ObservedAt
-		w.RunStart = e.ObservedAt
-		return Created
-	case Compare(w.Key, e, w.Current) > 0:
-		outcome := Unchanged
-		if e.Terms != w.Current.Terms {
-			outcome = Changed
-			w.Previous = Previous{At: w.Current.ObservedAt, Price: w.Current.Terms.Price}
-			w.RunStart = e.ObservedAt
-		}
-		w.Current = e
-		return outcome
+	if !w.exists() || Compare(w.Key, e, w.Current) > 0 {
+		return w.newer(e)
 	}
 	f.late(w, e)
 	return Late
+}
+
+// newer takes in an observation that comes after all others of the offer, or is its first.
+func (o *Offer) newer(e Observation) Outcome {
+	outcome := Unchanged
+	switch {
+	case o.Current.ObservedAt == price.NoTime:
+		o.FirstSeen = e.ObservedAt
+		o.RunStart = e.ObservedAt
+		outcome = Created
+	case e.Terms != o.Current.Terms:
+		o.Previous = Previous{At: o.Current.ObservedAt, Price: o.Current.Terms.Price}
+		o.RunStart = e.ObservedAt
+		outcome = Changed
+	}
+	o.Current = e
+	return outcome
 }
 
 // late repairs first seen, run start and previous price for an observation below the current one.
@@ -252,9 +340,9 @@ func (f *fold) late(w *working, e Observation) {
 //
 // The board knows those two by their millisecond only. When e has the very millisecond of the one before the run, the stored
 // observations decide: e stands before the run's predecessor if one above e is not of the run, since all above the predecessor
-// are. None of those accepted now is above e, since items are applied least first. The flushed ones are known, since the
-// month of a late observation was loaded to look for a duplicate. In the millisecond of the run's first observation it makes
-// no difference whether e stands before or after it.
+// are. None of those accepted now is above e, since items are applied least first. The flushed ones are known, since that
+// millisecond was loaded to look for a duplicate. In the millisecond of the run's first observation it makes no difference
+// whether e stands before or after it.
 func (f *fold) place(w *working, e Observation) (beforeRun, afterStart bool) {
 	p, r := w.Previous.At, w.RunStart
 	afterStart = e.ObservedAt >= r
@@ -270,18 +358,21 @@ func (f *fold) place(w *working, e Observation) (beforeRun, afterStart bool) {
 	if p > f.board.Flushed {
 		return false, afterStart
 	}
-	flushed, _ := f.look(MonthOf(p), w.Key)
+	flushed, _ := f.look(Span{p, p}, w.Key)
 	return slices.ContainsFunc(flushed, above), afterStart
 }
 
+// searched is how far the search for the start of a broken run goes at first. It goes four times as far each time.
+const searched = 24 * time.Hour
+
 // after returns the time of the first stored observation of the offer above e. On the board that is the least of those above;
-// none accepted now is, since items are applied least first. A flushed one may come before it, so months are read from e's
-// own on until one has such an observation.
+// none accepted now is, since items are applied least first. A flushed one may come before it, so time is searched from e's
+// own on until one is found.
 func (f *fold) after(w *working, e Observation) (t price.Timestamp, ok bool) {
 	next := w.Current
-	consider := func(observations []Observation) (found bool) {
+	consider := func(observations []Observation, to price.Timestamp) (found bool) {
 		for _, o := range observations {
-			if Compare(w.Key, o, e) > 0 {
+			if o.ObservedAt <= to && Compare(w.Key, o, e) > 0 {
 				found = true
 				if Compare(w.Key, o, next) < 0 {
 					next = o
@@ -290,39 +381,42 @@ func (f *fold) after(w *working, e Observation) (t price.Timestamp, ok bool) {
 		}
 		return found
 	}
-	consider(w.Tail)
-	if e.ObservedAt > f.board.Flushed {
-		return next.ObservedAt, true
-	}
-	last := MonthOf(min(f.board.Flushed, next.ObservedAt))
-	for m := MonthOf(e.ObservedAt); m <= last; m = m.next() {
-		observations, loaded := f.look(m, w.Key)
+	consider(w.Tail, next.ObservedAt)
+	from := e.ObservedAt
+	last := min(f.board.Flushed, next.ObservedAt)
+	for width := searched; from <= last; width *= 4 {
+		to := min(from.Add(width), last)
+		observations, loaded := f.look(Span{from, to}, w.Key)
 		if !loaded {
 			return 0, false
 		}
-		if consider(observations) {
+		if consider(observations, to) {
 			break
 		}
+		from = to + 1
 	}
 	return next.ObservedAt, true
 }
 
-// close builds the next board.
-func (f *fold) close(flush bool, mark Mark) Board {
+// close builds the next board, whose old tail is in the segments if there are any, and packs it.
+func (f *fold) close(segments []Segment) (Board, Packed) {
 	next := f.board
 	next.Version++
-	next.Marks[next.Version%int64(len(next.Marks))] = mark
+	next.Marks[next.Version%int64(len(next.Marks))] = f.request.Mark
+	next.Dropped = f.dropped
 	next.Offers = make([]Offer, 0, len(f.offers))
-	if flush {
-		for _, o := range f.board.Offers {
-			if len(o.Tail) > 0 {
-				next.Flushed = max(next.Flushed, o.Tail[0].ObservedAt)
-			}
+	for _, s := range segments {
+		next.Flushed = max(next.Flushed, s.High)
+		if s.Late {
+			next.Late = max(next.Late, s.High)
 		}
 	}
 	for _, w := range f.offers {
+		if !w.exists() {
+			continue // it was only looked for
+		}
 		o := w.Offer
-		if flush {
+		if len(segments) > 0 {
 			o.Tail = nil
 		}
 		o.Tail = append(slices.Clone(o.Tail), w.fresh...)
@@ -330,39 +424,7 @@ func (f *fold) close(flush bool, mark Mark) Board {
 		next.Offers = append(next.Offers, o)
 	}
 	slices.SortFunc(next.Offers, func(a, b Offer) int { return strings.Compare(KeyText(a.Key), KeyText(b.Key)) })
-	next.Grown = next.grown(f.added)
-	return next
-}
-
-// History holds flushed observations by month. The zero value is empty; a month counts as known once added, even
-// with no segments.
-type History struct {
-	months map[Month]map[string][]Observation
-}
-
-// Add makes a month known and adds the observations of its segments. Several segments may hold the same observation; it counts
-// once.
-func (h *History) Add(m Month, segments ...[]SegmentOffer) {
-	if h.months == nil {
-		h.months = map[Month]map[string][]Observation{}
-	}
-	if h.months[m] == nil {
-		h.months[m] = map[string][]Observation{}
-	}
-	for _, offers := range segments {
-		for _, o := range offers {
-			text := KeyText(o.Key)
-			h.months[m][text] = append(h.months[m][text], o.Observations...)
-		}
-	}
-}
-
-func (h *History) find(m Month, key price.OfferKey) (observations []Observation, loaded bool) {
-	if h == nil {
-		return nil, false
-	}
-	offers, loaded := h.months[m]
-	return offers[KeyText(key)], loaded
+	return next.pack(f.added)
 }
 
 // Row is one observation of a product's history.

@@ -3,34 +3,32 @@
 //
 // A board is one DynamoDB item, or one of several shards where a product has very many offers. So an offer and its history
 // change in one atomic write. Apply takes a board and new observations, and returns the next board and a result for each
-// observation. Older observations stand in immutable segments. What Apply has to know of them it asks for by month: the
-// caller loads those months into a History and calls again. Two writers may run Apply on one version of a board at once. Only
-// one of them can store its next board; the other runs it again.
+// observation. Older observations stand in immutable segments. What Apply has to know of them it asks for by spans of time: the
+// caller loads those into a History and calls again. Two writers may run Apply on one version of a board at once. Only one of
+// them can store its next board; the other runs it again.
 //
 // What surprises:
 //   - An observation's identity within its offer is observedAt and source id. The observationId is a hash of these and the
 //     offer key, so nothing has to be hashed to find a duplicate.
 //   - Whether and what to flush into segments is decided from the old board alone, never from the new observations. So every
-//     writer of one version writes the same segments, byte for byte, and a crash between segment and board is harmless.
+//     writer of one version writes the same segments, byte for byte, and a crash between segment and board is harmless. A flush
+//     before offers leave that nobody has seen within the retention depends on the clock as well; its segments may stand beside
+//     others that hold the same.
 package board
 
 import (
-	"crypto/sha256"
+	"cmp"
 	"slices"
 	"strings"
-	"time"
 
 	"pricing/shared/price"
 )
 
-// URLHash stands for the url of an offer's page: the first 6 bytes of its SHA-256. The zero value means none.
-type URLHash [6]byte
-
-// Observation is an observation of an offer as the board keeps it: without the offer's key, and its url as a hash.
+// Observation is an observation of an offer as the board keeps it: without the offer's key and without its url, which is no
+// part of its content.
 type Observation struct {
 	Terms      price.Terms
 	Source     price.Source
-	URL        URLHash
 	State      State
 	ObservedAt price.Timestamp
 	ReceivedAt price.Timestamp
@@ -66,28 +64,32 @@ func (e Observation) Differs(other Observation) []string {
 	add("/listPrice", e.Terms.ListPrice != other.Terms.ListPrice)
 	add("/priceType", e.Terms.PriceType != other.Terms.PriceType)
 	add("/promotion", e.Terms.Promotion != other.Terms.Promotion)
-	add("/url", e.URL != other.URL)
 	add("/source/kind", e.Source.Kind != other.Source.Kind)
 	add("/source/confidence", e.Source.Confidence != other.Source.Confidence)
 	return fields
 }
 
-// Compare orders two observations of one offer: by observedAt, then source confidence (absent lowest), then observationId.
-// The order in which they arrived plays no part.
-func Compare(key price.OfferKey, a, b Observation) int {
-	switch {
-	case a.ObservedAt != b.ObservedAt:
-		if a.ObservedAt < b.ObservedAt {
-			return -1
-		}
-		return 1
-	case a.Source.Confidence != b.Source.Confidence:
-		return int(a.Source.Confidence) - int(b.Source.Confidence)
-	case a.Source.ID == b.Source.ID:
-		return 0
-	}
-	return strings.Compare(a.ID(key), b.ID(key))
+// Order is an observation's place among those of its offer. The moment at which it arrived plays no part.
+type Order struct {
+	At         price.Timestamp
+	Confidence price.Confidence
+	Source     string // its id
 }
+
+// Order returns the observation's place.
+func (e Observation) Order() Order { return Order{e.ObservedAt, e.Source.Confidence, e.Source.ID} }
+
+// Compare orders by observedAt, then source confidence (absent lowest), then observationId, which is a hash of the key,
+// observedAt and the source.
+func (o Order) Compare(key price.OfferKey, other Order) int {
+	if c := cmp.Or(cmp.Compare(o.At, other.At), cmp.Compare(o.Confidence, other.Confidence)); c != 0 || o.Source == other.Source {
+		return c
+	}
+	return strings.Compare(price.ID(key, o.At, o.Source), price.ID(key, other.At, other.Source))
+}
+
+// Compare orders two observations of one offer; see Order.
+func Compare(key price.OfferKey, a, b Observation) int { return a.Order().Compare(key, b.Order()) }
 
 // Offer is the current state of one offer key.
 type Offer struct {
@@ -96,7 +98,8 @@ type Offer struct {
 	FirstSeen price.Timestamp // the earliest observedAt ever
 	RunStart  price.Timestamp // observedAt of the first observation of the current run of equal terms (lastChangedAt)
 	Previous  Previous        // the observation just before that run
-	Tail      []Observation   // observations not yet in a segment, greatest first; Current is among them until flushed
+	URL       URL
+	Tail      []Observation // observations not yet in a segment, greatest first; Current is among them until flushed
 }
 
 // Previous is what the board keeps of the observation just before the current run of equal terms.
@@ -114,14 +117,18 @@ type Board struct {
 	Shard     Shard
 	Version   int64           // 0: never written
 	Flushed   price.Timestamp // newest observedAt ever flushed into a segment; NoTime when none was
+	Late      price.Timestamp // newest observedAt ever flushed into a late segment; NoTime when none was
+	Dropped   price.Timestamp // newest observedAt of any offer that was ever dropped; NoTime when none was
 	Offers    []Offer         // by key text
-	Grown     int             // bytes the last write added to the packed tail
+	Grown     int             // bytes that the last write with new observations added to the packed tail
 	Marks     Marks           // who wrote the last versions
+
+	sizes sizes // of the packed form; zero: not packed yet
 }
 
 // New returns the board of a product nobody has observed yet.
 func New(productID string) Board {
-	return Board{ProductID: productID, Flushed: price.NoTime}
+	return Board{ProductID: productID, Flushed: price.NoTime, Late: price.NoTime, Dropped: price.NoTime}
 }
 
 // Mark is a random value that one request puts on every version it writes.
@@ -146,63 +153,18 @@ func (b Board) Find(key price.OfferKey) (Offer, bool) {
 	return b.Offers[i], true
 }
 
-// Live returns the offers seen within the retention, in key order. The others are gone.
+// Live returns the offers seen within the retention, in key order, and our own, which are never dropped. The others are gone.
 func (b Board) Live(clock price.Clock) []Offer {
 	var live []Offer
 	for _, o := range b.Offers {
-		if o.Current.ObservedAt >= clock.Now.Add(-clock.Retention) {
+		if o.Current.ObservedAt >= clock.Now.Add(-clock.Retention) || o.Key.CompetitorID == price.Own {
 			live = append(live, o)
 		}
 	}
 	return live
 }
 
-// Month is the calendar month (UTC) that an observation's segment belongs to, as yyyy-mm.
-type Month string
-
-// MonthOf returns the month of t.
-func MonthOf(t price.Timestamp) Month { return Month(t.Time().Format("2006-01")) }
-
-// next returns the month after m.
-func (m Month) next() Month {
-	_, end := m.Bounds()
-	return MonthOf(end + 1)
-}
-
 // NewObservation returns an observation as it is stored when it was received from a client.
 func NewObservation(o price.Observation, client string, received price.Timestamp) Observation {
-	return Observation{
-		Terms: o.Terms, Source: o.Source, URL: HashURL(o.URL), ObservedAt: o.ObservedAt, ReceivedAt: received, Client: client,
-	}
-}
-
-// HashURL returns what the board keeps of a url. Of no url that is the zero value.
-func HashURL(url string) (h URLHash) {
-	if url != "" {
-		sum := sha256.Sum256([]byte(url))
-		copy(h[:], sum[:])
-	}
-	return h
-}
-
-// URLs returns the hashes of all urls that the board knows, each of which is stored with the product.
-func (b Board) URLs() map[URLHash]bool {
-	known := map[URLHash]bool{}
-	for _, o := range b.Offers {
-		known[o.Current.URL] = true
-		for _, e := range o.Tail {
-			known[e.URL] = true
-		}
-	}
-	delete(known, URLHash{})
-	return known
-}
-
-// Bounds returns the first and the last millisecond of the month.
-func (m Month) Bounds() (start, end price.Timestamp) {
-	t, err := time.Parse("2006-01", string(m))
-	if err != nil {
-		return minTime, maxTime
-	}
-	return price.At(t), price.At(t.AddDate(0, 1, 0)) - 1
+	return Observation{Terms: o.Terms, Source: o.Source, ObservedAt: o.ObservedAt, ReceivedAt: received, Client: client}
 }

@@ -83,7 +83,6 @@ func TestObservation_Differs(t *testing.T) {
 		"/listPrice":         func(e *board.Observation) { e.Terms.ListPrice = usd(1995) },
 		"/priceType":         func(e *board.Observation) { e.Terms.PriceType = price.PriceTypeClearance },
 		"/promotion":         func(e *board.Observation) { e.Terms.Promotion.Present = true },
-		"/url":               func(e *board.Observation) { e.URL = board.HashURL("https://bigmart.example") },
 		"/source/kind":       func(e *board.Observation) { e.Source.Kind = price.SourceVendor },
 		"/source/confidence": func(e *board.Observation) { e.Source.Confidence = 0 },
 	} {
@@ -126,57 +125,11 @@ func TestApply_LateObservationsRepairTheRun(t *testing.T) {
 	}
 }
 
-// What is asked for costs a query each: no month beyond the first that has the offer.
-func TestApply_AsksForNoMoreMonthsThanItNeeds(t *testing.T) {
-	b := board.New(product)
-	b.Flushed = at(200 * 24 * 60)
-	b.Offers = []board.Offer{{
-		Key: key("bigmart"), Current: seen("bigmart", at(210*24*60), 100).Observation,
-		FirstSeen: at(0), RunStart: at(0), Previous: board.Previous{At: price.NoTime},
-	}}
-	later := price.Clock{Now: at(220 * 24 * 60), Retention: clock.Retention}
-	var history board.History
-	asks := func(in board.Incoming) []board.Month {
-		_, need := board.Apply(b, []board.Incoming{in}, later, board.Mark{1}, &history)
-		return need
-	}
-	assert.Empty(t, asks(seen("bigmart", at(201*24*60), 200)), "newer than all that was flushed")
-	assert.Empty(t, asks(seen("shopx", at(1), 200)), "of an offer that has no history")
-	_, need := board.Apply(b, []board.Incoming{seen("bigmart", at(1), 100)}, later, board.Mark{1}, nil)
-	assert.Equal(t, []board.Month{"2026-07"}, need, "without a history nothing is known")
-	assert.Equal(t, []board.Month{"2026-07"}, asks(seen("bigmart", at(1), 100)), "it may be a duplicate")
-	history.Add("2026-07")
-	assert.Empty(t, asks(seen("bigmart", at(1), 100)), "within the run, with its terms")
-	assert.Equal(t, []board.Month{"2026-08"}, asks(seen("bigmart", at(1), 200)), "it breaks the run: what comes after it is not in its month")
-	other := seen("shopx", at(40*24*60), 1)
-	history.Add("2026-08", []board.SegmentOffer{{Key: other.Key, Observations: []board.Observation{other.Observation}}})
-	assert.Equal(t, []board.Month{"2026-09"}, asks(seen("bigmart", at(1), 200)), "nor, of this offer, in the next")
-	next := seen("bigmart", at(70*24*60), 100)
-	history.Add("2026-09", []board.SegmentOffer{{Key: next.Key, Observations: []board.Observation{next.Observation}}})
-	change, need := board.Apply(b, []board.Incoming{seen("bigmart", at(1), 200)}, later, board.Mark{1}, &history)
-	require.Empty(t, need, "there it is")
-	assert.Equal(t, at(70*24*60), change.Results[0].Offer.RunStart)
-}
-
-func TestApply_OffersNotSeenForTheRetentionLeave(t *testing.T) {
-	tb := newTable()
-	tb.put(t, []board.Incoming{seen("bigmart", at(0), 100), seen("shopx", at(0), 100)}, clock)
-	later := price.Clock{Now: at(1).Add(clock.Retention), Retention: clock.Retention}
-	assert.Empty(t, tb.board(t).Live(later), "reads leave it out")
-
-	now := later.Now
-	assert.Equal(t, []string{"created"}, outcomes(tb.put(t, []board.Incoming{seen("bigmart", now, 200)}, later)), "it starts afresh")
-	b := tb.board(t)
-	assert.Len(t, b.Offers, 1, "the next write drops what left")
-	o, _ := b.Find(key("bigmart"))
-	assert.Equal(t, now, o.FirstSeen)
-	assert.False(t, o.Previous.Price.Present())
-}
-
 func TestWroteBy(t *testing.T) {
 	b := board.New(product)
 	for v := range 12 {
-		change, need := board.Apply(b, []board.Incoming{seen("bigmart", at(v), int64(v))}, clock, board.Mark{byte(v + 1)}, nil)
+		r := board.Request{Clock: clock, Mark: board.Mark{byte(v + 1)}, Room: board.MaxOffers}
+		change, need := board.Apply(b, []board.Incoming{seen("bigmart", at(v), int64(v))}, r, nil)
 		require.Empty(t, need)
 		b = change.Next
 	}

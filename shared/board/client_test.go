@@ -23,8 +23,8 @@ func storedBytes(t *testing.T, clients ...string) (bytes int) {
 	}
 	require.Len(t, tb.rows(t), observations)
 	bytes = tb.board(t).Size()
-	for _, h := range tb.segments {
-		bytes += len(h)
+	for _, s := range tb.segments {
+		bytes += len(s.h)
 	}
 	return bytes
 }

@@ -22,26 +22,47 @@ const (
 // ErrFormat means that this release cannot read a packed form. What has it must never be overwritten.
 var ErrFormat = errors.New("unknown or damaged packed form")
 
-// Packed is a board as its item's attributes.
+// Packed is a board as its item's attributes. A time that is NoTime is an attribute that is absent.
 type Packed struct {
 	V int64
-	F price.Timestamp   // NoTime: attribute absent
+	F price.Timestamp   // Flushed
+	L price.Timestamp   // Late
+	D price.Timestamp   // Dropped
 	O map[string]string // key text -> offer text
 	H []byte
 	W []byte
+
+	sizes sizes
 }
 
 // Pack encodes the board. The same board always gives the same bytes.
 func (b Board) Pack() Packed {
-	p := Packed{V: b.Version, F: b.Flushed, O: make(map[string]string, len(b.Offers)), W: make([]byte, 0, len(b.Marks)*len(Mark{}))}
+	_, p := b.pack(0)
+	return p
+}
+
+// pack encodes the board, of whose tails so many observations are new, and returns it with what these take on average as Grown.
+// When none is, Grown stays.
+func (b Board) pack(added int) (Board, Packed) {
+	p := Packed{V: b.Version, F: b.Flushed, L: b.Late, D: b.Dropped, O: make(map[string]string, len(b.Offers))}
 	for _, o := range b.Offers {
-		p.O[KeyText(o.Key)] = offerText(o.Current)
+		name := KeyText(o.Key)
+		text := offerText(o.Current)
+		p.O[name] = text
+		p.sizes.offers += len(name) + len(text) + 1
 	}
+	p.W = make([]byte, 0, len(b.Marks)*len(Mark{}))
 	for _, m := range b.Marks {
 		p.W = append(p.W, m[:]...)
 	}
-	p.H, _ = b.pack()
-	return p
+	p.H, p.sizes.tail = b.packRest()
+	if added > 0 {
+		b.Grown = p.sizes.tail * added / b.tailLength()
+	}
+	p.H = binary.AppendUvarint(p.H, uint64(b.Grown))
+	p.sizes.h = len(p.H)
+	b.sizes = p.sizes
+	return b, p
 }
 
 // Unpack decodes the attributes of a product's board or shard; errors wrap ErrFormat.
@@ -50,8 +71,10 @@ func Unpack(productID string, shard Shard, p Packed) (Board, error) {
 	b.Shard = shard
 	b.Version = p.V
 	b.Flushed = p.F
-	if p.V < 1 || p.F != price.NoTime && (p.F < minTime || p.F > maxTime) {
-		return Board{}, fmt.Errorf("unpack board: %w: version %d, flushed %d", ErrFormat, p.V, p.F)
+	b.Late = p.L
+	b.Dropped = p.D
+	if p.V < 1 || !stored(p.F) || !stored(p.L) || !stored(p.D) || p.L > p.F {
+		return Board{}, fmt.Errorf("unpack board: %w: version %d, flushed %d, late %d, dropped %d", ErrFormat, p.V, p.F, p.L, p.D)
 	}
 	if len(p.W) != len(b.Marks)*len(Mark{}) {
 		return Board{}, fmt.Errorf("unpack board: %w: %d bytes of marks", ErrFormat, len(p.W))
@@ -71,7 +94,9 @@ func Unpack(productID string, shard Shard, p Packed) (Board, error) {
 			return Board{}, fmt.Errorf("unpack board: %w: %w", ErrFormat, err)
 		}
 		b.Offers[i] = Offer{Key: key, Current: current}
+		b.sizes.offers += len(text) + len(p.O[text]) + 1
 	}
+	b.sizes.h = len(p.H)
 	d := decoder{b: p.H}
 	b.unpack(&d)
 	if err := d.done(); err != nil {
@@ -80,14 +105,17 @@ func Unpack(productID string, shard Shard, p Packed) (Board, error) {
 	return b, nil
 }
 
-// pack encodes what the offers' texts leave out, then the tails:
+// stored reports whether a time is none, or one that a stored form may hold.
+func stored(t price.Timestamp) bool { return t == price.NoTime || t >= minTime && t <= maxTime }
+
+// packRest encodes what the offers' texts leave out, then the tails:
 //
-//	format, grown, base lag, dictionary,
-//	per offer in key order: current (against its text), current-run start, observation before the run, first seen
+//	format, base lag, dictionary,
+//	per offer in key order: current (against its text), current-run start, observation before the run, first seen, url
 //	per offer in key order: number of observations in the tail and whether the current one is among them, the others as deltas
 //
-// tail is how many bytes of h the tails take.
-func (b Board) pack() (h []byte, tail int) {
+// Behind it stands Grown. tail is how many bytes of h the tails take.
+func (b Board) packRest() (h []byte, tail int) {
 	var d dictionary
 	for _, o := range b.Offers {
 		d.add(o.Current)
@@ -100,7 +128,6 @@ func (b Board) pack() (h []byte, tail int) {
 		baseLag = lag(b.Offers[0].Current)
 	}
 	h = append(h, d.format())
-	h = binary.AppendUvarint(h, uint64(b.Grown))
 	h = binary.AppendVarint(h, baseLag)
 	h = d.append(h)
 	for _, o := range b.Offers {
@@ -108,11 +135,12 @@ func (b Board) pack() (h []byte, tail int) {
 		h = binary.AppendUvarint(h, uint64(o.Current.ObservedAt-o.RunStart))
 		if o.Previous.At == price.NoTime {
 			h = binary.AppendUvarint(h, 0)
-			continue
+		} else {
+			h = binary.AppendUvarint(h, uint64(o.RunStart-o.Previous.At)+1)
+			h = d.appendMoney(h, o.Previous.Price)
+			h = binary.AppendUvarint(h, uint64(o.Previous.At-o.FirstSeen))
 		}
-		h = binary.AppendUvarint(h, uint64(o.RunStart-o.Previous.At)+1)
-		h = d.appendMoney(h, o.Previous.Price)
-		h = binary.AppendUvarint(h, uint64(o.Previous.At-o.FirstSeen))
+		h = appendURL(h, o)
 	}
 	offers := len(h)
 	for _, o := range b.Offers {
@@ -130,7 +158,6 @@ func (b Board) pack() (h []byte, tail int) {
 
 func (b *Board) unpack(d *decoder) {
 	d.format()
-	b.Grown = int(min(d.uvarint(), 1<<20))
 	baseLag := d.varint()
 	d.dictionary()
 	for i := range b.Offers {
@@ -149,7 +176,9 @@ func (b *Board) unpack(d *decoder) {
 		if o.FirstSeen < minTime {
 			d.fail("time")
 		}
+		o.URL = d.url(o.Current)
 	}
+	b.sizes.tail = len(d.b)
 	for i := range b.Offers {
 		o := &b.Offers[i]
 		n := d.uvarint()
@@ -158,6 +187,8 @@ func (b *Board) unpack(d *decoder) {
 		}
 		o.Tail = d.observations(o.Tail, n>>1, o.Current)
 	}
+	b.sizes.tail -= len(d.b)
+	b.Grown = int(min(d.uvarint(), 1<<20))
 }
 
 // textRef is what an offer's text and the board's base lag already say of its current observation.
@@ -328,12 +359,40 @@ const (
 	hasTerms = 1 << iota
 	hasSource
 	hasConfidence
-	hasURL      // differs and is set: 6 bytes
-	hasNoURL    // differs and is none
 	hasState    // format 2
 	knownFlags1 = hasState - 1
 	knownFlags2 = hasState<<1 - 1
 )
+
+// What the byte of an offer's url says. Its name follows, then the name before it, then the order of the observation that
+// carried it.
+const (
+	hasURL = 1 << iota
+	hasURLBefore
+	isOfAnother // not of the current observation
+	knownURL    = 1<<iota - 1
+)
+
+func appendURL(h []byte, o Offer) []byte {
+	at := len(h)
+	h = append(h, 0)
+	if o.URL.Name == (URLName{}) {
+		return h
+	}
+	h[at] |= hasURL
+	h = append(h, o.URL.Name[:]...)
+	if o.URL.Before != (URLName{}) {
+		h[at] |= hasURLBefore
+		h = append(h, o.URL.Before[:]...)
+	}
+	if of := o.URL.Of; of != o.Current.Order() {
+		h[at] |= isOfAnother
+		h = binary.AppendUvarint(h, uint64(o.Current.ObservedAt-of.At))
+		h = binary.AppendUvarint(h, uint64(of.Confidence-price.NoConfidence))
+		h = appendText(h, of.Source)
+	}
+	return h
+}
 
 // What the byte after hasTerms says: the terms that differ, in this order.
 const (
@@ -379,14 +438,6 @@ func (d *dictionary) appendObservation(h []byte, e, ref Observation) []byte {
 	if e.Source.Confidence != ref.Source.Confidence {
 		h[at] |= hasConfidence
 		h = binary.AppendUvarint(h, uint64(e.Source.Confidence-price.NoConfidence))
-	}
-	switch e.URL {
-	case ref.URL:
-	case URLHash{}:
-		h[at] |= hasNoURL
-	default:
-		h[at] |= hasURL
-		h = append(h, e.URL[:]...)
 	}
 	if e.State != ref.State {
 		h[at] |= hasState

@@ -149,17 +149,7 @@ func (d *decoder) observation(ref Observation) Observation {
 		d.sourceOf(&e, flags)
 	}
 	if flags&hasConfidence != 0 {
-		c := d.uvarint()
-		if c > 10001 {
-			d.fail("confidence")
-		}
-		e.Source.Confidence = price.Confidence(c) + price.NoConfidence
-	}
-	if flags&hasNoURL != 0 {
-		e.URL = URLHash{}
-	}
-	if flags&hasURL != 0 {
-		copy(e.URL[:], d.bytes(uint64(len(e.URL))))
+		e.Source.Confidence = d.confidence()
 	}
 	if flags&hasState != 0 {
 		e.State = State(d.byte())
@@ -170,6 +160,41 @@ func (d *decoder) observation(ref Observation) Observation {
 	}
 	e.ReceivedAt = e.ObservedAt + price.Timestamp(lag(ref)+d.varint())
 	return e
+}
+
+func (d *decoder) confidence() price.Confidence {
+	c := d.uvarint()
+	if c > 10001 {
+		d.fail("confidence")
+		return 0
+	}
+	return price.Confidence(c) + price.NoConfidence
+}
+
+// url reads the url of an offer with a current observation.
+func (d *decoder) url(current Observation) (u URL) {
+	flags := d.byte()
+	if flags&^knownURL != 0 || flags != 0 && flags&hasURL == 0 {
+		d.fail("url flags")
+	}
+	if flags&hasURL == 0 {
+		return URL{}
+	}
+	copy(u.Name[:], d.bytes(uint64(len(u.Name))))
+	if flags&hasURLBefore != 0 {
+		copy(u.Before[:], d.bytes(uint64(len(u.Before))))
+	}
+	if u.Name == (URLName{}) || u.Before == (URLName{}) != (flags&hasURLBefore == 0) || u.Before == u.Name {
+		d.fail("url name")
+	}
+	u.Of = current.Order()
+	if flags&isOfAnother != 0 {
+		u.Of = Order{current.ObservedAt - price.Timestamp(d.span()), d.confidence(), d.text()}
+		if u.Of.At < minTime || u.Of.Source == "" || u.Of == current.Order() {
+			d.fail("order of a url")
+		}
+	}
+	return u
 }
 
 func (d *decoder) sourceOf(e *Observation, flags byte) {

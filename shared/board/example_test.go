@@ -26,12 +26,13 @@ func ExampleApply() {
 		{observed(2, 1999)},
 	} {
 		var history board.History
-		change, need := board.Apply(b, request, clock, board.Mark{byte(n)}, &history)
+		r := board.Request{Clock: clock, Mark: board.Mark{byte(n)}, Room: board.MaxOffers}
+		change, need := board.Apply(b, request, r, &history)
 		for len(need) > 0 { // not here: these offers have nothing in segments
-			for _, month := range need {
-				history.Add(month) // and the segments of that month
+			for _, span := range need {
+				history.Add(span) // and the segments that Reach says
 			}
-			change, need = board.Apply(b, request, clock, board.Mark{byte(n)}, &history)
+			change, need = board.Apply(b, request, r, &history)
 		}
 		for _, r := range change.Results {
 			o := r.Offer

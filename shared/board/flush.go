@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"pricing/shared/price"
 )
@@ -13,13 +15,23 @@ import (
 const (
 	kilobyte = 1024
 	reserve  = 96 // least room for a tail, in bytes: about ten observations a segment
-	ownRoom  = 40 // kept free on a board that is not split, where a product's own prices stand beside it
+
+	catalogueRoom = 40 // kept free on a board that is not split, beside which a product's list and MAP price stand
 )
 
-// Segment is a part of the history, never changed once written. Its key has its month and the version of the board that it was
-// flushed from, so every writer of that version makes the same item.
+// lateSpan is the longest time between the oldest and the newest observation of a late segment. So those that reach into a
+// span are found by their newest alone.
+const lateSpan = 31 * 24 * time.Hour
+
+// Segment is a part of the history, never changed once written. It is named by its newest observation and the version of the
+// board that it was flushed from, so every writer of that version makes the same items.
+//
+// The segments of a shard do not overlap, so what it flushed of a moment stands in one of them, or in late ones: they hold what was
+// not later than the newest that had been flushed before, and what only the clock made a writer flush. (Those of the shards it was
+// split from may overlap with them: when a writer ends between segment and board, the parts of the split board flush the same
+// once more.)
 type Segment struct {
-	Month   Month
+	Late    bool
 	Shard   Shard // flushed from this one
 	Version int64
 	H       []byte
@@ -28,16 +40,24 @@ type Segment struct {
 	High    price.Timestamp
 }
 
+// Reach returns the span in which the newest observation of a segment lies, late or not, that holds any of s. Of one shard's
+// segments that are not late the last is the first whose newest is not before s.To.
+func Reach(s Span, late bool) Span {
+	if late {
+		return Span{s.From, min(s.To.Add(lateSpan), maxTime)}
+	}
+	return Span{s.From, maxTime}
+}
+
 // FlushDue reports whether the next write has to move the tail into segments first. It depends on the stored board alone; what
 // the next write will add is estimated by Grown, which the last one added.
 func (b Board) FlushDue() bool {
-	h, tail := b.pack()
 	if b.tailLength() == 0 {
 		return false
 	}
-	size := b.size(len(h))
+	size, tail := b.size()
 	if b.Shard.N == 0 {
-		size += ownRoom
+		size += catalogueRoom
 	}
 	limit := roundUp(size-tail+max(reserve, b.Grown), kilobyte)
 	return size+b.Grown > limit
@@ -53,64 +73,98 @@ func (b Board) tailLength() int {
 	return n
 }
 
-// size is the item's size as DynamoDB bills it: names and values in UTF-8 bytes, a number one byte per two digits
-// and one more, a map 3 bytes and 1 per element. The attributes beside the board (own prices) are not counted.
-func (b Board) size(h int) int {
+// sizes are what the parts of a packed board take, in bytes.
+type sizes struct{ offers, h, tail int } // texts and names of the offers, h, and how much of h the tails take
+
+// size returns the item's size as DynamoDB bills it, and how much of it the tails take: names and values in UTF-8 bytes, a
+// number one byte per two digits and one more, a map 3 bytes and 1 per element. What stands beside the board (list and MAP
+// price) is not counted.
+func (b Board) size() (size, tail int) {
+	s := b.sizes
+	if s.h == 0 {
+		s = b.Pack().sizes
+	}
 	n := len("pk") + len("p#") + len(b.ProductID) + len("sk") + len("board")
 	if b.Shard.N > 0 {
 		n += len("#") + len(b.Shard.String())
 	}
-	n += len("v") + numberSize(b.Version) + len("w") + len(b.Marks)*len(Mark{}) + len("h") + h + len("o") + 3
-	if b.Flushed != price.NoTime {
-		n += len("f") + numberSize(int64(b.Flushed))
+	n += len("v") + numberSize(b.Version) + len("w") + len(b.Marks)*len(Mark{}) + len("h") + s.h + len("o") + 3 + s.offers
+	for _, t := range []price.Timestamp{b.Flushed, b.Late, b.Dropped} {
+		if t != price.NoTime {
+			n += len("f") + numberSize(int64(t))
+		}
 	}
-	for _, o := range b.Offers {
-		n += len(KeyText(o.Key)) + len(offerText(o.Current)) + 1
-	}
-	return n
+	return n, s.tail
+}
+
+// Size returns the item's size in bytes as DynamoDB bills it, without attributes beside the board.
+func (b Board) Size() int {
+	size, _ := b.size()
+	return size
 }
 
 func numberSize(v int64) int { return (len(strconv.FormatInt(v, 10))+1)/2 + 1 }
 
-// grown is how many bytes of the packed tail n observations take on average.
-func (b Board) grown(n int) int {
-	_, tail := b.pack()
-	return tail * n / max(b.tailLength(), 1)
-}
-
-// segments packs the whole tail by month, oldest month first.
-func (b Board) segments() []Segment {
-	months := map[Month][]SegmentOffer{}
-	for _, o := range b.Offers {
-		for _, e := range o.Tail {
-			m := MonthOf(e.ObservedAt)
-			if n := len(months[m]); n == 0 || months[m][n-1].Key != o.Key {
-				months[m] = append(months[m], SegmentOffer{Key: o.Key})
+// segments packs the whole tail: what is later than all that was flushed before into one segment, the rest into late ones.
+//
+// A flush that is not due, since only the clock asks for it, puts all into late ones. Another writer of the version may see no
+// need of it. If that one wins, these segments stand beside a tail that still has what they hold, and with more of that time it
+// gets into a later segment: so they must not be among those that never overlap.
+func (b Board) segments(due bool) []Segment {
+	rows := b.tails()
+	later := len(rows)
+	if due {
+		later, _ = slices.BinarySearchFunc(rows, b.Flushed, func(r Row, flushed price.Timestamp) int {
+			if r.Observation.ObservedAt > flushed {
+				return 1
 			}
-			last := &months[m][len(months[m])-1]
-			last.Observations = append(last.Observations, e)
-		}
+			return -1
+		})
 	}
-	segments := make([]Segment, 0, len(months))
-	for m, offers := range months {
-		s := Segment{Month: m, Shard: b.Shard, Version: b.Version, H: packSegment(offers), Low: maxTime, High: minTime}
-		for _, o := range offers {
-			s.N += len(o.Observations)
-			s.High = max(s.High, o.Observations[0].ObservedAt)
-			s.Low = min(s.Low, o.Observations[len(o.Observations)-1].ObservedAt)
+	var segments []Segment
+	for late := rows[:later]; len(late) > 0; {
+		last := late[0].Observation.ObservedAt.Add(lateSpan)
+		n := slices.IndexFunc(late, func(r Row) bool { return r.Observation.ObservedAt > last })
+		if n < 0 {
+			n = len(late)
 		}
-		segments = append(segments, s)
+		segments = append(segments, b.segment(late[:n], true))
+		late = late[n:]
 	}
-	slices.SortFunc(segments, func(a, b Segment) int { return cmp.Compare(a.Month, b.Month) })
+	if later < len(rows) {
+		segments = append(segments, b.segment(rows[later:], false))
+	}
 	return segments
 }
 
-// Rows returns the observations of segments and boards' tails within [from, to], each once, oldest first.
-func Rows(boards []Board, segments [][]SegmentOffer, from, to price.Timestamp) []Row {
+// tails returns the observations of all tails, oldest first.
+func (b Board) tails() []Row { return Rows([]Board{b}, nil, Always) }
+
+// segment packs rows, oldest first.
+func (b Board) segment(rows []Row, late bool) Segment {
+	var offers []SegmentOffer
+	byKey := slices.SortedStableFunc(slices.Values(rows), func(a, b Row) int {
+		return cmp.Or(strings.Compare(KeyText(a.Key), KeyText(b.Key)), -Compare(a.Key, a.Observation, b.Observation))
+	})
+	for _, r := range byKey {
+		if n := len(offers); n == 0 || offers[n-1].Key != r.Key {
+			offers = append(offers, SegmentOffer{Key: r.Key})
+		}
+		last := &offers[len(offers)-1]
+		last.Observations = append(last.Observations, r.Observation)
+	}
+	return Segment{
+		Late: late, Shard: b.Shard, Version: b.Version, H: packSegment(offers), N: len(rows),
+		Low: rows[0].Observation.ObservedAt, High: rows[len(rows)-1].Observation.ObservedAt,
+	}
+}
+
+// Rows returns the observations of segments and boards' tails within a span, each once, oldest first.
+func Rows(boards []Board, segments [][]SegmentOffer, span Span) []Row {
 	var rows []Row
 	add := func(key price.OfferKey, observations []Observation) {
 		for _, e := range observations {
-			if e.ObservedAt >= from && e.ObservedAt <= to {
+			if e.ObservedAt >= span.From && e.ObservedAt <= span.To {
 				rows = append(rows, Row{key, e})
 			}
 		}
@@ -129,10 +183,4 @@ func Rows(boards []Board, segments [][]SegmentOffer, from, to price.Timestamp) [
 	return slices.CompactFunc(rows, func(a, b Row) bool {
 		return a.Key == b.Key && a.Observation.identity() == b.Observation.identity()
 	})
-}
-
-// Size returns the item's size in bytes as DynamoDB bills it, without attributes beside the board.
-func (b Board) Size() int {
-	h, _ := b.pack()
-	return b.size(len(h))
 }

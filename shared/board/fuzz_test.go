@@ -14,13 +14,15 @@ import (
 // the golden forms and some near them.
 
 func FuzzUnpack(f *testing.F) {
-	f.Fuzz(func(t *testing.T, shard string, v, flushed int64, key1, text1, key2, text2 string, h, w []byte) {
+	f.Fuzz(func(t *testing.T, shard string, v, flushed, late, dropped int64, key1, text1, key2, text2, key3, text3 string, h, w []byte) {
 		s, err := board.ParseShard(shard)
 		if err != nil {
 			return
 		}
-		p := board.Packed{V: v, F: price.Timestamp(flushed), O: map[string]string{}, H: h, W: w}
-		for key, text := range map[string]string{key1: text1, key2: text2} {
+		p := board.Packed{
+			V: v, F: price.Timestamp(flushed), L: price.Timestamp(late), D: price.Timestamp(dropped), O: map[string]string{}, H: h, W: w,
+		}
+		for key, text := range map[string]string{key1: text1, key2: text2, key3: text3} {
 			if key != "" {
 				p.O[key] = text
 			}
@@ -70,15 +72,15 @@ func FuzzParseShard(f *testing.F) {
 	})
 }
 
-func FuzzParseOwn(f *testing.F) {
+func FuzzParseCatalogue(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
-		o, err := board.ParseOwn(text)
+		c, err := board.ParseCatalogue(text)
 		if err != nil {
 			require.ErrorIs(t, err, board.ErrFormat)
 			return
 		}
-		again, err := board.ParseOwn(o.Text())
+		again, err := board.ParseCatalogue(c.Text())
 		require.NoError(t, err)
-		require.Equal(t, o, again)
+		require.Equal(t, c, again)
 	})
 }

@@ -32,12 +32,14 @@ func uvarint(n uint64) []byte { return binary.AppendUvarint(nil, n) }
 
 // The parts of a packed form, as codec.go describes them.
 var (
-	head       = join(1, 0, 0)                                  // of a board: format, grown, base lag
+	head       = join(1, 0)                                     // of a board: format, base lag
 	sources    = join(1, 0, 9, "crawler-a")                     // one: its kind and id
 	currencies = join(1, "USD")                                 // one
 	current    = join(2, 0, 0, 0)                               // the source, its place; as far as the text has it
-	never      = join(0, 0)                                     // the run began with it, and nothing before it
-	noTail     = join(0)                                        //
+	run        = join(0, 0)                                     // it began with the current one, and nothing before it
+	never      = join(run, 0)                                   // the same, and no url
+	noTail     = join(0, 0)                                     // and nothing that the last write added
+	name       = "\x29hjkmnpq"                                  // of a url
 	top        = join(1, 0x80, 0x8a, 0xbf, 0xea, 0xe6, 0x67, 0) // of a segment: format, newest observedAt, base lag
 	offer      = join(1, 7, "bigmart", 1)                       // one, of which there is one observation
 	ages       = uint64(maxTime-minTime) + 2                    // more milliseconds than there are
@@ -54,7 +56,7 @@ const (
 func TestUnpack_Refuses(t *testing.T) {
 	const text = "19.95 USD|-|I|260706T090000.000"
 	good := func() board.Packed {
-		return board.Packed{V: 1, F: price.NoTime, O: map[string]string{"bigmart": text}, W: make([]byte, 32),
+		return board.Packed{V: 1, F: price.NoTime, L: price.NoTime, D: price.NoTime, O: map[string]string{"bigmart": text}, W: make([]byte, 32),
 			H: join(head, sources, currencies, current, never, noTail)}
 	}
 	for name, change := range map[string]func(*board.Packed){
@@ -71,13 +73,27 @@ func TestUnpack_Refuses(t *testing.T) {
 		"the greatest confidence": func(p *board.Packed) {
 			p.H = join(head, sources, currencies, 6, 0, uvarint(10001), 0, 0, never, noTail)
 		},
-		"in the tail": func(p *board.Packed) { p.H = join(head, sources, currencies, current, never, 1) },
+		"the greatest late": func(p *board.Packed) {
+			p.F = maxTime
+			p.L = maxTime
+		},
+		"the greatest dropped": func(p *board.Packed) { p.D = maxTime },
+		"the least dropped":    func(p *board.Packed) { p.D = minTime },
+		"in the tail":          func(p *board.Packed) { p.H = join(head, sources, currencies, current, never, 1, 0) },
+		"a url":                func(p *board.Packed) { p.H = join(head, sources, currencies, current, run, 1, name, noTail) },
+		"a url and one before it": func(p *board.Packed) {
+			p.H = join(head, sources, currencies, current, run, 3, name, "anothers", noTail)
+		},
+		"a url of another at the least time": func(p *board.Packed) {
+			p.O["bigmart"] = "-|-|O|00010101T000000.001"
+			p.H = join(head, sources, currencies, current, run, 5, name, 1, 0, 1, "a", noTail)
+		},
 		"shipping of its own currency, no price": func(p *board.Packed) {
 			p.O["bigmart"] = "-|2.99 EUR|O|260706T090000.000"
 		},
 		"run and predecessor at the least time": func(p *board.Packed) {
 			p.O["bigmart"] = "-|-|O|00010101T000000.002"
-			p.H = join(head, sources, currencies, current, 1, 2, 0, 0, noTail)
+			p.H = join(head, sources, currencies, current, 1, 2, 0, 0, 0, noTail)
 		},
 	} {
 		p := good()
@@ -89,6 +105,11 @@ func TestUnpack_Refuses(t *testing.T) {
 		"version 0":                   func(p *board.Packed) { p.V = 0 },
 		"flushed after all time":      func(p *board.Packed) { p.F = maxTime + 1 },
 		"flushed before all time":     func(p *board.Packed) { p.F = minTime - 1 },
+		"late after all time":         func(p *board.Packed) { p.F, p.L = maxTime, maxTime+1 },
+		"late but not flushed":        func(p *board.Packed) { p.L = 0 },
+		"later late than flushed":     func(p *board.Packed) { p.F, p.L = 0, 1 },
+		"dropped after all time":      func(p *board.Packed) { p.D = maxTime + 1 },
+		"dropped before all time":     func(p *board.Packed) { p.D = minTime - 1 },
 		"marks too many":              func(p *board.Packed) { p.W = make([]byte, 36) },
 		"key of no form":              func(p *board.Packed) { p.O = map[string]string{"|": text} },
 		"text of no form":             func(p *board.Packed) { p.O["bigmart"] = "19.95 USD|-|I" },
@@ -108,7 +129,7 @@ func TestUnpack_Refuses(t *testing.T) {
 		"source beyond the last":      func(p *board.Packed) { p.H = join(head, sources, currencies, 2, 1, 0, 0, never, noTail) },
 		"no source":                   func(p *board.Packed) { p.H = join(head, sources, currencies, 0, 0, 0, never, noTail) },
 		"a state in format 1":         func(p *board.Packed) { p.H = join(head, sources, currencies, 0x22, 0, 7, 0, 0, never, noTail) },
-		"unknown flag":                func(p *board.Packed) { p.H = join(2, 0, 0, sources, currencies, 0x42, 0, 0, 0, never, noTail) },
+		"unknown flag":                func(p *board.Packed) { p.H = join(2, 0, sources, currencies, 0x42, 0, 0, 0, never, noTail) },
 		"unknown term":                func(p *board.Packed) { p.H = join(head, sources, currencies, 3, 0x40, 0, 0, 0, never, noTail) },
 		"unknown price type":          func(p *board.Packed) { p.H = join(head, sources, currencies, 3, 0x10, 3, 0, 0, 0, never, noTail) },
 		"unknown availability":        func(p *board.Packed) { p.H = join(head, sources, currencies, 3, 8, 10, 0, 0, 0, never, noTail) },
@@ -129,12 +150,36 @@ func TestUnpack_Refuses(t *testing.T) {
 		},
 		"first seen before all time": func(p *board.Packed) {
 			p.O["bigmart"] = "-|-|O|00010101T000000.000"
-			p.H = join(head, sources, currencies, current, 1, 0, noTail)
+			p.H = join(head, sources, currencies, current, 1, 0, 0, noTail)
 		},
-		"an age beyond all time":      func(p *board.Packed) { p.H = join(head, sources, currencies, 2, 0, uvarint(ages), 0, never, noTail) },
-		"a run as long":               func(p *board.Packed) { p.H = join(head, sources, currencies, current, uvarint(ages), 0, noTail) },
-		"a number of eleven bytes":    func(p *board.Packed) { p.H = join(1, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 0, sources) },
-		"more tail than there is":     func(p *board.Packed) { p.H = join(head, sources, currencies, current, never, 2) },
+		"an age beyond all time":    func(p *board.Packed) { p.H = join(head, sources, currencies, 2, 0, uvarint(ages), 0, never, noTail) },
+		"a run as long":             func(p *board.Packed) { p.H = join(head, sources, currencies, current, uvarint(ages), 0, 0, noTail) },
+		"a number of eleven bytes":  func(p *board.Packed) { p.H = join(1, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 0, sources) },
+		"more tail than there is":   func(p *board.Packed) { p.H = join(head, sources, currencies, current, never, 2, 0) },
+		"nothing of what was added": func(p *board.Packed) { p.H = join(head, sources, currencies, current, never, 0) },
+		"unknown url flag":          func(p *board.Packed) { p.H = join(head, sources, currencies, current, run, 9, name, noTail) },
+		"flags but no url":          func(p *board.Packed) { p.H = join(head, sources, currencies, current, run, 2, name, noTail) },
+		"a url of no name":          func(p *board.Packed) { p.H = join(head, sources, currencies, current, run, 1, make([]byte, 8), noTail) },
+		"a url before of no name": func(p *board.Packed) {
+			p.H = join(head, sources, currencies, current, run, 3, name, make([]byte, 8), noTail)
+		},
+		"a url that was the one before": func(p *board.Packed) {
+			p.H = join(head, sources, currencies, current, run, 3, name, name, noTail)
+		},
+		"a url cut short": func(p *board.Packed) { p.H = join(head, sources, currencies, current, run, 1, name[1:]) },
+		"a url of another that is the current": func(p *board.Packed) {
+			p.H = join(head, sources, currencies, current, run, 5, name, 0, 0, 9, "crawler-a", noTail)
+		},
+		"a url of no source": func(p *board.Packed) {
+			p.H = join(head, sources, currencies, current, run, 5, name, 1, 0, 0, noTail)
+		},
+		"a url of before all time": func(p *board.Packed) {
+			p.O["bigmart"] = "-|-|O|00010101T000000.000"
+			p.H = join(head, sources, currencies, current, run, 5, name, 1, 0, 1, "a", noTail)
+		},
+		"a url with a confidence above 1": func(p *board.Packed) {
+			p.H = join(head, sources, currencies, current, run, 5, name, 1, uvarint(10002), 1, "a", noTail)
+		},
 		"a text longer than the form": func(p *board.Packed) { p.H = join(head, 1, 0, 200, "crawler-a", currencies, current, never, noTail) },
 	} {
 		p := good()
@@ -192,7 +237,7 @@ func TestBoard_Size(t *testing.T) {
 	}
 	flushed := golden(0)
 	neverFlushed := golden(7)
-	neverFlushed.Flushed = price.NoTime
+	neverFlushed.Flushed, neverFlushed.Late, neverFlushed.Dropped = price.NoTime, price.NoTime, price.NoTime
 	shard := golden(0)
 	shard.Shard = board.Shard{N: 16, I: 3}
 	shard.Version = 1234
@@ -206,35 +251,13 @@ func TestBoard_Size(t *testing.T) {
 		for key, text := range p.O {
 			want += len(key) + len(text) + 1
 		}
-		if p.F != price.NoTime {
-			want += len("f") + number(int64(p.F))
+		for name, at := range map[string]price.Timestamp{"f": p.F, "l": p.L, "d": p.D} {
+			if at != price.NoTime {
+				want += len(name) + number(int64(at))
+			}
 		}
 		assert.Equal(t, want, b.Size())
 	}
-}
-
-// TestBoard_URLs: those of current observations and of tails; no url is none of them.
-func TestBoard_URLs(t *testing.T) {
-	b := golden(0)
-	b.Offers[0].Tail = nil
-	b.Offers[1].Tail = []board.Observation{b.Offers[1].Current}
-	b.Offers[1].Tail[0].URL = board.HashURL("https://shopx.example")
-	assert.Equal(t, map[board.URLHash]bool{
-		board.HashURL("https://bigmart.example/p/77"): true, board.HashURL("https://shopx.example"): true,
-	}, b.URLs())
-	assert.Zero(t, board.HashURL(""))
-}
-
-func TestMonth_Bounds(t *testing.T) {
-	for _, m := range []board.Month{"2024-02", "2026-12"} {
-		first, last := m.Bounds()
-		assert.Equal(t, m, board.MonthOf(first))
-		assert.NotEqual(t, m, board.MonthOf(first-1))
-		assert.Equal(t, m, board.MonthOf(last))
-		assert.NotEqual(t, m, board.MonthOf(last+1))
-	}
-	first, last := board.Month("x").Bounds()
-	assert.Equal(t, []price.Timestamp{minTime, maxTime}, []price.Timestamp{first, last}, "what is no month leaves nothing out")
 }
 
 // TestKeyText: each part of an offer's key stands in its text by itself, and what is usual is left out.
@@ -264,14 +287,22 @@ func TestKeyText(t *testing.T) {
 	}
 }
 
-func TestParseOwn(t *testing.T) {
-	own := board.Own{Price: usd(1995), MAP: price.Money{Minor: 2100, Currency: "JPY"}}
-	assert.Equal(t, "19.95 USD|-|2100 JPY", own.Text())
-	got, err := board.ParseOwn(own.Text())
-	require.NoError(t, err)
-	assert.Equal(t, own, got)
-	for _, text := range []string{"", "-|-", "-|-|-|-", "x|-|-", "-|19.95|-", "-|-|19.95 US", "-|-|-1 USD", "-|-|1.x USD"} {
-		_, err := board.ParseOwn(text)
+func TestParseCatalogue(t *testing.T) {
+	for text, want := range map[string]board.Catalogue{
+		"A|-|-":                 {},
+		"A|24.99 USD|-":         {List: usd(2499)},
+		"A|-|2100 JPY":          {MAP: price.Money{Minor: 2100, Currency: "JPY"}},
+		"D|24.99 USD|19.95 USD": {Discontinued: true, List: usd(2499), MAP: usd(1995)},
+	} {
+		assert.Equal(t, text, want.Text())
+		got, err := board.ParseCatalogue(text)
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
+	for _, text := range []string{
+		"", "A", "A|-", "A|-|-|-", "X|-|-", "|-|-", "a|-|-", "A|x|-", "A|19.95|-", "A|-|19.95 US", "A|-|-1 USD", "D|-|1.x USD",
+	} {
+		_, err := board.ParseCatalogue(text)
 		require.ErrorIs(t, err, board.ErrFormat, text)
 	}
 }

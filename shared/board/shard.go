@@ -69,8 +69,8 @@ func (s Shard) Ancestor(n int) Shard {
 // SplitDue returns how many shards the product should have before anything more is written to this board, or 0 when no split is
 // due. Like a flush it depends on the stored board alone.
 func (b Board) SplitDue() int {
-	h, tail := b.pack()
-	offers := b.size(len(h)) - tail
+	size, tail := b.size()
+	offers := size - tail
 	switch {
 	case offers <= splitAt || b.Shard.N >= MaxShards:
 		return 0
@@ -86,15 +86,16 @@ func (b Board) SplitDue() int {
 
 // Split splits a product's boards into n shards: the whole board into any valid n, or all shards into twice as many.
 // parts are in the order of their I. A shard starts one version above the board that it replaces, so no version is ever used
-// twice under one segment key. It inherits flushed and marks, so a writer that got no answer still finds its mark. Every
-// writer of one release splits equal boards into equal shards.
+// twice under one segment key. It inherits what was flushed and dropped, and the marks, so a writer that got no answer still finds
+// its own; only late segments are counted anew under its label. Every writer of one release splits equal boards into equal
+// shards.
 func Split(parts []Board, n int) []Board {
 	shards := make([]Board, n)
 	for i := range shards {
 		from := parts[i%len(parts)]
 		shards[i] = Board{
-			ProductID: from.ProductID, Shard: Shard{n, i}, Version: from.Version + 1, Flushed: from.Flushed, Marks: from.Marks,
-			Grown: from.Grown * len(parts) / n,
+			ProductID: from.ProductID, Shard: Shard{n, i}, Version: from.Version + 1, Marks: from.Marks,
+			Flushed: from.Flushed, Late: price.NoTime, Dropped: from.Dropped, Grown: from.Grown * len(parts) / n,
 		}
 		shards[i].Marks[shards[i].Version%int64(len(from.Marks))] = Mark{} // nobody's: no request wrote this version
 	}

@@ -59,6 +59,7 @@ const (
 	CodeUnknownCompetitor  = "unknown-competitor"
 	CodeTooManyItems       = "too-many-items"
 	CodeTooManyCompetitors = "too-many-competitors"
+	CodeTooManyOffers      = "too-many-offers"
 	CodeSourceNotAllowed   = "source-not-allowed"
 	CodeReservedName       = "reserved-name"
 	CodeThrottled          = "throttled"

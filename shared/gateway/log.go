@@ -32,7 +32,7 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 	level := slog.LevelInfo
 	outcome := "ok"
 	switch {
-	case out.StatusCode == http.StatusInternalServerError:
+	case out.StatusCode == http.StatusInternalServerError, answer.Items.Outcomes[failed] > 0:
 		level = slog.LevelError
 	case out.StatusCode == http.StatusServiceUnavailable || answer.Retry:
 		level = slog.LevelWarn
@@ -80,7 +80,7 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 		attrs = append(attrs, slog.String("error", printable(err.Error())))
 	}
 	metrics := l.meter.Metrics(left, answer.Items)
-	if level == slog.LevelError { // Lambda counts no error: it was answered
+	if level == slog.LevelError { // Lambda counts no error: it was answered, and of a batch perhaps with 207
 		metrics = append(metrics, meter.Metric{Name: "InternalErrors", Unit: meter.Count, Values: []int{1}})
 	}
 	lines := e.Source.Lines(l.start, metrics)
@@ -92,6 +92,9 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 		e.Log.LogAttrs(ctx, slog.LevelInfo, "metrics", more...)
 	}
 }
+
+// failed is the outcome of an item that we have to mend something for, whatever became of its neighbours.
+const failed = "failed"
 
 // traceID returns the root of a trace header, "Root=1-...;Parent=...;Sampled=0", by which X-Ray knows the trace. It is empty
 // for what is none: a client can send any text.

@@ -147,13 +147,19 @@ var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPaddi
 // Crockford base32 of a SHA-256 over productId, competitorId, sellerId, itemCondition, region, audience, observedAt as
 // printed and source id, each as "<byte length>:<bytes>".
 func ID(key OfferKey, at Timestamp, sourceID string) string {
+	sum := Hash(key, at.String(), sourceID)
+	return crockford.EncodeToString(sum[:])[:26]
+}
+
+// Hash returns the SHA-256 over an offer key's parts (productId, competitorId, sellerId, itemCondition, region, audience) and
+// more, each as "<byte length>:<bytes>".
+func Hash(key OfferKey, more ...string) [sha256.Size]byte {
 	var b strings.Builder
-	for _, part := range [...]string{key.ProductID, key.CompetitorID, key.SellerID,
-		key.Condition.String(), key.Region, key.Audience.String(), at.String(), sourceID} {
+	for _, part := range append([]string{key.ProductID, key.CompetitorID, key.SellerID,
+		key.Condition.String(), key.Region, key.Audience.String()}, more...) {
 		b.WriteString(strconv.Itoa(len(part)))
 		b.WriteByte(':')
 		b.WriteString(part)
 	}
-	sum := sha256.Sum256([]byte(b.String()))
-	return crockford.EncodeToString(sum[:])[:26]
+	return sha256.Sum256([]byte(b.String()))
 }

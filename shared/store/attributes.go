@@ -1,7 +1,7 @@
 package store
 
 import (
-	"fmt"
+	"strconv"
 
 	"pricing/shared/board"
 	"pricing/shared/price"
@@ -13,29 +13,27 @@ const (
 	AttrPK      = "pk"      // partition key
 	AttrSK      = "sk"      // sort key
 	AttrExpires = "expires" // when DynamoDB may delete the item, in seconds (TTL)
-	AttrVersion = "v"       // of a board, a directory, a shard or a catalogue entry: it only grows
+	AttrVersion = "v"       // of a board, a directory, a shard, a urls item or a catalogue entry: it only grows
 	AttrStatus  = "status"  // of a catalogue entry, a competitor or a token
 
 	// A board: the whole one or a shard.
-	AttrFlushed = "f" // newest observedAt ever flushed into a segment; absent when none was
+	AttrFlushed = "f" // newest observedAt ever flushed into a segment; absent when none was. A directory keeps it, and a moved shard
+	AttrLate    = "l" // newest observedAt ever flushed into a late segment; absent when none was. Kept alike
+	AttrDropped = "d" // newest observedAt of any offer that was ever dropped; absent when none was
 	AttrOffers  = "o" // offer key -> readable text of its current observation
 	AttrPacked  = "h" // the rest of each offer, then the tail; of a segment its observations
 	AttrMarks   = "w" // the marks of whoever wrote the last versions
 
 	// Beside or instead of a board.
-	AttrOwn        = "own"    // the product's own prices, also on its catalogue entry
-	AttrOwnVersion = "ov"     // the version of the catalogue entry that they came from
-	AttrShards     = "shards" // of a directory: how many shards there are
-	AttrPast       = "past"   // of a directory: how many there were before, least first
-	AttrMoved      = "moved"  // of a shard that was split further: its offers are elsewhere
+	AttrCatalogue        = "cat"    // status, list and MAP price of the catalogue entry, also on that itself
+	AttrCatalogueVersion = "cv"     // the version of the catalogue entry that they came from
+	AttrShards           = "shards" // of a directory: how many shards there are
+	AttrPast             = "past"   // of a directory: how many there were before, least first
+	AttrMoved            = "moved"  // of a shard that was split further: its offers are elsewhere
 
 	// A segment.
 	AttrCount = "n"  // its observations
-	AttrLow   = "lo" // their oldest observedAt
-	AttrHigh  = "hi" // their newest observedAt
-
-	// A urls item: beside this, each attribute is a url, named by its hash.
-	AttrURLBytes = "c" // bytes that its urls take
+	AttrLow   = "lo" // their oldest observedAt; the newest stands in the key
 
 	// A catalogue entry.
 	AttrTitle    = "title"
@@ -97,12 +95,14 @@ func TokenPartition(keyID string) string { return tokenPrefix + keyID }
 
 // Sort keys.
 const (
-	boardSK       = "board"   // a board or a directory; a shard's goes on with "#" and its label
-	urlsSK        = "listing" // the urls of a product; those of a split one go on with "#" and a number
-	segmentPrefix = "seg#"    // then month, label and version
-	productSK     = "product" // a catalogue entry, and what a gtin belongs to
-	tokenSK       = "token"
-	healthSuffix  = "#health" // after a competitor's id
+	boardSK   = "board"      // a board or a directory; a shard's goes on with "#" and its label
+	urlsSK    = "board.urls" // the urls of a product, right behind its boards; those of a shard go on with "#" and its number
+	segmentSK = "seg"        // then label, newest observedAt and version
+	lateSK    = "late"       // the same for what was not later than all that had been flushed before
+	productSK = "product"    // a catalogue entry, and what a gtin belongs to
+	tokenSK   = "token"
+
+	healthSuffix = "#health" // after a competitor's id
 
 	leastSK    = " " // comes before every sort key
 	greatestSK = "~" // comes after every sort key
@@ -116,8 +116,11 @@ func boardKey(s board.Shard) string {
 	return boardSK + "#" + s.String()
 }
 
-func monthKey(m board.Month) string { return segmentPrefix + string(m) + "#" }
-
-func segmentKey(s board.Segment) string {
-	return fmt.Sprintf("%s%s#%010d", monthKey(s.Month), s.Shard, s.Version)
+// urlsKey returns the sort key of the urls of a shard's offers. Its number names it: where a product was split further, the first
+// of the new shards goes on with the item.
+func urlsKey(s board.Shard) string {
+	if s.N == 0 {
+		return urlsSK
+	}
+	return urlsSK + "#" + strconv.Itoa(s.I)
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,10 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"pricing/shared/fault"
-	"pricing/shared/meter"
 	"pricing/shared/price"
 )
 
@@ -40,6 +37,13 @@ type competitorCache struct {
 	list      map[string]Competitor
 	readAt    time.Time
 	rechecked time.Time // when it was last read strongly consistent
+}
+
+// fresh reports whether the list is younger than age.
+func (c *competitorCache) fresh(now time.Time, age time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.list != nil && now.Sub(c.readAt) < age
 }
 
 // Competitors returns all registered competitors by id, at most a minute old.
@@ -225,13 +229,12 @@ func unknownCompetitor(detail string) error {
 // noteHealth records, to the minute, that something was received from competitors' feeds. It makes at most one attempt a minute,
 // process and competitor, and none when the list already shows this minute. This is a hint for people, so its failure is no
 // failure of the request.
-func (s *Store) noteHealth(ctx context.Context, submissions []price.Submission, verdicts []Verdict, received price.Timestamp) {
+func (s *Store) noteHealth(ctx context.Context, parts []*part, received price.Timestamp) {
 	minute := func(t price.Timestamp) price.Timestamp { return t - t%60_000 }
 	heard := map[string]price.Timestamp{}
-	for i, sub := range submissions {
-		if verdicts[i].Err == nil && verdicts[i].Result.Stored.ReceivedAt == received {
-			o := sub.Observation
-			heard[o.Key.CompetitorID] = max(heard[o.Key.CompetitorID], minute(o.ObservedAt))
+	for _, p := range parts {
+		for _, in := range p.in {
+			heard[in.Key.CompetitorID] = max(heard[in.Key.CompetitorID], minute(in.Observation.ObservedAt))
 		}
 	}
 	now := minute(received)
@@ -252,23 +255,13 @@ func (s *Store) noteHealth(ctx context.Context, submissions []price.Submission, 
 	c.mu.Unlock()
 	ids := slices.Sorted(maps.Keys(heard))
 	eachOf(len(ids), s.width, func(i int) {
-		out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName:                 s.table,
+		// An error is counted, and that is all: another process may have noted this minute.
+		_, _, _ = s.update(ctx, "note health", &dynamodb.UpdateItemInput{
 			Key:                       key(CompetitorsPartition(), ids[i]+healthSuffix),
 			UpdateExpression:          aws.String("SET r = :r, o = :o"),
 			ConditionExpression:       aws.String("attribute_not_exists(r) OR r < :r"),
 			ExpressionAttributeValues: item{":r": number(int64(now)), ":o": number(int64(heard[ids[i]]))},
-			ReturnConsumedCapacity:    types.ReturnConsumedCapacityTotal,
 		})
-		var later *types.ConditionalCheckFailedException
-		switch {
-		case err == nil:
-			countWrite(ctx, out.ConsumedCapacity)
-		case errors.As(err, &later): // another process noted this minute
-			meter.Add(ctx, meter.Counts{Calls: 1})
-		default:
-			_ = s.failed(ctx, "note health", err) // counts the call
-		}
 	})
 }
 

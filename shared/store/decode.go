@@ -62,7 +62,7 @@ func Decode(it map[string]types.AttributeValue) (any, error) {
 		switch {
 		case kind == boardSK:
 			return decodeBoardItem(productID, it)
-		case strings.HasPrefix(sk, segmentPrefix):
+		case kind == segmentSK, kind == lateSK:
 			return decodeSegmentItem(productID, it)
 		case kind == urlsSK:
 			return decodeURLsItem(it)

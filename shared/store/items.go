@@ -3,10 +3,10 @@ package store
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -41,24 +41,34 @@ func parseBoardKey(sk string) (board.Shard, error) {
 
 // Directory is what the item "board" says beside, or instead of, a board.
 type Directory struct {
-	Version    int64 // of the item, whatever it holds; 0: it holds own prices alone
-	Shards     int   // 0: the board is not split
-	Past       []int // the numbers of shards it had before, least first
-	Catalogued bool  // the product is in the catalogue
-	Own        board.Own
-	OwnVersion int64 // the version of the catalogue entry that Own came from
+	Version          int64   // of the item, whatever it holds; 0: it holds the catalogue's part alone
+	Shards           int     // 0: the board is not split
+	Past             []int   // the numbers of shards it had before, least first
+	Flushed          Flushed // from the whole board; of a shard that was split further: from that
+	Catalogued       bool    // the product is in the catalogue
+	Catalogue        board.Catalogue
+	CatalogueVersion int64 // the version of the catalogue entry that it came from
 }
 
-// lineage returns the shard and those its offers were in before, whose segments hold their older history.
-func (d Directory) lineage(s board.Shard) []board.Shard {
-	if s.N == 0 {
-		return []board.Shard{s}
+// Flushed says how far a board's history stands in segments: the newest observedAt of any, and of any late one. NoTime: there
+// are none.
+type Flushed struct{ Newest, Late price.Timestamp }
+
+// unknownFlushed is that of a shard that was split further, when its item was not read: any segment may be there.
+var unknownFlushed = Flushed{math.MaxInt64, math.MaxInt64}
+
+// lineage returns the labels under which the history of a board's offers stands: its own, and those of the shards its offers
+// were in before.
+func (d Directory) lineage(b board.Board) []label {
+	own := label{b.Shard, Flushed{b.Flushed, b.Late}}
+	if b.Shard.N == 0 {
+		return []label{own}
 	}
-	shards := []board.Shard{{}}
+	labels := []label{{board.Shard{}, d.Flushed}}
 	for _, n := range d.Past {
-		shards = append(shards, s.Ancestor(n))
+		labels = append(labels, label{b.Shard.Ancestor(n), unknownFlushed})
 	}
-	return append(shards, s)
+	return append(labels, own)
 }
 
 // BoardItem is an item of a product's board: the whole board, the directory of a split one, a shard, or what is left of a
@@ -79,12 +89,15 @@ func decodeBoardItem(productID string, it item) (BoardItem, error) {
 		return BoardItem{}, wrap(err)
 	}
 	bi := BoardItem{Shard: shard}
-	if _, ok := it[AttrOwn]; ok {
-		if err := bi.Directory.decodeOwn(it); err != nil {
+	if _, ok := it[AttrCatalogue]; ok {
+		if err := bi.Directory.decodeCatalogue(it); err != nil {
 			return BoardItem{}, wrap(err)
 		}
 	}
-	if _, versioned := it[AttrVersion]; !versioned && shard.N == 0 { // nothing but own prices
+	if bi.Directory.Flushed, err = decodeFlushed(it); err != nil {
+		return BoardItem{}, wrap(err)
+	}
+	if bi.Directory.Catalogued && len(it) == len(key("", ""))+2 && shard.N == 0 { // nothing but the catalogue's part
 		b := board.New(productID)
 		bi.Board = &b
 		return bi, nil
@@ -103,7 +116,7 @@ func decodeBoardItem(productID string, it item) (BoardItem, error) {
 	case moved && shard.N > 0:
 		return bi, nil
 	}
-	b, err := decodeBoard(productID, shard, bi.Directory.Version, it)
+	b, err := decodeBoard(productID, shard, bi.Directory.Version, bi.Directory.Flushed, it)
 	if err != nil {
 		return BoardItem{}, wrap(err)
 	}
@@ -111,13 +124,28 @@ func decodeBoardItem(productID string, it item) (BoardItem, error) {
 	return bi, nil
 }
 
-func (d *Directory) decodeOwn(it item) (err error) {
+func (d *Directory) decodeCatalogue(it item) (err error) {
 	d.Catalogued = true
-	if d.Own, err = board.ParseOwn(text(it, AttrOwn)); err != nil {
+	if d.Catalogue, err = board.ParseCatalogue(text(it, AttrCatalogue)); err != nil {
 		return err
 	}
-	d.OwnVersion, err = integer(it, AttrOwnVersion)
+	d.CatalogueVersion, err = integer(it, AttrCatalogueVersion)
 	return err
+}
+
+func decodeFlushed(it item) (Flushed, error) {
+	newest, err := timestamp(it, AttrFlushed)
+	late, lateErr := timestamp(it, AttrLate)
+	return Flushed{newest, late}, errors.Join(err, lateErr)
+}
+
+// timestamp reads a time, which is NoTime when the attribute is absent.
+func timestamp(it item, name string) (price.Timestamp, error) {
+	if _, ok := it[name]; !ok {
+		return price.NoTime, nil
+	}
+	v, err := integer(it, name)
+	return price.Timestamp(v), err
 }
 
 func (d *Directory) decodeShards(it item) error {
@@ -141,21 +169,17 @@ func (d *Directory) decodeShards(it item) error {
 	return nil
 }
 
-func decodeBoard(productID string, shard board.Shard, version int64, it item) (board.Board, error) {
+func decodeBoard(productID string, shard board.Shard, version int64, flushed Flushed, it item) (board.Board, error) {
 	offers, ok := it[AttrOffers].(*types.AttributeValueMemberM)
 	if !ok {
 		return board.Board{}, fmt.Errorf("attribute %s is no map", AttrOffers)
 	}
-	p := board.Packed{
-		V: version, F: price.NoTime, O: make(map[string]string, len(offers.Value)), H: blob(it, AttrPacked), W: blob(it, AttrMarks),
+	dropped, err := timestamp(it, AttrDropped)
+	if err != nil {
+		return board.Board{}, err
 	}
-	if _, ok := it[AttrFlushed]; ok {
-		f, err := integer(it, AttrFlushed)
-		if err != nil {
-			return board.Board{}, err
-		}
-		p.F = price.Timestamp(f)
-	}
+	p := board.Packed{V: version, F: flushed.Newest, L: flushed.Late, D: dropped, O: make(map[string]string, len(offers.Value)),
+		H: blob(it, AttrPacked), W: blob(it, AttrMarks)}
 	for name, value := range offers.Value {
 		s, _ := value.(*types.AttributeValueMemberS)
 		if s == nil {
@@ -167,52 +191,18 @@ func decodeBoard(productID string, shard board.Shard, version int64, it item) (b
 }
 
 // boardAttributes returns a board's attributes but its key.
-func boardAttributes(b board.Board) item {
-	p := b.Pack()
+func boardAttributes(p board.Packed) item {
 	offers := make(item, len(p.O))
 	for name, value := range p.O {
 		offers[name] = str(value)
 	}
 	it := item{AttrVersion: number(p.V), AttrOffers: &types.AttributeValueMemberM{Value: offers}, AttrPacked: bin(p.H), AttrMarks: bin(p.W)}
-	if p.F != price.NoTime {
-		it[AttrFlushed] = number(int64(p.F))
+	for name, t := range map[string]price.Timestamp{AttrFlushed: p.F, AttrLate: p.L, AttrDropped: p.D} {
+		if t != price.NoTime {
+			it[name] = number(int64(t))
+		}
 	}
 	return it
-}
-
-// grace is how long after its newest observation left the retention a segment may be deleted.
-const grace = 7 * 24 * time.Hour
-
-// SegmentItem is a segment: flushed observations of one month.
-type SegmentItem struct {
-	Offers    []board.SegmentOffer
-	Count     int64           // of observations
-	Low, High price.Timestamp // their oldest and newest observedAt
-	Expires   time.Time
-}
-
-func segmentItem(productID string, seg board.Segment, retention time.Duration) item {
-	it := key(ProductPartition(productID), segmentKey(seg))
-	it[AttrPacked] = bin(seg.H)
-	it[AttrCount] = number(int64(seg.N))
-	it[AttrLow] = number(int64(seg.Low))
-	it[AttrHigh] = number(int64(seg.High))
-	it[AttrExpires] = number(seg.High.Add(retention + grace).Time().Unix())
-	return it
-}
-
-func decodeSegmentItem(productID string, it item) (SegmentItem, error) {
-	offers, err := board.UnpackSegment(productID, blob(it, AttrPacked))
-	if err != nil {
-		return SegmentItem{}, err
-	}
-	count, errCount := integer(it, AttrCount)
-	low, errLow := integer(it, AttrLow)
-	high, errHigh := integer(it, AttrHigh)
-	expires, errExpires := integer(it, AttrExpires)
-	return SegmentItem{
-		Offers: offers, Count: count, Low: price.Timestamp(low), High: price.Timestamp(high), Expires: time.Unix(expires, 0).UTC(),
-	}, errors.Join(errCount, errLow, errHigh, errExpires)
 }
 
 func text(it item, name string) string {

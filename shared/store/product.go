@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"pricing/shared/board"
 	"pricing/shared/fault"
@@ -22,10 +22,11 @@ type Product struct {
 	ID         string
 	Boards     []board.Board // the whole board, or its shards in their order
 	Catalogued bool          // it is in the catalogue
-	Own        board.Own     // its own prices, if it is
-	URLs       map[board.URLHash]string
+	Catalogue  board.Catalogue
+	URLs       map[board.URLName]string
 
 	directory Directory
+	moved     map[board.Shard]Flushed // of shards that were split further
 }
 
 // Live returns the offers seen within the retention, by key text. The others are gone.
@@ -41,19 +42,13 @@ func (p Product) Live(clock price.Clock) []board.Offer {
 }
 
 // Find returns the offer of a key.
-func (p Product) Find(key price.OfferKey) (board.Offer, bool) { return p.shard(key).Find(key) }
+func (p Product) Find(key price.OfferKey) (board.Offer, bool) { return p.Shard(key).Find(key) }
 
-// flushed returns the newest observedAt ever moved into a segment.
-func (p Product) flushed() price.Timestamp {
-	newest := price.NoTime
-	for _, b := range p.Boards {
-		newest = max(newest, b.Flushed)
-	}
-	return newest
-}
+// URL returns the url of an offer, if the product was read with its urls; empty: it has none.
+func (p Product) URL(o board.Offer) string { return p.URLs[o.URL.Name] }
 
-// shard returns the board that holds a key.
-func (p Product) shard(key price.OfferKey) board.Board {
+// Shard returns the board that holds a key, or would hold it.
+func (p Product) Shard(key price.OfferKey) board.Board {
 	return p.Boards[board.ShardOf(key, p.directory.Shards).I]
 }
 
@@ -100,15 +95,18 @@ type gathered struct {
 	directory Directory
 	whole     *board.Board
 	shards    map[board.Shard]*board.Board // nil: it was split further
-	urls      map[board.URLHash]string
+	moved     map[board.Shard]Flushed      // of those that were
+	urls      map[board.URLName]string
 }
 
 func (g *gathered) add(it item) (more bool, err error) {
 	if strings.HasPrefix(text(it, AttrSK), urlsSK) {
+		urls, err := decodeURLsItem(it)
 		if g.urls == nil {
-			g.urls = map[board.URLHash]string{}
+			g.urls = urls.URLs
 		}
-		return true, decodeURLs(it, func(hash board.URLHash, url SeenURL) { g.urls[hash] = url.URL })
+		maps.Copy(g.urls, urls.URLs)
+		return true, err
 	}
 	bi, err := decodeBoardItem(g.id, it)
 	if err != nil {
@@ -122,14 +120,19 @@ func (g *gathered) add(it item) (more bool, err error) {
 	}
 	if g.shards == nil {
 		g.shards = map[board.Shard]*board.Board{}
+		g.moved = map[board.Shard]Flushed{}
 	}
 	g.shards[bi.Shard] = bi.Board
+	if bi.Board == nil {
+		g.moved[bi.Shard] = bi.Directory.Flushed
+	}
 	return true, nil
 }
 
 // assemble puts the items together; errTorn when they do not fit.
 func (g *gathered) assemble() (Product, error) {
-	p := Product{ID: g.id, Catalogued: g.directory.Catalogued, Own: g.directory.Own, URLs: g.urls, directory: g.directory}
+	p := Product{ID: g.id, Catalogued: g.directory.Catalogued, Catalogue: g.directory.Catalogue, URLs: g.urls,
+		directory: g.directory, moved: g.moved}
 	switch {
 	case !g.known && len(g.shards) == 0:
 		return Product{}, fault.New(fault.NotFound, fault.CodeUnknownProduct,
@@ -178,34 +181,20 @@ func (s *Store) Products(ctx context.Context, ids []string) ([]Product, error) {
 	return products, errors.Join(errs...)
 }
 
-// SetOwn puts a product's own prices beside its board, if they are of a later version of the product than what stands
-// there; the first makes it a product of the catalogue. The board and its version are untouched, so no writer of
-// observations is disturbed, and a split does not lose the prices.
-func (s *Store) SetOwn(ctx context.Context, productID string, own board.Own, version int64) error {
-	for try := 1; ; try++ {
-		out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName:                 s.table,
+// SetCatalogue puts a product's part of its catalogue entry beside its board, if it is of a later version of the entry than what
+// stands there; the first makes it a product of the catalogue. The board and its version are untouched, so no writer of
+// observations is disturbed, and a split does not lose it.
+func (s *Store) SetCatalogue(ctx context.Context, productID string, c board.Catalogue, version int64) error {
+	return untilCommitted(ctx, func() (met, error) {
+		met, _, err := s.update(ctx, "set catalogue", &dynamodb.UpdateItemInput{
 			Key:                       key(ProductPartition(productID), boardSK),
-			UpdateExpression:          aws.String("SET own = :own, ov = :ov"),
-			ConditionExpression:       aws.String("attribute_not_exists(ov) OR ov < :ov"),
-			ExpressionAttributeValues: item{":own": str(own.Text()), ":ov": number(version)},
-			ReturnConsumedCapacity:    types.ReturnConsumedCapacityTotal,
+			UpdateExpression:          aws.String("SET cat = :cat, cv = :cv"),
+			ConditionExpression:       aws.String("attribute_not_exists(cv) OR cv < :cv"),
+			ExpressionAttributeValues: item{":cat": str(c.Text()), ":cv": number(version)},
 		})
-		if err == nil {
-			countWrite(ctx, out.ConsumedCapacity)
-			return nil
+		if met == overtaken { // this or a later one stands there
+			met = committed
 		}
-		failed := s.failed(ctx, "set own prices", err)
-		var newer *types.ConditionalCheckFailedException
-		var conflict *types.TransactionConflictException
-		switch {
-		case errors.As(err, &newer): // these or later ones stand there
-			return nil
-		case !errors.As(err, &conflict) || try == maxWrites:
-			return failed
-		}
-		if err := pause(ctx, try); err != nil {
-			return unavailable("The deadline came near before this could be stored; repeat it.", err)
-		}
-	}
+		return met, err
+	})
 }

@@ -2,9 +2,10 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 
 	"pricing/shared/board"
 	"pricing/shared/fault"
@@ -16,7 +17,7 @@ type Verdict struct {
 	ProductID  string       // resolved from the gtin where only that was sent; empty when it could not be
 	Result     board.Result // when Err is nil
 	Catalogued bool         // the product is in the catalogue
-	Err        error        // a fault: Invalid (never stored, do not repeat) or Unavailable (unknown, repeat)
+	Err        error        // Invalid (never stored, do not repeat), Unavailable (unknown, repeat), or no fault: a board that we have to mend
 }
 
 // Record stores observations that were received at one moment and returns a verdict for each, in order. An observation is reported
@@ -27,29 +28,56 @@ func (s *Store) Record(ctx context.Context, submissions []price.Submission, rece
 	if err := s.resolveProducts(ctx, submissions, verdicts); err != nil {
 		return nil, fmt.Errorf("resolve gtins: %w", err)
 	}
-	if err := s.admitCompetitors(ctx, submissions, verdicts); err != nil {
+	parts := groupByProduct(submissions, verdicts, received)
+	var boards sync.WaitGroup
+	var readErr error
+	locate := func() { parts, readErr = s.locate(ctx, parts, dryRun) }
+	beside := !s.competitors.fresh(s.now(), competitorAge) // the list has to be read: the boards meanwhile
+	if beside {
+		boards.Go(locate)
+	}
+	err := s.admitCompetitors(ctx, submissions, verdicts)
+	boards.Wait()
+	if err != nil {
 		return nil, fmt.Errorf("check competitors: %w", err)
 	}
-	parts := groupByProduct(submissions, verdicts, received)
-	parts, err := s.locate(ctx, parts, dryRun)
-	if err != nil {
-		if !fault.Is(err, fault.Unavailable) {
-			return nil, fmt.Errorf("read boards: %w", err)
+	parts = admitted(parts, verdicts)
+	if !beside {
+		locate()
+	}
+	if readErr != nil {
+		if !fault.Is(readErr, fault.Unavailable) {
+			return nil, fmt.Errorf("read boards: %w", readErr)
 		}
 		for _, p := range parts {
-			p.fail(verdicts, err)
+			p.fail(verdicts, readErr)
 		}
 		return verdicts, nil
 	}
-	w := boardWriter{
-		store: s, clock: price.Clock{Now: received, Retention: s.retention}, dryRun: dryRun, verdicts: verdicts, past: &pastMonths{},
-	}
-	_, _ = rand.Read(w.mark[:]) // never fails (crypto/rand)
-	eachOf(len(parts), s.width, func(i int) { w.write(ctx, parts[i]) })
+	var noted sync.WaitGroup
 	if !dryRun {
-		s.noteHealth(ctx, submissions, verdicts, received)
+		noted.Go(func() { s.noteHealth(ctx, parts, received) })
 	}
+	newBoardWriter(s, price.Clock{Now: received, Retention: s.retention}, dryRun, verdicts).writeAll(ctx, parts)
+	noted.Wait()
 	return verdicts, nil
+}
+
+// admitted leaves out what was refused meanwhile.
+func admitted(parts []*part, verdicts []Verdict) []*part {
+	return slices.DeleteFunc(parts, func(p *part) bool {
+		kept := 0
+		for n, at := range p.items {
+			if verdicts[at].Err == nil {
+				p.items[kept] = at
+				p.in[kept] = p.in[n]
+				kept++
+			}
+		}
+		p.items = p.items[:kept]
+		p.in = p.in[:kept]
+		return kept == 0
+	})
 }
 
 // resolveProducts fills in the verdicts' product ids. A gtin is looked up strongly consistent, so that it is not refused when its
@@ -106,16 +134,12 @@ func groupByProduct(submissions []price.Submission, verdicts []Verdict, received
 		o.Key.ProductID = verdicts[i].ProductID
 		p := byProduct[o.Key.ProductID]
 		if p == nil {
-			p = &part{productID: o.Key.ProductID, urls: map[board.URLHash]string{}, tried: map[int64][]board.Result{}}
+			p = &part{productID: o.Key.ProductID, tried: map[int64][]board.Result{}}
 			byProduct[o.Key.ProductID] = p
 			parts = append(parts, p)
 		}
-		e := board.NewObservation(o, sub.Writer.Client, received)
 		p.items = append(p.items, i)
-		p.in = append(p.in, board.Incoming{Key: o.Key, Observation: e})
-		if o.URL != "" {
-			p.urls[e.URL] = o.URL
-		}
+		p.in = append(p.in, board.Incoming{Key: o.Key, Observation: board.NewObservation(o, sub.Writer.Client, received), URL: o.URL})
 	}
 	return parts
 }

@@ -116,7 +116,7 @@ func TestSDK_LostAnswer(t *testing.T) {
 			_, err := client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: item,
 				ConditionExpression: aws.String("attribute_not_exists(pk)")}, func(o *dynamodb.Options) {
 				if kind == faultproxy.Stall { // the time that an attempt has in earnest, which storetest takes out
-					o.HTTPClient = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(1500 * time.Millisecond)
+					o.HTTPClient = store.NewClient(store.ClientOptions{}).Options().HTTPClient
 				}
 			})
 			var failed *types.ConditionalCheckFailedException

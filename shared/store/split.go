@@ -2,15 +2,12 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"pricing/shared/board"
-	"pricing/shared/meter"
 )
 
 // split splits a product into n shards in one transaction, if it still is as it was read. Every part of it has a condition,
@@ -23,7 +20,7 @@ func (s *Store) split(ctx context.Context, p Product, n int) error {
 	pk := ProductPartition(p.ID)
 	directory := &types.Update{
 		TableName: s.table, Key: key(pk, boardSK),
-		UpdateExpression:          aws.String("SET v = :next, shards = :n, past = :past REMOVE o, h, f, w"),
+		UpdateExpression:          aws.String("SET v = :next, shards = :n, past = :past REMOVE o, h, w, d"),
 		ConditionExpression:       aws.String("v = :v AND attribute_not_exists(shards)"),
 		ExpressionAttributeValues: item{":v": number(p.directory.Version), ":next": number(p.directory.Version + 1), ":n": number(int64(n))},
 	}
@@ -41,7 +38,7 @@ func (s *Store) split(ctx context.Context, p Product, n int) error {
 		for _, b := range p.Boards {
 			writes = append(writes, types.TransactWriteItem{Update: &types.Update{
 				TableName: s.table, Key: key(pk, boardKey(b.Shard)),
-				UpdateExpression:    aws.String("SET v = :next, moved = :true REMOVE o, h, f, w"),
+				UpdateExpression:    aws.String("SET v = :next, moved = :true REMOVE o, h, w, d"),
 				ConditionExpression: aws.String("v = :v AND attribute_not_exists(moved)"),
 				ExpressionAttributeValues: item{
 					":v": number(b.Version), ":next": number(b.Version + 1), ":true": &types.AttributeValueMemberBOOL{Value: true},
@@ -50,41 +47,15 @@ func (s *Store) split(ctx context.Context, p Product, n int) error {
 		}
 	}
 	for _, b := range board.Split(p.Boards, n) {
-		it := boardAttributes(b)
+		it := boardAttributes(b.Pack())
 		it[AttrPK] = str(pk)
 		it[AttrSK] = str(boardKey(b.Shard))
 		writes = append(writes, types.TransactWriteItem{Put: &types.Put{
 			TableName: s.table, Item: it, ConditionExpression: aws.String("attribute_not_exists(pk)"),
 		}})
 	}
-	out, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
-		TransactItems: writes, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
-	})
-	if err == nil {
-		meter.Add(ctx, meter.Counts{Calls: 1})
-		for _, c := range out.ConsumedCapacity {
-			meter.Add(ctx, meter.Counts{WriteUnits: aws.ToFloat64(c.CapacityUnits)})
-		}
-		return nil
+	if _, _, err := s.transact(ctx, "split board", writes); err != nil {
+		return fmt.Errorf("split %s into %d: %w", p.ID, n, err)
 	}
-	failed := s.failed(ctx, "split board", err)
-	var canceled *types.TransactionCanceledException
-	if errors.As(err, &canceled) && lostRace(canceled) {
-		// It is billed, at two units an item or more, though the error has no figure.
-		meter.Add(ctx, meter.Counts{WriteUnits: 2 * float64(len(writes))})
-		return nil
-	}
-	return fmt.Errorf("split %s into %d: %w", p.ID, n, failed)
-}
-
-// lostRace reports whether a transaction was cancelled for nothing but conditions and conflicts with other writers.
-func lostRace(canceled *types.TransactionCanceledException) bool {
-	for _, r := range canceled.CancellationReasons {
-		switch aws.ToString(r.Code) {
-		case "None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
-		default:
-			return false
-		}
-	}
-	return len(canceled.CancellationReasons) > 0
+	return nil // whoever lost reads again
 }

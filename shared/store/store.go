@@ -3,16 +3,19 @@
 // Every write carries its rule as its condition; nothing is read and then written without one, but for the number of competitors
 // (PutCompetitor). The keys are:
 //
-//	p#<productId>  board                 the product's board (package board), or the directory of its shards; own prices
-//	                                     beside either
-//	p#<productId>  board#<n>.<i>         a shard, or what is left of one that was split further
-//	p#<productId>  listing, listing#<i>  urls by their hash
-//	p#<productId>  seg#<yyyy-mm>#<label>#<version>
-//	                                     a segment: flushed history of one month, never changed
-//	p#<productId>  product               the product's entry in the catalogue
-//	competitors    <competitorId>        a competitor, and <competitorId>#health beside it
-//	g#<GTIN-14>    product               the product that has the gtin
-//	t#<key id>     token                 an API token's record; tokens lists the key ids
+//	p#<productId>  board            the product's board (package board), or the directory of its shards; status, list and MAP
+//	                                price of its catalogue entry beside either
+//	p#<productId>  board#<n>.<i>    a shard, or what is left of one that was split further
+//	p#<productId>  board.urls, board.urls#<i>
+//	                                urls of the offers of the board or of a shard, by their name
+//	p#<productId>  seg#<label>#<newest>#<version>
+//	                                a segment: flushed history, never changed
+//	p#<productId>  late#<label>#<newest>#<version>
+//	                                the same, of what came after it had been flushed beyond
+//	p#<productId>  product          the product's entry in the catalogue
+//	competitors    <competitorId>   a competitor, and <competitorId>#health beside it
+//	g#<GTIN-14>    product          the product that has the gtin
+//	t#<key id>     token            an API token's record; tokens lists the key ids
 //
 // attributes.go names the attributes; Decode reads any item.
 //
@@ -55,8 +58,6 @@ type Store struct {
 	width       int
 	now         func() time.Time
 	competitors competitorCache
-
-	rooms rooms // of urls items, by their keys with a space between
 }
 
 // New returns a store on a client's table.

@@ -5,217 +5,194 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"pricing/shared/board"
-	"pricing/shared/price"
 )
 
-// A urls item has one attribute for each url: the url's hash -> "<yymmdd first seen> <url>". A board keeps only the hash.
-// A url is added before the board that names it and is never replaced. So neither order nor repetition nor a crash can
-// harm; a url that is missing reads as null.
+// A urls item has one attribute for each url of an offer: its name -> the url. The board says which is whose, and a reader takes a
+// named one from any of the product's urls items.
 //
-// A new url costs a write of its whole item, so the items are small. A url that has no room in the item where it belongs
-// is tried in a few of 64 others. A reader takes all of them, so a url may stand in any.
-const (
-	urlsLimit = 2 * 1024  // the urls of an item take fewer bytes than this
-	urlsACall = 100       // most urls added by a call: an expression may have 4 KB
-	urlProbes = 8         // how many of the 64 items are tried before a url is left out
-	roomKnown = time.Hour // how long an item that refused urls is not asked for that much room: a refusal costs as much as a write
-	mostRooms = 10_000    // how many items are remembered for it
-	daySeen   = "060102"  // the layout of the day on which a url was first seen
-)
-
-// urlsKey returns the sort key of the item where a url of a product in n shards belongs.
-func urlsKey(hash board.URLHash, n int) string {
-	if n == 0 {
-		return urlsSK
-	}
-	return urlsSK + "#" + strconv.Itoa(int(hash[0])%n)
-}
+// A new url is added before the board that names it, and the same write removes the one before the last, which no board names any
+// more. What is removed must not be what another writer of the same version makes an offer's url again. So only the first
+// writer of a version removes, which the item's version tells, and whoever comes later adds after it. A write that arrives late
+// removes nothing either. What a lost race leaves behind is reconcile-boards' to remove.
+const urlsACall = 100 // most urls changed by a call: an expression may have 4 KB
 
 // urlAttribute is the name of a url's attribute.
-func urlAttribute(hash board.URLHash) string { return base64.RawURLEncoding.EncodeToString(hash[:]) }
+func urlAttribute(name board.URLName) string { return base64.RawURLEncoding.EncodeToString(name[:]) }
 
-// URLsItem is an item with some of a product's urls.
-type URLsItem struct {
-	URLs  map[board.URLHash]SeenURL
-	Bytes int64 // that they take
+// parseURLAttribute is its inverse.
+func parseURLAttribute(text string) (name board.URLName, err error) {
+	decoded, err := base64.RawURLEncoding.DecodeString(text)
+	copy(name[:], decoded)
+	if err != nil || len(decoded) != len(name) || urlAttribute(name) != text {
+		return name, fmt.Errorf("%w: attribute %q", board.ErrFormat, text)
+	}
+	return name, nil
 }
 
-// SeenURL is a url and the day on which it was first seen, as yymmdd.
-type SeenURL struct{ Day, URL string }
-
-// decodeURLs gives each url of an item to add.
-func decodeURLs(it item, add func(board.URLHash, SeenURL)) error {
-	for name, value := range it {
-		if name == AttrPK || name == AttrSK || name == AttrURLBytes {
-			continue
-		}
-		var hash board.URLHash
-		decoded, err := base64.RawURLEncoding.DecodeString(name)
-		stored, ok := value.(*types.AttributeValueMemberS)
-		if err != nil || copy(hash[:], decoded) != len(decoded) || urlAttribute(hash) != name || !ok {
-			return fmt.Errorf("urls of %s: %w: attribute %q", text(it, AttrPK), board.ErrFormat, name)
-		}
-		day, url, ok := strings.Cut(stored.Value, " ")
-		if !ok {
-			return fmt.Errorf("urls of %s: %w: url %q", text(it, AttrPK), board.ErrFormat, stored.Value)
-		}
-		add(hash, SeenURL{day, url})
-	}
-	return nil
+// URLsItem is an item with urls of a product's offers.
+type URLsItem struct {
+	Version int64 // the greatest of a board for which something was removed
+	URLs    map[board.URLName]string
 }
 
 func decodeURLsItem(it item) (URLsItem, error) {
-	urls := URLsItem{URLs: map[board.URLHash]SeenURL{}}
-	if err := decodeURLs(it, func(hash board.URLHash, url SeenURL) { urls.URLs[hash] = url }); err != nil {
-		return URLsItem{}, err
+	urls := URLsItem{URLs: make(map[board.URLName]string, len(it))}
+	fail := func(err error) (URLsItem, error) {
+		return URLsItem{}, fmt.Errorf("%s of %s: %w: %w", text(it, AttrSK), text(it, AttrPK), board.ErrFormat, err)
 	}
-	var err error
-	urls.Bytes, err = integer(it, AttrURLBytes)
-	return urls, err
+	for attribute, value := range it {
+		switch attribute {
+		case AttrPK, AttrSK:
+			continue
+		case AttrVersion:
+			var err error
+			if urls.Version, err = integer(it, AttrVersion); err != nil {
+				return fail(err)
+			}
+			continue
+		}
+		name, err := parseURLAttribute(attribute)
+		url, ok := value.(*types.AttributeValueMemberS)
+		if err != nil || !ok {
+			return fail(errors.Join(err, fmt.Errorf("url %q", attribute)))
+		}
+		urls.URLs[name] = url.Value
+	}
+	return urls, nil
 }
 
-// addURLs adds urls to a product. Those for which no item that is tried has room are left out.
-func (s *Store) addURLs(ctx context.Context, productID string, shards int, urls map[board.URLHash]string, now price.Timestamp) error {
-	left := make(map[board.URLHash]string, len(urls)) // as they are stored
-	for hash, url := range urls {
-		left[hash] = now.Time().Format(daySeen) + " " + url
+// changeURLs changes the urls of a board's offers for the next version of it.
+func (s *Store) changeURLs(ctx context.Context, next board.Board, changes []board.URLChange) error {
+	if len(changes) == 0 {
+		return nil
 	}
-	for probe := 0; probe <= urlProbes && len(left) > 0; probe++ {
-		byItem := map[string]map[board.URLHash]string{}
-		for hash, url := range left {
-			sk := urlsKey(hash, shards)
-			if probe > 0 {
-				next := hash
-				next[0] += byte(probe - 1)
-				sk = urlsKey(next, board.MaxShards)
-			}
-			if byItem[sk] == nil {
-				byItem[sk] = map[board.URLHash]string{}
-			}
-			byItem[sk][hash] = url
-		}
-		for sk, wanted := range byItem {
-			added, err := s.addURLsTo(ctx, key(ProductPartition(productID), sk), wanted)
-			if err != nil {
-				return err
-			}
-			for _, hash := range added {
-				delete(left, hash)
-			}
+	first := changes[:min(len(changes), urlsACall)]
+	what, _, err := s.update(ctx, "change urls", urlsUpdate(next, first, true))
+	switch {
+	case err != nil:
+		return err
+	case what == committed:
+		changes = changes[len(first):]
+	}
+	for some := range slices.Chunk(changes, urlsACall) {
+		err := untilCommitted(ctx, func() (met, error) {
+			met, _, err := s.update(ctx, "add urls", urlsUpdate(next, some, false))
+			return met, err
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// addURLsTo adds those urls to an item that it has room for. It returns their hashes and those of the urls that are there
-// already.
-func (s *Store) addURLsTo(ctx context.Context, at item, urls map[board.URLHash]string) (added []board.URLHash, err error) {
-	name := text(at, AttrPK) + " " + text(at, AttrSK)
-	for {
-		room := s.rooms.of(name, s.now())
-		chunk := map[board.URLHash]string{}
-		bytes := 0
-		for hash, url := range urls {
-			if len(chunk) < urlsACall && bytes+len(url) < room {
-				chunk[hash] = url
-				bytes += len(url)
-			}
-		}
-		if len(chunk) == 0 {
-			return added, nil
-		}
-		present, room, err := s.updateURLs(ctx, at, chunk, bytes)
-		if err != nil {
-			return nil, err
-		}
-		if present != nil { // refused: some are there, or there is no room for all
-			s.rooms.note(name, room, s.now())
-			chunk = urls
-		}
-		for hash := range chunk {
-			if _, there := present[urlAttribute(hash)]; there || present == nil {
-				added = append(added, hash)
-				delete(urls, hash)
-			}
-		}
-	}
-}
-
-// updateURLs adds urls, which take some bytes together, to an item that has room for them and none of them yet, so that the
-// count of bytes stays true. Otherwise it returns the item as it is and how many bytes it has room for.
-func (s *Store) updateURLs(ctx context.Context, at item, urls map[board.URLHash]string, bytes int) (present item, room int, err error) {
+// urlsUpdate makes an update of some urls. Only the first of a version of the board may remove, or whoever comes first for that.
+func urlsUpdate(next board.Board, changes []board.URLChange, first bool) *dynamodb.UpdateItemInput {
 	in := &dynamodb.UpdateItemInput{
-		TableName: s.table, Key: at,
-		ExpressionAttributeNames:            map[string]string{"#c": AttrURLBytes},
-		ExpressionAttributeValues:           item{":b": number(int64(bytes)), ":room": number(int64(urlsLimit - bytes))},
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		ReturnConsumedCapacity:              types.ReturnConsumedCapacityTotal,
+		Key:                       key(ProductPartition(next.ProductID), urlsKey(next.Shard)),
+		ExpressionAttributeNames:  map[string]string{},
+		ExpressionAttributeValues: item{},
 	}
-	var sets, conditions []string
-	for hash, url := range urls {
-		n := strconv.Itoa(len(sets))
-		in.ExpressionAttributeNames["#"+n] = urlAttribute(hash)
-		in.ExpressionAttributeValues[":"+n] = str(url)
-		sets = append(sets, "#"+n+"=:"+n)
-		conditions = append(conditions, "attribute_not_exists(#"+n+")")
+	var sets, removes []string
+	for i, c := range changes {
+		n := strconv.Itoa(i)
+		in.ExpressionAttributeNames["#"+n] = urlAttribute(c.Add)
+		in.ExpressionAttributeValues[":"+n] = str(c.URL)
+		sets = append(sets, "#"+n+" = :"+n)
+		if first && c.Remove != (board.URLName{}) {
+			in.ExpressionAttributeNames["#r"+n] = urlAttribute(c.Remove)
+			removes = append(removes, "#r"+n)
+		}
 	}
-	in.UpdateExpression = aws.String("SET " + strings.Join(sets, ",") + " ADD #c :b")
-	in.ConditionExpression = aws.String("(attribute_not_exists(#c) OR #c<:room) AND " + strings.Join(conditions, " AND "))
-	out, err := s.db.UpdateItem(ctx, in)
-	if err == nil {
-		countWrite(ctx, out.ConsumedCapacity)
-		return nil, 0, nil
+	if first {
+		in.ExpressionAttributeValues[":v"] = number(next.Version)
+		in.ConditionExpression = aws.String("attribute_not_exists(v) OR v < :v")
+		sets = append(sets, "v = :v")
 	}
-	failed := s.failed(ctx, "update urls", err)
-	var lost *types.ConditionalCheckFailedException
-	if !errors.As(err, &lost) || lost.Item == nil {
-		return nil, 0, failed
+	expression := "SET " + strings.Join(sets, ", ")
+	if len(removes) > 0 {
+		expression += " REMOVE " + strings.Join(removes, ", ")
 	}
-	taken, err := integer(lost.Item, AttrURLBytes)
+	in.UpdateExpression = &expression
+	return in
+}
+
+// RemoveOrphanURLs removes the urls of a product that no board names, and says how many those were: what lost races and crashes
+// left behind. It never takes one away from a writer that is about to name it: such a writer has noted in the item the version of
+// the board that it makes, which is then later than that of the board.
+func (s *Store) RemoveOrphanURLs(ctx context.Context, productID string) (removed int, err error) {
+	named := map[board.URLName]bool{}
+	versions := map[string]int64{} // of whose urls stand in an item, by its sort key
+	var items []item
+	o := queryOptions{consistent: true}
+	err = s.query(ctx, ProductPartition(productID), boardSK, urlsSK+"#"+greatestSK, o, func(it item) (bool, error) {
+		if strings.HasPrefix(text(it, AttrSK), urlsSK) {
+			items = append(items, it)
+			return true, nil
+		}
+		bi, err := decodeBoardItem(productID, it)
+		if err != nil {
+			return false, err
+		}
+		at := urlsKey(bi.Shard)
+		versions[at] = max(versions[at], bi.Directory.Version)
+		if bi.Board != nil {
+			for _, o := range bi.Board.Offers {
+				named[o.URL.Name] = true
+				named[o.URL.Before] = true
+			}
+		}
+		return true, nil
+	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("urls of %s: %w: %w", text(at, AttrPK), board.ErrFormat, err)
+		return 0, fmt.Errorf("read urls: %w", err)
 	}
-	countRefused(ctx, int(taken))
-	return lost.Item, urlsLimit - int(taken), nil
-}
-
-// rooms remembers for a while how many bytes urls items had room for when they refused more: it only gets less. The zero
-// value knows nothing. It is safe for concurrent use.
-type rooms struct {
-	mu    sync.Mutex
-	known map[string]knownRoom
-}
-
-type knownRoom struct {
-	bytes int
-	since time.Time
-}
-
-// of returns the room that an item is known to have at most.
-func (r *rooms) of(name string, now time.Time) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if k, ok := r.known[name]; ok && now.Sub(k.since) < roomKnown {
-		return k.bytes
+	for _, it := range items {
+		urls, err := decodeURLsItem(it)
+		if err != nil {
+			return removed, err
+		}
+		var orphans []board.URLName
+		for name := range urls.URLs {
+			if !named[name] {
+				orphans = append(orphans, name)
+			}
+		}
+		if urls.Version > versions[text(it, AttrSK)] {
+			continue // a writer is at work, or has just died; the next time tells
+		}
+		for some := range slices.Chunk(orphans, urlsACall) {
+			in := &dynamodb.UpdateItemInput{
+				Key:                       key(text(it, AttrPK), text(it, AttrSK)),
+				ConditionExpression:       aws.String("v = :v"),
+				ExpressionAttributeNames:  map[string]string{},
+				ExpressionAttributeValues: item{":v": number(urls.Version)},
+			}
+			var removes []string
+			for i, name := range some {
+				n := "#" + strconv.Itoa(i)
+				in.ExpressionAttributeNames[n] = urlAttribute(name)
+				removes = append(removes, n)
+			}
+			in.UpdateExpression = aws.String("REMOVE " + strings.Join(removes, ", "))
+			what, _, err := s.update(ctx, "remove urls", in)
+			if err != nil {
+				return removed, err
+			}
+			if what != committed {
+				break // a writer came first
+			}
+			removed += len(some)
+		}
 	}
-	return urlsLimit
-}
-
-func (r *rooms) note(name string, bytes int, now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.known == nil || len(r.known) >= mostRooms {
-		r.known = map[string]knownRoom{}
-	}
-	r.known[name] = knownRoom{bytes, now}
+	return removed, nil
 }

@@ -9,18 +9,21 @@ import (
 const (
 	OutcomeRejected  = "rejected"
 	OutcomeThrottled = "throttled"
+	OutcomeFailed    = "failed"
 )
 
 // Outcome returns the word for what became of the submission: rejected when it broke a rule, throttled when that
-// could not be established.
+// could not be established, failed when the board that it belongs to cannot be read or written: that needs us, not another try.
 func (v Verdict) Outcome() string {
 	switch {
 	case v.Err == nil:
 		return v.Result.Outcome.String()
 	case fault.Is(v.Err, fault.Invalid), fault.Is(v.Err, fault.Malformed):
 		return OutcomeRejected
+	case fault.Is(v.Err, fault.Unavailable):
+		return OutcomeThrottled
 	}
-	return OutcomeThrottled
+	return OutcomeFailed
 }
 
 // Stored reports whether the observation is stored, now or before.

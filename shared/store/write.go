@@ -2,11 +2,10 @@ package store
 
 import (
 	"context"
-	"errors"
+	"crypto/rand"
 	"fmt"
-	mathrand "math/rand/v2"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -22,7 +21,6 @@ import (
 // jitter. A request with a single observation gives up early: its client repeats it at no cost, while many writers waiting for
 // one hot product only make it hotter.
 const (
-	maxWrites       = 10
 	maxWritesSingle = 6
 	maxMoves        = 8 // how often a board may have gone elsewhere; a product is split at most six times
 )
@@ -31,9 +29,10 @@ const (
 type part struct {
 	productID string
 	directory Directory
-	board     *board.Board // as last read; nil when it has to be looked for anew
+	board     board.Board // as last read
+	elsewhere bool        // there is no such board: the product was split, or a read was stale
+	certain   bool        // the board was read strongly consistent, or stands as another writer has just left it
 	in        []board.Incoming
-	urls      map[board.URLHash]string // of in, not yet added to the product
 	items     []int                    // where in the request
 	tried     map[int64][]board.Result // results of each attempt, by the version that it would have made
 	attempts  int
@@ -52,6 +51,27 @@ func (p *part) settle(verdicts []Verdict, results []board.Result) {
 	for n, at := range p.items {
 		verdicts[at].Result = results[n]
 		verdicts[at].Catalogued = p.directory.Catalogued
+		verdicts[at].Err = nil
+		if results[n].Outcome == board.NoRoom {
+			verdicts[at].Err = tooManyOffers()
+		}
+	}
+}
+
+func tooManyOffers() error {
+	return fault.Fields([]fault.Field{{Pointer: "/competitorId", Code: fault.CodeTooManyOffers, Detail: fmt.Sprintf(
+		"The product has as many offers as it may have (%d, fewer where sellers' names are alike). Those that exist stay writable.",
+		board.MaxOffers)}})
+}
+
+// take takes over what was read of the part's board. A shard's item says nothing of the directory.
+func (p *part) take(bi BoardItem) {
+	p.elsewhere = bi.Board == nil
+	if bi.Board != nil {
+		p.board = *bi.Board
+	}
+	if bi.Shard.N == 0 {
+		p.directory = bi.Directory
 	}
 }
 
@@ -65,19 +85,18 @@ func (p *part) byShard(d Directory) []*part {
 	shares := make([]*part, d.Shards)
 	var parts []*part
 	for n, in := range p.in {
-		i := board.ShardOf(in.Key, d.Shards).I
-		if shares[i] == nil {
-			shares[i] = &part{productID: p.productID, directory: d, urls: map[board.URLHash]string{}, tried: map[int64][]board.Result{},
-				attempts: p.attempts, moves: p.moves, split: p.split}
+		shard := board.ShardOf(in.Key, d.Shards)
+		if shares[shard.I] == nil {
+			shares[shard.I] = &part{
+				productID: p.productID, directory: d, board: board.Board{ProductID: p.productID, Shard: shard}, elsewhere: true,
+				certain: p.certain, tried: map[int64][]board.Result{}, attempts: p.attempts, moves: p.moves, split: p.split,
+			}
 		}
-		share := shares[i]
+		share := shares[shard.I]
 		share.in = append(share.in, in)
 		share.items = append(share.items, p.items[n])
 		for v, results := range p.tried {
 			share.tried[v] = append(share.tried[v], results[n])
-		}
-		if url, ok := p.urls[in.Observation.URL]; ok {
-			share.urls[in.Observation.URL] = url
 		}
 	}
 	for _, share := range shares {
@@ -88,6 +107,17 @@ func (p *part) byShard(d Directory) []*part {
 	return parts
 }
 
+// landed returns the results of the attempt that wrote the part's board although its answer said otherwise or was lost.
+func (p *part) landed(ctx context.Context, mark board.Mark) ([]board.Result, bool) {
+	for v, results := range p.tried {
+		if !p.elsewhere && p.board.WroteBy(v, mark) {
+			meter.Add(ctx, meter.Counts{OwnWrites: 1})
+			return results, true
+		}
+	}
+	return nil, false
+}
+
 // locate reads the boards of a request. A writer reads them eventually consistent, since a stale one fails its version check; a
 // dry run has none. Products that were split cost a second round for their shards; a shard that is missing or was split further
 // is left to be looked for anew.
@@ -95,21 +125,13 @@ func (s *Store) locate(ctx context.Context, products []*part, consistent bool) (
 	keys := make([]item, len(products))
 	byKey := map[string]*part{}
 	for i, p := range products {
-		empty := board.New(p.productID)
-		p.board = &empty
+		p.board = board.New(p.productID)
+		p.certain = consistent
 		keys[i] = key(ProductPartition(p.productID), boardSK)
 		byKey[ProductPartition(p.productID)] = p
 	}
-	items, err := s.batchGet(ctx, keys, consistent)
-	if err != nil {
+	if err := s.readBoards(ctx, keys, consistent, func(it item) *part { return byKey[text(it, AttrPK)] }); err != nil {
 		return products, err
-	}
-	for _, it := range items {
-		p := byKey[text(it, AttrPK)]
-		var bi BoardItem
-		bi, p.err = decodeBoardItem(p.productID, it)
-		p.board = bi.Board
-		p.directory = bi.Directory
 	}
 	var parts []*part
 	keys = nil
@@ -117,24 +139,30 @@ func (s *Store) locate(ctx context.Context, products []*part, consistent bool) (
 	for _, p := range products {
 		for _, share := range p.byShard(p.directory) {
 			parts = append(parts, share)
-			if n := p.directory.Shards; n > 0 {
-				at := key(ProductPartition(p.productID), boardKey(board.ShardOf(share.in[0].Key, n)))
+			if share != p {
+				at := key(ProductPartition(p.productID), boardKey(share.board.Shard))
 				keys = append(keys, at)
 				byKey[text(at, AttrPK)+" "+text(at, AttrSK)] = share
 			}
 		}
 	}
-	items, err = s.batchGet(ctx, keys, consistent)
+	return parts, s.readBoards(ctx, keys, consistent, func(it item) *part { return byKey[text(it, AttrPK)+" "+text(it, AttrSK)] })
+}
+
+// readBoards reads boards into the parts that they belong to.
+func (s *Store) readBoards(ctx context.Context, keys []item, consistent bool, of func(item) *part) error {
+	items, err := s.batchGet(ctx, keys, consistent)
 	if err != nil {
-		return parts, err
+		return err
 	}
 	for _, it := range items {
-		p := byKey[text(it, AttrPK)+" "+text(it, AttrSK)]
+		p := of(it)
 		var bi BoardItem
-		bi, p.err = decodeBoardItem(p.productID, it)
-		p.board = bi.Board
+		if bi, p.err = decodeBoardItem(p.productID, it); p.err == nil {
+			p.take(bi)
+		}
 	}
-	return parts, nil
+	return nil
 }
 
 // boardWriter writes the boards of one request.
@@ -144,55 +172,104 @@ type boardWriter struct {
 	mark     board.Mark
 	dryRun   bool
 	verdicts []Verdict
-	past     *pastMonths
+	shared   *shared
 }
 
-// errMoved is a board that is not where it was read: the product was split, or a read was stale.
-var errMoved = errors.New("the board is elsewhere")
+func newBoardWriter(s *Store, clock price.Clock, dryRun bool, verdicts []Verdict) boardWriter {
+	w := boardWriter{store: s, clock: clock, dryRun: dryRun, verdicts: verdicts, shared: &shared{}}
+	_, _ = rand.Read(w.mark[:]) // never fails (crypto/rand)
+	return w
+}
 
-// write settles a part's verdicts. It follows the part's observations to other boards when the product is split meanwhile.
-func (w boardWriter) write(ctx context.Context, p *part) {
-	if p.err != nil {
-		p.fail(w.verdicts, p.err)
+// writeAll settles the verdicts of all parts, several boards at a time. Boards that end without a write are then read again
+// together, strongly consistent, since the answer says what is current: a weaker read may have missed it.
+func (w boardWriter) writeAll(ctx context.Context, parts []*part) {
+	uncertain := make([]*part, len(parts))
+	eachOf(len(parts), w.store.width, func(i int) {
+		if !w.write(ctx, parts[i]) {
+			uncertain[i] = parts[i]
+		}
+	})
+	again := slices.DeleteFunc(uncertain, func(p *part) bool { return p == nil })
+	if len(again) == 0 {
 		return
 	}
-	results, err := w.attempt(ctx, p)
-	switch {
-	case err == nil:
-		p.settle(w.verdicts, results)
-	case !errors.Is(err, errMoved):
-		p.fail(w.verdicts, err)
-	default:
-		parts, err := w.relocate(ctx, p)
+	err := w.store.readAgain(ctx, again)
+	eachOf(len(again), w.store.width, func(i int) {
 		if err != nil {
-			p.fail(w.verdicts, err)
-			return
+			again[i].fail(w.verdicts, err)
+		} else {
+			w.write(ctx, again[i])
 		}
-		for _, share := range parts {
-			if results, ok := landed(ctx, *share.board, share.tried, w.mark); ok {
-				share.settle(w.verdicts, results)
-				continue
-			}
-			w.write(ctx, share)
+	})
+}
+
+// readAgain reads the boards of parts again, strongly consistent. Those of one product keep their directory: one that is out of
+// date leads to a shard that is not there.
+func (s *Store) readAgain(ctx context.Context, parts []*part) error {
+	keys := make([]item, len(parts))
+	byKey := map[string]*part{}
+	for i, p := range parts {
+		keys[i] = key(ProductPartition(p.productID), boardKey(p.board.Shard))
+		byKey[text(keys[i], AttrPK)+" "+text(keys[i], AttrSK)] = p
+		p.certain = true
+		p.elsewhere = p.board.Shard.N > 0 // until it is found
+		if !p.elsewhere {                 // what is not there is empty
+			p.board = board.New(p.productID)
+			p.directory = Directory{}
+		}
+	}
+	return s.readBoards(ctx, keys, true, func(it item) *part { return byKey[text(it, AttrPK)+" "+text(it, AttrSK)] })
+}
+
+// write settles a part's verdicts. It follows the part's observations to other boards when the product is split meanwhile. It
+// returns false, and settles nothing, when there is nothing to write as far as a weak read has shown.
+func (w boardWriter) write(ctx context.Context, p *part) (settled bool) {
+	if p.err != nil {
+		p.fail(w.verdicts, p.err)
+		return true
+	}
+	for {
+		met, results, err := w.try(ctx, p) // locked and overtaken: again
+		switch {
+		case err != nil:
+			p.fail(w.verdicts, err)
+			return true
+		case met == moved:
+			w.follow(ctx, p)
+			return true
+		case met == committed && results == nil:
+			return false
+		case met == committed:
+			p.settle(w.verdicts, results)
+			return true
 		}
 	}
 }
 
-// relocate reads the whole product strongly consistent and gives each board of it its share of the part.
-func (w boardWriter) relocate(ctx context.Context, p *part) ([]*part, error) {
+// follow reads the whole product strongly consistent and writes each of its boards' share of the part.
+func (w boardWriter) follow(ctx context.Context, p *part) {
 	if p.moves++; p.moves > maxMoves {
-		return nil, unavailable("The product is being reorganised; repeat the request.", errMoved)
+		p.fail(w.verdicts, unavailable("The product is being reorganised; repeat the request.", errTorn))
+		return
 	}
 	product, err := w.store.productOrNew(ctx, p.productID)
 	if err != nil {
-		return nil, err
+		p.fail(w.verdicts, err)
+		return
 	}
-	parts := p.byShard(product.directory)
-	for _, share := range parts {
-		b := product.shard(share.in[0].Key)
-		share.board = &b
-	}
-	return parts, nil
+	p.certain = true
+	shares := p.byShard(product.directory)
+	eachOf(len(shares), w.store.width, func(i int) {
+		share := shares[i]
+		share.board = product.Shard(share.in[0].Key)
+		share.elsewhere = false
+		if results, ok := share.landed(ctx, w.mark); ok {
+			share.settle(w.verdicts, results)
+			return
+		}
+		w.write(ctx, share)
+	})
 }
 
 // productOrNew reads a product that may not exist yet.
@@ -204,227 +281,217 @@ func (s *Store) productOrNew(ctx context.Context, productID string) (Product, er
 	return product, err
 }
 
-// attempt applies a part's observations and stores its board, again and again while other writers come first.
-func (w boardWriter) attempt(ctx context.Context, p *part) ([]board.Result, error) {
+// try applies a part's observations and stores its board, once. Results come with committed: nil when there was nothing to write
+// and that is not certain.
+func (w boardWriter) try(ctx context.Context, p *part) (met, []board.Result, error) {
+	switch {
+	case ctx.Err() != nil:
+		return 0, nil, tooLate(context.Cause(ctx))
+	case p.elsewhere:
+		return moved, nil, nil
+	}
+	if went, err := w.splitFirst(ctx, p); went || err != nil {
+		return moved, nil, err
+	}
+	change, err := w.apply(ctx, p)
+	switch {
+	case err != nil:
+		return 0, nil, err
+	case w.dryRun, !change.Write && p.certain:
+		return committed, change.Results, nil
+	case !change.Write:
+		return committed, nil, nil
+	}
+	if err := w.prepare(ctx, p, change); err != nil {
+		return 0, nil, err
+	}
+	p.tried[change.Next.Version] = change.Results
+	met, standing, err := w.store.updateBoard(ctx, p.board, change)
+	switch {
+	case err != nil, met == committed:
+		return met, change.Results, err
+	case met == overtaken && len(standing) == 0 && p.board.Shard.N > 0: // missing, not empty: only a split creates a shard
+		return moved, nil, nil
+	}
+	return w.overtaken(ctx, p, standing)
+}
+
+// overtaken finds out what became of the part's board, on which another writer is at work or was first: what stands there, if
+// that is known. It may be this one's own write, whose answer was lost.
+func (w boardWriter) overtaken(ctx context.Context, p *part, standing item) (met, []board.Result, error) {
 	most := maxWrites
 	if len(p.in) == 1 {
 		most = maxWritesSingle
 	}
-	for {
-		if ctx.Err() != nil {
-			return nil, unavailable("The deadline came near before this could be stored; repeat it.", context.Cause(ctx))
+	p.attempts++
+	if len(standing) > 0 {
+		bi, err := decodeBoardItem(p.productID, standing)
+		if err != nil { // nobody can tell whether this is our own write
+			return 0, nil, unavailable("What stands in the store cannot be read; the outcome is unknown. Repeat the request.", err)
 		}
-		if p.board == nil {
-			return nil, errMoved
-		}
-		if err := w.splitFirst(ctx, p); err != nil {
-			return nil, err
-		}
-		b := *p.board
-		change, err := w.apply(ctx, p)
-		if err != nil {
-			return nil, err
-		}
-		if !change.Write || w.dryRun {
-			return change.Results, nil
-		}
-		if err := w.prepare(ctx, p, change); err != nil {
-			return nil, err
-		}
-		p.tried[change.Next.Version] = change.Results
-		current, err := w.store.updateBoard(ctx, b, change.Next)
-		if err == nil {
-			return change.Results, nil
-		}
-		if !errors.Is(err, errLost) {
-			return nil, err
-		}
-		p.attempts++
-		switch {
-		case current != nil && current.Board == nil:
-			return nil, errMoved
-		case current != nil:
-			p.found(*current)
-			if results, ok := landed(ctx, *p.board, p.tried, w.mark); ok {
-				return results, nil
-			}
-		}
-		if p.attempts >= most {
-			return nil, unavailable("Many clients write this product at once; repeat it.", err)
-		}
-		if current == nil || p.attempts > 1 {
-			if err := pause(ctx, p.attempts); err != nil {
-				return nil, unavailable("The deadline came near before this could be stored; repeat it.", err)
-			}
-			if err := w.reread(ctx, p); err != nil {
-				return nil, err
-			}
-			if p.board == nil {
-				continue
-			}
-			if results, ok := landed(ctx, *p.board, p.tried, w.mark); ok {
-				return results, nil
-			}
+		p.take(bi)
+		p.certain = true
+		if results, ok := p.landed(ctx, w.mark); ok {
+			return committed, results, nil
 		}
 	}
-}
-
-// found takes over what was read of the part's board. A shard's item says nothing of the directory.
-func (p *part) found(bi BoardItem) {
-	p.board = bi.Board
-	if bi.Shard.N == 0 {
-		p.directory = bi.Directory
-	}
-}
-
-// reread reads a part's board again, strongly consistent.
-func (w boardWriter) reread(ctx context.Context, p *part) error {
-	shard := p.board.Shard
-	it, err := w.store.find(ctx, ProductPartition(p.productID), boardKey(shard), true)
 	switch {
-	case fault.Is(err, fault.NotFound) && shard.N == 0:
-		empty := board.New(p.productID)
-		p.board = &empty
-		return nil
-	case fault.Is(err, fault.NotFound):
-		p.board = nil
-		return nil
-	case err != nil:
-		return err
+	case p.elsewhere:
+		return moved, nil, nil
+	case p.attempts >= most:
+		return 0, nil, unavailable("Many clients write this product at once; repeat it.", errOvertaken)
+	case len(standing) > 0 && p.attempts == 1:
+		return overtaken, nil, nil
 	}
-	bi, err := decodeBoardItem(p.productID, it)
-	if err != nil {
-		return err
+	if err := pause(ctx, p.attempts); err != nil {
+		return 0, nil, tooLate(err)
 	}
-	p.found(bi)
-	return nil
+	if err := w.store.readAgain(ctx, []*part{p}); err != nil {
+		return 0, nil, err
+	}
+	if results, ok := p.landed(ctx, w.mark); ok && p.err == nil {
+		return committed, results, nil
+	}
+	return overtaken, nil, p.err
 }
 
-// splitFirst splits a product whose offers have become too many for one item, once a request. It returns errMoved then,
-// since the request starts again. Where that fails for the moment, it is left to a later writer.
-func (w boardWriter) splitFirst(ctx context.Context, p *part) error {
-	if p.split || w.dryRun {
-		return nil
-	}
+// splitFirst splits a product whose offers have become too many for one item, once a request. The request starts again then.
+// Where it fails for the moment, that is left to a later writer.
+func (w boardWriter) splitFirst(ctx context.Context, p *part) (started bool, err error) {
 	n := p.board.SplitDue()
-	if n == 0 {
-		return nil
+	if n == 0 || p.split || w.dryRun {
+		return false, nil
 	}
 	p.split = true
 	product, err := w.store.productOrNew(ctx, p.productID)
 	if err == nil {
 		err = w.store.split(ctx, product, n)
 	}
-	if err != nil && !fault.Is(err, fault.Unavailable) {
-		return err
+	if fault.Is(err, fault.Unavailable) {
+		err = nil
 	}
-	return errMoved
+	return true, err
 }
 
 // prepare stores what must stand before the board is written: new urls, and the tail that leaves it.
 func (w boardWriter) prepare(ctx context.Context, p *part, change board.Change) error {
-	known := p.board.URLs()
-	urls := map[board.URLHash]string{}
-	for _, r := range change.Results {
-		if url, ok := p.urls[r.Stored.URL]; ok && r.Stored.ReceivedAt == w.clock.Now && !known[r.Stored.URL] {
-			urls[r.Stored.URL] = url
-			delete(p.urls, r.Stored.URL)
-		}
-	}
-	if err := w.store.addURLs(ctx, p.productID, p.directory.Shards, urls, w.clock.Now); err != nil {
-		return fmt.Errorf("add urls: %w", err)
+	if err := w.store.changeURLs(ctx, change.Next, change.URLs); err != nil {
+		return err
 	}
 	for _, seg := range change.Segments {
-		if _, err := w.store.put(ctx, segmentItem(p.productID, seg, w.store.retention)); err != nil {
-			return fmt.Errorf("put segment: %w", err)
+		if err := w.store.putSegment(ctx, p.productID, seg); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// landed finds the attempt that wrote the board although its answer said otherwise or was lost, and returns its results.
-func landed(ctx context.Context, b board.Board, tried map[int64][]board.Result, mark board.Mark) ([]board.Result, bool) {
-	for v, results := range tried {
-		if b.WroteBy(v, mark) {
-			meter.Add(ctx, meter.Counts{OwnWrites: 1})
-			return results, true
-		}
-	}
-	return nil, false
-}
-
-// apply runs the fold and loads the months it asks for. They are read strongly consistent: the version check does not protect
-// against a segment that a weaker read misses.
+// apply runs the fold and loads what it asks for.
 func (w boardWriter) apply(ctx context.Context, p *part) (board.Change, error) {
 	var history board.History
+	request := board.Request{Clock: w.clock, Mark: w.mark, Room: board.MaxOffers}
 	for {
-		change, need := board.Apply(*p.board, p.in, w.clock, w.mark, &history)
+		change, need := board.Apply(p.board, p.in, request, &history)
 		if len(need) == 0 {
-			return change, nil
+			if p.board.Shard.N == 0 || change.Created == 0 {
+				return change, nil
+			}
+			room, err := w.shared.room(p.productID, func() (int, error) { return w.store.room(ctx, p.productID) })
+			if err != nil || change.Created <= room {
+				return change, err
+			}
+			request.Room = room
+			continue
 		}
-		for _, m := range need {
-			for _, shard := range p.directory.lineage(p.board.Shard) {
-				read := func() ([][]board.SegmentOffer, error) { return w.store.month(ctx, p.productID, m, shard) }
-				if shard != p.board.Shard {
-					read = w.past.once(p.productID+" "+string(m)+" "+shard.String(), read)
-				}
-				segments, err := read()
+		for _, span := range need {
+			for _, l := range p.directory.lineage(p.board) {
+				read := func() ([][]board.SegmentOffer, error) { return w.store.flushed(ctx, p.productID, l, span) }
+				segments, err := w.shared.past(p, l, span, read)
 				if err != nil {
-					return board.Change{}, fmt.Errorf("read history of %s: %w", m, err)
+					return board.Change{}, fmt.Errorf("read history: %w", err)
 				}
-				history.Add(m, segments...)
+				history.Add(span, segments...)
 			}
 		}
 	}
 }
 
-// pastMonths shares, within one request, what was flushed by the shards that a product had before it was split. The shards of
-// today ask for the same, and no writer adds to it any more. So it still holds when the board was written by another, which
-// a look-up of a shard's own segments does not.
-type pastMonths struct {
+// room returns how many offers a split product may get yet, about: others may be creating some.
+func (s *Store) room(ctx context.Context, productID string) (int, error) {
+	room := board.MaxOffers
+	err := s.query(ctx, ProductPartition(productID), boardSK, boardSK+"#"+greatestSK, queryOptions{}, func(it item) (bool, error) {
+		if offers, ok := it[AttrOffers].(*types.AttributeValueMemberM); ok {
+			room -= len(offers.Value)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count offers: %w", err)
+	}
+	return max(room, 0), nil
+}
+
+// shared is what the boards of one request read once for all of them. The zero value is empty.
+type shared struct {
 	mu    sync.Mutex
 	reads map[string]func() ([][]board.SegmentOffer, error)
+	rooms map[string]func() (int, error)
 }
 
-// once returns the first read of a key, made to run only once.
-func (p *pastMonths) once(key string, read func() ([][]board.SegmentOffer, error)) func() ([][]board.SegmentOffer, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.reads == nil {
-		p.reads = map[string]func() ([][]board.SegmentOffer, error){}
+// past reads what was flushed by a shard that a product had before it was split. The shards of today ask for the same, and no
+// writer adds to it any more. So it still holds when the board was written by another, which a look-up of a board's own segments
+// does not. A read that failed is not kept.
+func (s *shared) past(
+	p *part, l label, span board.Span, read func() ([][]board.SegmentOffer, error),
+) ([][]board.SegmentOffer, error) {
+	if l.shard == p.board.Shard {
+		return read()
 	}
-	if p.reads[key] == nil {
-		p.reads[key] = sync.OnceValues(read)
+	key := fmt.Sprint(p.productID, l.shard, span)
+	s.mu.Lock()
+	if s.reads[key] == nil {
+		if s.reads == nil {
+			s.reads = map[string]func() ([][]board.SegmentOffer, error){}
+		}
+		s.reads[key] = sync.OnceValues(read)
 	}
-	return p.reads[key]
-}
-
-// month reads the history of one month, strongly consistent, that was flushed from a shard.
-func (s *Store) month(ctx context.Context, productID string, m board.Month, shard board.Shard) ([][]board.SegmentOffer, error) {
-	var segments [][]board.SegmentOffer
-	prefix := monthKey(m) + shard.String() + "#"
-	err := s.query(ctx, ProductPartition(productID), prefix, prefix+greatestSK, queryOptions{consistent: true}, func(it item) (bool, error) {
-		offers, err := board.UnpackSegment(productID, blob(it, AttrPacked))
-		segments = append(segments, offers)
-		return true, err
-	})
+	once := s.reads[key]
+	s.mu.Unlock()
+	segments, err := once()
+	if err != nil {
+		s.mu.Lock()
+		delete(s.reads, key)
+		s.mu.Unlock()
+	}
 	return segments, err
 }
 
-// errLost is a board update that another writer came before.
-var errLost = errors.New("the board was written by another")
-
-// updateBoard stores next if the table still holds old's version. When another writer was first, the error is errLost, and
-// current is what stands there, if DynamoDB returned it. Attributes beside the board (own prices) are untouched. Only the whole
-// board may be new here: a shard is created by a split alone.
-func (s *Store) updateBoard(ctx context.Context, old, next board.Board) (current *BoardItem, err error) {
-	set := "SET v = :v, o = :o, h = :h, w = :w"
-	if next.Flushed != price.NoTime {
-		set += ", f = :f"
+// room returns the room of a product, which is asked for once.
+func (s *shared) room(productID string, ask func() (int, error)) (int, error) {
+	s.mu.Lock()
+	if s.rooms[productID] == nil {
+		if s.rooms == nil {
+			s.rooms = map[string]func() (int, error){}
+		}
+		s.rooms[productID] = sync.OnceValues(ask)
 	}
+	once := s.rooms[productID]
+	s.mu.Unlock()
+	return once()
+}
+
+// updateBoard stores a change of a board if the table still holds the version that it was made from. When another writer was first
+// it returns what stands there, if that is known. Attributes beside the board (the catalogue's part) are untouched. Only the whole
+// board may be new here: a shard is created by a split alone.
+func (s *Store) updateBoard(ctx context.Context, old board.Board, change board.Change) (met, item, error) {
+	set := "SET v = :v, o = :o, h = :h, w = :w"
 	values := item{}
-	for name, value := range boardAttributes(next) {
+	for name, value := range boardAttributes(change.Packed) {
 		values[":"+name] = value
+		switch name {
+		case AttrFlushed, AttrLate, AttrDropped:
+			set += ", " + name + " = :" + name
+		}
 	}
 	condition := "v = :old"
 	if old.Version == 0 {
@@ -432,56 +499,10 @@ func (s *Store) updateBoard(ctx context.Context, old, next board.Board) (current
 	} else {
 		values[":old"] = number(old.Version)
 	}
-	out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                           s.table,
-		Key:                                 key(ProductPartition(next.ProductID), boardKey(next.Shard)),
-		UpdateExpression:                    aws.String(set),
-		ConditionExpression:                 aws.String(condition),
-		ExpressionAttributeValues:           values,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		ReturnConsumedCapacity:              types.ReturnConsumedCapacityTotal,
+	return s.update(ctx, "update board", &dynamodb.UpdateItemInput{
+		Key:                       key(ProductPartition(old.ProductID), boardKey(old.Shard)),
+		UpdateExpression:          &set,
+		ConditionExpression:       aws.String(condition),
+		ExpressionAttributeValues: values,
 	})
-	var lost *types.ConditionalCheckFailedException
-	var conflict *types.TransactionConflictException
-	switch {
-	case err == nil:
-		countWrite(ctx, out.ConsumedCapacity)
-		return nil, nil
-	case errors.As(err, &lost):
-		_ = s.failed(ctx, "update board", err) // counts the call
-		countRefused(ctx, max(old.Size(), next.Size()))
-		switch {
-		case lost.Item == nil && next.Shard.N > 0: // missing, not empty
-			return &BoardItem{Shard: next.Shard}, errLost
-		case lost.Item == nil:
-			return nil, errLost
-		}
-		bi, err := decodeBoardItem(next.ProductID, lost.Item)
-		if err != nil {
-			return nil, err
-		}
-		return &bi, errLost
-	case errors.As(err, &conflict):
-		_ = s.failed(ctx, "update board", err) // counts the call
-		return nil, errLost
-	}
-	return nil, s.failed(ctx, "update board", err)
-}
-
-func unavailable(detail string, cause error) error {
-	return fault.New(fault.Unavailable, fault.CodeThrottled, detail).Because(cause)
-}
-
-// pause waits before try number n with full jitter, growing from 25 ms to at most 1.6 s.
-func pause(ctx context.Context, n int) error {
-	const base = 25 * time.Millisecond
-	const most = 6 // doublings
-	timer := time.NewTimer(mathrand.N(base << min(n, most)))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

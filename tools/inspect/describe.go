@@ -18,12 +18,12 @@ import (
 )
 
 // describe says in lines what a decoded item is. urls are those of its product.
-func describe(decoded any, urls map[board.URLHash]string) []string {
+func describe(decoded any, urls map[board.URLName]string) []string {
 	switch it := decoded.(type) {
 	case store.BoardItem:
 		return describeBoard(it, urls)
 	case store.SegmentItem:
-		return describeSegment(it, urls)
+		return describeSegment(it)
 	case store.URLsItem:
 		return describeURLs(it)
 	case store.CatalogueItem:
@@ -31,8 +31,8 @@ func describe(decoded any, urls map[board.URLHash]string) []string {
 		if it.Discontinued {
 			status = "discontinued"
 		}
-		return []string{fmt.Sprintf("catalogue entry v %d: %q, %s, gtin %s, mpn %s, brand %s, category %s, tags %q, own prices %s (own|list|MAP)",
-			it.Version, it.Title, status, orNone(string(it.GTIN)), orNone(it.MPN), orNone(it.Brand), orNone(it.Category), it.Tags, it.Own.Text())}
+		return []string{fmt.Sprintf("catalogue entry v %d: %q, %s, gtin %s, mpn %s, brand %s, category %s, tags %q, list price %s, MAP %s",
+			it.Version, it.Title, status, orNone(string(it.GTIN)), orNone(it.MPN), orNone(it.Brand), orNone(it.Category), it.Tags, it.List, it.MAP)}
 	case store.GTINItem:
 		return []string{"gtin of product " + it.ProductID}
 	case price.Competitor:
@@ -52,17 +52,17 @@ func describe(decoded any, urls map[board.URLHash]string) []string {
 	return []string{fmt.Sprintf("%+v", decoded)}
 }
 
-func describeBoard(it store.BoardItem, urls map[board.URLHash]string) []string {
+func describeBoard(it store.BoardItem, urls map[board.URLName]string) []string {
 	var lines []string
 	d := it.Directory
 	if d.Catalogued {
-		lines = append(lines, fmt.Sprintf("own prices %s (own|list|MAP), version %d of the product", d.Own.Text(), d.OwnVersion))
+		lines = append(lines, fmt.Sprintf("catalogue %s (status|list|MAP), version %d of the entry", d.Catalogue.Text(), d.CatalogueVersion))
 	}
 	switch {
 	case it.Board == nil && it.Shard.N == 0:
-		return append(lines, fmt.Sprintf("directory v %d: %d shards, before %v", d.Version, d.Shards, d.Past))
+		return append(lines, fmt.Sprintf("directory v %d: %d shards, before %v; %s", d.Version, d.Shards, d.Past, flushed(d.Flushed)))
 	case it.Board == nil:
-		return append(lines, fmt.Sprintf("moved v %d: this shard was split further", d.Version))
+		return append(lines, fmt.Sprintf("moved v %d: this shard was split further; %s", d.Version, flushed(d.Flushed)))
 	case it.Board.Version == 0:
 		return append(lines, "no board yet: never observed")
 	}
@@ -71,11 +71,10 @@ func describeBoard(it store.BoardItem, urls map[board.URLHash]string) []string {
 	for _, o := range b.Offers {
 		tail += len(o.Tail)
 	}
-	line := fmt.Sprintf("board v %d: %d offers, %d observations in the tail, ", b.Version, len(b.Offers), tail)
-	if b.Flushed == price.NoTime {
-		line += "never flushed"
-	} else {
-		line += "flushed up to " + b.Flushed.String()
+	line := fmt.Sprintf("board v %d: %d offers, %d observations in the tail, %s", b.Version, len(b.Offers), tail,
+		flushed(store.Flushed{Newest: b.Flushed, Late: b.Late}))
+	if b.Dropped != price.NoTime {
+		line += ", offers dropped up to " + b.Dropped.String()
 	}
 	if b.FlushDue() {
 		line += ", the next write flushes"
@@ -91,20 +90,36 @@ func describeBoard(it store.BoardItem, urls map[board.URLHash]string) []string {
 		}
 		lines = append(lines,
 			fmt.Sprintf("offer %s: first seen %s, these terms since %s, before that %s", board.KeyText(o.Key), o.FirstSeen, o.RunStart, previous),
-			"  now "+observation(o.Key, o.Current, urls))
+			"  now "+observation(o.Key, o.Current))
+		if o.URL.Name != (board.URLName{}) {
+			lines = append(lines, fmt.Sprintf("  url %s, carried at %s by %s", cmp.Or(urls[o.URL.Name], hex.EncodeToString(o.URL.Name[:])+" (not stored)"),
+				o.URL.Of.At, o.URL.Of.Source))
+		}
 		for _, e := range o.Tail {
-			lines = append(lines, "      "+observation(o.Key, e, urls))
+			lines = append(lines, "      "+observation(o.Key, e))
 		}
 	}
 	return lines
 }
 
-func describeSegment(it store.SegmentItem, urls map[board.URLHash]string) []string {
+// flushed says how far history stands in segments.
+func flushed(f store.Flushed) string {
+	if f.Newest == price.NoTime {
+		return "never flushed"
+	}
+	text := "flushed up to " + f.Newest.String()
+	if f.Late != price.NoTime {
+		text += ", late up to " + f.Late.String()
+	}
+	return text
+}
+
+func describeSegment(it store.SegmentItem) []string {
 	lines := []string{fmt.Sprintf("%d observations from %s to %s, expires %s", it.Count, it.Low, it.High, it.Expires.Format(time.RFC3339))}
 	for _, o := range it.Offers {
 		lines = append(lines, "offer "+board.KeyText(o.Key))
 		for _, e := range o.Observations {
-			lines = append(lines, "      "+observation(o.Key, e, urls))
+			lines = append(lines, "      "+observation(o.Key, e))
 		}
 	}
 	return lines
@@ -112,11 +127,11 @@ func describeSegment(it store.SegmentItem, urls map[board.URLHash]string) []stri
 
 func describeURLs(it store.URLsItem) []string {
 	var lines []string
-	for hash, url := range it.URLs {
-		lines = append(lines, hex.EncodeToString(hash[:])+" since "+url.Day+" "+url.URL)
+	for name, url := range it.URLs {
+		lines = append(lines, hex.EncodeToString(name[:])+" "+url)
 	}
 	slices.Sort(lines)
-	return append([]string{fmt.Sprintf("%d urls in %d bytes", len(it.URLs), it.Bytes)}, lines...)
+	return append([]string{fmt.Sprintf("%d urls, version %d", len(it.URLs), it.Version)}, lines...)
 }
 
 func describeToken(r token.Record) string {
@@ -134,7 +149,7 @@ func describeToken(r token.Record) string {
 }
 
 // observation is one line about an observation.
-func observation(key price.OfferKey, e board.Observation, urls map[board.URLHash]string) string {
+func observation(key price.OfferKey, e board.Observation) string {
 	t := e.Terms
 	line := fmt.Sprintf("%s %s, shipping %s, %s", e.ObservedAt, t.Price, t.Shipping, t.Availability)
 	if t.ListPrice.Present() {
@@ -157,9 +172,6 @@ func observation(key price.OfferKey, e board.Observation, urls map[board.URLHash
 		line += " " + e.Source.Confidence.String()
 	}
 	line += ")"
-	if e.URL != (board.URLHash{}) {
-		line += ", url " + cmp.Or(urls[e.URL], hex.EncodeToString(e.URL[:])+" (not stored)")
-	}
 	return line + ", received " + e.ReceivedAt.String() + " from " + cmp.Or(e.Client, "nobody named") + ", id " + e.ID(key)
 }
 

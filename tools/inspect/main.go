@@ -109,12 +109,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 func print(out io.Writer, items []map[string]types.AttributeValue) (undecoded int, err error) {
 	decoded := make([]any, len(items))
 	faults := make([]error, len(items))
-	urls := map[board.URLHash]string{}
+	urls := map[board.URLName]string{}
 	for i, it := range items {
 		decoded[i], faults[i] = store.Decode(it)
 		if of, ok := decoded[i].(store.URLsItem); ok && faults[i] == nil {
-			for hash, url := range of.URLs {
-				urls[hash] = url.URL
+			for name, url := range of.URLs {
+				urls[name] = url
 			}
 		}
 	}

@@ -7,9 +7,9 @@
 // written from the API's description alone and shares no code with the service, so a mistake would have to be made twice to
 // go unseen. Nobody may write meanwhile.
 //
-// Not compared are receivedAt and client, which no file knows, and a url where the API has null. Where files have two contents
-// under one observation id, the API kept whichever came first: either is right, but history and offer must agree on it. The
-// exit status is 0 when all is equal, 1 when there is a difference, 2 when it could not be found out.
+// Not compared are receivedAt and client, which no file knows. Where files have two contents under one observation id, the API
+// kept whichever came first: either is right, but history and offer must agree on it. The exit status is 0 when all is equal, 1
+// when there is a difference, 2 when it could not be found out.
 package main
 
 import (
@@ -119,9 +119,9 @@ func compareAll(base, tokenFile, nowText string, days, show int, files []string,
 
 // summary is what was compared.
 type summary struct {
-	lines, repeated, conflicts     int
-	leftOut                        map[string]int
-	products, offers, rows, noURLs int
+	lines, repeated, conflicts int
+	leftOut                    map[string]int
+	products, offers, rows     int
 }
 
 // input is the observations of all files by product.
@@ -245,7 +245,6 @@ func (c *comparison) product(api *api, product string, h history) error {
 	c.sum.products++
 	c.sum.rows += len(rows)
 	c.sum.offers += len(list)
-	c.sum.noURLs += d.noURLs
 	return nil
 }
 
@@ -253,7 +252,6 @@ func (c *comparison) product(api *api, product string, h history) error {
 type diff struct {
 	product string
 	found   []difference
-	noURLs  int
 }
 
 func (d *diff) add(where, field string, want, got any) {
@@ -262,8 +260,8 @@ func (d *diff) add(where, field string, want, got any) {
 
 // history compares the raw history and returns what should be stored. Of two contents under one id that is the one that the API
 // shows, if it shows one of them.
-func (d *diff) history(h history, rows []map[string]any) []oracle.Observation {
-	var stored []oracle.Observation
+func (d *diff) history(h history, rows []map[string]any) []content {
+	var stored []content
 	byID := map[string]map[string]any{}
 	for _, row := range rows {
 		id, _ := row["observationId"].(string)
@@ -277,17 +275,17 @@ func (d *diff) history(h history, rows []map[string]any) []oracle.Observation {
 		chosen := contents[0]
 		row, found := byID[id]
 		if !found {
-			d.add("history "+id, "row", historyRow(chosen), "missing")
+			d.add("history "+id, "row", historyRow(chosen[0]), "missing")
 			stored = append(stored, chosen)
 			continue
 		}
 		for _, other := range contents[1:] {
 			var trial diff
-			if trial.fields("", historyRow(other), row); len(trial.found) == 0 {
+			if trial.fields("", historyRow(other[0]), row); len(trial.found) == 0 {
 				chosen = other
 			}
 		}
-		d.fields("history "+id, historyRow(chosen), row)
+		d.fields("history "+id, historyRow(chosen[0]), row)
 		stored = append(stored, chosen)
 	}
 	for id, row := range byID {
@@ -295,10 +293,10 @@ func (d *diff) history(h history, rows []map[string]any) []oracle.Observation {
 			d.add("history "+id, "row", "none", row)
 		}
 	}
-	slices.SortFunc(stored, oracle.ByHistory)
+	slices.SortFunc(stored, func(a, b content) int { return oracle.ByHistory(a[0], b[0]) })
 	var want, got []string
-	for _, o := range stored {
-		want = append(want, o.ID)
+	for _, sent := range stored {
+		want = append(want, sent[0].ID)
 	}
 	for _, row := range rows {
 		id, _ := row["observationId"].(string)
@@ -333,10 +331,6 @@ func (d *diff) offers(want []oracle.Offer, rows []map[string]any, c *comparison)
 		delete(byKey, k)
 		if untilStale := o.Current.At.Add(freshFor).Sub(c.now); untilStale.Abs() < staleTolerance {
 			expected["stale"] = row["stale"]
-		}
-		if row["url"] == nil && expected["url"] != nil {
-			expected["url"] = nil
-			d.noURLs++
 		}
 		d.fields("offer "+k, expected, row)
 	}
@@ -424,8 +418,7 @@ func (c *comparison) print(w io.Writer, show int) {
 	for _, reason := range slices.Sorted(maps.Keys(c.sum.leftOut)) {
 		fmt.Fprintf(&b, ", %d left out: %s", c.sum.leftOut[reason], reason)
 	}
-	fmt.Fprintf(&b, "\ncompared: %d products, %d offers (%d without the url they were sent with), %d history rows\n",
-		c.sum.products, c.sum.offers, c.sum.noURLs, c.sum.rows)
+	fmt.Fprintf(&b, "\ncompared: %d products, %d offers, %d history rows\n", c.sum.products, c.sum.offers, c.sum.rows)
 	slices.SortStableFunc(c.differences, func(x, y difference) int {
 		return cmp.Or(cmp.Compare(x.product, y.product), cmp.Compare(x.where, y.where), cmp.Compare(x.field, y.field))
 	})
@@ -541,7 +534,7 @@ func (a *api) pages(path, list string, query url.Values) ([]map[string]any, erro
 func (a *api) history(product string, h history) ([]map[string]any, error) {
 	var from, to time.Time
 	for _, contents := range h {
-		at := contents[0].At
+		at := contents[0][0].At
 		if from.IsZero() || at.Before(from) {
 			from = at
 		}

@@ -233,8 +233,8 @@ func TestDuration(t *testing.T) {
 	}
 }
 
-// What is sent is in testdata/observations.ndjson: two products, ties, late data, a repetition, a conflict, one row that the API
-// refuses. answers is what the API must answer then, worked out by hand; shop09 and the like stand for ids.
+// What is sent is in testdata/observations.ndjson: two products, ties, late data, a repetition with another url, a conflict, one
+// row that the API refuses. answers is what the API must answer then, worked out by hand; shop09 and the like stand for ids.
 var answers = map[string]string{
 	"/v1/products/P/history":   recorded("p-history.json"),
 	"/v1/products/P/offers":    recorded("p-offers.json"),
@@ -314,7 +314,7 @@ func TestRun(t *testing.T) {
 		exit, out := ask(t, answers)
 		assert.Equal(t, equal, exit)
 		assert.Equal(t, `files:    8 observations, 1 of them repetitions, 1 ids with more than one content, 1 left out: amount-precision
-compared: 2 products, 3 offers (1 without the url they were sent with), 5 history rows
+compared: 2 products, 3 offers, 5 history rows
 differences: 0
 `, out)
 	})
@@ -339,11 +339,15 @@ differences: 0
 			`previousPrice: want {"amount":"5.00","currency":"USD"}, got null`},
 		"last changed": {p, `"lastChangedAt":"2026-07-06T10`, `"lastChangedAt":"2026-07-06T11`,
 			"lastChangedAt: want 2026-07-06T10:00:00.000Z, got 2026-07-06T11:00:00.000Z"},
-		"first seen":      {p, `"firstSeenAt":"2026-07-06T09`, `"firstSeenAt":"2026-07-06T10`, "firstSeenAt"},
-		"stale at":        {p, `"staleAt":"2026-07-07T13`, `"staleAt":"2026-07-08T13`, "staleAt"},
-		"stale":           {p, `"stale":false`, `"stale":true`, "stale"},
-		"landed":          {p, `"landed":{"amount":"5.50"`, `"landed":{"amount":"4.00"`, "landed"},
-		"url":             {p, `"url":null`, `"url":"https://other.example"`, "url: want https://fair.example/1, got https://other.example"},
+		"first seen":     {p, `"firstSeenAt":"2026-07-06T09`, `"firstSeenAt":"2026-07-06T10`, "firstSeenAt"},
+		"stale at":       {p, `"staleAt":"2026-07-07T13`, `"staleAt":"2026-07-08T13`, "staleAt"},
+		"stale":          {p, `"stale":false`, `"stale":true`, "stale"},
+		"landed":         {p, `"landed":{"amount":"5.50"`, `"landed":{"amount":"4.00"`, "landed"},
+		"url":            {p, `"https://fair.example/1"`, `"https://x.example"`, "url: want https://fair.example/1, got https://x.example"},
+		"no url":         {p, `"https://fair.example/1"`, `null`, "url: want https://fair.example/1, got null"},
+		"the lesser url": {p, `"https://shop.example/11"`, `"https://shop.example/10"`, "url: want https://shop.example/11, got"},
+		"url of a conflict": {"/v1/products/Q 1/offers", `"https://q.example/1"`, `"https://q.example/2"`,
+			"url: want https://q.example/1, got https://q.example/2"},
 		"confidence":      {p, `"confidence":"0.9"`, `"confidence":"0.8"`, "source"},
 		"field missing":   {p, `"stale":false,`, ``, "stale: want false, got no such field"},
 		"field too many":  {p, `"stale":false,`, `"stale":false,"x":1,`, "x: want no such field, got 1"},
@@ -384,7 +388,8 @@ differences: 0
 		exit, out := ask(t, other)
 		assert.Equal(t, different, exit, "history and offer do not agree")
 		assert.Contains(t, out, `price: want {"amount":"7.00","currency":"EUR"}, got null`)
-		offer := strings.NewReplacer("SoldOut", "InStock", `"price":null`, `"price":{"amount":"7.00","currency":"EUR"}`, promotion, "null")
+		offer := strings.NewReplacer("SoldOut", "InStock", `"price":null`, `"price":{"amount":"7.00","currency":"EUR"}`, promotion, "null",
+			"q.example/1", "q.example/2")
 		other["/v1/products/Q 1/offers"] = offer.Replace(other["/v1/products/Q 1/offers"])
 		exit, out = ask(t, other)
 		assert.Equal(t, equal, exit, out)

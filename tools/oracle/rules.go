@@ -254,7 +254,7 @@ func offerRow(o oracle.Offer, freshFor time.Duration, now time.Time) map[string]
 	row["lastChangedAt"] = oracle.Stamp(o.LastChanged)
 	row["staleAt"] = oracle.Stamp(staleAt)
 	row["stale"] = !now.Before(staleAt)
-	row["url"] = null(o.Current.URL)
+	row["url"] = null(o.URL)
 	return row
 }
 
@@ -267,24 +267,28 @@ func null(s string) any {
 
 // history is all observations of a product as files have them: by id, each with its different contents. More than one content
 // is a conflict, and no file says which was stored first.
-type history map[string][]oracle.Observation
+type history map[string][]content
 
-// add keeps an observation unless it is a repetition.
+// content is an observation as often as it was sent. One like another but for the url.
+type content []oracle.Observation
+
+// add keeps an observation and reports whether it repeats another.
 func (h history) add(o oracle.Observation) (repeated bool) {
-	for _, known := range h[o.ID] {
-		if oracle.SameContent(known, o) {
+	for i, known := range h[o.ID] {
+		if oracle.SameContent(known[0], o) {
+			h[o.ID][i] = append(known, o)
 			return true
 		}
 	}
-	h[o.ID] = append(h[o.ID], o)
+	h[o.ID] = append(h[o.ID], content{o})
 	return false
 }
 
 // offers folds the observations by offer key, in the order of the list of offers.
-func offers(stored []oracle.Observation) []oracle.Offer {
+func offers(stored []content) []oracle.Offer {
 	byKey := map[oracle.Key][]oracle.Observation{}
-	for _, o := range stored {
-		byKey[o.Key] = append(byKey[o.Key], o)
+	for _, sent := range stored {
+		byKey[sent[0].Key] = append(byKey[sent[0].Key], sent...)
 	}
 	var list []oracle.Offer
 	for _, observations := range byKey {

@@ -82,7 +82,7 @@ var few = []price.OfferKey{
 // labels are long, so that they soon fill a board, but for one.
 var labels = []string{strings.Repeat("a", longest), strings.Repeat("b", longest), strings.Repeat("c", longest), "Sommer"}
 
-var urls = []string{"", "https://bigmart.example/p/77", "https://shopx.example/a?b=c"}
+var urls = []string{"", "https://bigmart.example/p/77", "https://shopx.example/a?b=c", "https://shopx.example/a?b=d"}
 
 // drawTerms draws terms; a case has few of them, so that runs of equal ones are common.
 func drawTerms(t *rapid.T) price.Terms {
@@ -117,17 +117,17 @@ type drawn struct {
 	step    time.Duration // between two moments
 	moments int
 	sources int
-	urls    int
+	urls    []string
 }
 
 // Draw draws a case.
 func Draw(t *rapid.T) Case {
-	d := drawn{sources: 3, urls: len(urls)}
+	d := drawn{sources: 3}
+	d.urls = urls[:rapid.IntRange(1, len(urls)).Draw(t, "urls")] // none, one and none, or such that change and come back
 	d.keys = few[:rapid.IntRange(1, len(few)).Draw(t, "offers")]
 	most := 40
 	if rapid.IntRange(0, 2).Draw(t, "crowd") == 0 {
 		d.keys = crowd()
-		d.urls = 2
 		most = 28
 	}
 	for range rapid.IntRange(1, 4).Draw(t, "kinds of terms") {
@@ -152,6 +152,7 @@ func Draw(t *rapid.T) Case {
 				o := d.observation(t, now)
 				if again := rapid.IntRange(0, 7).Draw(t, "again"); again == 7 && len(earlier) > 0 {
 					o = earlier[rapid.IntRange(0, len(earlier)-1).Draw(t, "which")]
+					o.URL = rapid.SampledFrom([]string{o.URL, d.urls[0], d.urls[len(d.urls)-1]}).Draw(t, "url")
 				}
 				if o.ObservedAt >= now.Add(-Retention) { // older ones are refused when a request is read
 					request.Observations = append(request.Observations, o)
@@ -173,7 +174,7 @@ func (d drawn) observation(t *rapid.T, now price.Timestamp) price.Observation {
 		n /= of
 		return chosen
 	}
-	o := price.Observation{Key: d.keys[pick(len(d.keys))], Terms: d.terms[pick(len(d.terms))], URL: urls[pick(d.urls)],
+	o := price.Observation{Key: d.keys[pick(len(d.keys))], Terms: d.terms[pick(len(d.terms))], URL: d.urls[pick(len(d.urls))],
 		ObservedAt: max(now.Add(-time.Duration(moment)*d.step), now.Add(-Retention))}
 	o.Source.ID = []string{"crawler-a", "feed-b", "vendor-c"}[pick(d.sources)]
 	o.Source.Confidence = []price.Confidence{price.NoConfidence, 0, 9700}[pick(3)]
@@ -198,14 +199,14 @@ func (c Case) Of(productID string) Case {
 	return out
 }
 
-// Shuffled returns the case's stored observations as other requests of any clients: in each phase in any order, some twice, and
-// some from earlier phases again that have not left the retention.
-func (c Case) Shuffled(t *rapid.T, stored [][]price.Observation) Case {
+// Shuffled returns the case's accepted observations as other requests of any clients: in each phase in any order, some twice,
+// and some from earlier phases again that have not left the retention.
+func (c Case) Shuffled(t *rapid.T, accepted [][]price.Observation) Case {
 	random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 0))
 	out := Case{Retention: c.Retention}
 	var earlier []price.Observation
 	for i, p := range c.Phases {
-		items := slices.Clone(stored[i])
+		items := slices.Clone(accepted[i])
 		earlier = append(earlier, items...)
 		for _, o := range earlier {
 			if o.ObservedAt >= p.Now.Add(-c.Retention) && random.IntN(4) == 0 {

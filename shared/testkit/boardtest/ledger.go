@@ -11,12 +11,12 @@ import (
 
 // Ledger knows from the oracle what has to come of a case's requests, and notes what happened.
 type Ledger struct {
-	Events map[Event]bool
-	Stored [][]price.Observation // by phase, as they were first stored
+	Events   map[Event]bool
+	Accepted [][]price.Observation // by phase: what was stored and what repeated it, perhaps with another url
 
 	market oracle.Market
-	urls   map[board.URLHash]string
-	firsts map[string]Receipt // of what is stored, by id
+	urls   map[oracle.Key][]string // those that each offer had, one after the other
+	firsts map[string]Receipt      // of what is stored, by id
 	now    price.Timestamp
 }
 
@@ -31,20 +31,16 @@ func ReceiptOf(e board.Observation) Receipt { return Receipt{e.ReceivedAt, e.Cli
 
 // NewLedger returns a ledger for a case.
 func NewLedger(c Case) *Ledger {
-	l := &Ledger{
+	return &Ledger{
 		Events: map[Event]bool{}, market: oracle.Market{Retention: c.Retention},
-		urls: map[board.URLHash]string{}, firsts: map[string]Receipt{},
+		urls: map[oracle.Key][]string{}, firsts: map[string]Receipt{},
 	}
-	for _, url := range urls {
-		l.urls[board.HashURL(url)] = url
-	}
-	return l
 }
 
 // Begin starts a phase.
 func (l *Ledger) Begin(p Phase) {
 	l.now = p.Now
-	l.Stored = append(l.Stored, nil)
+	l.Accepted = append(l.Accepted, nil)
 }
 
 // Expected is what has to come of one observation.
@@ -57,15 +53,20 @@ type Expected struct {
 
 // Record takes the next request of the phase and returns what has to come of each observation.
 func (l *Ledger) Record(request Request) []Expected {
-	plain := make([]oracle.Observation, len(request.Observations))
+	sent := make([]oracle.Observation, len(request.Observations))
 	for i, o := range request.Observations {
-		plain[i] = l.plain(o.Key, board.NewObservation(o, request.Client, l.now))
+		sent[i] = plain(o.Key, board.NewObservation(o, request.Client, l.now))
+		sent[i].URL = o.URL
 	}
 	gone := l.market.Gone(l.now.Time())
-	results := l.market.Record(l.now.Time(), plain)
+	results := l.market.Record(l.now.Time(), sent)
 	expected := make([]Expected, len(results))
 	wrote := false
+	last := len(l.Accepted) - 1
 	for i, r := range results {
+		if r.Outcome != "conflict" {
+			l.Accepted[last] = append(l.Accepted[last], request.Observations[i])
+		}
 		switch r.Outcome {
 		case "conflict":
 			l.Events[Conflict] = true
@@ -75,8 +76,6 @@ func (l *Ledger) Record(request Request) []Expected {
 		default:
 			wrote = true
 			l.firsts[r.Stored.ID] = Receipt{l.now, request.Client}
-			last := len(l.Stored) - 1
-			l.Stored[last] = append(l.Stored[last], request.Observations[i])
 			l.note(r, slices.Contains(gone, r.Stored.Key))
 		}
 		expected[i] = Expected{Outcome: r.Outcome, Stored: r.Stored, Receipt: l.firsts[r.Stored.ID]}
@@ -85,6 +84,7 @@ func (l *Ledger) Record(request Request) []Expected {
 		offer, _ := l.market.Offer(r.Stored.Key)
 		expected[i].Current = offer.Current.ID == r.Stored.ID && r.Outcome != "conflict"
 	}
+	l.noteURLs(results)
 	if wrote && len(gone) > 0 {
 		l.Events[OfferGone] = true
 	}
@@ -115,10 +115,29 @@ func (l *Ledger) note(r oracle.Result, wasGone bool) {
 	}
 }
 
-// Flushed notes the months of one board's segments and how often one was flushed.
-func (l *Ledger) Flushed(months, flushes int) {
-	l.Events[SeveralMonths] = l.Events[SeveralMonths] || months > 1
+// noteURLs notes what a request did to the urls of its offers.
+func (l *Ledger) noteURLs(results []oracle.Result) {
+	stored := map[oracle.Key]bool{} // whether anything new of the offer was
+	for _, r := range results {
+		stored[r.Stored.Key] = stored[r.Stored.Key] || r.Outcome != "duplicate" && r.Outcome != "conflict"
+	}
+	for k, anything := range stored {
+		offer, _ := l.market.Offer(k)
+		had := l.urls[k]
+		if offer.URL == "" || len(had) > 0 && had[len(had)-1] == offer.URL {
+			continue
+		}
+		l.urls[k] = append(had, offer.URL)
+		l.Events[URLChanged] = l.Events[URLChanged] || len(had) > 0
+		l.Events[URLBack] = l.Events[URLBack] || slices.Contains(had, offer.URL)
+		l.Events[URLOfRepetition] = l.Events[URLOfRepetition] || !anything
+	}
+}
+
+// Flushed notes how often a board was flushed, and whether any of it went into late segments.
+func (l *Ledger) Flushed(flushes int, late bool) {
 	l.Events[TwoFlushes] = l.Events[TwoFlushes] || flushes > 1
+	l.Events[LateSegment] = l.Events[LateSegment] || late
 }
 
 // Splits notes how often the product was split.
@@ -148,7 +167,7 @@ func (l *Ledger) Differences(offers []board.Offer, rows []board.Row) []string {
 			differs("offer "+w.Current.String(), "one", "none")
 			continue
 		}
-		wrong = append(wrong, l.offer(w, o)...)
+		wrong = append(wrong, offerDifferences(w, o)...)
 	}
 	history := l.market.History(l.now.Time())
 	if len(history) != len(rows) {
@@ -156,7 +175,7 @@ func (l *Ledger) Differences(offers []board.Offer, rows []board.Row) []string {
 		return wrong
 	}
 	for i, w := range history {
-		got := l.plain(rows[i].Key, rows[i].Observation)
+		got := plain(rows[i].Key, rows[i].Observation)
 		got.ID = rows[i].Observation.ID(rows[i].Key)
 		if !same(w, got) {
 			differs(fmt.Sprintf("row %d", i), w, got)
@@ -186,15 +205,15 @@ func (l *Ledger) Offer(o board.Offer) []string {
 	if !ok {
 		return []string{fmt.Sprintf("offer %v: want none", o.Key)}
 	}
-	return l.offer(want, o)
+	return offerDifferences(want, o)
 }
 
-func (l *Ledger) offer(want oracle.Offer, o board.Offer) []string {
+func offerDifferences(want oracle.Offer, o board.Offer) []string {
 	var wrong []string
 	differs := func(what string, want, got any) {
 		wrong = append(wrong, fmt.Sprintf("%s of %v: want %v, got %v", what, o.Key, want, got))
 	}
-	if got := l.plain(o.Key, o.Current); !same(want.Current, got) {
+	if got := plain(o.Key, o.Current); !same(want.Current, got) {
 		differs("current", want.Current, got)
 	}
 	previous := price.NoTime
@@ -208,6 +227,9 @@ func (l *Ledger) offer(want oracle.Offer, o board.Offer) []string {
 	if got := []any{o.FirstSeen, o.RunStart, o.Previous.At}; !slices.Equal(derived, got) {
 		differs("first seen, run's start and previous", derived, got)
 	}
+	if got := board.NameURL(o.Key, want.URL); got != o.URL.Name {
+		differs("url", fmt.Sprintf("%q, which is %x", want.URL, got), fmt.Sprintf("%x", o.URL.Name))
+	}
 	return wrong
 }
 
@@ -216,17 +238,17 @@ func same(a, b oracle.Observation) bool {
 }
 
 // Same reports whether an observation is the stored observation it has to be.
-func (l *Ledger) Same(want oracle.Observation, key price.OfferKey, e board.Observation) bool {
-	return same(want, l.plain(key, e))
+func (*Ledger) Same(want oracle.Observation, key price.OfferKey, e board.Observation) bool {
+	return same(want, plain(key, e))
 }
 
 // plain turns an observation into the oracle's.
-func (l *Ledger) plain(k price.OfferKey, e board.Observation) oracle.Observation {
+func plain(k price.OfferKey, e board.Observation) oracle.Observation {
 	o := oracle.Observation{
 		Key: plainKey(k),
 		Terms: oracle.Terms{Price: plainMoney(e.Terms.Price), Shipping: plainMoney(e.Terms.Shipping), ListPrice: plainMoney(e.Terms.ListPrice),
 			Availability: e.Terms.Availability.String(), PriceType: e.Terms.PriceType.String()},
-		At: e.ObservedAt.Time(), Source: e.Source.ID, Kind: e.Source.Kind.String(), Confidence: e.Source.Confidence.String(), URL: l.urls[e.URL],
+		At: e.ObservedAt.Time(), Source: e.Source.ID, Kind: e.Source.Kind.String(), Confidence: e.Source.Confidence.String(),
 	}
 	if p := e.Terms.Promotion; p.Present {
 		o.Promotion = &oracle.Promotion{Label: p.Label}

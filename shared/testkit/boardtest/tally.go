@@ -21,20 +21,24 @@ const (
 	LateBetween           Event = "late, between P and R"
 	LateAfterRunStart     Event = "late, after R"
 	LateInThatMillisecond Event = "late, in the millisecond of P or R"
-	SeveralMonths         Event = "segments of several months"
+	LateSegment           Event = "a late segment"
 	TwoFlushes            Event = "two or more flushes"
 	Split                 Event = "a split"
 	Doubling              Event = "a doubling"
 	Conflict              Event = "a conflict"
 	Duplicate             Event = "a duplicate"
 	DuplicateOfAnother    Event = "a duplicate of what another client sent"
+	URLChanged            Event = "an offer's url changed"
+	URLBack               Event = "an offer's url came back"
+	URLOfRepetition       Event = "an offer's url changed by repetitions alone"
 	OfferGone             Event = "an offer that left the retention"
 	StartedAfresh         Event = "an offer that started afresh"
 )
 
 var events = []Event{
-	Tie, LateBeforePrevious, LateBetween, LateAfterRunStart, LateInThatMillisecond, SeveralMonths, TwoFlushes, Split, Doubling,
-	Conflict, Duplicate, DuplicateOfAnother, OfferGone, StartedAfresh,
+	Tie, LateBeforePrevious, LateBetween, LateAfterRunStart, LateInThatMillisecond, LateSegment, TwoFlushes, Split, Doubling,
+	Conflict, Duplicate, DuplicateOfAnother, URLChanged, URLBack, URLOfRepetition,
+	OfferGone, StartedAfresh,
 }
 
 const (

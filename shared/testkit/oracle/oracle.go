@@ -1,4 +1,4 @@
-// Package oracle has the API's rules of identity, order, runs and retention a second time, as plainly as possible: slow, all in
+// Package oracle has the API's rules of identity, order, runs, urls and retention a second time, as plainly as possible: slow, all in
 // memory, one function for each rule.
 //
 // It was written from the API's description alone and imports nothing of the project. So a mistake would have to be made twice
@@ -61,7 +61,7 @@ type Observation struct {
 	Source     string
 	Kind       string
 	Confidence string // as sent, "" when absent
-	URL        string
+	URL        string // none of the content: a repetition may carry another
 }
 
 // Stamp writes a timestamp as the API does: UTC with milliseconds.
@@ -69,17 +69,21 @@ func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z
 
 // Identity is the observationId: 26 characters of Crockford's base32 of the SHA-256 of what makes two observations the same.
 func Identity(o Observation) string {
+	sum := hash(o.Product, o.Competitor, o.Seller, o.Condition, o.Region, o.Audience, Stamp(o.At), o.Source)
+	return base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").EncodeToString(sum[:])[:26]
+}
+
+func hash(parts ...string) [sha256.Size]byte {
 	var b bytes.Buffer
-	for _, part := range []string{o.Product, o.Competitor, o.Seller, o.Condition, o.Region, o.Audience, Stamp(o.At), o.Source} {
+	for _, part := range parts {
 		fmt.Fprintf(&b, "%d:%s", len(part), part)
 	}
-	sum := sha256.Sum256(b.Bytes())
-	return base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").EncodeToString(sum[:])[:26]
+	return sha256.Sum256(b.Bytes())
 }
 
 // SameContent says whether two observations of one identity are a repetition and not a conflict.
 func SameContent(a, b Observation) bool {
-	return SameTerms(a.Terms, b.Terms) && a.Kind == b.Kind && Rank(a.Confidence) == Rank(b.Confidence) && a.URL == b.URL
+	return SameTerms(a.Terms, b.Terms) && a.Kind == b.Kind && Rank(a.Confidence) == Rank(b.Confidence)
 }
 
 // SameTerms says whether two observations that follow each other belong to one run.
@@ -122,14 +126,16 @@ type Offer struct {
 	FirstSeen     time.Time
 	LastChanged   time.Time
 	Previous      *Observation // the one just before the current run of equal terms, whose price is PreviousPrice
+	URL           string       // see URL
 }
 
 // Fold computes an offer: the newest observation is current, its run of equal terms began at LastChanged, and PreviousPrice is
-// the price of the observation just before that run. There must be an observation.
+// the price of the observation just before that run. There must be an observation. Repetitions may be among them, and count
+// for the url alone.
 func Fold(observations []Observation) Offer {
 	sorted := slices.SortedFunc(slices.Values(observations), ByRecency)
 	last := len(sorted) - 1
-	o := Offer{Current: sorted[last], FirstSeen: sorted[0].At}
+	o := Offer{Current: sorted[last], FirstSeen: sorted[0].At, URL: URL(observations)}
 	start := last
 	for start > 0 && SameTerms(sorted[start-1].Terms, o.Current.Terms) {
 		start--
@@ -142,12 +148,32 @@ func Fold(observations []Observation) Offer {
 	return o
 }
 
+// URL is an offer's url: that of the newest observation that was sent with one. Of several that were sent for one observation it
+// is the one with the greatest SHA-256, which is over the offer's key and the url. "" when none was sent.
+func URL(observations []Observation) string {
+	var newest Observation
+	for _, o := range observations {
+		if o.URL == "" {
+			continue
+		}
+		a, b := hashURL(o), hashURL(newest)
+		if newest.URL == "" || cmp.Or(ByRecency(o, newest), bytes.Compare(a[:], b[:])) > 0 {
+			newest = o
+		}
+	}
+	return newest.URL
+}
+
+func hashURL(o Observation) [sha256.Size]byte {
+	return hash(o.Product, o.Competitor, o.Seller, o.Condition, o.Region, o.Audience, o.URL)
+}
+
 // Market is everything that was accepted, kept as it came. Give it its Retention; the rest starts empty.
 type Market struct {
 	Retention time.Duration
 	stored    []Observation
 	byID      map[string]Observation
-	lives     map[Key][]Observation // of each offer since it last started afresh
+	lives     map[Key][]Observation // of each offer since it last started afresh, with repetitions
 }
 
 // Result is what became of one observation.
@@ -190,12 +216,13 @@ func (m *Market) Record(now time.Time, request []Observation) []Result {
 func (m *Market) one(oldest time.Time, o Observation) Result {
 	if known, ok := m.byID[o.ID]; ok {
 		if SameContent(known, o) {
+			m.lives[o.Key] = append(m.lives[o.Key], o)
 			return Result{Outcome: "duplicate", Stored: known}
 		}
 		return Result{Outcome: "conflict", Stored: known}
 	}
 	before, alive := m.Offer(o.Key)
-	if alive && before.Current.At.Before(oldest) { // not seen for the retention: it starts afresh
+	if alive && isGone(before, oldest) { // it starts afresh
 		m.lives[o.Key] = nil
 		alive = false
 	}
@@ -224,10 +251,15 @@ func (m *Market) Offer(k Key) (o Offer, ok bool) {
 	return Fold(m.lives[k]), true
 }
 
-// Gone returns the offers that nobody has seen within the retention at now.
+// isGone says whether an offer leaves its product: nobody has seen it since oldest. Our own prices stay.
+func isGone(o Offer, oldest time.Time) bool {
+	return o.Current.At.Before(oldest) && o.Current.Competitor != "own"
+}
+
+// Gone returns the offers that are gone at now.
 func (m *Market) Gone(now time.Time) (gone []Key) {
 	for k := range m.lives {
-		if Fold(m.lives[k]).Current.At.Before(now.Add(-m.Retention)) {
+		if isGone(Fold(m.lives[k]), now.Add(-m.Retention)) {
 			gone = append(gone, k)
 		}
 	}
@@ -238,7 +270,7 @@ func (m *Market) Gone(now time.Time) (gone []Key) {
 func (m *Market) Offers(now time.Time) []Offer {
 	var list []Offer
 	for _, k := range slices.SortedFunc(maps.Keys(m.lives), func(a, b Key) int { return slices.Compare(a.Parts(), b.Parts()) }) {
-		if o := Fold(m.lives[k]); !o.Current.At.Before(now.Add(-m.Retention)) {
+		if o := Fold(m.lives[k]); !isGone(o, now.Add(-m.Retention)) {
 			list = append(list, o)
 		}
 	}

@@ -61,3 +61,82 @@ func TestMarket(t *testing.T) {
 		t.Errorf("want it gone again, got %v", gone)
 	}
 }
+
+// Of two sources, which has the greater observationId an hour after start.
+var smaller, greater = func() (string, string) {
+	if seen(1, "a", "", 5).ID < seen(1, "b", "", 5).ID {
+		return "a", "b"
+	}
+	return "b", "a"
+}()
+
+// at is an observation with a url, hours after start.
+func at(hours int, source, url string) oracle.Observation {
+	o := seen(hours, source, "", 5)
+	o.URL = url
+	return o
+}
+
+// TestMarket_url: the url is that of the newest observation that was sent with one, by whatever submission of it that was no
+// conflict, in every order. The hashes are from another implementation of SHA-256 (Python's): https://c begins with 0xae,
+// https://d with 0x89.
+func TestMarket_url(t *testing.T) {
+	type list = []oracle.Observation
+	conflict := at(3, "a", "https://z")
+	conflict.Price = nil
+	for name, tt := range map[string]struct {
+		in   list
+		want string
+	}{
+		"none":                               {list{at(1, "a", "")}, ""},
+		"the newest":                         {list{at(1, "a", "https://c"), at(2, "a", "https://d")}, "https://d"},
+		"the newest that has one":            {list{at(1, "a", "https://c"), at(2, "a", "")}, "https://c"},
+		"of one observation, the greater":    {list{at(1, "a", "https://c"), at(1, "a", "https://d")}, "https://c"},
+		"sent again with a url":              {list{at(1, "a", ""), at(1, "a", "https://c")}, "https://c"},
+		"a url again, for an older one":      {list{at(1, "a", ""), at(2, "a", "https://d"), at(1, "a", "https://c")}, "https://d"},
+		"one millisecond, the greater id":    {list{at(1, greater, "https://d"), at(1, smaller, "https://c")}, "https://d"},
+		"and back to the first, later again": {list{at(1, "a", "https://c"), at(2, "a", "https://d"), at(3, "a", "https://c")}, "https://c"},
+	} {
+		for range len(tt.in) {
+			tt.in = append(tt.in[1:], tt.in[0])
+			m := oracle.Market{Retention: 100 * time.Hour}
+			for _, o := range tt.in {
+				m.Record(start.Add(9*time.Hour), []oracle.Observation{o})
+			}
+			if o, _ := m.Offer(tt.in[0].Key); o.URL != tt.want {
+				t.Errorf("%s: want %q, got %q", name, tt.want, o.URL)
+			}
+		}
+	}
+	t.Run("not that of a conflict", func(t *testing.T) {
+		m := oracle.Market{Retention: 100 * time.Hour}
+		m.Record(start.Add(9*time.Hour), list{at(3, "a", "https://c"), conflict})
+		if o, _ := m.Offer(conflict.Key); o.URL != "https://c" {
+			t.Errorf("got %q", o.URL)
+		}
+	})
+	t.Run("nor that of a life before", func(t *testing.T) {
+		m := oracle.Market{Retention: 100 * time.Hour}
+		m.Record(start.Add(9*time.Hour), list{at(3, "a", "https://c")})
+		m.Record(start.Add(104*time.Hour), list{at(104, "a", "")})
+		if o, _ := m.Offer(conflict.Key); o.URL != "" {
+			t.Errorf("got %q", o.URL)
+		}
+	})
+}
+
+// TestMarket_own: our own prices are never gone.
+func TestMarket_own(t *testing.T) {
+	own := seen(0, "a", "", 5)
+	own.Competitor = "own"
+	m := oracle.Market{Retention: 100 * time.Hour}
+	m.Record(start, []oracle.Observation{own, seen(0, "a", "", 5)})
+	if offers := m.Offers(start.Add(101 * time.Hour)); len(offers) != 1 || offers[0].Current.Competitor != "own" {
+		t.Errorf("want our own offer alone, got %v", offers)
+	}
+	own.At = start.Add(101 * time.Hour)
+	own.ID = oracle.Identity(own)
+	if got := words(m.Record(own.At, []oracle.Observation{own})); got[0] != "unchanged" {
+		t.Errorf("want it to go on, got %v", got)
+	}
+}
