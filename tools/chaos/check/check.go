@@ -187,8 +187,9 @@ func (c *checker) presence() {
 		}
 	}
 	for id, k := range c.ids {
-		acked := false
+		acked, unknown := false, false
 		for name, of := range k.contents {
+			unknown = unknown || of.unknown > 0
 			if of.acked > 0 {
 				acked = true
 				c.isStored(id, name, of)
@@ -198,6 +199,9 @@ func (c *checker) presence() {
 			c.tally.Acked++
 		} else {
 			c.tally.Unknown++
+		}
+		if k.fresh == 0 && acked && !unknown && c.stored.Folded {
+			c.find("I5", Answer, id, "%s: a duplicate, though no attempt may have stored it first", id)
 		}
 		if k.fresh > 1 {
 			c.find("I5", Doubled, id, "%s: acknowledged as new %d times", id, k.fresh)
