@@ -56,7 +56,8 @@ func (c *checker) catalogue(events []history.Event) {
 			c.find("I2", Wrong, about, "%s: beside its board stands %s, not %s", about, p.BesideList, p.List)
 		}
 		if want, ok := acked[id][p.BesideVersion]; ok && !strings.HasSuffix(want, ProductContent("", p.BesideList)) {
-			c.find("I2", Wrong, about, "%s: beside its board stands %s as version %d, acknowledged was %q", about, p.BesideList, p.BesideVersion, want)
+			c.find("I2", Wrong, about, "%s: beside its board stands %s as version %d, acknowledged was %q", about, p.BesideList,
+				p.BesideVersion, want)
 		}
 	}
 }

@@ -166,7 +166,9 @@ func (c *checker) answer(k *known, of *content, e history.Event) {
 		}
 	case history.Info:
 		of.unknown++
-		of.urls[e.URL] = of.urls[e.URL] // a success stays one
+		if _, ok := of.urls[e.URL]; !ok { // a success stays one
+			of.urls[e.URL] = false
+		}
 		if e.Verdict == "failed" {
 			c.tally.Failed++
 			c.find("I5", Answer, e.ID, "the store says that it is damaged: %s", e)
