@@ -13,7 +13,8 @@ func refold(key price.OfferKey, observations []board.Observation) board.Offer {
 	sorted := slices.Clone(observations)
 	slices.SortStableFunc(sorted, func(a, b board.Observation) int { return board.Compare(key, a, b) })
 	first := sorted[0]
-	o := board.Offer{Key: key, Current: first, FirstSeen: first.ObservedAt, RunStart: first.ObservedAt, Previous: board.Previous{At: price.NoTime}}
+	none := board.Previous{At: price.NoTime}
+	o := board.Offer{Key: key, Current: first, FirstSeen: first.ObservedAt, RunStart: first.ObservedAt, Previous: none}
 	for _, e := range sorted[1:] {
 		if board.Compare(key, e, o.Current) == 0 {
 			continue
