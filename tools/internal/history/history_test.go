@@ -297,3 +297,40 @@ func TestPartition_Merge(t *testing.T) {
 	require.Len(t, merged.Problems, 1)
 	assert.Equal(t, "p#P: observation "+made(1, 4, 4).ID(a)+" stands in two places with different content", merged.Problems[0].String())
 }
+
+// TestRead_crashed: a writer that ends between segment and board leaves observations in both places, and each is read once.
+func TestRead_crashed(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	s := store.New(client, store.Options{Table: table, Retention: storetest.Retention})
+	_, err := s.PutCompetitor(t.Context(), price.Competitor{ID: "bigmart", FreshFor: time.Hour, Active: true})
+	require.NoError(t, err)
+	flushed := false
+	crashing := store.New(storetest.Client(storetest.Proxy(t, func(c storetest.Call) storetest.Action {
+		if c.Item == "seg" {
+			flushed = true
+		}
+		if flushed && c.Item == "board" && c.Operation == "UpdateItem" {
+			return storetest.Drop
+		}
+		return storetest.Pass
+	})), store.Options{Table: table, Retention: storetest.Retention})
+	var stored []string
+	for n := 0; !flushed; n++ {
+		require.Less(t, n, 1000, "nothing is ever flushed")
+		in := seen("a", start.Add(time.Duration(n)*time.Hour))
+		verdicts, err := crashing.Record(t.Context(), []price.Submission{in}, start.Add(1000*time.Hour), false)
+		require.NoError(t, err)
+		if verdicts[0].Err == nil {
+			stored = append(stored, verdicts[0].Result.Stored.ID(in.Observation.Key))
+		}
+	}
+	p, err := history.Read(t.Context(), s, store.ProductPartition("P"))
+	require.NoError(t, err)
+	assert.Equal(t, len(stored), p.Merge().Repeated, "all were flushed, and all are still in the tail")
+	want := map[string]int{}
+	for _, id := range stored {
+		want[id] = 1
+	}
+	assert.Equal(t, want, ids(p))
+}
