@@ -91,7 +91,7 @@ const rowsInGroup = 50_000
 type parquetPart struct {
 	folder string
 	number int
-	months map[board.Month]*parquetFile
+	months map[string]*parquetFile
 }
 
 type parquetFile struct {
@@ -101,14 +101,14 @@ type parquetFile struct {
 }
 
 func newParquet(folder string, number int) (part, error) {
-	return &parquetPart{folder, number, map[board.Month]*parquetFile{}}, nil
+	return &parquetPart{folder, number, map[string]*parquetFile{}}, nil
 }
 
 func (p *parquetPart) write(row board.Row) error {
-	month := board.MonthOf(row.Observation.ObservedAt)
+	month := row.Observation.ObservedAt.Time().Format("2006-01")
 	f := p.months[month]
 	if f == nil {
-		folder := filepath.Join(p.folder, monthPrefix+string(month))
+		folder := filepath.Join(p.folder, monthPrefix+month)
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return err
 		}
