@@ -76,6 +76,9 @@ const (
 	stateName    = "export.json"
 	mostProblems = 1000 // in the state
 	mostTold     = 20   // in the log
+
+	// seldom is for a filter that chooses little: when so many times the observations of a file have been read, the state is written.
+	seldom = 10
 )
 
 // exporter is one run.
@@ -253,7 +256,7 @@ func (e *exporter) files() ([]outFile, error) {
 	return files, nil
 }
 
-// partition exports a partition, and completes what was written since the state when it is long enough.
+// partition exports a partition, and completes what came since the state when that is long enough.
 func (e *exporter) partition(p history.Partition, at history.Place) error {
 	c := &e.now.Counts
 	c.Items += p.Items
@@ -280,7 +283,7 @@ func (e *exporter) partition(p history.Partition, at history.Place) error {
 		c.Products++
 	}
 	e.now.After = at
-	if c.Written-e.saved.Counts.Written < e.rows {
+	if c.Written-e.saved.Counts.Written < e.rows && c.Observations-e.saved.Counts.Observations < seldom*e.rows {
 		return nil
 	}
 	if err := e.commit(); err != nil {

@@ -430,6 +430,24 @@ func TestExport_resumed(t *testing.T) {
 	}
 }
 
+// TestExport_seldom: a filter that chooses nothing does not keep a run from going on where it was.
+func TestExport_seldom(t *testing.T) {
+	t.Parallel()
+	tab := newTable(t)
+	market(t, tab.Store)
+	folder := t.TempDir()
+	args := []string{"-table", tab.name, "-out", folder, "-client", "nobody", "-rows", "10"}
+	require.ErrorIs(t, stopped(t, args, 3), errStop)
+	before := state(t, folder)
+	assert.Positive(t, before.Counts.Observations)
+	assert.Equal(t, 3, before.Counts.Products)
+	_, err := export(t, args...)
+	require.NoError(t, err)
+	after := state(t, folder)
+	assert.Equal(t, 4, after.Counts.Products)
+	assert.Zero(t, after.Files)
+}
+
 var errStop = errors.New("stopped")
 
 // stopped runs a command that ends with errStop behind a number of products.
