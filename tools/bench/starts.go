@@ -113,9 +113,9 @@ func quantile(values []float64, q float64) float64 {
 	return sorted[below] + (sorted[below+1]-sorted[below])*(at-float64(below))
 }
 
-// cell shows a figure.
-func (f figure) cell(unit string) string {
-	return fmt.Sprintf("%.2f %s  x%.2f ±%.2f", f.median, unit, f.ratio, f.spread)
+// cell shows a figure of CPU.
+func (f figure) cell() string {
+	return fmt.Sprintf("%.2f ms  x%.2f ±%.2f", f.median, f.ratio, f.spread)
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -137,7 +137,7 @@ func (s *starts) printCold(ctx context.Context, of subject, rounds [][]bootstrap
 	table := s.printer()
 	s.say(table, "\tCPU to ready\tof the first invocation\tto the first response\tconnections\tcalls\t")
 	for i, name := range order {
-		s.say(table, "%s\t%s\t%s\t%s\t%.1f\t%.1f\t", name, ready[i].cell("ms"), first[i].cell("ms"), both[i].cell("ms"),
+		s.say(table, "%s\t%s\t%s\t%s\t%.1f\t%.1f\t", name, ready[i].cell(), first[i].cell(), both[i].cell(),
 			mean(rounds, i, func(s bootstrap.Sample) int { return s.Connections }), mean(rounds, i, func(s bootstrap.Sample) int { return s.Calls }))
 	}
 	if err := table.Flush(); err != nil {
@@ -170,7 +170,7 @@ func (s *starts) printWarm(ctx context.Context, of subject, rounds [][]bootstrap
 	table := s.printer()
 	s.say(table, "\tCPU of an invocation\tnew connections in all\tcalls of one\t")
 	for i, name := range order {
-		s.say(table, "%s\t%s\t%.1f\t%.1f\t", name, each[i].cell("ms"),
+		s.say(table, "%s\t%s\t%.1f\t%.1f\t", name, each[i].cell(),
 			mean(rounds, i, func(s bootstrap.Sample) int { return s.WarmConnections }),
 			mean(rounds, i, func(s bootstrap.Sample) int { return s.WarmCalls })/float64(s.warm))
 	}

@@ -101,7 +101,7 @@ func (l *Lab) run(ctx context.Context, p *Program, command []string, stop int, l
 	defer closeStore()
 
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // what the lab has built
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stderr = &stderr
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "LANG=en_US.UTF-8", "TZ=:UTC", "AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(runtimeURL, "http://"),
@@ -125,7 +125,7 @@ func (l *Lab) run(ctx context.Context, p *Program, command []string, stop int, l
 	select {
 	case err = <-s.end:
 		_ = cmd.Process.Signal(syscall.SIGTERM) // by which valgrind writes its counts; it may have ended
-		<-exited
+		_ = <-exited // how it ended is as it was told to
 	case err = <-exited:
 		err = errors.Join(errors.New("it ended early"), err, ctx.Err())
 	}
