@@ -72,6 +72,9 @@ mutants: ddb ## break the store in known ways, one at a time, and see that a tes
 bench-capacity: ddb ## count capacity units, side by side with the usual design (minutes; ARGS="-goals")
 	go run ./tools/bench $(ARGS)
 
+spike: ddb ## send observations at 5 to 700 a second, and look every acknowledged one up (two minutes; ARGS="-items 20")
+	go run ./tools/spike $(ARGS)
+
 fmt: ## format all Go code
 	gofmt -w $$(git ls-files '*.go')
 

@@ -51,7 +51,8 @@ func none(string) string { return "" }
 func TestRun(t *testing.T) {
 	t.Parallel()
 	storetest.Endpoint(t) // without an engine it cannot run
-	r, err := spike(t, none, "-profile", write(t, "tiny", tiny), "-products", "5", "-arrivals", "poisson", "-late", "0.2", "-duplicates", "0.2")
+	r, err := spike(t, none, "-profile", write(t, "tiny", tiny), "-products", "5", "-arrivals", "poisson", "-late", "0.2",
+		"-duplicates", "0.2")
 	require.NoError(t, err)
 	assert.True(t, r.Passed)
 	assert.Equal(t, r.Observations, r.Requests)
@@ -97,7 +98,8 @@ func TestRun_Elsewhere(t *testing.T) {
 		honest.ServeHTTP(w, r)
 	}))
 	t.Cleanup(liar.Close)
-	common := []string{"-token-file", write(t, "token", served.Token(t, token.Scopes...)+"\n"), "-profile", write(t, "tiny", tiny), "-duplicates", "0"}
+	common := []string{"-token-file", write(t, "token", served.Token(t, token.Scopes...)+"\n"), "-profile", write(t, "tiny", tiny),
+		"-duplicates", "0"}
 
 	r, err := spike(t, getenv, append(common, "-url", served.URL, "-items", "4")...)
 	require.NoError(t, err)
@@ -152,7 +154,8 @@ func TestCount(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := sent{statuses: map[int]int{}, outcomes: map[string]int{}, failures: map[string]int{}, acknowledged: make([]bool, 6)}
-			s.count(l, &vegeta.Result{Code: tt.code, Body: []byte(tt.body), Error: "refused", Headers: http.Header{"X-Correlation-Id": {tt.correlation}}})
+			s.count(l, &vegeta.Result{Code: tt.code, Body: []byte(tt.body), Error: "refused",
+				Headers: http.Header{"X-Correlation-Id": {tt.correlation}}})
 			want := make([]bool, 6)
 			for _, i := range tt.acked {
 				want[i] = true
@@ -173,7 +176,8 @@ func TestReport(t *testing.T) {
 		times = append(times, time.Duration(500-i)*time.Millisecond)
 	}
 	l := load{run: "r", items: 1, due: make([]time.Duration, 500), all: make([]sighting, 500)}
-	s := sent{latency: times, statuses: map[int]int{201: 499, 0: 1}, outcomes: map[string]int{"created": 499}, failures: map[string]int{"no answer: x": 1}}
+	s := sent{latency: times, statuses: map[int]int{201: 499, 0: 1}, outcomes: map[string]int{"created": 499},
+		failures: map[string]int{"no answer: x": 1}}
 	r := newReport(l, s, found{acknowledged: 499, lost: []string{"B", "A"}})
 	r.Profile, r.Arrivals = byDefault.String(), "even"
 	var out strings.Builder
