@@ -108,4 +108,4 @@ python: # the Python environments that tests need, below .local; programs that n
 	GOBIN=$(CURDIR)/.local/bin go install $(module)
 	@touch $@ # go install leaves alone what is up to date
 
-.PHONY: help run test lint audit verify docs contract-test sam-test pipeline pack deploy rehearse inspect mutants bench-capacity fmt build clean ddb gitlab-ci python
+.PHONY: help run test lint audit verify docs contract-test sam-test pipeline pack deploy rehearse inspect mutants bench-capacity spike fmt build clean ddb gitlab-ci python
