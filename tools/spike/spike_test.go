@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -171,6 +172,21 @@ func TestCount(t *testing.T) {
 			assert.Equal(t, counts(tt.outcomes), counts(s.outcomes))
 		})
 	}
+}
+
+func TestFailed(t *testing.T) {
+	t.Parallel()
+	line := func(function, status, integration, own string) string {
+		return fmt.Sprintf(`{"function":%q,"status":%q,"integrationStatus":%q,"functionStatus":%q}`+"\n", function, status, integration, own)
+	}
+	n, err := failed(write(t, "log", strings.Join([]string{
+		line("access", "503", "200", "-"), line("access", "503", "-", "-"), // these two
+		line("access", "503", "429", "-"), line("access", "503", "200", "503"), line("access", "201", "200", "201"),
+		line("x", "503", "-", "-"), `{"function":"x","status":503}`, "\nx\n"}, "")))
+	require.NoError(t, err)
+	assert.Equal(t, 2, n)
+	_, err = failed("none")
+	require.ErrorContains(t, err, "look for failed functions")
 }
 
 func TestReport(t *testing.T) {
