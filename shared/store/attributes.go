@@ -33,8 +33,7 @@ const (
 
 	// A segment.
 	AttrCount = "n"  // its observations
-	AttrLow   = "lo" // their oldest observedAt
-	AttrHigh  = "hi" // their newest observedAt
+	AttrLow   = "lo" // their oldest observedAt; the newest stands in the key
 
 	// A catalogue entry.
 	AttrTitle    = "title"
@@ -96,11 +95,11 @@ func TokenPartition(keyID string) string { return tokenPrefix + keyID }
 
 // Sort keys.
 const (
-	boardSK   = "board"   // a board or a directory; a shard's goes on with "#" and its label
-	urlsSK    = "urls"    // the urls of a product; those of a shard go on with "#" and its number
-	segmentSK = "seg"     // then label, newest observedAt and version
-	lateSK    = "late"    // the same for what was not later than all that had been flushed before
-	productSK = "product" // a catalogue entry, and what a gtin belongs to
+	boardSK   = "board"      // a board or a directory; a shard's goes on with "#" and its label
+	urlsSK    = "board.urls" // the urls of a product, right behind its boards; those of a shard go on with "#" and its number
+	segmentSK = "seg"        // then label, newest observedAt and version
+	lateSK    = "late"       // the same for what was not later than all that had been flushed before
+	productSK = "product"    // a catalogue entry, and what a gtin belongs to
 	tokenSK   = "token"
 
 	healthSuffix = "#health" // after a competitor's id

@@ -20,7 +20,7 @@ const (
 
 func entry(minor int64, g price.GTIN) store.CatalogueEntry {
 	return store.CatalogueEntry{Title: "Kettle", GTIN: g, MPN: "K-1", Brand: "Otto", Category: "kitchen", Tags: []string{"a", "b"},
-		Own: board.Own{Price: price.Money{Minor: minor, Currency: "USD"}}}
+		Catalogue: board.Catalogue{List: price.Money{Minor: minor, Currency: "USD"}}}
 }
 
 // byGTIN is the product that an observation of the gtin is stored under.
@@ -50,7 +50,7 @@ func TestStore_PutCatalogueEntry(t *testing.T) {
 		p, err := s.Product(t.Context(), id, false)
 		require.NoError(t, err)
 		assert.True(t, p.Catalogued)
-		assert.Equal(t, e.Own, p.Own)
+		assert.Equal(t, e.Catalogue, p.Catalogue)
 		return version
 	}
 	_, _, err := s.FindCatalogueEntry(t.Context(), "P1")
@@ -99,9 +99,8 @@ func TestStore_PutCatalogueEntry_EachMemberCounts(t *testing.T) {
 		"order of tags":       func(e *store.CatalogueEntry) { e.Tags = []string{"b", "a"} },
 		"a tag less":          func(e *store.CatalogueEntry) { e.Tags = []string{"a"} },
 		"no tags":             func(e *store.CatalogueEntry) { e.Tags = nil },
-		"price":               func(e *store.CatalogueEntry) { e.Own.Price.Minor++ },
-		"list price":          func(e *store.CatalogueEntry) { e.Own.List = price.Money{Minor: 1, Currency: "USD"} },
-		"advertised price":    func(e *store.CatalogueEntry) { e.Own.MAP = price.Money{Minor: 1, Currency: "USD"} },
+		"list price":          func(e *store.CatalogueEntry) { e.List.Minor++ },
+		"advertised price":    func(e *store.CatalogueEntry) { e.MAP = price.Money{Minor: 1, Currency: "USD"} },
 		"it is not made more": func(e *store.CatalogueEntry) { e.Discontinued = true },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -141,7 +140,7 @@ func TestRace_CatalogueEntries(t *testing.T) {
 		assert.Equal(t, int64(2), version)
 		p, err := r.quick.Product(t.Context(), racers, false)
 		require.NoError(t, err)
-		assert.Equal(t, int64(200), p.Own.Price.Minor)
+		assert.Equal(t, int64(200), p.Catalogue.List.Minor)
 	})
 	t.Run("two products take one gtin", func(t *testing.T) {
 		t.Parallel()
@@ -211,7 +210,7 @@ func TestRace_CatalogueEntries(t *testing.T) {
 		assert.Equal(t, int64(1), version)
 		p, err := r.quick.Product(t.Context(), racers, false)
 		require.NoError(t, err)
-		assert.Equal(t, int64(100), p.Own.Price.Minor)
+		assert.Equal(t, int64(100), p.Catalogue.List.Minor)
 	})
 	t.Run("the answer is lost", func(t *testing.T) {
 		t.Parallel()
@@ -235,6 +234,6 @@ func TestRace_CatalogueEntries(t *testing.T) {
 		assert.True(t, happened())
 		p, err := r.quick.Product(t.Context(), racers, false)
 		require.NoError(t, err)
-		assert.Equal(t, int64(200), p.Own.Price.Minor)
+		assert.Equal(t, int64(200), p.Catalogue.List.Minor)
 	})
 }

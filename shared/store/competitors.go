@@ -39,6 +39,13 @@ type competitorCache struct {
 	rechecked time.Time // when it was last read strongly consistent
 }
 
+// fresh reports whether the list is younger than age.
+func (c *competitorCache) fresh(now time.Time, age time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.list != nil && now.Sub(c.readAt) < age
+}
+
 // Competitors returns all registered competitors by id, at most a minute old.
 func (s *Store) Competitors(ctx context.Context) (map[string]Competitor, error) {
 	return s.cachedCompetitors(ctx, competitorAge)

@@ -20,15 +20,15 @@ type met int
 const (
 	committed met = iota // what it asked for: it stands
 	overtaken            // another write came first
+	locked               // a transaction is at work on it: nothing is known of what will stand there
 	moved                // the board is elsewhere: the product was split
 )
 
 // errOvertaken is the cause when a write gives up because others come first.
 var errOvertaken = errors.New("others wrote it first")
 
-// update changes an item if its condition holds. When another write came first, it returns the item that stands there: nil where
-// there is none, or where a transaction was at work on it, after which the same may be tried again. An error says that the
-// outcome is unknown, or that the mistake is ours.
+// update changes an item if its condition holds. When another write came first, it returns what stands there, which may be
+// nothing. An error says that the outcome is unknown, or that the mistake is ours.
 func (s *Store) update(ctx context.Context, what string, in *dynamodb.UpdateItemInput) (met, item, error) {
 	in.TableName = s.table
 	if in.ConditionExpression != nil {
@@ -48,9 +48,9 @@ func (s *Store) update(ctx context.Context, what string, in *dynamodb.UpdateItem
 		countRefused(ctx, ItemSize(refused.Item))
 		return overtaken, refused.Item, nil
 	case errors.As(err, &conflict):
-		return overtaken, nil, nil
+		return locked, nil, nil
 	}
-	return overtaken, nil, failed
+	return 0, nil, failed
 }
 
 // transact makes several writes or none. When other writers came first, it returns DynamoDB's reason for each of the writes.
@@ -68,7 +68,7 @@ func (s *Store) transact(ctx context.Context, what string, writes []types.Transa
 	failed := s.failed(ctx, what, err)
 	var canceled *types.TransactionCanceledException
 	if !errors.As(err, &canceled) || !lostRace(canceled) {
-		return overtaken, nil, failed
+		return 0, nil, failed
 	}
 	// It is billed, at two units an item or more, though the error has no figure.
 	meter.Add(ctx, meter.Counts{WriteUnits: 2 * float64(len(writes))})
@@ -100,8 +100,8 @@ func lostRace(canceled *types.TransactionCanceledException) bool {
 // maxWrites is how often anything is tried at most while others come first.
 const maxWrites = 10
 
-// retry writes until nobody comes first.
-func retry(ctx context.Context, write func() (met, error)) error {
+// untilCommitted writes until nobody comes first.
+func untilCommitted(ctx context.Context, write func() (met, error)) error {
 	for try := 1; ; try++ {
 		met, err := write()
 		if err != nil || met == committed {

@@ -44,8 +44,8 @@ func TestDecode(t *testing.T) {
 	out, err := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
 	require.NoError(t, err)
 	needed := map[string]string{ // by kind of item
-		"board": "o h w ov", "shard": "v o h w", "directory": "shards past ov", "SegmentItem": "h n lo hi expires", "URLsItem": "c",
-		"CatalogueItem": "v status own", "GTINItem": "productId", "price.Competitor": "kind freshFor", "HealthItem": "r o",
+		"board": "v o h w cv", "shard": "v o h w", "directory": "v shards past cv", "SegmentItem": "h n lo expires", "URLsItem": "",
+		"CatalogueItem": "v cat", "GTINItem": "productId", "price.Competitor": "kind freshFor", "HealthItem": "r o",
 		"token.Record": "notBefore notAfter", "ListedToken": "",
 	}
 	seen := map[string]int{}
@@ -97,12 +97,12 @@ func TestDecode(t *testing.T) {
 			assert.Equal(t, n, decoded.Count)
 			assert.Equal(t, decoded.High.Add(storetest.Retention+7*24*time.Hour).Time().Truncate(time.Second), decoded.Expires)
 		case store.URLsItem:
-			bytes := int64(0)
-			for _, url := range decoded.URLs {
-				bytes += int64(len("yymmdd ") + len(url.URL))
-				assert.Equal(t, start.Time().Format("060102"), url.Day)
+			assert.NotEmpty(t, decoded.URLs)
+			assert.Positive(t, decoded.Version)
+			for name, url := range decoded.URLs {
+				assert.NotEqual(t, board.URLName{}, name)
+				assert.Contains(t, url, "https://")
 			}
-			assert.Equal(t, bytes, decoded.Bytes)
 		}
 	}
 	for kind := range needed {
@@ -118,7 +118,7 @@ func TestDecode_NoKnownForm(t *testing.T) {
 	for name, value := range items(t, client, table, "p#P1", "product")[0] { // beside what the board has, so that only the key is wrong
 		whole[name] = value
 	}
-	for _, sk := range []string{"", "board#", "board#1", "board#1.0", "board#3.0", "board#2.2", "board#128.0", "boards", "seg", "listings",
+	for _, sk := range []string{"", "board#", "board#1", "board#1.0", "board#3.0", "board#2.2", "board#128.0", "boards", "seg", "board.urlss", "seg#1#20260706T091403.123", "seg#1#20260706#0000000042", "late#1#20260706T091403.123#42",
 		"products", "product#1", "health"} {
 		it := maps.Clone(whole)
 		it["sk"] = &types.AttributeValueMemberS{Value: sk}
@@ -151,11 +151,11 @@ func TestDecode_NoKnownForm(t *testing.T) {
 		_, err := store.Decode(it)
 		require.ErrorIs(t, err, board.ErrFormat, name)
 	}
-	urls := items(t, client, table, "p#P1", "listing")[0]
+	urls := items(t, client, table, "p#P1", "board.urls")[0]
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	for name, value := range map[string]types.AttributeValue{
-		"x": text("260706 https://a.example/"), "AAAAAAAAAAAAAAAA": text("260706"), "AAAAAAAAAAAAAAAAA": text("260706 https://a.example/"),
-		"AAAAAAAAAAA=": text("260706 https://a.example/"), "AAAA": text("260706 https://a.example/"),
+		"x": text("https://a.example/"), "AAAAAAAAAAAAAAAA": text("https://a.example/"), "AAAAAAAAAAA=": text("https://a.example/"),
+		"AAAA": text("https://a.example/"), "AAAAAAAAAAB": text("https://a.example/"),
 		urlName(urls): &types.AttributeValueMemberN{Value: "1"},
 	} {
 		it := maps.Clone(urls)
@@ -176,7 +176,7 @@ func TestDecode_NoKnownForm(t *testing.T) {
 // urlName returns the name of one of the item's urls.
 func urlName(urls map[string]types.AttributeValue) string {
 	for name := range urls {
-		if name != "pk" && name != "sk" && name != "c" {
+		if name != "pk" && name != "sk" && name != "v" {
 			return name
 		}
 	}
@@ -199,12 +199,13 @@ func TestDecode_Directory(t *testing.T) {
 		it["past"] = list
 		return it
 	}
+	never := store.Flushed{Newest: price.NoTime, Late: price.NoTime}
 	decoded, err := store.Decode(directory("board", 64, 2, 4))
 	require.NoError(t, err)
-	assert.Equal(t, store.BoardItem{Directory: store.Directory{Version: 9, Shards: 64, Past: []int{2, 4}}}, decoded)
+	assert.Equal(t, store.BoardItem{Directory: store.Directory{Version: 9, Shards: 64, Past: []int{2, 4}, Flushed: never}}, decoded)
 	decoded, err = store.Decode(directory("board", 2))
 	require.NoError(t, err)
-	assert.Equal(t, store.BoardItem{Directory: store.Directory{Version: 9, Shards: 2, Past: []int{}}}, decoded)
+	assert.Equal(t, store.BoardItem{Directory: store.Directory{Version: 9, Shards: 2, Past: []int{}, Flushed: never}}, decoded)
 
 	moved := func(sk string) map[string]types.AttributeValue {
 		it := itemKey("p#P1", sk)
@@ -214,7 +215,7 @@ func TestDecode_Directory(t *testing.T) {
 	}
 	decoded, err = store.Decode(moved("board#2.0"))
 	require.NoError(t, err)
-	assert.Equal(t, store.BoardItem{Shard: board.Shard{N: 2}, Directory: store.Directory{Version: 9}}, decoded)
+	assert.Equal(t, store.BoardItem{Shard: board.Shard{N: 2}, Directory: store.Directory{Version: 9, Flushed: never}}, decoded)
 
 	for name, it := range map[string]map[string]types.AttributeValue{
 		"no shards": directory("board", 0), "one shard": directory("board", 1), "three shards": directory("board", 3),

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,9 +30,9 @@ func FuzzDecodeBoardItem(f *testing.F) {
 			return
 		}
 		if bi.Directory.Catalogued {
-			own, err := board.ParseOwn(bi.Directory.Own.Text())
+			again, err := board.ParseCatalogue(bi.Directory.Catalogue.Text())
 			require.NoError(t, err)
-			require.Equal(t, bi.Directory.Own, own)
+			require.Equal(t, bi.Directory.Catalogue, again)
 		}
 		if bi.Board == nil {
 			assert.Equal(t, bi.Shard.N == 0, bi.Directory.Shards > 0, "a directory, or a shard that was split further")
@@ -42,11 +43,11 @@ func FuzzDecodeBoardItem(f *testing.F) {
 			require.Zero(t, bi.Shard.N, "only the whole board may never have been written")
 			return
 		}
-		again := boardAttributes(*bi.Board)
+		again := boardAttributes(bi.Board.Pack())
 		again["sk"] = str(boardKey(bi.Shard))
 		if bi.Directory.Catalogued {
-			again["own"] = str(bi.Directory.Own.Text())
-			again["ov"] = number(bi.Directory.OwnVersion)
+			again["cat"] = str(bi.Directory.Catalogue.Text())
+			again["cv"] = number(bi.Directory.CatalogueVersion)
 		}
 		repeated, err := decodeBoardItem("ZU-1042", again)
 		require.NoError(t, err)
@@ -60,18 +61,38 @@ func FuzzDecodeURLs(f *testing.F) {
 		if !ok {
 			return
 		}
-		urls := map[board.URLHash]string{}
-		if err := decodeURLs(it, func(hash board.URLHash, url SeenURL) { urls[hash] = url.URL }); err != nil {
+		urls, err := decodeURLsItem(it)
+		if err != nil {
 			require.ErrorIs(t, err, board.ErrFormat)
 			return
 		}
 		stored := 0
-		for name := range it {
-			if name != "pk" && name != "sk" && name != "c" {
-				stored++
+		for attribute, value := range it {
+			if attribute == "pk" || attribute == "sk" || attribute == "v" {
+				continue
 			}
+			stored++
+			name, err := parseURLAttribute(attribute)
+			require.NoError(t, err)
+			require.Equal(t, attribute, urlAttribute(name))
+			require.Equal(t, str(urls.URLs[name]), value)
 		}
-		require.Len(t, urls, stored, "no attribute stands for the url of another")
+		require.Len(t, urls.URLs, stored, "no attribute stands for the url of another")
+	})
+}
+
+func FuzzParseSegmentKey(f *testing.F) {
+	f.Add("seg#1#20260706T091403.123#0000000042")
+	f.Add("late#64.63#00010101T000000.000#9999999999")
+	f.Fuzz(func(t *testing.T, sk string) {
+		seg, err := parseSegmentKey(sk)
+		if err != nil {
+			require.ErrorIs(t, err, board.ErrFormat)
+			return
+		}
+		newest, err := time.Parse(newestLayout, strings.Split(sk, "#")[2])
+		require.NoError(t, err)
+		require.Equal(t, sk, segmentKey(board.Segment{Late: seg.Late, Shard: seg.Shard, Version: seg.Version, High: price.At(newest)}))
 	})
 }
 
@@ -213,34 +234,34 @@ func TestStoredNames(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, bi.Board)
 	assert.True(t, bi.Directory.Catalogued)
-	assert.Equal(t, int64(3), bi.Directory.OwnVersion)
-	again := boardAttributes(*bi.Board)
-	for _, name := range []string{"pk", "sk", "own", "ov"} { // beside the board
+	assert.Equal(t, int64(3), bi.Directory.CatalogueVersion)
+	again := boardAttributes(bi.Board.Pack())
+	for _, name := range []string{"pk", "sk", "cat", "cv"} { // beside the board
 		again[name] = board1[name]
 	}
 	assert.Equal(t, board1, again)
 
-	directory, ok := parseItem(`{"sk":{"S":"board"},"v":{"N":"9"},"shards":{"N":"8"},"past":{"L":[{"N":"2"},{"N":"4"}]}}`)
+	directory, ok := parseItem(`{"sk":{"S":"board"},"v":{"N":"9"},"shards":{"N":"8"},"past":{"L":[{"N":"2"},{"N":"4"}]},"f":{"N":"7"}}`)
 	require.True(t, ok)
 	bi, err = decodeBoardItem("ZU-1042", directory)
 	require.NoError(t, err)
-	assert.Equal(t, BoardItem{Directory: Directory{Version: 9, Shards: 8, Past: []int{2, 4}}}, bi)
+	assert.Equal(t, BoardItem{Directory: Directory{Version: 9, Shards: 8, Past: []int{2, 4}, Flushed: Flushed{7, price.NoTime}}}, bi)
 
-	moved, ok := parseItem(`{"sk":{"S":"board#4.1"},"v":{"N":"9"},"moved":{"BOOL":true}}`)
+	moved, ok := parseItem(`{"sk":{"S":"board#4.1"},"v":{"N":"9"},"moved":{"BOOL":true},"f":{"N":"7"},"l":{"N":"6"}}`)
 	require.True(t, ok)
 	bi, err = decodeBoardItem("ZU-1042", moved)
 	require.NoError(t, err)
-	assert.Equal(t, BoardItem{Shard: board.Shard{N: 4, I: 1}, Directory: Directory{Version: 9}}, bi)
+	assert.Equal(t, BoardItem{Shard: board.Shard{N: 4, I: 1}, Directory: Directory{Version: 9, Flushed: Flushed{7, 6}}}, bi)
 }
 
-// goldenBoard is a board with own prices beside it.
-const goldenBoard = `{"f":{"N":"1783242000000"},
-	"h":{"B":"AQS4FwEACWNyYXdsZXItYQFVU0QOAOVL9vBtkVBSAAAAgbq3AwHLDwAOAOVL9vBtkVBSAAAAAAMBAQHLD4C6twMAAQ=="},
+// goldenBoard is a board with all its attributes and the catalogue's part beside it.
+const goldenBoard = `{"f":{"N":"1783242000000"},"l":{"N":"1783238400000"},"d":{"N":"1740128400000"},
+	"h":{"B":"AbgXAYAJY3Jhd2xlci1hCW5pZ2h0LXJ1bgFVU0QGAOVLAAAAgbq3AwHLDwADoUbJpyToM0AUCfqxBwYtcAYA5UsAAAAAAAMBAQHLD4C6twMAAQQ="},
 	"o":{"M":{"bigmart":{"S":"19.97 USD|2.99|I|260706T110000.000"},
 	"shopx":{"S":"19.96 USD|2.99|I|260706T100000.000"}}},
-	"ov":{"N":"3"},
-	"own":{"S":"24.99 USD|29.99 USD|-"},
+	"cv":{"N":"3"},
+	"cat":{"S":"A|24.99 USD|-"},
 	"pk":{"S":"p#ZU-1042"},
 	"sk":{"S":"board"},
 	"v":{"N":"3"},
-	"w":{"B":"AAAAAAECAwABAgMBAQIDAgAAAAAAAAAAAAAAAAAAAAA="}}`
+	"w":{"B":"AAAAAAABAgAAAQIBAAECAgAAAAAAAAAAAAAAAAAAAAA="}}`

@@ -243,9 +243,9 @@ func TestStore_History_WhatCameBeforeAnUpwardPage(t *testing.T) {
 					record(t, s, at(first+60+round*10), labelled(first+round*10, 8, func(i int) int { return i })...)
 				}
 			}
-			july := items(t, client, table, "p#P1", "seg#2026-07")
+			july := items(t, client, table, "p#P1", "seg#1#202607")
 			require.NotEmpty(t, july)
-			require.NotEmpty(t, items(t, client, table, "p#P1", "seg#2026-08"))
+			require.NotEmpty(t, items(t, client, table, "p#P1", "seg#1#202608"))
 			const many = 500
 			copies(t, client, table, july[0], many)
 			ctx, m := meter.With(t.Context())
@@ -341,7 +341,7 @@ func TestStore_History_ALargeMonthIsPassed(t *testing.T) {
 			record(t, s, at(minute+10), labelled(minute, 8, func(i int) int { return i })...)
 		}
 	}
-	july := items(t, client, table, "p#P1", "seg#2026-07")
+	july := items(t, client, table, "p#P1", "seg#1#202607")
 	require.NotEmpty(t, july)
 	copies(t, client, table, july[0], 500)
 	for _, w := range []store.Window{{}, {Changes: true}, {Descending: true}, {Changes: true, Descending: true}} {
@@ -373,7 +373,7 @@ func TestStore_History_AKeyOfNoKnownForm(t *testing.T) {
 	}
 	segments := items(t, client, table, "p#P1", "seg#")
 	require.NotEmpty(t, segments)
-	for _, sk := range []string{"seg#2026-07", "seg#2026-0#1#0000000001", "seg#2026-00#1#0000000001"} {
+	for _, sk := range []string{"seg#1#202607", "seg#2026-0#1#0000000001", "seg#2026-00#1#0000000001"} {
 		segments[0]["sk"] = &types.AttributeValueMemberS{Value: sk}
 		_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: segments[0]})
 		require.NoError(t, err)

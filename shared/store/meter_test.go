@@ -86,21 +86,23 @@ func TestStore_MetersEveryCall(t *testing.T) {
 				_, err := s.PutCatalogueEntry(ctx, "P1", entry(7, third), 0)
 				return err
 			}},
-		{"PutCatalogueEntry with the same", 2, 1, 0, func(ctx context.Context, s *store.Store) error {
+		{"PutCatalogueEntry with the same", 2, 1, 2, func(ctx context.Context, s *store.Store) error {
 			_, err := s.PutCatalogueEntry(ctx, "P1", entry(7, third), 0)
 			return err
 		}},
-		{"PutCatalogueEntry with the gtin of another", 2, 1, 0, func(ctx context.Context, s *store.Store) error {
+		{"PutCatalogueEntry with the gtin of another", 2, 1, 6, func(ctx context.Context, s *store.Store) error {
 			_, err := s.PutCatalogueEntry(ctx, "P1", entry(7, otherGTIN), 0)
 			assert.Equal(t, fault.CodeGTINInUse, fault.Of(err).Code)
 			return nil
 		}},
-		{"SetOwn", 1, 0, 2, func(ctx context.Context, s *store.Store) error { return s.SetOwn(ctx, "P1", board.Own{}, 100) }},
-		{"SetOwn of an older version", 1, 0, 0, func(ctx context.Context, s *store.Store) error {
-			return s.SetOwn(ctx, "P1", board.Own{}, 99)
+		{"SetCatalogue", 1, 0, 2, func(ctx context.Context, s *store.Store) error {
+			return s.SetCatalogue(ctx, "P1", board.Catalogue{}, 100)
+		}},
+		{"SetCatalogue of an older version", 1, 0, 2, func(ctx context.Context, s *store.Store) error {
+			return s.SetCatalogue(ctx, "P1", board.Catalogue{}, 99)
 		}},
 		{"Record: competitors, board, url, board, health", 5, 1, 3, submission(newest)},
-		{"Record the same", 2, 1, 0, submission(newest)},
+		{"Record the same: the board twice, since the answer says what is current", 3, 2, 0, submission(newest)},
 		{"Record late in the minute: no health", 4, 1, 2, submission(seen("P4", "bigmart", at(99_999), 1))},
 		{"Record of a split product: its directory, its shard", 4, 1.5, 2, submission(sellers(20, 5000)[0])},
 	} {
@@ -150,12 +152,12 @@ func TestStore_MetersRefusedWrites(t *testing.T) {
 			read + 2 + health, 1 + 1 + health},
 		"a shard": {func(r *race) { r.fill(20, 1, 2) }, "UpdateItem", "board", func(r *race) { r.write(r.quick, observed(1, 4)...) },
 			observed(1, 5)[0], read + 1 + 2 + health, 2 + 2 + health}, // of more than a KB
-		"the urls, then the board": {nil, "UpdateItem", "listing", func(r *race) { r.write(r.quick, withURL(1)) }, withURL(2),
-			read + 1 + 2 + health, 1 + 1 + 1 + health},
+		"the urls, then the board": {nil, "UpdateItem", "board.urls", func(r *race) { r.write(r.quick, withURL(1)) }, withURL(2),
+			read + 2 + 2 + health, 1 + 1 + 1 + 1 + health}, // refused, it only adds
 		"a split into four, each item twice": {splits, "TransactWriteItems", "", func(r *race) { r.fill(1, 2) }, observed(1, 3)[0],
 			read + 1 + 2 + 1 + health, 2*(1+4) + 1 + health},
 		"a split that comes first, by DynamoDB's figure": {splits, "TransactWriteItems", "", nil, observed(1, 3)[0],
-			read + 1 + 2 + 1 + health, 18},
+			read + 1 + 2 + 1 + health, 20},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

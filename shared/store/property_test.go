@@ -85,8 +85,8 @@ func (s shop) differences(t *rapid.T, productID string, ledger *boardtest.Ledger
 	require.NoError(t, err)
 	wrong := ledger.Differences(p.Live(price.Clock{Now: now, Retention: boardtest.Retention}), rows)
 	for _, o := range p.Live(price.Clock{Now: now, Retention: boardtest.Retention}) {
-		if hash := o.Current.URL; hash != (board.URLHash{}) && board.HashURL(p.URLs[hash]) != hash {
-			wrong = append(wrong, fmt.Sprintf("url of %v: stored as %q", o.Key, p.URLs[hash]))
+		if url := p.URL(o); board.NameURL(o.Key, url) != o.URL.Name {
+			wrong = append(wrong, fmt.Sprintf("url of %v: stored as %q", o.Key, url))
 		}
 	}
 	return wrong
@@ -138,7 +138,7 @@ func TestStore_Property(tb *testing.T) {
 				}
 			}
 		}
-		if slices.ContainsFunc(ledger.Stored, func(stored []price.Observation) bool { return len(stored) > 0 }) {
+		if slices.ContainsFunc(ledger.Accepted, func(stored []price.Observation) bool { return len(stored) > 0 }) {
 			rows := shops[0].rows(t, productID, ledger, now)
 			require.Empty(t, shops[0].differences(t, productID, ledger, now, rows))
 			require.Empty(t, ledger.Receipts(rows))
@@ -146,7 +146,7 @@ func TestStore_Property(tb *testing.T) {
 
 			writers := rapid.SampledFrom([]int{1, 1, 4}).Draw(t, "writers")
 			ledger.Events[parallel] = writers > 1
-			other := c.Shuffled(t, ledger.Stored)
+			other := c.Shuffled(t, ledger.Accepted)
 			for _, phase := range other.Phases {
 				require.NoError(t, sendAll(shops[1:], phase, writers))
 			}
@@ -207,17 +207,16 @@ func (s shop) notes(tb testing.TB, productID string, ledger *boardtest.Ledger) {
 	if past, ok := items(tb, s.client, s.table, "p#"+productID, "board")[0]["past"].(*types.AttributeValueMemberL); ok {
 		ledger.Splits(1 + len(past.Value))
 	}
-	months := map[string]map[string]bool{}   // by shard
 	versions := map[string]map[string]bool{} // by shard
-	for _, it := range items(tb, s.client, s.table, "p#"+productID, "seg#") {
-		parts := strings.Split(it["sk"].(*types.AttributeValueMemberS).Value, "#")
-		month, shard, version := parts[1], parts[2], parts[3]
-		if months[shard] == nil {
-			months[shard] = map[string]bool{}
-			versions[shard] = map[string]bool{}
+	for _, prefix := range []string{"seg#", "late#"} {
+		for _, it := range items(tb, s.client, s.table, "p#"+productID, prefix) {
+			parts := strings.Split(it["sk"].(*types.AttributeValueMemberS).Value, "#")
+			shard, version := parts[1], parts[3]
+			if versions[shard] == nil {
+				versions[shard] = map[string]bool{}
+			}
+			versions[shard][version] = true
+			ledger.Flushed(len(versions[shard]), prefix == "late#")
 		}
-		months[shard][month] = true
-		versions[shard][version] = true
-		ledger.Flushed(len(months[shard]), len(versions[shard]))
 	}
 }

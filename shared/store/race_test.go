@@ -170,6 +170,7 @@ func plainly(t *testing.T, s *store.Store) (p plain) {
 	for _, o := range product.Live(price.Clock{Now: at(5000), Retention: storetest.Retention}) {
 		o.Tail = nil
 		o.Current.ReceivedAt = 0
+		o.URL.Before = board.URLName{} // what stood there in between
 		p.offers = append(p.offers, o)
 	}
 	for _, row := range history(t, s, racers) {
@@ -198,7 +199,7 @@ func TestRace_TwoWriters(t *testing.T) {
 		r := newRace(t)
 		r.fill(3, 1)
 		happened := r.when("UpdateItem", "board", func() storetest.Action {
-			require.NoError(t, r.quick.SetOwn(t.Context(), racers, board.Own{}, 1))
+			require.NoError(t, r.quick.SetCatalogue(t.Context(), racers, board.Catalogue{}, 1))
 			r.write(r.quick, observed(0, 30)...)
 			return storetest.Pass
 		})
@@ -314,8 +315,8 @@ func TestRace_Split(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		r.twice = true
-		require.NoError(t, r.quick.SetOwn(t.Context(), racers, board.Own{}, 1))
-		for minute := 1; r.shards() < 2 || len(r.items("seg#2026-07#"+fmt.Sprint(r.shards())+".")) == 0; minute++ {
+		require.NoError(t, r.quick.SetCatalogue(t.Context(), racers, board.Catalogue{}, 1))
+		for minute := 1; r.shards() < 2 || len(r.items("seg#"+fmt.Sprint(r.shards())+".")) == 0; minute++ {
 			r.fill(14, minute)
 			require.Less(t, minute, 60)
 		}
@@ -703,19 +704,21 @@ func TestRace_StaleDirectory(t *testing.T) {
 
 func TestRace_OwnPrices(t *testing.T) {
 	t.Parallel()
-	own := func(minor int64) board.Own { return board.Own{Price: price.Money{Minor: minor, Currency: "USD"}} }
-	read := func(r *race) board.Own {
+	own := func(minor int64) board.Catalogue {
+		return board.Catalogue{List: price.Money{Minor: minor, Currency: "USD"}}
+	}
+	read := func(r *race) board.Catalogue {
 		p, err := r.quick.Product(r.t.Context(), racers, false)
 		require.NoError(r.t, err)
 		require.True(r.t, p.Catalogued)
-		return p.Own
+		return p.Catalogue
 	}
 	t.Run("set while the board is split", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		r.fill(20, 1)
 		happened := r.when("TransactWriteItems", "", func() storetest.Action {
-			require.NoError(t, r.quick.SetOwn(t.Context(), racers, own(100), 1))
+			require.NoError(t, r.quick.SetCatalogue(t.Context(), racers, own(100), 1))
 			return storetest.Pass
 		})
 		r.write(r.slow, observed(0, 2)...)
@@ -733,7 +736,7 @@ func TestRace_OwnPrices(t *testing.T) {
 			require.Greater(t, r.shards(), 1)
 			return storetest.Pass
 		})
-		require.NoError(t, r.slow.SetOwn(t.Context(), racers, own(100), 1))
+		require.NoError(t, r.slow.SetCatalogue(t.Context(), racers, own(100), 1))
 		assert.True(t, happened())
 		assert.Equal(t, own(100), read(r))
 		r.settled()
@@ -742,10 +745,10 @@ func TestRace_OwnPrices(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		happened := r.when("UpdateItem", "board", func() storetest.Action {
-			require.NoError(t, r.quick.SetOwn(t.Context(), racers, own(200), 2))
+			require.NoError(t, r.quick.SetCatalogue(t.Context(), racers, own(200), 2))
 			return storetest.Pass
 		})
-		require.NoError(t, r.slow.SetOwn(t.Context(), racers, own(100), 1))
+		require.NoError(t, r.slow.SetCatalogue(t.Context(), racers, own(100), 1))
 		assert.True(t, happened())
 		assert.Equal(t, own(200), read(r))
 	})
@@ -753,7 +756,7 @@ func TestRace_OwnPrices(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		happened := r.when("UpdateItem", "board", func() storetest.Action {
-			require.NoError(t, r.quick.SetOwn(t.Context(), racers, own(100), 1))
+			require.NoError(t, r.quick.SetCatalogue(t.Context(), racers, own(100), 1))
 			return storetest.Pass
 		})
 		assert.Equal(t, []string{"created"}, r.write(r.slow, observed(0, 1)...))
@@ -765,7 +768,7 @@ func TestRace_OwnPrices(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
 		happened := r.when("UpdateItem", "board", func() storetest.Action { return storetest.Conflict })
-		require.NoError(t, r.slow.SetOwn(t.Context(), racers, own(100), 1))
+		require.NoError(t, r.slow.SetCatalogue(t.Context(), racers, own(100), 1))
 		assert.True(t, happened())
 		assert.Equal(t, own(100), read(r))
 	})
@@ -804,13 +807,13 @@ func TestRace_Crashes(t *testing.T) {
 		in := observed(0, 1)
 		in[0].Observation.URL = "https://bigmart.example/p/77"
 		assert.Equal(t, []string{"throttled"}, outcomes(record(t, r.slow, at(5000), in...)))
-		urls := r.items("listing")
+		urls := r.items("board.urls")
 		require.Len(t, urls, 1)
 		assert.Equal(t, []string{"created"}, r.write(r.quick, in...))
-		assert.Equal(t, urls, r.items("listing"))
+		assert.Equal(t, urls, r.items("board.urls"))
 		p, err := r.quick.Product(t.Context(), racers, true)
 		require.NoError(t, err)
-		assert.Equal(t, in[0].Observation.URL, p.URLs[p.Boards[0].Offers[0].Current.URL])
+		assert.Equal(t, in[0].Observation.URL, p.URL(p.Boards[0].Offers[0]))
 		r.settled()
 	})
 }
@@ -1016,7 +1019,7 @@ func TestRace_GivingUp(t *testing.T) {
 			attempts++
 			return storetest.Conflict
 		}
-		err := r.slow.SetOwn(t.Context(), racers, board.Own{}, 1)
+		err := r.slow.SetCatalogue(t.Context(), racers, board.Catalogue{}, 1)
 		assert.True(t, fault.Is(err, fault.Unavailable))
 		assert.Equal(t, 10, attempts)
 	})
@@ -1069,7 +1072,7 @@ func TestRace_Deadline(t *testing.T) {
 			return submit(ctx, s, in)
 		}},
 		"own prices": {"UpdateItem", storetest.Conflict, func(ctx context.Context, s *store.Store) error {
-			return s.SetOwn(ctx, "P9", board.Own{}, 1)
+			return s.SetCatalogue(ctx, "P9", board.Catalogue{}, 1)
 		}},
 		"a catalogue entry": {"TransactWriteItems", storetest.Collide, func(ctx context.Context, s *store.Store) error {
 			_, err := s.PutCatalogueEntry(ctx, "P9", entry(100, gtin), 0)
@@ -1088,6 +1091,7 @@ func TestRace_Deadline(t *testing.T) {
 				require.NoError(t, err)
 			}
 			ctx, end := context.WithCancelCause(t.Context())
+			require.NoError(t, submit(t.Context(), r.quick, seen("P8", "bigmart", at(1), 100))) // so that no call is about the health
 			calls := 0
 			url := storetest.Proxy(t, func(c storetest.Call) storetest.Action {
 				if c.Operation == tt.operation {
@@ -1124,7 +1128,7 @@ func TestRace_NoSecondLook(t *testing.T) {
 			switch {
 			case c.Operation == "UpdateItem" && c.Item == "board":
 				return storetest.Conflict
-			case c.Operation == "GetItem":
+			case c.Operation == "BatchGetItem" && c.Consistent:
 				return action
 			}
 			return storetest.Pass

@@ -28,15 +28,23 @@ func (s *Store) Record(ctx context.Context, submissions []price.Submission, rece
 	if err := s.resolveProducts(ctx, submissions, verdicts); err != nil {
 		return nil, fmt.Errorf("resolve gtins: %w", err)
 	}
-	products := groupByProduct(submissions, verdicts, received)
-	var listed sync.WaitGroup
-	listed.Go(func() { _, _ = s.Competitors(ctx) }) // the list is read beside the boards where it is not cached; who needs it hears the error
-	parts, readErr := s.locate(ctx, products, dryRun)
-	listed.Wait()
-	if err := s.admitCompetitors(ctx, submissions, verdicts); err != nil {
+	parts := groupByProduct(submissions, verdicts, received)
+	var boards sync.WaitGroup
+	var readErr error
+	locate := func() { parts, readErr = s.locate(ctx, parts, dryRun) }
+	beside := !s.competitors.fresh(s.now(), competitorAge) // the list has to be read: the boards meanwhile
+	if beside {
+		boards.Go(locate)
+	}
+	err := s.admitCompetitors(ctx, submissions, verdicts)
+	boards.Wait()
+	if err != nil {
 		return nil, fmt.Errorf("check competitors: %w", err)
 	}
 	parts = admitted(parts, verdicts)
+	if !beside {
+		locate()
+	}
 	if readErr != nil {
 		if !fault.Is(readErr, fault.Unavailable) {
 			return nil, fmt.Errorf("read boards: %w", readErr)

@@ -60,7 +60,6 @@ func segmentItem(productID string, seg board.Segment, retention time.Duration) i
 	it[AttrPacked] = bin(seg.H)
 	it[AttrCount] = number(int64(seg.N))
 	it[AttrLow] = number(int64(seg.Low))
-	it[AttrHigh] = number(int64(seg.High))
 	it[AttrExpires] = number(seg.High.Add(retention + grace).Time().Unix())
 	return it
 }
@@ -72,14 +71,12 @@ func decodeSegmentItem(productID string, it item) (seg SegmentItem, err error) {
 	if seg.Offers, err = board.UnpackSegment(productID, blob(it, AttrPacked)); err != nil {
 		return SegmentItem{}, fmt.Errorf("segment %s of %s: %w", text(it, AttrSK), productID, err)
 	}
-	var errs [4]error
-	var low, high, expires int64
+	var errs [3]error
+	var low, expires int64
 	seg.Count, errs[0] = integer(it, AttrCount)
 	low, errs[1] = integer(it, AttrLow)
-	high, errs[2] = integer(it, AttrHigh)
-	expires, errs[3] = integer(it, AttrExpires)
+	expires, errs[2] = integer(it, AttrExpires)
 	seg.Low = price.Timestamp(low)
-	seg.High = price.Timestamp(high)
 	seg.Expires = time.Unix(expires, 0).UTC()
 	if err := errors.Join(errs[:]...); err != nil {
 		return SegmentItem{}, fmt.Errorf("segment %s of %s: %w: %w", text(it, AttrSK), productID, board.ErrFormat, err)
@@ -95,7 +92,10 @@ func parseSegmentKey(sk string) (seg SegmentItem, err error) {
 		var errs [2]error
 		seg.Shard, errs[0] = board.ParseShard(parts[1])
 		seg.Version, errs[1] = strconv.ParseInt(parts[3], 10, 64)
-		if _, err = time.Parse(newestLayout, parts[2]); err == nil && errs == [2]error{} {
+		newest, timeErr := time.Parse(newestLayout, parts[2])
+		seg.High = price.At(newest)
+		known := board.Segment{Late: seg.Late, Shard: seg.Shard, Version: seg.Version, High: seg.High}
+		if errors.Join(errs[0], errs[1], timeErr) == nil && segmentKey(known) == sk {
 			return seg, nil
 		}
 	}

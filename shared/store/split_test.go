@@ -32,7 +32,7 @@ func TestStore_Record_LateDataOfASplitProductReadsThePastOnce(t *testing.T) {
 	for minute := range 40 {
 		record(t, s, at(100), sellers(10, 10+minute)...)
 	}
-	require.NotEmpty(t, items(t, client, table, "p#P2", "seg#2026-07#1#"), "the whole board was flushed")
+	require.NotEmpty(t, items(t, client, table, "p#P2", "seg#1#202607"), "the whole board was flushed")
 	record(t, s, at(100), sellers(40, 60)...)
 	record(t, s, at(100), sellers(40, 61)...)
 	shards := len(items(t, client, table, "p#P2", "board#"))

@@ -6,7 +6,8 @@
 //	p#<productId>  board            the product's board (package board), or the directory of its shards; status, list and MAP
 //	                                price of its catalogue entry beside either
 //	p#<productId>  board#<n>.<i>    a shard, or what is left of one that was split further
-//	p#<productId>  urls, urls#<i>   urls of the offers of the board or of a shard, by their name
+//	p#<productId>  board.urls, board.urls#<i>
+//	                                urls of the offers of the board or of a shard, by their name
 //	p#<productId>  seg#<label>#<newest>#<version>
 //	                                a segment: flushed history, never changed
 //	p#<productId>  late#<label>#<newest>#<version>

@@ -283,8 +283,8 @@ func TestStore_Record_UnderFaults(t *testing.T) {
 		"boards cannot be read":                  {always(storetest.Fail, "BatchGetItem", ""), "throttled", false},
 		"competitors cannot be read":             {always(storetest.Throttle, "Query", ""), "throttled", false},
 		"half an answer: the outcome is unknown": {first(storetest.Truncate, "UpdateItem", "board"), "throttled", true},
-		"a url's answer is lost":                 {first(storetest.DropAnswer, "UpdateItem", "listing"), "created", true},
-		"a url cannot be written":                {always(storetest.Throttle, "UpdateItem", "listing"), "throttled", false},
+		"a url's answer is lost":                 {first(storetest.DropAnswer, "UpdateItem", "board.urls"), "created", true},
+		"a url cannot be written":                {always(storetest.Throttle, "UpdateItem", "board.urls"), "throttled", false},
 		"another writer comes first": {func(plain *store.Store, c storetest.Call) storetest.Action {
 			if c.Is("UpdateItem", "board", 0) {
 				record(t, plain, at(50), seen("P1", "bigmart", at(7), 700))
@@ -360,7 +360,7 @@ func TestStore_Record_NeverTakesAnUnknownBoardForEmpty(t *testing.T) {
 	require.NoError(t, err)
 	before := items(t, client, table, "p#P1", "board")
 	verdicts := record(t, s, at(2), seen("P1", "bigmart", at(1), 100))
-	assert.Equal(t, "throttled", verdicts[0].Outcome())
+	assert.Equal(t, "failed", verdicts[0].Outcome())
 	require.ErrorIs(t, verdicts[0].Err, board.ErrFormat)
 	_, err = s.Product(t.Context(), "P1", false)
 	require.ErrorIs(t, err, board.ErrFormat)
@@ -372,7 +372,7 @@ func TestStore_Record_NeverTakesADamagedMonthForEmpty(t *testing.T) {
 	t.Parallel()
 	client, table := market(t)
 	s := storetestStore(client, table)
-	july := items(t, client, table, "p#P1", "seg#2026-07")
+	july := items(t, client, table, "p#P1", "seg#1#202607")
 	require.NotEmpty(t, july)
 	july[0]["h"] = &types.AttributeValueMemberB{Value: []byte{99, 1, 2}}
 	_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: july[0]})
@@ -445,7 +445,7 @@ func TestStore_Competitors(t *testing.T) {
 	})
 	t.Run("refusals of one second read the list once", func(t *testing.T) {
 		now = now.Add(time.Minute)
-		for i, want := range []int{2, 0, 1, 0} { // the usual list and then a certain one; a second later a certain one again
+		for i, want := range []int{3, 0, 1, 0} { // the usual list beside the board and then a certain one; a second later a certain one again
 			if i == 2 {
 				now = now.Add(time.Second)
 			}
@@ -466,7 +466,7 @@ func TestStore_Competitors(t *testing.T) {
 		assert.Equal(t, price.NoTime, list["shopx"].LastReceivedAt)
 		assert.Equal(t, price.NoTime, list["shopx"].LastObservedAt)
 	})
-	t.Run("what was refused or sent again was not heard", func(t *testing.T) {
+	t.Run("what was refused was not heard, what was sent again was", func(t *testing.T) {
 		health := func() [2]price.Timestamp {
 			one, err := other.FindCompetitor(t.Context(), "shopx")
 			require.NoError(t, err)
@@ -476,7 +476,7 @@ func TestStore_Competitors(t *testing.T) {
 		assert.Equal(t, [2]price.Timestamp{at(4), at(3)}, health())
 		again := record(t, s, at(6), seen("P1", "shopx", at(3), 100), seen("P1", "shopx", at(3), 101))
 		assert.Equal(t, []string{"duplicate", "conflict"}, outcomes(again))
-		assert.Equal(t, [2]price.Timestamp{at(4), at(3)}, health())
+		assert.Equal(t, [2]price.Timestamp{at(6), at(3)}, health())
 		record(t, s, at(8), seen("P1", "shopx", at(2), 100))
 		assert.Equal(t, [2]price.Timestamp{at(8), at(3)}, health(), "late data was heard, but the newest is another")
 		record(t, s, at(9), seen("P1", "shopx", at(8)+59_999, 100))

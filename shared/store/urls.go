@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,10 +31,10 @@ func urlAttribute(name board.URLName) string { return base64.RawURLEncoding.Enco
 // parseURLAttribute is its inverse.
 func parseURLAttribute(text string) (name board.URLName, err error) {
 	decoded, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(decoded) != len(name) {
+	copy(name[:], decoded)
+	if err != nil || len(decoded) != len(name) || urlAttribute(name) != text {
 		return name, fmt.Errorf("%w: attribute %q", board.ErrFormat, text)
 	}
-	copy(name[:], decoded)
 	return name, nil
 }
 
@@ -71,54 +72,127 @@ func decodeURLsItem(it item) (URLsItem, error) {
 
 // changeURLs changes the urls of a board's offers for the next version of it.
 func (s *Store) changeURLs(ctx context.Context, next board.Board, changes []board.URLChange) error {
-	for len(changes) > 0 {
-		n := min(len(changes), urlsACall)
-		if err := s.changeSomeURLs(ctx, next, changes[:n]); err != nil {
+	if len(changes) == 0 {
+		return nil
+	}
+	first := changes[:min(len(changes), urlsACall)]
+	what, _, err := s.update(ctx, "change urls", urlsUpdate(next, first, true))
+	switch {
+	case err != nil:
+		return err
+	case what == committed:
+		changes = changes[len(first):]
+	}
+	for some := range slices.Chunk(changes, urlsACall) {
+		err := untilCommitted(ctx, func() (met, error) {
+			met, _, err := s.update(ctx, "add urls", urlsUpdate(next, some, false))
+			return met, err
+		})
+		if err != nil {
 			return err
 		}
-		changes = changes[n:]
 	}
 	return nil
 }
 
-func (s *Store) changeSomeURLs(ctx context.Context, next board.Board, changes []board.URLChange) error {
-	names := map[string]string{}
-	values := item{":v": number(next.Version)}
+// urlsUpdate makes an update of some urls. Only the first of a version of the board may remove, or whoever comes first for that.
+func urlsUpdate(next board.Board, changes []board.URLChange, first bool) *dynamodb.UpdateItemInput {
+	in := &dynamodb.UpdateItemInput{
+		Key:                       key(ProductPartition(next.ProductID), urlsKey(next.Shard)),
+		ExpressionAttributeNames:  map[string]string{},
+		ExpressionAttributeValues: item{},
+	}
 	var sets, removes []string
 	for i, c := range changes {
 		n := strconv.Itoa(i)
-		names["#"+n] = urlAttribute(c.Add)
-		values[":"+n] = str(c.URL)
+		in.ExpressionAttributeNames["#"+n] = urlAttribute(c.Add)
+		in.ExpressionAttributeValues[":"+n] = str(c.URL)
 		sets = append(sets, "#"+n+" = :"+n)
-		if c.Remove != (board.URLName{}) {
-			names["#r"+n] = urlAttribute(c.Remove)
+		if first && c.Remove != (board.URLName{}) {
+			in.ExpressionAttributeNames["#r"+n] = urlAttribute(c.Remove)
 			removes = append(removes, "#r"+n)
 		}
 	}
-	add := "SET " + strings.Join(sets, ", ")
-	in := &dynamodb.UpdateItemInput{
-		Key:                       key(ProductPartition(next.ProductID), urlsKey(next.Shard)),
-		UpdateExpression:          aws.String(add + ", v = :v"),
-		ConditionExpression:       aws.String("attribute_not_exists(v) OR v < :v"),
-		ExpressionAttributeNames:  names,
-		ExpressionAttributeValues: values,
+	if first {
+		in.ExpressionAttributeValues[":v"] = number(next.Version)
+		in.ConditionExpression = aws.String("attribute_not_exists(v) OR v < :v")
+		sets = append(sets, "v = :v")
 	}
+	expression := "SET " + strings.Join(sets, ", ")
 	if len(removes) > 0 {
-		*in.UpdateExpression += " REMOVE " + strings.Join(removes, ", ")
+		expression += " REMOVE " + strings.Join(removes, ", ")
 	}
-	what, _, err := s.update(ctx, "change urls", in)
-	if err != nil || what == committed {
-		return err
-	}
-	for _, name := range removes {
-		delete(names, name)
-	}
-	delete(values, ":v")
-	in.UpdateExpression = &add
-	in.ConditionExpression = nil
-	in.ReturnValuesOnConditionCheckFailure = ""
-	return retry(ctx, func() (met, error) {
-		met, _, err := s.update(ctx, "add urls", in)
-		return met, err
+	in.UpdateExpression = &expression
+	return in
+}
+
+// RemoveOrphanURLs removes the urls of a product that no board names, and says how many those were: what lost races and crashes
+// left behind. It never takes one away from a writer that is about to name it: such a writer has noted in the item the version of
+// the board that it makes, which is then later than that of the board.
+func (s *Store) RemoveOrphanURLs(ctx context.Context, productID string) (removed int, err error) {
+	named := map[board.URLName]bool{}
+	versions := map[string]int64{} // of whose urls stand in an item, by its sort key
+	var items []item
+	o := queryOptions{consistent: true}
+	err = s.query(ctx, ProductPartition(productID), boardSK, urlsSK+"#"+greatestSK, o, func(it item) (bool, error) {
+		if strings.HasPrefix(text(it, AttrSK), urlsSK) {
+			items = append(items, it)
+			return true, nil
+		}
+		bi, err := decodeBoardItem(productID, it)
+		if err != nil {
+			return false, err
+		}
+		at := urlsKey(bi.Shard)
+		versions[at] = max(versions[at], bi.Directory.Version)
+		if bi.Board != nil {
+			for _, o := range bi.Board.Offers {
+				named[o.URL.Name] = true
+				named[o.URL.Before] = true
+			}
+		}
+		return true, nil
 	})
+	if err != nil {
+		return 0, fmt.Errorf("read urls: %w", err)
+	}
+	for _, it := range items {
+		urls, err := decodeURLsItem(it)
+		if err != nil {
+			return removed, err
+		}
+		var orphans []board.URLName
+		for name := range urls.URLs {
+			if !named[name] {
+				orphans = append(orphans, name)
+			}
+		}
+		if urls.Version > versions[text(it, AttrSK)] {
+			continue // a writer is at work, or has just died; the next time tells
+		}
+		for some := range slices.Chunk(orphans, urlsACall) {
+			in := &dynamodb.UpdateItemInput{
+				Key:                       key(text(it, AttrPK), text(it, AttrSK)),
+				ConditionExpression:       aws.String("v = :v"),
+				ExpressionAttributeNames:  map[string]string{},
+				ExpressionAttributeValues: item{":v": number(urls.Version)},
+			}
+			var removes []string
+			for i, name := range some {
+				n := "#" + strconv.Itoa(i)
+				in.ExpressionAttributeNames[n] = urlAttribute(name)
+				removes = append(removes, n)
+			}
+			in.UpdateExpression = aws.String("REMOVE " + strings.Join(removes, ", "))
+			what, _, err := s.update(ctx, "remove urls", in)
+			if err != nil {
+				return removed, err
+			}
+			if what != committed {
+				break // a writer came first
+			}
+			removed += len(some)
+		}
+	}
+	return removed, nil
 }

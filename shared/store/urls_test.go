@@ -2,10 +2,9 @@ package store_test
 
 import (
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -15,60 +14,66 @@ import (
 	"pricing/shared/board"
 	"pricing/shared/meter"
 	"pricing/shared/price"
-	"pricing/shared/store"
 	"pricing/shared/testkit/storetest"
 )
 
-// A crawler whose urls carry a session has another url each time. Its observations must go in all the same, and each must
-// not cost a write of a full urls item.
-func TestStore_Record_NoRoomForAURL(t *testing.T) {
+// A crawler whose urls carry a session has another url each time. An offer keeps two of them, and each costs one write.
+func TestStore_Record_AnotherURLEachTime(t *testing.T) {
 	t.Parallel()
 	client, table := storetest.Table(t)
-	now := time.Date(2026, 7, 6, 9, 0, 0, 0, time.UTC)
-	s := store.New(client, store.Options{Table: table, Retention: storetest.Retention, Width: 4, Now: func() time.Time { return now }})
+	s := storetestStore(client, table)
 	register(t, s, "bigmart")
-	_, err := s.Competitors(t.Context())
-	require.NoError(t, err)
-	put := func(minute int) meter.Counts {
+	var units float64
+	const most = 60
+	for minute := range most {
 		sub := seen("P1", "bigmart", at(minute), int64(minute))
-		sub.Observation.URL = "https://bigmart.example/p/77?session=" + strings.Repeat("x", 900) + at(minute).String()
+		sub.Observation.URL = fmt.Sprint("https://bigmart.example/p/77?session=", minute)
 		ctx, m := meter.With(t.Context())
 		verdicts, err := s.Record(ctx, []price.Submission{sub}, at(10_000), false)
 		require.NoError(t, err)
 		require.NoError(t, verdicts[0].Err)
-		return m.Counts()
-	}
-	url := func() string {
+		units += m.Counts().WriteUnits
 		product, err := s.Product(t.Context(), "P1", true)
 		require.NoError(t, err)
-		require.Len(t, product.Boards[0].Offers, 1)
-		return product.URLs[product.Boards[0].Offers[0].Current.URL]
+		require.Equal(t, sub.Observation.URL, product.URL(product.Boards[0].Offers[0]))
+		require.LessOrEqual(t, len(product.URLs), 2, "that of the offer and the one before it")
 	}
+	assert.Less(t, units/most, 2.5, "a board, a url, and a segment now and then")
+	assert.Len(t, history(t, s, "P1"), most)
+}
 
-	put(0)
-	assert.Contains(t, url(), at(0).String())
-	const most = 64*2 + 2 // urls as long as these in all urls items of a product
-	minute := 1
-	var missing, firstMissing int
-	var units float64
-	for ; missing < 60 && minute < 6*most; minute++ {
-		units += put(minute).WriteUnits
-		if missing++; url() != "" {
-			missing = 0
-		} else if firstMissing == 0 {
-			firstMissing = minute
-		}
+// A url is no part of an observation's content: it may be sent again with another, or with none.
+func TestStore_Record_URLsAreNoContent(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	register(t, s, "bigmart")
+	with := func(minute int, url string) price.Submission {
+		sub := seen("P1", "bigmart", at(minute), 100)
+		sub.Observation.URL = url
+		return sub
 	}
-	assert.Equal(t, 60, missing, "a missing url reads as none")
-	assert.Greater(t, firstMissing, most*2/3, "the items are well filled before one is left out")
-	assert.Less(t, units/float64(minute), 6.0, "a board, a url and what was refused on the way")
-	assert.Len(t, history(t, s, "P1"), minute, "nothing of the history is lost")
-	t.Logf("first missing %d of %d, %.1f units each", firstMissing, most, units/float64(minute))
-	assert.LessOrEqual(t, put(minute).Calls, 3, "the board's read and write, and a segment now and then: full items are not asked again")
-	now = now.Add(2 * time.Hour)
-	_, err = s.Competitors(t.Context())
-	require.NoError(t, err)
-	assert.Greater(t, put(minute+1).Calls, 3, "an hour later it is, for it may have been cleared")
+	now := func() string {
+		product, err := s.Product(t.Context(), "P1", true)
+		require.NoError(t, err)
+		return product.URL(product.Boards[0].Offers[0])
+	}
+	const a = "https://bigmart.example/a"
+	const b = "https://bigmart.example/b"
+	assert.Equal(t, []string{"created"}, outcomes(record(t, s, at(100), with(1, ""))))
+	assert.Empty(t, now())
+	assert.Equal(t, []string{"duplicate"}, outcomes(record(t, s, at(100), with(1, a))))
+	assert.Equal(t, a, now(), "of a repetition, whose observation came without one")
+	assert.Equal(t, []string{"unchanged"}, outcomes(record(t, s, at(100), with(5, ""))))
+	assert.Equal(t, a, now(), "that of the newest that carried one")
+	assert.Equal(t, []string{"late"}, outcomes(record(t, s, at(100), with(3, b))))
+	assert.Equal(t, b, now())
+	assert.Equal(t, []string{"duplicate"}, outcomes(record(t, s, at(100), with(1, b))))
+	assert.Equal(t, []string{"duplicate"}, outcomes(record(t, s, at(100), with(3, ""))))
+	assert.Equal(t, b, now())
+	other := with(5, a)
+	other.Observation.Terms.Price.Minor++
+	assert.Equal(t, []string{"conflict"}, outcomes(record(t, s, at(100), other)))
+	assert.Equal(t, b, now(), "what is refused counts for nothing")
 }
 
 // A product's first request may bring hundreds of urls, before the product is split.
@@ -80,21 +85,24 @@ func TestStore_Record_ManyNewURLsAtOnce(t *testing.T) {
 	for i := range in { // of all lengths that are allowed, 80 KB together
 		in[i].Observation.URL = fmt.Sprintf("https://bigmart.example/%d/%s", i, strings.Repeat("x", i*3/2))
 	}
-	record(t, s, at(100), in...)
+	ctx, m := meter.With(t.Context())
+	_, err := s.Record(ctx, in, at(100), false)
+	require.NoError(t, err)
+	assert.Equal(t, 1+2+3+1, m.Counts().Calls, "competitors, the board's read and write, the urls a hundred a call, the health")
 	record(t, s, at(100), sellers(300, 2)...) // splits
 	withURLs, all := meter.With(t.Context())
 	product, err := s.Product(withURLs, "P2", true)
 	require.NoError(t, err)
 	assert.Len(t, product.URLs, len(in), "each is stored")
-	ctx, m := meter.With(t.Context())
-	_, err = s.History(ctx, "P2", store.Window{From: at(1), To: at(2), Limit: 10})
-	require.NoError(t, err)
-	assert.Less(t, m.Counts().ReadUnits, all.Counts().ReadUnits, "history has no urls and reads none")
-	for _, row := range history(t, s, "P2") {
-		if row.Observation.ObservedAt == at(1) {
-			require.NotEmpty(t, product.URLs[row.Observation.URL])
+	for _, b := range product.Boards {
+		for _, o := range b.Offers {
+			require.NotEmpty(t, product.URL(o))
 		}
 	}
+	ctx, m = meter.With(t.Context())
+	_, err = s.Product(ctx, "P2", false)
+	require.NoError(t, err)
+	assert.Less(t, m.Counts().ReadUnits, all.Counts().ReadUnits, "whoever is shown no urls reads none")
 }
 
 // A damaged url is an error to whoever is shown urls, and to nobody else.
@@ -102,7 +110,7 @@ func TestStore_Product_ADamagedURL(t *testing.T) {
 	t.Parallel()
 	client, table := market(t)
 	s := storetestStore(client, table)
-	urls := items(t, client, table, "p#P1", "listing")[0]
+	urls := items(t, client, table, "p#P1", "board.urls")[0]
 	urls["x"] = &types.AttributeValueMemberS{Value: "?"}
 	_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: urls})
 	require.NoError(t, err)
@@ -119,62 +127,113 @@ func TestRace_URLs(t *testing.T) {
 		in[0].Observation.URL = url
 		return in
 	}
-	taken := func(r *race) (bytes, urls int) {
-		for _, it := range r.items("listing") {
-			n, ok := it["c"].(*types.AttributeValueMemberN)
-			require.True(r.t, ok)
-			c, err := strconv.Atoi(n.Value)
-			require.NoError(r.t, err)
-			bytes += c
-			urls += len(it) - 3
-		}
-		return bytes, urls
-	}
 	const a = "https://bigmart.example/a"
 	const b = "https://bigmart.example/b"
-	bytes := len("yymmdd " + a)
-	t.Run("two writers add to one item, one of them the other's url too", func(t *testing.T) {
+	const c = "https://bigmart.example/c"
+	urls := func(r *race) (all []string) {
+		for _, it := range r.items("board.urls") {
+			for name, value := range it {
+				if name != "pk" && name != "sk" && name != "v" {
+					all = append(all, value.(*types.AttributeValueMemberS).Value)
+				}
+			}
+		}
+		slices.Sort(all)
+		return all
+	}
+	of := func(r *race, seller int) string {
+		p, err := r.quick.Product(r.t.Context(), racers, true)
+		require.NoError(r.t, err)
+		o, ok := p.Find(sellers(seller+1, 0)[seller].Observation.Key)
+		require.True(r.t, ok)
+		return p.URL(o)
+	}
+	t.Run("two writers add to one item", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
-		happened := r.when("UpdateItem", "listing", func() storetest.Action {
+		happened := r.when("UpdateItem", "board.urls", func() storetest.Action {
 			r.write(r.quick, with(0, 1, a)...)
 			return storetest.Pass
 		})
 		r.write(r.slow, append(with(1, 1, a), with(2, 1, b)...)...)
 		assert.True(t, happened())
-		assert.Equal(t, itemKey("p#"+racers, "listing")["sk"], r.items("listing")[0]["sk"], "as long as the product is not split")
-		n, urls := taken(r)
-		assert.Equal(t, 2, urls)
-		assert.Equal(t, 2*bytes, n, "no byte is counted twice")
+		assert.Equal(t, []string{a, a, b}, urls(r))
+		r.settled()
+	})
+	t.Run("one writer goes back to the url that the other is about to remove", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.write(r.quick, with(0, 1, a)...)
+		r.write(r.quick, with(0, 2, b)...)
+		happened := r.when("UpdateItem", "board.urls", func() storetest.Action {
+			r.write(r.quick, with(0, 4, a)...)
+			return storetest.Pass
+		})
+		r.write(r.slow, with(0, 3, c)...)
+		assert.True(t, happened())
+		assert.Equal(t, a, of(r, 0))
+		r.settled()
+	})
+	t.Run("one writer removes the url to which the other goes back", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.write(r.quick, with(0, 1, a)...)
+		r.write(r.quick, with(0, 2, b)...)
+		happened := r.when("UpdateItem", "board", func() storetest.Action { // slow has added a, which stands there
+			r.write(r.quick, with(0, 3, c)...)
+			return storetest.Pass
+		})
+		r.write(r.slow, with(0, 4, a)...)
+		assert.True(t, happened())
+		assert.Equal(t, a, of(r, 0))
 		r.settled()
 	})
 	t.Run("the answer is lost", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
-		happened := r.when("UpdateItem", "listing", func() storetest.Action { return storetest.DropAnswer })
-		r.write(r.slow, with(0, 1, a)...)
+		r.write(r.quick, with(0, 1, a)...)
+		r.write(r.quick, with(0, 2, b)...)
+		happened := r.when("UpdateItem", "board.urls", func() storetest.Action { return storetest.DropAnswer })
+		r.write(r.slow, with(0, 3, c)...)
 		assert.True(t, happened())
-		n, urls := taken(r)
-		assert.Equal(t, 1, urls)
-		assert.Equal(t, bytes, n)
+		assert.Equal(t, []string{b, c}, urls(r))
 		r.settled()
 	})
-	t.Run("an addition arrives late", func(t *testing.T) {
+	t.Run("a change arrives late", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
+		r.write(r.quick, with(0, 1, a)...)
+		r.write(r.quick, with(0, 2, b)...)
 		var late func()
 		r.at = func(c storetest.Call) storetest.Action {
-			if c.Operation == "UpdateItem" && c.Item == "listing" && late == nil {
+			if c.Operation == "UpdateItem" && c.Item == "board.urls" && late == nil {
 				late = c.Send
 				return storetest.Drop
 			}
 			return storetest.Pass
 		}
-		r.write(r.slow, with(0, 1, a)...)
+		r.write(r.slow, with(0, 3, c)...) // removes a
+		r.write(r.quick, with(0, 4, b)...)
+		r.write(r.quick, with(0, 5, a)...) // removes c
 		all := r.items("")
 		require.NotNil(t, late)
 		late()
 		assert.Equal(t, all, r.items(""))
+		assert.Equal(t, a, of(r, 0))
+		r.settled()
+	})
+	t.Run("the product is split", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.write(r.quick, with(0, 1, a)...)
+		for minute := 2; r.shards() < 2; minute++ {
+			r.fill(60, minute)
+		}
+		assert.Equal(t, a, of(r, 0), "it stands where it stood before")
+		r.write(r.quick, with(0, 500, b)...)
+		assert.Equal(t, b, of(r, 0))
+		r.write(r.quick, with(0, 501, a)...)
+		assert.Equal(t, a, of(r, 0))
 		r.settled()
 	})
 }

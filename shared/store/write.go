@@ -230,7 +230,7 @@ func (w boardWriter) write(ctx context.Context, p *part) (settled bool) {
 		return true
 	}
 	for {
-		met, results, err := w.try(ctx, p)
+		met, results, err := w.try(ctx, p) // locked and overtaken: again
 		switch {
 		case err != nil:
 			p.fail(w.verdicts, err)
@@ -262,7 +262,7 @@ func (w boardWriter) follow(ctx context.Context, p *part) {
 	shares := p.byShard(product.directory)
 	eachOf(len(shares), w.store.width, func(i int) {
 		share := shares[i]
-		share.board = product.shard(share.in[0].Key)
+		share.board = product.Shard(share.in[0].Key)
 		share.elsewhere = false
 		if results, ok := share.landed(ctx, w.mark); ok {
 			share.settle(w.verdicts, results)
@@ -307,20 +307,24 @@ func (w boardWriter) try(ctx context.Context, p *part) (met, []board.Result, err
 	}
 	p.tried[change.Next.Version] = change.Results
 	met, standing, err := w.store.updateBoard(ctx, p.board, change)
-	if err != nil || met == committed {
+	switch {
+	case err != nil, met == committed:
 		return met, change.Results, err
+	case met == overtaken && len(standing) == 0 && p.board.Shard.N > 0: // missing, not empty: only a split creates a shard
+		return moved, nil, nil
 	}
 	return w.overtaken(ctx, p, standing)
 }
 
-// overtaken finds out what another writer made of the part's board: perhaps this one's own write, whose answer was lost.
+// overtaken finds out what became of the part's board, on which another writer is at work or was first: what stands there, if
+// that is known. It may be this one's own write, whose answer was lost.
 func (w boardWriter) overtaken(ctx context.Context, p *part, standing item) (met, []board.Result, error) {
 	most := maxWrites
 	if len(p.in) == 1 {
 		most = maxWritesSingle
 	}
 	p.attempts++
-	if standing != nil {
+	if len(standing) > 0 {
 		bi, err := decodeBoardItem(p.productID, standing)
 		if err != nil { // nobody can tell whether this is our own write
 			return 0, nil, unavailable("What stands in the store cannot be read; the outcome is unknown. Repeat the request.", err)
@@ -336,7 +340,7 @@ func (w boardWriter) overtaken(ctx context.Context, p *part, standing item) (met
 		return moved, nil, nil
 	case p.attempts >= most:
 		return 0, nil, unavailable("Many clients write this product at once; repeat it.", errOvertaken)
-	case standing != nil && p.attempts == 1:
+	case len(standing) > 0 && p.attempts == 1:
 		return overtaken, nil, nil
 	}
 	if err := pause(ctx, p.attempts); err != nil {
