@@ -70,8 +70,8 @@ type API struct {
 	out io.Reader
 }
 
-// Serve serves the API in an environment whose name begins with name, on a DynamoDB engine, until Stop. The arguments are
-// further ones of samkit/local.
+// Serve serves the API in an environment whose name begins with name, a few letters, on a DynamoDB engine, until Stop. The
+// arguments are further ones of samkit/local.
 func (p Project) Serve(name, endpoint string, args ...string) (*API, error) {
 	a := &API{Environment: name + strconv.FormatInt(time.Now().UnixNano(), 36)}
 	a.Table = p.Table + a.Environment
