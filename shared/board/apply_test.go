@@ -47,7 +47,8 @@ func TestApply_AsksForNoMoreThanItNeeds(t *testing.T) {
 	for _, days := range []int{1, 4, 16} {
 		last := first.Add(time.Duration(days) * 24 * time.Hour)
 		require.Equal(t, span(first, last), asks(other), "it breaks the run: what comes after it is searched for")
-		history.Add(span(first, last)[0], rowsOf(seen("shopx", last, 1))) // of another offer
+		// Another offer was seen then, and this one when it is not known yet what else there is.
+		history.Add(span(first, last)[0], rowsOf(seen("shopx", last, 1)), rowsOf(seen("bigmart", at(150*day), 100)))
 		first = last + 1
 	}
 	next := seen("bigmart", at(70*day), 100)
