@@ -60,6 +60,7 @@ func (p *past) draw(tb testing.TB, t *rapid.T) (product string) {
 	step := rapid.SampledFrom([]time.Duration{time.Millisecond, time.Hour, 50 * time.Hour}).Draw(t, "step")
 	lateness := rapid.SampledFrom([]int{0, 0, 3, 60}).Draw(t, "lateness")
 	now := 0
+	contents := map[board.Row]price.Observation{} // by identity: nothing is sent with two contents
 	for range rapid.IntRange(1, 25).Draw(t, "requests") {
 		in := make([]price.Submission, rapid.IntRange(1, 12).Draw(t, "observations"))
 		for i := range in {
@@ -76,6 +77,11 @@ func (p *past) draw(tb testing.TB, t *rapid.T) (product string) {
 			if rapid.IntRange(0, 3).Draw(t, "promotion") > 0 {
 				o.Terms.Promotion = price.Promotion{Present: true, Label: strings.Repeat("x", 120), ValidThrough: price.NoTime}
 			}
+			id := board.Row{Key: o.Key, Observation: board.Observation{ObservedAt: o.ObservedAt, Source: price.Source{ID: o.Source.ID}}}
+			if known, ok := contents[id]; ok {
+				*o = known
+			}
+			contents[id] = *o
 		}
 		s := p.store
 		switch rapid.IntRange(0, 20).Draw(t, "writer") {
