@@ -263,14 +263,15 @@ const unit = 4096
 // usualSegments are as many as take about a unit, before any was seen.
 const usualSegments = 4
 
-// read makes a call of each stream at once and takes in what they bring. A call reads about a unit, or more where few streams
+// read makes a call of each stream at once and takes in what they bring. A call reads about a unit, or several where few streams
 // share the width.
 func (k *walk) read(ctx context.Context, ahead []held) error {
-	limit := usualSegments
+	calls := max(1, k.store.width/len(ahead)) // as many as would be under way if there were more streams
+	limit := usualSegments * calls
 	if k.segments > 0 {
-		limit = max(1, unit*9/10*k.segments/k.bytes) // segments differ in size
+		size := k.bytes / k.segments
+		limit = max(1, (unit*calls-size/2)/size) // segments differ in size
 	}
-	limit *= max(1, k.store.width/len(ahead))
 	brought := make([]fetched, len(ahead))
 	eachOf(len(ahead), k.store.width, func(i int) {
 		brought[i] = ahead[i].fetch(ctx, k.store, k.product.ID, int32(limit), k.near) //nolint:gosec // a few hundred

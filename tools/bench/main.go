@@ -2,7 +2,7 @@
 // what the store consumes, beside the usual two-item design (package peer), on the embedded engine, whose figures follow
 // DynamoDB's rules to the byte.
 //
-//	go run ./tools/bench [-seed N] [-quick] [-goals] [-contention]
+//	go run ./tools/bench [-seed N] [-quick] [-goals] [-contention] [-history] [-largest]
 //
 // A scan is one observation of every offer. Scans are a day apart, and 90 % of their observations have the terms of the day
 // before. After 20 scans to warm up (until boards have flushed, the figures are too good) the mean of the next 50 is taken.
@@ -45,6 +45,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	quick := flags.Bool("quick", false, "5 scans to warm up and 10 measured: for a look, not for a claim")
 	goalsOnly := flags.Bool("goals", false, "measure the goals only")
 	contentionOnly := flags.Bool("contention", false, "measure contention only")
+	historyOnly := flags.Bool("history", false, "measure pages of history only")
+	largestOnly := flags.Bool("largest", false, "of history only the product of 419 sellers and 300,000 observations")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("flags: %w", err)
 	}
@@ -61,18 +63,21 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	b.warm = 20
 	b.measured = 50
 	b.each = 40
+	b.largestOnly = *largestOnly
 	if *quick {
 		b.warm = 5
 		b.measured = 10
 		b.each = 5
 	}
 	b.say(out, "seed %d, %d scans to warm up, mean of the next %d", b.seed, b.warm, b.measured)
-	parts := []func(context.Context) error{b.scans, b.repeats, b.goals, b.contention}
+	parts := []func(context.Context) error{b.scans, b.repeats, b.goals, b.contention, b.history}
 	switch {
 	case *goalsOnly:
 		parts = parts[2:3]
 	case *contentionOnly:
-		parts = parts[3:]
+		parts = parts[3:4]
+	case *historyOnly:
+		parts = parts[4:]
 	}
 	for _, part := range parts {
 		b.say(out, "")
@@ -114,6 +119,7 @@ type bench struct {
 	warm, measured int
 	each           int  // observations of a contending writer
 	alone          bool // measure the goals without the two-item design
+	largestOnly    bool // measure pages of the largest product's history only
 	table          engine.Table
 	client         *dynamodb.Client
 	out            io.Writer
