@@ -114,6 +114,7 @@ type walk struct {
 	groups  []group // of rows
 	settled Position
 	units   float64
+	rounds  int // of calls
 	suspect []string
 
 	segments, bytes int             // that were read

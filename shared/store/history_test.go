@@ -236,8 +236,8 @@ func TestStore_History_WhatCameBeforeAnUpwardPage(t *testing.T) {
 		wantRows  int      // of the third
 		wantUnits float64  // at most
 	}{
-		"the same long before":                  {[4]int64{100, 0, 100, 300}, 0, 32},
-		"another long before":                   {[4]int64{200, 0, 100, 300}, 1, 32},
+		"the same long before":                  {[4]int64{100, 0, 100, 300}, 0, 33},
+		"another long before":                   {[4]int64{200, 0, 100, 300}, 1, 33},
 		"the same a month before":               {[4]int64{200, 100, 100, 300}, 0, 23},
 		"another a month before":                {[4]int64{100, 200, 100, 300}, 1, 23},
 		"the first":                             {[4]int64{0, 0, 100, 300}, 1, 15},

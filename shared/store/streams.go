@@ -21,6 +21,7 @@ type stream struct {
 	done     bool            // all in its span were
 	from, to string          // sort keys between which its segments are
 	after    item            // the last key that was read
+	newest   bool            // its span reaches to the newest that was flushed, behind which no segment may be
 	seek     bool            // it begins inside the history, where the first segment has to be found
 	guessed  bool            // that was tried by a guess
 	below    *stream         // of an upward one: the downward one beside it, for which the first segment counts as well
@@ -43,7 +44,7 @@ func newStream(l label, late, down bool, span board.Span) *stream {
 	if late {
 		newest = l.flushed.Late
 	}
-	s := &stream{shard: l.shard, late: late, down: down, seek: down && !late && span.To < newest}
+	s := &stream{shard: l.shard, late: late, down: down, newest: span.To >= newest, seek: down && !late && span.To < newest}
 	s.span = board.Span{From: span.From, To: min(span.To, newest)}
 	if s.span.From > s.span.To {
 		return nil
@@ -121,7 +122,7 @@ func (s *stream) advance(segments []SegmentItem, exhausted bool) {
 		s.below.edge = min(s.below.edge, segments[0].Low)
 		s.below = nil
 	}
-	s.done = exhausted || !s.late && (s.down && s.edge <= s.span.From || !s.down && s.edge >= s.span.To)
+	s.done = exhausted || !s.late && (s.down && s.edge <= s.span.From || !s.down && s.edge >= s.span.To && !s.newest)
 }
 
 // lineage returns the labels under which the observations of a board's offers stand, the oldest first.
@@ -266,7 +267,8 @@ const usualSegments = 4
 // read makes a call of each stream at once and takes in what they bring. A call reads about a unit, or several where few streams
 // share the width.
 func (k *walk) read(ctx context.Context, ahead []held) error {
-	calls := max(1, k.store.width/len(ahead)) // as many as would be under way if there were more streams
+	k.rounds++
+	calls := max(1, min(k.store.width/len(ahead), k.rounds)) // few streams read as much at once as many would, but not at first
 	limit := usualSegments * calls
 	if k.segments > 0 {
 		size := k.bytes / k.segments
