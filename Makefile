@@ -66,6 +66,9 @@ rehearse: ## deploy dev and prod to an emulator of AWS, from nothing to a rollba
 inspect: ## print what the table of `make run` holds of PRODUCT
 	@. .local/env && go run ./tools/inspect -product "$(PRODUCT)"
 
+export: ## write all observations in the table of `make run` to files in OUT (ARGS="-format parquet" etc.)
+	@. .local/env && go run ./tools/export -out "$(OUT)" $(ARGS)
+
 mutants: ddb ## break the store in known ways, one at a time, and see that a test fails each time (minutes)
 	go run ./tools/mutants
 
@@ -94,7 +97,7 @@ tools/pipeline/node_modules/.package-lock.json: tools/pipeline/package-lock.json
 	@touch $@
 
 python: # the Python environments that tests need, below .local; programs that need one make it themselves
-	@go run ./samkit/pythonenv/install samkit/verify samkit/emulator
+	@go run ./samkit/pythonenv/install samkit/verify samkit/emulator tools/export
 
 # Programs of other Go modules. Their versions stand here, so that a change of this file brings them up to date.
 .local/bin/golangci-lint: module = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -105,4 +108,4 @@ python: # the Python environments that tests need, below .local; programs that n
 	GOBIN=$(CURDIR)/.local/bin go install $(module)
 	@touch $@ # go install leaves alone what is up to date
 
-.PHONY: help run test lint audit verify docs contract-test sam-test pipeline pack deploy rehearse inspect mutants bench-capacity fmt build clean ddb gitlab-ci python
+.PHONY: help run test lint audit verify docs contract-test sam-test pipeline pack deploy rehearse inspect export mutants bench-capacity fmt build clean ddb gitlab-ci python

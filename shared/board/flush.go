@@ -26,8 +26,10 @@ const lateSpan = 31 * 24 * time.Hour
 // Segment is a part of the history, never changed once written. It is named by its newest observation and the version of the
 // board that it was flushed from, so every writer of that version makes the same items.
 //
-// The segments of a shard, and of those it was split from, do not overlap, so what was observed at a moment stands in one of
-// them, or in late ones: they hold what was not later than the newest that had been flushed before.
+// The segments of a shard do not overlap, so what it flushed of a moment stands in one of them, or in late ones: they hold what was
+// not later than the newest that had been flushed before, and what only the clock made a writer flush. (Those of the shards it was
+// split from may overlap with them: when a writer ends between segment and board, the parts of the split board flush the same
+// once more.)
 type Segment struct {
 	Late    bool
 	Shard   Shard // flushed from this one
@@ -38,8 +40,8 @@ type Segment struct {
 	High    price.Timestamp
 }
 
-// Reach returns the span in which the newest observation of a segment lies, late or not, that holds any of s. Of segments that
-// are not late the last is the first whose newest is not before s.To.
+// Reach returns the span in which the newest observation of a segment lies, late or not, that holds any of s. Of one shard's
+// segments that are not late the last is the first whose newest is not before s.To.
 func Reach(s Span, late bool) Span {
 	if late {
 		return Span{s.From, min(s.To.Add(lateSpan), maxTime)}
@@ -104,26 +106,33 @@ func (b Board) Size() int {
 func numberSize(v int64) int { return (len(strconv.FormatInt(v, 10))+1)/2 + 1 }
 
 // segments packs the whole tail: what is later than all that was flushed before into one segment, the rest into late ones.
-func (b Board) segments() []Segment {
+//
+// A flush that is not due, since only the clock asks for it, puts all into late ones. Another writer of the version may see no
+// need of it. If that one wins, these segments stand beside a tail that still has what they hold, and with more of that time it
+// gets into a later segment: so they must not be among those that never overlap.
+func (b Board) segments(due bool) []Segment {
 	rows := b.tails()
-	first, _ := slices.BinarySearchFunc(rows, b.Flushed, func(r Row, flushed price.Timestamp) int {
-		if r.Observation.ObservedAt > flushed {
-			return 1
-		}
-		return -1
-	})
+	later := len(rows)
+	if due {
+		later, _ = slices.BinarySearchFunc(rows, b.Flushed, func(r Row, flushed price.Timestamp) int {
+			if r.Observation.ObservedAt > flushed {
+				return 1
+			}
+			return -1
+		})
+	}
 	var segments []Segment
-	for late := rows[:first]; len(late) > 0; {
-		from := late[0].Observation.ObservedAt
-		n := len(late)
-		if i := slices.IndexFunc(late, func(r Row) bool { return r.Observation.ObservedAt > from.Add(lateSpan) }); i >= 0 {
-			n = i
+	for late := rows[:later]; len(late) > 0; {
+		last := late[0].Observation.ObservedAt.Add(lateSpan)
+		n := slices.IndexFunc(late, func(r Row) bool { return r.Observation.ObservedAt > last })
+		if n < 0 {
+			n = len(late)
 		}
 		segments = append(segments, b.segment(late[:n], true))
 		late = late[n:]
 	}
-	if len(rows) > first {
-		segments = append(segments, b.segment(rows[first:], false))
+	if later < len(rows) {
+		segments = append(segments, b.segment(rows[later:], false))
 	}
 	return segments
 }

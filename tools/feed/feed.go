@@ -12,6 +12,7 @@ import (
 	"pricing/client"
 	"pricing/tools/feed/mapping"
 	"pricing/tools/feed/rows"
+	"pricing/tools/internal/durable"
 )
 
 const (
@@ -115,7 +116,7 @@ func (f *feed) begin(name string) (*state, error) {
 	}
 	path := f.settings.beside(name, stateSuffix)
 	s, invalid, err := openState(path, *of, f.settings.restart)
-	if errors.Is(err, errInUse) {
+	if errors.Is(err, durable.ErrInUse) {
 		rejected = f.settings.beside(name, fmt.Sprintf(".%d-%d%s", os.Getpid(), len(f.report.sum.Files), rejectedSuffix))
 		f.report.say("%s: another feeder is sending it; this one keeps no state and writes refused rows to %s", name, rejected)
 		return nil, f.report.begin(name, rejected, afresh)

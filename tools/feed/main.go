@@ -7,9 +7,11 @@
 // -quotes, -skip. "-" or no file is the standard input.
 //
 // Without a mapping, the rows are observations as POST /v1/observations takes them. Columns are named like its fields, inner ones with a
-// dot (price.amount, source.id), and an empty value is absent. With -map, a retailer's or scraper's own rows are turned into observations
-// first: package mapping says how, docs/feeding.md shows it, and mappings/ has one to start from for many kinds of file. A mapping may also
-// say the flags above, so that they need not be repeated.
+// dot (price.amount, source.id), and an empty value is absent. Histories and exports (tools/export) can be fed back as they are: what the
+// API has added (receivedAt, client, observationId) is left out, and in CSV the ' before a cell that looks like a formula.
+//
+// With -map, a retailer's or scraper's own rows are turned into observations first: package mapping says how, docs/feeding.md shows it, and
+// mappings/ has one to start from for many kinds of file. A mapping may also say the flags above, so that they need not be repeated.
 //
 // Three runs store nothing, for trying: -explain N shows the row at line N, what each rule makes of it, and the observation. -print writes
 // all observations to the standard output; a row that breaks a rule of the API is refused, as far as that can be known here. -dry-run asks

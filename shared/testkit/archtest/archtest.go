@@ -20,7 +20,7 @@ var rows = map[string]int{
 	"shared/fault": 1, "shared/jsondoc": 1, "shared/config": 1, "shared/meter": 1,
 	"shared/price": 2, "shared/token": 2,
 	"shared/board":   3,
-	"shared/gateway": 4, "shared/store": 4,
+	"shared/gateway": 4, "shared/store": 4, "shared/schedule": 4,
 	"shared/api": 5, "shared/boot": 5,
 }
 
