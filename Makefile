@@ -72,6 +72,9 @@ export: ## write all observations in the table of `make run` to files in OUT (AR
 mutants: ddb ## break the store in known ways, one at a time, and see that a test fails each time (minutes)
 	go run ./tools/mutants
 
+chaos: ddb ## let everything go wrong from fresh seeds and look into the table for what got lost (ARGS="-minutes 3 -binaries 5")
+	go run ./tools/chaos $(ARGS)
+
 bench-capacity: ddb ## count capacity units, side by side with the usual design (minutes; ARGS="-goals")
 	go run ./tools/bench $(ARGS)
 
@@ -116,4 +119,4 @@ python: # the Python environments that tests need, below .local; programs that n
 	GOBIN=$(CURDIR)/.local/bin go install $(module)
 	@touch $@ # go install leaves alone what is up to date
 
-.PHONY: help run test lint audit verify docs contract-test sam-test pipeline pack deploy rehearse inspect export mutants bench-capacity fmt build clean ddb gitlab-ci python bench-cold bench-warm spike
+.PHONY: help run test lint audit verify docs contract-test sam-test pipeline pack deploy rehearse inspect export mutants bench-capacity fmt build clean ddb gitlab-ci python bench-cold bench-warm spike chaos

@@ -1,6 +1,6 @@
 // Command bench measures what the API costs, in figures that do not depend on the machine: capacity units, or instructions and ratios.
 //
-//	go run ./tools/bench [-seed N] [-quick] [-goals] [-contention]
+//	go run ./tools/bench [-seed N] [-quick] [-goals] [-contention] [-history] [-largest]
 //	go run ./tools/bench cold|warm [-rounds N] [-instructions=false]
 //
 // Capacity is what the store consumes, beside the usual two-item design (package peer), on the embedded engine, whose figures follow
@@ -54,6 +54,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	quick := flags.Bool("quick", false, "5 scans to warm up and 10 measured, 3 warm invocations: for a look, not for a claim")
 	goalsOnly := flags.Bool("goals", false, "measure the goals only")
 	contentionOnly := flags.Bool("contention", false, "measure contention only")
+	historyOnly := flags.Bool("history", false, "measure pages of history only")
+	largestOnly := flags.Bool("largest", false, "of history only the product of 419 sellers and 300,000 observations")
 	rounds := flags.Int("rounds", 15, "with cold or warm: starts of each program that are counted")
 	instructions := flags.Bool("instructions", true, "with cold or warm: count instructions too, which takes minutes")
 	what := ""
@@ -90,18 +92,21 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	b.warm = 20
 	b.measured = 50
 	b.each = 40
+	b.largestOnly = *largestOnly
 	if *quick {
 		b.warm = 5
 		b.measured = 10
 		b.each = 5
 	}
 	b.say(out, "seed %d, %d scans to warm up, mean of the next %d", b.seed, b.warm, b.measured)
-	parts := []func(context.Context) error{b.scans, b.repeats, b.goals, b.contention}
+	parts := []func(context.Context) error{b.scans, b.repeats, b.goals, b.contention, b.history}
 	switch {
 	case *goalsOnly:
 		parts = parts[2:3]
 	case *contentionOnly:
-		parts = parts[3:]
+		parts = parts[3:4]
+	case *historyOnly:
+		parts = parts[4:]
 	}
 	for _, part := range parts {
 		b.say(out, "")
@@ -143,6 +148,7 @@ type bench struct {
 	warm, measured int
 	each           int  // observations of a contending writer
 	alone          bool // measure the goals without the two-item design
+	largestOnly    bool // measure pages of the largest product's history only
 	table          engine.Table
 	client         *dynamodb.Client
 	endpoint       string // of the engine
