@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 )
 
@@ -29,7 +29,7 @@ var totals = regexp.MustCompile(`(?m)^totals: (\d+)`)
 // Instructions counts a program's instructions with callgrind: in a start to where it is ready, one to the end of its first invocation
 // and one to that of so many warm ones. What valgrind cannot do is switched off: Go's preemption by signals, and more than one thread
 // that runs Go code. All takes fifty times as long, so on a busy machine a call may time out and be made again, or fail. Each start is
-// made three times and the least count taken, which repeats within about 1 %.
+// made three times and the middle count taken, which repeats within about 1 % on a quiet machine.
 func (l *Lab) Instructions(ctx context.Context, p *Program, warm int) (Instructions, error) {
 	valgrind, err := exec.LookPath("valgrind")
 	if err != nil {
@@ -43,7 +43,7 @@ func (l *Lab) Instructions(ctx context.Context, p *Program, warm int) (Instructi
 		stops = append(stops, 1+warm)
 	}
 	for _, stop := range stops {
-		least := math.Inf(1)
+		var found []float64
 		var failures []error
 		for range tries {
 			n, err := l.count(ctx, &alone, valgrind, stop)
@@ -51,12 +51,13 @@ func (l *Lab) Instructions(ctx context.Context, p *Program, warm int) (Instructi
 				failures = append(failures, err)
 				continue
 			}
-			least = min(least, n)
+			found = append(found, n)
 		}
 		if len(failures) == tries {
 			return Instructions{}, errors.Join(failures...)
 		}
-		counts = append(counts, least)
+		slices.Sort(found)
+		counts = append(counts, found[len(found)/2])
 	}
 	i := Instructions{Ready: counts[0], First: counts[1] - counts[0]}
 	if warm > 0 {
