@@ -40,7 +40,7 @@ func (b *bench) history(ctx context.Context) error {
 		shapes = nil
 		for _, offers := range []int{1, 10, 100, 1000, 5000} {
 			for _, observations := range []int{1_000, 100_000, 300_000} {
-				shapes = append(shapes, past{offers, observations})
+				shapes = append(shapes, past{offers, max(offers, observations)}) // each is seen once at least
 			}
 		}
 		shapes = append(shapes, largest)
