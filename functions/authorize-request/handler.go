@@ -60,12 +60,9 @@ func authorize(
 		if deadline, ok := ctx.Deadline(); ok {
 			left = time.Until(deadline)
 		}
-		cost := m.Counts()
-		attrs = append(attrs,
-			slog.String("outcome", outcome), slog.Int64("durationMs", now().Sub(start).Milliseconds()),
-			slog.Int("storeCalls", cost.Calls), slog.Float64("readUnits", cost.ReadUnits), slog.Float64("writeUnits", cost.WriteUnits),
-			slog.Int("sdkAttempts", cost.Attempts),
-		)
+		took := now().Sub(start)
+		attrs = append(attrs, slog.String("outcome", outcome), slog.Int64("durationMs", took.Milliseconds()))
+		attrs = append(attrs, m.Attrs(took, level == slog.LevelError)...)
 		metrics := source.Lines(start, m.Metrics(left, meter.Items{}))
 		log.LogAttrs(ctx, level, "authorize", append(attrs, metrics[0]...)...)
 		for _, more := range metrics[1:] {

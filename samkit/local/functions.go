@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -155,14 +156,14 @@ func (fs *functions) close() {
 	wg.Wait()
 }
 
-// find returns the logical id of a function, given that or its name.
+// find returns the logical id of a function, given that, its name or the folder of its code.
 func find(t *samtemplate.Template, name string) (string, error) {
 	if _, ok := t.Functions[name]; ok {
 		return name, nil
 	}
 	ids := slices.Sorted(maps.Keys(t.Functions))
 	for _, id := range ids {
-		if t.Functions[id].Name == name {
+		if f := t.Functions[id]; f.Name == name || path.Base(filepath.ToSlash(f.CodeURI)) == name {
 			return id, nil
 		}
 	}

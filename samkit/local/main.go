@@ -13,9 +13,10 @@
 // Data, builds and the functions' logs are kept in .local beside the template. Each run appends to the log, log.ndjson;
 // RESET=1 starts without data and log. An engine that dies is started again at the same address.
 //
-// -invoke runs one function, by logical id or name, prints its answer and ends with status 1 if it failed; its event is
-// the file, the standard input, or that of a schedule. The command given to -on-ready gets URL, DEPLOY_ENV,
-// TABLE_<LogicalId>, the AWS_* variables and AWS_ENDPOINT_URL_DYNAMODB.
+// -invoke runs one function, by logical id, name or the folder of its code, whether or not it has a route. It prints the answer,
+// the log to the standard error, and ends with status 1 if the function failed. The event is the file, the standard input, or
+// that of a schedule. The command given to -on-ready gets URL, DEPLOY_ENV, TABLE_<LogicalId>, the AWS_* variables and
+// AWS_ENDPOINT_URL_DYNAMODB.
 package main
 
 import (
@@ -78,7 +79,7 @@ func main() {
 		"`URL` of a DynamoDB engine; without one the embedded engine is started if the template has tables")
 	flag.StringVar(&o.onReady, "on-ready", "", "shell `command` to run once requests are served")
 	flag.BoolVar(&o.stagePath, "stage-path", false, "serve below /<stage>/ as the deployed URL does")
-	flag.StringVar(&o.invoke, "invoke", "", "run the function of this `name` or logical id once instead of serving")
+	flag.StringVar(&o.invoke, "invoke", "", "run the function of this `name`, logical id or folder once instead of serving")
 	flag.StringVar(&o.event, "event", "", "`file` of the event for -invoke")
 	flag.BoolVar(&o.watch, "watch", false, "before each request, build and read again what has changed")
 	flag.BoolVar(&o.quiet, "quiet", false, "print no line per request")

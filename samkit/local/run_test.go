@@ -326,8 +326,8 @@ func main() {
 		require.NoError(t, err)
 		assert.Contains(t, out, `"from":"file"`)
 	})
-	t.Run("of a schedule", func(t *testing.T) {
-		out, _, err := call("A", "", null)
+	t.Run("of a schedule, by the folder of the code", func(t *testing.T) {
+		out, _, err := call("a", "", null)
 		require.NoError(t, err)
 		var event struct {
 			Source, Time, Region string

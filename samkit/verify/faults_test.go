@@ -10,6 +10,16 @@ const (
 		"Condition: {StringNotEquals: {'aws:SourceVpce': vpce-0123}}}"
 )
 
+// ownRule is a rule of the template's own, beside the one that SAM makes of an event.
+const ownRule = "  OwnRule:\n    Type: AWS::Events::Rule\n    Properties: {ScheduleExpression: rate(1 hour), " +
+	"Targets: [{Id: purge, Arn: !Ref PurgeFunction.Alias, DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}]}\n"
+
+// ownPermission is a permission for it.
+func ownPermission(function, principal, source string) string {
+	return "\n  OwnPermission:\n    Type: AWS::Lambda::Permission\n    Properties: {Action: lambda:InvokeFunction, FunctionName: " + function +
+		", Principal: " + principal + ", SourceArn: " + source + "}\n"
+}
+
 // ruleFaults are, by rule, edits of parcels, each with everything that the rules say of the result. Some edits break several
 // rules, such as one after which a function is called by another name.
 //
@@ -560,7 +570,7 @@ var ruleFaults = map[string][]fault{
 	"log-retention": {{"  PurgeLogs:\n    Type: AWS::Logs::LogGroup\n    DeletionPolicy: Delete\n    UpdateReplacePolicy: Delete\n    Properties: {RetentionInDays: 7}", "  PurgeLogs:\n    Type: AWS::Logs::LogGroup\n    DeletionPolicy: Delete\n    UpdateReplacePolicy: Delete", []string{
 		"Resources.PurgeLogs.Properties.RetentionInDays: PurgeLogs has no retention (log-retention)",
 	}}},
-	"uncalled-function": {{"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}\n", "", []string{
+	"uncalled-function": {{"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day), DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}}\n", "", []string{
 		"Resources.PurgeFunction: nothing calls PurgeFunction (uncalled-function)",
 	}}},
 	"deployment-type": {{"Canary10Percent5Minutes", "Canary10Percent6Minutes", []string{
@@ -568,6 +578,42 @@ var ruleFaults = map[string][]fault{
 	}}, {", AllAtOnce]", ", Everywhere]", []string{
 		"Resources.RegisterFunction.Properties.DeploymentPreference.Type: there is no deployment type Everywhere (deployment-type, only test)",
 	}}},
+	"schedule-permission": {
+		{"  Failed:\n", ownRule + "\n  Failed:\n", []string{
+			"Resources.OwnRule.Properties.Targets.0: no permission lets OwnRule call PurgeFunction (schedule-permission)",
+		}},
+		{"  Failed:\n", ownRule + ownPermission("!Ref PurgeFunction", "events.amazonaws.com", "!GetAtt OwnRule.Arn") + "\n  Failed:\n", []string{
+			"Resources.OwnRule.Properties.Targets.0: no permission lets OwnRule call PurgeFunction (schedule-permission)",
+		}},
+		{"  Failed:\n", ownRule + ownPermission("!Ref PurgeFunction.Alias", "sns.amazonaws.com", "!GetAtt OwnRule.Arn") + "\n  Failed:\n", []string{
+			"Resources.OwnRule.Properties.Targets.0: no permission lets OwnRule call PurgeFunction (schedule-permission)",
+		}},
+		{"  Failed:\n", ownRule + ownPermission("!Ref PurgeFunction.Alias", "events.amazonaws.com", "!Sub \"arn:aws:events:eu-west-1:1:rule/other\"") + "\n  Failed:\n", []string{
+			"Resources.OwnRule.Properties.Targets.0: no permission lets OwnRule call PurgeFunction (schedule-permission)",
+		}},
+	},
+	"schedule-failures": {
+		{"{Schedule: rate(1 day), DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}", "{Schedule: rate(1 day)}", []string{
+			"Resources.PurgeFunctionNightly.Properties.Targets.0: PurgeFunctionNightly has no dead-letter queue (schedule-failures)",
+		}},
+		{"      EventInvokeConfig: {DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}}\n", "", []string{
+			"Resources.PurgeFunction: PurgeFunction has no on-failure destination (schedule-failures)",
+		}},
+		{"      EventInvokeConfig: {DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}}\n", "      EventInvokeConfig: {MaximumRetryAttempts: 0}\n", []string{
+			"Resources.PurgeFunction: PurgeFunction has no on-failure destination (schedule-failures)",
+		}},
+	},
+	"failure-permission": {
+		{"Principal: {Service: events.amazonaws.com}", "Principal: {Service: sns.amazonaws.com}", []string{
+			"Resources.PurgeFunctionNightly.Properties.Targets.0: no policy of Failed lets EventBridge send to it (failure-permission)",
+		}},
+		{"Queues: [!Ref Failed]", "Queues: [https://sqs.eu-west-1.amazonaws.com/123456789012/other]", []string{
+			"Resources.PurgeFunctionNightly.Properties.Targets.0: no policy of Failed lets EventBridge send to it (failure-permission)",
+		}},
+		{"      Role: !GetAtt RegisterRole.Arn\n", "      Role: !GetAtt RegisterRole.Arn\n      EventInvokeConfig: {DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}}\n", []string{
+			"Resources.RegisterFunction.Properties.Role: the role of RegisterFunction does not allow sqs:SendMessage, which its on-failure queue Failed needs (failure-permission)",
+		}},
+	},
 	"alarm-comparison": {{"      ComparisonOperator: GreaterThanThreshold\n", "", []string{
 		"Resources.ApiErrorsAlarm.Properties.ComparisonOperator: ApiErrorsAlarm has no ComparisonOperator (alarm-comparison)",
 	}}},
@@ -611,8 +657,9 @@ var ruleFaults = map[string][]fault{
 			"Resources.CheckFunction: CheckFunction has no alarm on Throttles (throttles-alarm)",
 			"Resources.TrackFunction: TrackFunction has no alarm on Throttles (throttles-alarm)",
 		}},
-		{"        Track: {Type: Api,", "        Nightly: {Type: ScheduleV2, Properties: {Name: !Sub \"track-${Stage}\", ScheduleExpression: rate(1 day)}}\n        Track: {Type: Api,", []string{
+		{"        Track: {Type: Api,", "        Nightly: {Type: ScheduleV2, Properties: {Name: !Sub \"track-${Stage}\", ScheduleExpression: rate(1 day), DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}}\n        Track: {Type: Api,", []string{
 			"Resources.TrackFunction: TrackFunction has no alarm on Throttles (throttles-alarm)",
+			"Resources.TrackFunction: TrackFunction has no on-failure destination (schedule-failures)",
 		}},
 		{"        Track: {Type: Api,", "        Orders: {Type: SQS, Properties: {Queue: arn:aws:sqs:eu-west-1:123456789012:orders}}\n        Track: {Type: Api,", []string{
 			"Resources.TrackFunction: TrackFunction has no alarm on Throttles (throttles-alarm)",
@@ -712,20 +759,27 @@ var ruleFaults = map[string][]fault{
 //nolint:lll // data rows: edits
 var harmless = map[string][]string{
 	"a hook of a deployment calls the function": {
-		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}\n", "",
+		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day), DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}}\n", "",
 		"        Alarms: [!Ref RegisterErrors]\n", "        Alarms: [!Ref RegisterErrors]\n        Hooks: {PreTraffic: !Ref PurgeFunction}\n",
 	},
 	"a queue calls the function": {
-		"{Type: Schedule, Properties: {Schedule: rate(1 day)}}", "{Type: SQS, Properties: {Queue: !GetAtt Orders.Arn}}",
+		"{Type: Schedule, Properties: {Schedule: rate(1 day), DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}}", "{Type: SQS, Properties: {Queue: !GetAtt Orders.Arn}}",
 		"  TestTopic:\n", "  Orders: {Type: AWS::SQS::Queue}\n\n  TestTopic:\n",
 	},
 	"another service may call the function": {
-		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}\n", "",
+		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day), DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}}\n", "",
 		"  TestTopic:\n", "  ByTopic:\n    Type: AWS::Lambda::Permission\n    Properties: {Action: lambda:InvokeFunction, FunctionName: !Ref PurgeFunction.Alias, Principal: sns.amazonaws.com}\n\n  TestTopic:\n",
 	},
 	"a deployment type of the stack's own": {
 		"!If [IsProd, Canary10Percent5Minutes, AllAtOnce]", "!Ref Slowly",
 		"  TestTopic:\n", "  Slowly:\n    Type: AWS::CodeDeploy::DeploymentConfig\n    Properties: {ComputePlatform: Lambda, TrafficRoutingConfig: {Type: TimeBasedLinear, TimeBasedLinear: {LinearInterval: 5, LinearPercentage: 20}}}\n\n  TestTopic:\n",
+	},
+	"a rule that may call": {
+		"  Failed:\n", ownRule + ownPermission("!Ref PurgeFunction.Alias", "events.amazonaws.com", "!GetAtt OwnRule.Arn") + "\n  Failed:\n",
+	},
+	"a queue of failed events is watched": {
+		"  PurgeThrottles:\n    Type: AWS::CloudWatch::Alarm\n", "  PurgeThrottles:\n    Type: AWS::CloudWatch::AnomalyDetector\n",
+		"  TestTopic:\n", "  FailedAlarm:\n    Type: AWS::CloudWatch::Alarm\n    Properties: {Namespace: AWS/SQS, MetricName: ApproximateNumberOfMessagesVisible, Dimensions: [{Name: QueueName, Value: !GetAtt Failed.QueueName}], ComparisonOperator: GreaterThanThreshold, EvaluationPeriods: 1}\n\n  TestTopic:\n",
 	},
 	"a plan that refers to the stage":     {"    DependsOn: ApiStage\n", "", "Stage: !Ref Stage, Throttle", "Stage: !Ref Api.Stage, Throttle"},
 	"a permission for the whole API":      {"${Api}/${Stage}/POST/parcels", "${Api}/*"},
@@ -765,7 +819,7 @@ var harmless = map[string][]string{
 		"  TestTopic:\n", "  Key:\n    Type: AWS::KMS::Key\n    Properties: {KeyPolicy: {Version: \"2012-10-17\", Statement: [{Effect: Allow, Principal: {AWS: !Sub \"arn:${AWS::Partition}:iam::${AWS::AccountId}:root\"}, Action: \"kms:*\", Resource: \"*\"}]}}\n\n  TestTopic:\n",
 	},
 	"an output shows the function": {
-		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}\n", "",
+		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day), DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}}\n", "",
 		"Resources:\n", "Outputs:\n  Purge: {Value: !GetAtt PurgeFunction.Arn}\n\nResources:\n",
 	},
 	"a name by choice":           {"UsagePlanName: !Sub parcels-${Stage}", "UsagePlanName: !If [IsProd, parcels-prod, parcels-test]"},
@@ -779,7 +833,7 @@ var harmless = map[string][]string{
 	},
 	"an API whose body is elsewhere": {
 		"  TestTopic:\n", "  Other:\n    Type: AWS::Serverless::Api\n    Properties: {StageName: !Ref Stage, DefinitionUri: s3://artifacts/other.yaml, MethodSettings: [{HttpMethod: GET, ResourcePath: /~1x}]}\n\n  TestTopic:\n",
-		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}\n", "",
+		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day), DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}}\n", "",
 	},
 	"a private API": {
 		"{Type: REGIONAL}", "{Type: PRIVATE, VPCEndpointIds: [vpce-0123]}",

@@ -239,7 +239,7 @@ func TestFunctions(t *testing.T) {
 	variables := []string{"STAGE", "TABLE"}
 	assert.Equal(t, []rules.Function{
 		{ID: "CheckFunction", Folder: "check", Variables: variables, Actions: []string{}},
-		{ID: "PurgeFunction", Folder: "purge", Variables: variables, Actions: []string{}, Scheduled: true},
+		{ID: "PurgeFunction", Folder: "purge", Variables: variables, Actions: []string{"sqs:SendMessage"}, Scheduled: true},
 		{
 			ID: "RegisterFunction", Folder: "register", Variables: variables, Routes: []string{"POST /parcels"},
 			Actions: []string{

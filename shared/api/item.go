@@ -21,8 +21,8 @@ type Item struct {
 	Faults     error         // the rules it broke; the store never saw it then
 	Verdict    store.Verdict // what the store made of it
 
-	pointer string          // where in the request it stood
-	reader  *jsondoc.Reader // of its faults
+	sent   jsondoc.Value
+	reader *jsondoc.Reader // of its faults
 }
 
 // Writer returns what the request's caller may write.
@@ -39,7 +39,7 @@ func Writer(r *gateway.Request) price.Writer {
 func ReadItem(sent, defaults jsondoc.Value, inBatch bool, by price.Writer, clock price.Clock) Item {
 	var faults jsondoc.Reader
 	submission := price.ReadSubmission(sent.With(&faults), defaults.With(&faults), inBatch, clock).SignedBy(by)
-	return Item{Submission: submission, Faults: faults.Err(), pointer: sent.Pointer, reader: &faults}
+	return Item{Submission: submission, Faults: faults.Err(), sent: sent, reader: &faults}
 }
 
 // Refuse adds a rule that the item breaks with one of its members.
@@ -119,11 +119,14 @@ func (i Item) Warnings() []string {
 }
 
 // Err returns the fault of an item that is not stored, as the client reads it, or nil. Its pointers say where in the
-// request the members stood.
+// request the members stood. Of an item that failed it is Internal, whatever the store met: a missing item deep inside is not the
+// client's 404.
 func (i Item) Err() error {
 	switch {
 	case i.Faults != nil:
 		return i.Faults
+	case i.Verdict.Outcome() == store.OutcomeFailed:
+		return fault.New(fault.Internal, fault.CodeInternal, "What is stored of the product cannot be read or written.").Because(i.Verdict.Err)
 	case i.Verdict.Err != nil:
 		return i.located(i.Verdict.Err)
 	case i.Verdict.Stored():
@@ -199,7 +202,7 @@ type Counts struct {
 	Failed    int `json:"failed"`
 }
 
-// Retry reports whether any item is worth another try.
+// Retry reports whether any item is worth another try: a failed one only after we have mended something, yet it is not lost.
 func (c Counts) Retry() bool { return c.Throttled+c.Failed > 0 }
 
 // NewCounts makes counts of a tally.
@@ -269,7 +272,7 @@ func newResult(index int, i Item, err error, most int) Result {
 		Index: index, ItemID: i.Submission.ItemID, ProductID: orNull(i.ProductID()), Outcome: i.Outcome(), Warnings: i.Warnings(),
 	}
 	if err != nil {
-		problem := gateway.ItemProblem(itemFault(err), i.pointer, most)
+		problem := gateway.ItemProblem(itemFault(err), i.sent.Pointer(), most)
 		out.Status = problem.Status
 		out.Problem = &problem
 		out.Retryable = out.Outcome == store.OutcomeThrottled || out.Outcome == store.OutcomeFailed

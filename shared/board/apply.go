@@ -98,11 +98,10 @@ func Apply(b Board, in []Incoming, r Request, history *History) (Change, []Span)
 	}
 	c.Write = true
 	c.URLs = urls
-	flush := b.FlushDue() || f.tailGoes
-	if flush {
-		c.Segments = b.segments()
+	if due := b.FlushDue(); due || f.tailGoes {
+		c.Segments = b.segments(due)
 	}
-	c.Next, c.Packed = f.close(flush)
+	c.Next, c.Packed = f.close(c.Segments)
 	return c, nil
 }
 
@@ -132,6 +131,7 @@ type fold struct {
 	created int
 	carried bool // an offer's url, or whose it is, has changed
 
+	live     int             // offers that the board keeps
 	dropped  price.Timestamp // newest observedAt of any offer that was ever dropped
 	tailGoes bool            // an offer that is dropped now has observations that stand nowhere else
 }
@@ -139,6 +139,7 @@ type fold struct {
 // open takes over the board's offers, without those that nobody has seen within the retention.
 func (f *fold) open() {
 	live := f.board.Live(f.request.Clock)
+	f.live = len(live)
 	for _, o := range live {
 		f.offers[KeyText(o.Key)] = &working{Offer: o, stored: o.URL}
 	}
@@ -198,13 +199,14 @@ func (f *fold) apply(text string, in []Incoming, results []Result) {
 		}
 	}
 	for _, i := range w.items {
-		if w.exists() && results[i].Outcome < Conflict {
-			w.URL = w.URL.carry(w.Key, in[i].Observation.Order(), NameURL(in[i].Key, in[i].URL))
+		of := in[i].Observation.Order()
+		if w.exists() && results[i].Outcome < Conflict && of.Compare(w.Key, w.Current.Order()) <= 0 { // else of a dropped offer
+			w.URL = w.URL.Carry(w.Key, of, NameURL(in[i].Key, in[i].URL))
 		}
 	}
 }
 
-// urls lists the changes of the offers' urls.
+// urls notes whether an offer's url, or whose it is, has changed, and lists what that changes beside the board.
 func (f *fold) urls(in []Incoming) []URLChange {
 	texts := map[URLName]string{}
 	for i := range in {
@@ -238,7 +240,7 @@ func (f *fold) one(w *working, e Observation) Result {
 	if stored, ok := w.find(e.identity()); ok {
 		return repeated(stored, e)
 	}
-	if e.ObservedAt <= f.board.Flushed && (e.ObservedAt <= w.Current.ObservedAt || !w.exists() && e.ObservedAt <= f.dropped) {
+	if e.ObservedAt <= min(f.board.Flushed, max(w.Current.ObservedAt, f.dropped)) {
 		observations, loaded := f.look(Span{e.ObservedAt, e.ObservedAt}, w.Key)
 		if !loaded {
 			return Result{}
@@ -250,7 +252,7 @@ func (f *fold) one(w *working, e Observation) Result {
 		}
 	}
 	if !w.exists() {
-		if f.created >= f.request.Room || f.board.Shard.N > 0 && len(f.board.Offers)+f.created >= MaxShardOffers {
+		if f.created >= f.request.Room || f.board.Shard.N > 0 && f.live+f.created >= MaxShardOffers {
 			return Result{Outcome: NoRoom}
 		}
 		f.created++
@@ -338,9 +340,9 @@ func (f *fold) late(w *working, e Observation) {
 //
 // The board knows those two by their millisecond only. When e has the very millisecond of the one before the run, the stored
 // observations decide: e stands before the run's predecessor if one above e is not of the run, since all above the predecessor
-// are. None of those accepted now is above e, since items are applied least first. The flushed ones are known, since the
-// month of a late observation was loaded to look for a duplicate. In the millisecond of the run's first observation it makes
-// no difference whether e stands before or after it.
+// are. None of those accepted now is above e, since items are applied least first. The flushed ones are known, since that
+// millisecond was loaded to look for a duplicate. In the millisecond of the run's first observation it makes no difference
+// whether e stands before or after it.
 func (f *fold) place(w *working, e Observation) (beforeRun, afterStart bool) {
 	p, r := w.Previous.At, w.RunStart
 	afterStart = e.ObservedAt >= r
@@ -396,21 +398,17 @@ func (f *fold) after(w *working, e Observation) (t price.Timestamp, ok bool) {
 	return next.ObservedAt, true
 }
 
-// close builds the next board and packs it.
-func (f *fold) close(flush bool) (Board, Packed) {
+// close builds the next board, whose old tail is in the segments if there are any, and packs it.
+func (f *fold) close(segments []Segment) (Board, Packed) {
 	next := f.board
 	next.Version++
 	next.Marks[next.Version%int64(len(next.Marks))] = f.request.Mark
 	next.Dropped = f.dropped
 	next.Offers = make([]Offer, 0, len(f.offers))
-	if flush {
-		for _, o := range f.board.Offers {
-			for _, e := range o.Tail {
-				if e.ObservedAt <= f.board.Flushed {
-					next.Late = max(next.Late, e.ObservedAt)
-				}
-				next.Flushed = max(next.Flushed, e.ObservedAt)
-			}
+	for _, s := range segments {
+		next.Flushed = max(next.Flushed, s.High)
+		if s.Late {
+			next.Late = max(next.Late, s.High)
 		}
 	}
 	for _, w := range f.offers {
@@ -418,7 +416,7 @@ func (f *fold) close(flush bool) (Board, Packed) {
 			continue // it was only looked for
 		}
 		o := w.Offer
-		if flush {
+		if len(segments) > 0 {
 			o.Tail = nil
 		}
 		o.Tail = append(slices.Clone(o.Tail), w.fresh...)

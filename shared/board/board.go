@@ -3,15 +3,17 @@
 //
 // A board is one DynamoDB item, or one of several shards where a product has very many offers. So an offer and its history
 // change in one atomic write. Apply takes a board and new observations, and returns the next board and a result for each
-// observation. Older observations stand in immutable segments. What Apply has to know of them it asks for by month: the
-// caller loads those months into a History and calls again. Two writers may run Apply on one version of a board at once. Only
-// one of them can store its next board; the other runs it again.
+// observation. Older observations stand in immutable segments. What Apply has to know of them it asks for by spans of time: the
+// caller loads those into a History and calls again. Two writers may run Apply on one version of a board at once. Only one of
+// them can store its next board; the other runs it again.
 //
 // What surprises:
 //   - An observation's identity within its offer is observedAt and source id. The observationId is a hash of these and the
 //     offer key, so nothing has to be hashed to find a duplicate.
 //   - Whether and what to flush into segments is decided from the old board alone, never from the new observations. So every
-//     writer of one version writes the same segments, byte for byte, and a crash between segment and board is harmless.
+//     writer of one version writes the same segments, byte for byte, and a crash between segment and board is harmless. A flush
+//     before offers leave that nobody has seen within the retention depends on the clock as well; its segments may stand beside
+//     others that hold the same.
 package board
 
 import (
@@ -118,7 +120,7 @@ type Board struct {
 	Late      price.Timestamp // newest observedAt ever flushed into a late segment; NoTime when none was
 	Dropped   price.Timestamp // newest observedAt of any offer that was ever dropped; NoTime when none was
 	Offers    []Offer         // by key text
-	Grown     int             // bytes the last write added to the packed tail
+	Grown     int             // bytes that the last write with new observations added to the packed tail
 	Marks     Marks           // who wrote the last versions
 
 	sizes sizes // of the packed form; zero: not packed yet

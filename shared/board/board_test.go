@@ -125,21 +125,6 @@ func TestApply_LateObservationsRepairTheRun(t *testing.T) {
 	}
 }
 
-func TestApply_OffersNotSeenForTheRetentionLeave(t *testing.T) {
-	tb := newTable()
-	tb.put(t, []board.Incoming{seen("bigmart", at(0), 100), seen("shopx", at(0), 100)}, clock)
-	later := price.Clock{Now: at(1).Add(clock.Retention), Retention: clock.Retention}
-	assert.Empty(t, tb.board(t).Live(later), "reads leave it out")
-
-	now := later.Now
-	assert.Equal(t, []string{"created"}, outcomes(tb.put(t, []board.Incoming{seen("bigmart", now, 200)}, later)), "it starts afresh")
-	b := tb.board(t)
-	assert.Len(t, b.Offers, 1, "the next write drops what left")
-	o, _ := b.Find(key("bigmart"))
-	assert.Equal(t, now, o.FirstSeen)
-	assert.False(t, o.Previous.Price.Present())
-}
-
 func TestWroteBy(t *testing.T) {
 	b := board.New(product)
 	for v := range 12 {

@@ -37,12 +37,12 @@ type Packed struct {
 
 // Pack encodes the board. The same board always gives the same bytes.
 func (b Board) Pack() Packed {
-	_, p := b.pack(-1)
+	_, p := b.pack(0)
 	return p
 }
 
-// pack encodes the board. If added is not negative, so many observations of the tails are new: the board is then returned with
-// what they take on average as Grown.
+// pack encodes the board, of whose tails so many observations are new, and returns it with what these take on average as Grown.
+// When none is, Grown stays.
 func (b Board) pack(added int) (Board, Packed) {
 	p := Packed{V: b.Version, F: b.Flushed, L: b.Late, D: b.Dropped, O: make(map[string]string, len(b.Offers))}
 	for _, o := range b.Offers {
@@ -56,8 +56,8 @@ func (b Board) pack(added int) (Board, Packed) {
 		p.W = append(p.W, m[:]...)
 	}
 	p.H, p.sizes.tail = b.packRest()
-	if added >= 0 {
-		b.Grown = p.sizes.tail * added / max(b.tailLength(), 1)
+	if added > 0 {
+		b.Grown = p.sizes.tail * added / b.tailLength()
 	}
 	p.H = binary.AppendUvarint(p.H, uint64(b.Grown))
 	p.sizes.h = len(p.H)

@@ -74,9 +74,7 @@ func Refold(rows []Row) []Offer {
 		if n := len(offers); n == 0 || offers[n-1].Key != r.Key {
 			offers = append(offers, newOffer(r.Key))
 		}
-		if o := &offers[len(offers)-1]; o.Current.identity() != r.Observation.identity() {
-			o.newer(r.Observation)
-		}
+		offers[len(offers)-1].newer(r.Observation)
 	}
 	slices.SortFunc(offers, func(a, b Offer) int { return cmp.Compare(KeyText(a.Key), KeyText(b.Key)) })
 	return offers

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/shared/boot"
 	"pricing/shared/testkit/metertest"
 	"pricing/shared/testkit/storetest"
 )
@@ -115,7 +116,8 @@ func TestStart_SurvivesAClosedLog(t *testing.T) {
 	}
 }
 
-// TestStart_IDs: a line has the id that the client knows, and that of the invocation under a name of its own.
+// TestStart_IDs: a line has the id that the client knows, and those of the invocation and of the slowest call of DynamoDB under names
+// of their own.
 func TestStart_IDs(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
 	stdout, err := os.Create(file)
@@ -123,10 +125,12 @@ func TestStart_IDs(t *testing.T) {
 	answers := serve(t, stdout, 2)
 	log, err := os.ReadFile(file)
 	require.NoError(t, err)
-	for _, id := range []string{`"requestId":"KHn2hG4wDoEFt9A="`, `"lambdaRequestId":"id"`, `"timestamp":`, `"message":"request"`} {
+	for _, id := range []string{
+		`"requestId":"KHn2hG4wDoEFt9A="`, `"lambdaRequestId":"id"`, `"dynamodbRequestId":`, `"timestamp":`, `"message":"request"`,
+	} {
 		assert.Equal(t, 2, bytes.Count(log, []byte(id)), id)
 	}
-	assert.Equal(t, 4, bytes.Count(log, []byte(`equestId"`)), "no other id of a request")
+	assert.Equal(t, 6, bytes.Count(log, []byte(`equestId"`)), "no other id of a request")
 	for _, answer := range answers {
 		assert.Contains(t, answer, `"x-request-id":"KHn2hG4wDoEFt9A="`)
 	}
@@ -144,6 +148,12 @@ func TestStart_Metrics(t *testing.T) {
 	assert.Equal(t, 1, samples.Sum("ColdStart", "Function="+metertest.Source.Function))
 	assert.Len(t, samples["DeadlineLeftMs Environment=dev"], 3)
 	assert.Equal(t, 3, bytes.Count(log, []byte("\n")), "one line per request")
+}
+
+func TestWidth(t *testing.T) {
+	for memoryMB, want := range map[int]int{0: 4, 512: 4, 1023: 4, 1024: 8, 1769: 8} {
+		assert.Equal(t, want, boot.Width(memoryMB), memoryMB)
+	}
 }
 
 // TestStart_Trust: DynamoDB is believed to be itself by Amazon's certificates alone, or by the machine's where the settings say so.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -46,18 +45,18 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 		outcome = slices.Collect(maps.Keys(outcomes))[0]
 	}
 	method, _, _ := strings.Cut(l.route, " ")
-	cost := l.meter.Counts()
+	took := e.Now().Sub(l.start)
 	const most = 48 // of a request with every outcome; less would grow three times
 	attrs := append(make([]slog.Attr, 0, most),
 		slog.String("route", l.route), slog.String("method", method), slog.Int("status", out.StatusCode), slog.String("outcome", outcome),
-		slog.Float64("durationMs", milliseconds(e.Now().Sub(l.start))), slog.Bool("coldStart", l.meter.Cold()),
-		slog.Int("storeCalls", cost.Calls), slog.Float64("readUnits", cost.ReadUnits), slog.Float64("writeUnits", cost.WriteUnits),
-		slog.Int("sdkAttempts", cost.Attempts), slog.Int("bytesIn", l.bytesIn), slog.Int("bytesOut", len(out.Body)),
+		slog.Float64("durationMs", meter.Ms(took)), slog.Bool("coldStart", l.meter.Cold()),
+		slog.Int("bytesIn", l.bytesIn), slog.Int("bytesOut", len(out.Body)),
 	)
+	attrs = append(attrs, l.meter.Attrs(took, out.StatusCode >= http.StatusInternalServerError)...)
 	var left time.Duration
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
-		attrs = append(attrs, slog.Float64("deadlineLeftMs", milliseconds(left)))
+		attrs = append(attrs, slog.Float64("deadlineLeftMs", meter.Ms(left)))
 	}
 	trace, _ := ctx.Value("x-amzn-trace-id").(string) // where aws-lambda-go puts it
 	for _, text := range []struct{ name, value string }{
@@ -112,8 +111,6 @@ func traceID(header string) string {
 func hexOf(s string, length int) bool {
 	return len(s) == length && strings.Trim(s, "0123456789abcdef") == ""
 }
-
-func milliseconds(d time.Duration) float64 { return math.Round(float64(d.Microseconds())/10) / 100 }
 
 // printable escapes what slog's JSON lets through although it changes how a line is shown: bidirectional controls,
 // zero-width and other non-graphic runes. Newlines are left to slog, which escapes them.

@@ -482,7 +482,7 @@ func TestServe_LogLine(t *testing.T) {
 	usual := members{
 		"msg": "request", "route": "POST /v1/things/{thing}", "method": "POST", "durationMs": 12.35, "requestId": "ext-1",
 		"correlationId": "night-42", "clientId": "crawler-a", "functionVersion": "7", "traceId": "1-6a4b7c1d-0123456789abcdef01234567",
-		"storeCalls": 3.0, "sdkAttempts": 4.0, "readUnits": 0.5, "writeUnits": 2.0, "bytesIn": float64(len(sent)),
+		"storeCalls": 3.0, "storeMs": 0.0, "sdkAttempts": 4.0, "readUnits": 0.5, "writeUnits": 2.0, "bytesIn": float64(len(sent)),
 	}
 	items := func(outcomes map[string]int) meter.Items { return meter.Items{Outcomes: outcomes} }
 	tests := map[string]struct {
@@ -537,6 +537,46 @@ func TestServe_LogLine(t *testing.T) {
 	}
 	_, line := served(t, t.Context(), answering(gateway.Answer{}, nil), event(t, nil))
 	assert.NotContains(t, line, "deadlineLeftMs", "nothing ends it")
+}
+
+// TestServe_CallsInTheLine: the slowest call of the store always, and each of a request that failed or was slow.
+func TestServe_CallsInTheLine(t *testing.T) {
+	const ms = time.Millisecond
+	get := map[string]any{"operation": "GetItem", "ms": 2.35, "attempts": 1.0, "dynamodbRequestId": "A"}
+	update := map[string]any{"operation": "UpdateItem", "ms": 700.0, "attempts": 4.0} // never answered
+	tests := map[string]struct {
+		err   error
+		took  time.Duration
+		every bool
+	}{
+		"well":              {nil, time.Second, false},
+		"slow":              {nil, time.Second + ms, true},
+		"the client's":      {fault.New(fault.NotFound, fault.CodeUnknownProduct, "x"), ms, false},
+		"the store's fault": {fault.New(fault.Unavailable, fault.CodeThrottled, "x"), ms, true},
+		"ours":              {errors.New("x"), ms, true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			e := answering(gateway.Answer{}, nil)
+			now := time.Date(2026, 7, 6, 9, 14, 5, 0, time.UTC)
+			e.Now = func() time.Time { return now }
+			e.Handle = func(ctx context.Context, _ *gateway.Request) (gateway.Answer, error) {
+				now = now.Add(tt.took)
+				meter.AddCall(ctx, meter.Call{Operation: "UpdateItem", Took: 700 * ms, Attempts: 4})
+				meter.AddCall(ctx, meter.Call{Operation: "GetItem", Took: 2_345 * time.Microsecond, Attempts: 1, RequestID: "A"})
+				return gateway.Answer{}, tt.err
+			}
+			_, line := served(t, t.Context(), e, event(t, nil))
+			assert.InDelta(t, 702.35, line["storeMs"], 0)
+			assert.InDelta(t, 5, line["sdkAttempts"], 0)
+			assert.Equal(t, update, line["slowest"])
+			if !tt.every {
+				assert.NotContains(t, line, "calls")
+				return
+			}
+			assert.Equal(t, []any{update, get}, line["calls"])
+		})
+	}
 }
 
 // TestServe_MetricsAreMembersOfTheLine, whatever the request came to: a panic and an event nobody can read included.

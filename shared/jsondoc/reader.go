@@ -18,13 +18,45 @@ type Reader struct {
 
 // Value is a node and where it stands. Its zero value is "absent".
 type Value struct {
-	r       *Reader
-	node    *Node
-	Pointer string // RFC 6901
+	r    *Reader
+	node *Node
+	at   place
+}
+
+// place is where a value stands. A pointer costs an allocation and nearly all values are right, so it is built of its parts when a
+// fault needs it.
+type place struct {
+	in    string // the pointer of the object or array that it stands in; its own if it is neither member nor element
+	name  string // of the member
+	index int    // of the element
+	step  step
+}
+
+type step uint8
+
+const (
+	itself step = iota
+	member
+	element
+)
+
+func (p place) pointer() string {
+	switch p.step {
+	case member:
+		return p.in + "/" + pointerEscape.Replace(Cut(p.name))
+	case element:
+		return p.in + "/" + strconv.Itoa(p.index)
+	}
+	return p.in
 }
 
 // At returns the value of a node whose JSON pointer is given ("" for the whole document).
-func (r *Reader) At(n *Node, pointer string) Value { return Value{r: r, node: n, Pointer: pointer} }
+func (r *Reader) At(n *Node, pointer string) Value {
+	return Value{r: r, node: n, at: place{in: pointer}}
+}
+
+// Pointer returns where v stands (RFC 6901), whether or not it was sent.
+func (v Value) Pointer() string { return v.at.pointer() }
 
 // Absent reports whether nothing was sent. An explicit null is present.
 func (v Value) Absent() bool { return v.node == nil }
@@ -62,11 +94,12 @@ func (v Value) Members() Members {
 	if v.node == nil || v.node.Kind != Object {
 		v.node = nil
 	}
+	v.at = place{in: v.Pointer()} // once for all members
 	return Members{v}
 }
 
 // Fault records a broken rule of this value.
-func (v Value) Fault(code, detail string) { v.r.Add(v.Pointer, code, detail) }
+func (v Value) Fault(code, detail string) { v.r.Add(v.Pointer(), code, detail) }
 
 // Members is an object being read.
 type Members struct {
@@ -77,7 +110,8 @@ type Members struct {
 // with the known name it resembles, if any. ok is false when v is absent, null or of another type.
 func (v Value) Object(names ...string) (m Members, ok bool) {
 	if !v.is(Object) {
-		return Members{Value{r: v.r, Pointer: v.Pointer}}, false
+		v.node = nil
+		return v.Members(), false
 	}
 	seen := make(map[string]int, len(v.node.Members))
 	for _, member := range v.node.Members {
@@ -95,7 +129,7 @@ func (v Value) Object(names ...string) (m Members, ok bool) {
 			v.child(member.Name, nil).Fault(fault.CodeUnknownField, detail)
 		}
 	}
-	return Members{v}, true
+	return v.Members(), true
 }
 
 // Optional returns a member, absent when it was not sent.
@@ -150,8 +184,9 @@ func (v Value) Array() (elems []Value, ok bool) {
 		return nil, false
 	}
 	elems = make([]Value, len(v.node.Elems))
+	in := v.Pointer()
 	for i := range v.node.Elems {
-		elems[i] = Value{r: v.r, node: &v.node.Elems[i], Pointer: v.Pointer + "/" + strconv.Itoa(i)}
+		elems[i] = Value{r: v.r, node: &v.node.Elems[i], at: place{in: in, index: i, step: element}}
 	}
 	return elems, true
 }
@@ -169,7 +204,7 @@ func (v Value) is(k Kind) bool {
 }
 
 func (v Value) child(name string, n *Node) Value {
-	return Value{r: v.r, node: n, Pointer: v.Pointer + "/" + pointerEscape.Replace(Cut(name))}
+	return Value{r: v.r, node: n, at: place{in: v.Pointer(), name: name, step: member}}
 }
 
 var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")

@@ -96,24 +96,38 @@ func TestValue_Object(t *testing.T) {
 	assert.Equal(t, `"`+strings.Repeat("é", 32)+`…" is not a known field.`, r.Fields[0].Detail)
 }
 
+// TestMembers_RightValuesCostNothing: only a fault has its pointer built.
+func TestMembers_RightValuesCostNothing(t *testing.T) {
+	v, r := parsed(t, `{"a":"1","b":true,"c":1,"d":{}}`)
+	m, _ := v.Object("a", "b", "c", "d")
+	assert.Zero(t, testing.AllocsPerRun(10, func() {
+		m.Required("a").String()
+		m.Required("b").Bool()
+		m.Optional("c").NotNull().Number()
+		m.Optional("d").NotEmpty(jsondoc.Object)
+		m.Optional("e")
+	}))
+	require.NoError(t, r.Err())
+}
+
 // TestMembers: a member that is missing is told where there is an object to have it, and only there.
 func TestMembers(t *testing.T) {
 	v, r := parsed(t, `{"a":{"b":[{"c":null}]}}`)
 	m, _ := v.Object("a", "x")
-	assert.Equal(t, "/at/x", m.Required("x").Pointer)
-	assert.Equal(t, "/at/y", m.Optional("y").Pointer)
+	assert.Equal(t, "/at/x", m.Required("x").Pointer())
+	assert.Equal(t, "/at/y", m.Optional("y").Pointer())
 	a, _ := m.Required("a").Object("b")
 	b, _ := a.Required("b").Array()
 	require.Len(t, b, 1)
 	c, _ := b[0].Object("c")
-	assert.Equal(t, "/at/a/b/0/c", c.Required("c").Pointer)
+	assert.Equal(t, "/at/a/b/0/c", c.Required("c").Pointer())
 	assert.True(t, c.Required("c").Null())
 	assert.Equal(t, []fault.Field{{Pointer: "/at/x", Code: fault.CodeMissingField, Detail: `"x" is required.`}}, r.Fields)
 
 	v, r = parsed(t, "1")
 	m, ok := v.Object("a")
 	assert.False(t, ok)
-	assert.Equal(t, "/at/a", m.Required("a").Pointer)
+	assert.Equal(t, "/at/a", m.Required("a").Pointer())
 	m.Required("a").Fault(fault.CodeInvalidField, "x")
 	require.Len(t, r.Fields, 2, "its wrong type, and what was asked for")
 	assert.Equal(t, "/at/a", r.Fields[1].Pointer)
@@ -142,8 +156,8 @@ func TestValue_NotEmpty(t *testing.T) {
 		assert.Equal(t, absent[0], v.NotNull().Absent(), text)
 		assert.Equal(t, absent[1], v.NotEmpty(jsondoc.String).Absent(), text)
 		assert.Equal(t, absent[2], v.NotEmpty(jsondoc.Object).Absent(), text)
-		assert.Equal(t, "/at", v.NotNull().Pointer)
-		assert.Equal(t, "/at", v.NotEmpty(jsondoc.String).Pointer)
+		assert.Equal(t, "/at", v.NotNull().Pointer())
+		assert.Equal(t, "/at", v.NotEmpty(jsondoc.String).Pointer())
 		require.NoError(t, r.Err())
 	}
 	var r jsondoc.Reader

@@ -9,6 +9,7 @@ package meter
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,14 @@ type Counts struct {
 	QuotaExceeded int            // calls the SDK gave up because its budget of retries was used up
 	Unprocessed   int            // keys that DynamoDB left over in answers that report success
 	OwnWrites     int            // conditions refused that turned out to be met by this request's own write
+}
+
+// Call is one call of the store: an operation of DynamoDB with all its attempts.
+type Call struct {
+	Operation string        // DynamoDB's name of it, such as UpdateItem
+	Took      time.Duration // from asking to the last attempt's answer, the waits between attempts included
+	Attempts  int           // HTTP requests sent
+	RequestID string        // DynamoDB's, of the last attempt that was answered; empty: none was, or it had no id
 }
 
 // Items is what became of a request's observations.
@@ -49,6 +58,7 @@ type Meter struct {
 	cold bool
 	mu   sync.Mutex
 	c    Counts
+	made []Call // in the order in which they ended
 }
 
 type key struct{}
@@ -84,6 +94,26 @@ func Add(ctx context.Context, c Counts) {
 	m.c.QuotaExceeded += c.QuotaExceeded
 	m.c.Unprocessed += c.Unprocessed
 	m.c.OwnWrites += c.OwnWrites
+}
+
+// AddCall adds a call that has ended to the meter of ctx, if it has one, and its attempts to the counts. Counts.Calls is the store's
+// to add.
+func AddCall(ctx context.Context, call Call) {
+	m, ok := ctx.Value(key{}).(*Meter)
+	if !ok {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.c.Attempts += call.Attempts
+	m.made = append(m.made, call)
+}
+
+// Calls returns the calls that have ended so far, in the order in which they did.
+func (m *Meter) Calls() []Call {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.made)
 }
 
 // Counts returns what was added so far.

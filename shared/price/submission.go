@@ -36,7 +36,7 @@ func (s Submission) Pointer(member string) string {
 	if below != "" {
 		below = "/" + below
 	}
-	return s.sent.member(name).Pointer + below
+	return s.sent.member(name).Pointer() + below
 }
 
 // The members of an observation, as sent. itemId is allowed in a batch only.
@@ -190,6 +190,9 @@ func (f lookup) source() Source {
 
 // money reads an amount, and its currency by itself: that is known even where the amount is wrong.
 func money(v jsondoc.Value, at Timestamp) (m Money, currency string) {
+	if v.Absent() {
+		return Money{}, ""
+	}
 	members, _ := v.Object("amount", "currency")
 	amount, ok := members.Required("amount").String()
 	currency, ok2 := members.Required("currency").String()
@@ -207,6 +210,9 @@ func money(v jsondoc.Value, at Timestamp) (m Money, currency string) {
 }
 
 func promotion(v jsondoc.Value) Promotion {
+	if v.Absent() {
+		return Promotion{}
+	}
 	m, _ := v.Object("label", "validThrough", "minQuantity")
 	p := Promotion{
 		Present:      true,

@@ -94,7 +94,7 @@ func (s *Store) FindCatalogueEntry(ctx context.Context, productID string) (Catal
 // client repeats its request. Unless match is 0, another version than that is a Precondition fault. A gtin that another
 // product has is a Conflict.
 func (s *Store) PutCatalogueEntry(ctx context.Context, productID string, e CatalogueEntry, match int64) (version int64, err error) {
-	err = retry(ctx, func() (what met, err error) {
+	err = untilCommitted(ctx, func() (what met, err error) {
 		what, version, err = s.putCatalogueEntry(ctx, productID, e, match)
 		return what, err
 	})

@@ -1,21 +1,15 @@
 package store
 
 import (
-	"context"
 	"crypto/x509"
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
-
-	"pricing/shared/meter"
 )
 
 // ClientOptions says how to reach DynamoDB.
@@ -25,11 +19,14 @@ type ClientOptions struct {
 	Credentials aws.CredentialsProvider
 	Roots       *x509.CertPool // nil: the machine's trust store
 	Width       int            // calls in flight at once; as many connections are kept open
+
+	AttemptTimeout time.Duration // of one attempt, from dialling to the last byte; 0: 1.5 s, below 0: none
 }
 
 // Timeouts of the client, chosen from measurements of the SDK under faults (docs/decisions/0004).
 const (
 	attemptTimeout = 1500 * time.Millisecond // one attempt, from dialling to the last byte
+	connectTimeout = 1100 * time.Millisecond // to dial, and again for TLS; the SDK's own within a Region
 	idleTimeout    = 20 * time.Second        // well below the server's own, about 60 s
 	maxAttempts    = 4
 )
@@ -43,51 +40,13 @@ func NewClient(o ClientOptions) *dynamodb.Client {
 		Credentials:      o.Credentials,
 		DefaultsMode:     aws.DefaultsModeInRegion,
 		RetryMaxAttempts: maxAttempts,
-		HTTPClient: awshttp.NewBuildableClient().
-			WithTimeout(attemptTimeout).
-			WithTransportOptions(func(t *http.Transport) {
-				t.IdleConnTimeout = idleTimeout
-				t.MaxIdleConnsPerHost = max(o.Width, 2)
-				if o.Roots != nil {
-					t.TLSClientConfig.RootCAs = o.Roots
-				}
-			}),
-		APIOptions: []func(*middleware.Stack) error{countAttempts, countQuota},
+		HTTPClient:       newTransport(o),
+		APIOptions:       []func(*middleware.Stack) error{measure},
 	}
 	if o.Endpoint != "" {
 		options.BaseEndpoint = aws.String(o.Endpoint)
 	}
 	return dynamodb.New(options)
-}
-
-// countAttempts adds every attempt to the request's meter, and why it was throttled. It stands after the retryer, which runs
-// what follows once per attempt.
-func countAttempts(stack *middleware.Stack) error {
-	return stack.Finalize.Insert(counting("CountAttempts", func(err error) meter.Counts {
-		return meter.Counts{Attempts: 1, Throttles: throttles(err)}
-	}), "Retry", middleware.After)
-}
-
-// countQuota adds to the request's meter that the retryer gave up before its last attempt, because the budget of retries that
-// all calls of the client share was used up.
-func countQuota(stack *middleware.Stack) error {
-	return stack.Finalize.Insert(counting("CountQuota", func(err error) meter.Counts {
-		if quota := (ratelimit.QuotaExceededError{}); errors.As(err, &quota) {
-			return meter.Counts{QuotaExceeded: 1}
-		}
-		return meter.Counts{}
-	}), "Retry", middleware.Before)
-}
-
-// counting is a middleware that adds to the request's meter what the error of the next handler, or nil, counts for.
-func counting(id string, counts func(err error) meter.Counts) middleware.FinalizeMiddleware {
-	return middleware.FinalizeMiddlewareFunc(id, func(
-		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
-	) (middleware.FinalizeOutput, middleware.Metadata, error) {
-		out, metadata, err := next.HandleFinalize(ctx, in)
-		meter.Add(ctx, counts(err))
-		return out, metadata, err
-	})
 }
 
 // unspecified stands for a reason that DynamoDB did not give, or that is not documented. Reasons are the values of a metric's

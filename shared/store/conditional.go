@@ -100,8 +100,8 @@ func lostRace(canceled *types.TransactionCanceledException) bool {
 // maxWrites is how often anything is tried at most while others come first.
 const maxWrites = 10
 
-// retry writes until nobody comes first.
-func retry(ctx context.Context, write func() (met, error)) error {
+// untilCommitted writes until nobody comes first.
+func untilCommitted(ctx context.Context, write func() (met, error)) error {
 	for try := 1; ; try++ {
 		met, err := write()
 		if err != nil || met == committed {

@@ -42,13 +42,13 @@ func (p Product) Live(clock price.Clock) []board.Offer {
 }
 
 // Find returns the offer of a key.
-func (p Product) Find(key price.OfferKey) (board.Offer, bool) { return p.shard(key).Find(key) }
+func (p Product) Find(key price.OfferKey) (board.Offer, bool) { return p.Shard(key).Find(key) }
 
 // URL returns the url of an offer, if the product was read with its urls; empty: it has none.
 func (p Product) URL(o board.Offer) string { return p.URLs[o.URL.Name] }
 
-// shard returns the board that holds a key.
-func (p Product) shard(key price.OfferKey) board.Board {
+// Shard returns the board that holds a key, or would hold it.
+func (p Product) Shard(key price.OfferKey) board.Board {
 	return p.Boards[board.ShardOf(key, p.directory.Shards).I]
 }
 
@@ -185,7 +185,7 @@ func (s *Store) Products(ctx context.Context, ids []string) ([]Product, error) {
 // stands there; the first makes it a product of the catalogue. The board and its version are untouched, so no writer of
 // observations is disturbed, and a split does not lose it.
 func (s *Store) SetCatalogue(ctx context.Context, productID string, c board.Catalogue, version int64) error {
-	return retry(ctx, func() (met, error) {
+	return untilCommitted(ctx, func() (met, error) {
 		met, _, err := s.update(ctx, "set catalogue", &dynamodb.UpdateItemInput{
 			Key:                       key(ProductPartition(productID), boardSK),
 			UpdateExpression:          aws.String("SET cat = :cat, cv = :cv"),

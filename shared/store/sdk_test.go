@@ -1,9 +1,13 @@
 package store_test
 
 import (
+	"context"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -14,8 +18,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/defaults"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
@@ -24,6 +28,7 @@ import (
 
 	"pricing/shared/meter"
 	"pricing/shared/store"
+	"pricing/shared/testkit/faultproxy"
 	"pricing/shared/testkit/storetest"
 )
 
@@ -91,36 +96,89 @@ func TestSDK_UnderFaults(t *testing.T) {
 	}
 }
 
+// TestSDK_LostAnswer: the SDK repeats a conditional write whose answer was lost, and the caller gets the condition of its own
+// successful write. Why the store marks its writes.
+func TestSDK_LostAnswer(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []faultproxy.Kind{faultproxy.DropAnswer, faultproxy.CloseAnswer, faultproxy.Stall} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			direct, table := storetest.Table(t)
+			client := storetest.Client(storetest.Proxy(t, func(c storetest.Call) storetest.Action {
+				if c.Before == 0 {
+					return kind
+				}
+				return storetest.Pass
+			}))
+			item := map[string]types.AttributeValue{
+				store.AttrPK: &types.AttributeValueMemberS{Value: "a"}, store.AttrSK: &types.AttributeValueMemberS{Value: "b"}}
+			ctx, m := meter.With(t.Context())
+			_, err := client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: item,
+				ConditionExpression: aws.String("attribute_not_exists(pk)")}, func(o *dynamodb.Options) {
+				if kind == faultproxy.Stall { // the time that an attempt has in earnest, which storetest takes out
+					o.HTTPClient = store.NewClient(store.ClientOptions{}).Options().HTTPClient
+				}
+			})
+			var failed *types.ConditionalCheckFailedException
+			require.ErrorAs(t, err, &failed)
+			assert.Equal(t, 2, m.Counts().Attempts)
+			out, err := direct.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: item, ConsistentRead: aws.Bool(true)})
+			require.NoError(t, err)
+			assert.Equal(t, item, out.Item)
+		})
+	}
+}
+
+// TestSDK_IdleConnectionClosed: a connection that the server closed while it was idle costs no call.
+func TestSDK_IdleConnectionClosed(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{}`) }))
+	defer server.Close()
+	client := storetest.Client(server.URL)
+	for range 3 {
+		_, err := client.PutItem(t.Context(), nothing)
+		require.NoError(t, err)
+		server.CloseClientConnections()
+	}
+}
+
 // TestSDK_RetryBudget shows the budget that all calls of one client share: many calls that fail at once soon use it up, which
 // bounds a storm of retries.
 func TestSDK_RetryBudget(t *testing.T) {
 	t.Parallel()
 	const calls = 200
-	const budget = 35 // 500 tokens, 14 a retry after an error
-	var seen atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		seen.Add(1)
-		w.WriteHeader(500)
-	}))
-	defer server.Close()
-	client := storetest.Client(server.URL)
-	ctx, m := meter.With(t.Context())
-	var gaveUp atomic.Int64
-	var wg sync.WaitGroup
-	for range calls {
-		wg.Go(func() {
-			_, err := client.PutItem(ctx, nothing)
-			require.Error(t, err)
-			if quota := (ratelimit.QuotaExceededError{}); errors.As(err, &quota) {
-				gaveUp.Add(1)
+	for kind, budget := range map[faultproxy.Kind]int{
+		faultproxy.Fail:     35,  // 500 tokens, 14 a retry after an error
+		faultproxy.Throttle: 100, // 5 a retry after a throttle
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			var seen atomic.Int64
+			client := storetest.Client(storetest.Proxy(t, func(storetest.Call) storetest.Action {
+				seen.Add(1)
+				return kind
+			}))
+			ctx, m := meter.With(t.Context())
+			var gaveUp atomic.Int64
+			var wg sync.WaitGroup
+			for range calls {
+				wg.Go(func() {
+					_, err := client.PutItem(ctx, nothing)
+					if err == nil {
+						t.Error("a call went through")
+					}
+					if quota := (ratelimit.QuotaExceededError{}); errors.As(err, &quota) {
+						gaveUp.Add(1)
+					}
+				})
 			}
+			wg.Wait()
+			assert.LessOrEqual(t, seen.Load(), int64(calls+budget))
+			assert.Equal(t, int(seen.Load()), m.Counts().Attempts)
+			assert.Equal(t, int(gaveUp.Load()), m.Counts().QuotaExceeded, "calls that gave up for want of budget are counted, each once")
+			assert.GreaterOrEqual(t, m.Counts().QuotaExceeded, calls-budget)
 		})
 	}
-	wg.Wait()
-	assert.LessOrEqual(t, seen.Load(), int64(calls+budget))
-	assert.Equal(t, int(seen.Load()), m.Counts().Attempts)
-	assert.Equal(t, int(gaveUp.Load()), m.Counts().QuotaExceeded, "calls that gave up for want of budget are counted, each once")
-	assert.GreaterOrEqual(t, m.Counts().QuotaExceeded, calls-budget)
 }
 
 // TestSDK_ThrottlingReasons: reasons become a metric's dimension, so only documented ones are kept apart.
@@ -193,22 +251,120 @@ func TestSDK_HangingServer(t *testing.T) {
 	defer server.Close()
 	defer close(closing)
 	ctx, m := meter.With(t.Context())
-	_, err := storetest.Client(server.URL).PutItem(ctx, nothing, func(o *dynamodb.Options) {
-		o.HTTPClient = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(20 * time.Millisecond)
-	})
+	client := store.NewClient(store.ClientOptions{Region: "eu-west-1", Endpoint: server.URL, Credentials: keys,
+		AttemptTimeout: 20 * time.Millisecond})
+	_, err := client.PutItem(ctx, nothing)
 	require.Error(t, err)
 	require.NoError(t, ctx.Err(), "it gives up by itself")
 	assert.Equal(t, 4, m.Counts().Attempts)
 }
 
-// TestNewClient has the timeouts that storetest takes out.
-func TestNewClient(t *testing.T) {
+// TestNewClient_Timeouts: the client's own, which storetest takes out in part, and the SDK's of a client within a Region, which the SDK
+// gives to a client of its own kind alone.
+func TestNewClient_Timeouts(t *testing.T) {
 	t.Parallel()
-	client, ok := store.NewClient(store.ClientOptions{Width: 16}).Options().HTTPClient.(*awshttp.BuildableClient)
-	require.True(t, ok)
-	assert.Equal(t, 1500*time.Millisecond, client.GetTimeout(), "of an attempt")
-	assert.Equal(t, 20*time.Second, client.GetTransport().IdleConnTimeout)
-	assert.Equal(t, 16, client.GetTransport().MaxIdleConnsPerHost)
+	type client interface {
+		GetTimeout() time.Duration
+		GetDialer() *net.Dialer
+		GetTransport() *http.Transport
+	}
+	of := func(o store.ClientOptions) client {
+		c, ok := store.NewClient(o).Options().HTTPClient.(client)
+		require.True(t, ok)
+		return c
+	}
+	c := of(store.ClientOptions{Width: 16})
+	assert.Equal(t, 1500*time.Millisecond, c.GetTimeout(), "of an attempt")
+	assert.Equal(t, 20*time.Second, c.GetTransport().IdleConnTimeout)
+	assert.Equal(t, 16, c.GetTransport().MaxIdleConnsPerHost)
+	usual, err := defaults.GetModeConfiguration(aws.DefaultsModeInRegion)
+	require.NoError(t, err)
+	assert.Equal(t, *usual.ConnectTimeout, c.GetDialer().Timeout)
+	assert.Equal(t, *usual.TLSNegotiationTimeout, c.GetTransport().TLSHandshakeTimeout)
+	assert.Equal(t, time.Minute, of(store.ClientOptions{AttemptTimeout: time.Minute}).GetTimeout())
+	assert.Zero(t, of(store.ClientOptions{AttemptTimeout: -1}).GetTimeout(), "none")
+}
+
+// keys are no one's.
+var keys = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+})
+
+// TestNewClient_KeepsItsConnection: calls that follow each other share one connection, whose handshake costs more than all else.
+// With the SDK's own client about ten of them make a new one.
+func TestNewClient_KeepsItsConnection(t *testing.T) {
+	t.Parallel()
+	const calls = 200
+	var connections, seen atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		assert.JSONEq(t, `{"TableName":"t","Item":{}}`, string(body))
+		assert.Equal(t, int64(len(body)), r.ContentLength)
+		seen.Add(1)
+		_, _ = io.WriteString(w, `{}`)
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.StartTLS()
+	defer server.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	client := store.NewClient(store.ClientOptions{Region: "eu-west-1", Endpoint: server.URL, Credentials: keys, Roots: roots, Width: 4,
+		AttemptTimeout: -1})
+	for range calls {
+		_, err := client.PutItem(t.Context(), nothing)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, int64(calls), seen.Load())
+	assert.Equal(t, int64(1), connections.Load())
+}
+
+// TestNewClient_MeasuresCalls: each call is one for the meter, with its attempts, and the id of the last answer.
+func TestNewClient_MeasuresCalls(t *testing.T) {
+	t.Parallel()
+	var attempts atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		n := attempts.Add(1)
+		w.Header().Set("X-Amzn-Requestid", fmt.Sprint("id-", n))
+		if n < 3 {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		if n == 5 {
+			hangUp(w) // and every one after it
+			attempts.Add(-1)
+			return
+		}
+		_, _ = io.WriteString(w, `{}`)
+	}))
+	defer server.Close()
+	client := storetest.Client(server.URL)
+	ctx, m := meter.With(t.Context())
+	_, err := client.PutItem(ctx, nothing)
+	require.NoError(t, err)
+	_, err = client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String("t"), Key: map[string]types.AttributeValue{}})
+	require.NoError(t, err)
+	_, err = client.PutItem(ctx, nothing)
+	require.Error(t, err)
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err = client.PutItem(gone, nothing)
+	require.ErrorIs(t, err, context.Canceled)
+	calls := m.Calls()
+	for i := range calls {
+		assert.GreaterOrEqual(t, calls[i].Took, time.Duration(0))
+		calls[i].Took = 0
+	}
+	assert.Equal(t, []meter.Call{
+		{Operation: "PutItem", Attempts: 3, RequestID: "id-3"},
+		{Operation: "GetItem", Attempts: 1, RequestID: "id-4"},
+		{Operation: "PutItem", Attempts: 4},
+		{Operation: "PutItem"}, // nothing was sent
+	}, calls)
+	assert.Equal(t, 8, m.Counts().Attempts)
 }
 
 func truncated(w http.ResponseWriter, _ *http.Request) {

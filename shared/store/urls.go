@@ -84,7 +84,7 @@ func (s *Store) changeURLs(ctx context.Context, next board.Board, changes []boar
 		changes = changes[len(first):]
 	}
 	for some := range slices.Chunk(changes, urlsACall) {
-		err := retry(ctx, func() (met, error) {
+		err := untilCommitted(ctx, func() (met, error) {
 			met, _, err := s.update(ctx, "add urls", urlsUpdate(next, some, false))
 			return met, err
 		})
@@ -124,4 +124,75 @@ func urlsUpdate(next board.Board, changes []board.URLChange, first bool) *dynamo
 	}
 	in.UpdateExpression = &expression
 	return in
+}
+
+// RemoveOrphanURLs removes the urls of a product that no board names, and says how many those were: what lost races and crashes
+// left behind. It never takes one away from a writer that is about to name it: such a writer has noted in the item the version of
+// the board that it makes, which is then later than that of the board.
+func (s *Store) RemoveOrphanURLs(ctx context.Context, productID string) (removed int, err error) {
+	named := map[board.URLName]bool{}
+	versions := map[string]int64{} // of whose urls stand in an item, by its sort key
+	var items []item
+	o := queryOptions{consistent: true}
+	err = s.query(ctx, ProductPartition(productID), boardSK, urlsSK+"#"+greatestSK, o, func(it item) (bool, error) {
+		if strings.HasPrefix(text(it, AttrSK), urlsSK) {
+			items = append(items, it)
+			return true, nil
+		}
+		bi, err := decodeBoardItem(productID, it)
+		if err != nil {
+			return false, err
+		}
+		at := urlsKey(bi.Shard)
+		versions[at] = max(versions[at], bi.Directory.Version)
+		if bi.Board != nil {
+			for _, o := range bi.Board.Offers {
+				named[o.URL.Name] = true
+				named[o.URL.Before] = true
+			}
+		}
+		return true, nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read urls: %w", err)
+	}
+	for _, it := range items {
+		urls, err := decodeURLsItem(it)
+		if err != nil {
+			return removed, err
+		}
+		var orphans []board.URLName
+		for name := range urls.URLs {
+			if !named[name] {
+				orphans = append(orphans, name)
+			}
+		}
+		if urls.Version > versions[text(it, AttrSK)] {
+			continue // a writer is at work, or has just died; the next time tells
+		}
+		for some := range slices.Chunk(orphans, urlsACall) {
+			in := &dynamodb.UpdateItemInput{
+				Key:                       key(text(it, AttrPK), text(it, AttrSK)),
+				ConditionExpression:       aws.String("v = :v"),
+				ExpressionAttributeNames:  map[string]string{},
+				ExpressionAttributeValues: item{":v": number(urls.Version)},
+			}
+			var removes []string
+			for i, name := range some {
+				n := "#" + strconv.Itoa(i)
+				in.ExpressionAttributeNames[n] = urlAttribute(name)
+				removes = append(removes, n)
+			}
+			in.UpdateExpression = aws.String("REMOVE " + strings.Join(removes, ", "))
+			what, _, err := s.update(ctx, "remove urls", in)
+			if err != nil {
+				return removed, err
+			}
+			if what != committed {
+				break // a writer came first
+			}
+			removed += len(some)
+		}
+	}
+	return removed, nil
 }

@@ -262,7 +262,7 @@ func (w boardWriter) follow(ctx context.Context, p *part) {
 	shares := p.byShard(product.directory)
 	eachOf(len(shares), w.store.width, func(i int) {
 		share := shares[i]
-		share.board = product.shard(share.in[0].Key)
+		share.board = product.Shard(share.in[0].Key)
 		share.elsewhere = false
 		if results, ok := share.landed(ctx, w.mark); ok {
 			share.settle(w.verdicts, results)

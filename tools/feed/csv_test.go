@@ -41,6 +41,16 @@ func TestFeed_csv(t *testing.T) {
 			strings.TrimSuffix(want(`"P1"`, `"1"`), "}") + `,"promotion":{"label":"A","minQuantity":3}}`,
 			strings.TrimSuffix(want(`"P2"`, `"2"`), "}") + `,"promotion":{"minQuantity":"x"}}`,
 		}},
+		"as the API writes it": {"a.csv", "sellerId,receivedAt,client,observationId," + csvHeader +
+			"'=1+1,2026-01-01T00:00:01Z,night-run,K7Q2," + row("P1", "1") + "\n''=,,,," + row("P2", "2") + "\n'x,,,," + row("P3", "3") + "\n", nil,
+			[]string{strings.Replace(want(`"P1"`, `"1"`), "{", `{"sellerId":"=1+1",`, 1),
+				strings.Replace(want(`"P2"`, `"2"`), "{", `{"sellerId":"'=",`, 1),
+				strings.Replace(want(`"P3"`, `"3"`), "{", `{"sellerId":"'x",`, 1)}},
+		"JSON as the API writes it": {"a.ndjson", strings.Replace(want(`"P1"`, `"1"`), "{",
+			`{"receivedAt":"2026-01-01T00:00:01Z","client":"<a>","observationId":"K7Q2","sellerId":"'=1",`, 1) + "\n", nil,
+			[]string{strings.Replace(want(`"P1"`, `"1"`), "{", `{"sellerId":"'=1",`, 1)}},
+		"JSON with a name twice": {"a.ndjson", strings.Replace(want(`"P1"`, `"1"`), "{", `{"client":"a","client":"b",`, 1) + "\n", nil,
+			[]string{strings.Replace(want(`"P1"`, `"1"`), "{", `{"client":"a","client":"b",`, 1)}},
 		"empty is absent, but the price is null": {"a.csv", csvHeader + "P1,shop,OutOfStock,,,a,feed,2026-01-01T00:00:00Z\n", nil,
 			[]string{`{"productId":"P1","competitorId":"shop","availability":"OutOfStock","price":null,` +
 				`"source":{"id":"a","kind":"feed"},"observedAt":"2026-01-01T00:00:00Z"}`}},

@@ -7,17 +7,20 @@
 // -quotes, -skip. "-" or no file is the standard input.
 //
 // Without a mapping, the rows are observations as POST /v1/observations takes them. Columns are named like its fields, inner ones with a
-// dot (price.amount, source.id), and an empty value is absent. With -map, a retailer's or scraper's own rows are turned into observations
-// first: package mapping says how, docs/feeding.md shows it, and mappings/ has one to start from for many kinds of file. A mapping may also
-// say the flags above, so that they need not be repeated.
+// dot (price.amount, source.id), and an empty value is absent. Histories and exports (tools/export) can be fed back as they are: what the
+// API has added (receivedAt, client, observationId) is left out, and in CSV the ' before a cell that looks like a formula.
+//
+// With -map, a retailer's or scraper's own rows are turned into observations first: package mapping says how, docs/feeding.md shows it, and
+// mappings/ has one to start from for many kinds of file. A mapping may also say the flags above, so that they need not be repeated.
 //
 // Three runs store nothing, for trying: -explain N shows the row at line N, what each rule makes of it, and the observation. -print writes
 // all observations to the standard output; a row that breaks a rule of the API is refused, as far as that can be known here. -dry-run asks
 // the API itself what it would answer to each row. -first N takes only the first N rows of each file.
 //
-// Rows are sent in the order of their observedAt, in batches, several at a time, so one batch may overtake another. That
-// is harmless: what the API stores does not depend on the order in which rows arrive. For the same reason it is harmless to
-// repeat a batch whose answer was lost, or the whole file.
+// Rows are sent in the order of their observedAt, and of 20,000 that follow each other so those of a product together: the API reads and
+// writes a product once a request, so a request for few products is cheap. -print has the order of observedAt alone. Batches
+// are sent several at a time, so one may overtake another. That is harmless: what the API stores does not depend on the order in which
+// rows arrive. For the same reason it is harmless to repeat a batch whose answer was lost, or the whole file.
 //
 // Rows that were refused are in FILE.rejected.ndjson afterwards, each with its line number and the reason, whose pointers are into the row
 // as the file has it; after a run that stores nothing in FILE.dry-run.rejected.ndjson.

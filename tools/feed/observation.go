@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,8 +24,8 @@ import (
 type observer interface {
 	// begin prepares for a file.
 	begin(path string) error
-	// header checks the names of the columns of a file that has them.
-	header(names []string) error
+	// header checks the names of the columns of a file that has them, which is of the format csv or parquet.
+	header(format string, names []string) error
 	// observe makes the observations of a row.
 	observe(text []byte) (mapping.Made, error)
 	// pointer is the JSON pointer into the row to that from which an observation has what a pointer into it names; "" if it is nothing
@@ -56,7 +57,7 @@ func (m *mapped) missing() []string {
 	return m.mapper.Missing()
 }
 
-func (m *mapped) header(names []string) error {
+func (m *mapped) header(_ string, names []string) error {
 	m.columns = true
 	var absent []string
 	for _, name := range m.mapping.Columns() {
@@ -99,9 +100,10 @@ func (m *mapped) pointer(text []byte, part int, into string) string {
 // asSent is the observer of files that already have the API's form, in JSON or in columns that are named like the API's fields.
 type asSent struct {
 	columns bool
+	csv     bool
 }
 
-func (a *asSent) begin(string) error { a.columns = false; return nil }
+func (a *asSent) begin(string) error { *a = asSent{}; return nil }
 
 func (a *asSent) missing() []string { return nil }
 
@@ -113,15 +115,19 @@ var fields = []string{
 	"source.id", "source.kind", "source.confidence", "observedAt",
 }
 
+// added are what the API adds to an observation when it has received it. They stand in histories and exports, and are not sent again.
+var added = []string{"receivedAt", "client", "observationId"}
+
 // needed are the columns that every observation needs.
 var needed = []string{"competitorId", "availability", "source.id", "source.kind", "observedAt"}
 
-func (a *asSent) header(names []string) error {
+func (a *asSent) header(format string, names []string) error {
 	a.columns = true
+	a.csv = format == "csv"
 	var errs []error
 	var others []string
 	for _, name := range names {
-		if !slices.Contains(fields, name) {
+		if !slices.Contains(fields, name) && !slices.Contains(added, name) {
 			others = append(others, name)
 		}
 	}
@@ -179,14 +185,21 @@ func (a *asSent) observe(line []byte) (mapping.Made, error) {
 	if depth(doc)+batchDepth > jsondoc.MaxDepth {
 		return mapping.Made{}, rows.RowError{Code: "malformed-json", Detail: "The row is nested too deeply."}
 	}
+	if a.csv {
+		plainCells(doc)
+	}
 	if a.columns {
-		if line, err = nest(doc); err != nil {
-			return mapping.Made{}, err
-		}
+		line, err = nest(doc)
+	} else {
+		line, err = withoutAdded(line, doc)
+	}
+	if err != nil {
+		return mapping.Made{}, err
 	}
 	competitor := text(doc, "competitorId")
 	return mapping.Made{Observations: []mapping.Observation{{
-		JSON: line, ObservedAt: mapping.UnixNano(text(doc, "observedAt")), CompetitorID: competitor, CompetitorName: competitor,
+		JSON: line, ObservedAt: mapping.UnixNano(text(doc, "observedAt")), Product: cmp.Or(text(doc, "productId"), text(doc, "gtin")),
+		CompetitorID: competitor, CompetitorName: competitor,
 	}}}, nil
 }
 
@@ -204,6 +217,32 @@ func (a *asSent) pointer(text []byte, _ int, into string) string {
 	return ""
 }
 
+// plainCells takes off the ' that the API's CSV puts before a cell that a spreadsheet would take for a formula.
+func plainCells(doc *jsondoc.Node) {
+	for i := range doc.Members {
+		cell := &doc.Members[i].Value.Text
+		if len(*cell) > 1 && (*cell)[0] == '\'' && strings.IndexByte("=+-@\t\r'", (*cell)[1]) >= 0 {
+			*cell = (*cell)[1:]
+		}
+	}
+}
+
+// withoutAdded is a line of JSON without what the API added. A line in which a name stands twice stays as it is, so that the API can
+// say so.
+func withoutAdded(line []byte, doc *jsondoc.Node) ([]byte, error) {
+	if !slices.ContainsFunc(doc.Members, func(m jsondoc.Member) bool { return slices.Contains(added, m.Name) }) {
+		return line, nil
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(line, &members); err != nil || len(members) != len(doc.Members) {
+		return line, err
+	}
+	for _, name := range added {
+		delete(members, name)
+	}
+	return rows.JSON(members)
+}
+
 // nest makes an observation of columns that are named like the API's fields. Every one of these is a text, but one. The price is null
 // if there is none, because the API requires that member.
 func nest(doc *jsondoc.Node) ([]byte, error) {
@@ -214,7 +253,7 @@ func nest(doc *jsondoc.Node) ([]byte, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case v == nil:
+		case v == nil, slices.Contains(added, m.Name):
 		case !nested:
 			object[m.Name] = v
 		default:

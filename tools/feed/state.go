@@ -9,9 +9,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
+
+	"pricing/tools/internal/durable"
 )
 
 // identity says what a state belongs to. Rows may be left out only if they are the same, made in the same way, and sent to the
@@ -46,7 +46,7 @@ func (i identity) differs(now identity) string {
 }
 
 // stateVersion is the version of the form below. A state of another version is not used.
-const stateVersion = 2
+const stateVersion = 3
 
 // saved is the content of the state file. The ranges count observations in the order of sending, so that Done is short even for a
 // large file. Order makes sure that the order is the same in the next run.
@@ -72,13 +72,10 @@ type state struct {
 	resume bool // an earlier run left something to resume
 }
 
-// errInUse says that another feeder holds the state.
-var errInUse = errors.New("another feeder is sending it")
-
 // openState takes the state of a file for this process alone, until close. The content of the state file is used if it belongs
 // to the same input; otherwise invalid says why not.
 func openState(path string, of identity, restart bool) (s *state, invalid string, err error) {
-	lock, err := takeLock(path + ".lock")
+	lock, err := durable.Lock(path + ".lock")
 	if err != nil {
 		return nil, "", err
 	}
@@ -127,30 +124,6 @@ func (s saved) sound() bool {
 		last = r[1]
 	}
 	return s.Refused >= 0 && s.Rejected >= 0
-}
-
-// takeLock locks a file that serves no other purpose. The lock ends with the process, however that ends.
-func takeLock(path string) (*os.File, error) {
-	for {
-		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-		if err != nil {
-			return nil, err
-		}
-		if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-			_ = file.Close() // nothing was written
-			if errors.Is(err, syscall.EWOULDBLOCK) {
-				return nil, errInUse
-			}
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
-		mine, err := file.Stat()
-		if err == nil {
-			if there, e := os.Stat(path); e == nil && os.SameFile(mine, there) {
-				return file, nil
-			}
-		}
-		_ = file.Close() // it was removed between open and lock
-	}
 }
 
 // start matches the state with the observations that are about to be sent. It fails if it is not certain which of them are done.
@@ -217,29 +190,7 @@ func (s *state) write() (err error) {
 	if err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
-	// The name is always the same: the lock keeps others away, and crashes leave no more than one such file behind.
-	temporary := s.path + ".tmp"
-	file, err := os.Create(temporary)
-	if err != nil {
-		return fmt.Errorf("write the state: %w", err)
-	}
-	_, err = file.Write(append(text, '\n'))
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("write the state: %w", err)
-	}
-	if err := os.Rename(temporary, s.path); err != nil {
-		return fmt.Errorf("write the state: %w", err)
-	}
-	return syncDir(filepath.Dir(s.path))
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("write the state: %w", err)
-	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+	if err := durable.WriteFile(s.path, append(text, '\n')); err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
 	return nil
@@ -266,7 +217,7 @@ func (s *state) remove() error {
 
 // close releases the state.
 func (s *state) close() error {
-	return errors.Join(os.Remove(s.lock.Name()), s.lock.Close()) // in this order: takeLock compares the file with the path
+	return durable.Unlock(s.lock)
 }
 
 // beginning returns the digest of the first n bytes of a file, and how many there were.

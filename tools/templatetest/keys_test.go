@@ -70,6 +70,10 @@ func misallowed(t *testing.T, template string, program *code.Program) (wrong []s
 				if !strings.HasPrefix(strings.Join(s.Action, " "), "dynamodb:") {
 					continue
 				}
+				if slices.Contains(s.Action, "dynamodb:Scan") { // names no partitions
+					wrong = append(wrong, scanned(id, s.Action, s.Condition)...)
+					continue
+				}
 				allowed := s.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
 				for _, pattern := range needed {
 					if !slices.Contains(allowed, pattern) {
@@ -83,6 +87,18 @@ func misallowed(t *testing.T, template string, program *code.Program) (wrong []s
 				}
 			}
 		}
+	}
+	return wrong
+}
+
+// scanned lists what is wrong with a statement that allows a Scan: one function may scan, and sees nothing but keys.
+func scanned(id string, actions texts, condition map[string]map[string]texts) (wrong []string) {
+	if id != "ReconcileBoardsFunction" || len(actions) > 1 {
+		wrong = append(wrong, fmt.Sprintf("%s: may scan the table, and %s", id, strings.Join(actions, " and ")))
+	}
+	if !slices.Equal(condition["ForAllValues:StringEquals"]["dynamodb:Attributes"], texts{"pk", "sk"}) ||
+		!slices.Equal(condition["StringEquals"]["dynamodb:Select"], texts{"SPECIFIC_ATTRIBUTES"}) {
+		wrong = append(wrong, id+": its Scan sees more than keys")
 	}
 	return wrong
 }
@@ -110,6 +126,16 @@ func TestProject_Keys(t *testing.T) {
 		"no condition": {
 			`Condition: {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ` + ingest + "}}", "Sid: All",
 			"RecordObservationFunction: its code uses p#*, which its role does not list",
+		},
+		"a scan of another function": {
+			"Action: [dynamodb:GetItem, dynamodb:Query]", "Action: [dynamodb:GetItem, dynamodb:Query, dynamodb:Scan]",
+			"ListOffersFunction: may scan the table, and dynamodb:GetItem and dynamodb:Query and dynamodb:Scan",
+		},
+		"a scan of whole items": {
+			`"dynamodb:Attributes": [pk, sk]`, `"dynamodb:Attributes": [pk, sk, digest]`, "ReconcileBoardsFunction: its Scan sees more than keys",
+		},
+		"a scan of all attributes": {
+			"SPECIFIC_ATTRIBUTES", "ALL_ATTRIBUTES", "ReconcileBoardsFunction: its Scan sees more than keys",
 		},
 		"stars that stand for themselves": {
 			"ForAllValues:StringLike", "ForAllValues:StringEquals", "RecordObservationFunction: its code uses p#*, which its role does not list",

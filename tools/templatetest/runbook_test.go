@@ -152,6 +152,7 @@ func lineFields(t *testing.T) map[string]bool {
 			Route: "POST /v1/observations/batch", Scope: "ingest", Source: metertest.Source, Log: slog.New(slog.NewJSONHandler(&log, nil)),
 			Handle: func(ctx context.Context, _ *gateway.Request) (gateway.Answer, error) {
 				meter.Add(ctx, everything)
+				meter.AddCall(ctx, meter.Call{Operation: "PutItem", RequestID: "d"})
 				return gateway.Answer{Items: every}, err
 			},
 		}, event)
@@ -160,6 +161,12 @@ func lineFields(t *testing.T) map[string]bool {
 		for name := range line {
 			fields[name] = true
 		}
+		for name := range line["slowest"].(map[string]any) { // asked for as slowest.name
+			fields[name] = true
+		}
+	}
+	for _, name := range append(named(t, ownMember), named(t, ownMetric)...) {
+		fields[name] = true
 	}
 	fields["ColdStart"] = true       // only once a process
 	fields["functionVersion"] = true // only in Lambda
@@ -231,6 +238,9 @@ func TestProject_OwnMetrics(t *testing.T) {
 	t.Parallel()
 	resources := projectResources(t)
 	sent := map[string]bool{"InternalErrors": true} // sent by gateway beside the meter's
+	for _, name := range named(t, ownMetric) {
+		sent[name] = true
+	}
 	ctx, m := meter.With(t.Context())
 	meter.Add(ctx, everything)
 	for _, metric := range m.Metrics(time.Second, every) {
@@ -258,9 +268,37 @@ func TestProject_OwnMetrics(t *testing.T) {
 		if stem, ok := strings.CutSuffix(id, "InternalErrorsAlarm"); ok {
 			want = append(want, properties{"Name": "Function", "Value": stem + "Function"})
 		}
+		if name == "Rejected" { // by a code, of those that the API has
+			want = append(want, properties{"Name": "Code", "Value": "too-many-offers"})
+		}
 		assert.Equal(t, want, r["Dimensions"], id)
 	}
 	assert.Greater(t, alarms, len(functionFolders(t)))
+}
+
+// What functions name themselves: metrics of their own, and members of the lines of those that a schedule calls.
+var (
+	ownMetric = regexp.MustCompile(`\{Name: "(\w+)", Unit: meter\.`)
+	ownMember = regexp.MustCompile(`\bslog\.(?:Bool|Int|Int64|Float64|String)\("(\w+)"`)
+)
+
+// named returns what a pattern finds in the code of functions and of package schedule.
+func named(t *testing.T, pattern *regexp.Regexp) (names []string) {
+	t.Helper()
+	for _, folder := range append(functionFolders(t), "../../shared/schedule") {
+		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		require.NoError(t, err)
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			for _, m := range pattern.FindAllStringSubmatch(readFile(t, file), -1) {
+				names = append(names, m[1])
+			}
+		}
+	}
+	require.NotEmpty(t, names)
+	return names
 }
 
 // projectResources returns the properties of the project's resources, with intrinsic functions read as their argument.
@@ -284,8 +322,9 @@ func anyList(v any) []any {
 	return list
 }
 
-// TestProject_Deadline: the one alarm on the time left goes off for every function before or when the adapter ends the
-// work, which is 1.5 s before the timeout and after 25 s at the latest, and for none while half of the time is left.
+// TestProject_Deadline: the one alarm on the time left goes off for every function that requests reach before or when the adapter
+// ends the work, which is 1.5 s before the timeout and after 25 s at the latest, and for none while half of the time is left.
+// Functions that a schedule calls do not send it.
 func TestProject_Deadline(t *testing.T) {
 	t.Parallel()
 	resources := projectResources(t)
@@ -299,6 +338,9 @@ func TestProject_Deadline(t *testing.T) {
 			continue
 		}
 		functions++
+		if resources[strings.TrimSuffix(id, "Function")+"Rule"]["ScheduleExpression"] != nil {
+			continue
+		}
 		assert.GreaterOrEqual(t, threshold, max(1500, timeout*1000-25_000), id)
 		assert.Less(t, threshold, timeout*1000/2, id)
 	}

@@ -677,15 +677,24 @@ func readPermissions(r *resolver, api *API, functions map[string]Function) ([]Pe
 		if resource["Type"] != "AWS::Lambda::Permission" {
 			continue
 		}
-		resolved, err := r.resolve(resource["Properties"], "Resources."+id+".Properties")
+		place := "Resources." + id + ".Properties"
+		properties, _ := resource["Properties"].(map[string]any)
+		principal, err := r.resolve(properties["Principal"], place+".Principal")
 		if err != nil {
 			return nil, err
 		}
-		var p struct{ Action, FunctionName, Principal, SourceArn string }
-		if err := decode(resolved, &p, "Resources."+id+".Properties"); err != nil {
+		if principal != "apigateway.amazonaws.com" && principal != "*" { // its SourceArn may be of anything
+			continue
+		}
+		resolved, err := r.resolve(properties, place)
+		if err != nil {
 			return nil, err
 		}
-		if p.Principal != "apigateway.amazonaws.com" && p.Principal != "*" || p.Action != "lambda:InvokeFunction" && p.Action != "lambda:*" {
+		var p struct{ Action, FunctionName, SourceArn string }
+		if err := decode(resolved, &p, place); err != nil {
+			return nil, err
+		}
+		if p.Action != "lambda:InvokeFunction" && p.Action != "lambda:*" {
 			continue
 		}
 		if !strings.HasPrefix(p.FunctionName, "arn:") {

@@ -218,6 +218,8 @@ func TestParse_Permissions(t *testing.T) {
 		`Action: "lambda:GetFunction", FunctionName: !Ref F.Alias, Principal: apigateway.amazonaws.com`:    false,
 		`Action: "lambda:InvokeFunctionUrl", FunctionName: !Ref F.Alias, Principal: "*"`:                   false,
 		`Action: "lambda:InvokeFunction", FunctionName: !Ref F.Alias, Principal: s3.amazonaws.com`:         false,
+		// whatever it names, it is not the gateway's
+		`Action: "lambda:InvokeFunction", FunctionName: !Ref F.Alias, Principal: events.amazonaws.com, SourceAccount: !GetAtt Rule.Arn`: false,
 	} {
 		const given = `Action: "lambda:InvokeFunction", FunctionName: !Ref F.Alias, Principal: apigateway.amazonaws.com`
 		tmpl, err := samtemplate.Parse([]byte(strings.Replace(served, given, permission, 1)), nil)

@@ -91,21 +91,3 @@ func (s *Stack) role(v any) string {
 	}
 	return ""
 }
-
-// scheduled reports whether a schedule's target is the function or an alias of it.
-func (s *Stack) scheduled(f resource) bool {
-	for _, r := range s.of("AWS::Events::Rule", "AWS::Scheduler::Schedule") {
-		targets := list(r.properties["Targets"])
-		if r.kind == "AWS::Scheduler::Schedule" {
-			targets = list(r.properties["Target"])
-		} else if r.properties["ScheduleExpression"] == nil {
-			continue
-		}
-		for _, target := range targets {
-			if id, _, ok := s.function(object(target)["Arn"]); ok && id == f.id {
-				return true
-			}
-		}
-	}
-	return false
-}

@@ -85,10 +85,11 @@ func (e *FileError) Unwrap() error { return e.err }
 
 // Read reads the rows of a file and passes each to each. The content decides about compression and Parquet. What else the form does
 // not say, the name and the content decide: a name in .csv, .tsv (with tabs), .json, .ndjson or .jsonl, or a first character of { or [
-// for JSON. header gets the names of the columns of CSV and Parquet before the first row.
+// for JSON. header gets the format, csv or
+// parquet, and the names of the columns before the first row of a file that has columns.
 //
 // The error is a FileError before the first row, and otherwise says why the rest of the file was not read, or is that of each.
-func Read(file io.Reader, name string, form Form, header func([]string) error, each Each) error {
+func Read(file io.Reader, name string, form Form, header func(format string, names []string) error, each Each) error {
 	content, inner, err := unpack(file, name)
 	if err != nil {
 		return &FileError{err}
@@ -98,6 +99,7 @@ func Read(file io.Reader, name string, form Form, header func([]string) error, e
 	if form.Format == "" {
 		form.Format = formatOfFile(beginning, inner)
 	}
+	named := func(names []string) error { return header(form.Format, names) }
 	if form.Format == "parquet" {
 		if _, _, ok := regular(content); !ok {
 			content = b // which still has what was looked at
@@ -106,7 +108,7 @@ func Read(file io.Reader, name string, form Form, header func([]string) error, e
 		if err != nil {
 			return &FileError{err}
 		}
-		return readParquet(table, size, header, each)
+		return readParquet(table, size, named, each)
 	}
 	if form.Separator == "" && path.Ext(strings.ToLower(inner)) == ".tsv" {
 		form.Separator = "tab"
@@ -124,7 +126,7 @@ func Read(file io.Reader, name string, form Form, header func([]string) error, e
 	first := form.Skip + 1
 	switch {
 	case form.Format == "csv":
-		err = readCSV(text, first, csvForm{form.separator(), form.Quotes == "none"}, header, each)
+		err = readCSV(text, first, csvForm{form.separator(), form.Quotes == "none"}, named, each)
 		if errors.Is(err, ErrHeader) {
 			err = &FileError{err}
 		}

@@ -46,7 +46,7 @@ func TestOWASP(t *testing.T) {
 	t.Run("API7 server side request forgery", func(t *testing.T) { owaspForgery(t, a, all, old) })
 	t.Run("API8 security misconfiguration", func(t *testing.T) { owaspMisconfiguration(t, a, all) })
 	t.Run("API8 security misconfiguration: no client text in logs", func(t *testing.T) {
-		markers(t, a, filepath.Join(p.dir, ".local", "log.ndjson"))
+		markers(t, a, filepath.Join(p.Dir, ".local", "log.ndjson"))
 	})
 	t.Run("API9 improper inventory management", func(t *testing.T) { owaspInventory(t, a, all) })
 	t.Run("API10 unsafe consumption of APIs", func(t *testing.T) { owaspConsuming(t, a, all, old) })
@@ -100,7 +100,7 @@ func owaspAuthentication(t *testing.T, a API, valid string) {
 	texts := map[string]bool{}
 	for name, authorization := range map[string]string{
 		"none": "", "no scheme": valid, "another scheme": "Basic " + valid, "garbage": "Bearer x", "cut": "Bearer " + valid[:len(valid)-1],
-		"unknown": "Bearer " + token.Mint(a.environment).String(), "of another environment": "Bearer " + token.Mint("prod").String(),
+		"unknown": "Bearer " + token.Mint(a.Environment).String(), "of another environment": "Bearer " + token.Mint("prod").String(),
 		"expired": mint(expired), "revoked": mint(revoked), "not valid yet": mint(early), "two tokens": "Bearer " + valid + " " + valid,
 	} {
 		header := map[string]string{"X-Correlation-Id": "same"}

@@ -44,20 +44,20 @@ var routes = regexp.MustCompile(`"[^"\n]*v1/[^"\n]*"`)
 // rename gives the project other names.
 func (p *Project) rename(t *testing.T) {
 	t.Helper()
-	p.table = "other-"
-	folders, err := os.ReadDir(filepath.Join(p.dir, "functions"))
+	p.Table = "other-"
+	folders, err := os.ReadDir(filepath.Join(p.Dir, "functions"))
 	require.NoError(t, err)
 	renames := renames(folders)
 	for _, folder := range folders {
-		renamed := filepath.Join(p.dir, "functions", renames.Replace(folder.Name()))
-		require.NoError(t, os.Rename(filepath.Join(p.dir, "functions", folder.Name()), renamed))
+		renamed := filepath.Join(p.Dir, "functions", renames.Replace(folder.Name()))
+		require.NoError(t, os.Rename(filepath.Join(p.Dir, "functions", folder.Name()), renamed))
 		code, err := filepath.Glob(filepath.Join(renamed, "*.go"))
 		require.NoError(t, err)
 		for _, file := range code {
 			replaceIn(t, file, func(text string) string { return routes.ReplaceAllStringFunc(text, renames.Replace) })
 		}
 	}
-	replaceIn(t, filepath.Join(p.dir, "template.yaml"), func(text string) string {
+	replaceIn(t, filepath.Join(p.Dir, "template.yaml"), func(text string) string {
 		var kept []string
 		marked := intrinsics.ReplaceAllStringFunc(text, func(word string) string {
 			kept = append(kept, word)
@@ -90,7 +90,7 @@ func TestRenamedProject(t *testing.T) {
 	a := p.Serve(t, "t", "-param", "LegacyUrl="+server.URL+"/api", "-param", "LegacyAuthorization=Basic b2xk",
 		"-param", "LegacyPaths="+passedOn)
 	for _, name := range []string{"/v1/", "RecordObservation", "ListOffers"} {
-		assert.NotContains(t, a.printed, name)
+		assert.NotContains(t, a.Printed, name)
 	}
 	tok := a.Token(t, token.Scopes...)
 
@@ -116,7 +116,7 @@ func TestRenamedProject(t *testing.T) {
 		}{
 			"no token":             {"GET", "/x9/others", "", "", 401, "unauthorized"},
 			"a wrong token":        {"GET", "/x9/others", "cpi_x", "", 401, "unauthorized"},
-			"an unknown token":     {"GET", "/x9/others", token.Mint(a.environment).String(), "", 401, "unauthorized"},
+			"an unknown token":     {"GET", "/x9/others", token.Mint(a.Environment).String(), "", 401, "unauthorized"},
 			"no such path":         {"GET", "/v1/health", "", "", 403, "forbidden"},
 			"no such method":       {"DELETE", "/x9/others", tok, "", 403, "forbidden"},
 			"a body without array": {"POST", "/x9/facts/many", tok, `{}`, 400, "malformed-json"},

@@ -7,18 +7,31 @@ package tablestore
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"pricing/shared/store"
 )
 
 // Open returns a store on a table. AWS_ENDPOINT_URL_DYNAMODB, or else AWS_ENDPOINT_URL, names another engine than AWS.
 func Open(table string, getenv func(string) string) *store.Store {
+	return store.New(Client(getenv, 0), store.Options{Table: table})
+}
+
+// Endpoint is the engine that the environment names; empty: AWS itself.
+func Endpoint(getenv func(string) string) string {
+	return cmp.Or(getenv("AWS_ENDPOINT_URL_DYNAMODB"), getenv("AWS_ENDPOINT_URL"))
+}
+
+// Client returns the client that Open uses, for calls that the store has no use for. An attempt may take so long; 0: as long as a
+// function's.
+func Client(getenv func(string) string, attempt time.Duration) *dynamodb.Client {
 	keys := aws.Credentials{AccessKeyID: getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"),
 		SessionToken: getenv("AWS_SESSION_TOKEN")}
-	return store.New(store.NewClient(store.ClientOptions{
-		Region: getenv("AWS_REGION"), Endpoint: cmp.Or(getenv("AWS_ENDPOINT_URL_DYNAMODB"), getenv("AWS_ENDPOINT_URL")), Width: 1,
+	return store.NewClient(store.ClientOptions{
+		Region: getenv("AWS_REGION"), Endpoint: Endpoint(getenv), Width: 1, AttemptTimeout: attempt,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return keys, nil }),
-	}), store.Options{Table: table})
+	})
 }
