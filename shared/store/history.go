@@ -12,8 +12,12 @@ import (
 )
 
 // PageUnits is how many read units a page of the history may use, the product's boards included, before it ends with the rows it
-// has. The calls under way then are not counted, and a page goes on until the next one begins behind it.
+// has. Three quarters of it are for segments, whatever the boards took: from about 1,000 offers on a page costs more. The calls
+// under way are not counted, and a page goes on until the next one begins behind it.
 const PageUnits = 100
+
+// forSegments is the part of PageUnits that a page may use for segments at least: a unit for each of 64 shards, and some.
+const forSegments = 0.75
 
 // Window is the part of a product's history that is asked for.
 type Window struct {
@@ -113,7 +117,8 @@ type walk struct {
 	rows    []entry // final or not, but not settled
 	groups  []group // of rows
 	settled Position
-	units   float64
+	units   float64 // read
+	budget  float64
 	rounds  int // of calls
 	suspect []string
 
@@ -164,7 +169,7 @@ func (g group) shows(e entry) bool {
 }
 
 func newWalk(s *Store, product Product, w Window, units float64, suspect []string) *walk {
-	k := &walk{store: s, product: product, window: w, trusted: len(suspect) == 0, suspect: suspect, units: units,
+	k := &walk{store: s, product: product, window: w, trusted: len(suspect) == 0, suspect: suspect, units: units, budget: max(s.pageUnits, units+forSegments*s.pageUnits),
 		offers: map[price.OfferKey]*offer{}}
 	k.span = board.Span{From: w.From, To: w.To}
 	switch {
@@ -274,11 +279,11 @@ func (k *walk) page(ctx context.Context) (Page, error) {
 			break
 		}
 		reached := k.reached()
-		if len(page.Rows) == k.window.Limit || k.units >= k.store.pageUnits && k.window.order(reached, k.start) > 0 {
+		if len(page.Rows) == k.window.Limit || k.units >= k.budget && k.window.order(reached, k.start) > 0 {
 			page.Next = &reached
 			break
 		}
-		if k.units >= k.store.pageUnits { // what is nearest alone
+		if k.units >= k.budget { // what is nearest alone
 			n := slices.IndexFunc(ahead, func(h held) bool { return h.at != ahead[0].at })
 			if n > 0 {
 				ahead = ahead[:n]

@@ -180,7 +180,7 @@ func TestStore_History_Property(tb *testing.T) {
 				pages++
 				_, least := read(0)
 				page, units := read(budget)
-				require.LessOrEqual(t, units, max(budget, least)+float64(2*width))
+				require.LessOrEqual(t, units, max(budget, least+budget*3/4)+float64(2*width))
 				require.LessOrEqual(t, len(page.Rows), w.Limit)
 				require.Empty(t, page.Suspect)
 				shown = append(shown, page.Rows...)

@@ -366,7 +366,7 @@ func TestStore_History_APageEndsByItsBudget(t *testing.T) {
 			Match: func(k price.OfferKey) bool { return k.CompetitorID == "shopx" }})
 		assert.Len(t, rows, 4)
 		assert.Greater(t, len(units), 3)
-		assert.LessOrEqual(t, slices.Max(units), budget+4.0)
+		assert.LessOrEqual(t, slices.Max(units), budget+5.0)
 	}
 }
 
