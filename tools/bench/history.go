@@ -41,8 +41,9 @@ func pasts() (all []past) {
 
 // history measures what pages of a product's history cost.
 func (b *bench) history(ctx context.Context) error {
-	b.say(b.out, "Pages of 100 rows of a month's history, and an offer's whole month (the first 20 pages of 1,000, mean of 10 offers): read units,")
-	b.say(b.out, "calls and the most of them in flight at once, MB allocated; read units and calls of two items an observation, by their sizes")
+	b.say(b.out, "Pages of 100 rows of a month's history, and an offer's whole month (the first 20 pages of 1,000, mean of 10 offers):")
+	b.say(b.out, "read units, calls and the most of them in flight at once, MB allocated; read units and calls of two items an")
+	b.say(b.out, "observation, by their sizes")
 	table := b.printer()
 	b.say(table, "offers\tobservations\tpage\trows\tunits\tcalls\tin flight\tMB\t|\tunits\tcalls\t")
 	for _, of := range b.pasts {

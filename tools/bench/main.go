@@ -154,8 +154,8 @@ func newBench(ctx context.Context, root string, out io.Writer) (b *bench, stop f
 type bench struct {
 	seed           uint64
 	warm, measured int
-	each           int  // observations of a contending writer
-	alone          bool // measure the goals without the two-item design
+	each           int    // observations of a contending writer
+	alone          bool   // measure the goals without the two-item design
 	pasts          []past // whose history is measured
 	table          engine.Table
 	client         *dynamodb.Client
