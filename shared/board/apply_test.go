@@ -133,3 +133,15 @@ func count(n int) []int {
 	}
 	return order
 }
+
+// TestRefold_TwoContents: of one observation only one content makes an offer, though damage may have left two.
+func TestRefold_TwoContents(t *testing.T) {
+	row := func(minutes int, minor int64) board.Row {
+		in := seen("bigmart", at(minutes), minor)
+		return board.Row{Key: in.Key, Observation: in.Observation}
+	}
+	offers := board.Refold([]board.Row{row(2, 300), row(1, 100), row(2, 400), row(1, 100)})
+	require.Len(t, offers, 1)
+	assert.Equal(t, usd(300), offers[0].Current.Terms.Price)
+	assert.Equal(t, usd(100), offers[0].Previous.Price)
+}

@@ -125,7 +125,7 @@ func (l *Lab) run(ctx context.Context, p *Program, command []string, stop int, l
 	select {
 	case err = <-s.end:
 		_ = cmd.Process.Signal(syscall.SIGTERM) // by which valgrind writes its counts; it may have ended
-		_ = <-exited // how it ended is as it was told to
+		_ = <-exited                            // how it ended is as it was told to
 	case err = <-exited:
 		err = errors.Join(errors.New("it ended early"), err, ctx.Err())
 	}
