@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"pricing/shared/api"
 	"pricing/shared/boot"
@@ -61,5 +60,6 @@ func suspect(segments []string) error {
 	if len(segments) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s: not older than the board that it was flushed from; was an older board put back?", strings.Join(segments, ", "))
+	return fmt.Errorf("%d segments are not older than the board that they were flushed from, the first is %s; was an older board put back?",
+		len(segments), segments[0])
 }

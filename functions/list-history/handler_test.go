@@ -54,7 +54,9 @@ func TestEndpoint_Retention(t *testing.T) {
 // found is a store whose history is what it is.
 type found store.Page
 
-func (f found) History(context.Context, string, store.Window) (store.Page, error) { return store.Page(f), nil }
+func (f found) History(context.Context, string, store.Window) (store.Page, error) {
+	return store.Page(f), nil
+}
 
 // TestEndpoint_SuspectSegments: what a board cannot have flushed is shown, and an alarm tells us of it.
 func TestEndpoint_SuspectSegments(t *testing.T) {

@@ -12,8 +12,12 @@ import (
 )
 
 // PageUnits is how many read units a page of the history may use, the product's boards included, before it ends with the rows it
-// has. The calls under way then are not counted, and a page goes on until the next one begins behind it.
+// has. Three quarters of it are for segments, whatever the boards took: from about 1,000 offers on a page costs more. The calls
+// under way are not counted, and a page goes on until the next one begins behind it.
 const PageUnits = 100
+
+// forSegments is the part of PageUnits that a page may use for segments at least: a unit for each of 64 shards, and some.
+const forSegments = 0.75
 
 // Window is the part of a product's history that is asked for.
 type Window struct {
@@ -113,7 +117,8 @@ type walk struct {
 	rows    []entry // final or not, but not settled
 	groups  []group // of rows
 	settled Position
-	units   float64
+	units   float64 // read
+	budget  float64
 	rounds  int // of calls
 	suspect []string
 
@@ -124,7 +129,7 @@ type walk struct {
 // share is what the walk has to do with one of the product's boards.
 type share struct {
 	concerned bool
-	before    []*stream // all downward streams with observations of its offers, to know what came before one
+	earlier   []*stream // all downward streams with observations of its offers, to know what came before one
 }
 
 // offer is an offer whose observations are met.
@@ -149,8 +154,8 @@ func (e entry) position() Position { return Position{e.ObservedAt, e.offer.key, 
 // group are the rows of an offer at one moment, in the window's order.
 type group struct {
 	rows    []entry
-	order   []*board.Observation // the same by board.Compare
-	known   bool                 // whether the first in order is a change
+	ranked  []*board.Observation // the same by board.Compare
+	known   bool                 // whether the first of ranked is a change
 	changed bool                 // it is
 }
 
@@ -159,13 +164,15 @@ func (g group) at() price.Timestamp { return g.rows[0].ObservedAt }
 
 // shows reports whether a row of the group is a change.
 func (g group) shows(e entry) bool {
-	i := slices.Index(g.order, e.Observation)
-	return i == 0 && g.changed || i > 0 && e.Terms != g.order[i-1].Terms
+	i := slices.Index(g.ranked, e.Observation)
+	return i == 0 && g.changed || i > 0 && e.Terms != g.ranked[i-1].Terms
 }
 
 func newWalk(s *Store, product Product, w Window, units float64, suspect []string) *walk {
-	k := &walk{store: s, product: product, window: w, trusted: len(suspect) == 0, suspect: suspect, units: units,
-		offers: map[price.OfferKey]*offer{}}
+	k := &walk{
+		store: s, product: product, window: w, trusted: len(suspect) == 0, suspect: suspect, offers: map[price.OfferKey]*offer{},
+		units: units, budget: max(s.pageUnits, units+forSegments*s.pageUnits),
+	}
 	k.span = board.Span{From: w.From, To: w.To}
 	switch {
 	case w.Descending && w.After != nil:
@@ -274,11 +281,11 @@ func (k *walk) page(ctx context.Context) (Page, error) {
 			break
 		}
 		reached := k.reached()
-		if len(page.Rows) == k.window.Limit || k.units >= k.store.pageUnits && k.window.order(reached, k.start) > 0 {
+		if len(page.Rows) == k.window.Limit || k.units >= k.budget && k.window.order(reached, k.start) > 0 {
 			page.Next = &reached
 			break
 		}
-		if k.units >= k.store.pageUnits { // what is nearest alone
+		if k.units >= k.budget { // what is nearest alone
 			n := slices.IndexFunc(ahead, func(h held) bool { return h.at != ahead[0].at })
 			if n > 0 {
 				ahead = ahead[:n]
@@ -324,7 +331,7 @@ func (k *walk) settle(page *Page) (full bool) {
 			k.settled = p
 		}
 		if !k.window.Descending {
-			g.offer().before = g.order[len(g.order)-1]
+			g.offer().before = g.ranked[len(g.ranked)-1]
 		}
 		clear(k.rows[:len(g.rows)])
 		k.rows = k.rows[len(g.rows):]
@@ -354,12 +361,12 @@ func (k *walk) group() {
 		for n < len(rest) && rest[n].offer == rest[0].offer && rest[n].ObservedAt == rest[0].ObservedAt {
 			n++
 		}
-		g := group{rows: rest[:n], known: !k.window.Changes, order: make([]*board.Observation, n)}
+		g := group{rows: rest[:n], known: !k.window.Changes, ranked: make([]*board.Observation, n)}
 		for i, e := range g.rows {
-			g.order[i] = e.Observation
+			g.ranked[i] = e.Observation
 		}
 		key := g.offer().key
-		slices.SortFunc(g.order, func(a, b *board.Observation) int { return board.Compare(key, *a, *b) })
+		slices.SortFunc(g.ranked, func(a, b *board.Observation) int { return board.Compare(key, *a, *b) })
 		k.groups = append(k.groups, g)
 		rest = rest[n:]
 	}
@@ -378,7 +385,7 @@ func (k *walk) group() {
 			before = o.before
 		}
 		g.known, g.changed = k.judge(g, before)
-		last[o] = g.order[len(g.order)-1]
+		last[o] = g.ranked[len(g.ranked)-1]
 	}
 }
 
@@ -386,20 +393,20 @@ func (k *walk) group() {
 // may be later ones.
 func (k *walk) judge(g *group, before *board.Observation) (known, changed bool) {
 	o := g.offer()
-	terms := g.order[0].Terms
+	terms := g.ranked[0].Terms
 	switch at := g.at(); {
 	case o.runStart != price.NoTime && at > o.runStart:
 		return true, false
 	case at == o.firstSeen:
 		return true, true
-	case at == o.runStart && !slices.ContainsFunc(g.order, func(e *board.Observation) bool { return e.Terms != terms }):
+	case at == o.runStart && !slices.ContainsFunc(g.ranked, func(e *board.Observation) bool { return e.Terms != terms }):
 		return true, true
 	}
 	to := price.Timestamp(0)
 	if before != nil {
 		to = before.ObservedAt
 	}
-	for _, s := range o.share.before {
+	for _, s := range o.share.earlier {
 		if !s.done && (before == nil || s.edge > to) {
 			return false, false
 		}

@@ -162,18 +162,18 @@ func (k *walk) open() {
 			}
 		}
 	}
-	before := map[board.Shard][]*stream{}
+	earlier := map[board.Shard][]*stream{}
 	for _, shard := range slices.SortedFunc(maps.Keys(labels), func(a, b board.Shard) int {
 		return cmp.Or(cmp.Compare(a.N, b.N), cmp.Compare(a.I, b.I))
 	}) {
 		if span, ok := spans[shard]; ok {
-			before[shard] = k.openLabel(labels[shard], false, span)
+			earlier[shard] = k.openLabel(labels[shard], false, span)
 		}
-		before[shard] = append(before[shard], k.openLabel(labels[shard], true, late[shard])...)
+		earlier[shard] = append(earlier[shard], k.openLabel(labels[shard], true, late[shard])...)
 	}
 	for i, b := range k.product.Boards {
 		for _, l := range k.lineage(b) {
-			k.shares[i].before = append(k.shares[i].before, before[l.shard]...)
+			k.shares[i].earlier = append(k.shares[i].earlier, earlier[l.shard]...)
 		}
 	}
 }
@@ -245,7 +245,7 @@ func (k *walk) ahead() []held {
 			continue
 		}
 		var highest *stream // of those in which the one before may stand
-		for _, s := range g.offer().share.before {
+		for _, s := range g.offer().share.earlier {
 			if !s.done && (highest == nil || s.edge > highest.edge) {
 				highest = s
 			}
@@ -316,6 +316,10 @@ func (k *walk) version(shard board.Shard) int64 {
 func (k *walk) check(ctx context.Context, seg SegmentItem) error {
 	name := segmentKey(board.Segment{Late: seg.Late, Shard: seg.Shard, Version: seg.Version, High: seg.High})
 	if seg.Version < k.version(seg.Shard) || slices.Contains(k.suspect, name) {
+		return nil
+	}
+	if !k.trusted { // its board or another is known to be an older one
+		k.suspect = append(k.suspect, name)
 		return nil
 	}
 	it, err := k.store.find(ctx, ProductPartition(k.product.ID), boardKey(seg.Shard), true)

@@ -32,6 +32,26 @@ func TestGoalsAreMet(t *testing.T) {
 	}
 }
 
+// A page of a product whose shards were all flushed several times costs about what it shows, and reads several shards at once.
+func TestPagesCostWhatTheyShow(t *testing.T) {
+	root, err := engine.Root()
+	require.NoError(t, err)
+	b, stop, err := newBench(t.Context(), root, &bytes.Buffer{})
+	require.NoError(t, err)
+	defer stop()
+	b.seed = 1
+	pages, err := b.measurePages(t.Context(), past{offers: 100, observations: 20_000})
+	require.NoError(t, err)
+	require.Len(t, pages, 10)
+	assert.Equal(t, "changes, page 1", pages[0].what)
+	for _, p := range pages {
+		assert.LessOrEqual(t, p.units, 40.0, p.what)
+		assert.LessOrEqual(t, p.megabytes, 64.0, p.what)
+		assert.Positive(t, p.rows, p.what)
+	}
+	assert.Equal(t, int64(width), pages[0].inFlight)
+}
+
 func TestRun(t *testing.T) {
 	var first bytes.Buffer
 	require.NoError(t, run(t.Context(), []string{"-quick", "-contention", "-seed", "7"}, &first))

@@ -29,23 +29,24 @@ var largest = past{offers: 419, observations: 300_000}
 // past is a product's month: so many observations of so many offers, each of them looked at equally often.
 type past struct{ offers, observations int }
 
+// pasts are those that are measured when nothing else is asked for, the cheapest first.
+func pasts() (all []past) {
+	for _, offers := range []int{1, 10, 100, 1000, 5000} {
+		for _, observations := range []int{1_000, 100_000, 300_000} {
+			all = append(all, past{offers, max(offers, observations)}) // each is seen once at least
+		}
+	}
+	return append(all, largest)
+}
+
 // history measures what pages of a product's history cost.
 func (b *bench) history(ctx context.Context) error {
-	b.say(b.out, "Pages of 100 rows of a month's history, and an offer's whole month (the first 20 pages of 1,000, mean of 10 offers): read units,")
-	b.say(b.out, "calls and the most of them in flight at once, MB allocated; read units and calls of two items an observation, by their sizes")
+	b.say(b.out, "Pages of 100 rows of a month's history, and an offer's whole month (the first 20 pages of 1,000, mean of 10 offers):")
+	b.say(b.out, "read units, calls and the most of them in flight at once, MB allocated; read units and calls of two items an")
+	b.say(b.out, "observation, by their sizes")
 	table := b.printer()
 	b.say(table, "offers\tobservations\tpage\trows\tunits\tcalls\tin flight\tMB\t|\tunits\tcalls\t")
-	shapes := []past{largest}
-	if !b.largestOnly {
-		shapes = nil
-		for _, offers := range []int{1, 10, 100, 1000, 5000} {
-			for _, observations := range []int{1_000, 100_000, 300_000} {
-				shapes = append(shapes, past{offers, observations})
-			}
-		}
-		shapes = append(shapes, largest)
-	}
-	for _, of := range shapes {
+	for _, of := range b.pasts {
 		pages, err := b.measurePages(ctx, of)
 		if err != nil {
 			return err
