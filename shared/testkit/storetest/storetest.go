@@ -70,8 +70,11 @@ var declaredTable = sync.OnceValues(func() (engine.Table, error) {
 // Client returns the store's own client of an endpoint, with dummy credentials. What depends on time is taken out: it does
 // not wait between attempts, and an attempt may take as long as it likes, since on a busy machine one that is slow would
 // pass for one that is lost.
-func Client(endpoint string) *dynamodb.Client {
-	client := store.NewClient(store.ClientOptions{Region: "eu-west-1", Endpoint: endpoint, Width: 16, AttemptTimeout: -1,
+func Client(endpoint string) *dynamodb.Client { return ClientWithin(endpoint, -1) }
+
+// ClientWithin is Client with a time for each attempt, after which it counts as lost.
+func ClientWithin(endpoint string, attempt time.Duration) *dynamodb.Client {
+	client := store.NewClient(store.ClientOptions{Region: "eu-west-1", Endpoint: endpoint, Width: 16, AttemptTimeout: attempt,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		})})

@@ -6,6 +6,8 @@
 // nor repetition nor a crash in between makes an older price the latest. Attribute names are short. It keeps no derived
 // fields (first seen, last changed, previous price) and cannot tell a duplicate from news; both would cost it reads.
 //
+// Naive makes a bad one of it, as it is often written: it shows that a checker of such stores can see.
+//
 // What surprises: a condition that fails is billed as a write and DynamoDB's error does not say how many units, so they
 // are added from the item's size.
 package peer
@@ -32,6 +34,7 @@ type Store struct {
 	db    *dynamodb.Client
 	table string
 	width int
+	naive bool
 }
 
 // New makes the table and returns a store on it, which writes width items at once.
@@ -50,7 +53,20 @@ func New(ctx context.Context, client *dynamodb.Client, table string, width int) 
 	if err != nil {
 		return nil, fmt.Errorf("create the peer's table: %w", err)
 	}
-	return &Store{db: client, table: table, width: max(width, 1)}, nil
+	return Open(client, table, width), nil
+}
+
+// Open returns a store on a table that New has made.
+func Open(client *dynamodb.Client, table string, width int) *Store {
+	return &Store{db: client, table: table, width: max(width, 1)}
+}
+
+// Naive returns a store on the same table that takes a success of DynamoDB for the whole, though items may be left unprocessed, and
+// puts the latest without a condition.
+func (s *Store) Naive() *Store {
+	naive := *s
+	naive.naive = true
+	return &naive
 }
 
 type item = map[string]types.AttributeValue
@@ -92,9 +108,7 @@ func (s *Store) putHistory(ctx context.Context, observations []price.Observation
 		n := min(len(observations), batch)
 		pending := map[string][]types.WriteRequest{}
 		for _, o := range observations[:n] {
-			it := content(o, received)
-			it["pk"] = str("h#" + o.Key.ProductID + "#" + offer(o.Key))
-			it["sk"] = str(position(o))
+			it := historyItem(o, received)
 			pending[s.table] = append(pending[s.table], types.WriteRequest{PutRequest: &types.PutRequest{Item: it}})
 		}
 		observations = observations[n:]
@@ -114,23 +128,37 @@ func (s *Store) putHistory(ctx context.Context, observations []price.Observation
 			for _, c := range out.ConsumedCapacity {
 				meter.Add(ctx, meter.Counts{WriteUnits: aws.ToFloat64(c.CapacityUnits)})
 			}
+			if s.naive {
+				break
+			}
 			pending = out.UnprocessedItems
 		}
 	}
 	return nil
 }
 
+func historyItem(o price.Observation, received price.Timestamp) item {
+	it := content(o, received)
+	it["pk"] = str("h#" + o.Key.ProductID + "#" + offer(o.Key))
+	it["sk"] = str(position(o))
+	return it
+}
+
+// HistorySize is the size in bytes of an observation's item in the history.
+func HistorySize(o price.Observation) int { return store.ItemSize(historyItem(o, o.ObservedAt)) }
+
 func (s *Store) putLatest(ctx context.Context, o price.Observation, received price.Timestamp) error {
 	it := content(o, received)
 	it["pk"] = str("p#" + o.Key.ProductID)
 	it["sk"] = str(offer(o.Key))
 	it["at"] = str(position(o))
-	out, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &s.table, Item: it, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
-		ConditionExpression:       aws.String("attribute_not_exists(pk) OR #at < :at"),
-		ExpressionAttributeNames:  map[string]string{"#at": "at"},
-		ExpressionAttributeValues: item{":at": it["at"]},
-	})
+	in := &dynamodb.PutItemInput{TableName: &s.table, Item: it, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal}
+	if !s.naive {
+		in.ConditionExpression = aws.String("attribute_not_exists(pk) OR #at < :at")
+		in.ExpressionAttributeNames = map[string]string{"#at": "at"}
+		in.ExpressionAttributeValues = item{":at": it["at"]}
+	}
+	out, err := s.db.PutItem(ctx, in)
 	var older *types.ConditionalCheckFailedException
 	switch {
 	case errors.As(err, &older): // a later one stands there
@@ -212,6 +240,12 @@ func content(o price.Observation, received price.Timestamp) item {
 	}
 	if o.Terms.Promotion.Present {
 		it["pr"] = str(o.Terms.Promotion.Label)
+		if until := o.Terms.Promotion.ValidThrough; until != price.NoTime {
+			it["pv"] = number(int64(until))
+		}
+		if quantity := o.Terms.Promotion.MinQuantity; quantity != 0 {
+			it["pq"] = number(quantity)
+		}
 	}
 	if o.URL != "" {
 		it["url"] = str(o.URL)

@@ -70,10 +70,15 @@ type API struct {
 	out io.Reader
 }
 
-// Serve serves the API in an environment whose name begins with name, on a DynamoDB engine, until Stop. The arguments are
-// further ones of samkit/local.
+// Serve serves the API in an environment whose name begins with name, a few letters, on a DynamoDB engine, until Stop. The
+// arguments are further ones of samkit/local.
 func (p Project) Serve(name, endpoint string, args ...string) (*API, error) {
-	a := &API{Environment: name + strconv.FormatInt(time.Now().UnixNano(), 36)}
+	return p.ServeIn(name+strconv.FormatInt(time.Now().UnixNano(), 36), endpoint, args...)
+}
+
+// ServeIn is Serve in an environment that others may serve as well.
+func (p Project) ServeIn(environment, endpoint string, args ...string) (*API, error) {
+	a := &API{Environment: environment}
 	a.Table = p.Table + a.Environment
 	a.cmd = exec.Command(p.Tool("local"), append([]string{"-addr", "127.0.0.1:0", "-dynamodb", endpoint, "-env", a.Environment,
 		"-param", "HistoryDays=4000", "-quiet"}, args...)...)
@@ -99,6 +104,9 @@ func (p Project) Serve(name, endpoint string, args ...string) (*API, error) {
 	}
 	return a, nil
 }
+
+// PID is the id of its process, whose children are the functions.
+func (a *API) PID() int { return a.cmd.Process.Pid }
 
 // Stop ends the API and waits for it.
 func (a *API) Stop() error {

@@ -1,0 +1,111 @@
+package trial
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+
+	"pricing/shared/price"
+	"pricing/tools/chaos/check"
+	"pricing/tools/chaos/history"
+)
+
+// replay sends what was acknowledged again, in another order and split, without faults, and says what that changed.
+func (t *trial) replay(ctx context.Context, before check.Stored, events []history.Event) ([]check.Finding, error) {
+	r := replay{trial: t, process: t.Design.Open(t.client, t.table), acked: acknowledged(events)}
+	before, err := r.settle(ctx, before)
+	if err != nil {
+		return nil, err
+	}
+	findings, _ := check.Run(events, before)
+	random := rand.New(rand.NewPCG(t.plan.Seed, 1))
+	random.Shuffle(len(r.acked), func(a, b int) { r.acked[a], r.acked[b] = r.acked[b], r.acked[a] })
+	for left := r.acked; len(left) > 0; {
+		n := min(1+random.IntN(100), len(left))
+		if err := r.send(ctx, left[:n]); err != nil {
+			return nil, err
+		}
+		left = left[n:]
+	}
+	after, err := t.scan(ctx)
+	return append(append(findings, r.findings...), check.Same(before, after)...), err
+}
+
+type replay struct {
+	*trial
+	process  Process
+	acked    []price.Observation
+	findings []check.Finding
+}
+
+// acknowledged are the observations that were, each once with each url, in their order.
+func acknowledged(events []history.Event) []price.Observation {
+	type sent struct{ id, content, url string }
+	acked := map[sent]price.Observation{}
+	for _, e := range events {
+		if e.Type == history.OK && e.Sent.Observation != nil {
+			acked[sent{e.ID, e.Content, e.URL}] = *e.Sent.Observation
+		}
+	}
+	order := slices.SortedFunc(maps.Keys(acked), func(a, b sent) int {
+		return slices.Compare([]string{a.id, a.content, a.url}, []string{b.id, b.content, b.url})
+	})
+	all := make([]price.Observation, len(order))
+	for i, s := range order {
+		all[i] = acked[s]
+	}
+	return all
+}
+
+// settle sees to it that a replay has no reason to write, and returns what is stored then. Competitors that went out of business come
+// back, since what they offered would be rejected. A split that is due is made by whoever writes next, whatever that is, so each
+// product is sent one observation of every offer until none is due.
+func (r *replay) settle(ctx context.Context, stored check.Stored) (check.Stored, error) {
+	changed := false
+	for _, c := range r.plan.Competitors {
+		if known, ok := stored.Competitors[c.ID]; ok && !known.Active {
+			changed = true
+			if err := r.process.PutCompetitor(ctx, c); err != nil {
+				return stored, fmt.Errorf("replay: %w", err)
+			}
+		}
+	}
+	const doublings = 6
+	for range doublings {
+		if len(stored.SplitDue) == 0 && !changed {
+			break
+		}
+		changed = false
+		one := map[price.OfferKey]bool{}
+		for i, o := range r.acked {
+			if stored.SplitDue[o.Key.ProductID] && !one[o.Key] {
+				one[o.Key] = true
+				if err := r.send(ctx, r.acked[i:i+1]); err != nil {
+					return stored, err
+				}
+			}
+		}
+		var err error
+		if stored, err = r.scan(ctx); err != nil {
+			return stored, err
+		}
+	}
+	return stored, nil
+}
+
+// send sends observations that are stored.
+func (r *replay) send(ctx context.Context, observations []price.Observation) error {
+	answers, err := r.process.Record(ctx, "replay", observations, r.now())
+	if err != nil {
+		return fmt.Errorf("replay: %w", err)
+	}
+	for i, a := range answers {
+		if id := observations[i].ID(); a.Outcome != "duplicate" {
+			r.findings = append(r.findings,
+				check.Finding{Invariant: "I3", Kind: check.Replay, About: id, Text: id + ": replayed, it is " + a.Outcome})
+		}
+	}
+	return nil
+}
