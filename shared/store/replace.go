@@ -15,7 +15,7 @@ type Replacement struct {
 	Boards    []board.Board // the whole board, or all shards in their order
 	Past      []int         // of a split product: the numbers of shards that it had before, least first
 	Flushed   Flushed       // of a split product: from the whole board
-	Catalogue *Directory    // whose part of the catalogue is put beside the board if there is none; nil: nobody's
+	Catalogue *Directory    // whose part of the catalogue is put beside the board; nil: what stands there stays
 	URLs      [][]board.URLChange
 	Segments  []board.Segment // under a version that nothing stands under yet
 }
@@ -52,7 +52,7 @@ func (s *Store) Replace(ctx context.Context, productID string, old []map[string]
 			}
 		}
 	}
-	if standing[boardSK][AttrCatalogue] == nil && r.Catalogue != nil && r.Catalogue.Catalogued {
+	if r.Catalogue != nil {
 		setAll(item{AttrCatalogue: str(r.Catalogue.Catalogue.Text()), AttrCatalogueVersion: number(r.Catalogue.CatalogueVersion)})
 	}
 	writes := []types.TransactWriteItem{{Update: whole}}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -17,6 +18,7 @@ import (
 	"pricing/samkit/engine"
 	"pricing/shared/price"
 	"pricing/shared/store"
+	"pricing/shared/testkit/faultproxy"
 	"pricing/shared/testkit/storetest"
 	"pricing/tools/chaos/check"
 	"pricing/tools/chaos/history"
@@ -88,6 +90,10 @@ func TestUsualDesign(t *testing.T) {
 	lost, wrong := 0, 0
 	for seed := range uint64(6) {
 		p := plan.Draw(seed, options)
+		for n := range 5 {
+			p.Faults = append(p.Faults, plan.Fault{N: len(p.Faults), Operation: "BatchWriteItem", Nth: 3 * n,
+				Action: faultproxy.Action{Kind: faultproxy.Leave, Keep: 0.5}})
+		}
 		r := try(t, naive, p)
 		for _, f := range r.Findings {
 			switch f.Invariant + " " + f.Kind {
@@ -169,6 +175,7 @@ func TestPlantedViolations(t *testing.T) {
 			workers[i].KillAt = 0
 		}
 	}
+	p.Workers[0] = append(p.Workers[0], plan.Request{N: len(requests), Deadline: time.Minute, Product: &plan.Product{ID: "P-0", Title: "t"}})
 	stranger := price.Observation{Key: price.OfferKey{ProductID: "P-0", CompetitorID: "bigmart"}, Source: price.Source{ID: "stranger"},
 		Terms: price.Terms{Price: price.Money{Minor: 1, Currency: "USD"}}, ObservedAt: plan.Start}
 	plants := map[string]struct {
@@ -223,6 +230,18 @@ func TestPlantedViolations(t *testing.T) {
 					return err
 				}
 			}
+		}},
+		"urls are altered": {want: "I2 wrong", meddle: func(ctx context.Context, m meddler) error {
+			it, err := m.first(ctx, isURLs)
+			if err != nil {
+				return err
+			}
+			for name, url := range it {
+				if s, ok := url.(*types.AttributeValueMemberS); ok && name != store.AttrPK && name != store.AttrSK {
+					s.Value += "x"
+				}
+			}
+			return m.put(ctx, it)
 		}},
 		"somebody else writes": {want: "I4 phantom", meddle: func(ctx context.Context, m meddler) error {
 			s := store.New(m.Client, store.Options{Table: m.table, Retention: storetest.Retention})

@@ -44,7 +44,7 @@ func shrink(ctx context.Context, c trial.Config, p plan.Plan, failed trial.Resul
 
 // least leaves out parts of all, halves first and single ones last, while what is left fails (delta debugging).
 func least(ctx context.Context, all []int, fails func([]int) bool) []int {
-	for size := (len(all) + 1) / 2; size > 0 && len(all) > 0; {
+	for size := (len(all) + 1) / 2; len(all) > 0 && ctx.Err() == nil; size = max(size/2, 1) {
 		cut := false
 		for at := 0; at < len(all) && ctx.Err() == nil; {
 			end := min(at+size, len(all))
@@ -56,14 +56,7 @@ func least(ctx context.Context, all []int, fails func([]int) bool) []int {
 				at = end
 			}
 		}
-		if ctx.Err() != nil {
-			break
-		}
 		if size == 1 && !cut {
-			break
-		}
-		size = max(size/2, 1)
-		if size == 1 && cut && len(all) == 0 {
 			break
 		}
 	}

@@ -37,8 +37,8 @@ func (c *checker) catalogue(events []history.Event) {
 		if p.Version < newest {
 			c.find("I1", Lost, "product "+id, "product %s: version %d was acknowledged, %d is stored", id, newest, p.Version)
 		}
-		if p.BesideVesion < newest {
-			c.find("I1", Lost, "product "+id, "product %s: version %d was acknowledged, that beside its board is %d", id, newest, p.BesideVesion)
+		if p.BesideVersion < newest {
+			c.find("I1", Lost, "product "+id, "product %s: version %d was acknowledged, that beside its board is %d", id, newest, p.BesideVersion)
 		}
 	}
 	for id, p := range c.stored.Products {
@@ -49,22 +49,23 @@ func (c *checker) catalogue(events []history.Event) {
 		if p.Version > 0 && !slices.Contains(sent[id], p.content()) {
 			c.find("I4", Phantom, about, "%s: nobody sent %q", about, p.content())
 		}
-		if p.BesideVesion > p.Version {
-			c.find("I2", Wrong, about, "%s: beside its board stands version %d of %d", about, p.BesideVesion, p.Version)
+		if p.BesideVersion > p.Version {
+			c.find("I2", Wrong, about, "%s: beside its board stands version %d of %d", about, p.BesideVersion, p.Version)
 		}
-		if p.BesideVesion == p.Version && p.BesideOwn != p.Own {
-			c.find("I2", Wrong, about, "%s: beside its board stands %s, not %s", about, p.BesideOwn, p.Own)
+		if p.BesideVersion == p.Version && p.BesideList != p.List {
+			c.find("I2", Wrong, about, "%s: beside its board stands %s, not %s", about, p.BesideList, p.List)
 		}
-		if want, ok := acked[id][p.BesideVesion]; ok && !strings.HasSuffix(want, ProductContent("", p.BesideOwn)) {
-			c.find("I2", Wrong, about, "%s: beside its board stands %s as version %d, acknowledged was %q", about, p.BesideOwn, p.BesideVesion, want)
+		if want, ok := acked[id][p.BesideVersion]; ok && !strings.HasSuffix(want, ProductContent("", p.BesideList)) {
+			c.find("I2", Wrong, about, "%s: beside its board stands %s as version %d, acknowledged was %q", about, p.BesideList,
+				p.BesideVersion, want)
 		}
 	}
 }
 
 // ProductContent is the content of a product in a history.
-func ProductContent(title, own string) string { return title + "|" + own }
+func ProductContent(title, list string) string { return title + "|" + list }
 
-func (p Product) content() string { return ProductContent(p.Title, p.Own) }
+func (p Product) content() string { return ProductContent(p.Title, p.List) }
 
 // competitors compares the registered competitors with what was sent: none that was acknowledged is lost, and each is as somebody put
 // it.

@@ -57,7 +57,7 @@ type content struct {
 	observation              price.Observation
 	sent                     []history.Event
 	acked, unknown, conflict int
-	urls                     map[string]bool
+	urls                     map[string]bool // that were sent with it, and whether an answer with one was a success
 }
 
 // Run compares a table with a history.
@@ -150,6 +150,7 @@ func (c *checker) answer(k *known, of *content, e history.Event) {
 	switch e.Type {
 	case history.OK:
 		of.acked++
+		of.urls[e.URL] = true
 		if e.Verdict != "duplicate" && e.Verdict != Unjudged {
 			k.fresh++
 		}
@@ -165,8 +166,12 @@ func (c *checker) answer(k *known, of *content, e history.Event) {
 		}
 	case history.Info:
 		of.unknown++
+		if _, ok := of.urls[e.URL]; !ok { // a success stays one
+			of.urls[e.URL] = false
+		}
 		if e.Verdict == "failed" {
 			c.tally.Failed++
+			c.find("I5", Answer, e.ID, "the store says that it is damaged: %s", e)
 		}
 	}
 }
@@ -184,8 +189,9 @@ func (c *checker) presence() {
 		}
 	}
 	for id, k := range c.ids {
-		acked := false
+		acked, unknown := false, false
 		for name, of := range k.contents {
+			unknown = unknown || of.unknown > 0
 			if of.acked > 0 {
 				acked = true
 				c.isStored(id, name, of)
@@ -195,6 +201,9 @@ func (c *checker) presence() {
 			c.tally.Acked++
 		} else {
 			c.tally.Unknown++
+		}
+		if k.fresh == 0 && acked && !unknown && c.stored.Folded {
+			c.find("I5", Answer, id, "%s: a duplicate, though no attempt may have stored it first", id)
 		}
 		if k.fresh > 1 {
 			c.find("I5", Doubled, id, "%s: acknowledged as new %d times", id, k.fresh)
@@ -217,10 +226,7 @@ func (c *checker) copies(id string, rows []Row) {
 // sent checks that a stored observation was sent so, and not known to be refused.
 func (c *checker) sent(id string, row Row) {
 	name := history.Content(row.Observation)
-	var of *content
-	if k := c.ids[id]; k != nil {
-		of = k.contents[name]
-	}
+	of := c.content(id, row)
 	switch {
 	case of == nil:
 		c.find("I4", Phantom, id, "%s: stored in %s with a content that nobody sent: %+v", id, row.Where, row.Observation)
@@ -274,6 +280,48 @@ func (c *checker) offers() {
 		}
 	}
 	c.bounds()
+	c.offerURLs()
+}
+
+// offerURLs compares each offer's url with those that were sent for what is stored of it: that of the acknowledged ones, or of one of
+// which nothing is known and that comes after it.
+func (c *checker) offerURLs() {
+	acked := map[price.OfferKey][]oracle.Observation{}
+	unknown := map[price.OfferKey][]oracle.Observation{}
+	for id, rows := range c.rows {
+		of := c.content(id, rows[0])
+		if of == nil {
+			continue // a phantom
+		}
+		for url, success := range of.urls {
+			o := of.observation
+			o.URL = url
+			if success {
+				acked[o.Key] = append(acked[o.Key], Plain(o))
+			} else {
+				unknown[o.Key] = append(unknown[o.Key], Plain(o))
+			}
+		}
+	}
+	for _, o := range c.stored.Offers {
+		k := o.Current.Key
+		least := oracle.URL(acked[k])
+		may := []string{least}
+		for _, u := range unknown[k] {
+			may = append(may, oracle.URL(append(slices.Clone(acked[k]), u)))
+		}
+		if !slices.Contains(may, o.URL) && c.stored.Folded {
+			c.find("I2", Wrong, OfferText(k), "offer %s: its url is %q, want %q", OfferText(k), o.URL, least)
+		}
+	}
+}
+
+// content is what the history knows of a stored row; nil: nothing.
+func (c *checker) content(id string, row Row) *content {
+	if k := c.ids[id]; k != nil {
+		return k.contents[history.Content(row.Observation)]
+	}
+	return nil
 }
 
 // offer compares an offer with its observations.

@@ -14,6 +14,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -52,6 +53,7 @@ type Row struct {
 // Offer is an offer's stored state.
 type Offer struct {
 	Current price.Observation // without its url
+	URL     string            // the offer's
 	Derived Derived
 	Where   string
 }
@@ -66,18 +68,18 @@ type Derived struct {
 
 // Product is what is stored of a product of the catalogue.
 type Product struct {
-	Title        string
-	Own          string
-	Version      int64 // 0: none is stored
-	BesideOwn    string
-	BesideVesion int64 // of the entry that stands beside the board
+	Title         string
+	List          string // list price
+	Version       int64  // 0: none is stored
+	BesideList    string // that beside the board
+	BesideVersion int64  // of the entry that it came from
 }
 
 // Read reads the items of a table.
 func Read(items []Item) Stored {
 	r := reader{Stored: Stored{Folded: true, Products: map[string]Product{}, Competitors: map[string]price.Competitor{},
 		Items: map[string]string{}, SplitDue: map[string]bool{}},
-		boards: map[string]map[board.Shard]store.BoardItem{}, urls: map[string]map[board.URLHash]bool{}}
+		boards: map[string]map[board.Shard]store.BoardItem{}, urls: map[string]map[board.URLName]string{}}
 	for _, it := range items {
 		decoded, err := store.Decode(it)
 		if err != nil {
@@ -108,7 +110,7 @@ func text(v types.AttributeValue) string {
 type reader struct {
 	Stored
 	boards map[string]map[board.Shard]store.BoardItem // by product
-	urls   map[string]map[board.URLHash]bool          // that are stored, by product
+	urls   map[string]map[board.URLName]string        // by product
 }
 
 func (r *reader) misfit(format string, args ...any) {
@@ -135,14 +137,12 @@ func (r *reader) item(it Item, decoded any) {
 		}
 	case store.URLsItem:
 		if r.urls[id] == nil {
-			r.urls[id] = map[board.URLHash]bool{}
+			r.urls[id] = map[board.URLName]string{}
 		}
-		for hash := range d.URLs {
-			r.urls[id][hash] = true
-		}
+		maps.Copy(r.urls[id], d.URLs)
 	case store.CatalogueItem:
 		p := r.Products[id]
-		p.Title, p.Own, p.Version = d.Title, d.Own.Price.String(), d.Version
+		p.Title, p.List, p.Version = d.Title, d.List.String(), d.Version
 		r.Products[id] = p
 	case price.Competitor:
 		r.Competitors[d.ID] = d
@@ -168,7 +168,7 @@ func (r *reader) product(id string, boards map[board.Shard]store.BoardItem) {
 	}
 	if whole.Directory.Catalogued {
 		p := r.Products[id]
-		p.BesideOwn, p.BesideVesion = whole.Directory.Own.Price.String(), whole.Directory.OwnVersion
+		p.BesideList, p.BesideVersion = whole.Directory.Catalogue.List.String(), whole.Directory.CatalogueVersion
 		r.Products[id] = p
 	}
 	n := whole.Directory.Shards
@@ -197,13 +197,14 @@ func (r *reader) product(id string, boards map[board.Shard]store.BoardItem) {
 
 func (r *reader) offer(product string, shard board.Shard, o board.Offer, where string) {
 	r.rows(o.Key, o.Tail, where)
-	r.Offers = append(r.Offers, Offer{Current: observation(o.Key, o.Current), Where: where,
+	url, stored := r.urls[product][o.URL.Name]
+	if (o.URL.Name != board.URLName{}) && !stored {
+		r.misfit("%s: offer %v has a url that is not stored", where, o.Key)
+	}
+	r.Offers = append(r.Offers, Offer{Current: observation(o.Key, o.Current), Where: where, URL: url,
 		Derived: Derived{FirstSeen: o.FirstSeen, LastChanged: o.RunStart, PreviousAt: o.Previous.At, PreviousPrice: o.Previous.Price}})
 	if board.ShardOf(o.Key, shard.N) != shard {
 		r.misfit("%s: offer %v belongs elsewhere", where, o.Key)
-	}
-	if none := (board.URLHash{}); o.Current.URL != none && !r.urls[product][o.Current.URL] {
-		r.misfit("%s: offer %v has a url that is not stored", where, o.Key)
 	}
 }
 

@@ -131,7 +131,7 @@ func (d *drawer) request(n int) Request {
 	case !d.options.Plain && d.chance(6):
 		r.Product = &Product{ID: pick(d, d.products).id, Title: fmt.Sprint("title ", d.IntN(4))}
 		if d.chance(80) {
-			r.Product.Price = price.Money{Minor: 1900 + d.Int64N(200), Currency: "USD"}
+			r.Product.List = price.Money{Minor: 1900 + d.Int64N(200), Currency: "USD"}
 		}
 		return r
 	case !d.options.Plain && d.chance(4):
@@ -175,7 +175,7 @@ func (d *drawer) observation(p *product) price.Observation {
 			o.Terms.Shipping = price.Money{}
 			o.Terms.ListPrice = price.Money{}
 		}
-		return o
+		return d.again(o)
 	}
 	o := price.Observation{Key: pick(d, p.keys), Terms: pick(d, p.terms)}
 	moment := d.IntN(p.moments)
@@ -189,11 +189,19 @@ func (d *drawer) observation(p *product) price.Observation {
 	o.Source = price.Source{ID: pick(d, []string{"crawler-a", "feed-b", "vendor-c"}),
 		Kind:       pick(d, []price.SourceKind{price.SourceCrawler, price.SourceFeed}),
 		Confidence: pick(d, []price.Confidence{price.NoConfidence, 0, 9700})}
-	o.URL = urls[int(o.ID()[0])%len(urls)] // the same for equal ids
+	o.URL = pick(d, urls)
 	if e, ok := d.byID[o.ID()]; ok && (d.options.Plain || d.chance(80)) {
-		return e
+		return d.again(e)
 	}
 	d.byID[o.ID()] = o
 	d.earlier = append(d.earlier, o)
+	return o
+}
+
+// again is an observation that was sent before, now and then with another url, which is no part of its content, or without.
+func (d *drawer) again(o price.Observation) price.Observation {
+	if !d.options.Plain && d.chance(30) {
+		o.URL = pick(d, urls)
+	}
 	return o
 }

@@ -27,7 +27,8 @@ var kinds = []faultproxy.Kind{
 	faultproxy.Drop, faultproxy.Throttle, faultproxy.Throttle, faultproxy.Throttling, faultproxy.RequestLimit, faultproxy.Fail,
 	faultproxy.Unavailable, faultproxy.DropAnswer, faultproxy.DropAnswer, faultproxy.DropAnswer, faultproxy.CloseAnswer, faultproxy.Stall,
 	faultproxy.Truncate, faultproxy.LateApply, faultproxy.LateApply, faultproxy.LateApply, faultproxy.Conflict, faultproxy.Conflict,
-	faultproxy.Collide, faultproxy.Stale, faultproxy.Stale, faultproxy.Missing, faultproxy.Leave, faultproxy.Leave, faultproxy.Delay,
+	faultproxy.Collide, faultproxy.Stale, faultproxy.Stale, faultproxy.Missing, faultproxy.Leave, faultproxy.Leave, faultproxy.Leave,
+	faultproxy.Leave, faultproxy.Delay,
 	faultproxy.WrongChecksum,
 }
 

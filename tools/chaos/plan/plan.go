@@ -42,7 +42,7 @@ type Request struct {
 type Product struct {
 	ID    string
 	Title string
-	Price price.Money // our own; absent: none
+	List  price.Money // list price; absent: none
 }
 
 // Fault is what happens to one call to the table.

@@ -100,7 +100,7 @@ func stored(key price.OfferKey, e board.Observation) price.Observation {
 }
 
 func (b boards) PutProduct(ctx context.Context, p plan.Product) (int64, error) {
-	return b.PutCatalogueEntry(ctx, p.ID, store.CatalogueEntry{Title: p.Title, Own: board.Own{Price: p.Price}}, 0)
+	return b.PutCatalogueEntry(ctx, p.ID, store.CatalogueEntry{Title: p.Title, Catalogue: board.Catalogue{List: p.List}}, 0)
 }
 
 func (b boards) PutCompetitor(ctx context.Context, c price.Competitor) error {

@@ -157,7 +157,7 @@ func (w *worker) record(ctx context.Context, r plan.Request, attempt int, observ
 func (w *worker) putProduct(ctx context.Context, r plan.Request, attempt int) (unknown bool) {
 	p := *r.Product
 	e := history.Event{Worker: w.n, Request: r.N, Attempt: attempt, Key: "product " + p.ID, Type: history.Invoke,
-		Content: check.ProductContent(p.Title, p.Price.String()), Sent: history.Sent{Product: p.ID}}
+		Content: check.ProductContent(p.Title, p.List.String()), Sent: history.Sent{Product: p.ID}}
 	w.history.Add(e)
 	version, err := w.process.PutProduct(ctx, p)
 	e.Version = version
