@@ -78,6 +78,14 @@ chaos: ddb ## let everything go wrong from fresh seeds and look into the table f
 bench-capacity: ddb ## count capacity units, side by side with the usual design (minutes; ARGS="-goals")
 	go run ./tools/bench $(ARGS)
 
+bench-cold: ddb ## measure cold starts of the functions, side by side with usual code (a minute; ARGS="-rounds 5")
+	go run ./tools/bench cold $(ARGS)
+
+bench-warm: ddb ## measure warm invocations of the functions, side by side with usual code (minutes)
+	go run ./tools/bench warm $(ARGS)
+spike: ddb ## send observations at 5 to 700 a second, and look every acknowledged one up (two minutes; ARGS="-items 20")
+	go run ./tools/spike $(ARGS)
+
 fmt: ## format all Go code
 	gofmt -w $$(git ls-files '*.go')
 
@@ -111,4 +119,4 @@ python: # the Python environments that tests need, below .local; programs that n
 	GOBIN=$(CURDIR)/.local/bin go install $(module)
 	@touch $@ # go install leaves alone what is up to date
 
-.PHONY: help run test lint audit verify docs contract-test sam-test pipeline pack deploy rehearse inspect export mutants chaos bench-capacity fmt build clean ddb gitlab-ci python
+.PHONY: help run test lint audit verify docs contract-test sam-test pipeline pack deploy rehearse inspect export mutants bench-capacity fmt build clean ddb gitlab-ci python bench-cold bench-warm spike chaos

@@ -152,7 +152,7 @@ type BatchDefaults struct {
 	// Source Who saw the price.
 	Source *Source `json:"source,omitempty"`
 
-	// URL The page it was seen on: http or https with a host, at most 512 bytes.
+	// URL The page it was seen on: http or https with a host, at most 512 bytes. It is no part of the observation's content: the observation may be sent again with another url, or without one, and is a `duplicate`.
 	URL string `json:"url,omitempty,omitzero"`
 }
 
@@ -208,7 +208,7 @@ type BatchItem struct {
 	// Source Who saw the price.
 	Source *Source `json:"source,omitempty"`
 
-	// URL The page it was seen on: http or https with a host, at most 512 bytes.
+	// URL The page it was seen on: http or https with a host, at most 512 bytes. It is no part of the observation's content: the observation may be sent again with another url, or without one, and is a `duplicate`.
 	URL string `json:"url,omitempty,omitzero"`
 }
 
@@ -291,6 +291,7 @@ type Counts struct {
 	Conflict  int `json:"conflict"`
 	Created   int `json:"created"`
 	Duplicate int `json:"duplicate"`
+	Failed    int `json:"failed"`
 	Late      int `json:"late"`
 	Received  int `json:"received"`
 	Rejected  int `json:"rejected"`
@@ -346,6 +347,9 @@ type Limits struct {
 
 	// HistoryDays How many days observations are kept.
 	HistoryDays int `json:"historyDays"`
+
+	// OffersPerProduct About how many offers a product may have, though a part of them may be full before. A further one is refused with 422 `too-many-offers`; those that exist stay writable.
+	OffersPerProduct int `json:"offersPerProduct"`
 
 	// QueryIds Most products of a bulk query.
 	QueryIds int `json:"queryIds"`
@@ -449,7 +453,9 @@ type Offer struct {
 
 	// StaleAt null for what never goes stale.
 	StaleAt time.Time `json:"staleAt"`
-	URL     string    `json:"url,omitempty,omitzero"`
+
+	// URL That of the offer's newest observation that carried one.
+	URL string `json:"url,omitempty,omitzero"`
 }
 
 // OfferPage Current offers of a product, and how to get the next ones.
@@ -510,8 +516,10 @@ type Recorded struct {
 	ObservationID string `json:"observationId,omitempty,omitzero"`
 
 	// Offer The offer as it now is.
-	Offer   *RecordedOffer `json:"offer,omitempty"`
-	Outcome string         `json:"outcome"`
+	Offer *RecordedOffer `json:"offer,omitempty"`
+
+	// Outcome Stored now: `created` is the offer's first observation, `changed` newer with other terms, `unchanged` newer with the same, `late` older than the current one. `duplicate`: stored before. Never stored: `conflict` (other content under its id), `rejected` (it breaks a rule). `throttled`: not known, repeat it. `failed`: we have to mend what is stored of its product, and hear of it. It is retryable, but repeat it at most once a run: it needs us, not another try.
+	Outcome string `json:"outcome"`
 
 	// Problem RFC 9457.
 	Problem   *Problem `json:"problem,omitempty"`
@@ -551,14 +559,18 @@ type Result struct {
 
 	// ObservationID Of a stored item.
 	ObservationID string `json:"observationId,omitempty,omitzero"`
-	Outcome       string `json:"outcome"`
+
+	// Outcome Stored now: `created` is the offer's first observation, `changed` newer with other terms, `unchanged` newer with the same, `late` older than the current one. `duplicate`: stored before. Never stored: `conflict` (other content under its id), `rejected` (it breaks a rule). `throttled`: not known, repeat it. `failed`: we have to mend what is stored of its product, and hear of it. It is retryable, but repeat it at most once a run: it needs us, not another try.
+	Outcome string `json:"outcome"`
 
 	// Problem RFC 9457.
 	Problem *Problem `json:"problem,omitempty"`
 
 	// ProductID null if it is not known.
 	ProductID string `json:"productId"`
-	Retryable bool   `json:"retryable"`
+
+	// Retryable Whether it can be sent again as it is. Of outcome `failed`: at most once a run.
+	Retryable bool `json:"retryable"`
 
 	// Status What the item alone would have been answered.
 	Status   int      `json:"status"`
@@ -629,7 +641,7 @@ type Submission struct {
 	// Source Who saw the price.
 	Source Source `json:"source"`
 
-	// URL The page it was seen on: http or https with a host, at most 512 bytes.
+	// URL The page it was seen on: http or https with a host, at most 512 bytes. It is no part of the observation's content: the observation may be sent again with another url, or without one, and is a `duplicate`.
 	URL string `json:"url,omitempty,omitzero"`
 }
 

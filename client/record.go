@@ -22,7 +22,7 @@ const (
 
 	outcomeRejected  = "rejected"
 	outcomeThrottled = "throttled"
-	outcomeFailed    = "failed" // reserved: the API does not answer it yet
+	outcomeFailed    = "failed" // what is stored of the product has to be mended: it is sent once more
 )
 
 // problems are the outcomes whose items have a result also with results=problems.
@@ -147,7 +147,7 @@ func (c *Client) StreamObservations(
 type item struct {
 	index  int
 	body   json.RawMessage
-	failed bool // the API has answered that once: another try does not help
+	failed bool // the API has answered that once already
 }
 
 // divide makes batches within the API's limits, until yield returns false. An item longer than a batch is sent alone, to be

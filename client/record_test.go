@@ -85,6 +85,12 @@ func outcomes(path string, list ...string) answer {
 	return answer{status: 207, body: string(text)}
 }
 
+// withStatus is an answer of another status.
+func withStatus(status int, a answer) answer {
+	a.status = status
+	return a
+}
+
 // created answers that every item is stored.
 func created(t require.TestingT, r request) answer {
 	return outcomes(r.path, slices.Repeat([]string{"created"}, len(products(t, r)))...)
@@ -225,6 +231,10 @@ func TestRecordObservations_Repeats(t *testing.T) {
 			[]answer{outcomes("", "failed", "failed", "throttled"), outcomes("", "failed", "throttled", "failed"),
 				outcomes("", "failed", "created")},
 			[][]string{{"0", "1", "2"}, {"0", "1", "2"}, {"1", "2"}}, []string{"failed", "failed", "created"}, "",
+		},
+		"what failed, of answers of 500": {
+			[]answer{withStatus(500, outcomes("", "failed", "rejected")), withStatus(500, outcomes("", "failed"))},
+			[][]string{{"0", "1"}, {"0"}}, []string{"failed", "rejected"}, "",
 		},
 		"all after a lost connection": {
 			[]answer{{lost: true}, outcomes("", "duplicate", "duplicate")},

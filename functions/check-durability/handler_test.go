@@ -136,8 +136,9 @@ func TestCheck_Fails(t *testing.T) {
 		"the board cannot be read": {damaged{read: busy}, "not-found", "read it back: internal: Busy."},
 		"nothing stored": {damaged{record: func([]store.Verdict, error) ([]store.Verdict, error) { return nil, errors.New("denied") }},
 			"not-stored", "store an observation: denied"},
-		"of unknown outcome": {damaged{record: func([]store.Verdict, error) ([]store.Verdict, error) { return []store.Verdict{{Err: busy}}, nil }},
-			"not-stored", "store an observation: internal: Busy."},
+		"of unknown outcome": {damaged{record: func([]store.Verdict, error) ([]store.Verdict, error) {
+			return []store.Verdict{{Err: busy}}, nil
+		}}, "not-stored", "store an observation: internal: Busy."},
 		"a conflict": {damaged{record: func([]store.Verdict, error) ([]store.Verdict, error) {
 			return []store.Verdict{{Result: board.Result{Outcome: board.Conflict}}}, nil
 		}}, "not-stored", "the store says conflict"},

@@ -6,14 +6,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func FuzzParsePosition(f *testing.F) {
+func FuzzParseCursor(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
-		at, err := parsePosition("ZU-1042", text)
+		c, err := parseCursor("ZU-1042", text)
 		if err != nil {
 			return
 		}
-		again, err := parsePosition("ZU-1042", at.text())
+		again, err := parseCursor("ZU-1042", c.text())
 		require.NoError(t, err)
-		require.Equal(t, at, again)
+		require.Equal(t, c, again)
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/shared/api"
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
 	"pricing/shared/price"
@@ -47,6 +48,29 @@ func TestEndpoint_Retention(t *testing.T) {
 			assert.Equal(t, want, moments(t, response.Body), "to %s, %s", to, view)
 			assert.Contains(t, response.Body, `"next":null`)
 		}
+	}
+}
+
+// found is a store whose history is what it is.
+type found store.Page
+
+func (f found) History(context.Context, string, store.Window) (store.Page, error) {
+	return store.Page(f), nil
+}
+
+// TestEndpoint_SuspectSegments: what a board cannot have flushed is shown, and an alarm tells us of it.
+func TestEndpoint_SuspectSegments(t *testing.T) {
+	t.Parallel()
+	e := endpoint(boot.Function{Settings: cases.Settings})
+	for name, want := range map[string]int{"seg#1#20260706T090000.000#0000000007": 1, "": 0} {
+		page := found{}
+		if name != "" {
+			page.Suspect = []string{name}
+		}
+		e.Handle = list(page, api.NewClock(cases.Settings.Retention))
+		response, samples := cases.Metered(t, e, cases.Case{Request: "GET /v1/products/P1/history"}.Event(t, e))
+		assert.Equal(t, http.StatusOK, response.StatusCode, response.Body)
+		assert.Equal(t, want, samples.Sum("InternalErrors"))
 	}
 }
 

@@ -25,15 +25,17 @@ const (
 // the parameters.
 func readWindow(p *gateway.Params, productID string, clock price.Clock) (store.Window, api.Page) {
 	page := api.ReadPage(p, usualLimit, greatestLimit)
-	after := position{to: clock.Now}
+	end := clock.Now
+	var after *store.Position
 	if page.After != "" {
-		if at, err := parsePosition(productID, page.After); err == nil {
-			after = at
+		if c, err := parseCursor(productID, page.After); err == nil {
+			end = c.to
+			after = &c.after
 		} else {
 			page.Invalid()
 		}
 	}
-	w := store.Window{To: timeParam(p, "to", after.to), After: after.row, Limit: page.Limit, Match: api.ReadFilter(p)}
+	w := store.Window{To: timeParam(p, "to", end), After: after, Limit: page.Limit, Match: api.ReadFilter(p)}
 	w.From = timeParam(p, "from", w.To.Add(-min(usualWindow, clock.Retention)))
 	switch {
 	case w.From > w.To:
@@ -49,7 +51,7 @@ func readWindow(p *gateway.Params, productID string, clock price.Clock) (store.W
 	case "daily":
 		p.Fault("view", fault.CodeInvalidField, "view=daily is not served yet.")
 	}
-	if after.row != nil && !after.in(w) {
+	if after != nil && !within(w, *after) {
 		page.Invalid()
 	}
 	w.From = max(w.From, clock.Now.Add(-clock.Retention)) // what left the retention is gone, deleted or not
@@ -69,50 +71,56 @@ func timeParam(p *gateway.Params, name string, otherwise price.Timestamp) price.
 	return t
 }
 
-// position is where a page ends, as a cursor keeps it: late data behind it is not shown again.
-type position struct {
-	to  price.Timestamp // where the window ends, unless the query says so
-	row *board.Row      // with no more of its entry than tells it apart
-}
-
-// in reports whether a page of the window may end there: at a row of it, or between two or behind the last.
-func (at position) in(w store.Window) bool {
-	seen := at.row.Observation.ObservedAt
-	if at.row.Key == (price.OfferKey{}) {
-		return seen >= w.From && seen <= w.To+1
+// within reports whether a page of the window may end at a position: at a row of it, between two or behind the last.
+func within(w store.Window, at store.Position) bool {
+	if at.Key == (price.OfferKey{}) {
+		return at.ObservedAt >= w.From && at.ObservedAt <= w.To+1
 	}
-	return seen >= w.From && seen <= w.To && w.Match(at.row.Key)
+	return at.ObservedAt >= w.From && at.ObservedAt <= w.To && w.Match(at.Key)
 }
 
-// written is a position's form inside a cursor.
+// cursor is where a page ends, so that late data behind it is not shown again.
+type cursor struct {
+	to    price.Timestamp // where the window ends, unless the query says so
+	after store.Position
+}
+
+// written is what a cursor's text holds.
 type written struct {
 	To         string `json:"u"`
 	ObservedAt string `json:"t"`
-	Key        string `json:"k"` // the offer key's text; empty: between rows
+	Key        string `json:"k"` // the offer key's text; empty: before all rows of that moment
 	Source     string `json:"s"`
 }
 
-func (at position) text() string {
-	seen := at.row.Observation
+func (c cursor) text() string {
 	text, _ := json.Marshal(written{ // plain data
-		To: at.to.String(), ObservedAt: seen.ObservedAt.String(), Key: board.KeyText(at.row.Key), Source: seen.Source.ID,
+		To: c.to.String(), ObservedAt: c.after.ObservedAt.String(), Key: keyText(c.after.Key), Source: c.after.Source,
 	})
 	return string(text)
 }
 
-func parsePosition(productID, cursor string) (position, error) {
+func keyText(key price.OfferKey) string {
+	if key == (price.OfferKey{}) {
+		return ""
+	}
+	return board.KeyText(key)
+}
+
+func parseCursor(productID, text string) (cursor, error) {
 	var w written
-	if err := json.Unmarshal([]byte(cursor), &w); err != nil {
-		return position{}, fmt.Errorf("parse cursor: %w", err)
+	if err := json.Unmarshal([]byte(text), &w); err != nil {
+		return cursor{}, fmt.Errorf("parse cursor: %w", err)
 	}
-	to, err := price.ParseTimestamp(w.To)
-	seen, err2 := price.ParseTimestamp(w.ObservedAt)
-	row := board.Row{Observation: board.Observation{ObservedAt: seen, Source: price.Source{ID: w.Source}}}
-	if err = errors.Join(err, err2); err == nil && w.Key != "" {
-		row.Key, err = board.ParseKey(productID, w.Key)
+	c := cursor{after: store.Position{Source: w.Source}}
+	var errs [3]error
+	c.to, errs[0] = price.ParseTimestamp(w.To)
+	c.after.ObservedAt, errs[1] = price.ParseTimestamp(w.ObservedAt)
+	if w.Key != "" {
+		c.after.Key, errs[2] = board.ParseKey(productID, w.Key)
 	}
-	if err != nil {
-		return position{}, fmt.Errorf("parse cursor: %w", err)
+	if err := errors.Join(errs[:]...); err != nil {
+		return cursor{}, fmt.Errorf("parse cursor: %w", err)
 	}
-	return position{to, &row}, nil
+	return c, nil
 }

@@ -55,7 +55,7 @@ type tally struct {
 
 func function(f boot.Function) func(context.Context, []byte) ([]byte, error) {
 	return func(ctx context.Context, event []byte) ([]byte, error) {
-		first := rand.Int32N(segments) //nolint:gosec // a sample, no secret
+		first := rand.Int32N(segments)
 		r := reconciler{db: f.Store, retention: f.Settings.Retention, total: segments, first: first, log: slog.Default()}
 		return r.job(f.Metrics, time.Now).Serve(ctx, event)
 	}

@@ -93,7 +93,9 @@ func (m market) remove(t testing.TB, it map[string]types.AttributeValue) {
 }
 
 // run reconciles everything once and returns the answer, the metrics, the run's line and the lines of differences.
-func run(t testing.TB, ctx context.Context, r *reconciler) (got tally, samples metertest.Samples, line map[string]any, said []string, err error) {
+func run(
+	t testing.TB, ctx context.Context, r *reconciler,
+) (got tally, samples metertest.Samples, line map[string]any, said []string, err error) {
 	t.Helper()
 	var log bytes.Buffer
 	r.total, r.retention = 8, storetest.Retention

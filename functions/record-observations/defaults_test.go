@@ -73,7 +73,6 @@ func TestEndpoint_PointersIntoDefaults(t *testing.T) {
 		"promotion, ill-formed":    {object{"minQuantity": 0}, "/defaults/promotion/minQuantity", http.StatusUnprocessableEntity},
 		"promotion, other":         {object{"label": "b"}, "/defaults/promotion", http.StatusConflict},
 		"url, ill-formed":          {"\n", "/defaults/url", http.StatusUnprocessableEntity},
-		"url, other":               {"https://bigmart.example/2", "/defaults/url", http.StatusConflict},
 		"source, ill-formed":       {object{"id": "crawler-a", "kind": "spy"}, "/defaults/source/kind", http.StatusUnprocessableEntity},
 		"source, other kind": {object{"id": "crawler-a", "kind": "feed", "confidence": "0.9"}, "/defaults/source/kind",
 			http.StatusConflict},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -170,7 +171,8 @@ func TestItem(t *testing.T) {
 	t.Parallel()
 	newProduct := []string{"unknown-product"}
 	busy := fault.New(fault.Unavailable, fault.CodeThrottled, "x")
-	missing := fault.New(fault.NotFound, fault.CodeInternal, "secret")
+	missing := fmt.Errorf("read: %w", fault.New(fault.NotFound, fault.CodeUnknownProduct, "secret"))
+	secretField := &fault.Error{Code: fault.CodeConflict, Fields: []fault.Field{{Pointer: "/secret"}}}
 	invalid := fault.Fields([]fault.Field{{Pointer: "/price", Code: fault.CodeMissingField, Detail: "x"}})
 	result := func(o board.Outcome) store.Verdict {
 		return store.Verdict{ProductID: "P", Result: board.Result{Outcome: o}}
@@ -194,9 +196,11 @@ func TestItem(t *testing.T) {
 			[]string{}},
 		"a store that does not answer": {api.Item{Verdict: store.Verdict{Err: busy}}, "throttled", http.StatusServiceUnavailable, true,
 			[]string{}},
-		"a mistake of ours": {api.Item{Verdict: store.Verdict{Err: errors.New("secret")}}, "throttled",
-			http.StatusServiceUnavailable, true, []string{}},
-		"a missing item that must exist": {api.Item{Verdict: store.Verdict{Err: missing}}, "throttled", http.StatusServiceUnavailable, true,
+		"a mistake of ours": {api.Item{Verdict: store.Verdict{Err: errors.New("secret")}}, "failed",
+			http.StatusInternalServerError, true, []string{}},
+		"a missing item that must exist": {api.Item{Verdict: store.Verdict{Err: missing}}, "failed", http.StatusInternalServerError, true,
+			[]string{}},
+		"a fault of ours about fields": {api.Item{Verdict: store.Verdict{Err: secretField}}, "failed", http.StatusInternalServerError, true,
 			[]string{}},
 	}
 	for name, tt := range tests {
@@ -213,6 +217,11 @@ func TestItem(t *testing.T) {
 			text, err := json.Marshal(got)
 			require.NoError(t, err)
 			assert.NotContains(t, string(text), "secret")
+			if tt.outcome == store.OutcomeFailed {
+				assert.Equal(t, &gateway.Problem{Type: "urn:problem-type:pricing:internal", Title: "Internal error",
+					Status: http.StatusInternalServerError, Errors: []fault.Field{},
+					Detail: "Something went wrong on our side. The request id finds it in our logs."}, got.Problem)
+			}
 		})
 	}
 }
@@ -222,6 +231,13 @@ func TestCounts_Status(t *testing.T) {
 	assert.Equal(t, http.StatusOK, api.Counts{Received: 5, Created: 1, Changed: 1, Unchanged: 1, Late: 1, Duplicate: 1}.Status())
 	assert.Equal(t, http.StatusMultiStatus, api.Counts{Received: 2, Duplicate: 1, Throttled: 1}.Status())
 	assert.Equal(t, http.StatusMultiStatus, api.Counts{Received: 2, Late: 1, Rejected: 1}.Status())
+	assert.Equal(t, http.StatusMultiStatus, api.Counts{Received: 2, Created: 1, Failed: 1}.Status())
 	assert.Equal(t, http.StatusServiceUnavailable, api.Counts{Received: 2, Throttled: 1, Conflict: 1}.Status())
+	assert.Equal(t, http.StatusServiceUnavailable, api.Counts{Received: 3, Throttled: 1, Failed: 1, Rejected: 1}.Status())
+	assert.Equal(t, http.StatusInternalServerError, api.Counts{Received: 3, Failed: 1, Rejected: 1, Conflict: 1}.Status())
 	assert.Equal(t, http.StatusUnprocessableEntity, api.Counts{Received: 2, Rejected: 1, Conflict: 1}.Status())
+
+	assert.True(t, api.Counts{Received: 2, Created: 1, Throttled: 1}.Retry())
+	assert.True(t, api.Counts{Received: 2, Created: 1, Failed: 1}.Retry())
+	assert.False(t, api.Counts{Received: 2, Created: 1, Rejected: 1}.Retry())
 }

@@ -119,11 +119,14 @@ func (i Item) Warnings() []string {
 }
 
 // Err returns the fault of an item that is not stored, as the client reads it, or nil. Its pointers say where in the
-// request the members stood.
+// request the members stood. Of an item that failed it is Internal, whatever the store met: a missing item deep inside is not the
+// client's 404.
 func (i Item) Err() error {
 	switch {
 	case i.Faults != nil:
 		return i.Faults
+	case i.Verdict.Outcome() == store.OutcomeFailed:
+		return fault.New(fault.Internal, fault.CodeInternal, "What is stored of the product cannot be read or written.").Because(i.Verdict.Err)
 	case i.Verdict.Err != nil:
 		return i.located(i.Verdict.Err)
 	case i.Verdict.Stored():
@@ -199,7 +202,7 @@ type Counts struct {
 	Failed    int `json:"failed"`
 }
 
-// Retry reports whether any item is worth another try.
+// Retry reports whether any item is worth another try: a failed one only after we have mended something, yet it is not lost.
 func (c Counts) Retry() bool { return c.Throttled+c.Failed > 0 }
 
 // NewCounts makes counts of a tally.

@@ -163,8 +163,13 @@ func TestItem_Err(t *testing.T) {
 	assert.Equal(t, []string{"/competitorId"}, pointers(found), "the store's fault stays as it is")
 
 	busy := read()
-	busy.Verdict.Err = errors.New("x")
+	busy.Verdict.Err = fault.New(fault.Unavailable, fault.CodeThrottled, "x")
 	assert.Same(t, busy.Verdict.Err, busy.Err(), "it is not about fields")
+
+	failed := read()
+	failed.Verdict.Err = fault.New(fault.NotFound, fault.CodeInternal, "x")
+	assert.True(t, fault.Is(failed.Err(), fault.Internal))
+	require.ErrorIs(t, failed.Err(), failed.Verdict.Err, "for the log")
 
 	stored := read()
 	require.NoError(t, stored.Err())
@@ -188,27 +193,29 @@ func TestTally(t *testing.T) {
 	}
 	broken := func(code string) error { return fault.Fields([]fault.Field{{Pointer: "/a", Code: code, Detail: "x"}}) }
 	busy := fault.New(fault.Unavailable, fault.CodeThrottled, "x")
+	damaged := errors.New("x")
 	items := []api.Item{
 		stored(board.Created, time.Second), stored(board.Changed, time.Minute), stored(board.Unchanged, -time.Second),
 		stored(board.Late, time.Hour), stored(board.Duplicate, time.Hour), stored(board.Duplicate, time.Hour), stored(board.Conflict, time.Hour),
 		{Faults: broken(fault.CodeAmountRange)}, {Faults: broken(fault.CodeAmountRange)},
 		{Verdict: store.Verdict{Err: broken(fault.CodeUnknownGTIN)}}, {Verdict: store.Verdict{Err: busy}},
-		{Verdict: store.Verdict{Err: errors.New("x")}},
+		{Verdict: store.Verdict{Err: damaged}}, {Verdict: store.Verdict{Err: errors.New("y")}},
 	}
 	tally := api.Tally(items, true)
 	assert.Equal(t, meter.Items{
 		DryRun: true,
 		Outcomes: map[string]int{"created": 1, "changed": 1, "unchanged": 1, "late": 1, "duplicate": 2, "conflict": 1, "rejected": 3,
-			"throttled": 2},
+			"throttled": 1, "failed": 2},
 		Rejected: map[string]int{fault.CodeAmountRange: 2, fault.CodeUnknownGTIN: 1},
 		Lags:     []time.Duration{time.Second, time.Minute, -time.Second, time.Hour},
 	}, tally)
-	assert.Equal(t, api.Counts{Received: 12, Created: 1, Changed: 1, Unchanged: 1, Late: 1, Duplicate: 2, Conflict: 1, Rejected: 3,
-		Throttled: 2}, api.NewCounts(tally))
+	assert.Equal(t, api.Counts{Received: 13, Created: 1, Changed: 1, Unchanged: 1, Late: 1, Duplicate: 2, Conflict: 1, Rejected: 3,
+		Throttled: 1, Failed: 2}, api.NewCounts(tally))
 	assert.False(t, api.Tally(nil, false).DryRun)
 	assert.Nil(t, api.Tally(items[:1], false).Rejected)
 
-	assert.Same(t, busy, api.Cause(items), "the first that has to be repeated")
+	assert.Equal(t, damaged, api.Cause(items), "the first that we have to mend something for")
+	assert.Same(t, busy, api.Cause(items[:11]), "else the first that has to be repeated")
 	require.NoError(t, api.Cause(items[:10]))
 }
 

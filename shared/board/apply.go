@@ -201,7 +201,7 @@ func (f *fold) apply(text string, in []Incoming, results []Result) {
 	for _, i := range w.items {
 		of := in[i].Observation.Order()
 		if w.exists() && results[i].Outcome < Conflict && of.Compare(w.Key, w.Current.Order()) <= 0 { // else of a dropped offer
-			w.URL = w.URL.carry(w.Key, of, NameURL(in[i].Key, in[i].URL))
+			w.URL = w.URL.Carry(w.Key, of, NameURL(in[i].Key, in[i].URL))
 		}
 	}
 }

@@ -47,7 +47,8 @@ func TestApply_AsksForNoMoreThanItNeeds(t *testing.T) {
 	for _, days := range []int{1, 4, 16} {
 		last := first.Add(time.Duration(days) * 24 * time.Hour)
 		require.Equal(t, span(first, last), asks(other), "it breaks the run: what comes after it is searched for")
-		history.Add(span(first, last)[0], rowsOf(seen("shopx", last, 1))) // of another offer
+		// Another offer was seen then, and this one when it is not known yet what else there is.
+		history.Add(span(first, last)[0], rowsOf(seen("shopx", last, 1)), rowsOf(seen("bigmart", at(150*day), 100)))
 		first = last + 1
 	}
 	next := seen("bigmart", at(70*day), 100)
@@ -131,4 +132,16 @@ func count(n int) []int {
 		order[i] = i
 	}
 	return order
+}
+
+// TestRefold_TwoContents: of one observation only one content makes an offer, though damage may have left two.
+func TestRefold_TwoContents(t *testing.T) {
+	row := func(minutes int, minor int64) board.Row {
+		in := seen("bigmart", at(minutes), minor)
+		return board.Row{Key: in.Key, Observation: in.Observation}
+	}
+	offers := board.Refold([]board.Row{row(2, 300), row(1, 100), row(2, 400), row(1, 100)})
+	require.Len(t, offers, 1)
+	assert.Equal(t, usd(300), offers[0].Current.Terms.Price)
+	assert.Equal(t, usd(100), offers[0].Previous.Price)
 }

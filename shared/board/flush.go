@@ -105,43 +105,52 @@ func (b Board) Size() int {
 
 func numberSize(v int64) int { return (len(strconv.FormatInt(v, 10))+1)/2 + 1 }
 
-// segments packs the whole tail: what is later than all that was flushed before into one segment, the rest into late ones.
+// segments packs the whole tail.
 //
 // A flush that is not due, since only the clock asks for it, puts all into late ones. Another writer of the version may see no
 // need of it. If that one wins, these segments stand beside a tail that still has what they hold, and with more of that time it
 // gets into a later segment: so they must not be among those that never overlap.
 func (b Board) segments(due bool) []Segment {
-	rows := b.tails()
-	later := len(rows)
-	if due {
-		later, _ = slices.BinarySearchFunc(rows, b.Flushed, func(r Row, flushed price.Timestamp) int {
-			if r.Observation.ObservedAt > flushed {
-				return 1
-			}
-			return -1
+	flushed := b.Flushed
+	if !due {
+		flushed = maxTime
+	}
+	return Segments(b.Shard, b.Version, flushed, Rows([]Board{b}, nil, Always))
+}
+
+// Segments packs observations, oldest first, that leave a shard in some version of it: what is later than all that was flushed before
+// into one segment, the rest into late ones.
+func Segments(shard Shard, version int64, flushed price.Timestamp, rows []Row) []Segment {
+	first, _ := slices.BinarySearchFunc(rows, flushed, func(r Row, flushed price.Timestamp) int {
+		if r.Observation.ObservedAt > flushed {
+			return 1
+		}
+		return -1
+	})
+	var segments []Segment
+	add := func(rows []Row, late bool) {
+		segments = append(segments, Segment{
+			Late: late, Shard: shard, Version: version, H: packRows(rows), N: len(rows),
+			Low: rows[0].Observation.ObservedAt, High: rows[len(rows)-1].Observation.ObservedAt,
 		})
 	}
-	var segments []Segment
-	for late := rows[:later]; len(late) > 0; {
+	for late := rows[:first]; len(late) > 0; {
 		last := late[0].Observation.ObservedAt.Add(lateSpan)
 		n := slices.IndexFunc(late, func(r Row) bool { return r.Observation.ObservedAt > last })
 		if n < 0 {
 			n = len(late)
 		}
-		segments = append(segments, b.segment(late[:n], true))
+		add(late[:n], true)
 		late = late[n:]
 	}
-	if later < len(rows) {
-		segments = append(segments, b.segment(rows[later:], false))
+	if len(rows) > first {
+		add(rows[first:], false)
 	}
 	return segments
 }
 
-// tails returns the observations of all tails, oldest first.
-func (b Board) tails() []Row { return Rows([]Board{b}, nil, Always) }
-
-// segment packs rows, oldest first.
-func (b Board) segment(rows []Row, late bool) Segment {
+// packRows packs rows, oldest first, as a segment has them.
+func packRows(rows []Row) []byte {
 	var offers []SegmentOffer
 	byKey := slices.SortedStableFunc(slices.Values(rows), func(a, b Row) int {
 		return cmp.Or(strings.Compare(KeyText(a.Key), KeyText(b.Key)), -Compare(a.Key, a.Observation, b.Observation))
@@ -153,10 +162,7 @@ func (b Board) segment(rows []Row, late bool) Segment {
 		last := &offers[len(offers)-1]
 		last.Observations = append(last.Observations, r.Observation)
 	}
-	return Segment{
-		Late: late, Shard: b.Shard, Version: b.Version, H: packSegment(offers), N: len(rows),
-		Low: rows[0].Observation.ObservedAt, High: rows[len(rows)-1].Observation.ObservedAt,
-	}
+	return packSegment(offers)
 }
 
 // Rows returns the observations of segments and boards' tails within a span, each once, oldest first.

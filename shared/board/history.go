@@ -64,9 +64,10 @@ func (h *History) find(s Span, key price.OfferKey) (observations []Observation, 
 }
 
 // Refold computes the offers of a product, or of a part of it, from all their observations in any order, each once or several
-// times. Tails and urls are left empty. It is how a board comes about without one: to compare with, or to restore it.
+// times. Of two that differ in their content, as damage may leave them, the first counts. Tails and urls are left empty. It is how
+// a board comes about without one: to compare with, or to restore it.
 func Refold(rows []Row) []Offer {
-	sorted := slices.SortedFunc(slices.Values(rows), func(a, b Row) int {
+	sorted := slices.SortedStableFunc(slices.Values(rows), func(a, b Row) int {
 		return cmp.Or(a.Key.Compare(b.Key), Compare(a.Key, a.Observation, b.Observation))
 	})
 	var offers []Offer

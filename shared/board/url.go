@@ -29,8 +29,8 @@ type URL struct {
 	Before URLName // the offer's url before this one; its entry goes when the next one comes
 }
 
-// carry takes in the url that an observation carried.
-func (u URL) carry(key price.OfferKey, of Order, name URLName) URL {
+// Carry returns the offer's url when an observation carried one as well.
+func (u URL) Carry(key price.OfferKey, of Order, name URLName) URL {
 	switch {
 	case name == URLName{}:
 		return u

@@ -125,7 +125,9 @@ func TestStart_IDs(t *testing.T) {
 	answers := serve(t, stdout, 2)
 	log, err := os.ReadFile(file)
 	require.NoError(t, err)
-	for _, id := range []string{`"requestId":"KHn2hG4wDoEFt9A="`, `"lambdaRequestId":"id"`, `"dynamodbRequestId":`, `"timestamp":`, `"message":"request"`} {
+	for _, id := range []string{
+		`"requestId":"KHn2hG4wDoEFt9A="`, `"lambdaRequestId":"id"`, `"dynamodbRequestId":`, `"timestamp":`, `"message":"request"`,
+	} {
 		assert.Equal(t, 2, bytes.Count(log, []byte(id)), id)
 	}
 	assert.Equal(t, 6, bytes.Count(log, []byte(`equestId"`)), "no other id of a request")

@@ -32,7 +32,7 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 	level := slog.LevelInfo
 	outcome := "ok"
 	switch {
-	case out.StatusCode == http.StatusInternalServerError, answer.Items.Outcomes[failed] > 0:
+	case out.StatusCode == http.StatusInternalServerError, answer.Items.Outcomes[failed] > 0, answer.Cause != nil && !answer.Retry:
 		level = slog.LevelError
 	case out.StatusCode == http.StatusServiceUnavailable || answer.Retry:
 		level = slog.LevelWarn

@@ -67,6 +67,7 @@ var titles = map[string]string{
 	fault.CodeUnknownCompetitor:  "Unknown competitor",
 	fault.CodeTooManyItems:       "Too many items",
 	fault.CodeTooManyCompetitors: "Too many competitors",
+	fault.CodeTooManyOffers:      "Too many offers",
 	fault.CodeSourceNotAllowed:   "Source not allowed",
 	fault.CodeReservedName:       "Reserved name",
 	fault.CodeThrottled:          "Try again",

@@ -499,6 +499,8 @@ func TestServe_LogLine(t *testing.T) {
 			Items: items(map[string]int{"created": 2, "throttled": 1})}, nil,
 			members{"level": "WARN", "status": 207.0, "outcome": "ok", "items": 3.0, "created": 2.0, "throttled": 1.0,
 				"error": "behind it"}},
+		"something that we have to mend": {gateway.Answer{Cause: errors.New("behind it")}, nil,
+			members{"level": "ERROR", "status": 200.0, "outcome": "ok", "error": "behind it"}},
 		"something to repeat, nobody says why": {gateway.Answer{Status: 200, Retry: true}, nil,
 			members{"level": "WARN", "status": 200.0, "outcome": "ok"}},
 		"a dry run": {gateway.Answer{Items: meter.Items{DryRun: true, Outcomes: map[string]int{"created": 1}}}, nil,

@@ -20,7 +20,9 @@ import (
 var now = time.Date(2026, 7, 6, 9, 14, 5, 112_000_000, time.UTC)
 
 // serve runs a job once, which takes 12 ms by its clock.
-func serve(ctx context.Context, work func(context.Context, time.Time) (schedule.Result, error)) (answer []byte, log bytes.Buffer, err error) {
+func serve(
+	ctx context.Context, work func(context.Context, time.Time) (schedule.Result, error),
+) (answer []byte, log bytes.Buffer, err error) {
 	clock := now.Add(-12 * time.Millisecond)
 	answer, err = schedule.Job{
 		Name: "tidy-up", Spare: time.Minute, Source: metertest.Source, Log: slog.New(slog.NewJSONHandler(&log, nil)), Work: work,

@@ -69,7 +69,7 @@ func TestStore_NoFailureIsTakenForAnAnswer(t *testing.T) {
 	t.Parallel()
 	const later = 89 * 24 * 60                                                     // behind all that the market has
 	upwards := store.Window{From: at(-10), To: at(later), Limit: 3, Changes: true, // P1 of shopx has to be looked for
-		After: &board.Row{Observation: board.Observation{ObservedAt: at(50 * 24 * 60)}}}
+		After: &store.Position{ObservedAt: at(50 * 24 * 60)}}
 	byGTIN := seen("", "bigmart", at(later), 5)
 	byGTIN.GTIN = gtin
 	type operation = func(ctx context.Context, s *store.Store, n int) error

@@ -1,10 +1,13 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
-	"maps"
+	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -154,164 +157,6 @@ func labelled(minute, n int, kind func(i int) int) []price.Submission {
 	return in
 }
 
-// copies puts a segment again so many times, under versions that no board had. They have to be read like others; what they
-// hold is the same and counts once.
-func copies(tb testing.TB, client *dynamodb.Client, table string, segment map[string]types.AttributeValue, n int) {
-	tb.Helper()
-	sk := segment["sk"].(*types.AttributeValueMemberS).Value
-	var writes []types.WriteRequest
-	for i := range n {
-		again := maps.Clone(segment)
-		again["sk"] = &types.AttributeValueMemberS{Value: fmt.Sprintf("%s%04d", sk, i)}
-		writes = append(writes, types.WriteRequest{PutRequest: &types.PutRequest{Item: again}})
-	}
-	for chunk := range slices.Chunk(writes, 25) {
-		batch := &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{table: chunk}}
-		out, err := client.BatchWriteItem(tb.Context(), batch)
-		require.NoError(tb, err)
-		require.Empty(tb, out.UnprocessedItems)
-	}
-}
-
-// A page of a long history reads the months it shows, and as many older ones as it takes to know its last rows.
-func TestStore_History_ReadsNoMoreMonthsThanItNeeds(t *testing.T) {
-	t.Parallel()
-	client, table := storetest.Table(t)
-	s := storetestStore(client, table)
-	register(t, s, "bigmart")
-	const day = 24 * 60
-	const scans = 90
-	const every = 4 // days
-	for scan := range scans {
-		record(t, s, at((scan*every+1)*day), labelled(scan*every*day, 10, func(n int) int { return n / 2 })...)
-	}
-	for _, segment := range items(t, client, table, "p#P1", "seg#") {
-		copies(t, client, table, segment, 3)
-	}
-	units := func(w store.Window) float64 {
-		ctx, m := meter.With(t.Context())
-		w.From = at(0)
-		w.To = at(scans * every * day)
-		w.Changes = true
-		page, err := s.History(ctx, "P1", w)
-		require.NoError(t, err)
-		require.Len(t, page.Rows, w.Limit)
-		return m.Counts().ReadUnits
-	}
-	all := units(store.Window{Limit: scans * 5})
-	middle := &board.Row{
-		Key: price.OfferKey{ProductID: "P1", CompetitorID: "bigmart"}, Observation: board.Observation{ObservedAt: at(180 * day)},
-	}
-	for name, w := range map[string]store.Window{
-		"the newest":              {Limit: 10, Descending: true},
-		"downwards in the middle": {Limit: 10, Descending: true, After: middle},
-		"the oldest":              {Limit: 10},
-		"upwards in the middle":   {Limit: 10, After: middle},
-	} {
-		assert.Less(t, units(w), all/3, name)
-	}
-}
-
-// What came before the rows of an upward page is looked for in older months, newest first: as far back as the window goes, but no
-// further than it is found.
-func TestStore_History_WhatCameBeforeAnUpwardPage(t *testing.T) {
-	t.Parallel()
-	const month = 30 * 24 * 60 // July, August and September
-	tests := map[string]struct {
-		prices   [3]int64 // of shopx in each month; 0: it was not seen
-		wantRows int      // of September
-		wantAll  bool     // July has to be read
-	}{
-		"the same in July":                     {[3]int64{100, 0, 100}, 0, true},
-		"another in July":                      {[3]int64{200, 0, 100}, 1, true},
-		"the same in August":                   {[3]int64{200, 100, 100}, 0, false},
-		"another in August":                    {[3]int64{100, 200, 100}, 1, false},
-		"seen for the first time in September": {[3]int64{0, 0, 100}, 1, false},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			client, table := storetest.Table(t)
-			s := storetestStore(client, table)
-			register(t, s, "bigmart", "shopx")
-			for n, minor := range tt.prices {
-				first := n * month
-				if minor > 0 {
-					record(t, s, at(first+60), seen("P1", "shopx", at(first), minor))
-				}
-				for round := 1; round <= 3; round++ { // so that everything before is flushed
-					record(t, s, at(first+60+round*10), labelled(first+round*10, 8, func(i int) int { return i })...)
-				}
-			}
-			july := items(t, client, table, "p#P1", "seg#1#202607")
-			require.NotEmpty(t, july)
-			require.NotEmpty(t, items(t, client, table, "p#P1", "seg#1#202608"))
-			const many = 500
-			copies(t, client, table, july[0], many)
-			ctx, m := meter.With(t.Context())
-			page, err := s.History(ctx, "P1", store.Window{
-				From: at(-10), To: at(3 * month), Limit: 10, Changes: true,
-				After: &board.Row{Observation: board.Observation{ObservedAt: at(2*month - 1)}},
-				Match: func(k price.OfferKey) bool { return k.CompetitorID == "shopx" },
-			})
-			require.NoError(t, err)
-			assert.Len(t, page.Rows, tt.wantRows)
-			assert.Nil(t, page.Next)
-			const unit = 4096.0 // bytes of a strongly consistent read
-			all := many * float64(store.ItemSize(july[0])) / unit
-			if tt.wantAll {
-				assert.Greater(t, m.Counts().ReadUnits, all)
-				return
-			}
-			assert.Less(t, m.Counts().ReadUnits, all/3)
-		})
-	}
-}
-
-// A filter that matches nothing, or next to nothing, must not make one request read a whole long history.
-func TestStore_History_APageEndsThoughItHasNoRows(t *testing.T) {
-	t.Parallel()
-	client, table := storetest.Table(t)
-	s := storetestStore(client, table)
-	register(t, s, "bigmart", "shopx")
-	const rounds = 40
-	const hours = 250 // between two of them: 14 months together
-	for n := range rounds {
-		in := labelled(n*hours*60, 6, func(i int) int { return i })
-		if n == 0 || n == rounds/4 || n == rounds/2 {
-			in = append(in, seen("P1", "shopx", at(n*hours*60), int64(n)))
-		}
-		record(t, s, at((n+1)*hours*60), in...)
-	}
-	segments := items(t, client, table, "p#P1", "seg#")
-	for _, segment := range segments {
-		copies(t, client, table, segment, 1500/len(segments)+1) // so that a page ends between two rows of shopx
-	}
-	for _, w := range []store.Window{
-		{}, {Changes: true}, {Descending: true}, {Changes: true, Descending: true},
-	} {
-		for competitor, want := range map[string]int{"nobody": 0, "shopx": 3} {
-			w.From = at(0)
-			w.To = at(rounds * hours * 60)
-			w.Limit = 10
-			w.After = nil
-			w.Match = func(k price.OfferKey) bool { return k.CompetitorID == competitor }
-			var pages, rows int
-			for {
-				page, err := s.History(t.Context(), "P1", w)
-				require.NoError(t, err)
-				rows += len(page.Rows)
-				if pages++; page.Next == nil {
-					break
-				}
-				w.After = page.Next
-			}
-			assert.Equal(t, want, rows, "%s, changes %v, descending %v", competitor, w.Changes, w.Descending)
-			assert.Greater(t, pages, 1)
-		}
-	}
-}
-
 // Of two observations of one moment with the same terms one is a change, even at the window's end.
 func TestStore_History_TwoAtTheLastMoment(t *testing.T) {
 	t.Parallel()
@@ -329,40 +174,246 @@ func TestStore_History_TwoAtTheLastMoment(t *testing.T) {
 	}
 }
 
-// A month with more segments than a page reads is passed all the same.
-func TestStore_History_ALargeMonthIsPassed(t *testing.T) {
+// pages walks a window to its end and returns the rows and what each page cost.
+func pages(t *testing.T, s *store.Store, w store.Window) (rows []board.Row, units []float64) {
+	t.Helper()
+	for {
+		ctx, m := meter.With(t.Context())
+		page, err := s.History(ctx, "P1", w)
+		require.NoError(t, err)
+		require.Empty(t, page.Suspect)
+		rows = append(rows, page.Rows...)
+		units = append(units, m.Counts().ReadUnits)
+		if w.After = page.Next; w.After == nil {
+			return rows, units
+		}
+	}
+}
+
+// A page of a long history reads what it shows, wherever it begins.
+func TestStore_History_APageCostsWhatItShows(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	register(t, s, "bigmart")
+	const day = 24 * 60
+	const scans = 90
+	for scan := range scans {
+		record(t, s, at((scan+1)*day), labelled(scan*day, 10, func(n int) int { return n / 2 })...)
+	}
+	for _, changes := range []bool{false, true} {
+		for _, descending := range []bool{false, true} {
+			w := store.Window{From: at(0), To: at(scans * day), Changes: changes, Descending: descending, Limit: 1000}
+			rows, units := pages(t, s, w)
+			want := scans * 10
+			if changes {
+				want /= 2
+			}
+			require.Len(t, rows, want)
+			require.Len(t, units, 1)
+			assert.Greater(t, units[0], 15.0, "the whole")
+			w.Limit = 5
+			for _, after := range []int{0, scans / 3, scans / 2, scans - 2} {
+				w.After = nil
+				if after > 0 {
+					w.After = &store.Position{ObservedAt: at(after * day)}
+				}
+				ctx, m := meter.With(t.Context())
+				page, err := s.History(ctx, "P1", w)
+				require.NoError(t, err)
+				assert.Len(t, page.Rows, 5)
+				const most = 1 + 4 + 2 // the board, one round, and where it begins or what came before
+				assert.LessOrEqual(t, m.Counts().ReadUnits, float64(most), "changes %v, descending %v, after day %d", changes, descending, after)
+			}
+		}
+	}
+}
+
+// What came before the rows of an upward page is looked for as far back as it takes, and not at all where the board knows it.
+func TestStore_History_WhatCameBeforeAnUpwardPage(t *testing.T) {
+	t.Parallel()
+	const month = 30 * 24 * 60
+	tests := map[string]struct {
+		prices    [4]int64 // of shopx in each month; 0: it was not seen
+		wantRows  int      // of the third
+		wantUnits float64  // at most
+	}{
+		"the same long before":                  {[4]int64{100, 0, 100, 300}, 0, 33},
+		"another long before":                   {[4]int64{200, 0, 100, 300}, 1, 33},
+		"the same a month before":               {[4]int64{200, 100, 100, 300}, 0, 23},
+		"another a month before":                {[4]int64{100, 200, 100, 300}, 1, 23},
+		"the first":                             {[4]int64{0, 0, 100, 300}, 1, 15},
+		"the same, until now":                   {[4]int64{100, 0, 100, 100}, 0, 8},
+		"another long before, the same as now":  {[4]int64{200, 0, 100, 100}, 1, 8},
+		"the same as long before, and till now": {[4]int64{200, 100, 100, 100}, 0, 8},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := storetest.New(t)
+			register(t, s, "bigmart", "shopx")
+			for n, minor := range tt.prices {
+				first := n * month
+				if minor > 0 {
+					record(t, s, at(first+60), seen("P1", "shopx", at(first), minor))
+				}
+				for round := range 30 { // so that everything before is flushed
+					record(t, s, at(first+60+round*10), labelled(first+round*10, 8, func(i int) int { return i })...)
+				}
+			}
+			ctx, m := meter.With(t.Context())
+			page, err := s.History(ctx, "P1", store.Window{
+				From: at(-10), To: at(3*month - 1), Limit: 10, Changes: true, After: &store.Position{ObservedAt: at(2*month - 1)},
+				Match: func(k price.OfferKey) bool { return k.CompetitorID == "shopx" },
+			})
+			require.NoError(t, err)
+			assert.Len(t, page.Rows, tt.wantRows)
+			assert.Nil(t, page.Next)
+			assert.LessOrEqual(t, m.Counts().ReadUnits, tt.wantUnits)
+		})
+	}
+}
+
+// Of an offer whose terms have been the same since before the window, the first in the window is a change.
+func TestStore_History_ARunFromBeforeTheWindow(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	register(t, s, "bigmart")
+	const looks = 200
+	for n := range looks {
+		record(t, s, at(n*60), seen("P1", "bigmart", at(n*60), 100))
+	}
+	for _, descending := range []bool{false, true} {
+		rows, _ := pages(t, s, store.Window{From: at(50*60 - 1), To: at(150 * 60), Changes: true, Descending: descending, Limit: 10})
+		require.Len(t, rows, 1)
+		assert.Equal(t, at(50*60), rows[0].Observation.ObservedAt)
+	}
+}
+
+// What arrived in any order stands in late segments that overlap, and is shown in order all the same.
+func TestStore_History_ArrivedInAnyOrder(t *testing.T) {
 	t.Parallel()
 	client, table := storetest.Table(t)
 	s := storetestStore(client, table)
 	register(t, s, "bigmart")
-	for _, month := range []int{-1, 0, 1} { // June, July and August
-		for n := range 5 {
-			minute := month*30*24*60 + n*60
-			record(t, s, at(minute+10), labelled(minute, 8, func(i int) int { return i })...)
-		}
+	const rounds = 60
+	const hours = 24
+	random := rand.New(rand.NewPCG(1, 2))
+	in := labelled(0, rounds*8, func(i int) int { return i / 3 })
+	for i := range in {
+		in[i].Observation.ObservedAt = at(i * hours * 60 / 8)
 	}
-	july := items(t, client, table, "p#P1", "seg#1#202607")
-	require.NotEmpty(t, july)
-	copies(t, client, table, july[0], 500)
+	random.Shuffle(len(in), func(i, j int) { in[i], in[j] = in[j], in[i] })
+	for some := range slices.Chunk(in, 8) {
+		record(t, s, at(rounds*hours*60), some...)
+	}
+	late := items(t, client, table, "p#P1", "late#")
+	require.Greater(t, len(late), 40)
+	whole := past{client: client, table: table, met: map[string]int{}}
 	for _, w := range []store.Window{{}, {Changes: true}, {Descending: true}, {Changes: true, Descending: true}} {
-		w.From = at(-40 * 24 * 60)
-		w.To = at(40 * 24 * 60)
-		w.Limit = 1000
-		w.Match = func(price.OfferKey) bool { return false }
-		pages := 0
-		for {
-			page, err := s.History(t.Context(), "P1", w)
-			require.NoError(t, err)
-			if pages++; page.Next == nil {
-				break
-			}
-			require.Less(t, pages, 10, "no progress: changes %v, descending %v", w.Changes, w.Descending)
-			w.After = page.Next
-		}
-		assert.Greater(t, pages, 1, "July fills a page")
+		w.From, w.To, w.Limit = at(0), at(rounds*hours*60), 7
+		rows, _ := pages(t, s, w)
+		assert.Equal(t, view(w, whole.all(t, "P1", w)), rows, "changes %v, descending %v", w.Changes, w.Descending)
 	}
 }
 
+// A downward page that begins inside the history finds its first segments, however much the shards differ.
+func TestStore_History_ShardsThatDiffer(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	quick := storetestStore(client, table)
+	register(t, quick, "bigmart")
+	for look := range 60 {
+		var in []price.Submission
+		for i := range 60 {
+			if i%10 > 0 && look%(1+i%10*3) > 0 { // some are seen at every look, others more and more seldom
+				continue
+			}
+			o := seen("P1", "bigmart", at(look*60+i), int64(look/2))
+			o.Observation.Key.SellerID = fmt.Sprint("a seller with a long name ", strings.Repeat("x", 40), i)
+			in = append(in, o)
+		}
+		record(t, quick, at(look*60+60), in...)
+	}
+	whole := past{client: client, table: table, met: map[string]int{}}
+	for width := range 4 {
+		s := store.New(client, store.Options{Table: table, Width: width + 1})
+		for _, changes := range []bool{false, true} {
+			w := store.Window{From: at(0), To: at(60 * 60), Changes: changes, Descending: true, Limit: 150}
+			rows, _ := pages(t, s, w)
+			assert.Equal(t, view(w, whole.all(t, "P1", w)), rows, "changes %v, width %d", changes, width+1)
+		}
+	}
+}
+
+// A filter that matches next to nothing must not make one request read a whole long history.
+func TestStore_History_APageEndsByItsBudget(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	register(t, s, "bigmart", "shopx")
+	const rounds = 80
+	const hours = 120
+	for n := range rounds {
+		in := labelled(n*hours*60, 6, func(i int) int { return i })
+		if n == 0 || n == rounds/4 || n == rounds/2 || n == rounds-1 {
+			in = append(in, seen("P1", "shopx", at(n*hours*60), int64(n)))
+		}
+		record(t, s, at((n+1)*hours*60), in...)
+	}
+	const budget = 5
+	s.SetPageUnits(budget)
+	for _, descending := range []bool{false, true} {
+		rows, units := pages(t, s, store.Window{From: at(0), To: at(rounds * hours * 60), Descending: descending, Limit: 10,
+			Match: func(k price.OfferKey) bool { return k.CompetitorID == "shopx" }})
+		assert.Len(t, rows, 4)
+		assert.Greater(t, len(units), 3)
+		assert.LessOrEqual(t, slices.Max(units), budget+5.0)
+	}
+}
+
+// Filters meet the offers first: what nobody sells, or was not seen in the window, costs no more than the boards.
+func TestStore_History_NothingToRead(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
+	register(t, s, "bigmart", "shopx")
+	for n := range 10 {
+		record(t, s, at(n*10+10), labelled(n*10, 8, func(i int) int { return i })...)
+	}
+	day := 24 * 60
+	record(t, s, at(10*day), seen("P1", "shopx", at(10*day), 5))
+	nobody := func(price.OfferKey) bool { return false }
+	shopx := func(k price.OfferKey) bool { return k.CompetitorID == "shopx" }
+	read := func(w store.Window) (store.Page, int) {
+		w.Limit = 100
+		ctx, m := meter.With(t.Context())
+		page, err := s.History(ctx, "P1", w)
+		require.NoError(t, err)
+		return page, m.Counts().Calls
+	}
+	for name, w := range map[string]store.Window{
+		"no such offer":                     {From: at(0), To: at(20 * day), Match: nobody},
+		"after all but one":                 {From: at(2 * day), To: at(20 * day), Match: func(k price.OfferKey) bool { return !shopx(k) }},
+		"before it was seen":                {From: at(0), To: at(5 * day), Match: shopx},
+		"before anything":                   {From: at(-20), To: at(-1)},
+		"after everything":                  {From: at(11 * day), To: at(20 * day)},
+		"its changes, for it has no others": {From: at(0), To: at(9 * day), Match: shopx, Changes: true, Descending: true},
+	} {
+		page, calls := read(w)
+		assert.Equal(t, store.Page{}, page, name)
+		assert.Equal(t, 1, calls, name)
+	}
+
+	// An offer that was dropped under another retention is on no board, but what was seen of it is history all the same.
+	forgetful := store.New(client, store.Options{Table: table, Retention: 5 * 24 * time.Hour, Width: 1})
+	record(t, forgetful, at(10*day), seen("P1", "shopx", at(10*day+1), 5))
+	p, err := s.Product(t.Context(), "P1", false)
+	require.NoError(t, err)
+	require.Len(t, p.Boards[0].Offers, 1)
+	page, _ := read(store.Window{From: at(0), To: at(5 * day), Match: func(k price.OfferKey) bool { return !shopx(k) }})
+	assert.Len(t, page.Rows, 80)
+}
+
+// Segments are read in keys' order, so a key of no known form within it is damage.
 func TestStore_History_AKeyOfNoKnownForm(t *testing.T) {
 	t.Parallel()
 	client, table := storetest.Table(t)
@@ -373,13 +424,135 @@ func TestStore_History_AKeyOfNoKnownForm(t *testing.T) {
 	}
 	segments := items(t, client, table, "p#P1", "seg#")
 	require.NotEmpty(t, segments)
-	for _, sk := range []string{"seg#1#202607", "seg#2026-0#1#0000000001", "seg#2026-00#1#0000000001"} {
+	for _, sk := range []string{"seg#1#20260706T090000.000", "seg#1#20260706T09:000.000#0000000001", "seg#1#20260706T090000.000#x"} {
 		segments[0]["sk"] = &types.AttributeValueMemberS{Value: sk}
 		_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: segments[0]})
 		require.NoError(t, err)
-		_, err = s.History(t.Context(), "P1", store.Window{From: at(-365 * 24 * 60), To: at(1000), Limit: 10})
+		_, err = s.History(t.Context(), "P1", store.Window{From: at(-365 * 24 * 60), To: at(1000), Limit: 100})
 		require.ErrorIs(t, err, board.ErrFormat, sk)
 		_, err = client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &table, Key: itemKey("p#P1", sk)})
 		require.NoError(t, err)
 	}
+}
+
+// A board that was put back knows nothing of what was flushed since. It is shown all the same, and the segments are named.
+func TestStore_History_AnOlderBoardWasPutBack(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
+	register(t, s, "bigmart")
+	rounds := func(from, to int) {
+		for n := from; n < to; n++ {
+			record(t, s, at(n*10+10), labelled(n*10, 8, func(i int) int { return i })...)
+		}
+	}
+	rounds(0, 5)
+	old := items(t, client, table, "p#P1", "board")[0]
+	before := len(items(t, client, table, "p#P1", "seg#"))
+	rounds(5, 10)
+	segments := items(t, client, table, "p#P1", "seg#")
+	require.Greater(t, len(segments), before+1)
+	putBack := func() {
+		_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: old})
+		require.NoError(t, err)
+	}
+	// The first that the board flushes again is the same as before. What was flushed after it is what nobody knows of.
+	var want []string
+	for _, segment := range segments[before+1:] {
+		want = append(want, segment["sk"].(*types.AttributeValueMemberS).Value)
+	}
+	putBack()
+	for _, w := range []store.Window{{}, {Changes: true}, {Descending: true}, {Changes: true, Descending: true}} {
+		w.From, w.To, w.Limit = at(0), at(1000), 1000
+		page, err := s.History(t.Context(), "P1", w)
+		require.NoError(t, err)
+		assert.Subset(t, page.Suspect, want)
+		rows := (&past{client: client, table: table, met: map[string]int{}}).all(t, "P1", w)
+		assert.Equal(t, view(w, rows), page.Rows)
+	}
+}
+
+// What is flushed between a page's look at the boards and its look at the segments is no sign of a board that was put back.
+func TestStore_History_FlushedMeanwhile(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	quick := storetestStore(client, table)
+	register(t, quick, "bigmart")
+	n := 0
+	round := func(minute int) {
+		n++
+		record(t, quick, at(1000), labelled(minute, 8, func(i int) int { return i })...)
+	}
+	for i := range 5 {
+		round(500 + i*10)
+	}
+	for i := range 5 {
+		round(100 - i*10) // late
+	}
+	meanwhile := true
+	s := storetestStore(storetest.Client(storetest.Proxy(t, func(c storetest.Call) storetest.Action {
+		if c.Is("Query", "", 1) && meanwhile {
+			meanwhile = false
+			for i := range 5 {
+				round(50 - i*10)
+			}
+		}
+		return storetest.Pass
+	})), table)
+	page, err := s.History(t.Context(), "P1", store.Window{From: at(0), To: at(1000), Limit: 1000})
+	require.NoError(t, err)
+	require.False(t, meanwhile)
+	assert.Empty(t, page.Suspect)
+	assert.GreaterOrEqual(t, len(page.Rows), 10*8)
+}
+
+// meeting is a transport on which, behind the first query, so many as may be under way at once wait for each other.
+type meeting struct {
+	next    dynamodb.HTTPClient
+	width   int64
+	queries atomic.Int64
+	met     chan struct{}
+}
+
+func (m *meeting) Do(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".Query") {
+		switch n := m.queries.Add(1) - 1; {
+		case n == m.width:
+			close(m.met)
+		case n > 0 && n < m.width:
+			select {
+			case <-m.met:
+			case <-r.Context().Done():
+				return nil, r.Context().Err()
+			}
+		}
+	}
+	return m.next.Do(r)
+}
+
+// The shards of a split product are read as many at a time as the store may.
+func TestStore_History_SeveralCallsAtOnce(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	quick := storetestStore(client, table)
+	register(t, quick, "bigmart")
+	for hour := range 30 {
+		in := make([]price.Submission, 60)
+		for i := range in {
+			in[i] = seen("P1", "bigmart", at(hour*60+i/2), int64(hour))
+			in[i].Observation.Key.SellerID = fmt.Sprint("a seller with a long name ", strings.Repeat("x", 40), i)
+		}
+		record(t, quick, at(hour*60+60), in...)
+	}
+	p, err := quick.Product(t.Context(), "P1", false)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(p.Boards), 8)
+	const width = 4
+	m := &meeting{next: client.Options().HTTPClient, width: width, met: make(chan struct{})}
+	s := store.New(dynamodb.New(client.Options(), func(o *dynamodb.Options) { o.HTTPClient = m }), store.Options{Table: table, Width: width})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // for calls that come one after the other
+	defer cancel()
+	page, err := s.History(ctx, "P1", store.Window{From: at(0), To: at(3000), Limit: 1000, Descending: true})
+	require.NoError(t, err)
+	assert.Len(t, page.Rows, 1000)
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -197,7 +198,16 @@ func boardAttributes(p board.Packed) item {
 		offers[name] = str(value)
 	}
 	it := item{AttrVersion: number(p.V), AttrOffers: &types.AttributeValueMemberM{Value: offers}, AttrPacked: bin(p.H), AttrMarks: bin(p.W)}
-	for name, t := range map[string]price.Timestamp{AttrFlushed: p.F, AttrLate: p.L, AttrDropped: p.D} {
+	maps.Copy(it, flushedAttributes(Flushed{p.F, p.L}))
+	if p.D != price.NoTime {
+		it[AttrDropped] = number(int64(p.D))
+	}
+	return it
+}
+
+func flushedAttributes(f Flushed) item {
+	it := item{}
+	for name, t := range map[string]price.Timestamp{AttrFlushed: f.Newest, AttrLate: f.Late} {
 		if t != price.NoTime {
 			it[name] = number(int64(t))
 		}

@@ -26,7 +26,7 @@ type Product struct {
 	URLs       map[board.URLName]string
 
 	directory Directory
-	moved     map[board.Shard]Flushed // of shards that were split further
+	moved     map[board.Shard]Directory // of shards that were split further
 }
 
 // Live returns the offers seen within the retention, by key text. The others are gone.
@@ -55,7 +55,7 @@ func (p Product) Shard(key price.OfferKey) board.Board {
 // Product reads a product strongly consistent, with its urls when they are asked for. One that was never observed nor put
 // into the catalogue is a NotFound fault.
 func (s *Store) Product(ctx context.Context, productID string, urls bool) (Product, error) {
-	return s.readProduct(ctx, productID, urls, true)
+	return s.readProduct(ctx, productID, urls, queryOptions{consistent: true})
 }
 
 // errTorn is a read that saw some items of a product from before it was split and some from after.
@@ -63,7 +63,7 @@ var errTorn = errors.New("the product was being split")
 
 // readProduct reads all of a product's boards with one query. That is no snapshot: it may see a split half done, and then
 // reads again. Nothing missing is ever taken for empty.
-func (s *Store) readProduct(ctx context.Context, productID string, urls, consistent bool) (Product, error) {
+func (s *Store) readProduct(ctx context.Context, productID string, urls bool, o queryOptions) (Product, error) {
 	to := boardSK + "#" + greatestSK
 	if urls {
 		to = urlsSK + "#" + greatestSK
@@ -71,14 +71,14 @@ func (s *Store) readProduct(ctx context.Context, productID string, urls, consist
 	const tries = 6
 	for try := 0; ; try++ {
 		g := gathered{id: productID}
-		if err := s.query(ctx, ProductPartition(productID), boardSK, to, queryOptions{consistent: consistent}, g.add); err != nil {
+		if err := s.query(ctx, ProductPartition(productID), boardSK, to, o, g.add); err != nil {
 			return Product{}, fmt.Errorf("read product: %w", err)
 		}
 		p, err := g.assemble()
 		if !errors.Is(err, errTorn) {
 			return p, err
 		}
-		consistent = true
+		o.consistent = true
 		if try == tries {
 			return Product{}, unavailable("The product was being reorganised; repeat the request.", err)
 		}
@@ -95,7 +95,7 @@ type gathered struct {
 	directory Directory
 	whole     *board.Board
 	shards    map[board.Shard]*board.Board // nil: it was split further
-	moved     map[board.Shard]Flushed      // of those that were
+	moved     map[board.Shard]Directory    // of those that were
 	urls      map[board.URLName]string
 }
 
@@ -120,11 +120,11 @@ func (g *gathered) add(it item) (more bool, err error) {
 	}
 	if g.shards == nil {
 		g.shards = map[board.Shard]*board.Board{}
-		g.moved = map[board.Shard]Flushed{}
+		g.moved = map[board.Shard]Directory{}
 	}
 	g.shards[bi.Shard] = bi.Board
 	if bi.Board == nil {
-		g.moved[bi.Shard] = bi.Directory.Flushed
+		g.moved[bi.Shard] = bi.Directory
 	}
 	return true, nil
 }
@@ -173,7 +173,7 @@ func (s *Store) Products(ctx context.Context, ids []string) ([]Product, error) {
 			return
 		}
 		if g.whole == nil {
-			products[i], errs[i] = s.readProduct(ctx, id, false, false)
+			products[i], errs[i] = s.readProduct(ctx, id, false, queryOptions{})
 			return
 		}
 		products[i], errs[i] = g.assemble()

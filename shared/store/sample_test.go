@@ -26,7 +26,9 @@ func TestStore_Sample(t *testing.T) {
 	register(t, s, "bigmart")
 	storetest.PutGTIN(t, client, table, "06291041500213", "P0")
 	secret := token.Mint("dev")
-	require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: secret.KeyID, Digest: secret.Digest(), Client: "c", Scopes: []string{"read"}}))
+	require.NoError(t, s.PutToken(t.Context(), token.Record{
+		KeyID: secret.KeyID, Digest: secret.Digest(), Client: "c", Scopes: []string{"read"},
+	}))
 	var want []string
 	for i := range 20 {
 		id := fmt.Sprintf("P%02d", i)

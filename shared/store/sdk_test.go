@@ -164,7 +164,9 @@ func TestSDK_RetryBudget(t *testing.T) {
 			for range calls {
 				wg.Go(func() {
 					_, err := client.PutItem(ctx, nothing)
-					assert.Error(t, err)
+					if err == nil {
+						t.Error("a call went through")
+					}
 					if quota := (ratelimit.QuotaExceededError{}); errors.As(err, &quota) {
 						gaveUp.Add(1)
 					}
@@ -331,9 +333,8 @@ func TestNewClient_MeasuresCalls(t *testing.T) {
 		if n < 3 {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
-		if n == 5 {
-			hangUp(w) // and every one after it
-			attempts.Add(-1)
+		if n > 4 {
+			hangUp(w)
 			return
 		}
 		_, _ = io.WriteString(w, `{}`)

@@ -102,9 +102,35 @@ func parseSegmentKey(sk string) (seg SegmentItem, err error) {
 	return SegmentItem{}, fmt.Errorf("%w: sort key %q", board.ErrFormat, sk)
 }
 
-// errRewritten is a segment whose place is taken by other observations. A board only gets there by a version that is used twice,
-// that is when an older copy of it was put back.
-var errRewritten = errors.New("a segment with other observations stands in its place; was an older board put back?")
+// errPutBack is a board that has not got beyond what was flushed from it: an older copy of it was put over a newer one. If it were
+// written, its versions would be used a second time, and its segments would overlap those that stand there.
+var errPutBack = errors.New("an older board was put back; tools/restore mends that")
+
+// named is a segment as its sort key tells.
+type named struct {
+	name    string // its sort key; empty: there is none
+	version int64
+}
+
+// flushedBeyond returns the first segment that is newer than all that a board knows as flushed. A flush of the board's own version that
+// has not been finished makes one, and a later version that has not been seen yet. A weak read will do: it guards against what
+// people do.
+func (s *Store) flushedBeyond(ctx context.Context, b board.Board) (found named, err error) {
+	from := segmentsOf(b.Shard, false)
+	first := from
+	if b.Flushed != price.NoTime {
+		first += newestText(b.Flushed + 1)
+	}
+	err = s.query(ctx, ProductPartition(b.ProductID), first, from+greatestSK, queryOptions{limit: 1}, func(it item) (bool, error) {
+		seg, err := parseSegmentKey(text(it, AttrSK))
+		found = named{text(it, AttrSK), seg.Version}
+		return false, err
+	})
+	if err != nil {
+		return named{}, fmt.Errorf("look for later segments: %w", err)
+	}
+	return found, nil
+}
 
 // putSegment stores a segment. No segment is ever written twice: where one stands already it has to hold the same
 // observations, as it does when another writer of the same version was first.
@@ -134,7 +160,7 @@ func (s *Store) putSegment(ctx context.Context, productID string, seg board.Segm
 		return err
 	}
 	if !slices.Equal(rowsOf(mine), rowsOf(stored.Offers)) {
-		return fmt.Errorf("%s of %s: %w", segmentKey(seg), productID, errRewritten)
+		return fmt.Errorf("%s of %s stands there with other observations: %w", segmentKey(seg), productID, errPutBack)
 	}
 	return nil
 }

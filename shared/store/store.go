@@ -56,6 +56,7 @@ type Store struct {
 	table       *string
 	retention   time.Duration
 	width       int
+	pageUnits   float64 // PageUnits, but in tests
 	now         func() time.Time
 	competitors competitorCache
 }
@@ -65,7 +66,7 @@ func New(client *dynamodb.Client, o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Store{db: client, table: aws.String(o.Table), retention: o.Retention, width: max(o.Width, 1), now: o.Now}
+	return &Store{db: client, table: aws.String(o.Table), retention: o.Retention, width: max(o.Width, 1), pageUnits: PageUnits, now: o.Now}
 }
 
 // Ping does one cheap read; nil means that the table answers.
@@ -98,16 +99,39 @@ func (s *Store) find(ctx context.Context, pk, sk string, consistent bool) (item,
 // queryOptions say how items are read.
 type queryOptions struct {
 	descending, consistent bool
-	limit                  int32 // most items a call; 0: as many as fit into 1 MB
+	limit                  int32    // most items a call; 0: as many as fit into 1 MB
+	units                  *float64 // read units are added to it; nil: nobody wants to know
 }
 
 // query reads the items of a partition whose sort keys lie within [from, to], page by page, and gives each to visit until that
 // returns false.
 func (s *Store) query(ctx context.Context, pk, from, to string, o queryOptions, visit func(item) (more bool, err error)) error {
+	for after := item(nil); ; {
+		items, last, err := s.queryOnce(ctx, pk, from, to, after, o)
+		if err != nil {
+			return err
+		}
+		for _, it := range items {
+			more, err := visit(it)
+			if err != nil || !more {
+				return err
+			}
+		}
+		if last == nil {
+			return nil
+		}
+		after = last
+	}
+}
+
+// queryOnce is one call of a query, which goes on behind the key after if that is not nil. last is the key to go on behind; nil:
+// there is no more.
+func (s *Store) queryOnce(ctx context.Context, pk, from, to string, after item, o queryOptions) (items []item, last item, err error) {
 	in := &dynamodb.QueryInput{
 		TableName:                 s.table,
 		KeyConditionExpression:    aws.String("pk = :pk AND sk BETWEEN :from AND :to"),
 		ExpressionAttributeValues: item{":pk": str(pk), ":from": str(from), ":to": str(to)},
+		ExclusiveStartKey:         after,
 		ConsistentRead:            &o.consistent,
 		ScanIndexForward:          aws.Bool(!o.descending),
 		ReturnConsumedCapacity:    types.ReturnConsumedCapacityTotal,
@@ -115,23 +139,18 @@ func (s *Store) query(ctx context.Context, pk, from, to string, o queryOptions, 
 	if o.limit > 0 {
 		in.Limit = &o.limit
 	}
-	for {
-		out, err := s.db.Query(ctx, in)
-		if err != nil {
-			return s.failed(ctx, "query", err)
-		}
-		countRead(ctx, out.ConsumedCapacity)
-		for _, it := range out.Items {
-			more, err := visit(it)
-			if err != nil || !more {
-				return err
-			}
-		}
-		if len(out.LastEvaluatedKey) == 0 {
-			return nil
-		}
-		in.ExclusiveStartKey = out.LastEvaluatedKey
+	out, err := s.db.Query(ctx, in)
+	if err != nil {
+		return nil, nil, s.failed(ctx, "query", err)
 	}
+	countRead(ctx, out.ConsumedCapacity)
+	if o.units != nil && out.ConsumedCapacity != nil {
+		*o.units += aws.ToFloat64(out.ConsumedCapacity.CapacityUnits)
+	}
+	if len(out.LastEvaluatedKey) > 0 {
+		last = out.LastEvaluatedKey
+	}
+	return out.Items, last, nil
 }
 
 // batchGet reads items by key, in any order, without those that do not exist. DynamoDB may leave keys unprocessed in an answer

@@ -36,6 +36,7 @@ type part struct {
 	items     []int                    // where in the request
 	tried     map[int64][]board.Result // results of each attempt, by the version that it would have made
 	attempts  int
+	beyond    int64 // version of a segment that was seen before the board was read last, see flushedBeyond
 	moves     int   // how often the board was not where it was looked for
 	split     bool  // this request has tried to split it
 	err       error // the board could not be read
@@ -302,8 +303,11 @@ func (w boardWriter) try(ctx context.Context, p *part) (met, []board.Result, err
 	case !change.Write:
 		return committed, nil, nil
 	}
-	if err := w.prepare(ctx, p, change); err != nil {
+	switch met, err := w.prepare(ctx, p, change); {
+	case err != nil:
 		return 0, nil, err
+	case met == overtaken:
+		return w.overtaken(ctx, p, nil)
 	}
 	p.tried[change.Next.Version] = change.Results
 	met, standing, err := w.store.updateBoard(ctx, p.board, change)
@@ -373,17 +377,33 @@ func (w boardWriter) splitFirst(ctx context.Context, p *part) (started bool, err
 	return true, err
 }
 
-// prepare stores what must stand before the board is written: new urls, and the tail that leaves it.
-func (w boardWriter) prepare(ctx context.Context, p *part, change board.Change) error {
+// prepare stores what must stand before the board is written: new urls, and the tail that leaves it. It is overtaken when a later
+// version of the board has been flushed already.
+func (w boardWriter) prepare(ctx context.Context, p *part, change board.Change) (met, error) {
+	if n := len(change.Segments); n > 0 {
+		beyond, err := w.store.flushedBeyond(ctx, p.board)
+		switch {
+		case err != nil:
+			return 0, err
+		case beyond.name == "", beyond.name == segmentKey(change.Segments[n-1]): // perhaps this very flush, which was not finished
+		case beyond.version <= p.board.Version, // whoever flushed that wrote a board that knows of it
+			p.beyond > p.board.Version: // this board was read after such a segment had been seen
+			return 0, fmt.Errorf("%s of %s has version %d and does not know of %s: %w", boardKey(p.board.Shard), p.productID, p.board.Version,
+				beyond.name, errPutBack)
+		default: // the board may be one that was read too early
+			p.beyond = beyond.version
+			return overtaken, nil
+		}
+	}
 	if err := w.store.changeURLs(ctx, change.Next, change.URLs); err != nil {
-		return err
+		return 0, err
 	}
 	for _, seg := range change.Segments {
 		if err := w.store.putSegment(ctx, p.productID, seg); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return committed, nil
 }
 
 // apply runs the fold and loads what it asks for.

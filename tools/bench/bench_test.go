@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pricing/samkit/engine"
+	"pricing/tools/bench/bootstrap"
 )
 
 // The counts depend on the seed alone, so a change that makes the store dearer than it was designed to be fails here.
@@ -28,6 +30,26 @@ func TestGoalsAreMet(t *testing.T) {
 		assert.LessOrEqual(t, g.got, g.limit, "%s (%s): %s", g.what, g.unit, g.verdict())
 		assert.Positive(t, g.got, g.what)
 	}
+}
+
+// A page of a product whose shards were all flushed several times costs about what it shows, and reads several shards at once.
+func TestPagesCostWhatTheyShow(t *testing.T) {
+	root, err := engine.Root()
+	require.NoError(t, err)
+	b, stop, err := newBench(t.Context(), root, &bytes.Buffer{})
+	require.NoError(t, err)
+	defer stop()
+	b.seed = 1
+	pages, err := b.measurePages(t.Context(), past{offers: 100, observations: 20_000})
+	require.NoError(t, err)
+	require.Len(t, pages, 10)
+	assert.Equal(t, "changes, page 1", pages[0].what)
+	for _, p := range pages {
+		assert.LessOrEqual(t, p.units, 40.0, p.what)
+		assert.LessOrEqual(t, p.megabytes, 64.0, p.what)
+		assert.Positive(t, p.rows, p.what)
+	}
+	assert.Equal(t, int64(width), pages[0].inFlight)
 }
 
 func TestRun(t *testing.T) {
@@ -65,4 +87,36 @@ func TestMarket(t *testing.T) {
 		}
 		assert.Equal(t, 12, n, how.String())
 	}
+}
+
+// TestRun_Starts: the functions as they are deployed and the usual code answer as Lambda would ask them, over TLS. What it costs is not
+// judged here.
+func TestRun_Starts(t *testing.T) {
+	for _, what := range []string{"cold", "warm"} {
+		t.Run(what, func(t *testing.T) {
+			var out bytes.Buffer
+			require.NoError(t, run(t.Context(), []string{what, "-rounds", "1", "-quick", "-instructions=false"}, &out))
+			for _, name := range order {
+				assert.Regexp(t, `(?m)^ +`+name+` .* ms  x\d+\.\d\d `, out.String())
+			}
+			assert.Contains(t, out.String(), "x usual code")
+		})
+	}
+	require.Error(t, run(t.Context(), []string{"cold", "-rounds", "0"}, &bytes.Buffer{}))
+	require.Error(t, run(t.Context(), []string{"cool"}, &bytes.Buffer{}))
+}
+
+// TestBeside: ratios are taken within a round, so that a slow round slows down both.
+func TestBeside(t *testing.T) {
+	var rounds [][]bootstrap.Sample
+	for _, ms := range [][3]time.Duration{{10, 5, 5}, {100, 60, 40}, {20, 8, 8}} {
+		rounds = append(rounds, []bootstrap.Sample{{WarmCPU: ms[0]}, {WarmCPU: ms[1]}, {WarmCPU: ms[2]}})
+	}
+	got := beside(rounds, func(s bootstrap.Sample) float64 { return float64(s.WarmCPU) })
+	require.Len(t, got, 3)
+	assert.Equal(t, figure{median: 20, ratio: 1}, got[0])
+	assert.InDelta(t, 8, got[1].median, 0)
+	assert.InDelta(t, 0.5, got[1].ratio, 1e-9, "of 0.5, 0.6 and 0.4")
+	assert.InDelta(t, 0.05, got[1].spread, 1e-9)
+	assert.InDelta(t, 0.4, got[2].ratio, 1e-9)
 }

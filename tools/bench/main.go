@@ -1,13 +1,24 @@
-// Command bench measures what the API costs, in figures that do not depend on the machine. So far those are capacity units:
-// what the store consumes, beside the usual two-item design (package peer), on the embedded engine, whose figures follow
+// Command bench measures what the API costs, in figures that do not depend on the machine: capacity units, or instructions and ratios.
+//
+//	go run ./tools/bench [-seed N] [-quick] [-goals] [-contention] [-history] [-largest]
+//	go run ./tools/bench cold|warm [-rounds N] [-instructions=false]
+//
+// Capacity is what the store consumes, beside the usual two-item design (package peer), on the embedded engine, whose figures follow
 // DynamoDB's rules to the byte.
 //
-//	go run ./tools/bench [-seed N] [-quick] [-goals] [-contention]
+// Cold and warm run the functions as they are deployed (package bootstrap) beside usual code that makes the same calls (command usual).
+// Each program is started once a round, in another order each time; a ratio is the median of the rounds' ratios. The same binary
+// is measured twice: its ratio to itself says how much is noise. Times of CPU that differ by less than 10 % mean nothing, counts of
+// instructions (callgrind) repeat within 1 to 4 %. AWS itself is not measured. Goals are printed, not judged.
 //
 // A scan is one observation of every offer. Scans are a day apart, and 90 % of their observations have the terms of the day
 // before. After 20 scans to warm up (until boards have flushed, the figures are too good) the mean of the next 50 is taken.
 // The figures are the same for the same seed, except those of contention, which has times too. They are printed, not judged;
 // only of the goals it is said by how much they are missed.
+//
+// Pages of history are read from products whose offers are looked at equally often for a month; with -largest only from the one that they
+// were designed for: 419 sellers, one look an hour. The two-item design is not built for them: what its pages read follows from
+// the size of its items.
 //
 // What surprises: DynamoDB bills a condition that fails like a write but reports no figure for it. Both designs add it, from the
 // item's size.
@@ -15,6 +26,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -22,6 +34,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -31,7 +44,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -42,11 +55,22 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	seed := flags.Uint64("seed", 1, "`number` that all data comes from")
-	quick := flags.Bool("quick", false, "5 scans to warm up and 10 measured: for a look, not for a claim")
+	quick := flags.Bool("quick", false, "5 scans to warm up and 10 measured, 3 warm invocations: for a look, not for a claim")
 	goalsOnly := flags.Bool("goals", false, "measure the goals only")
 	contentionOnly := flags.Bool("contention", false, "measure contention only")
+	historyOnly := flags.Bool("history", false, "measure pages of history only")
+	largestOnly := flags.Bool("largest", false, "measure pages of the largest history only: 419 sellers, 300,000 observations")
+	rounds := flags.Int("rounds", 15, "with cold or warm: starts of each program that are counted")
+	instructions := flags.Bool("instructions", true, "with cold or warm: count instructions too, which takes minutes")
+	what := ""
+	if len(args) > 0 && (args[0] == "cold" || args[0] == "warm") {
+		what, args = args[0], args[1:]
+	}
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("flags: %w", err)
+	}
+	if *rounds < 1 || flags.NArg() > 0 {
+		return fmt.Errorf("flags: at least one round, and nothing but cold or warm before them: %v", flags.Args())
 	}
 	root, err := engine.Root()
 	if err != nil {
@@ -57,22 +81,40 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer stop()
+	switch what {
+	case "cold":
+		s := starts{bench: b, rounds: *rounds, counts: *instructions}
+		return errors.Join(s.cold(ctx, root), b.unprinted)
+	case "warm":
+		s := starts{bench: b, rounds: *rounds, counts: *instructions, warm: 30}
+		if *quick {
+			s.warm = 3
+		}
+		return errors.Join(s.warmly(ctx, root), b.unprinted)
+	}
 	b.seed = *seed
 	b.warm = 20
 	b.measured = 50
 	b.each = 40
+	b.pasts = pasts()
 	if *quick {
 		b.warm = 5
 		b.measured = 10
 		b.each = 5
+		b.pasts = b.pasts[:1]
 	}
 	b.say(out, "seed %d, %d scans to warm up, mean of the next %d", b.seed, b.warm, b.measured)
-	parts := []func(context.Context) error{b.scans, b.repeats, b.goals, b.contention}
+	parts := []func(context.Context) error{b.scans, b.repeats, b.goals, b.contention, b.history}
 	switch {
 	case *goalsOnly:
 		parts = parts[2:3]
 	case *contentionOnly:
-		parts = parts[3:]
+		parts = parts[3:4]
+	case *largestOnly:
+		b.pasts = []past{largest}
+		parts = parts[4:]
+	case *historyOnly:
+		parts = parts[4:]
 	}
 	for _, part := range parts {
 		b.say(out, "")
@@ -105,17 +147,19 @@ func newBench(ctx context.Context, root string, out io.Writer) (b *bench, stop f
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "bench", SecretAccessKey: "bench"}, nil
 		})})
-	return &bench{table: tables[0], client: client, out: out}, e.Stop, nil
+	return &bench{table: tables[0], client: client, endpoint: e.Endpoint(), out: out}, e.Stop, nil
 }
 
 // bench holds what all parts share.
 type bench struct {
 	seed           uint64
 	warm, measured int
-	each           int  // observations of a contending writer
-	alone          bool // measure the goals without the two-item design
+	each           int    // observations of a contending writer
+	alone          bool   // measure the goals without the two-item design
+	pasts          []past // whose history is measured
 	table          engine.Table
 	client         *dynamodb.Client
+	endpoint       string // of the engine
 	out            io.Writer
 	tables         int
 	unprinted      error // why the output is not whole

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pricing/shared/api"
+	"pricing/shared/board"
 	"pricing/shared/fault"
 	"pricing/shared/jsondoc"
 	"pricing/shared/price"
@@ -165,6 +166,7 @@ func TestSchemas_Limits(t *testing.T) {
 	assert.EqualValues(t, api.BatchItems, limits["batchItems"])
 	assert.EqualValues(t, api.BatchBytes, limits["batchBytes"])
 	assert.EqualValues(t, api.QueryIDs, limits["queryIds"])
+	assert.EqualValues(t, board.MaxOffers, limits["offersPerProduct"])
 }
 
 // TestSchemas_Codes: the contract knows every code of a problem, and no other.

@@ -76,6 +76,9 @@ const (
 	stateName    = "export.json"
 	mostProblems = 1000 // in the state
 	mostTold     = 20   // in the log
+
+	// seldom is for a filter that chooses little: when so many times the observations of a file have been read, the state is written.
+	seldom = 10
 )
 
 // exporter is one run.
@@ -85,11 +88,12 @@ type exporter struct {
 	name   string // of what is read
 	log    io.Writer
 
-	saved saved // what is complete
-	now   saved // with what is being written
-	part  part  // nil: none is begun
-	units func() float64
-	pace  func(context.Context) error // waits as the rate demands
+	saved   saved // what is complete
+	now     saved // with what is being written
+	part    part  // nil: none is begun
+	written int   // observations in it
+	units   func() float64
+	pace    func(context.Context) error // waits as the rate demands
 }
 
 func (e *exporter) say(format string, args ...any) {
@@ -252,12 +256,12 @@ func (e *exporter) files() ([]outFile, error) {
 	return files, nil
 }
 
-// partition exports a partition, and completes the file when it is long enough.
+// partition exports a partition, and completes what came since the state when that is long enough.
 func (e *exporter) partition(p history.Partition, at history.Place) error {
 	c := &e.now.Counts
 	c.Items += p.Items
 	c.Boards += len(p.Boards)
-	c.Segments += len(p.Segments)
+	c.Segments += p.Segments
 	merged := p.Merge()
 	c.Merged += merged.Repeated
 	for _, problem := range append(p.Problems, merged.Problems...) {
@@ -270,23 +274,16 @@ func (e *exporter) partition(p history.Partition, at history.Place) error {
 			if !e.filter.matches(seen) {
 				continue
 			}
-			if e.part == nil {
-				var err error
-				if e.part, err = formats[e.format](e.out, e.saved.Files+1); err != nil {
-					return err
-				}
-			}
-			if err := e.part.write(board.Row{Key: offer.Key, Observation: seen}); err != nil {
+			if err := e.write(board.Row{Key: offer.Key, Observation: seen}); err != nil {
 				return err
 			}
-			c.Written++
 		}
 	}
 	if c.Observations > found {
 		c.Products++
 	}
 	e.now.After = at
-	if c.Written-e.saved.Counts.Written < e.rows {
+	if c.Written-e.saved.Counts.Written < e.rows && c.Observations-e.saved.Counts.Observations < seldom*e.rows {
 		return nil
 	}
 	if err := e.commit(); err != nil {
@@ -307,15 +304,42 @@ func (e *exporter) problem(p history.Problem) {
 	}
 }
 
-// commit completes the present file, if there is one, and then the state that counts it. What is between is done again after a
-// crash: the file has a number that the state does not count.
-func (e *exporter) commit() error {
-	if e.part != nil {
-		if err := e.part.complete(); err != nil {
+// write writes an observation to the present file, and completes that when it is long enough.
+func (e *exporter) write(row board.Row) (err error) {
+	if e.part == nil {
+		if e.part, err = formats[e.format](e.out, e.now.Files+1); err != nil {
 			return err
 		}
-		e.part = nil
-		e.now.Files++
+	}
+	if err := e.part.write(row); err != nil {
+		return err
+	}
+	e.now.Counts.Written++
+	if e.written++; e.written < e.rows {
+		return nil
+	}
+	return e.complete()
+}
+
+// complete completes the present file, if there is one.
+func (e *exporter) complete() error {
+	if e.part == nil {
+		return nil
+	}
+	if err := e.part.complete(); err != nil {
+		return err
+	}
+	e.part = nil
+	e.written = 0
+	e.now.Files++
+	return nil
+}
+
+// commit completes the present file, and then the state that counts it. What is between is done again after a crash: files that the
+// state does not count are removed then.
+func (e *exporter) commit() error {
+	if err := e.complete(); err != nil {
+		return err
 	}
 	e.now.Counts.Units = e.units()
 	return e.save()

@@ -391,29 +391,35 @@ func TestExport_resumed(t *testing.T) {
 			t.Run(format+" "+from[0], func(t *testing.T) {
 				t.Parallel()
 				whole := t.TempDir()
-				_, err := export(t, append(from, "-out", whole, "-rows", "1", "-format", format)...)
+				args := append(from, "-rows", "300", "-format", format)
+				_, err := export(t, append(args, "-out", whole)...)
 				require.NoError(t, err)
 				want := contents(t, whole)
 				files := state(t, whole).Files
-				require.Equal(t, 4, files)
-				for done := range files {
+				require.Greater(t, files, 8, "several for each product")
+				for done := range len(products) {
 					cut := t.TempDir()
-					e := stopped(t, append(from, "-out", cut, "-rows", "1", "-format", format), done)
-					require.ErrorIs(t, e, errStop)
-					require.Equal(t, done, state(t, cut).Files)
-					var name string
-					for file, text := range want { // of another number, as if the chunk had been cut elsewhere
-						if last := "000004." + format; strings.HasSuffix(file, last) {
-							name = filepath.Join(cut, strings.TrimSuffix(file, last)+fmt.Sprintf("%06d.%s", done+1, format))
+					require.ErrorIs(t, stopped(t, append(args, "-out", cut), done), errStop)
+					before := state(t, cut).Files
+					require.Equal(t, done == 0, before == 0)
+					stale := 0
+					for file, text := range want { // files of another number, as if the table had been another when they were written
+						last := fmt.Sprintf("%06d.%s", files, format)
+						if !strings.HasSuffix(file, last) {
+							continue
+						}
+						for _, number := range []int{before + 1, files + 7} {
+							stale++
+							name := filepath.Join(cut, strings.TrimSuffix(file, last)+fmt.Sprintf("%06d.%s", number, format))
 							require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
 							require.NoError(t, os.WriteFile(name, text, 0o600))
 							require.NoError(t, os.WriteFile(name+".tmp", text[:len(text)/2], 0o600))
 						}
 					}
-					require.NotEmpty(t, name)
-					told, err := export(t, append(from, "-out", cut, "-rows", "1", "-format", format)...)
+					require.Positive(t, stale)
+					told, err := export(t, append(args, "-out", cut)...)
 					require.NoError(t, err, told)
-					assert.Contains(t, told, fmt.Sprintf("going on behind file %d,", done))
+					assert.Contains(t, told, fmt.Sprintf("going on behind file %d,", before))
 					assert.Equal(t, want, contents(t, cut))
 					got, wanted := state(t, cut), state(t, whole)
 					got.Counts.Units, got.Finished = wanted.Counts.Units, wanted.Finished
@@ -422,6 +428,24 @@ func TestExport_resumed(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestExport_seldom: a filter that chooses nothing does not keep a run from going on where it was.
+func TestExport_seldom(t *testing.T) {
+	t.Parallel()
+	tab := newTable(t)
+	market(t, tab.Store)
+	folder := t.TempDir()
+	args := []string{"-table", tab.name, "-out", folder, "-client", "nobody", "-rows", "10"}
+	require.ErrorIs(t, stopped(t, args, 3), errStop)
+	before := state(t, folder)
+	assert.Positive(t, before.Counts.Observations)
+	assert.Equal(t, 3, before.Counts.Products)
+	_, err := export(t, args...)
+	require.NoError(t, err)
+	after := state(t, folder)
+	assert.Equal(t, 4, after.Counts.Products)
+	assert.Zero(t, after.Files)
 }
 
 var errStop = errors.New("stopped")

@@ -116,7 +116,7 @@ func parse(args []string, getenv func(string) string, log io.Writer) (settings, 
 	flags.StringVar(&s.out, "out", "", "`folder` for the files; it is made")
 	flags.StringVar(&s.format, "format", "ndjson", "ndjson, csv or parquet")
 	flags.Float64Var(&s.rate, "rate", 200, "read `units` a second that a table is asked for at most; 0: no limit")
-	flags.IntVar(&s.rows, "rows", 100_000, "observations in a file, but for the rest of its last product")
+	flags.IntVar(&s.rows, "rows", 100_000, "observations in a file, at most")
 	flags.StringVar(&s.filter.Product, "product", "", "only observations of this `productId`")
 	flags.StringVar(&s.filter.Client, "client", "", "only observations that a token of this `client` wrote")
 	flags.StringVar(&s.filter.Source, "source", "", "only observations of this source `id`")

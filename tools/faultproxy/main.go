@@ -48,7 +48,7 @@ func main() {
 	}
 }
 
-// run serves until ctx ends.
+// run serves until ctx ends. That what it prints is read is not its concern.
 func run(ctx context.Context, args []string, out, problems io.Writer) (err error) {
 	flags := flag.NewFlagSet("faultproxy", flag.ContinueOnError)
 	flags.SetOutput(problems)
@@ -83,7 +83,7 @@ func run(ctx context.Context, args []string, out, problems io.Writer) (err error
 		lines := json.NewEncoder(file)
 		schedule.Log = func(d faultproxy.Decision) {
 			if err := lines.Encode(d); err != nil {
-				fmt.Fprintln(problems, "faultproxy: write the log:", err)
+				_, _ = fmt.Fprintln(problems, "faultproxy: write the log:", err)
 			}
 		}
 	}
@@ -97,16 +97,16 @@ func run(ctx context.Context, args []string, out, problems io.Writer) (err error
 		p.Applied = limit.Applied
 	}
 	p.Remember = schedule.Remembers()
-	p.OnError = func(err error) { fmt.Fprintln(problems, "faultproxy:", err) }
+	p.OnError = func(err error) { _, _ = fmt.Fprintln(problems, "faultproxy:", err) }
 	url, err := p.Start(*addr)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Seed %d\nServing %s\n", *seed, url)
+	_, _ = fmt.Fprintf(out, "Seed %d\nServing %s\n", *seed, url)
 	<-ctx.Done()
 	p.Close()
 	if *units > 0 {
-		fmt.Fprintf(out, "Throttled %d calls over %v units a second for a key\n", limit.Throttled(), *units)
+		_, _ = fmt.Fprintf(out, "Throttled %d calls over %v units a second for a key\n", limit.Throttled(), *units)
 	}
 	return nil
 }

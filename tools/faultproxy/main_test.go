@@ -32,22 +32,17 @@ func serve(t *testing.T, args ...string) (url string, end func() string) {
 		done <- err
 	}()
 	lines := bufio.NewScanner(printed)
-	for url == "" && lines.Scan() {
-		url, _ = strings.CutPrefix(lines.Text(), "Serving ")
-		if strings.HasPrefix(url, "Seed ") {
-			url = ""
-		}
+	for served := false; !served && lines.Scan(); {
+		url, served = strings.CutPrefix(lines.Text(), "Serving ")
 	}
-	require.NotEmpty(t, url)
-	return url, func() string {
+	require.NoError(t, lines.Err())
+	return url, func() (rest string) {
 		stop()
-		rest, err := io.ReadAll(printed)
-		require.NoError(t, err)
-		require.NoError(t, <-done)
 		for lines.Scan() {
-			rest = append(lines.Bytes(), rest...)
+			rest += lines.Text() + "\n"
 		}
-		return string(rest)
+		require.NoError(t, <-done)
+		return rest
 	}
 }
 

@@ -99,7 +99,7 @@ func (a *api) sizes() []int {
 func outcomes(list ...string) response {
 	counts := map[string]int{"received": len(list), "created": 0, "conflict": 0, "rejected": 0, "throttled": 0, "failed": 0}
 	results := []any{}
-	stored, throttled := 0, 0
+	stored := 0
 	for i, outcome := range list {
 		counts[outcome]++
 		retryable := outcome == "throttled" || outcome == "failed"
@@ -108,7 +108,6 @@ func outcomes(list ...string) response {
 		case "failed":
 			r["status"], r["problem"] = 500, map[string]any{"type": "urn:problem-type:pricing:internal", "status": 500}
 		case "throttled":
-			throttled++
 			r["status"] = 503
 		case "conflict":
 			r["status"], r["problem"] = 409, map[string]any{"type": "urn:problem-type:pricing:observation-conflict", "status": 409}
@@ -124,12 +123,14 @@ func outcomes(list ...string) response {
 	switch {
 	case stored == len(list):
 		resp.status = 200
-	case stored == 0 && throttled == 0:
-		resp.status = 422
-	case stored == 0:
+	case stored == 0 && counts["throttled"] > 0:
 		resp.status = 503
+	case stored == 0 && counts["failed"] > 0:
+		resp.status = 500
+	case stored == 0:
+		resp.status = 422
 	}
-	if throttled > 0 {
+	if counts["throttled"]+counts["failed"] > 0 {
 		resp.retryAfter = "2"
 	}
 	text, _ := json.Marshal(map[string]any{"counts": counts, "results": results})

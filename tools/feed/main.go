@@ -17,9 +17,10 @@
 // all observations to the standard output; a row that breaks a rule of the API is refused, as far as that can be known here. -dry-run asks
 // the API itself what it would answer to each row. -first N takes only the first N rows of each file.
 //
-// Rows are sent in the order of their observedAt, in batches, several at a time, so one batch may overtake another. That
-// is harmless: what the API stores does not depend on the order in which rows arrive. For the same reason it is harmless to
-// repeat a batch whose answer was lost, or the whole file.
+// Rows are sent in the order of their observedAt, and of 20,000 that follow each other so those of a product together: the API reads and
+// writes a product once a request, so a request for few products is cheap. -print has the order of observedAt alone. Batches
+// are sent several at a time, so one may overtake another. That is harmless: what the API stores does not depend on the order in which
+// rows arrive. For the same reason it is harmless to repeat a batch whose answer was lost, or the whole file.
 //
 // Rows that were refused are in FILE.rejected.ndjson afterwards, each with its line number and the reason, whose pointers are into the row
 // as the file has it; after a run that stores nothing in FILE.dry-run.rejected.ndjson.

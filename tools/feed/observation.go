@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -197,7 +198,8 @@ func (a *asSent) observe(line []byte) (mapping.Made, error) {
 	}
 	competitor := text(doc, "competitorId")
 	return mapping.Made{Observations: []mapping.Observation{{
-		JSON: line, ObservedAt: mapping.UnixNano(text(doc, "observedAt")), CompetitorID: competitor, CompetitorName: competitor,
+		JSON: line, ObservedAt: mapping.UnixNano(text(doc, "observedAt")), Product: cmp.Or(text(doc, "productId"), text(doc, "gtin")),
+		CompetitorID: competitor, CompetitorName: competitor,
 	}}}, nil
 }
 

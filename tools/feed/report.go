@@ -42,7 +42,7 @@ const (
 	rejected                 // refused by the API
 	unsendable               // refused here
 	unsent
-	failed // attempts used up: it may be stored, or the API could not
+	failed // attempts used up: it may be stored, or the API has to be mended before it can be
 )
 
 // Summary is what became of the rows of all files. Every row is in exactly one of Stored, Before, Skipped, Conflict, Rejected,
@@ -66,12 +66,15 @@ type Summary struct {
 	AssumedTimes  int            `json:"assumedTimes"`  // observations whose row has a date only
 	SkippedFor    map[string]int `json:"skippedFor"`    // rows by condition
 	Reasons       map[string]int `json:"reasons"`       // refusals by the codes of what is wrong; one may have several
+	ToMend        int            `json:"toMend"`        // observations of which the API said `failed`: the next run sends them again
 	Requests      int            `json:"requests"`
 	Repeated      int            `json:"repeated"` // requests that repeated another one, as a whole or in part
 	Seconds       float64        `json:"seconds"`
 	PerSecond     float64        `json:"observationsPerSecond"` // with an outcome in Outcomes
 	BadReports    int            `json:"-"`                     // refusals that could not be written down
-	examples      map[string]string
+
+	examples map[string]string // of Reasons
+	broken   string            // the first of ToMend
 }
 
 // rows is the count of the rows with a fate.
@@ -129,6 +132,9 @@ func (s Summary) String() string {
 	}
 	if s.AssumedTimes > 0 {
 		fmt.Fprintf(&b, "\n  %d observations have a date only: the time of day is the mapping's", s.AssumedTimes)
+	}
+	if s.ToMend > 0 {
+		fmt.Fprintf(&b, "\n  %d observations wait until what the API has stored of their products is mended, such as %s", s.ToMend, s.broken)
 	}
 	for _, condition := range commonest(s.SkippedFor) {
 		fmt.Fprintf(&b, "\n  skipped %d: %s", s.SkippedFor[condition], condition)
@@ -414,6 +420,18 @@ func (r *report) fail(why string, items ...item) {
 	}
 }
 
+// broken counts an observation that the API cannot store until what it has stored of the product is mended. It was tried twice.
+func (r *report) broken(why string, i item) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.decide(failed, i.row)
+	if r.sum.ToMend++; r.sum.ToMend == 1 {
+		r.sum.broken = r.where(i.line) + why
+		r.line("the API cannot read or write what it has stored of some products; its operators have to mend that")
+	}
+	r.settled(1)
+}
+
 // unsent counts observations that were not sent.
 func (r *report) unsent(items []item) {
 	r.mu.Lock()
@@ -466,16 +484,21 @@ func (r *report) reject(f fate, i item, column string, p problem) {
 
 // reason counts each reason of a refusal and keeps its first example.
 func (r *report) reason(line int, p problem) {
+	for code, example := range p.reasons() {
+		r.sum.Reasons[code]++
+		if r.sum.examples[code] == "" {
+			r.sum.examples[code] = r.where(line) + example
+		}
+	}
+}
+
+// where is what an example from a line begins with.
+func (r *report) where(line int) string {
 	where := fmt.Sprintf("line %d: ", line)
 	if len(r.sum.Files) > 1 {
 		where = r.file + " " + where
 	}
-	for code, example := range p.reasons() {
-		r.sum.Reasons[code]++
-		if r.sum.examples[code] == "" {
-			r.sum.examples[code] = where + example
-		}
-	}
+	return where
 }
 
 // shownText is how many bytes are written down of a line that is not JSON.

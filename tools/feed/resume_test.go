@@ -61,7 +61,7 @@ func TestResume(t *testing.T) {
 	assert.Equal(t, map[string]int{"created": 260}, o.summary.Outcomes, "a finished file starts over")
 }
 
-// TestResume_failed: what the API could not store is tried once more, and then by the next run.
+// TestResume_failed: what the API can store only when it was mended is tried once more, and then by the next run.
 func TestResume_failed(t *testing.T) {
 	t.Parallel()
 	file := write(t, "a.ndjson", observations(3, false))
@@ -77,7 +77,10 @@ func TestResume_failed(t *testing.T) {
 	assert.Equal(t, 1, o.summary.Failed)
 	assert.Equal(t, 1, o.summary.Rejected)
 	assert.Equal(t, map[string]int{"created": 1}, o.summary.Outcomes)
-	assert.Contains(t, o.stderr, "observations without an outcome: 500 Internal Server Error: internal")
+	assert.Equal(t, 1, o.summary.ToMend)
+	assert.Contains(t, o.stderr, "the API cannot read or write what it has stored of some products; its operators have to mend that\n")
+	assert.Contains(t, o.stderr, "\n  1 observations wait until what the API has stored of their products is mended, such as line 2: "+
+		"500 Internal Server Error: internal\n")
 	assert.Len(t, refused(t, file), 1)
 	a.again(allCreated)
 	o = run(t.Context(), t, a, nil, file)

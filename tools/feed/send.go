@@ -69,8 +69,11 @@ func (f *feed) send(ctx context.Context, items []item, state *state) {
 	f.report.unsent(left)
 }
 
-// settle reports and acknowledges what has an outcome: heard, whose places in the answer are those of items. Of what the API cannot
-// store although it is not busy, the next run tries again.
+// outcomeFailed is the outcome of an observation whose product the API has to mend. The client has sent it once more.
+const outcomeFailed = "failed"
+
+// settle reports and acknowledges what has an outcome: heard, whose places in the answer are those of items. What the API can store
+// later is left to the next run.
 func (f *feed) settle(a client.Answer, items, heard []item, state *state) error {
 	if a.Refused != nil {
 		f.report.say("a batch of %d observations (first line %d) was refused: %v", len(heard), heard[0].line, a.Refused)
@@ -90,6 +93,9 @@ func (f *feed) settle(a client.Answer, items, heard []item, state *state) error 
 		settled[i.index] = true
 		a.Counts[r.Outcome]--
 		switch column := f.observation(i).Column; {
+		case r.Outcome == outcomeFailed:
+			later[i.index] = true
+			f.report.broken(p.Error(), i)
 		case r.Retryable:
 			later[i.index] = true
 			f.report.fail(p.Error(), i)

@@ -46,7 +46,7 @@ func (i identity) differs(now identity) string {
 }
 
 // stateVersion is the version of the form below. A state of another version is not used.
-const stateVersion = 2
+const stateVersion = 3
 
 // saved is the content of the state file. The ranges count observations in the order of sending, so that Done is short even for a
 // large file. Order makes sure that the order is the same in the next run.

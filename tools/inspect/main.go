@@ -8,7 +8,7 @@
 //
 // It talks to the table with the AWS_* variables of its environment; AWS_ENDPOINT_URL_DYNAMODB names another engine.
 // `make inspect PRODUCT=ZU-1042` asks the one of `make run`. Of a product it prints the board, or the directory and every
-// shard, then urls, catalogue entry and every segment of the history. It only reads.
+// shard, then urls, late segments of the history, catalogue entry and the other segments. It only reads.
 //
 // What surprises: an item that this release cannot decode is printed attribute by attribute, and the others as usual; the
 // exit status is 1 then.

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +54,7 @@ func TestRun(t *testing.T) {
 	storetest.Seed(t, s)
 	_, err := s.PutCatalogueEntry(t.Context(), "ZU-1042", store.CatalogueEntry{
 		Title: "Kettle", GTIN: "06291041500213", Brand: "Otto", Tags: []string{"kitchen"},
-		Own: board.Own{Price: price.Money{Minor: 2499, Currency: "USD"}},
+		Catalogue: board.Catalogue{List: price.Money{Minor: 2499, Currency: "USD"}},
 	}, 0)
 	require.NoError(t, err)
 	require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: "0123456789abcdef", Digest: []byte("secret digest"),
@@ -79,7 +80,7 @@ func TestRun(t *testing.T) {
 	}
 
 	t.Run("what is not decoded is printed as it is, and the rest too", func(t *testing.T) {
-		put(t, client, table, map[string]types.AttributeValue{"pk": str("p#ZU-1042"), "sk": str("seg#2026-05#1#0000000001"),
+		put(t, client, table, map[string]types.AttributeValue{"pk": str("p#ZU-1042"), "sk": str("seg#1#20260501T000000.000#0000000001"),
 			"h": &types.AttributeValueMemberB{Value: []byte{99, 1}}, "n": &types.AttributeValueMemberN{Value: "4"}})
 		put(t, client, table, map[string]types.AttributeValue{"pk": str("p#ZU-1042"), "sk": str("review"),
 			"by":    &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{"name": str("ann\n")}},
@@ -87,7 +88,8 @@ func TestRun(t *testing.T) {
 		got, err := inspected(t, table, "-product", "ZU-1042")
 		require.EqualError(t, err, "2 items could not be decoded by this release")
 		assert.Contains(t, got, "p#ZU-1042 review (43 bytes)\n  NOT DECODED: no known form\n  by: {name: \"ann\\n\"}\n  flags: [true]\n")
-		assert.Contains(t, got, "NOT DECODED: unpack segment: unknown or damaged packed form: format byte\n  h: bytes 6301\n  n: 4\n")
+		assert.Contains(t, got, "NOT DECODED: segment seg#1#20260501T000000.000#0000000001 of ZU-1042: "+
+			"unpack segment: unknown or damaged packed form: format byte\n  h: bytes 6301\n  n: 4\n")
 		assert.Contains(t, got, "board v 1: 5 offers")
 
 		put(t, client, table, map[string]types.AttributeValue{"pk": str("t#fedcba9876543210"), "sk": str("token"),
@@ -98,10 +100,10 @@ func TestRun(t *testing.T) {
 		assert.Contains(t, got, "digest: not shown")
 	})
 	t.Run("a product that nobody has observed", func(t *testing.T) {
-		require.NoError(t, s.SetOwn(t.Context(), "ZU-1", board.Own{}, 1))
+		require.NoError(t, s.SetCatalogue(t.Context(), "ZU-1", board.Catalogue{Discontinued: true}, 1))
 		got, err := inspected(t, table, "-product", "ZU-1")
 		require.NoError(t, err)
-		assert.Contains(t, got, "own prices -|-|- (own|list|MAP), version 1 of the product\n  no board yet: never observed\n")
+		assert.Contains(t, got, "catalogue D|-|- (status|list|MAP), version 1 of the entry\n  no board yet: never observed\n")
 	})
 }
 
@@ -113,14 +115,20 @@ func TestRun_ASplitProduct(t *testing.T) {
 	s := store.New(client, store.Options{Table: table, Retention: storetest.Retention, Width: 4})
 	_, err := s.PutCompetitor(t.Context(), price.Competitor{ID: "bigmart", Name: "BigMart", FreshFor: price.DefaultFreshFor, Active: true})
 	require.NoError(t, err)
-	for round, sellers := range []int{8, 8, 8, 8, 8, 8, 8, 8, 16, 16, 60, 60, 60, 60, 60, 60, 60, 60} {
+	rounds := append([]int{8, 8, 8, 8, 8, 8, 8, 8, 16, 16}, slices.Repeat([]int{60}, 25)...)
+	const late = 22 // the round that was seen before the first
+	for round, sellers := range rounds {
+		seen := start.Add(time.Duration(round) * time.Hour)
+		if round == late {
+			seen = start.Add(-time.Hour)
+		}
 		var in []price.Submission
 		for i := range sellers {
 			in = append(in, price.Submission{Observation: price.Observation{
 				Key:   price.OfferKey{ProductID: "P1", CompetitorID: "bigmart", SellerID: fmt.Sprintf("%0120d", i)},
 				Terms: price.Terms{Price: price.Money{Minor: int64(100 + round), Currency: "USD"}},
 				URL:   fmt.Sprintf("https://bigmart.example/%d", i), Source: price.Source{ID: "crawler-a", Confidence: price.NoConfidence},
-				ObservedAt: start.Add(time.Duration(round) * time.Hour),
+				ObservedAt: seen,
 			}})
 		}
 		verdicts, err := s.Record(t.Context(), in, start.Add(time.Duration(round)*time.Hour), false)
@@ -132,14 +140,18 @@ func TestRun_ASplitProduct(t *testing.T) {
 	got, err := inspected(t, table, "-product", "P1")
 	require.NoError(t, err)
 	for _, want := range []string{
-		"directory v ", " shards, before [", "moved v ", "split further", "board v ", "p#P1 listing#", "p#P1 listing (",
-		"p#P1 seg#2026-07#1#", "observations from 2026-07-06T", "https://bigmart.example/59",
+		"directory v ", " shards, before [", "moved v ", "split further", "board v ", "p#P1 board.urls#", "p#P1 board.urls (",
+		"p#P1 seg#1#20260706T", "  segment of label 1, flushed from version ", " observations from 2026-07-06T", "p#P1 seg#16.", "  segment of label 16.",
+		"p#P1 late#16.", "  late segment of label 16.", ", late up to 2026-07-06T08:00:00.000Z",
+		"url https://bigmart.example/59, carried at 2026-07-07T19:00:00.000Z by crawler-a",
 	} {
-		assert.Contains(t, got, want)
+		assert.True(t, strings.Contains(got, want), want) //nolint:testifylint // what was printed fills pages
 	}
-	assert.NotContains(t, got, "NOT DECODED")
+	for _, absent := range []string{"NOT DECODED", "(not stored)"} {
+		assert.False(t, strings.Contains(got, absent), absent) //nolint:testifylint // likewise
+	}
 	observations := strings.Count(got, ", id ")
-	assert.GreaterOrEqual(t, observations, 8*8+2*16+8*60, "every observation stands somewhere")
+	assert.GreaterOrEqual(t, observations, 8*8+2*16+25*60, "every observation stands somewhere")
 }
 
 func TestRun_Faults(t *testing.T) {

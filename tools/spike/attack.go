@@ -20,9 +20,14 @@ type sent struct {
 	latency, lag []time.Duration // from when a request was due: until its answer had come, until it was sent
 	statuses     map[int]int     // 0: no answer
 	outcomes     map[string]int  // of observations
-	throttled    int             // requests refused as throttled, by the gateway or by the store
+	throttled    map[string]int  // requests refused as throttled, by status and what the refusal says
 	failures     map[string]int  // requests, by what is wrong
 	acknowledged []bool          // by observation
+}
+
+func newSent(observations int) sent {
+	return sent{statuses: map[int]int{}, outcomes: map[string]int{}, throttled: map[string]int{}, failures: map[string]int{},
+		acknowledged: make([]bool, observations)}
 }
 
 // schedule is a pacer of known times: hit n is due at times[n].
@@ -55,8 +60,9 @@ type load struct {
 	all        []sighting // items for each request
 }
 
-// correlation leads from an answer to its request: requests are not made in the order in which they are due.
-const correlation = "X-Correlation-Id"
+// correlation leads from an answer to its request: requests are not made in the order in which they are due. It is written as
+// HTTP/2 spells it, since the gateway's refusals know it under that name alone.
+const correlation = "x-correlation-id"
 
 // attack sends everything when it is due, waiting for no answer: an API that becomes slow gets no less to do.
 // It stops early when ctx ends.
@@ -79,7 +85,7 @@ func (l load) attack(ctx context.Context) sent {
 		return err
 	}
 	pacer := &schedule{times: l.due}
-	s := sent{statuses: map[int]int{}, outcomes: map[string]int{}, failures: map[string]int{}, acknowledged: make([]bool, len(l.all))}
+	s := newSent(len(l.all))
 	attacker := vegeta.NewAttacker(vegeta.Redirects(vegeta.NoFollow))
 	defer context.AfterFunc(ctx, func() { attacker.Stop() })()
 	for r := range attacker.Attack(target, pacer, 0, "") {
@@ -103,19 +109,11 @@ func (s *sent) count(l load, r *vegeta.Result) {
 		s.failures[fmt.Sprintf("%d without the request's %s", r.Code, correlation)]++
 		return
 	}
-	if r.Code != http.StatusOK && r.Code != http.StatusCreated {
-		var p client.Problem
-		_ = json.Unmarshal(r.Body, &p) // what is no problem document is named by its status alone
-		code := strings.TrimPrefix(p.Type, "urn:problem-type:pricing:")
-		if code == "throttled" && (r.Code == http.StatusTooManyRequests || r.Code == http.StatusServiceUnavailable) {
-			s.throttled++
-			s.outcomes["throttled"] += l.items
-			return
-		}
-		s.failures[strings.TrimSpace(fmt.Sprintf("%d %s", r.Code, code))]++
+	outcomes, err := read(r, l.single)
+	if err == nil && outcomes == nil {
+		s.refused(r, l.items)
 		return
 	}
-	outcomes, err := read(r.Body, l.single)
 	if err == nil && len(outcomes) != l.items {
 		err = fmt.Errorf("%d results for %d observations", len(outcomes), l.items)
 	}
@@ -135,23 +133,41 @@ func (s *sent) count(l load, r *vegeta.Result) {
 	}
 }
 
-// read reads the outcomes of a successful answer, in the order of the request.
-func read(text []byte, single bool) ([]string, error) {
+// refused counts an answer to a whole request of so many observations.
+func (s *sent) refused(r *vegeta.Result, observations int) {
+	var p client.Problem
+	_ = json.Unmarshal(r.Body, &p) // what is no problem document is named by its status alone
+	code := strings.TrimPrefix(p.Type, "urn:problem-type:pricing:")
+	if code == "throttled" && (r.Code == http.StatusTooManyRequests || r.Code == http.StatusServiceUnavailable) {
+		s.throttled[fmt.Sprintf("%d %s", r.Code, p.Detail)]++
+		s.outcomes["throttled"] += observations
+		return
+	}
+	s.failures[strings.TrimSpace(fmt.Sprintf("%d %s", r.Code, code))]++
+}
+
+// read reads the outcomes of an answer, in the order of the request; there are none if the request was refused as a whole. A
+// batch has results under every status.
+func read(r *vegeta.Result, single bool) ([]string, error) {
+	success := r.Code == http.StatusOK || r.Code == http.StatusCreated
 	if single {
+		if !success {
+			return nil, nil
+		}
 		var one client.Recorded
-		err := json.Unmarshal(text, &one)
+		err := json.Unmarshal(r.Body, &one)
 		return []string{one.Outcome}, err
 	}
 	var many client.BatchRecorded
-	if err := json.Unmarshal(text, &many); err != nil {
+	if err := json.Unmarshal(r.Body, &many); err != nil && success {
 		return nil, err
 	}
 	var outcomes []string
-	for i, r := range many.Results {
-		if r.Index != i {
-			return nil, fmt.Errorf("result %d has the index %d", i, r.Index)
+	for i, result := range many.Results {
+		if result.Index != i {
+			return nil, fmt.Errorf("result %d has the index %d", i, result.Index)
 		}
-		outcomes = append(outcomes, r.Outcome)
+		outcomes = append(outcomes, result.Outcome)
 	}
 	return outcomes, nil
 }

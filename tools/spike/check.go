@@ -24,7 +24,7 @@ func check(ctx context.Context, table *store.Store, l load, acknowledged []bool)
 		price        price.Money
 		acknowledged bool
 	}
-	products := map[int32]map[string]expected{} // by observationId
+	products := map[int]map[string]expected{} // by observationId
 	for i, s := range l.all {
 		if products[s.product] == nil {
 			products[s.product] = map[string]expected{}

@@ -15,7 +15,9 @@
 // otherwise than by a throttle.
 //
 // What surprises: times count from when a request was due, not from when it was sent. The send lag between the two says
-// whether this program itself came too late; on a small machine it shares the processors with what it measures.
+// whether this program itself came too late; on a small machine it shares the processors with what it measures. A request for
+// which no more functions may be started at once (50 here) is throttled, too. With -url a request in which a function failed
+// looks like that and counts as one: its metric Errors tells.
 package main
 
 import (
@@ -161,6 +163,15 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, pr
 	s := l.attack(ctx)
 	if ctx.Err() != nil {
 		return errors.New("ended before its time")
+	}
+	if to.end != nil {
+		n, err := to.end()
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			s.failures["503 since a function failed"] = n
+		}
 	}
 	f, err := check(ctx, to.table, l, s.acknowledged)
 	if err != nil {

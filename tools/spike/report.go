@@ -22,7 +22,7 @@ type report struct {
 	Observations int            `json:"observations"`
 	Statuses     map[int]int    `json:"statuses"` // 0: no answer
 	Outcomes     map[string]int `json:"outcomes"` // of observations
-	Throttled    int            `json:"throttledRequests"`
+	Throttled    map[string]int `json:"throttledRequests"`
 	Calls        int            `json:"throttledCalls"` // of the store, by the fault proxy
 	Latency      []percentile   `json:"latencyMs"`
 	Lag          []percentile   `json:"sendLagMs"`
@@ -83,7 +83,8 @@ func (r report) text(out io.Writer) {
 	line("%d requests of %d observations each, %d in all", r.Requests, r.Items, r.Observations)
 	line("statuses      %s", counts(r.Statuses))
 	line("outcomes      %s", counts(r.Outcomes))
-	line("throttled     %d requests; %d calls of the store by the limit of a key", r.Throttled, r.Calls)
+	line("throttled     requests: %s", counts(r.Throttled))
+	line("              calls of the store, by the limit of a key: %d", r.Calls)
 	line("latency, ms   %s", describe(r.Latency))
 	line("send lag, ms  %s", describe(r.Lag))
 	line("              from when a request was due; in brackets what holds the true value in 95 of 100 runs")

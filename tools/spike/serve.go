@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"pricing/samkit/engine"
@@ -21,8 +25,9 @@ import (
 type api struct {
 	url, token string
 	table      *store.Store
-	limit      *faultproxy.Limit // nil: it is not ours
-	stop       func() error
+	limit      *faultproxy.Limit   // nil: it is not ours
+	end        func() (int, error) // ends the functions and counts the requests in which one failed
+	stop       func() error        // ends everything
 }
 
 // serve starts the real functions, an engine in memory, and between them the fault proxy with its limit per key. The gateway's
@@ -75,7 +80,8 @@ func serve(ctx context.Context, requestsPerSecond, unitsPerKey float64, problems
 	if err != nil {
 		return nil, err
 	}
-	started(served.Stop)
+	end := sync.OnceValue(served.Stop)
+	started(end)
 	table := tablestore.Open(served.Table, func(name string) string {
 		return map[string]string{"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
 			"AWS_ENDPOINT_URL_DYNAMODB": e.Endpoint()}[name]
@@ -84,5 +90,33 @@ func serve(ctx context.Context, requestsPerSecond, unitsPerKey float64, problems
 	if err != nil {
 		return nil, err
 	}
-	return &api{url: served.URL, token: text, table: table, limit: limit, stop: stop}, nil
+	return &api{url: served.URL, token: text, table: table, limit: limit, stop: stop, end: func() (int, error) {
+		if err := end(); err != nil {
+			return 0, err
+		}
+		return failed(filepath.Join(dir, ".local", "log.ndjson"))
+	}}, nil
+}
+
+// failed counts, in the log of samkit/local, the requests that the gateway answered 503 because a function failed or took too
+// long. To clients they look like those that Lambda throttled because as many processes as it may start were busy.
+func failed(log string) (n int, err error) {
+	file, err := os.Open(log)
+	if err != nil {
+		return 0, fmt.Errorf("look for failed functions: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // only read
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20) // a function's line may be long
+	for lines.Scan() {
+		var l struct{ Function, Status, IntegrationStatus, FunctionStatus string }
+		if json.Unmarshal(lines.Bytes(), &l) == nil && // a function's line has numbers there
+			l.Function == "access" && l.Status == "503" && l.FunctionStatus == "-" && l.IntegrationStatus != "429" {
+			n++
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return 0, fmt.Errorf("look for failed functions: %w", err)
+	}
+	return n, nil
 }

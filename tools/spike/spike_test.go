@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -51,11 +52,12 @@ func none(string) string { return "" }
 func TestRun(t *testing.T) {
 	t.Parallel()
 	storetest.Endpoint(t) // without an engine it cannot run
-	r, err := spike(t, none, "-profile", write(t, "tiny", tiny), "-products", "5", "-arrivals", "poisson", "-late", "0.2", "-duplicates", "0.2")
+	r, err := spike(t, none, "-profile", write(t, "tiny", tiny), "-products", "5", "-arrivals", "poisson", "-late", "0.2",
+		"-duplicates", "0.2")
 	require.NoError(t, err)
 	assert.True(t, r.Passed)
 	assert.Equal(t, r.Observations, r.Requests)
-	assert.Equal(t, r.Requests, r.Statuses[200]+r.Statuses[201]+r.Throttled, "on a busy machine some may be throttled")
+	assert.Equal(t, r.Requests, r.Statuses[200]+r.Statuses[201]+r.Statuses[503], "on a busy machine some may be throttled")
 	assert.Positive(t, r.Outcomes["created"])
 	assert.Positive(t, r.Outcomes["duplicate"])
 	assert.LessOrEqual(t, r.Acknowledged, r.Observations-r.Outcomes["throttled"], "what was throttled is not")
@@ -97,12 +99,13 @@ func TestRun_Elsewhere(t *testing.T) {
 		honest.ServeHTTP(w, r)
 	}))
 	t.Cleanup(liar.Close)
-	common := []string{"-token-file", write(t, "token", served.Token(t, token.Scopes...)+"\n"), "-profile", write(t, "tiny", tiny), "-duplicates", "0"}
+	common := []string{"-token-file", write(t, "token", served.Token(t, token.Scopes...)+"\n"), "-profile", write(t, "tiny", tiny),
+		"-duplicates", "0"}
 
 	r, err := spike(t, getenv, append(common, "-url", served.URL, "-items", "4")...)
 	require.NoError(t, err)
 	assert.Equal(t, 4*r.Requests, r.Observations)
-	assert.Equal(t, map[int]int{200: r.Requests}, r.Statuses)
+	assert.Equal(t, r.Requests, r.Statuses[200]+r.Statuses[207]+r.Statuses[503])
 	assert.Equal(t, r.Observations-r.Outcomes["throttled"], r.Acknowledged)
 
 	r, err = spike(t, getenv, append(common, "-url", liar.URL)...)
@@ -119,51 +122,71 @@ func TestRun_Elsewhere(t *testing.T) {
 func TestCount(t *testing.T) {
 	t.Parallel()
 	l := load{run: "r", items: 2, due: make([]time.Duration, 3), all: make([]sighting, 6)}
-	const throttled = `{"type":"urn:problem-type:pricing:throttled"}`
+	const throttled = `{"type":"urn:problem-type:pricing:throttled","detail":"Later."}`
 	tests := map[string]struct {
 		code        uint16
 		correlation string
 		body        string
 		failures    map[string]int
 		outcomes    map[string]int
-		throttled   int
+		throttled   map[string]int
 		acked       []int
 	}{
 		"a batch": {200, "r-1", `{"results":[{"index":0,"outcome":"changed"},{"index":1,"outcome":"throttled"}]}`, nil,
-			map[string]int{"changed": 1, "throttled": 1}, 0, []int{2}},
+			map[string]int{"changed": 1, "throttled": 1}, nil, []int{2}},
 		"all successes": {200, "r-0", `{"results":[{"index":0,"outcome":"late"},{"index":1,"outcome":"duplicate"}]}`, nil,
-			map[string]int{"late": 1, "duplicate": 1}, 0, []int{0, 1}},
-		"throttled":      {503, "r-0", throttled, nil, map[string]int{"throttled": 2}, 1, nil},
-		"by the gateway": {429, "r-0", throttled, nil, map[string]int{"throttled": 2}, 1, nil},
-		"another 503":    {503, "r-0", `busy`, map[string]int{"503": 1}, nil, 0, nil},
-		"another 500":    {500, "r-0", `{"type":"urn:problem-type:pricing:internal"}`, map[string]int{"500 internal": 1}, nil, 0, nil},
+			map[string]int{"late": 1, "duplicate": 1}, nil, []int{0, 1}},
+		"a batch of which some are": {207, "r-1", `{"results":[{"index":0,"outcome":"late"},{"index":1,"outcome":"throttled"}]}`, nil,
+			map[string]int{"late": 1, "throttled": 1}, nil, []int{2}},
+		"a batch of which all are": {503, "r-1", `{"results":[{"index":0,"outcome":"throttled"},{"index":1,"outcome":"throttled"}]}`, nil,
+			map[string]int{"throttled": 2}, nil, nil},
+		"throttled":      {503, "r-0", throttled, nil, map[string]int{"throttled": 2}, map[string]int{"503 Later.": 1}, nil},
+		"by the gateway": {429, "r-0", throttled, nil, map[string]int{"throttled": 2}, map[string]int{"429 Later.": 1}, nil},
+		"another 503":    {503, "r-0", `busy`, map[string]int{"503": 1}, nil, nil, nil},
+		"another 500":    {500, "r-0", `{"type":"urn:problem-type:pricing:internal"}`, map[string]int{"500 internal": 1}, nil, nil, nil},
 		"an observation fails": {200, "r-2", `{"results":[{"index":0,"outcome":"failed"},{"index":1,"outcome":"created"}]}`,
-			map[string]int{"observation failed": 1}, map[string]int{"failed": 1, "created": 1}, 0, []int{5}},
+			map[string]int{"observation failed": 1}, map[string]int{"failed": 1, "created": 1}, nil, []int{5}},
 		"a result is missing": {200, "r-0", `{"results":[{"index":0,"outcome":"late"}]}`,
-			map[string]int{"200 1 results for 2 observations": 1}, nil, 0, nil},
+			map[string]int{"200 1 results for 2 observations": 1}, nil, nil, nil},
 		"out of order": {200, "r-0", `{"results":[{"index":1,"outcome":"late"},{"index":0,"outcome":"late"}]}`,
-			map[string]int{"200 result 0 has the index 1": 1}, nil, 0, nil},
-		"no JSON":       {200, "r-0", `x`, map[string]int{"200 invalid character 'x' looking for beginning of value": 1}, nil, 0, nil},
-		"of nobody":     {200, "s-0", `{}`, map[string]int{"200 without the request's X-Correlation-Id": 1}, nil, 0, nil},
-		"of no request": {200, "r-3", `{}`, map[string]int{"200 without the request's X-Correlation-Id": 1}, nil, 0, nil},
-		"none":          {0, "", ``, map[string]int{"no answer: refused": 1}, nil, 0, nil},
+			map[string]int{"200 result 0 has the index 1": 1}, nil, nil, nil},
+		"no JSON":       {200, "r-0", `x`, map[string]int{"200 invalid character 'x' looking for beginning of value": 1}, nil, nil, nil},
+		"of nobody":     {200, "s-0", `{}`, map[string]int{"200 without the request's x-correlation-id": 1}, nil, nil, nil},
+		"of no request": {200, "r-3", `{}`, map[string]int{"200 without the request's x-correlation-id": 1}, nil, nil, nil},
+		"none":          {0, "", ``, map[string]int{"no answer: refused": 1}, nil, nil, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := sent{statuses: map[int]int{}, outcomes: map[string]int{}, failures: map[string]int{}, acknowledged: make([]bool, 6)}
-			s.count(l, &vegeta.Result{Code: tt.code, Body: []byte(tt.body), Error: "refused", Headers: http.Header{"X-Correlation-Id": {tt.correlation}}})
+			s := newSent(6)
+			s.count(l, &vegeta.Result{Code: tt.code, Body: []byte(tt.body), Error: "refused",
+				Headers: http.Header{"X-Correlation-Id": {tt.correlation}}})
 			want := make([]bool, 6)
 			for _, i := range tt.acked {
 				want[i] = true
 			}
 			assert.Equal(t, want, s.acknowledged)
-			assert.Equal(t, tt.throttled, s.throttled)
+			assert.Equal(t, counts(tt.throttled), counts(s.throttled))
 			assert.Equal(t, map[int]int{int(tt.code): 1}, s.statuses)
 			assert.Equal(t, counts(tt.failures), counts(s.failures))
 			assert.Equal(t, counts(tt.outcomes), counts(s.outcomes))
 		})
 	}
+}
+
+func TestFailed(t *testing.T) {
+	t.Parallel()
+	line := func(function, status, integration, own string) string {
+		return fmt.Sprintf(`{"function":%q,"status":%q,"integrationStatus":%q,"functionStatus":%q}`+"\n", function, status, integration, own)
+	}
+	n, err := failed(write(t, "log", strings.Join([]string{
+		line("access", "503", "200", "-"), line("access", "503", "-", "-"), // these two
+		line("access", "503", "429", "-"), line("access", "503", "200", "503"), line("access", "201", "200", "201"),
+		line("x", "503", "-", "-"), `{"function":"x","status":503}`, "\nx\n"}, "")))
+	require.NoError(t, err)
+	assert.Equal(t, 2, n)
+	_, err = failed("none")
+	require.ErrorContains(t, err, "look for failed functions")
 }
 
 func TestReport(t *testing.T) {
@@ -173,7 +196,8 @@ func TestReport(t *testing.T) {
 		times = append(times, time.Duration(500-i)*time.Millisecond)
 	}
 	l := load{run: "r", items: 1, due: make([]time.Duration, 500), all: make([]sighting, 500)}
-	s := sent{latency: times, statuses: map[int]int{201: 499, 0: 1}, outcomes: map[string]int{"created": 499}, failures: map[string]int{"no answer: x": 1}}
+	s := sent{latency: times, statuses: map[int]int{201: 499, 0: 1}, outcomes: map[string]int{"created": 499},
+		failures: map[string]int{"no answer: x": 1}}
 	r := newReport(l, s, found{acknowledged: 499, lost: []string{"B", "A"}})
 	r.Profile, r.Arrivals = byDefault.String(), "even"
 	var out strings.Builder
@@ -182,7 +206,8 @@ func TestReport(t *testing.T) {
 500 requests of 1 observations each, 500 in all
 statuses      0: 1, 201: 499
 outcomes      created: 499
-throttled     0 requests; 0 calls of the store by the limit of a key
+throttled     requests: none
+              calls of the store, by the limit of a key: 0
 latency, ms   P50 250.0 [228.0-273.0]  P95 475.0 [465.0-485.0]  P99 495.0 [490.0-500.0]  P99.9: not estimable  most 500.0
 send lag, ms  P50: not estimable  P95: not estimable  P99: not estimable  P99.9: not estimable
               from when a request was due; in brackets what holds the true value in 95 of 100 runs

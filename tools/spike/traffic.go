@@ -34,18 +34,18 @@ const (
 	productFmt = "spike-%s-%d" // run and product
 )
 
-// sighting is an observation, small enough for millions.
+// sighting is an observation, kept small: a run has up to millions.
 type sighting struct {
-	product    int32
-	competitor int8
-	minor      int32
+	product    int
+	competitor int
+	minor      int64
 	at         int64 // milliseconds of Unix time
 }
 
-// offer tells observations apart that must not be of the same millisecond.
+// moment is what two observations of one source must not have in common: the offer and the millisecond.
 type moment struct {
-	product    int32
-	competitor int8
+	product    int
+	competitor int
 	at         int64
 }
 
@@ -67,12 +67,12 @@ func (t traffic) sightings(start time.Time, due []time.Duration, items int, rand
 				continue
 			}
 			s := sighting{
-				product:    int32(min(sort.SearchFloat64s(popularity, random.Float64()*sum), t.products-1)),
-				competitor: int8(random.IntN(len(competitors))),
+				product:    min(sort.SearchFloat64s(popularity, random.Float64()*sum), t.products-1),
+				competitor: random.IntN(len(competitors)),
 				minor:      typical, at: start.Add(at).UnixMilli(),
 			}
 			if random.Float64() >= samePrice {
-				s.minor += int32(random.IntN(variation))
+				s.minor += random.Int64N(variation)
 			}
 			if random.Float64() < t.late {
 				s.at -= 1 + random.Int64N(latest.Milliseconds())
@@ -90,7 +90,7 @@ func (t traffic) sightings(start time.Time, due []time.Duration, items int, rand
 func (s sighting) moment() moment { return moment{s.product, s.competitor, s.at} }
 
 // productID is the product's in a run.
-func productID(run string, product int32) string { return fmt.Sprintf(productFmt, run, product) }
+func productID(run string, product int) string { return fmt.Sprintf(productFmt, run, product) }
 
 // submission is the observation as it is sent.
 func (s sighting) submission(run string) client.Submission {
@@ -99,7 +99,7 @@ func (s sighting) submission(run string) client.Submission {
 		Source: client.Source{ID: source, Kind: "feed"}, ObservedAt: time.UnixMilli(s.at).UTC()}
 }
 
-func (s sighting) price() price.Money { return price.Money{Minor: int64(s.minor), Currency: currency} }
+func (s sighting) price() price.Money { return price.Money{Minor: s.minor, Currency: currency} }
 
 // id is the observation's id.
 func (s sighting) id(run string) string {

@@ -29,7 +29,7 @@ func TestSightings(t *testing.T) {
 	assert.NotEqual(t, all, make10000(tr, 2))
 	seen := map[sighting]bool{}
 	moments := map[moment]sighting{}
-	products := map[int32]int{}
+	products := map[int]int{}
 	duplicates, late := 0, 0
 	var newest int64
 	for _, s := range all {
@@ -53,7 +53,7 @@ func TestSightings(t *testing.T) {
 	assert.InDelta(t, 10_000/4.5, products[0], 400, "the sum of 1/n up to 50 is 4.5")
 	assert.InDelta(t, products[0], 2*products[1], 500)
 
-	even := map[int32]int{}
+	even := map[int]int{}
 	for _, s := range make10000(traffic{products: 50}, 1) {
 		even[s.product]++
 	}

@@ -132,7 +132,7 @@ func TestProject_Keys(t *testing.T) {
 			"ListOffersFunction: may scan the table, and dynamodb:GetItem and dynamodb:Query and dynamodb:Scan",
 		},
 		"a scan of whole items": {
-			`{"dynamodb:Attributes": [pk, sk]}`, `{"dynamodb:Attributes": [pk, sk, digest]}`, "ReconcileBoardsFunction: its Scan sees more than keys",
+			`"dynamodb:Attributes": [pk, sk]`, `"dynamodb:Attributes": [pk, sk, digest]`, "ReconcileBoardsFunction: its Scan sees more than keys",
 		},
 		"a scan of all attributes": {
 			"SPECIFIC_ATTRIBUTES", "ALL_ATTRIBUTES", "ReconcileBoardsFunction: its Scan sees more than keys",

@@ -52,7 +52,8 @@ func alarmRules() []Rule {
 			},
 		},
 		{
-			Name: "throttles-alarm", Doc: "Every function has an alarm on its Throttles, or what calls it has one: an API on its 5XXError, a schedule on its failed events.",
+			Name:        "throttles-alarm",
+			Doc:         "Every function has an alarm on its Throttles, or what calls it has: an API on its 5XXError, a schedule on failed events.",
 			Consequence: "nobody is told that callers are refused because too many calls run at once",
 			Fix: "add an AWS::CloudWatch::Alarm on AWS/Lambda Throttles with the dimension FunctionName, or one on AWS/ApiGateway 5XXError, " +
 				"or on the on-failure queue of a function that only a schedule calls",

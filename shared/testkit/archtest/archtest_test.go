@@ -113,6 +113,12 @@ func TestImports_Broken(t *testing.T) {
 			"shared/testkit/oracle: imports shared/price"},
 		"a module for tests": {archtest.Package{Path: "functions/a", External: []string{"context", "github.com/getkin/kin-openapi/openapi3"}},
 			"functions/a: imports github.com/getkin/kin-openapi/openapi3, a module that is for tests and tools"},
+		"the SDK's configuration": {archtest.Package{Path: "shared/boot", External: []string{
+			"github.com/aws/aws-sdk-go-v2/aws", "github.com/aws/aws-sdk-go-v2/aws/retry", "github.com/aws/aws-sdk-go-v2/config"}},
+			"shared/boot: imports github.com/aws/aws-sdk-go-v2/config, a module that is for tests and tools"},
+		"a name that begins alike": {archtest.Package{Path: "shared/store", External: []string{
+			"github.com/aws/aws-sdk-go-v2/service/dynamodb/types", "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"}},
+			"shared/store: imports github.com/aws/aws-sdk-go-v2/service/dynamodbstreams, a module that is for tests and tools"},
 		"the oracle, a module": {archtest.Package{Path: "shared/testkit/oracle", External: []string{"fmt", "golang.org/x/text"}},
 			"shared/testkit/oracle: imports golang.org/x/text"},
 		"the oracle's test": {archtest.Package{Path: "shared/testkit/oracle",

@@ -2,7 +2,6 @@ package faultproxy
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -134,5 +133,5 @@ func (a answer) write(w http.ResponseWriter, n int) {
 	}
 	w.Header().Set("Content-Length", fmt.Sprint(len(a.body)))
 	w.WriteHeader(a.status)
-	_, _ = io.WriteString(w, string(a.body[:n])) // the client may have gone
+	_, _ = w.Write(a.body[:n]) // the client may have gone
 }

@@ -77,7 +77,8 @@ func key(pk string) map[string]types.AttributeValue {
 // stored is the number of an item, or -1.
 func (b *bench) stored(pk string) int {
 	b.t.Helper()
-	out, err := b.direct.GetItem(context.Background(), &dynamodb.GetItemInput{TableName: &b.table, Key: key(pk), ConsistentRead: aws.Bool(true)})
+	out, err := b.direct.GetItem(context.Background(), &dynamodb.GetItemInput{TableName: &b.table, Key: key(pk),
+		ConsistentRead: aws.Bool(true)})
 	require.NoError(b.t, err)
 	return number(b.t, out.Item)
 }
@@ -321,7 +322,8 @@ func TestProxy_Leave(t *testing.T) {
 				_, err := b.direct.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &b.table, Item: put.PutRequest.Item})
 				require.NoError(t, err)
 			}
-			got, err := b.proxied.BatchGetItem(t.Context(), &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{b.table: ask}})
+			got, err := b.proxied.BatchGetItem(t.Context(),
+				&dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{b.table: ask}})
 			require.NoError(t, err)
 			assert.Len(t, got.Responses[b.table], tt.done)
 			if tt.done == len(names) {
@@ -450,7 +452,8 @@ func TestProxy_Checksum(t *testing.T) {
 			require.NoError(t, err)
 			req.Header.Set("X-Amz-Target", "DynamoDB_20120810.BatchGetItem")
 			req.Header.Set("Content-Type", "application/x-amz-json-1.0")
-			req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=a/20260101/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+			req.Header.Set("Authorization",
+				"AWS4-HMAC-SHA256 Credential=a/20260101/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
 			req.Header.Set("X-Amz-Date", "20260101T000000Z")
 			resp, err := http.DefaultClient.Do(req)
 			require.NoError(t, err)

@@ -65,7 +65,8 @@ func TestSchedule_Rules(t *testing.T) {
 	}
 	t.Run("what an action needs comes with it, and the log has it all", func(t *testing.T) {
 		t.Parallel()
-		rules, err := faultproxy.ReadRules([]byte("rules:\n- {op: PutItem, do: late-apply, wait: 300ms}\n- {op: BatchGetItem, do: leave, keep: 0.5}"))
+		rules, err := faultproxy.ReadRules([]byte(
+			"rules:\n- {op: PutItem, do: late-apply, wait: 300ms}\n- {op: BatchGetItem, do: leave, keep: 0.5}"))
 		require.NoError(t, err)
 		var log []string
 		s := faultproxy.Schedule{Rules: rules, Log: func(d faultproxy.Decision) {
@@ -75,7 +76,7 @@ func TestSchedule_Rules(t *testing.T) {
 		}}
 		assert.Equal(t, faultproxy.Action{Kind: "late-apply", Wait: 300 * time.Millisecond}, s.Decide(put))
 		assert.Equal(t, faultproxy.Action{Kind: "leave", Keep: 0.5}, s.Decide(call("BatchGetItem", "a", "")))
-		assert.Equal(t, `{"n":1,"operation":"PutItem","keys":[{"Table":"t","PK":"a","SK":"seg"}],"rule":1,"do":"late-apply"}`, log[0])
+		assert.JSONEq(t, `{"n":1,"operation":"PutItem","keys":[{"Table":"t","PK":"a","SK":"seg"}],"rule":1,"do":"late-apply"}`, log[0])
 		assert.False(t, s.Remembers())
 		s.Rules[0].Do = faultproxy.Stale
 		assert.True(t, s.Remembers())

@@ -151,13 +151,16 @@ func Fold(observations []Observation) Offer {
 // URL is an offer's url: that of the newest observation that was sent with one. Of several that were sent for one observation it
 // is the one with the greatest SHA-256, which is over the offer's key and the url. "" when none was sent.
 func URL(observations []Observation) string {
+	newer := func(a, b Observation) bool {
+		if c := ByRecency(a, b); c != 0 {
+			return c > 0
+		}
+		x, y := hashURL(a), hashURL(b)
+		return bytes.Compare(x[:], y[:]) > 0
+	}
 	var newest Observation
 	for _, o := range observations {
-		if o.URL == "" {
-			continue
-		}
-		a, b := hashURL(o), hashURL(newest)
-		if newest.URL == "" || cmp.Or(ByRecency(o, newest), bytes.Compare(a[:], b[:])) > 0 {
+		if o.URL != "" && (newest.URL == "" || newer(o, newest)) {
 			newest = o
 		}
 	}

@@ -8,11 +8,11 @@ import (
 	"pricing/shared/testkit/faultproxy"
 )
 
-// Action is what a Proxy does with a call; Call is one attempt that reached it.
-type (
-	Action = faultproxy.Kind
-	Call   = faultproxy.Call
-)
+// Action is what a Proxy does with a call.
+type Action = faultproxy.Kind
+
+// Call is one attempt that reached a Proxy.
+type Call = faultproxy.Call
 
 // The actions that tests of the store use.
 const (

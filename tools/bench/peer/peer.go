@@ -108,9 +108,7 @@ func (s *Store) putHistory(ctx context.Context, observations []price.Observation
 		n := min(len(observations), batch)
 		pending := map[string][]types.WriteRequest{}
 		for _, o := range observations[:n] {
-			it := content(o, received)
-			it["pk"] = str("h#" + o.Key.ProductID + "#" + offer(o.Key))
-			it["sk"] = str(position(o))
+			it := historyItem(o, received)
 			pending[s.table] = append(pending[s.table], types.WriteRequest{PutRequest: &types.PutRequest{Item: it}})
 		}
 		observations = observations[n:]
@@ -138,6 +136,16 @@ func (s *Store) putHistory(ctx context.Context, observations []price.Observation
 	}
 	return nil
 }
+
+func historyItem(o price.Observation, received price.Timestamp) item {
+	it := content(o, received)
+	it["pk"] = str("h#" + o.Key.ProductID + "#" + offer(o.Key))
+	it["sk"] = str(position(o))
+	return it
+}
+
+// HistorySize is the size in bytes of an observation's item in the history.
+func HistorySize(o price.Observation) int { return store.ItemSize(historyItem(o, o.ObservedAt)) }
 
 func (s *Store) putLatest(ctx context.Context, o price.Observation, received price.Timestamp) error {
 	it := content(o, received)

@@ -23,8 +23,9 @@ type Made struct {
 // Observation is an observation in the API's form, or what prevents it.
 type Observation struct {
 	JSON           []byte
-	ObservedAt     int64 // Unix nanoseconds; 0 if it is absent or unreadable, which the API will say
-	Assumed        bool  // the row had only a date
+	ObservedAt     int64  // Unix nanoseconds; 0 if it is absent or unreadable, which the API will say
+	Product        string // its id, or without one its gtin; "" if it has neither, which the API will say
+	Assumed        bool   // the row had only a date
 	CompetitorID   string
 	CompetitorName string       // what the row has for the id
 	Column         string       // the unpivoted column that it was made from, "" without unpivot
@@ -245,6 +246,7 @@ func (e *evaluation) observe() Observation {
 	made := Observation{CompetitorName: competitor, Column: e.row.column}
 	o.ObservedAt, made.ObservedAt, made.Assumed = e.time("observedAt", rules.ObservedAt)
 	made.CompetitorID = o.CompetitorID
+	made.Product = cmp.Or(o.ProductID, o.GTIN)
 	e.taken("productId", m.products, o.ProductID, product)
 	e.taken("competitorId", m.competitors, o.CompetitorID, competitor)
 	if len(e.faults) == 0 {

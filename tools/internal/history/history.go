@@ -32,8 +32,10 @@ type Partition struct {
 	Key      string // pk
 	Items    int    // all of them
 	Boards   []store.BoardItem
-	Segments []store.SegmentItem
+	Segments int
 	Problems []Problem // items that this release cannot read
+
+	flushed map[price.OfferKey][]board.Observation // of all segments
 }
 
 // Problem is something in the table that is not as it should be.
@@ -75,7 +77,17 @@ func (p *Partition) Add(it map[string]types.AttributeValue) {
 	case store.BoardItem:
 		p.Boards = append(p.Boards, decoded)
 	case store.SegmentItem:
-		p.Segments = append(p.Segments, decoded)
+		p.addSegment(decoded.Offers)
+	}
+}
+
+func (p *Partition) addSegment(offers []board.SegmentOffer) {
+	p.Segments++
+	if p.flushed == nil {
+		p.flushed = map[price.OfferKey][]board.Observation{}
+	}
+	for _, o := range offers {
+		p.flushed[o.Key] = append(p.flushed[o.Key], o.Observations...)
 	}
 }
 
@@ -142,19 +154,19 @@ type Merged struct {
 // Merge puts the observations of all boards and segments together. Of two that differ under one identity, which no release writes,
 // that which was received first is kept, and the problem is told. An offer's current observation counts as well: where its segment
 // has expired, it is all that is left.
+//
+// It takes the partition's memory over, since a product may have millions of observations: call it once.
 func (p *Partition) Merge() Merged {
-	m := Merged{offers: map[price.OfferKey][]board.Observation{}}
+	m := Merged{offers: p.flushed}
+	if p.flushed = nil; m.offers == nil {
+		m.offers = map[price.OfferKey][]board.Observation{}
+	}
 	for _, b := range p.Boards {
 		if b.Board == nil {
 			continue
 		}
 		for _, o := range b.Board.Offers {
 			m.offers[o.Key] = append(m.offers[o.Key], o.Tail...)
-		}
-	}
-	for _, s := range p.Segments {
-		for _, o := range s.Offers {
-			m.offers[o.Key] = append(m.offers[o.Key], o.Observations...)
 		}
 	}
 	for key, all := range m.offers {

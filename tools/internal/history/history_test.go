@@ -70,7 +70,7 @@ func ids(p history.Partition) map[string]int {
 }
 
 // onePage is a client whose scans have one item a page. before is called before each page, with its number.
-func onePage(client *dynamodb.Client, before func(page int)) *dynamodb.Client {
+func onePage(t *testing.T, client *dynamodb.Client, before func(page int)) *dynamodb.Client {
 	page := 0
 	return dynamodb.New(client.Options(), func(o *dynamodb.Options) {
 		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
@@ -78,6 +78,7 @@ func onePage(client *dynamodb.Client, before func(page int)) *dynamodb.Client {
 				ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
 			) (middleware.InitializeOutput, middleware.Metadata, error) {
 				if scan, ok := in.Parameters.(*dynamodb.ScanInput); ok {
+					assert.True(t, *scan.ConsistentRead)
 					scan.Limit = aws.Int32(1)
 					before(page)
 					page++
@@ -163,7 +164,7 @@ func TestScan_whileWriting(t *testing.T) {
 				var order []string
 				reached := false
 				items := &counting{from: s}
-				scan := history.Scan{Table: table, Items: items, DB: onePage(client, func(page int) {
+				scan := history.Scan{Table: table, Items: items, DB: onePage(t, client, func(page int) {
 					if page == at {
 						reached = true
 						write(t, s)
@@ -278,10 +279,9 @@ func TestPartition_Merge(t *testing.T) {
 		{Key: a, Current: made(3, 1, 3), Tail: []board.Observation{made(3, 1, 3), made(2, 1, 2)}},
 		{Key: b, Current: made(9, 7, 9)}, // its segment has expired
 	}
-	p := history.Partition{Key: "p#P", Boards: []store.BoardItem{{Board: &whole}}, Segments: []store.SegmentItem{
-		{Offers: []board.SegmentOffer{{Key: a, Observations: []board.Observation{made(2, 1, 2), made(1, 5, 8)}}}},
-		{Offers: []board.SegmentOffer{{Key: a, Observations: []board.Observation{made(1, 4, 4)}}}},
-	}}
+	p := history.NewPartition("p#P", []store.BoardItem{{Board: &whole}},
+		[]board.SegmentOffer{{Key: a, Observations: []board.Observation{made(2, 1, 2), made(1, 5, 8)}}},
+		[]board.SegmentOffer{{Key: a, Observations: []board.Observation{made(1, 4, 4)}}})
 	merged := p.Merge()
 	var got []string
 	for offer := range merged.Offers() {
@@ -296,4 +296,82 @@ func TestPartition_Merge(t *testing.T) {
 	assert.Equal(t, 2, merged.Repeated)
 	require.Len(t, merged.Problems, 1)
 	assert.Equal(t, "p#P: observation "+made(1, 4, 4).ID(a)+" stands in two places with different content", merged.Problems[0].String())
+}
+
+// TestRead_crashed: a writer that ends between segment and board leaves observations in both places, and each is read once.
+func TestRead_crashed(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	s := store.New(client, store.Options{Table: table, Retention: storetest.Retention})
+	_, err := s.PutCompetitor(t.Context(), price.Competitor{ID: "bigmart", FreshFor: time.Hour, Active: true})
+	require.NoError(t, err)
+	flushed := false
+	crashing := store.New(storetest.Client(storetest.Proxy(t, func(c storetest.Call) storetest.Action {
+		if c.Item == "seg" {
+			flushed = true
+		}
+		if flushed && c.Item == "board" && c.Operation == "UpdateItem" {
+			return storetest.Drop
+		}
+		return storetest.Pass
+	})), store.Options{Table: table, Retention: storetest.Retention})
+	var stored []string
+	for n := 0; !flushed; n++ {
+		require.Less(t, n, 1000, "nothing is ever flushed")
+		in := seen("a", start.Add(time.Duration(n)*time.Hour))
+		verdicts, err := crashing.Record(t.Context(), []price.Submission{in}, start.Add(1000*time.Hour), false)
+		require.NoError(t, err)
+		if verdicts[0].Err == nil {
+			stored = append(stored, verdicts[0].Result.Stored.ID(in.Observation.Key))
+		}
+	}
+	p, err := history.Read(t.Context(), s, store.ProductPartition("P"))
+	require.NoError(t, err)
+	merged := p.Merge()
+	assert.Equal(t, len(stored), merged.Repeated, "all were flushed, and all are still in the tail")
+	var found []string
+	for offer := range merged.Offers() {
+		for _, e := range offer.Observations {
+			found = append(found, e.ID(offer.Key))
+		}
+	}
+	assert.ElementsMatch(t, stored, found)
+}
+
+// TestScan_resumed: what is written to a partition behind the place of an earlier scan does not make the next one pass it on again.
+func TestScan_resumed(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	s := store.New(client, store.Options{Table: table, Retention: storetest.Retention})
+	_, err := s.PutCompetitor(t.Context(), price.Competitor{ID: "bigmart", FreshFor: time.Hour, Active: true})
+	require.NoError(t, err)
+	flush := func(from int) {
+		for n := range 300 {
+			record(t, s, seen("a", start.Add(time.Duration(from+n)*time.Hour)))
+		}
+	}
+	flush(0)
+	scan := history.Scan{Table: table, Items: s, DB: client}
+	var place history.Place
+	segments := 0
+	require.NoError(t, scan.Partitions(t.Context(), history.Place{}, func(p history.Partition, at history.Place) error {
+		if len(p.Boards) > 0 {
+			place = at
+			segments = p.Segments
+		}
+		return nil
+	}))
+	require.Equal(t, store.ProductPartition("P"), place.PK)
+	flush(300)
+	require.NoError(t, scan.Partitions(t.Context(), history.Place{}, func(p history.Partition, at history.Place) error {
+		if p.Key == place.PK {
+			require.Greater(t, at.SK, place.SK, "the test is for items behind the place")
+			require.Greater(t, p.Segments, segments)
+		}
+		return nil
+	}))
+	require.NoError(t, scan.Partitions(t.Context(), place, func(p history.Partition, _ history.Place) error {
+		assert.NotEqual(t, place.PK, p.Key)
+		return nil
+	}))
 }
