@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pricing/shared/fault"
-	"pricing/shared/testkit/storetest"
 )
 
 // TestRace_ABoardThatWasPutBack: somebody puts an older copy of a board over a newer one, whose versions are then used a second
