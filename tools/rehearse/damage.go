@@ -2,21 +2,25 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"pricing/shared/store"
+	"pricing/tools/internal/tablestore"
 )
 
 // damaged rehearses the runbook's "One product is damaged": a board that cannot be read is put back from a copy of the table. What only
 // that board held is named as lost.
 func (r *rehearsal) damaged(ctx context.Context, env string) (string, error) {
 	table := "pricing-" + env
-	partition := `{":p":{"S":"p#` + product + `"}}`
-	copied, err := r.copyProduct(ctx, table, partition)
+	copied, err := r.copyProduct(ctx, table)
 	if err != nil {
 		return "", err
 	}
@@ -50,8 +54,11 @@ func (r *rehearsal) damaged(ctx context.Context, env string) (string, error) {
 		return "", fmt.Errorf("the plan does not name what was observed at %s\n%s", lost, last(plan))
 	}
 	done, err := r.must(ctx, nil, "go", restore...)
-	if err != nil || !strings.HasSuffix(done, "\nrestored\n") {
-		return "", errors.Join(err, errors.New(last(done)))
+	if err == nil && !strings.HasSuffix(done, "\nrestored\n") {
+		err = errors.New("nothing was restored\n" + last(done))
+	}
+	if err != nil {
+		return "", err
 	}
 	if err := r.exported(ctx, table, 1); err != nil {
 		return "", err
@@ -63,7 +70,7 @@ func (r *rehearsal) damaged(ctx context.Context, env string) (string, error) {
 }
 
 // copyProduct makes a second table with a product's items, as a restoration to an earlier moment does with all.
-func (r *rehearsal) copyProduct(ctx context.Context, table, partition string) (copied string, err error) {
+func (r *rehearsal) copyProduct(ctx context.Context, table string) (copied string, err error) {
 	copied = table + "-restored"
 	_, err = r.aws(ctx, "dynamodb", "create-table", "--table-name", copied, "--billing-mode", "PAY_PER_REQUEST",
 		"--attribute-definitions", "AttributeName=pk,AttributeType=S", "AttributeName=sk,AttributeType=S",
@@ -71,18 +78,19 @@ func (r *rehearsal) copyProduct(ctx context.Context, table, partition string) (c
 	if err != nil {
 		return "", err
 	}
-	text, err := r.aws(ctx, "dynamodb", "query", "--table-name", table, "--consistent-read", "--key-condition-expression", "pk = :p",
-		"--expression-attribute-values", partition, "--query", "Items", "--output", "json")
-	if err != nil {
-		return "", err
+	environment := map[string]string{}
+	for _, variable := range r.environment() {
+		name, value, _ := strings.Cut(variable, "=")
+		environment[name] = value
 	}
-	var items []json.RawMessage
-	if err := json.Unmarshal([]byte(text), &items); err != nil || len(items) == 0 {
-		return "", fmt.Errorf("no items of %s: %w: %s", product, err, text)
+	client := tablestore.Client(func(name string) string { return environment[name] }, time.Minute)
+	items, err := store.New(client, store.Options{Table: table}).Items(ctx, store.ProductPartition(product))
+	if err != nil || len(items) == 0 {
+		return "", errors.Join(err, fmt.Errorf("%d items of %s", len(items), product))
 	}
 	for _, it := range items {
-		if _, err := r.aws(ctx, "dynamodb", "put-item", "--table-name", copied, "--item", string(it)); err != nil {
-			return "", err
+		if _, err := client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &copied, Item: it}); err != nil {
+			return "", fmt.Errorf("copy %s: %w", product, err)
 		}
 	}
 	return copied, nil
@@ -99,7 +107,7 @@ func (r *rehearsal) exported(ctx context.Context, table string, want int) error 
 	}
 	files, err := filepath.Glob(filepath.Join(out, "observations-*.ndjson"))
 	if err != nil || len(files) != 1 {
-		return fmt.Errorf("the export has the files %v: %w", files, err)
+		return errors.Join(err, fmt.Errorf("the export has the files %v", files))
 	}
 	text, err := os.ReadFile(files[0])
 	if err != nil {
