@@ -175,7 +175,9 @@ func TestStore_History_Property(tb *testing.T) {
 				pages++
 				_, least := read(0)
 				page, units := read(budget)
-				require.LessOrEqual(t, units, max(budget, least+budget*3/4)+float64(2*width))
+				// A page without any budget reads what one step takes. Beside that are the calls under way when the budget is
+				// used up: about a unit each, rounded up, and those of the step that were of no use for it.
+				require.LessOrEqual(t, units, max(budget, least+budget*3/4)+float64(3*width))
 				require.LessOrEqual(t, len(page.Rows), w.Limit)
 				require.Empty(t, page.Suspect)
 				shown = append(shown, page.Rows...)

@@ -291,9 +291,6 @@ func (w boardWriter) try(ctx context.Context, p *part) (met, []board.Result, err
 	case p.elsewhere:
 		return moved, nil, nil
 	}
-	if went, err := w.splitFirst(ctx, p); went || err != nil {
-		return moved, nil, err
-	}
 	change, err := w.apply(ctx, p)
 	switch {
 	case err != nil:
@@ -302,6 +299,9 @@ func (w boardWriter) try(ctx context.Context, p *part) (met, []board.Result, err
 		return committed, change.Results, nil
 	case !change.Write:
 		return committed, nil, nil
+	}
+	if went, err := w.splitFirst(ctx, p); went || err != nil {
+		return moved, nil, err
 	}
 	switch met, err := w.prepare(ctx, p, change); {
 	case err != nil:
@@ -359,11 +359,12 @@ func (w boardWriter) overtaken(ctx context.Context, p *part, standing item) (met
 	return overtaken, nil, p.err
 }
 
-// splitFirst splits a product whose offers have become too many for one item, once a request. The request starts again then.
+// splitFirst splits a product whose offers have become too many for one item, once a request, and only if there is something to write:
+// a repeated request changes nothing. The request starts again then.
 // Where it fails for the moment, that is left to a later writer.
 func (w boardWriter) splitFirst(ctx context.Context, p *part) (started bool, err error) {
 	n := p.board.SplitDue()
-	if n == 0 || p.split || w.dryRun {
+	if n == 0 || p.split {
 		return false, nil
 	}
 	p.split = true

@@ -272,12 +272,11 @@ func (c *chaos) one(ctx context.Context, config trial.Config, seed uint64) {
 	if len(result.Findings) == 0 {
 		return
 	}
-	if n > mostShrunk || c.naive || config.Host != nil {
-		c.tell(result, fmt.Sprintf("go run ./tools/chaos -seed %d -seeds 1 -times 20 -observations %d", seed, c.observations))
-		return
+	c.tell(result, fmt.Sprintf("go run ./tools/chaos -seed %d -seeds 1 -times 20 -observations %d", seed, c.observations))
+	if n <= mostShrunk && !c.naive && config.Host == nil {
+		least, result := shrink(ctx, config, p, result)
+		c.tell(result, command(least, c.settings))
 	}
-	least, result := shrink(ctx, config, p, result)
-	c.tell(result, command(least, c.settings))
 }
 
 // fail notes that a seed could not be run.
@@ -296,8 +295,6 @@ func (c *chaos) tell(result trial.Result, command string) {
 		out = os.Stderr
 	}
 	c.err = errors.Join(c.err, findings(out, result))
-	if command != "" {
-		_, err := fmt.Fprintf(out, "  repeat it: %s\n", command)
-		c.err = errors.Join(c.err, err)
-	}
+	_, err := fmt.Fprintf(out, "  repeat it: %s\n", command)
+	c.err = errors.Join(c.err, err)
 }

@@ -37,9 +37,8 @@ type Stored struct {
 	Competitors map[string]price.Competitor
 	Items       map[string]string // by key: all attributes as text; what may differ after a replay is left out
 	Segments    int
-	Shards      int             // of products that are split
-	SplitDue    map[string]bool // products that the next writer splits
-	Misfits     []string        // what cannot be decoded or does not fit together
+	Shards      int      // of products that are split
+	Misfits     []string // what cannot be decoded or does not fit together
 }
 
 // Row is a stored observation. One may be stored twice, on a board and in a segment.
@@ -78,7 +77,7 @@ type Product struct {
 // Read reads the items of a table.
 func Read(items []Item) Stored {
 	r := reader{Stored: Stored{Folded: true, Products: map[string]Product{}, Competitors: map[string]price.Competitor{},
-		Items: map[string]string{}, SplitDue: map[string]bool{}},
+		Items: map[string]string{}},
 		boards: map[string]map[board.Shard]store.BoardItem{}, urls: map[string]map[board.URLName]string{}}
 	for _, it := range items {
 		decoded, err := store.Decode(it)
@@ -185,9 +184,6 @@ func (r *reader) product(id string, boards map[board.Shard]store.BoardItem) {
 		where := "board " + shard.String() + " of " + id
 		if shard.N != n {
 			r.misfit("%s: is not one of %d shards", where, n)
-		}
-		if bi.Board.SplitDue() > 0 {
-			r.SplitDue[id] = true
 		}
 		for _, o := range bi.Board.Offers {
 			r.offer(id, shard, o, where)

@@ -15,7 +15,10 @@ import (
 // replay sends what was acknowledged again, in another order and split, without faults, and says what that changed.
 func (t *trial) replay(ctx context.Context, before check.Stored, events []history.Event) ([]check.Finding, error) {
 	r := replay{trial: t, process: t.Design.Open(t.client, t.table), acked: acknowledged(events)}
-	before, err := r.settle(ctx, before)
+	if err := r.reopen(ctx, before); err != nil {
+		return nil, err
+	}
+	before, err := t.scan(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -59,40 +62,16 @@ func acknowledged(events []history.Event) []price.Observation {
 	return all
 }
 
-// settle sees to it that a replay has no reason to write, and returns what is stored then. Competitors that went out of business come
-// back, since what they offered would be rejected. A split that is due is made by whoever writes next, whatever that is, so each
-// product is sent one observation of every offer until none is due.
-func (r *replay) settle(ctx context.Context, stored check.Stored) (check.Stored, error) {
-	changed := false
+// reopen brings back competitors that went out of business, since what they offered would be rejected.
+func (r *replay) reopen(ctx context.Context, stored check.Stored) error {
 	for _, c := range r.plan.Competitors {
 		if known, ok := stored.Competitors[c.ID]; ok && !known.Active {
-			changed = true
 			if err := r.process.PutCompetitor(ctx, c); err != nil {
-				return stored, fmt.Errorf("replay: %w", err)
+				return fmt.Errorf("replay: %w", err)
 			}
 		}
 	}
-	const doublings = 6
-	for range doublings {
-		if len(stored.SplitDue) == 0 && !changed {
-			break
-		}
-		changed = false
-		one := map[price.OfferKey]bool{}
-		for i, o := range r.acked {
-			if stored.SplitDue[o.Key.ProductID] && !one[o.Key] {
-				one[o.Key] = true
-				if err := r.send(ctx, r.acked[i:i+1]); err != nil {
-					return stored, err
-				}
-			}
-		}
-		var err error
-		if stored, err = r.scan(ctx); err != nil {
-			return stored, err
-		}
-	}
-	return stored, nil
+	return nil
 }
 
 // send sends observations that are stored.
