@@ -142,7 +142,7 @@ func TestWroteBy(t *testing.T) {
 	assert.False(t, b.WroteBy(13, board.Mark{13}), "not written yet")
 }
 
-// A write bills every started kilobyte: so the tail fills the first one, but for what a product's own prices may need, and is
+// A write bills every started kilobyte: so the tail fills the first one, but for what the catalogue's part may need, and is
 // flushed before the next write would start another.
 func TestFlush_BoardStaysWithinAKilobyte(t *testing.T) {
 	tb := newTable()

@@ -149,7 +149,7 @@ func TestStore_NoFailureIsTakenForAnAnswer(t *testing.T) {
 			in.Observation.ObservedAt = at(later + n)
 			return submit(ctx, s, in)
 		}},
-		"Record, late": {4, func(ctx context.Context, s *store.Store, n int) error { // the third looks into a month
+		"Record, late": {4, func(ctx context.Context, s *store.Store, n int) error { // the third looks into segments
 			return submit(ctx, s, seen("P1", "bigmart", at(5000+n), 100))
 		}},
 		"Record, of a product that is split": {4, func(ctx context.Context, s *store.Store, n int) error {

@@ -367,8 +367,8 @@ func TestStore_Record_NeverTakesAnUnknownBoardForEmpty(t *testing.T) {
 	assert.Equal(t, before, items(t, client, table, "p#P1", "board"), "not overwritten")
 }
 
-// A damaged segment is an error to whoever looks into its month; the observation is not taken for news.
-func TestStore_Record_NeverTakesADamagedMonthForEmpty(t *testing.T) {
+// A damaged segment is an error to whoever looks into its time; the observation is not taken for news.
+func TestStore_Record_NeverTakesADamagedSegmentForEmpty(t *testing.T) {
 	t.Parallel()
 	client, table := market(t)
 	s := storetestStore(client, table)

@@ -48,6 +48,7 @@ func (r *rehearsal) scenario(ctx context.Context) error {
 		return "prod cannot be deleted, its table is to be kept", r.refused(ctx, "TerminationProtection",
 			r.emulator.CLI(), "cloudformation", "delete-stack", "--stack-name", "pricing-prod")
 	})
+	add("one product is damaged", func(ctx context.Context) (string, error) { return r.damaged(ctx, "dev") })
 	add("by hand, with the AWS CLI", r.byHand)
 	if r.sam {
 		add("by hand, with the SAM CLI", r.bySAM)

@@ -279,6 +279,29 @@ func TestRestore_Race(t *testing.T) {
 	s.whole(s.acknowledged)
 }
 
+// TestRestore_HistoryDaysWasTooShort: a write under a HistoryDays of one day drops what was not seen for longer. Its history is flushed
+// and not lost, and once HistoryDays is put right, a copy of the time before brings the offers back.
+func TestRestore_HistoryDaysWasTooShort(t *testing.T) {
+	t.Parallel()
+	s := newTables(t)
+	s.write(3, 0, 60)
+	s.copy()
+	short := store.New(s.client, store.Options{Table: s.table, Retention: 24 * time.Hour, Width: 4})
+	verdicts, err := short.Record(t.Context(), []price.Submission{sold(7, 99_000)}, at(99_001), false)
+	require.NoError(t, err)
+	require.Equal(t, "created", verdicts[0].Outcome())
+	p, err := s.live.Product(t.Context(), product, false)
+	require.NoError(t, err)
+	require.Len(t, p.Boards[0].Offers, 1, "the others are gone")
+	s.holds(s.acknowledged)
+
+	said, err := s.restore()
+	require.NoError(t, err)
+	assert.Contains(t, said, "stands on no board of the table")
+	assert.Contains(t, said, "\nrestored\n")
+	s.whole(append(s.acknowledged, board.Row{Key: sold(7, 99_000).Observation.Key, Observation: verdicts[0].Result.Stored}))
+}
+
 func TestRestore_Lost(t *testing.T) {
 	t.Parallel()
 	s := newTables(t)
