@@ -151,6 +151,31 @@ func TestStore_Record_LateDataFindsItsDuplicateInASegment(t *testing.T) {
 	assert.NotNil(t, segments[0]["expires"])
 }
 
+// Late segments may overlap, so one that ends behind a moment says nothing of the next.
+func TestStore_Record_LateDataFindsItsDuplicateInAnyLateSegment(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
+	register(t, s, "bigmart")
+	one := func(minute int) string {
+		return record(t, s, at(5000), seen("P1", "bigmart", at(minute), int64(minute)))[0].Outcome()
+	}
+	for minute := 2000; len(items(t, client, table, "p#P1", "seg#")) == 0; minute++ {
+		one(minute)
+	}
+	var sent []int
+	for n := range 2 { // every second minute, then those between
+		for minute := 100 + n; len(items(t, client, table, "p#P1", "late#")) == n; minute += 2 {
+			require.Equal(t, "late", one(minute))
+			sent = append(sent, minute)
+		}
+	}
+	require.Greater(t, len(sent), 10)
+	for _, minute := range sent {
+		assert.Equal(t, "duplicate", one(minute), minute)
+	}
+}
+
 func TestStore_ListCompetitors_ShowsWhatAnotherProcessJustRegistered(t *testing.T) {
 	t.Parallel()
 	client, table := storetest.Table(t)

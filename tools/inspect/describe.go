@@ -119,8 +119,8 @@ func describeSegment(it store.SegmentItem) []string {
 	if it.Late {
 		kind = "late segment"
 	}
-	lines := []string{fmt.Sprintf("%s of label %s, flushed from version %d: %d observations from %s to %s, expires %s",
-		kind, it.Shard, it.Version, it.Count, it.Low, it.High, it.Expires.Format(time.RFC3339))}
+	lines := []string{fmt.Sprintf("%s of label %s, flushed from version %d: %d observations from %s to %s, expires %s", kind, it.Shard,
+		it.Version, it.Count, it.Low, it.High, it.Expires.Format(time.RFC3339))}
 	for _, o := range it.Offers {
 		lines = append(lines, "offer "+board.KeyText(o.Key))
 		for _, e := range o.Observations {

@@ -71,9 +71,9 @@ var mutants = []mutant{
 		"	if l.shard == p.board.Shard {\n", "	if false {\n", storeTests},
 	{"a failed look-up is kept", "shared/store/write.go",
 		"	if err != nil {\n		s.mu.Lock()\n", "	if false {\n		s.mu.Lock()\n", storeTests},
-	{"late segments are read up to the first that ends behind the time", "shared/store/segments.go",
+	{"late segments are read like usual ones", "shared/store/segments.go",
 		"return late || seg.High < span.To", "return seg.High < span.To", storeTests},
-	{"late segments are looked for only where they end within the time", "shared/board/flush.go",
+	{"late segments are looked for like usual ones", "shared/board/flush.go",
 		"min(s.To.Add(lateSpan), maxTime)", "s.To", boardTests},
 	{"a shard forgets what was flushed before it", "shared/store/items.go",
 		"	labels := []label{{board.Shard{}, d.Flushed}}\n", "	labels := []label{}\n", storeTests},
@@ -117,8 +117,8 @@ var mutants = []mutant{
 		"b.Version-v < int64(len(b.Marks)) && b.Marks[v%int64(len(b.Marks))] == m",
 		"b.Version-v < int64(len(b.Marks)) && b.Marks[v%int64(len(b.Marks))] == m && m == Mark{}", storeTests},
 	{"a missing shard is taken for empty by a writer", "shared/store/write.go",
-		"	case p.elsewhere:\n		return moved, nil, nil\n	}\n	change", "	case p.elsewhere && p.board.Shard.N == 0:\n" +
-			"		return moved, nil, nil\n	}\n	change", storeTests},
+		"	case p.elsewhere:\n		return moved, nil, nil\n	}\n	change, err", "	case p.elsewhere && p.board.Shard.N == 0:\n" +
+			"		return moved, nil, nil\n	}\n	change, err", storeTests},
 	{"a missing shard is taken for empty by a reader", "shared/store/product.go",
 		"		if b == nil {\n			return Product{}, errTorn\n		}\n",
 		"		if b == nil {\n			empty := board.New(g.id)\n			b = &empty\n		}\n", storeTests},
