@@ -102,7 +102,9 @@ func (r *rehearsal) exported(ctx context.Context, table string, want int) error 
 	if err != nil {
 		return fmt.Errorf("make a folder: %w", err)
 	}
-	if _, err := r.must(ctx, nil, "go", "run", "./tools/export", "-table", table, "-out", out, "-product", product, "-source", "rehearsal"); err != nil {
+	_, err = r.must(ctx, nil, "go", "run", "./tools/export",
+		"-table", table, "-out", out, "-product", product, "-source", "rehearsal")
+	if err != nil {
 		return err
 	}
 	files, err := filepath.Glob(filepath.Join(out, "observations-*.ndjson"))
