@@ -418,8 +418,8 @@ func describe(o board.Offer) string {
 	if o.Previous.At != price.NoTime {
 		previous = o.Previous.Price.String() + " at " + o.Previous.At.String()
 	}
-	return fmt.Sprintf("%s %s at %s by %s, first seen %s, unchanged since %s, before that %s", o.Current.Terms.Price, o.Current.Terms.Availability,
-		o.Current.ObservedAt, o.Current.Source.ID, o.FirstSeen, o.RunStart, previous)
+	return fmt.Sprintf("%s %s at %s by %s, first seen %s, unchanged since %s, before that %s",
+		o.Current.Terms.Price, o.Current.Terms.Availability, o.Current.ObservedAt, o.Current.Source.ID, o.FirstSeen, o.RunStart, previous)
 }
 
 // findLost lists offers that stand readable on a board which cannot be decoded as a whole, and nowhere else as they stand there.
@@ -451,13 +451,15 @@ func (p *plan) findLost(table []item, rows []board.Row) {
 // print writes the plan for a person.
 func (p *plan) print(out io.Writer) error {
 	lines := []string{
-		fmt.Sprintf("product %s: %d observations stand in both tables, %d only in the table, %d only in the copy", p.product, p.both, p.tableOnly, p.copyOnly),
+		fmt.Sprintf("product %s: %d observations stand in both tables, %d only in the table, %d only in the copy",
+			p.product, p.both, p.tableOnly, p.copyOnly),
 	}
 	for _, part := range []struct {
 		title string
 		of    []string
 	}{
-		{"cannot be read, or is not as it should be", p.problems}, {"segments that their board does not know of (was an older board put back?)", p.unknown},
+		{"cannot be read, or is not as it should be", p.problems},
+		{"segments that their board does not know of (was an older board put back?)", p.unknown},
 		{"stood on a board that cannot be read, and nowhere else: it is lost", p.lost}, {"offers that become other than they are", p.offers},
 	} {
 		if len(part.of) > 0 {
@@ -468,7 +470,8 @@ func (p *plan) print(out io.Writer) error {
 		}
 	}
 	if p.needed() {
-		lines = append(lines, fmt.Sprintf("to write: %d observations into %d new segments of version %d, then %d board(s) of version %d; the greatest was %d",
+		lines = append(lines, fmt.Sprintf("to write: %d observations into %d new segments of version %d, "+
+			"then %d board(s) of version %d; the greatest was %d",
 			p.added, len(p.replacement.Segments), p.was+1, len(p.replacement.Boards), p.version, p.was))
 	} else {
 		lines = append(lines, "nothing is to be restored")
