@@ -35,7 +35,7 @@ func catalogueItem(productID string, e CatalogueEntry, version int64) item {
 	it := key(ProductPartition(productID), productSK)
 	it[AttrVersion] = number(version)
 	it[AttrTitle] = str(e.Title)
-	it[AttrCatalogue] = str(e.Catalogue.Text())
+	it[AttrCatalogue] = str(e.Text())
 	for name, value := range map[string]string{AttrGTIN: string(e.GTIN), AttrMPN: e.MPN, AttrBrand: e.Brand, AttrCategory: e.Category} {
 		if value != "" {
 			it[name] = str(value)

@@ -118,7 +118,8 @@ func TestDecode_NoKnownForm(t *testing.T) {
 	for name, value := range items(t, client, table, "p#P1", "product")[0] { // beside what the board has, so that only the key is wrong
 		whole[name] = value
 	}
-	for _, sk := range []string{"", "board#", "board#1", "board#1.0", "board#3.0", "board#2.2", "board#128.0", "boards", "seg", "board.urlss", "seg#1#20260706T091403.123", "seg#1#20260706#0000000042", "late#1#20260706T091403.123#42",
+	for _, sk := range []string{"", "board#", "board#1", "board#1.0", "board#3.0", "board#2.2", "board#128.0", "boards", "seg",
+		"board.urlss", "seg#1#20260706T091403.123", "seg#1#20260706#0000000042", "late#1#20260706T091403.123#42",
 		"products", "product#1", "health"} {
 		it := maps.Clone(whole)
 		it["sk"] = &types.AttributeValueMemberS{Value: sk}

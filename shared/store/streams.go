@@ -118,10 +118,6 @@ func (s *stream) advance(segments []SegmentItem, exhausted bool) {
 			s.edge = max(s.edge, seg.High)
 		}
 	}
-	if s.below != nil && len(segments) > 0 {
-		s.below.edge = min(s.below.edge, segments[0].Low)
-		s.below = nil
-	}
 	s.done = exhausted || !s.late && (s.down && s.edge <= s.span.From || !s.down && s.edge >= s.span.To && !s.newest)
 }
 
@@ -278,9 +274,13 @@ func (k *walk) read(ctx context.Context, ahead []held) error {
 	eachOf(len(ahead), k.store.width, func(i int) {
 		brought[i] = ahead[i].fetch(ctx, k.store, k.product.ID, int32(limit), k.near) //nolint:gosec // a few hundred
 	})
-	for _, f := range brought {
+	for i, f := range brought {
 		if f.err != nil {
 			return f.err
+		}
+		if s := ahead[i]; s.below != nil && len(f.segments) > 0 {
+			s.below.edge = min(s.below.edge, f.segments[0].Low)
+			s.below = nil
 		}
 		k.units += f.units
 		k.bytes += f.bytes

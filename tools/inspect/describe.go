@@ -92,8 +92,8 @@ func describeBoard(it store.BoardItem, urls map[board.URLName]string) []string {
 			fmt.Sprintf("offer %s: first seen %s, these terms since %s, before that %s", board.KeyText(o.Key), o.FirstSeen, o.RunStart, previous),
 			"  now "+observation(o.Key, o.Current))
 		if o.URL.Name != (board.URLName{}) {
-			lines = append(lines, fmt.Sprintf("  url %s, carried at %s by %s", cmp.Or(urls[o.URL.Name], hex.EncodeToString(o.URL.Name[:])+" (not stored)"),
-				o.URL.Of.At, o.URL.Of.Source))
+			url := cmp.Or(urls[o.URL.Name], hex.EncodeToString(o.URL.Name[:])+" (not stored)")
+			lines = append(lines, fmt.Sprintf("  url %s, carried at %s by %s", url, o.URL.Of.At, o.URL.Of.Source))
 		}
 		for _, e := range o.Tail {
 			lines = append(lines, "      "+observation(o.Key, e))
@@ -119,8 +119,8 @@ func describeSegment(it store.SegmentItem) []string {
 	if it.Late {
 		kind = "late segment"
 	}
-	lines := []string{fmt.Sprintf("%s of label %s, flushed from version %d: %d observations from %s to %s, expires %s", kind, it.Shard, it.Version,
-		it.Count, it.Low, it.High, it.Expires.Format(time.RFC3339))}
+	lines := []string{fmt.Sprintf("%s of label %s, flushed from version %d: %d observations from %s to %s, expires %s",
+		kind, it.Shard, it.Version, it.Count, it.Low, it.High, it.Expires.Format(time.RFC3339))}
 	for _, o := range it.Offers {
 		lines = append(lines, "offer "+board.KeyText(o.Key))
 		for _, e := range o.Observations {

@@ -141,7 +141,8 @@ func TestRun_ASplitProduct(t *testing.T) {
 	require.NoError(t, err)
 	for _, want := range []string{
 		"directory v ", " shards, before [", "moved v ", "split further", "board v ", "p#P1 board.urls#", "p#P1 board.urls (",
-		"p#P1 seg#1#20260706T", "  segment of label 1, flushed from version ", " observations from 2026-07-06T", "p#P1 seg#16.", "  segment of label 16.",
+		"p#P1 seg#1#20260706T", "  segment of label 1, flushed from version ", " observations from 2026-07-06T",
+		"p#P1 seg#16.", "  segment of label 16.",
 		"p#P1 late#16.", "  late segment of label 16.", ", late up to 2026-07-06T08:00:00.000Z",
 		"url https://bigmart.example/59, carried at 2026-07-07T19:00:00.000Z by crawler-a",
 	} {

@@ -117,8 +117,8 @@ var mutants = []mutant{
 		"b.Version-v < int64(len(b.Marks)) && b.Marks[v%int64(len(b.Marks))] == m",
 		"b.Version-v < int64(len(b.Marks)) && b.Marks[v%int64(len(b.Marks))] == m && m == Mark{}", storeTests},
 	{"a missing shard is taken for empty by a writer", "shared/store/write.go",
-		"	case p.elsewhere:\n		return moved, nil, nil\n	}\n	if went", "	case p.elsewhere && p.board.Shard.N == 0:\n" +
-			"		return moved, nil, nil\n	}\n	if went", storeTests},
+		"	case p.elsewhere:\n		return moved, nil, nil\n	}\n	change", "	case p.elsewhere && p.board.Shard.N == 0:\n" +
+			"		return moved, nil, nil\n	}\n	change", storeTests},
 	{"a missing shard is taken for empty by a reader", "shared/store/product.go",
 		"		if b == nil {\n			return Product{}, errTorn\n		}\n",
 		"		if b == nil {\n			empty := board.New(g.id)\n			b = &empty\n		}\n", storeTests},

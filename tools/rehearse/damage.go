@@ -102,8 +102,7 @@ func (r *rehearsal) exported(ctx context.Context, table string, want int) error 
 	if err != nil {
 		return fmt.Errorf("make a folder: %w", err)
 	}
-	_, err = r.must(ctx, nil, "go", "run", "./tools/export",
-		"-table", table, "-out", out, "-product", product, "-source", "rehearsal")
+	_, err = r.must(ctx, nil, "go", "run", "./tools/export", "-table", table, "-out", out, "-product", product, "-source", "rehearsal")
 	if err != nil {
 		return err
 	}

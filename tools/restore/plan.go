@@ -418,8 +418,8 @@ func describe(o board.Offer) string {
 	if o.Previous.At != price.NoTime {
 		previous = o.Previous.Price.String() + " at " + o.Previous.At.String()
 	}
-	return fmt.Sprintf("%s %s at %s by %s, first seen %s, unchanged since %s, before that %s",
-		o.Current.Terms.Price, o.Current.Terms.Availability, o.Current.ObservedAt, o.Current.Source.ID, o.FirstSeen, o.RunStart, previous)
+	return fmt.Sprintf("%s %s at %s by %s, first seen %s, unchanged since %s, before that %s", o.Current.Terms.Price,
+		o.Current.Terms.Availability, o.Current.ObservedAt, o.Current.Source.ID, o.FirstSeen, o.RunStart, previous)
 }
 
 // findLost lists offers that stand readable on a board which cannot be decoded as a whole, and nowhere else as they stand there.
@@ -470,9 +470,9 @@ func (p *plan) print(out io.Writer) error {
 		}
 	}
 	if p.needed() {
-		lines = append(lines, fmt.Sprintf("to write: %d observations into %d new segments of version %d, "+
-			"then %d board(s) of version %d; the greatest was %d",
-			p.added, len(p.replacement.Segments), p.was+1, len(p.replacement.Boards), p.version, p.was))
+		lines = append(lines, fmt.Sprintf("to write: %d observations into %d new segments of version %d, then %d board(s) of version %d",
+			p.added, len(p.replacement.Segments), p.was+1, len(p.replacement.Boards), p.version),
+			fmt.Sprintf("the greatest version that stands anywhere is %d", p.was))
 	} else {
 		lines = append(lines, "nothing is to be restored")
 	}

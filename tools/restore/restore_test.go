@@ -311,8 +311,8 @@ func TestRestore_Lost(t *testing.T) {
 	s.put(s.table, damaged(s.items(s.table, "board")[0]))
 	said, err := s.restore("-plan")
 	require.NoError(t, err)
-	assert.Contains(t, said, "nowhere else: it is lost:\n"+
-		"  board: market|seller-"+strings.Repeat("0", 40)+" = 10.05 USD|-|I|260706T090500.000\n")
+	want := "nowhere else: it is lost:\n  board: market|seller-" + strings.Repeat("0", 40) + " = 10.05 USD|-|I|260706T090500.000\n"
+	assert.Contains(t, said, want)
 }
 
 func TestRestore_Mistakes(t *testing.T) {

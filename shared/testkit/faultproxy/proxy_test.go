@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
@@ -150,9 +149,7 @@ func TestProxy_Actions(t *testing.T) {
 			b := newBench(t, firstly(tt.attempts, faultproxy.Action{Kind: tt.kind}))
 			client := b.proxied
 			if tt.kind == faultproxy.Hang || tt.kind == faultproxy.Stall { // with the time that an attempt has in earnest
-				client = dynamodb.New(client.Options(), func(o *dynamodb.Options) {
-					o.HTTPClient = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(1500 * time.Millisecond)
-				})
+				client = storetest.ClientWithin(aws.ToString(client.Options().BaseEndpoint), 1500*time.Millisecond)
 			}
 			ctx, m := meter.With(t.Context())
 			err := b.create(ctx, client)
