@@ -105,7 +105,9 @@ func (s *Store) PutCatalogueEntry(ctx context.Context, productID string, e Catal
 }
 
 // putCatalogueEntry is one attempt.
-func (s *Store) putCatalogueEntry(ctx context.Context, productID string, e CatalogueEntry, match int64) (what met, version int64, err error) {
+func (s *Store) putCatalogueEntry(
+	ctx context.Context, productID string, e CatalogueEntry, match int64,
+) (what met, version int64, err error) {
 	old, version, err := s.FindCatalogueEntry(ctx, productID)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return 0, 0, err
