@@ -1,6 +1,6 @@
 // Command bench measures what the API costs, in figures that do not depend on the machine: capacity units, or instructions and ratios.
 //
-//	go run ./tools/bench [-seed N] [-quick] [-goals] [-contention] [-history] [-largest]
+//	go run ./tools/bench [-seed N] [-quick] [-goals] [-contention] [-history] [-largest] [-backfill]
 //	go run ./tools/bench cold|warm [-rounds N] [-instructions=false]
 //
 // Capacity is what the store consumes, beside the usual two-item design (package peer), on the embedded engine, whose figures follow
@@ -58,6 +58,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	quick := flags.Bool("quick", false, "5 scans to warm up and 10 measured, 3 warm invocations: for a look, not for a claim")
 	goalsOnly := flags.Bool("goals", false, "measure the goals only")
 	contentionOnly := flags.Bool("contention", false, "measure contention only")
+	backfillOnly := flags.Bool("backfill", false, "measure backfills in different orders only")
 	historyOnly := flags.Bool("history", false, "measure pages of history only")
 	largestOnly := flags.Bool("largest", false, "measure pages of the largest history only: 419 sellers, 300,000 observations")
 	rounds := flags.Int("rounds", 15, "with cold or warm: starts of each program that are counted")
@@ -104,7 +105,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		b.pasts = b.pasts[:1]
 	}
 	b.say(out, "seed %d, %d scans to warm up, mean of the next %d", b.seed, b.warm, b.measured)
-	parts := []func(context.Context) error{b.scans, b.repeats, b.goals, b.contention, b.history}
+	parts := []func(context.Context) error{b.scans, b.repeats, b.goals, b.contention, b.history, b.backfill}
 	switch {
 	case *goalsOnly:
 		parts = parts[2:3]
@@ -112,9 +113,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		parts = parts[3:4]
 	case *largestOnly:
 		b.pasts = []past{largest}
-		parts = parts[4:]
+		parts = parts[4:5]
 	case *historyOnly:
-		parts = parts[4:]
+		parts = parts[4:5]
+	case *backfillOnly:
+		parts = parts[5:]
 	}
 	for _, part := range parts {
 		b.say(out, "")
