@@ -288,6 +288,27 @@ func TestRestore_Race(t *testing.T) {
 	s.whole(s.acknowledged)
 }
 
+// TestRestore_Interrupted: a restoration that ends between its segments and its boards loses nothing. A board does not know of those
+// segments, so its next flush fails, until the restoration is run again.
+func TestRestore_Interrupted(t *testing.T) {
+	t.Parallel()
+	s := newTables(t)
+	s.write(3, 0, 60)
+	s.copy()
+	s.remove(s.items(s.table, "seg#")[0])
+	p := newPlan(product, s.items(s.table, ""), s.items(s.from, ""), price.Clock{Now: at(100_000), Retention: storetest.Retention})
+	s.write(3, 60, 61)
+	replaced, err := s.live.Replace(t.Context(), product, p.old, p.replacement)
+	require.NoError(t, err)
+	require.False(t, replaced)
+	assert.Positive(t, s.write(3, 61, 120)["failed"])
+	said, err := s.restore()
+	require.NoError(t, err)
+	assert.Contains(t, said, "\nrestored\n")
+	assert.Zero(t, s.write(3, 61, 200)["failed"])
+	s.whole(s.acknowledged)
+}
+
 // TestRestore_HistoryDaysWasTooShort: a write under a HistoryDays of one day drops what was not seen for longer. Its history is flushed
 // and not lost, and once HistoryDays is put right, a copy of the time before brings the offers back.
 func TestRestore_HistoryDaysWasTooShort(t *testing.T) {
