@@ -169,7 +169,9 @@ func TestStore_Record_ASplitKeepsHowFarItWasFlushed(t *testing.T) {
 			case bi.Board != nil:
 				flushed[bi.Shard] = store.Flushed{Newest: bi.Board.Flushed, Late: bi.Board.Late}
 			default:
-				require.Equal(t, flushed[bi.Shard], bi.Directory.Flushed, bi.Shard)
+				// In one request a shard may be flushed and then be split by another one's share.
+				require.GreaterOrEqual(t, bi.Directory.Flushed.Newest, flushed[bi.Shard].Newest, bi.Shard)
+				require.GreaterOrEqual(t, bi.Directory.Flushed.Late, flushed[bi.Shard].Late, bi.Shard)
 				if bi.Directory.Flushed.Newest >= at(10) && bi.Shard.N > 0 {
 					moved++
 				}
