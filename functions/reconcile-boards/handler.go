@@ -102,31 +102,33 @@ func (r *reconciler) sample(ctx context.Context, clock price.Clock) error {
 	return nil
 }
 
-// product reconciles one product. What cannot be read for good is a difference; a store that is busy leaves the product out.
+// product reconciles one product and removes its orphaned urls. What cannot be read for good is a difference; a store that is busy
+// leaves the product out.
 func (r *reconciler) product(ctx context.Context, productID string, clock price.Clock) error {
 	found, err := r.compare(ctx, productID, clock)
+	if err == nil {
+		var removed int
+		removed, err = r.db.RemoveOrphanURLs(ctx, productID)
+		r.seen.OrphanURLs += removed
+	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case fault.Is(err, fault.Unavailable):
 		r.seen.Unread++
-		return nil
 	case err != nil:
 		found = append(found, difference{what: err.Error()})
+		r.seen.Products++
+	default:
+		r.seen.Products++
 	}
-	r.seen.Products++
 	for _, d := range found {
 		if r.seen.Differences++; r.seen.Differences <= mostLines {
 			r.log.LogAttrs(ctx, slog.LevelError, "difference",
 				slog.String("productId", productID), slog.String("offer", d.offer), slog.String("what", d.what))
 		}
 	}
-	if err != nil {
-		return nil
-	}
-	removed, err := r.db.RemoveOrphanURLs(ctx, productID)
-	r.seen.OrphanURLs += removed
-	return err
+	return nil
 }
 
 // compare reads all of a product and says where its boards differ from what its history makes.

@@ -256,8 +256,15 @@ func TestReconcile_WritersBetween(t *testing.T) {
 // stubborn is a store in trouble.
 type stubborn struct {
 	*store.Store
-	sample, product error
-	calls           int
+	sample, product, urls error
+	calls                 int
+}
+
+func (s *stubborn) RemoveOrphanURLs(ctx context.Context, id string) (int, error) {
+	if s.urls != nil {
+		return 0, s.urls
+	}
+	return s.Store.RemoveOrphanURLs(ctx, id)
 }
 
 func (s *stubborn) Sample(ctx context.Context, segment, total int32, visit func(string) (bool, error)) error {
@@ -288,6 +295,18 @@ func TestReconcile_Trouble(t *testing.T) {
 		assert.Equal(t, tally{Segments: 8, Unread: 2, Complete: true}, got)
 		assert.Equal(t, []any{"INFO", 2.0}, []any{line["level"], line["unread"]})
 		assert.Equal(t, 0, samples.Sum("ReconciledProducts"))
+	})
+	t.Run("the urls of a busy product are left", func(t *testing.T) {
+		got, _, _, said, err := run(t, t.Context(), &reconciler{db: &stubborn{Store: m.store, urls: busy}})
+		require.NoError(t, err)
+		assert.Empty(t, said)
+		assert.Equal(t, []any{0, 2, true}, []any{got.Products, got.Unread, got.Complete})
+	})
+	t.Run("urls that cannot be read", func(t *testing.T) {
+		got, _, _, said, err := run(t, t.Context(), &reconciler{db: &stubborn{Store: m.store, urls: board.ErrFormat}})
+		require.NoError(t, err, "the other products are reconciled")
+		assert.Len(t, said, 2)
+		assert.Equal(t, []any{2, 2, true}, []any{got.Products, got.Differences, got.Complete})
 	})
 	t.Run("a table that cannot be scanned", func(t *testing.T) {
 		_, _, line, _, err := run(t, t.Context(), &reconciler{db: &stubborn{Store: m.store, sample: busy}})

@@ -39,6 +39,14 @@ func (w Window) toward(a, b price.Timestamp) int {
 	return cmp.Compare(a, b)
 }
 
+// end is the last moment in the window's order.
+func (w Window) end() price.Timestamp {
+	if w.Descending {
+		return w.From
+	}
+	return w.To
+}
+
 // order compares two positions in the window's order.
 func (w Window) order(a, b Position) int {
 	if w.Descending {
@@ -340,9 +348,12 @@ func (k *walk) settle(page *Page) (full bool) {
 	return false
 }
 
-// reached is the position up to which all rows are settled.
+// reached is the position up to which all rows are settled. It lies in the window, though a segment may reach beyond that.
 func (k *walk) reached() Position {
 	edge := k.edge()
+	if end := k.window.end(); k.window.toward(edge, end) > 0 {
+		edge = end
+	}
 	reached := k.window.between(edge, true)
 	if len(k.groups) > 0 && k.window.toward(k.groups[0].at(), edge) <= 0 {
 		reached = k.window.between(k.groups[0].at(), false)

@@ -80,6 +80,9 @@ type BoardItem struct {
 	Directory Directory    // of a shard only the Version
 }
 
+// onlyCatalogue is how many attributes an item has that holds nothing but the catalogue's part: its keys, cat and cv.
+const onlyCatalogue = 4
+
 // decodeBoardItem reads any item of a board. What this release does not know is an error, never an empty board.
 func decodeBoardItem(productID string, it item) (BoardItem, error) {
 	wrap := func(err error) error {
@@ -98,7 +101,7 @@ func decodeBoardItem(productID string, it item) (BoardItem, error) {
 	if bi.Directory.Flushed, err = decodeFlushed(it); err != nil {
 		return BoardItem{}, wrap(err)
 	}
-	if bi.Directory.Catalogued && len(it) == len(key("", ""))+2 && shard.N == 0 { // nothing but the catalogue's part
+	if bi.Directory.Catalogued && len(it) == onlyCatalogue && shard.N == 0 { // nothing but the catalogue's part
 		b := board.New(productID)
 		bi.Board = &b
 		return bi, nil

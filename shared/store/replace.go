@@ -21,8 +21,10 @@ type Replacement struct {
 }
 
 // Replace puts a product's boards anew, if the items stand there as they were read: old are all items of its partition. Segments and
-// urls come first, so a crash or a lost race leaves nothing but repeated observations and urls that nobody names. It reports
-// false, and has changed no board, when a writer came first. Every version of the new boards must be greater than any in old.
+// urls come first, so a crash or a lost race loses nothing: it leaves repeated observations and urls that nobody names. But the boards
+// that stand there do not know of the segments, so their next flush is refused (errPutBack) until the product is replaced after all.
+// It reports false, and has changed no board, when a writer came first. Every version of the new boards must be greater than any in
+// old.
 func (s *Store) Replace(
 	ctx context.Context, productID string, old []map[string]types.AttributeValue, r Replacement,
 ) (replaced bool, err error) {

@@ -188,6 +188,21 @@ func TestRace_URLs(t *testing.T) {
 		assert.Equal(t, a, of(r, 0))
 		r.settled()
 	})
+	t.Run("orphans are removed while a writer is about to name its url", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.write(r.quick, with(0, 1, a)...)
+		happened := r.when("UpdateItem", "board", func() storetest.Action {
+			removed, err := r.quick.RemoveOrphanURLs(t.Context(), racers)
+			require.NoError(t, err)
+			assert.Zero(t, removed)
+			return storetest.Pass
+		})
+		r.write(r.slow, with(0, 2, b)...)
+		assert.True(t, happened())
+		assert.Equal(t, b, of(r, 0))
+		r.settled()
+	})
 	t.Run("the answer is lost", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)

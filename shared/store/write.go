@@ -454,51 +454,46 @@ func (s *Store) room(ctx context.Context, productID string) (int, error) {
 
 // shared is what the boards of one request read once for all of them. The zero value is empty.
 type shared struct {
-	mu    sync.Mutex
-	reads map[string]func() ([][]board.SegmentOffer, error)
-	rooms map[string]func() (int, error)
+	mu       sync.Mutex
+	segments map[string]func() ([][]board.SegmentOffer, error)
+	rooms    map[string]func() (int, error)
 }
 
 // past reads what was flushed by a shard that a product had before it was split. The shards of today ask for the same, and no
 // writer adds to it any more. So it still holds when the board was written by another, which a look-up of a board's own segments
-// does not. A read that failed is not kept.
+// does not.
 func (s *shared) past(
 	p *part, l label, span board.Span, read func() ([][]board.SegmentOffer, error),
 ) ([][]board.SegmentOffer, error) {
 	if l.shard == p.board.Shard {
 		return read()
 	}
-	key := fmt.Sprint(p.productID, l.shard, span)
-	s.mu.Lock()
-	if s.reads[key] == nil {
-		if s.reads == nil {
-			s.reads = map[string]func() ([][]board.SegmentOffer, error){}
-		}
-		s.reads[key] = sync.OnceValues(read)
-	}
-	once := s.reads[key]
-	s.mu.Unlock()
-	segments, err := once()
-	if err != nil {
-		s.mu.Lock()
-		delete(s.reads, key)
-		s.mu.Unlock()
-	}
-	return segments, err
+	return once(&s.mu, &s.segments, fmt.Sprint(p.productID, l.shard, span), read)
 }
 
-// room returns the room of a product, which is asked for once.
+// room returns the room of a product.
 func (s *shared) room(productID string, ask func() (int, error)) (int, error) {
-	s.mu.Lock()
-	if s.rooms[productID] == nil {
-		if s.rooms == nil {
-			s.rooms = map[string]func() (int, error){}
+	return once(&s.mu, &s.rooms, productID, ask)
+}
+
+// once returns what was read under a key, and reads it if nobody has. A read that failed is not kept.
+func once[T any](mu *sync.Mutex, reads *map[string]func() (T, error), key string, read func() (T, error)) (T, error) {
+	mu.Lock()
+	if (*reads)[key] == nil {
+		if *reads == nil {
+			*reads = map[string]func() (T, error){}
 		}
-		s.rooms[productID] = sync.OnceValues(ask)
+		(*reads)[key] = sync.OnceValues(read)
 	}
-	once := s.rooms[productID]
-	s.mu.Unlock()
-	return once()
+	known := (*reads)[key]
+	mu.Unlock()
+	value, err := known()
+	if err != nil {
+		mu.Lock()
+		delete(*reads, key)
+		mu.Unlock()
+	}
+	return value, err
 }
 
 // updateBoard stores a change of a board if the table still holds the version that it was made from. When another writer was first

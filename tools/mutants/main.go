@@ -70,7 +70,7 @@ var mutants = []mutant{
 	{"look-ups of a shard's own segments are shared", "shared/store/write.go",
 		"	if l.shard == p.board.Shard {\n", "	if false {\n", storeTests},
 	{"a failed look-up is kept", "shared/store/write.go",
-		"	if err != nil {\n		s.mu.Lock()\n", "	if false {\n		s.mu.Lock()\n", storeTests},
+		"	if err != nil {\n		mu.Lock()\n", "	if false {\n		mu.Lock()\n", storeTests},
 	{"late segments are read like usual ones", "shared/store/segments.go",
 		"return late || seg.High < span.To", "return seg.High < span.To", storeTests},
 	{"late segments are looked for like usual ones", "shared/board/flush.go",

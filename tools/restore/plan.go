@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -143,7 +144,9 @@ func (p *plan) count(rows []board.Row, table, from map[identity]bool) {
 }
 
 // structure finds out into how many shards the product is split, and was before: as the table says, or what is left of it, or else
-// the copy. The catalogue's part that stands nowhere in the table is taken from the copy.
+// the copy. A whole board does not say that it never was: where the product's items were lost, the next writer begins with one. It
+// must not stand beside shards, nor hold the offers of a copy that had to be split. The catalogue's part that stands nowhere in the
+// table is taken from the copy.
 func (p *plan) structure(mine, theirs *partition) store.Directory {
 	directory := func(of *partition) (d store.Directory, ok bool) {
 		for _, b := range of.Boards {
@@ -160,17 +163,9 @@ func (p *plan) structure(mine, theirs *partition) store.Directory {
 			p.problems = append(p.problems, "the table: the item \"board\" is missing or cannot be read")
 		}
 		d = store.Directory{Flushed: store.Flushed{Newest: price.NoTime, Late: price.NoTime}}
-		for _, it := range p.old {
-			if _, sk := history.KeyOf(it); strings.HasPrefix(sk, "board#") {
-				shard, err := board.ParseShard(strings.TrimPrefix(sk, "board#"))
-				if err == nil {
-					d.Shards = max(d.Shards, shard.N)
-				}
-			}
-		}
-		if len(mine.Boards) == 0 && d.Shards == 0 {
-			d.Shards = copied.Shards
-		}
+	}
+	if d.Shards == 0 {
+		d.Shards = cmp.Or(mostShards(p.old), copied.Shards)
 	}
 	past := map[int]bool{}
 	for _, n := range d.Past {
@@ -198,6 +193,20 @@ func (p *plan) structure(mine, theirs *partition) store.Directory {
 	}
 	p.shards = d.Shards
 	return d
+}
+
+// mostShards returns how many shards the items of a product tell of at most, whether they can be read or not.
+func mostShards(items []item) int {
+	n := 0
+	for _, it := range items {
+		if _, sk := history.KeyOf(it); strings.HasPrefix(sk, "board#") {
+			shard, err := board.ParseShard(strings.TrimPrefix(sk, "board#"))
+			if err == nil {
+				n = max(n, shard.N)
+			}
+		}
+	}
+	return n
 }
 
 // keepsCatalogue reports whether an item "board" that cannot be read has a sound part of the catalogue beside it.
@@ -323,6 +332,11 @@ func (p *plan) boards(rows []board.Row, mine, theirs *partition, d store.Directo
 		}
 		b.Offers = refolded(byShard[i], known, clock)
 		b.Offers = board.Board{Offers: b.Offers}.Live(clock)
+		for _, r := range byShard[i] {
+			if _, stays := b.Find(r.Key); !stays {
+				b.Dropped = max(b.Dropped, r.Observation.ObservedAt)
+			}
+		}
 		p.replacement.Boards = append(p.replacement.Boards, b)
 		p.replacement.URLs = append(p.replacement.URLs, missingURLs(b, mine, theirs))
 	}

@@ -183,7 +183,15 @@ func TestRestore(t *testing.T) {
 			"was an older board put back?"},
 		"a shard cannot be read": {40, func(s *tables) { s.put(s.table, damaged(s.items(s.table, "board#")[1])) }, -1, "cannot be read"},
 		"a shard is gone":        {40, func(s *tables) { s.remove(s.items(s.table, "board#")[1]) }, -1, "are missing"},
-		"the directory is gone":  {40, func(s *tables) { s.remove(s.items(s.table, "board")[0]) }, 0, "to write"},
+		"everything is gone, and the feed went on": {40, func(s *tables) {
+			s.remove(s.items(s.table, "")...)
+			s.write(2, 120, 121)
+		}, -1, "only in the copy"},
+		"the directory is gone, and the feed went on": {40, func(s *tables) {
+			s.remove(s.items(s.table, "board")[0])
+			s.write(2, 120, 121)
+		}, -1, "to write"},
+		"the directory is gone": {40, func(s *tables) { s.remove(s.items(s.table, "board")[0]) }, 0, "to write"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -214,6 +222,7 @@ func TestRestore(t *testing.T) {
 			}
 			p, err := s.live.Product(t.Context(), product, false)
 			require.NoError(t, err)
+			assert.Equal(t, tt.sellers == 40, len(p.Boards) > 1, "split as before")
 			assert.True(t, p.Catalogued)
 			assert.Equal(t, int64(2999), p.Catalogue.List.Minor)
 
@@ -279,6 +288,27 @@ func TestRestore_Race(t *testing.T) {
 	s.whole(s.acknowledged)
 }
 
+// TestRestore_Interrupted: a restoration that ends between its segments and its boards loses nothing. A board does not know of those
+// segments, so its next flush fails, until the restoration is run again.
+func TestRestore_Interrupted(t *testing.T) {
+	t.Parallel()
+	s := newTables(t)
+	s.write(3, 0, 60)
+	s.copy()
+	s.remove(s.items(s.table, "seg#")[0])
+	p := newPlan(product, s.items(s.table, ""), s.items(s.from, ""), price.Clock{Now: at(100_000), Retention: storetest.Retention})
+	s.write(3, 60, 61)
+	replaced, err := s.live.Replace(t.Context(), product, p.old, p.replacement)
+	require.NoError(t, err)
+	require.False(t, replaced)
+	assert.Positive(t, s.write(3, 61, 120)["failed"])
+	said, err := s.restore()
+	require.NoError(t, err)
+	assert.Contains(t, said, "\nrestored\n")
+	assert.Zero(t, s.write(3, 61, 200)["failed"])
+	s.whole(s.acknowledged)
+}
+
 // TestRestore_HistoryDaysWasTooShort: a write under a HistoryDays of one day drops what was not seen for longer. Its history is flushed
 // and not lost, and once HistoryDays is put right, a copy of the time before brings the offers back.
 func TestRestore_HistoryDaysWasTooShort(t *testing.T) {
@@ -300,6 +330,19 @@ func TestRestore_HistoryDaysWasTooShort(t *testing.T) {
 	assert.Contains(t, said, "stands on no board of the table")
 	assert.Contains(t, said, "\nrestored\n")
 	s.whole(append(s.acknowledged, board.Row{Key: sold(7, 99_000).Observation.Key, Observation: verdicts[0].Result.Stored}))
+}
+
+// TestRestore_Dropped: an offer that is left out since nobody has seen it within the retention counts as dropped, so its observations
+// are looked up should they come again under a longer retention.
+func TestRestore_Dropped(t *testing.T) {
+	t.Parallel()
+	s := newTables(t)
+	s.write(3, 0, 60)
+	s.write(1, 60, 61)
+	clock := price.Clock{Now: at(60).Add(storetest.Retention), Retention: storetest.Retention}
+	p := newPlan(product, s.items(s.table, ""), nil, clock)
+	require.Len(t, p.replacement.Boards[0].Offers, 1)
+	assert.Equal(t, at(59), p.replacement.Boards[0].Dropped)
 }
 
 func TestRestore_Lost(t *testing.T) {
