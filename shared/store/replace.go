@@ -57,6 +57,12 @@ func (s *Store) Replace(
 		}
 	}
 	if r.Catalogue != nil {
+		condition := " AND attribute_not_exists(cat)"
+		if old, ok := standing[boardSK][AttrCatalogue]; ok { // which cannot be read
+			condition = " AND cat = :oldCat"
+			whole.ExpressionAttributeValues[":oldCat"] = old
+		}
+		*whole.ConditionExpression += condition
 		setAll(item{AttrCatalogue: str(r.Catalogue.Catalogue.Text()), AttrCatalogueVersion: number(r.Catalogue.CatalogueVersion)})
 	}
 	writes := []types.TransactWriteItem{{Update: whole}}

@@ -231,7 +231,7 @@ func (w boardWriter) write(ctx context.Context, p *part) (settled bool) {
 		return true
 	}
 	for {
-		met, results, err := w.try(ctx, p) // locked and overtaken: again
+		met, results, err := w.try(ctx, p) // overtaken: again
 		switch {
 		case err != nil:
 			p.fail(w.verdicts, err)
