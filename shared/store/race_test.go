@@ -340,7 +340,10 @@ func TestRace_Split(t *testing.T) {
 			r.fill(90, minute)
 			require.Less(t, minute, 70)
 		}
-		r.write(r.quick, sellers(90, 80)...)
+		for minute, shards := 70, 0; r.shards() != shards; minute++ { // until nothing is left to split
+			shards = r.shards()
+			r.write(r.quick, sellers(90, minute)...)
+		}
 		happened := r.when("UpdateItem", "board", func() storetest.Action {
 			r.write(r.quick, sellers(90, 81)...)
 			return storetest.Pass
