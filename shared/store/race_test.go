@@ -239,6 +239,21 @@ func TestRace_TwoWriters(t *testing.T) {
 	})
 }
 
+// TestRace_ADuplicateIsToldWhatIsCurrent: a request that writes nothing has no version check that would notice a read from before.
+func TestRace_ADuplicateIsToldWhatIsCurrent(t *testing.T) {
+	t.Parallel()
+	r := newRace(t)
+	r.fill(1, 1)
+	assert.Equal(t, []string{"duplicate"}, r.write(r.slow, observed(0, 1)...)) // the answer to its read is kept
+	r.fill(1, 2)
+	happened := r.when("BatchGetItem", "", func() storetest.Action { return storetest.Stale })
+	verdicts := record(t, r.slow, at(5000), observed(0, 1)...)
+	assert.True(t, happened())
+	assert.Equal(t, []string{"duplicate"}, outcomes(verdicts))
+	assert.False(t, verdicts[0].Result.Current)
+	assert.Equal(t, at(2), verdicts[0].Result.Offer.Current.ObservedAt)
+}
+
 // TestRace_ADryRunReadsWhatWasAcknowledged: it has no version check that would notice a read from before, so it asks for none.
 // Its outcomes are those of a real run, on a split product too.
 func TestRace_ADryRunReadsWhatWasAcknowledged(t *testing.T) {
@@ -325,7 +340,10 @@ func TestRace_Split(t *testing.T) {
 			r.fill(90, minute)
 			require.Less(t, minute, 70)
 		}
-		r.write(r.quick, sellers(90, 80)...)
+		for minute, shards := 70, 0; r.shards() != shards; minute++ { // until nothing is left to split
+			shards = r.shards()
+			r.write(r.quick, sellers(90, minute)...)
+		}
 		happened := r.when("UpdateItem", "board", func() storetest.Action {
 			r.write(r.quick, sellers(90, 81)...)
 			return storetest.Pass

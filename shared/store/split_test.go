@@ -155,7 +155,7 @@ func TestStore_Record_ASplitKeepsHowFarItWasFlushed(t *testing.T) {
 	client, table := storetest.Table(t)
 	s := storetestStore(client, table)
 	register(t, s, "bigmart")
-	flushed := map[board.Shard]store.Flushed{} // of each shard, when it was last seen
+	flushed := map[board.Shard]store.Flushed{} // of each shard, when it was last seen; it may be flushed once more before a split
 	moved := 0
 	const rounds = 60
 	for round := range rounds {

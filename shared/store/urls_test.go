@@ -237,6 +237,34 @@ func TestRace_URLs(t *testing.T) {
 		assert.Equal(t, a, of(r, 0))
 		r.settled()
 	})
+	t.Run("orphans are looked for while a writer is at work", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.write(r.quick, with(0, 1, a)...)
+		orphans := func() int {
+			removed, err := r.quick.RemoveOrphanURLs(t.Context(), racers)
+			require.NoError(t, err)
+			return removed
+		}
+		r.at = func(c storetest.Call) storetest.Action { // it ends between url and board
+			if c.Operation == "UpdateItem" && c.Item == "board" {
+				return storetest.Drop
+			}
+			return storetest.Pass
+		}
+		assert.Equal(t, []string{"throttled"}, outcomes(record(t, r.slow, at(5000), with(0, 2, c)...)))
+		assert.Zero(t, orphans(), "it may be about to write the board")
+		happened := r.when("UpdateItem", "board", func() storetest.Action {
+			assert.Zero(t, orphans())
+			return storetest.Pass
+		})
+		r.write(r.slow, with(0, 3, b)...)
+		assert.True(t, happened())
+		assert.Equal(t, b, of(r, 0))
+		assert.Equal(t, 1, orphans())
+		assert.ElementsMatch(t, []string{a, b}, urls(r))
+		r.settled()
+	})
 	t.Run("the product is split", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)

@@ -61,7 +61,7 @@ func (p *part) settle(verdicts []Verdict, results []board.Result) {
 
 func tooManyOffers() error {
 	return fault.Fields([]fault.Field{{Pointer: "/competitorId", Code: fault.CodeTooManyOffers, Detail: fmt.Sprintf(
-		"The product has as many offers as it may have (%d, fewer where sellers' names are alike). Those that exist stay writable.",
+		"The product has as many offers as it may have (%d, fewer where their keys fall together). Those that exist stay writable.",
 		board.MaxOffers)}})
 }
 
@@ -330,8 +330,8 @@ func (w boardWriter) overtaken(ctx context.Context, p *part, standing item) (met
 	p.attempts++
 	if len(standing) > 0 {
 		bi, err := decodeBoardItem(p.productID, standing)
-		if err != nil { // nobody can tell whether this is our own write
-			return 0, nil, unavailable("What stands in the store cannot be read; the outcome is unknown. Repeat the request.", err)
+		if err != nil {
+			return 0, nil, unreadable(err)
 		}
 		p.take(bi)
 		p.certain = true
@@ -353,10 +353,18 @@ func (w boardWriter) overtaken(ctx context.Context, p *part, standing item) (met
 	if err := w.store.readAgain(ctx, []*part{p}); err != nil {
 		return 0, nil, err
 	}
-	if results, ok := p.landed(ctx, w.mark); ok && p.err == nil {
+	if p.err != nil {
+		return 0, nil, unreadable(p.err)
+	}
+	if results, ok := p.landed(ctx, w.mark); ok {
 		return committed, results, nil
 	}
-	return overtaken, nil, p.err
+	return overtaken, nil, nil
+}
+
+// unreadable is the fault of a board that cannot be read after an attempt to write it: nobody can tell whether that came to pass.
+func unreadable(cause error) error {
+	return unavailable("What stands in the store cannot be read; the outcome is unknown. Repeat the request.", cause)
 }
 
 // splitFirst splits a product whose offers have become too many for one item, once a request, and only if there is something to write:

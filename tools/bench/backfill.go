@@ -18,8 +18,8 @@ const (
 // backfill measures what older observations cost in different orders, the more there are. Each has to be looked for, since it may be
 // there already.
 func (b *bench) backfill(ctx context.Context) error {
-	b.say(b.out, "Backfill of a product of %d offers whose newest prices are stored, %d looks a request: units of the last half", backfillOffers,
-		looksARequest)
+	b.say(b.out, "Backfill of a product of %d offers whose newest prices are stored, %d looks a request: units of the last half",
+		backfillOffers, looksARequest)
 	table := b.printer()
 	b.say(table, "order\tobservations\tr an observation\tw an observation\tcalls an observation\t")
 	sizes := []int{2000, 4000, 8000, 16000}
@@ -59,7 +59,8 @@ func (b *bench) fillBack(ctx context.Context, order string, n int, tell func(r, 
 		return seen
 	}
 	for hour := range 100 { // the newest prices, flushed several times
-		if _, err := send(ctx, s, [][]price.Observation{look(newest.Add(time.Duration(hour) * time.Hour))}, newest.Add(1000*time.Hour)); err != nil {
+		one := [][]price.Observation{look(newest.Add(time.Duration(hour) * time.Hour))}
+		if _, err := send(ctx, s, one, newest.Add(1000*time.Hour)); err != nil {
 			return err
 		}
 	}
