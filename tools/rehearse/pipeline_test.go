@@ -68,7 +68,8 @@ func TestGitLabCI_Valid(t *testing.T) {
 	list, err := askGitLabCI(t, text, "--list")
 	require.NoError(t, err, list)
 	for _, job := range []string{
-		"lint", "audit", "template", "test", "e2e", "contract", "rehearsal", "build", "package", "changeset:integ", "deploy:integ", "smoke:integ",
+		"lint", "audit", "template", "test", "e2e", "contract", "chaos", "rehearsal", "build", "package",
+		"changeset:integ", "deploy:integ", "smoke:integ",
 		"changeset:prod", "deploy:prod", "smoke:prod", "rollback:prod", "rollback:prod:smoke-failed",
 	} {
 		assert.Contains(t, list, "\n"+job+" ")
@@ -107,7 +108,7 @@ func TestGitLabCI_Pipelines(t *testing.T) {
 		}
 		return names
 	}
-	checks := []string{"lint", "audit", "template", "test", "e2e", "contract", "rehearsal", "build"}
+	checks := []string{"lint", "audit", "template", "test", "e2e", "contract", "chaos", "rehearsal", "build"}
 	assert.Contains(t, jobs(), "deploy:prod")
 	assert.Equal(t, checks, jobs("CI_COMMIT_BRANCH=topic"))
 }
