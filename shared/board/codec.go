@@ -131,7 +131,9 @@ func (b Board) packRest() (h []byte, tail int) {
 	h = binary.AppendVarint(h, baseLag)
 	h = d.append(h)
 	for _, o := range b.Offers {
+		at := len(h)
 		h = d.appendObservation(h, o.Current, textRef(o.Current, baseLag))
+		h[at] |= urlFlags(o)
 		h = binary.AppendUvarint(h, uint64(o.Current.ObservedAt-o.RunStart))
 		if o.Previous.At == price.NoTime {
 			h = binary.AppendUvarint(h, 0)
@@ -162,7 +164,8 @@ func (b *Board) unpack(d *decoder) {
 	d.dictionary()
 	for i := range b.Offers {
 		o := &b.Offers[i]
-		o.Current = d.observation(textRef(o.Current, baseLag))
+		var flags byte
+		o.Current, flags = d.flagged(textRef(o.Current, baseLag), d.known|knownURL)
 		if t := o.Current.Terms; t.Price.Present() && t.Shipping.Present() && t.Price.Currency != t.Shipping.Currency {
 			d.fail("currency of shipping") // the text has no room for it
 		}
@@ -176,7 +179,7 @@ func (b *Board) unpack(d *decoder) {
 		if o.FirstSeen < minTime {
 			d.fail("time")
 		}
-		o.URL = d.url(o.Current)
+		o.URL = d.url(o.Current, flags&knownURL)
 	}
 	b.sizes.tail = len(d.b)
 	for i := range b.Offers {
@@ -364,32 +367,41 @@ const (
 	knownFlags2 = hasState<<1 - 1
 )
 
-// What the byte of an offer's url says. Its name follows, then the name before it, then the order of the observation that
-// carried it.
+// What the flag byte of an offer's current observation says of the offer's url. Its name follows first seen, then the name before it,
+// then the order of the observation that carried it.
 const (
-	hasURL = 1 << iota
+	hasURL = 1 << (iota + 4) // above an observation's own
 	hasURLBefore
 	isOfAnother // not of the current observation
-	knownURL    = 1<<iota - 1
+	knownURL    = hasURL | hasURLBefore | isOfAnother
 )
 
-func appendURL(h []byte, o Offer) []byte {
-	at := len(h)
-	h = append(h, 0)
+func urlFlags(o Offer) (flags byte) {
 	if o.URL.Name == (URLName{}) {
-		return h
+		return 0
 	}
-	h[at] |= hasURL
-	h = append(h, o.URL.Name[:]...)
+	flags = hasURL
 	if o.URL.Before != (URLName{}) {
-		h[at] |= hasURLBefore
+		flags |= hasURLBefore
+	}
+	if o.URL.Of != o.Current.Order() {
+		flags |= isOfAnother
+	}
+	return flags
+}
+
+func appendURL(h []byte, o Offer) []byte {
+	flags := urlFlags(o)
+	if flags&hasURL != 0 {
+		h = append(h, o.URL.Name[:]...)
+	}
+	if flags&hasURLBefore != 0 {
 		h = append(h, o.URL.Before[:]...)
 	}
-	if of := o.URL.Of; of != o.Current.Order() {
-		h[at] |= isOfAnother
-		h = binary.AppendUvarint(h, uint64(o.Current.ObservedAt-of.At))
-		h = binary.AppendUvarint(h, uint64(of.Confidence-price.NoConfidence))
-		h = appendText(h, of.Source)
+	if flags&isOfAnother != 0 {
+		h = binary.AppendUvarint(h, uint64(o.Current.ObservedAt-o.URL.Of.At))
+		h = binary.AppendUvarint(h, uint64(o.URL.Of.Confidence-price.NoConfidence))
+		h = appendText(h, o.URL.Of.Source)
 	}
 	return h
 }

@@ -136,11 +136,17 @@ func (d *decoder) observations(to []Observation, n uint64, ref Observation) []Ob
 }
 
 func (d *decoder) observation(ref Observation) Observation {
-	e := ref
-	flags := d.byte()
-	if flags&^d.known != 0 {
+	e, _ := d.flagged(ref, d.known)
+	return e
+}
+
+// flagged reads an observation whose flag byte may have the known flags.
+func (d *decoder) flagged(ref Observation, known byte) (e Observation, flags byte) {
+	e = ref
+	flags = d.byte()
+	if flags&^known != 0 {
 		d.fail("observation flags")
-		return e
+		return e, 0
 	}
 	if flags&hasTerms != 0 {
 		d.terms(&e.Terms)
@@ -159,7 +165,7 @@ func (d *decoder) observation(ref Observation) Observation {
 		d.fail("time")
 	}
 	e.ReceivedAt = e.ObservedAt + price.Timestamp(lag(ref)+d.varint())
-	return e
+	return e, flags
 }
 
 func (d *decoder) confidence() price.Confidence {
@@ -171,10 +177,9 @@ func (d *decoder) confidence() price.Confidence {
 	return price.Confidence(c) + price.NoConfidence
 }
 
-// url reads the url of an offer with a current observation.
-func (d *decoder) url(current Observation) (u URL) {
-	flags := d.byte()
-	if flags&^knownURL != 0 || flags != 0 && flags&hasURL == 0 {
+// url reads the url of an offer with a current observation, whose flag byte has these flags of it.
+func (d *decoder) url(current Observation, flags byte) (u URL) {
+	if flags != 0 && flags&hasURL == 0 {
 		d.fail("url flags")
 	}
 	if flags&hasURL == 0 {

@@ -1,6 +1,8 @@
 package board_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,10 +12,15 @@ import (
 )
 
 // What is stored may be damaged or of another release. A decoder never panics, and what it accepts encodes to something
-// that decodes to the same: else a board that was read and written back would change. The seeds in testdata/fuzz are
-// the golden forms and some near them.
+// that decodes to the same: else a board that was read and written back would change. The seeds are the
+// golden forms, and some near them in testdata/fuzz.
 
 func FuzzUnpack(f *testing.F) {
+	for _, state := range []board.State{0, 7} { // format 1 and 2
+		p := golden(state).Pack()
+		keys := slices.Sorted(maps.Keys(p.O))
+		f.Add("1", p.V, int64(p.F), int64(p.L), int64(p.D), keys[0], p.O[keys[0]], keys[1], p.O[keys[1]], keys[2], p.O[keys[2]], p.H, p.W)
+	}
 	f.Fuzz(func(t *testing.T, shard string, v, flushed, late, dropped int64, key1, text1, key2, text2, key3, text3 string, h, w []byte) {
 		s, err := board.ParseShard(shard)
 		if err != nil {

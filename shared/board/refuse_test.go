@@ -37,13 +37,16 @@ var (
 	currencies = join(1, "USD")                                 // one
 	current    = join(2, 0, 0, 0)                               // the source, its place; as far as the text has it
 	run        = join(0, 0)                                     // it began with the current one, and nothing before it
-	never      = join(run, 0)                                   // the same, and no url
+	never      = run                                            // the same, and no url, which the flags of the current one say
 	noTail     = join(0, 0)                                     // and nothing that the last write added
 	name       = "\x29hjkmnpq"                                  // of a url
 	top        = join(1, 0x80, 0x8a, 0xbf, 0xea, 0xe6, 0x67, 0) // of a segment: format, newest observedAt, base lag
 	offer      = join(1, 7, "bigmart", 1)                       // one, of which there is one observation
 	ages       = uint64(maxTime-minTime) + 2                    // more milliseconds than there are
 )
+
+// withURL is the current observation with flags of the offer's url: 1 it has one, 2 it had one before, 4 it is another one's.
+func withURL(flags int) []byte { return join(2|flags<<4, 0, 0, 0) }
 
 // The times of the years 1 and 9999.
 const (
@@ -80,20 +83,20 @@ func TestUnpack_Refuses(t *testing.T) {
 		"the greatest dropped": func(p *board.Packed) { p.D = maxTime },
 		"the least dropped":    func(p *board.Packed) { p.D = minTime },
 		"in the tail":          func(p *board.Packed) { p.H = join(head, sources, currencies, current, never, 1, 0) },
-		"a url":                func(p *board.Packed) { p.H = join(head, sources, currencies, current, run, 1, name, noTail) },
+		"a url":                func(p *board.Packed) { p.H = join(head, sources, currencies, withURL(1), run, name, noTail) },
 		"a url and one before it": func(p *board.Packed) {
-			p.H = join(head, sources, currencies, current, run, 3, name, "anothers", noTail)
+			p.H = join(head, sources, currencies, withURL(3), run, name, "anothers", noTail)
 		},
 		"a url of another at the least time": func(p *board.Packed) {
 			p.O["bigmart"] = "-|-|O|00010101T000000.001"
-			p.H = join(head, sources, currencies, current, run, 5, name, 1, 0, 1, "a", noTail)
+			p.H = join(head, sources, currencies, withURL(5), run, name, 1, 0, 1, "a", noTail)
 		},
 		"shipping of its own currency, no price": func(p *board.Packed) {
 			p.O["bigmart"] = "-|2.99 EUR|O|260706T090000.000"
 		},
 		"run and predecessor at the least time": func(p *board.Packed) {
 			p.O["bigmart"] = "-|-|O|00010101T000000.002"
-			p.H = join(head, sources, currencies, current, 1, 2, 0, 0, 0, noTail)
+			p.H = join(head, sources, currencies, current, 1, 2, 0, 0, noTail)
 		},
 	} {
 		p := good()
@@ -128,8 +131,8 @@ func TestUnpack_Refuses(t *testing.T) {
 		"two clients of a source":     func(p *board.Packed) { p.H = join(head, 1, 0xc0, 1, "a", 1, "b", currencies, current, never, noTail) },
 		"source beyond the last":      func(p *board.Packed) { p.H = join(head, sources, currencies, 2, 1, 0, 0, never, noTail) },
 		"no source":                   func(p *board.Packed) { p.H = join(head, sources, currencies, 0, 0, 0, never, noTail) },
-		"a state in format 1":         func(p *board.Packed) { p.H = join(head, sources, currencies, 0x22, 0, 7, 0, 0, never, noTail) },
-		"unknown flag":                func(p *board.Packed) { p.H = join(2, 0, sources, currencies, 0x42, 0, 0, 0, never, noTail) },
+		"a state in format 1":         func(p *board.Packed) { p.H = join(head, sources, currencies, 0x0a, 0, 7, 0, 0, never, noTail) },
+		"unknown flag":                func(p *board.Packed) { p.H = join(2, 0, sources, currencies, 0x82, 0, 0, 0, never, noTail) },
 		"unknown term":                func(p *board.Packed) { p.H = join(head, sources, currencies, 3, 0x40, 0, 0, 0, never, noTail) },
 		"unknown price type":          func(p *board.Packed) { p.H = join(head, sources, currencies, 3, 0x10, 3, 0, 0, 0, never, noTail) },
 		"unknown availability":        func(p *board.Packed) { p.H = join(head, sources, currencies, 3, 8, 10, 0, 0, 0, never, noTail) },
@@ -150,35 +153,35 @@ func TestUnpack_Refuses(t *testing.T) {
 		},
 		"first seen before all time": func(p *board.Packed) {
 			p.O["bigmart"] = "-|-|O|00010101T000000.000"
-			p.H = join(head, sources, currencies, current, 1, 0, 0, noTail)
+			p.H = join(head, sources, currencies, current, 1, 0, noTail)
 		},
 		"an age beyond all time":    func(p *board.Packed) { p.H = join(head, sources, currencies, 2, 0, uvarint(ages), 0, never, noTail) },
-		"a run as long":             func(p *board.Packed) { p.H = join(head, sources, currencies, current, uvarint(ages), 0, 0, noTail) },
+		"a run as long":             func(p *board.Packed) { p.H = join(head, sources, currencies, current, uvarint(ages), 0, noTail) },
 		"a number of eleven bytes":  func(p *board.Packed) { p.H = join(1, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 0, sources) },
 		"more tail than there is":   func(p *board.Packed) { p.H = join(head, sources, currencies, current, never, 2, 0) },
 		"nothing of what was added": func(p *board.Packed) { p.H = join(head, sources, currencies, current, never, 0) },
-		"unknown url flag":          func(p *board.Packed) { p.H = join(head, sources, currencies, current, run, 9, name, noTail) },
-		"flags but no url":          func(p *board.Packed) { p.H = join(head, sources, currencies, current, run, 2, name, noTail) },
-		"a url of no name":          func(p *board.Packed) { p.H = join(head, sources, currencies, current, run, 1, make([]byte, 8), noTail) },
+		"unknown url flag":          func(p *board.Packed) { p.H = join(head, sources, currencies, withURL(9), run, name, noTail) },
+		"flags but no url":          func(p *board.Packed) { p.H = join(head, sources, currencies, withURL(2), run, name, noTail) },
+		"a url of no name":          func(p *board.Packed) { p.H = join(head, sources, currencies, withURL(1), run, make([]byte, 8), noTail) },
 		"a url before of no name": func(p *board.Packed) {
-			p.H = join(head, sources, currencies, current, run, 3, name, make([]byte, 8), noTail)
+			p.H = join(head, sources, currencies, withURL(3), run, name, make([]byte, 8), noTail)
 		},
 		"a url that was the one before": func(p *board.Packed) {
-			p.H = join(head, sources, currencies, current, run, 3, name, name, noTail)
+			p.H = join(head, sources, currencies, withURL(3), run, name, name, noTail)
 		},
-		"a url cut short": func(p *board.Packed) { p.H = join(head, sources, currencies, current, run, 1, name[1:]) },
+		"a url cut short": func(p *board.Packed) { p.H = join(head, sources, currencies, withURL(1), run, name[1:]) },
 		"a url of another that is the current": func(p *board.Packed) {
-			p.H = join(head, sources, currencies, current, run, 5, name, 0, 0, 9, "crawler-a", noTail)
+			p.H = join(head, sources, currencies, withURL(5), run, name, 0, 0, 9, "crawler-a", noTail)
 		},
 		"a url of no source": func(p *board.Packed) {
-			p.H = join(head, sources, currencies, current, run, 5, name, 1, 0, 0, noTail)
+			p.H = join(head, sources, currencies, withURL(5), run, name, 1, 0, 0, noTail)
 		},
 		"a url of before all time": func(p *board.Packed) {
 			p.O["bigmart"] = "-|-|O|00010101T000000.000"
-			p.H = join(head, sources, currencies, current, run, 5, name, 1, 0, 1, "a", noTail)
+			p.H = join(head, sources, currencies, withURL(5), run, name, 1, 0, 1, "a", noTail)
 		},
 		"a url with a confidence above 1": func(p *board.Packed) {
-			p.H = join(head, sources, currencies, current, run, 5, name, 1, uvarint(10002), 1, "a", noTail)
+			p.H = join(head, sources, currencies, withURL(5), run, name, 1, uvarint(10002), 1, "a", noTail)
 		},
 		"a text longer than the form": func(p *board.Packed) { p.H = join(head, 1, 0, 200, "crawler-a", currencies, current, never, noTail) },
 	} {

@@ -256,7 +256,7 @@ func TestStoredNames(t *testing.T) {
 
 // goldenBoard is a board with all its attributes and the catalogue's part beside it.
 const goldenBoard = `{"f":{"N":"1783242000000"},"l":{"N":"1783238400000"},"d":{"N":"1740128400000"},
-	"h":{"B":"AbgXAYAJY3Jhd2xlci1hCW5pZ2h0LXJ1bgFVU0QGAOVLAAAAgbq3AwHLDwADoUbJpyToM0AUCfqxBwYtcAYA5UsAAAAAAAMBAQHLD4C6twMAAQQ="},
+	"h":{"B":"AbgXAYAJY3Jhd2xlci1hCW5pZ2h0LXJ1bgFVU0Q2AOVLAAAAgbq3AwHLDwChRsmnJOgzQBQJ+rEHBi1wBgDlSwAAAAADAQEByw+AurcDAAEE"},
 	"o":{"M":{"bigmart":{"S":"19.97 USD|2.99|I|260706T110000.000"},
 	"shopx":{"S":"19.96 USD|2.99|I|260706T100000.000"}}},
 	"cv":{"N":"3"},
