@@ -76,7 +76,8 @@ type Change struct {
 // observations at or before b.Flushed, which may be duplicates of flushed ones, and the time in which the start of a broken
 // run has to be found. b is not changed.
 func Apply(b Board, in []Incoming, r Request, history *History) (Change, []Span) {
-	f := fold{board: b, request: r, history: history, offers: make(map[string]*working, len(b.Offers)), dropped: b.Dropped}
+	f := fold{board: b, request: r, history: history, offers: make(map[string]*working, len(b.Offers)), dropped: b.Dropped,
+		sent: map[URLName]string{}}
 	f.open()
 	results := make([]Result, len(in))
 	for _, text := range f.group(in) {
@@ -86,7 +87,7 @@ func Apply(b Board, in []Incoming, r Request, history *History) (Change, []Span)
 		return Change{}, joined(f.need)
 	}
 	c := Change{Results: results, Created: f.created, Next: b}
-	urls := f.urls(in)
+	urls := f.urls()
 	for i := range results {
 		w := f.offers[KeyText(in[i].Key)]
 		results[i].Offer = w.Offer
@@ -126,6 +127,7 @@ type fold struct {
 	request Request
 	history *History
 	offers  map[string]*working // by key text
+	sent    map[URLName]string  // urls of the request that were looked at
 	need    []Span
 	added   int
 	created int
@@ -201,26 +203,22 @@ func (f *fold) apply(text string, in []Incoming, results []Result) {
 	for _, i := range w.items {
 		of := in[i].Observation.Order()
 		if w.exists() && results[i].Outcome < Conflict && of.Compare(w.Key, w.Current.Order()) <= 0 { // else of a dropped offer
-			w.URL = w.URL.Carry(w.Key, of, NameURL(in[i].Key, in[i].URL))
+			name := NameURL(w.Key, in[i].URL)
+			f.sent[name] = in[i].URL
+			w.URL = w.URL.Carry(w.Key, of, name)
 		}
 	}
 }
 
 // urls notes whether an offer's url, or whose it is, has changed, and lists what that changes beside the board.
-func (f *fold) urls(in []Incoming) []URLChange {
-	texts := map[URLName]string{}
-	for i := range in {
-		if in[i].URL != "" {
-			texts[NameURL(in[i].Key, in[i].URL)] = in[i].URL
-		}
-	}
+func (f *fold) urls() []URLChange {
 	var changes []URLChange
 	for _, text := range slices.Sorted(maps.Keys(f.offers)) {
 		w := f.offers[text]
 		f.carried = f.carried || w.URL != w.stored
 		if w.URL.Name != w.stored.Name {
 			var c URLChange
-			w.URL, c = w.URL.change(w.stored, texts[w.URL.Name])
+			w.URL, c = w.URL.change(w.stored, f.sent[w.URL.Name])
 			changes = append(changes, c)
 		}
 	}
