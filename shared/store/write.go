@@ -123,41 +123,40 @@ func (p *part) landed(ctx context.Context, mark board.Mark) ([]board.Result, boo
 // dry run has none. Products that were split cost a second round for their shards; a shard that is missing or was split further
 // is left to be looked for anew.
 func (s *Store) locate(ctx context.Context, products []*part, consistent bool) ([]*part, error) {
-	keys := make([]item, len(products))
-	byKey := map[string]*part{}
-	for i, p := range products {
+	for _, p := range products {
 		p.board = board.New(p.productID)
 		p.certain = consistent
-		keys[i] = key(ProductPartition(p.productID), boardSK)
-		byKey[ProductPartition(p.productID)] = p
 	}
-	if err := s.readBoards(ctx, keys, consistent, func(it item) *part { return byKey[text(it, AttrPK)] }); err != nil {
+	if err := s.readBoards(ctx, products, consistent); err != nil {
 		return products, err
 	}
-	var parts []*part
-	keys = nil
-	byKey = map[string]*part{}
+	var parts, ofShards []*part
 	for _, p := range products {
 		for _, share := range p.byShard(p.directory) {
 			parts = append(parts, share)
 			if share != p {
-				at := key(ProductPartition(p.productID), boardKey(share.board.Shard))
-				keys = append(keys, at)
-				byKey[text(at, AttrPK)+" "+text(at, AttrSK)] = share
+				ofShards = append(ofShards, share)
 			}
 		}
 	}
-	return parts, s.readBoards(ctx, keys, consistent, func(it item) *part { return byKey[text(it, AttrPK)+" "+text(it, AttrSK)] })
+	return parts, s.readBoards(ctx, ofShards, consistent)
 }
 
-// readBoards reads boards into the parts that they belong to.
-func (s *Store) readBoards(ctx context.Context, keys []item, consistent bool, of func(item) *part) error {
+// readBoards reads the board, or shard, of each part into it.
+func (s *Store) readBoards(ctx context.Context, parts []*part, consistent bool) error {
+	keys := make([]item, len(parts))
+	byKey := make(map[[2]string]*part, len(parts))
+	for i, p := range parts {
+		pk, sk := ProductPartition(p.productID), boardKey(p.board.Shard)
+		keys[i] = key(pk, sk)
+		byKey[[2]string{pk, sk}] = p
+	}
 	items, err := s.batchGet(ctx, keys, consistent)
 	if err != nil {
 		return err
 	}
 	for _, it := range items {
-		p := of(it)
+		p := byKey[[2]string{text(it, AttrPK), text(it, AttrSK)}]
 		var bi BoardItem
 		if bi, p.err = decodeBoardItem(p.productID, it); p.err == nil {
 			p.take(bi)
@@ -208,11 +207,7 @@ func (w boardWriter) writeAll(ctx context.Context, parts []*part) {
 // readAgain reads the boards of parts again, strongly consistent. Those of one product keep their directory: one that is out of
 // date leads to a shard that is not there.
 func (s *Store) readAgain(ctx context.Context, parts []*part) error {
-	keys := make([]item, len(parts))
-	byKey := map[string]*part{}
-	for i, p := range parts {
-		keys[i] = key(ProductPartition(p.productID), boardKey(p.board.Shard))
-		byKey[text(keys[i], AttrPK)+" "+text(keys[i], AttrSK)] = p
+	for _, p := range parts {
 		p.certain = true
 		p.elsewhere = p.board.Shard.N > 0 // until it is found
 		if !p.elsewhere {                 // what is not there is empty
@@ -220,7 +215,7 @@ func (s *Store) readAgain(ctx context.Context, parts []*part) error {
 			p.directory = Directory{}
 		}
 	}
-	return s.readBoards(ctx, keys, true, func(it item) *part { return byKey[text(it, AttrPK)+" "+text(it, AttrSK)] })
+	return s.readBoards(ctx, parts, true)
 }
 
 // write settles a part's verdicts. It follows the part's observations to other boards when the product is split meanwhile. It
