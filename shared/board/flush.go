@@ -19,9 +19,9 @@ const (
 	catalogueRoom = 40 // kept free on a board that is not split, beside which a product's list and MAP price stand
 )
 
-// lateSpan is the longest time between the oldest and the newest observation of a late segment. So those that reach into a
+// LateSpan is the longest time between the oldest and the newest observation of a late segment. So those that reach into a
 // span are found by their newest alone.
-const lateSpan = 31 * 24 * time.Hour
+const LateSpan = 31 * 24 * time.Hour
 
 // Segment is a part of the history, never changed once written. It is named by its newest observation and the version of the
 // board that it was flushed from, so every writer of that version makes the same items.
@@ -44,7 +44,7 @@ type Segment struct {
 // segments that are not late the last is the first whose newest is not before s.To.
 func Reach(s Span, late bool) Span {
 	if late {
-		return Span{s.From, min(s.To.Add(lateSpan), maxTime)}
+		return Span{s.From, min(s.To.Add(LateSpan), maxTime)}
 	}
 	return Span{s.From, maxTime}
 }
@@ -135,7 +135,7 @@ func Segments(shard Shard, version int64, flushed price.Timestamp, rows []Row) [
 		})
 	}
 	for late := rows[:first]; len(late) > 0; {
-		last := late[0].Observation.ObservedAt.Add(lateSpan)
+		last := late[0].Observation.ObservedAt.Add(LateSpan)
 		n := slices.IndexFunc(late, func(r Row) bool { return r.Observation.ObservedAt > last })
 		if n < 0 {
 			n = len(late)

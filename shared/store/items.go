@@ -55,6 +55,14 @@ type Directory struct {
 // are none.
 type Flushed struct{ Newest, Late price.Timestamp }
 
+// Of returns the newest observedAt that stands in segments that are late, or in any.
+func (f Flushed) Of(late bool) price.Timestamp {
+	if late {
+		return f.Late
+	}
+	return f.Newest
+}
+
 // unknownFlushed is that of a shard that was split further, when its item was not read: any segment may be there.
 var unknownFlushed = Flushed{math.MaxInt64, math.MaxInt64}
 

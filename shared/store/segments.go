@@ -174,11 +174,7 @@ func rowsOf(offers []board.SegmentOffer) []board.Row {
 func (s *Store) flushed(ctx context.Context, productID string, l label, span board.Span) ([][]board.SegmentOffer, error) {
 	var segments [][]board.SegmentOffer
 	for _, late := range []bool{false, true} {
-		newest := l.flushed.Newest
-		if late {
-			newest = l.flushed.Late
-		}
-		if span.From > newest {
+		if span.From > l.flushed.Of(late) {
 			continue
 		}
 		reach := board.Reach(span, late)

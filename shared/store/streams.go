@@ -35,15 +35,9 @@ type fetched struct {
 	err      error
 }
 
-// lateSpan is the longest time between the oldest and the newest observation of a late segment, in milliseconds.
-var lateSpan = board.Reach(board.Span{}, true).To
-
 // newStream returns a stream, or nil when nothing that it would read was flushed.
 func newStream(l label, late, down bool, span board.Span) *stream {
-	newest := l.flushed.Newest
-	if late {
-		newest = l.flushed.Late
-	}
+	newest := l.flushed.Of(late)
 	s := &stream{shard: l.shard, late: late, down: down, newest: span.To >= newest, seek: down && !late && span.To < newest}
 	s.span = board.Span{From: span.From, To: min(span.To, newest)}
 	if s.span.From > s.span.To {
@@ -113,7 +107,7 @@ func (s *stream) advance(segments []SegmentItem, exhausted bool) {
 		case s.down:
 			s.edge = min(s.edge, seg.Low)
 		case s.late:
-			s.edge = max(s.edge, seg.High-lateSpan-1)
+			s.edge = max(s.edge, seg.High.Add(-board.LateSpan)-1)
 		default:
 			s.edge = max(s.edge, seg.High)
 		}

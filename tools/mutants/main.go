@@ -74,7 +74,7 @@ var mutants = []mutant{
 	{"late segments are read like usual ones", "shared/store/segments.go",
 		"return late || seg.High < span.To", "return seg.High < span.To", storeTests},
 	{"late segments are looked for like usual ones", "shared/board/flush.go",
-		"min(s.To.Add(lateSpan), maxTime)", "s.To", boardTests},
+		"min(s.To.Add(LateSpan), maxTime)", "s.To", boardTests},
 	{"a shard forgets what was flushed before it", "shared/store/items.go",
 		"	labels := []label{{board.Shard{}, d.Flushed}}\n", "	labels := []label{}\n", storeTests},
 	{"a directory forgets how far it was flushed", "shared/store/split.go",

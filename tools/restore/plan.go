@@ -248,7 +248,6 @@ func unknown(mine *partition) []string {
 	var names []string
 	for _, s := range mine.segments {
 		for _, b := range mine.Boards {
-			known := b.Directory.Flushed
 			tail := map[identity]bool{}
 			version := b.Directory.Version
 			if b.Board != nil {
@@ -259,10 +258,7 @@ func unknown(mine *partition) []string {
 			if b.Shard != s.Shard {
 				continue
 			}
-			newest := known.Newest
-			if s.Late {
-				newest = known.Late
-			}
+			newest := b.Directory.Flushed.Of(s.Late)
 			standsElsewhere := !slices.ContainsFunc(board.Rows(nil, [][]board.SegmentOffer{s.Offers}, board.Always),
 				func(r board.Row) bool { return !tail[identityOf(r)] })
 			if (s.High > newest || s.Version > version) && !standsElsewhere {
