@@ -93,18 +93,7 @@ func tooEarly(p store.Product, early []store.SegmentItem) []difference {
 // unfinished reports whether a segment has nothing but what stands in the tail of the board whose version it has.
 func unfinished(p store.Product, seg store.SegmentItem) bool {
 	i := slices.IndexFunc(p.Boards, func(b board.Board) bool { return b.Shard == seg.Shard && b.Version == seg.Version })
-	if i < 0 {
-		return false
-	}
-	for _, o := range seg.Offers {
-		offer, _ := p.Boards[i].Find(o.Key)
-		for _, e := range o.Observations {
-			if !slices.Contains(offer.Tail, e) {
-				return false
-			}
-		}
-	}
-	return true
+	return i >= 0 && seg.InTail(p.Boards[i])
 }
 
 // differences folds every offer anew and compares it with its board.

@@ -8,7 +8,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/shared/board"
 	"pricing/shared/fault"
+	"pricing/shared/store"
 )
 
 // TestRace_ABoardThatWasPutBack: somebody puts an older copy of a board over a newer one, whose versions are then used a second
@@ -67,4 +69,18 @@ func TestRace_ABoardThatWasPutBack(t *testing.T) {
 		next = r.untilFlushDue(next + 1)
 		fails(r, next)
 	})
+}
+
+// A segment that a board's next flush would write holds the very observations of its tail. One that was flushed before an older board
+// was put back does not, although the same was sent once more: it was received at another time.
+func TestSegmentItem_InTail(t *testing.T) {
+	t.Parallel()
+	b := board.Board{Offers: []board.Offer{{Tail: []board.Observation{{ObservedAt: 2, ReceivedAt: 9}, {ObservedAt: 1, ReceivedAt: 9}}}}}
+	segment := func(observations ...board.Observation) store.SegmentItem {
+		return store.SegmentItem{Offers: []board.SegmentOffer{{Observations: observations}}}
+	}
+	assert.True(t, segment(board.Observation{ObservedAt: 1, ReceivedAt: 9}).InTail(b))
+	assert.False(t, segment(board.Observation{ObservedAt: 1, ReceivedAt: 9}, board.Observation{ObservedAt: 3, ReceivedAt: 9}).InTail(b))
+	assert.False(t, segment(board.Observation{ObservedAt: 1, ReceivedAt: 8}).InTail(b))
+	assert.False(t, segment(board.Observation{ObservedAt: 1, ReceivedAt: 9}).InTail(board.Board{}))
 }

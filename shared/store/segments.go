@@ -102,6 +102,20 @@ func parseSegmentKey(sk string) (seg SegmentItem, err error) {
 	return SegmentItem{}, fmt.Errorf("%w: sort key %q", board.ErrFormat, sk)
 }
 
+// InTail reports whether all of a segment's observations stand in the tail of a board, as they do when a flush wrote the segment and
+// not the board that knows of it.
+func (seg SegmentItem) InTail(b board.Board) bool {
+	for _, part := range seg.Offers {
+		o, _ := b.Find(part.Key)
+		for _, e := range part.Observations {
+			if !slices.Contains(o.Tail, e) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // errPutBack is a board that has not got beyond what was flushed from it: an older copy of it was put over a newer one. If it were
 // written, its versions would be used a second time, and its segments would overlap those that stand there.
 var errPutBack = errors.New("an older board was put back; tools/restore mends that")

@@ -328,24 +328,9 @@ func (k *walk) check(ctx context.Context, seg SegmentItem) error {
 	if err != nil {
 		return err
 	}
-	if seg.Version < now.Directory.Version || seg.Version == now.Directory.Version && now.Board != nil && inTail(seg, *now.Board) {
+	if seg.Version < now.Directory.Version || seg.Version == now.Directory.Version && now.Board != nil && seg.InTail(*now.Board) {
 		return nil
 	}
 	k.suspect = append(k.suspect, name)
 	return nil
-}
-
-// inTail reports whether all of a segment's observations stand in the tail of a board.
-func inTail(seg SegmentItem, b board.Board) bool {
-	for _, part := range seg.Offers {
-		o, _ := b.Find(part.Key)
-		for _, e := range part.Observations {
-			if !slices.ContainsFunc(o.Tail, func(t board.Observation) bool {
-				return t.ObservedAt == e.ObservedAt && t.Source.ID == e.Source.ID
-			}) {
-				return false
-			}
-		}
-	}
-	return true
 }

@@ -59,7 +59,7 @@ func newPlan(product string, table, from []item, clock price.Clock) *plan {
 	for _, problem := range merged.Problems {
 		p.problems = append(p.problems, problem.What+"; the one that was received first is kept")
 	}
-	p.count(rows, identities(table, product), identities(from, product))
+	p.count(rows, mine.identities(), theirs.identities())
 
 	d := p.structure(mine, theirs)
 	p.was = greatestVersion(table, from)
@@ -81,8 +81,7 @@ type partition struct {
 func read(product string, items []item) *partition {
 	p := &partition{Partition: history.Partition{Key: store.ProductPartition(product)}, urls: map[board.URLName]string{}}
 	for _, it := range items {
-		p.Add(it)
-		switch decoded, _ := store.Decode(it); decoded := decoded.(type) { // Add has told of an error
+		switch decoded := p.Add(it).(type) {
 		case store.SegmentItem:
 			p.segments = append(p.segments, decoded)
 		case store.URLsItem:
@@ -121,11 +120,29 @@ func identityOf(r board.Row) identity {
 	return identity{r.Key, r.Observation.ObservedAt, r.Observation.Source.ID}
 }
 
-func identities(items []item, product string) map[identity]bool {
-	merged := read(product, items).Merge()
+// inSegments are the observations that stand in segments.
+func (p *partition) inSegments() map[identity]bool {
 	known := map[identity]bool{}
-	for _, r := range rowsOf(&merged) {
-		known[identityOf(r)] = true
+	for _, s := range p.segments {
+		for _, r := range board.Rows(nil, [][]board.SegmentOffer{s.Offers}, board.Always) {
+			known[identityOf(r)] = true
+		}
+	}
+	return known
+}
+
+// identities are all that stand anywhere, those that are only an offer's current one too.
+func (p *partition) identities() map[identity]bool {
+	known := p.inSegments()
+	for _, b := range p.Boards {
+		if b.Board == nil {
+			continue
+		}
+		for _, o := range b.Board.Offers {
+			for _, e := range slices.Concat(o.Tail, []board.Observation{o.Current}) {
+				known[identityOf(board.Row{Key: o.Key, Observation: e})] = true
+			}
+		}
 	}
 	return known
 }
@@ -248,20 +265,12 @@ func unknown(mine *partition) []string {
 	var names []string
 	for _, s := range mine.segments {
 		for _, b := range mine.Boards {
-			tail := map[identity]bool{}
-			version := b.Directory.Version
-			if b.Board != nil {
-				for _, r := range board.Rows([]board.Board{*b.Board}, nil, board.Always) {
-					tail[identityOf(r)] = true
-				}
-			}
 			if b.Shard != s.Shard {
 				continue
 			}
+			version := b.Directory.Version
 			newest := b.Directory.Flushed.Of(s.Late)
-			standsElsewhere := !slices.ContainsFunc(board.Rows(nil, [][]board.SegmentOffer{s.Offers}, board.Always),
-				func(r board.Row) bool { return !tail[identityOf(r)] })
-			if (s.High > newest || s.Version > version) && !standsElsewhere {
+			if (s.High > newest || s.Version > version) && (b.Board == nil || !s.InTail(*b.Board)) {
 				names = append(names, fmt.Sprintf("a segment of shard %s up to %s, version %d; the board has version %d and was flushed up to %s",
 					s.Shard, s.High, s.Version, version, newest))
 			}
@@ -273,12 +282,7 @@ func unknown(mine *partition) []string {
 // boards makes the new boards. Their tails are empty: all that stands in no segment of the table goes into new ones.
 func (p *plan) boards(rows []board.Row, mine, theirs *partition, d store.Directory, clock price.Clock) {
 	n := max(p.shards, 1)
-	inSegments := map[identity]bool{}
-	for _, s := range mine.segments {
-		for _, r := range board.Rows(nil, [][]board.SegmentOffer{s.Offers}, board.Always) {
-			inSegments[identityOf(r)] = true
-		}
-	}
+	inSegments := mine.inSegments()
 	byShard := make([][]board.Row, n)
 	missing := make([][]board.Row, n)
 	for _, r := range rows {
@@ -297,7 +301,6 @@ func (p *plan) boards(rows []board.Row, mine, theirs *partition, d store.Directo
 	}
 	for i := range n {
 		b := board.New(p.product)
-		b.Shard = board.ShardOf(price.OfferKey{}, 0)
 		if p.shards > 0 {
 			b.Shard = board.Shard{N: p.shards, I: i}
 		}

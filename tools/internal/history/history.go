@@ -64,13 +64,14 @@ func KeyOf(it map[string]types.AttributeValue) (pk, sk string) {
 	return text(store.AttrPK), text(store.AttrSK)
 }
 
-// Add adds an item of the partition, in any order. One that cannot be read becomes a problem.
-func (p *Partition) Add(it map[string]types.AttributeValue) {
+// Add adds an item of the partition, in any order, and returns it decoded (see store.Decode). One that cannot be read becomes a
+// problem, and is nil.
+func (p *Partition) Add(it map[string]types.AttributeValue) any {
 	_, sk := KeyOf(it)
 	decoded, err := store.Decode(it)
 	if err != nil {
 		p.Refuse(sk, err)
-		return
+		return nil
 	}
 	p.Items++
 	switch decoded := decoded.(type) {
@@ -79,6 +80,7 @@ func (p *Partition) Add(it map[string]types.AttributeValue) {
 	case store.SegmentItem:
 		p.addSegment(decoded.Offers)
 	}
+	return decoded
 }
 
 func (p *Partition) addSegment(offers []board.SegmentOffer) {
