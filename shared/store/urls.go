@@ -161,38 +161,45 @@ func (s *Store) RemoveOrphanURLs(ctx context.Context, productID string) (removed
 		if err != nil {
 			return removed, err
 		}
+		if urls.Version > versions[text(it, AttrSK)] {
+			continue // a writer is at work, or has just died; the next time tells
+		}
 		var orphans []board.URLName
 		for name := range urls.URLs {
 			if !named[name] {
 				orphans = append(orphans, name)
 			}
 		}
-		if urls.Version > versions[text(it, AttrSK)] {
-			continue // a writer is at work, or has just died; the next time tells
+		n, err := s.removeURLs(ctx, it, urls.Version, orphans)
+		removed += n
+		if err != nil {
+			return removed, err
 		}
-		for some := range slices.Chunk(orphans, urlsACall) {
-			in := &dynamodb.UpdateItemInput{
-				Key:                       key(text(it, AttrPK), text(it, AttrSK)),
-				ConditionExpression:       aws.String("v = :v"),
-				ExpressionAttributeNames:  map[string]string{},
-				ExpressionAttributeValues: item{":v": number(urls.Version)},
-			}
-			var removes []string
-			for i, name := range some {
-				n := "#" + strconv.Itoa(i)
-				in.ExpressionAttributeNames[n] = urlAttribute(name)
-				removes = append(removes, n)
-			}
-			in.UpdateExpression = aws.String("REMOVE " + strings.Join(removes, ", "))
-			what, _, err := s.update(ctx, "remove urls", in)
-			if err != nil {
-				return removed, err
-			}
-			if what != committed {
-				break // a writer came first
-			}
-			removed += len(some)
+	}
+	return removed, nil
+}
+
+// removeURLs removes urls from an item as long as it has a version, and says how many those were.
+func (s *Store) removeURLs(ctx context.Context, it item, version int64, names []board.URLName) (removed int, err error) {
+	for some := range slices.Chunk(names, urlsACall) {
+		in := &dynamodb.UpdateItemInput{
+			Key:                       key(text(it, AttrPK), text(it, AttrSK)),
+			ConditionExpression:       aws.String("v = :v"),
+			ExpressionAttributeNames:  map[string]string{},
+			ExpressionAttributeValues: item{":v": number(version)},
 		}
+		var removes []string
+		for i, name := range some {
+			n := "#" + strconv.Itoa(i)
+			in.ExpressionAttributeNames[n] = urlAttribute(name)
+			removes = append(removes, n)
+		}
+		in.UpdateExpression = aws.String("REMOVE " + strings.Join(removes, ", "))
+		what, _, err := s.update(ctx, "remove urls", in)
+		if err != nil || what != committed { // a writer came first
+			return removed, err
+		}
+		removed += len(some)
 	}
 	return removed, nil
 }
