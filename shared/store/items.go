@@ -216,6 +216,22 @@ func boardAttributes(p board.Packed) item {
 	return it
 }
 
+// shardItem is the whole item of a shard.
+func shardItem(b board.Board) item {
+	it := boardAttributes(b.Pack())
+	maps.Copy(it, key(ProductPartition(b.ProductID), boardKey(b.Shard)))
+	return it
+}
+
+// pastAttribute is the numbers of shards that a product had before.
+func pastAttribute(numbers []int) types.AttributeValue {
+	past := make([]types.AttributeValue, len(numbers))
+	for i, n := range numbers {
+		past[i] = number(int64(n))
+	}
+	return &types.AttributeValueMemberL{Value: past}
+}
+
 func flushedAttributes(f Flushed) item {
 	it := item{}
 	for name, t := range map[string]price.Timestamp{AttrFlushed: f.Newest, AttrLate: f.Late} {

@@ -70,18 +70,13 @@ func (s *Store) Replace(
 		setAll(boardAttributes(r.Boards[0].Pack()))
 		set += " REMOVE shards, past"
 	} else {
-		past := &types.AttributeValueMemberL{Value: []types.AttributeValue{}}
-		for _, n := range r.Past {
-			past.Value = append(past.Value, number(int64(n)))
-		}
-		setAll(item{AttrVersion: number(r.Boards[0].Version), AttrShards: number(int64(len(r.Boards))), AttrPast: past})
+		setAll(item{
+			AttrVersion: number(r.Boards[0].Version), AttrShards: number(int64(len(r.Boards))), AttrPast: pastAttribute(r.Past),
+		})
 		setAll(flushedAttributes(r.Flushed))
 		set += " REMOVE o, h, w, d"
 		for _, b := range r.Boards {
-			it := boardAttributes(b.Pack())
-			it[AttrPK] = str(pk)
-			it[AttrSK] = str(boardKey(b.Shard))
-			put := &types.Put{TableName: s.table, Item: it, ExpressionAttributeValues: item{}}
+			put := &types.Put{TableName: s.table, Item: shardItem(b), ExpressionAttributeValues: item{}}
 			put.ConditionExpression = unchanged(standing[boardKey(b.Shard)], put.ExpressionAttributeValues)
 			if len(put.ExpressionAttributeValues) == 0 {
 				put.ExpressionAttributeValues = nil

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -24,15 +25,13 @@ func (s *Store) split(ctx context.Context, p Product, n int) error {
 		ConditionExpression:       aws.String("v = :v AND attribute_not_exists(shards)"),
 		ExpressionAttributeValues: item{":v": number(p.directory.Version), ":next": number(p.directory.Version + 1), ":n": number(int64(n))},
 	}
-	past := []types.AttributeValue{}
+	var past []int
 	if p.directory.Shards > 0 {
 		directory.ConditionExpression = aws.String("v = :v AND shards = :old")
 		directory.ExpressionAttributeValues[":old"] = number(int64(p.directory.Shards))
-		for _, n := range append(p.directory.Past, p.directory.Shards) {
-			past = append(past, number(int64(n)))
-		}
+		past = append(slices.Clone(p.directory.Past), p.directory.Shards)
 	}
-	directory.ExpressionAttributeValues[":past"] = &types.AttributeValueMemberL{Value: past}
+	directory.ExpressionAttributeValues[":past"] = pastAttribute(past)
 	writes := []types.TransactWriteItem{{Update: directory}}
 	if p.directory.Shards > 0 {
 		for _, b := range p.Boards {
@@ -47,11 +46,8 @@ func (s *Store) split(ctx context.Context, p Product, n int) error {
 		}
 	}
 	for _, b := range board.Split(p.Boards, n) {
-		it := boardAttributes(b.Pack())
-		it[AttrPK] = str(pk)
-		it[AttrSK] = str(boardKey(b.Shard))
 		writes = append(writes, types.TransactWriteItem{Put: &types.Put{
-			TableName: s.table, Item: it, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+			TableName: s.table, Item: shardItem(b), ConditionExpression: aws.String("attribute_not_exists(pk)"),
 		}})
 	}
 	if _, _, err := s.transact(ctx, "split board", writes); err != nil {
