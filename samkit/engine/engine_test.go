@@ -121,3 +121,25 @@ func TestRestart(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 }
+
+func TestOnlyTable(t *testing.T) {
+	t.Parallel()
+	table := func(id string) string {
+		return "  " + id + ": {Type: AWS::DynamoDB::Table, Properties: {KeySchema: [{AttributeName: pk, KeyType: HASH}]}}\n"
+	}
+	root := t.TempDir()
+	_, err := engine.OnlyTable(root)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	for resources, says := range map[string]string{
+		table("A") + table("B"):                    "the template has 2 tables, not one",
+		"  F: {Type: AWS::Serverless::Function}\n": "the template has 0 tables, not one",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(root, "template.yaml"), []byte("Resources:\n"+resources), 0o600))
+		_, err = engine.OnlyTable(root)
+		require.EqualError(t, err, says)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(root, "template.yaml"), []byte("Resources:\n"+table("A")), 0o600))
+	found, err := engine.OnlyTable(root)
+	require.NoError(t, err)
+	assert.Equal(t, "A", found.LogicalID)
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sort"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -42,6 +44,22 @@ func Tables(template []byte) ([]Table, error) {
 	}
 	sort.Slice(tables, func(i, j int) bool { return tables[i].LogicalID < tables[j].LogicalID })
 	return tables, nil
+}
+
+// OnlyTable returns the table of the template.yaml in a folder, which has to be its only one.
+func OnlyTable(root string) (Table, error) {
+	template, err := os.ReadFile(filepath.Join(root, "template.yaml"))
+	if err != nil {
+		return Table{}, fmt.Errorf("read the template: %w", err)
+	}
+	tables, err := Tables(template)
+	if err != nil {
+		return Table{}, err
+	}
+	if len(tables) != 1 {
+		return Table{}, fmt.Errorf("the template has %d tables, not one", len(tables))
+	}
+	return tables[0], nil
 }
 
 type tableProperties struct {

@@ -33,7 +33,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -130,16 +129,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 
 // newBench starts the engine, until stop.
 func newBench(ctx context.Context, root string, out io.Writer) (b *bench, stop func(), err error) {
-	template, err := os.ReadFile(filepath.Join(root, "template.yaml"))
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the template: %w", err)
-	}
-	tables, err := engine.Tables(template)
+	table, err := engine.OnlyTable(root)
 	if err != nil {
 		return nil, nil, err
-	}
-	if len(tables) != 1 {
-		return nil, nil, fmt.Errorf("the template has %d tables, not one", len(tables))
 	}
 	e, err := engine.Start(ctx, root, "")
 	if err != nil {
@@ -150,7 +142,7 @@ func newBench(ctx context.Context, root string, out io.Writer) (b *bench, stop f
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "bench", SecretAccessKey: "bench"}, nil
 		})})
-	return &bench{table: tables[0], client: client, endpoint: e.Endpoint(), out: out}, e.Stop, nil
+	return &bench{table: table, client: client, endpoint: e.Endpoint(), out: out}, e.Stop, nil
 }
 
 // bench holds what all parts share.

@@ -29,7 +29,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -160,7 +159,7 @@ func (c *chaos) open(ctx context.Context) (stop func(), err error) {
 	}
 	design := trial.Usual(true)
 	if !c.naive {
-		table, err := declaredTable(root)
+		table, err := engine.OnlyTable(root)
 		if err != nil {
 			return nil, err
 		}
@@ -190,22 +189,6 @@ func (c *chaos) open(ctx context.Context) (stop func(), err error) {
 		}
 	}
 	return stop, nil
-}
-
-// declaredTable is the table as the template has it, with a stream, which is how every write of it is seen.
-func declaredTable(root string) (engine.Table, error) {
-	template, err := os.ReadFile(filepath.Join(root, "template.yaml"))
-	if err != nil {
-		return engine.Table{}, fmt.Errorf("read the template: %w", err)
-	}
-	tables, err := engine.Tables(template)
-	if err != nil {
-		return engine.Table{}, err
-	}
-	if len(tables) != 1 {
-		return engine.Table{}, fmt.Errorf("the template has %d tables, not one", len(tables))
-	}
-	return tables[0], nil
 }
 
 // all runs the seeds until there are enough or the time is up: first those that run the real functions, one at a time, since they stop

@@ -31,7 +31,7 @@ func boards(t *testing.T) trial.Config {
 	t.Helper()
 	root, err := engine.Root()
 	require.NoError(t, err)
-	table, err := declaredTable(root)
+	table, err := engine.OnlyTable(root)
 	require.NoError(t, err)
 	return trial.Config{Engine: storetest.Endpoint(t), Design: trial.Boards(table)}
 }

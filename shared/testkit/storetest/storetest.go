@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -53,18 +52,7 @@ var declaredTable = sync.OnceValues(func() (engine.Table, error) {
 	if err != nil {
 		return engine.Table{}, err
 	}
-	template, err := os.ReadFile(filepath.Join(root, "template.yaml"))
-	if err != nil {
-		return engine.Table{}, fmt.Errorf("read the template: %w", err)
-	}
-	tables, err := engine.Tables(template)
-	if err != nil {
-		return engine.Table{}, err
-	}
-	if len(tables) != 1 {
-		return engine.Table{}, fmt.Errorf("the template has %d tables, not one", len(tables))
-	}
-	return tables[0], nil
+	return engine.OnlyTable(root)
 })
 
 // Client returns the store's own client of an endpoint, with dummy credentials. What depends on time is taken out: it does

@@ -1,8 +1,6 @@
 package binaries_test
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -21,11 +19,9 @@ func TestRealFunctionsHold(t *testing.T) {
 	t.Parallel()
 	root, err := engine.Root()
 	require.NoError(t, err)
-	template, err := os.ReadFile(filepath.Join(root, "template.yaml"))
+	table, err := engine.OnlyTable(root)
 	require.NoError(t, err)
-	tables, err := engine.Tables(template)
-	require.NoError(t, err)
-	design := trial.Boards(tables[0])
+	design := trial.Boards(table)
 	endpoint := storetest.Endpoint(t)
 	host, err := binaries.New(root, root, t.TempDir(), endpoint, 0, design)
 	require.NoError(t, err)
