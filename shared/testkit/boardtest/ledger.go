@@ -7,6 +7,7 @@ import (
 	"pricing/shared/board"
 	"pricing/shared/price"
 	"pricing/shared/testkit/oracle"
+	"pricing/shared/testkit/oracleof"
 )
 
 // Ledger knows from the oracle what has to come of a case's requests, and notes what happened.
@@ -55,8 +56,7 @@ type Expected struct {
 func (l *Ledger) Record(request Request) []Expected {
 	sent := make([]oracle.Observation, len(request.Observations))
 	for i, o := range request.Observations {
-		sent[i] = plain(o.Key, board.NewObservation(o, request.Client, l.now))
-		sent[i].URL = o.URL
+		sent[i] = oracleof.Observation(o)
 	}
 	gone := l.market.Gone(l.now.Time())
 	results := l.market.Record(l.now.Time(), sent)
@@ -158,7 +158,7 @@ func (l *Ledger) Differences(offers []board.Offer, rows []board.Row) []string {
 	}
 	byKey := map[oracle.Key]board.Offer{}
 	for _, o := range offers {
-		byKey[plainKey(o.Key)] = o
+		byKey[oracleof.Key(o.Key)] = o
 	}
 	ties := map[string]bool{}
 	for _, w := range want {
@@ -201,7 +201,7 @@ func (l *Ledger) Receipts(rows []board.Row) []string {
 
 // Offer compares an offer, gone or not, with what it has to be.
 func (l *Ledger) Offer(o board.Offer) []string {
-	want, ok := l.market.Offer(plainKey(o.Key))
+	want, ok := l.market.Offer(oracleof.Key(o.Key))
 	if !ok {
 		return []string{fmt.Sprintf("offer %v: want none", o.Key)}
 	}
@@ -220,7 +220,7 @@ func offerDifferences(want oracle.Offer, o board.Offer) []string {
 	if want.Previous != nil {
 		previous = price.At(want.Previous.At)
 	}
-	if got := plainMoney(o.Previous.Price); (got == nil) != (want.PreviousPrice == nil) || got != nil && *got != *want.PreviousPrice {
+	if got := oracleof.Money(o.Previous.Price); (got == nil) != (want.PreviousPrice == nil) || got != nil && *got != *want.PreviousPrice {
 		differs("previous price", want.PreviousPrice, got)
 	}
 	derived := []any{price.At(want.FirstSeen), price.At(want.LastChanged), previous}
@@ -242,37 +242,9 @@ func (*Ledger) Same(want oracle.Observation, key price.OfferKey, e board.Observa
 	return same(want, plain(key, e))
 }
 
-// plain turns an observation into the oracle's.
+// plain returns a stored observation as the oracle has it.
 func plain(k price.OfferKey, e board.Observation) oracle.Observation {
-	o := oracle.Observation{
-		Key: plainKey(k),
-		Terms: oracle.Terms{Price: plainMoney(e.Terms.Price), Shipping: plainMoney(e.Terms.Shipping), ListPrice: plainMoney(e.Terms.ListPrice),
-			Availability: e.Terms.Availability.String(), PriceType: e.Terms.PriceType.String()},
-		At: e.ObservedAt.Time(), Source: e.Source.ID, Kind: e.Source.Kind.String(), Confidence: e.Source.Confidence.String(),
-	}
-	if p := e.Terms.Promotion; p.Present {
-		o.Promotion = &oracle.Promotion{Label: p.Label}
-		if p.ValidThrough != price.NoTime {
-			o.Promotion.ValidThrough = p.ValidThrough.String()
-		}
-		if p.MinQuantity != 0 {
-			o.Promotion.MinQuantity = fmt.Sprint(p.MinQuantity)
-		}
-	}
-	o.ID = oracle.Identity(o)
-	return o
-}
-
-func plainKey(k price.OfferKey) oracle.Key {
-	return oracle.Key{Product: k.ProductID, Competitor: k.CompetitorID, Seller: k.SellerID, Condition: k.Condition.String(),
-		Region: k.Region, Audience: k.Audience.String()}
-}
-
-func plainMoney(m price.Money) *oracle.Money {
-	if !m.Present() {
-		return nil
-	}
-	return &oracle.Money{Minor: m.Minor, Currency: m.Currency}
+	return oracleof.Observation(price.Observation{Key: k, Terms: e.Terms, Source: e.Source, ObservedAt: e.ObservedAt})
 }
 
 // Oldest returns the oldest moment that has not left the retention.

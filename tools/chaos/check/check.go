@@ -9,6 +9,7 @@ import (
 
 	"pricing/shared/price"
 	"pricing/shared/testkit/oracle"
+	"pricing/shared/testkit/oracleof"
 	"pricing/tools/chaos/history"
 )
 
@@ -297,9 +298,9 @@ func (c *checker) offerURLs() {
 			o := of.observation
 			o.URL = url
 			if success {
-				acked[o.Key] = append(acked[o.Key], Plain(o))
+				acked[o.Key] = append(acked[o.Key], oracleof.Observation(o))
 			} else {
-				unknown[o.Key] = append(unknown[o.Key], Plain(o))
+				unknown[o.Key] = append(unknown[o.Key], oracleof.Observation(o))
 			}
 		}
 	}
@@ -337,7 +338,7 @@ func (c *checker) offer(o Offer, observations []price.Observation) {
 	plain := make([]oracle.Observation, len(observations))
 	byID := map[string]price.Observation{}
 	for i, e := range observations {
-		plain[i] = Plain(e)
+		plain[i] = oracleof.Observation(e)
 		byID[plain[i].ID] = e
 	}
 	want := oracle.Fold(plain)
@@ -397,34 +398,12 @@ func (c *checker) bounds() {
 }
 
 // Compare orders observations of one offer as the oracle does.
-func Compare(a, b price.Observation) int { return oracle.ByRecency(Plain(a), Plain(b)) }
+func Compare(a, b price.Observation) int {
+	return oracle.ByRecency(oracleof.Observation(a), oracleof.Observation(b))
+}
 
 // OfferText names an offer for people and histories.
-func OfferText(k price.OfferKey) string { return k.ProductID + "|" + plainKey(k).String() }
-
-// Plain turns an observation into the oracle's.
-func Plain(o price.Observation) oracle.Observation {
-	p := oracle.Observation{Key: plainKey(o.Key), ID: o.ID(), At: o.ObservedAt.Time(), Source: o.Source.ID, Kind: o.Source.Kind.String(),
-		Confidence: o.Source.Confidence.String(), URL: o.URL,
-		Terms: oracle.Terms{Price: plainMoney(o.Terms.Price), Shipping: plainMoney(o.Terms.Shipping), ListPrice: plainMoney(o.Terms.ListPrice),
-			Availability: o.Terms.Availability.String(), PriceType: o.Terms.PriceType.String()}}
-	if of := o.Terms.Promotion; of.Present {
-		p.Promotion = &oracle.Promotion{Label: of.Label, ValidThrough: fmt.Sprint(of.ValidThrough), MinQuantity: fmt.Sprint(of.MinQuantity)}
-	}
-	return p
-}
-
-func plainKey(k price.OfferKey) oracle.Key {
-	return oracle.Key{Product: k.ProductID, Competitor: k.CompetitorID, Seller: k.SellerID, Condition: k.Condition.String(), Region: k.Region,
-		Audience: k.Audience.String()}
-}
-
-func plainMoney(m price.Money) *oracle.Money {
-	if !m.Present() {
-		return nil
-	}
-	return &oracle.Money{Minor: m.Minor, Currency: m.Currency}
-}
+func OfferText(k price.OfferKey) string { return k.ProductID + "|" + oracleof.Key(k).String() }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
