@@ -158,23 +158,16 @@ func (t *test) invokeTable() string { return t.Table + "-invoke" }
 
 // makeTables makes the three tables as the template declares its one.
 func (t *test) makeTables(ctx context.Context) error {
-	text, err := os.ReadFile(filepath.Join(t.root, "template.yaml"))
+	declared, err := engine.OnlyTable(t.root)
 	if err != nil {
-		return fmt.Errorf("read the template: %w", err)
-	}
-	declared, err := engine.Tables(text)
-	if err != nil {
-		return err
-	}
-	if len(declared) != 1 {
-		return fmt.Errorf("the template has %d tables, but %s names one", len(declared), t.TableVariable)
+		return fmt.Errorf("%s names one table: %w", t.TableVariable, err)
 	}
 	client := dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: &t.endpoint,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		})})
 	for _, name := range []string{t.Table, t.samTable(), t.invokeTable()} {
-		if err := engine.Create(ctx, client, declared[0], name); err != nil {
+		if err := engine.Create(ctx, client, declared, name); err != nil {
 			return err
 		}
 	}
