@@ -79,10 +79,7 @@ func TestStore_EachSegment(t *testing.T) {
 	t.Parallel()
 	client, table := storetest.Table(t)
 	s := storetestStore(client, table)
-	register(t, s, "bigmart")
-	for minute := range 40 {
-		record(t, s, at(100), sellers(10, 10+minute)...)
-	}
+	flushWhole(t, s)
 	record(t, s, at(100), sellers(40, 60)...)
 	for minute := range 20 {
 		record(t, s, at(100), sellers(40, 61+minute)...)

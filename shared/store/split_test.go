@@ -27,15 +27,21 @@ func sellers(n, minute int) []price.Submission {
 	return in
 }
 
+// flushWhole writes so much of P2 that its board, which is not split, is flushed.
+func flushWhole(t *testing.T, s *store.Store) {
+	t.Helper()
+	register(t, s, "bigmart")
+	for minute := range 40 {
+		record(t, s, at(100), sellers(10, 10+minute)...)
+	}
+}
+
 // A product's shards all ask for what was flushed before it was split.
 func TestStore_Record_LateDataOfASplitProductReadsThePastOnce(t *testing.T) {
 	t.Parallel()
 	client, table := storetest.Table(t)
 	s := storetestStore(client, table)
-	register(t, s, "bigmart")
-	for minute := range 40 {
-		record(t, s, at(100), sellers(10, 10+minute)...)
-	}
+	flushWhole(t, s)
 	require.NotEmpty(t, items(t, client, table, "p#P2", "seg#1#202607"), "the whole board was flushed")
 	record(t, s, at(100), sellers(40, 60)...)
 	record(t, s, at(100), sellers(40, 61)...)
@@ -61,10 +67,7 @@ func TestStore_Record_AFailedLookUpIsNotKept(t *testing.T) {
 	t.Parallel()
 	client, table := storetest.Table(t)
 	quick := storetestStore(client, table)
-	register(t, quick, "bigmart")
-	for minute := range 40 {
-		record(t, quick, at(100), sellers(10, 10+minute)...)
-	}
+	flushWhole(t, quick)
 	record(t, quick, at(100), sellers(40, 60)...)
 	record(t, quick, at(100), sellers(40, 61)...)
 	var looks atomic.Int32
