@@ -7,12 +7,12 @@ import (
 )
 
 func FuzzParseCursor(f *testing.F) {
-	f.Fuzz(func(t *testing.T, text string) {
-		c, err := parseCursor("ZU-1042", text)
+	f.Fuzz(func(t *testing.T, text string, daily bool) {
+		c, err := parseCursor("ZU-1042", text, daily)
 		if err != nil {
 			return
 		}
-		again, err := parseCursor("ZU-1042", c.text())
+		again, err := parseCursor("ZU-1042", c.text(), daily)
 		require.NoError(t, err)
 		require.Equal(t, c, again)
 	})

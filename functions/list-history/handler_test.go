@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pricing/shared/api"
+	"pricing/shared/board"
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
 	"pricing/shared/price"
@@ -51,26 +52,28 @@ func TestEndpoint_Retention(t *testing.T) {
 	}
 }
 
-// found is a store whose history is what it is.
-type found store.Page
+// damaged is a store whose history has segments that no board can have flushed.
+type damaged []string
 
-func (f found) History(context.Context, string, store.Window) (store.Page, error) {
-	return store.Page(f), nil
+func (d damaged) History(context.Context, string, store.Window) (store.Page, error) {
+	return store.Page{Told: store.Told{Suspect: d}}, nil
+}
+
+func (d damaged) DailyHistory(context.Context, string, store.Window, *board.DayKey) (store.DayPage, error) {
+	return store.DayPage{Told: store.Told{Suspect: d}}, nil
 }
 
 // TestEndpoint_SuspectSegments: what a board cannot have flushed is shown, and an alarm tells us of it.
 func TestEndpoint_SuspectSegments(t *testing.T) {
 	t.Parallel()
 	e := endpoint(boot.Function{Settings: cases.Settings})
-	for name, want := range map[string]int{"seg#1#20260706T090000.000#0000000007": 1, "": 0} {
-		page := found{}
-		if name != "" {
-			page.Suspect = []string{name}
+	for want, segments := range []damaged{nil, {"seg#1#20260706T090000.000#0000000007"}} {
+		e.Handle = list(segments, api.NewClock(cases.Settings.Retention))
+		for _, view := range []string{"raw", "daily"} {
+			response, samples := cases.Metered(t, e, cases.Case{Request: "GET /v1/products/P1/history?view=" + view}.Event(t, e))
+			assert.Equal(t, http.StatusOK, response.StatusCode, response.Body)
+			assert.Equal(t, want, samples.Sum("InternalErrors"))
 		}
-		e.Handle = list(page, api.NewClock(cases.Settings.Retention))
-		response, samples := cases.Metered(t, e, cases.Case{Request: "GET /v1/products/P1/history"}.Event(t, e))
-		assert.Equal(t, http.StatusOK, response.StatusCode, response.Body)
-		assert.Equal(t, want, samples.Sum("InternalErrors"))
 	}
 }
 

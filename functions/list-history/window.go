@@ -17,26 +17,49 @@ import (
 const (
 	usualLimit    = 100
 	greatestLimit = 1000
-	usualWindow   = 30 * 24 * time.Hour
+	usualDays     = 30
 )
 
-// readWindow reads which part of the history is asked for, and the page of it. Behind a cursor the window ends where that of the
+// query is which part of the history is asked for, and in what view.
+type query struct {
+	productID string
+	window    store.Window
+	from      price.Timestamp // what the window begins with for the client, though less may be kept
+	daily     bool
+	raw       bool
+	day       *board.DayKey // behind which the page begins, of days
+	page      api.Page
+}
+
+// readQuery reads which part of the history is asked for, and the page of it. Behind a cursor the window ends where that of the
 // first page did: one that ends now would move from page to page. A cursor may be made up, so what it says is judged like
 // the parameters.
-func readWindow(p *gateway.Params, productID string, clock price.Clock) (store.Window, api.Page) {
-	page := api.ReadPage(p, usualLimit, greatestLimit)
+func readQuery(p *gateway.Params, clock price.Clock) query {
+	q := query{productID: api.ProductID(p), page: api.ReadPage(p, usualLimit, greatestLimit)}
+	q.window = store.Window{Limit: q.page.Limit, Match: api.ReadFilter(p), Descending: p.Word("order", "desc", "asc") == "desc"}
+	switch p.Word("view", "changes", "raw", "daily") {
+	case "changes":
+		q.window.Changes = true
+	case "raw":
+		q.raw = true
+	case "daily":
+		q.daily = true
+	}
 	end := clock.Now
-	var after *store.Position
-	if page.After != "" {
-		if c, err := parseCursor(productID, page.After); err == nil {
-			end = c.to
-			after = &c.after
+	var after cursor
+	if q.page.After != "" {
+		var err error
+		if after, err = parseCursor(q.productID, q.page.After, q.daily); err == nil {
+			end = after.to
+			q.day = after.day
+			q.window.After = after.row
 		} else {
-			page.Invalid()
+			q.page.Invalid()
 		}
 	}
-	w := store.Window{To: timeParam(p, "to", end), After: after, Limit: page.Limit, Match: api.ReadFilter(p)}
-	w.From = timeParam(p, "from", w.To.Add(-min(usualWindow, clock.Retention)))
+	w := &q.window
+	w.To = timeParam(p, "to", end)
+	w.From = timeParam(p, "from", max(w.To.Day()-(usualDays-1)*price.OneDay, w.To.Add(-clock.Retention)))
 	switch {
 	case w.From > w.To:
 		p.Fault("from", fault.CodeInvalidField, "Must not be later than to.")
@@ -44,18 +67,12 @@ func readWindow(p *gateway.Params, productID string, clock price.Clock) (store.W
 		p.Fault("from", fault.CodeInvalidField, fmt.Sprintf("At most %d days are kept and can be asked for at once.",
 			clock.Retention/(24*time.Hour)))
 	}
-	w.Descending = p.Word("order", "desc", "asc") == "desc"
-	switch p.Word("view", "changes", "raw", "daily") {
-	case "changes":
-		w.Changes = true
-	case "daily":
-		p.Fault("view", fault.CodeInvalidField, "view=daily is not served yet.")
+	if !after.within(*w) {
+		q.page.Invalid()
 	}
-	if after != nil && !within(w, *after) {
-		page.Invalid()
-	}
+	q.from = w.From
 	w.From = max(w.From, clock.Now.Add(-clock.Retention)) // what left the retention is gone, deleted or not
-	return w, page
+	return q
 }
 
 func timeParam(p *gateway.Params, name string, otherwise price.Timestamp) price.Timestamp {
@@ -71,32 +88,44 @@ func timeParam(p *gateway.Params, name string, otherwise price.Timestamp) price.
 	return t
 }
 
-// within reports whether a page of the window may end at a position: at a row of it, between two or behind the last.
-func within(w store.Window, at store.Position) bool {
-	if at.Key == (price.OfferKey{}) {
-		return at.ObservedAt >= w.From && at.ObservedAt <= w.To+1
-	}
-	return at.ObservedAt >= w.From && at.ObservedAt <= w.To && w.Match(at.Key)
-}
-
 // cursor is where a page ends, so that late data behind it is not shown again.
 type cursor struct {
-	to    price.Timestamp // where the window ends, unless the query says so
-	after store.Position
+	to  price.Timestamp // where the window ends, unless the query says so
+	row *store.Position // of the views of observations
+	day *board.DayKey   // of the view of days
+}
+
+// within reports whether a page of the window may end at the cursor: at a row of it, between two or behind the last.
+func (c cursor) within(w store.Window) bool {
+	switch {
+	case c.row != nil && c.row.Key == (price.OfferKey{}):
+		return c.row.ObservedAt >= w.From && c.row.ObservedAt <= w.To+1
+	case c.row != nil:
+		return c.row.ObservedAt >= w.From && c.row.ObservedAt <= w.To && w.Match(c.row.Key)
+	case c.day != nil:
+		return c.day.Date >= w.From.Day() && c.day.Date <= w.To && (c.day.Offer == (price.OfferKey{}) || w.Match(c.day.Offer))
+	}
+	return true
 }
 
 // written is what a cursor's text holds.
 type written struct {
 	To         string `json:"u"`
-	ObservedAt string `json:"t"`
-	Key        string `json:"k"` // the offer key's text; empty: before all rows of that moment
-	Source     string `json:"s"`
+	ObservedAt string `json:"t,omitempty"`
+	Date       string `json:"d,omitempty"` // in place of observedAt, of days
+	Key        string `json:"k"`           // the offer key's text; empty: before all rows of that moment, or with the whole day
+	Source     string `json:"s,omitempty"`
+	Currency   string `json:"c,omitempty"`
 }
 
 func (c cursor) text() string {
-	text, _ := json.Marshal(written{ // plain data
-		To: c.to.String(), ObservedAt: c.after.ObservedAt.String(), Key: keyText(c.after.Key), Source: c.after.Source,
-	})
+	w := written{To: c.to.String()}
+	if c.row != nil {
+		w.ObservedAt, w.Key, w.Source = c.row.ObservedAt.String(), keyText(c.row.Key), c.row.Source
+	} else {
+		w.Date, w.Key, w.Currency = c.day.Date.Date(), keyText(c.day.Offer), c.day.Currency
+	}
+	text, _ := json.Marshal(w) // plain data
 	return string(text)
 }
 
@@ -107,17 +136,25 @@ func keyText(key price.OfferKey) string {
 	return board.KeyText(key)
 }
 
-func parseCursor(productID, text string) (cursor, error) {
+func parseCursor(productID, text string, daily bool) (cursor, error) {
 	var w written
 	if err := json.Unmarshal([]byte(text), &w); err != nil {
 		return cursor{}, fmt.Errorf("parse cursor: %w", err)
 	}
-	c := cursor{after: store.Position{Source: w.Source}}
+	var c cursor
+	var key price.OfferKey
+	var at price.Timestamp
 	var errs [3]error
 	c.to, errs[0] = price.ParseTimestamp(w.To)
-	c.after.ObservedAt, errs[1] = price.ParseTimestamp(w.ObservedAt)
 	if w.Key != "" {
-		c.after.Key, errs[2] = board.ParseKey(productID, w.Key)
+		key, errs[1] = board.ParseKey(productID, w.Key)
+	}
+	if daily {
+		at, errs[2] = price.ParseTimestamp(w.Date + "T00:00:00Z")
+		c.day = &board.DayKey{Date: at, Offer: key, Currency: w.Currency}
+	} else {
+		at, errs[2] = price.ParseTimestamp(w.ObservedAt)
+		c.row = &store.Position{ObservedAt: at, Key: key, Source: w.Source}
 	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return cursor{}, fmt.Errorf("parse cursor: %w", err)

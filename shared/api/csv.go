@@ -1,11 +1,13 @@
 package api
 
 import (
+	"bytes"
 	"encoding/csv"
 	"io"
 	"strconv"
 	"strings"
 
+	"pricing/shared/gateway"
 	"pricing/shared/price"
 )
 
@@ -83,6 +85,19 @@ func (d Day) Cells(productID string) []string {
 		productID, d.CompetitorID, orEmpty(d.SellerID), d.Condition.String(), d.Audience.String(), orEmpty(d.Region), d.Date,
 		orEmpty(d.Currency), orEmpty(d.Open), orEmpty(d.Low), orEmpty(d.High), orEmpty(d.Close), d.InStockFraction, strconv.Itoa(d.N),
 	}
+}
+
+// CSVOf returns a page of a product's rows as an answer in CSV, header and all.
+func CSVOf[T interface {
+	Cells(productID string) []string
+}](columns []string, productID string, rows []T) gateway.Text {
+	var b bytes.Buffer // which takes everything, so that there are no errors
+	c, _ := NewCSV(&b, columns)
+	for _, row := range rows {
+		_ = c.Write(row.Cells(productID))
+	}
+	_ = c.Flush()
+	return gateway.Text{ContentType: "text/csv; charset=utf-8; header=present", Content: b.Bytes()}
 }
 
 // Write writes a row. It changes the cells.
