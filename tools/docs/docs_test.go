@@ -114,6 +114,24 @@ func TestMerge_UpToDate(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestTags: each operation stands under one heading of the page, and no heading is empty.
+func TestTags(t *testing.T) {
+	t.Parallel()
+	d := document(t)
+	var headings, used []string
+	for _, tag := range d.Tags {
+		headings = append(headings, tag.Name)
+	}
+	for path, item := range d.Paths.Map() {
+		for method, operation := range item.Operations() {
+			assert.Len(t, operation.Tags, 1, "%s %s", method, path)
+			used = append(used, operation.Tags...)
+		}
+	}
+	slices.Sort(used)
+	assert.ElementsMatch(t, headings, slices.Compact(used))
+}
+
 // TestDifferences: what stands in both halves is the same, or a line says where it differs.
 func TestDifferences(t *testing.T) {
 	t.Parallel()
