@@ -75,6 +75,7 @@ const (
 // Defines values for ListHistoryParamsView.
 const (
 	ListHistoryParamsViewChanges ListHistoryParamsView = "changes"
+	ListHistoryParamsViewDaily   ListHistoryParamsView = "daily"
 	ListHistoryParamsViewRaw     ListHistoryParamsView = "raw"
 )
 
@@ -326,11 +327,73 @@ type Health struct {
 	Version string `json:"version"`
 }
 
-// HistoryPage Observations of a product, and how to get the next ones.
+// HistoryCoverage How much of the window was observed, of what the filters match and without our own prices (`own`). null behind a cursor. Days are those of UTC that the window touches.
+type HistoryCoverage struct {
+	// From The first observation in the window; null if there is none, or observedDays is null.
+	From time.Time `json:"from"`
+
+	// ObservedDays Those with an observation; null if there is too much in the window to find out.
+	ObservedDays  *int `json:"observedDays"`
+	RequestedDays int  `json:"requestedDays"`
+
+	// Sufficient Whether at least 80 % of the days were observed; null with observedDays.
+	Sufficient *bool `json:"sufficient"`
+}
+
+// HistoryDay What was observed of an offer on one day of UTC, and of its prices in one currency.
+type HistoryDay struct {
+	Audience Audience `json:"audience"`
+
+	// Close The last price of the day.
+	//
+	// Example: 19.95
+	Close        string `json:"close"`
+	CompetitorID string `json:"competitorId"`
+
+	// Currency null on a day without any price.
+	Currency string `json:"currency"`
+
+	// Date Example: 2026-07-06
+	Date string `json:"date"`
+
+	// High Example: 19.95
+	High string `json:"high"`
+
+	// InStockFraction How many of the n observations found it in stock, as a share. It is no share of time.
+	//
+	// Example: 0.9583
+	InStockFraction string        `json:"inStockFraction"`
+	ItemCondition   ItemCondition `json:"itemCondition"`
+
+	// Low Example: 19.95
+	Low string `json:"low"`
+
+	// N Observations of the offer on this day, whatever their currency.
+	N int `json:"n"`
+
+	// Open The first price of the day.
+	//
+	// Example: 19.95
+	Open   string `json:"open"`
+	Region string `json:"region"`
+
+	// SellerID null for a retailer.
+	SellerID string `json:"sellerId"`
+}
+
+// HistoryPage Observations of a product, or its days with view=daily, and how to get the next ones.
 type HistoryPage struct {
+	// Coverage How much of the window was observed, of what the filters match and without our own prices (`own`). null behind a cursor. Days are those of UTC that the window touches.
+	Coverage *HistoryCoverage `json:"coverage"`
+
+	// Days Only with view=daily.
+	Days []HistoryDay `json:"days,omitempty,omitzero"`
+
 	// Next Cursor of the next page; null at the end.
-	Next         string        `json:"next"`
-	Observations []Observation `json:"observations"`
+	Next string `json:"next"`
+
+	// Observations Not with view=daily.
+	Observations []Observation `json:"observations,omitempty,omitzero"`
 	ProductID    string        `json:"productId"`
 }
 
@@ -701,7 +764,7 @@ type RecordObservationsParamsResults string
 
 // ListHistoryParams defines parameters for ListHistory.
 type ListHistoryParams struct {
-	// From Beginning of the window, inclusive; 30 days before `to` if absent. No earlier than the retention before `to`.
+	// From Beginning of the window, inclusive; if absent, midnight of the 30 UTC days that end with the day of `to`. No earlier than the retention before `to`.
 	From time.Time `form:"from,omitempty" json:"from,omitempty,omitzero"`
 
 	// To End of the window, inclusive; now if absent.
@@ -722,13 +785,13 @@ type ListHistoryParams struct {
 	// Region Only this region; `none` asks for offers without one.
 	Region RegionFilter `form:"region,omitempty" json:"region,omitempty,omitzero"`
 
-	// View `changes`: of each offer the first observation in the window and each whose terms differ from the one before it. `raw`: all.
+	// View `changes`: of each offer the first observation in the window and each whose terms differ from the one before it. `raw`: all. `daily`: open, low, high and close of `price` for each day of UTC, offer and currency. Only what lies in the window counts, so its first and last day may be parts of days.
 	View ListHistoryParamsView `form:"view,omitempty" json:"view,omitempty,omitzero"`
 
-	// Order By observedAt, latest or earliest first.
+	// Order By observedAt, latest or earliest first; then by offer. Days by date, offer and currency. One order is exactly the other reversed.
 	Order ListHistoryParamsOrder `form:"order,omitempty" json:"order,omitempty,omitzero"`
 
-	// Limit Most observations of a page.
+	// Limit Most observations or days of a page.
 	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 
 	// Cursor `next` of the page before, with the same parameters otherwise; only `limit` may differ.

@@ -124,8 +124,8 @@ func TestEndpoint_ForgedCursors(t *testing.T) {
 		"between rows":            {path, position(now, row, "", ""), http.StatusOK, ""},
 		"at the window's end":     {path, position(now, now, "shopx", "crawler-a"), http.StatusOK, ""},
 		"behind the window's end": {path, position(now, "2026-07-06T09:14:05.113Z", "", ""), http.StatusOK, ""},
-		"at its beginning":        {path, position(now, "2026-06-06T09:14:05.112Z", "shopx", "crawler-a"), http.StatusOK, ""},
-		"between rows there":      {path, position(now, "2026-06-06T09:14:05.112Z", "", ""), http.StatusOK, ""},
+		"at its beginning":        {path, position(now, "2026-06-07T00:00:00.000Z", "shopx", "crawler-a"), http.StatusOK, ""},
+		"between rows there":      {path, position(now, "2026-06-07T00:00:00.000Z", "", ""), http.StatusOK, ""},
 		"of an earlier day":       {path, position("2026-07-05T00:00:00Z", "2026-07-04T00:00:00Z", "shopx", "crawler-a"), http.StatusOK, ""},
 		"with the query's to": {path + "?to=2026-07-05T00:00:00Z", position(now, "2026-07-04T00:00:00Z", "shopx", "crawler-a"),
 			http.StatusOK, ""},
@@ -138,8 +138,8 @@ func TestEndpoint_ForgedCursors(t *testing.T) {
 		"no offer":                  {path, position(now, row, "shopx||", "crawler-a"), http.StatusBadRequest, "cursor"},
 		"a row behind the window":   {path, position(now, "2026-07-06T09:14:05.113Z", "shopx", "crawler-a"), http.StatusBadRequest, "cursor"},
 		"a moment far behind it":    {path, position(now, "2026-07-06T09:14:05.114Z", "", ""), http.StatusBadRequest, "cursor"},
-		"a row before the window":   {path, position(now, "2026-06-06T09:14:05.111Z", "shopx", "crawler-a"), http.StatusBadRequest, "cursor"},
-		"a moment before it":        {path, position(now, "2026-06-06T09:14:05.111Z", "", ""), http.StatusBadRequest, "cursor"},
+		"a row before the window":   {path, position(now, "2026-06-06T23:59:59.999Z", "shopx", "crawler-a"), http.StatusBadRequest, "cursor"},
+		"a moment before it":        {path, position(now, "2026-06-06T23:59:59.999Z", "", ""), http.StatusBadRequest, "cursor"},
 		"a row that does not match": {path + "?competitorId=bigmart", good, http.StatusBadRequest, "cursor"},
 		"not in the query's window": {path + "?to=2026-07-05T00:00:00Z", good, http.StatusBadRequest, "cursor"},
 		"a window that ends before it begins": {path + "?from=2026-07-05T00:00:00Z",
@@ -185,14 +185,14 @@ func TestEndpoint_Pages(t *testing.T) {
 func TestEndpoint_PagesOfOneWindow(t *testing.T) {
 	t.Parallel()
 	rows := []string{
-		"bigmart 2026-06-06T09:14:05.112Z", "bigmart 2026-07-04T09:14:03.000Z", "bigmart 2026-07-04T21:14:03.000Z",
+		"bigmart 2026-06-07T00:00:00.000Z", "bigmart 2026-07-04T09:14:03.000Z", "bigmart 2026-07-04T21:14:03.000Z",
 		"bigmart 2026-07-05T09:14:03.000Z", "shopx 2026-07-05T21:14:03.000Z", "kyoto 2026-07-06T07:14:03.000Z",
 		"shopx 2026-07-06T08:14:03.000Z", "bigmart 2026-07-06T09:14:05.112Z",
 	}
 	for _, order := range []string{"asc", "desc"} {
 		db := storetest.Seeded(t)
-		record(t, db, cases.Now, "2026-06-06T09:14:05.111Z", 2400) // just outside
-		record(t, db, cases.Now, "2026-06-06T09:14:05.112Z", 2500)
+		record(t, db, cases.Now, "2026-06-06T23:59:59.999Z", 2400) // just outside
+		record(t, db, cases.Now, "2026-06-07T00:00:00Z", 2500)
 		record(t, db, cases.Now, "2026-07-06T09:14:05.112Z", 2600)
 		shown := walk(t, db, "GET /v1/products/ZU-1042/history?view=raw&order="+order, func(page int) {
 			if page == 1 {

@@ -92,13 +92,16 @@ func (c Case) store(tb testing.TB) *store.Store {
 // answerOf returns what a case says of a response.
 func answerOf(response gateway.Response) answer {
 	a := answer{Status: response.StatusCode, Headers: map[string]string{}}
-	for _, name := range []string{"Content-Type", "Retry-After", "ETag"} {
+	for _, name := range []string{"Content-Type", "Retry-After", "ETag", "Link"} {
 		if value, ok := response.Headers[name]; ok && value != "application/json" {
 			a.Headers[name] = value
 		}
 	}
 	if response.Body != "" {
 		a.Body = json.RawMessage(response.Body)
+	}
+	if strings.HasPrefix(a.Headers["Content-Type"], "text/") {
+		a.Body, _ = json.Marshal(response.Body) // a text can be
 	}
 	return a
 }
