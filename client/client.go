@@ -38,6 +38,7 @@ const (
 	maxAnswer       = 8 << 20         // the API's answers are below 5 MiB
 	defaultAttempts = 8
 	defaultInFlight = 4
+	jsonMedia       = "application/json"
 )
 
 // Client calls one API with one token. Its methods may be used at the same time.
@@ -113,7 +114,7 @@ func sleep(ctx context.Context, r Retry) error {
 	}
 }
 
-// call makes a request, and repeats it while that may help. It returns the error of the last attempt.
+// call makes a request, whose answer is JSON.
 func call[T any](ctx context.Context, c *Client, method, path string, query url.Values, body any) (*T, error) {
 	var encoded []byte
 	if body != nil {
@@ -122,29 +123,41 @@ func call[T any](ctx context.Context, c *Client, method, path string, query url.
 			return nil, fmt.Errorf("encode the request: %w", err)
 		}
 	}
+	var answer *T
+	err := c.repeat(ctx, method, path, query, jsonMedia, encoded, func(r reply) error {
+		answer = new(T)
+		return r.decode(answer)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+// repeat makes a request, and repeats it while that may help. read takes in the answer, unless it is a refusal; an error of it
+// means that the answer makes no sense. The error of the last attempt is returned.
+func (c *Client) repeat(
+	ctx context.Context, method, path string, query url.Values, accept string, body []byte, read func(reply) error,
+) error {
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	for attempt := 1; ; attempt++ {
-		r, err := c.attempt(ctx, method, path, encoded)
+		r, err := c.attempt(ctx, method, path, accept, body)
 		if err == nil {
 			err = r.refusal()
 		}
-		answer := new(T)
 		if err == nil {
-			err = r.decode(answer)
+			err = read(r)
 		}
-		if err == nil {
-			return answer, nil
-		}
-		if !retryable(err) {
-			return nil, err
+		if err == nil || !retryable(err) {
+			return err
 		}
 		if ended := c.pause(ctx, attempt, r.header, err); ended != nil {
-			return nil, fmt.Errorf("%w (%w)", err, ended)
+			return fmt.Errorf("%w (%w)", err, ended)
 		}
 	}
 }
@@ -166,7 +179,7 @@ type reply struct {
 }
 
 // attempt sends a request once.
-func (c *Client) attempt(ctx context.Context, method, path string, body []byte) (reply, error) {
+func (c *Client) attempt(ctx context.Context, method, path, accept string, body []byte) (reply, error) {
 	if method != http.MethodGet {
 		ctx = context.WithoutCancel(ctx) // without its answer, the outcome would be unknown
 	}
@@ -174,11 +187,12 @@ func (c *Client) attempt(ctx context.Context, method, path string, body []byte) 
 	if err != nil {
 		return reply{}, fmt.Errorf("make the request: %w", err)
 	}
+	req.Header.Set("Accept", accept)
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	if len(body) > 0 {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", jsonMedia)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

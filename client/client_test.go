@@ -32,7 +32,7 @@ type answer struct {
 
 // request is what a server was sent.
 type request struct {
-	method, path, authorization, contentType, body string
+	method, path, authorization, contentType, body, accept string
 }
 
 // server answers the n-th request, from 1, as a test wants, and remembers what it was sent.
@@ -53,7 +53,7 @@ func serve(t *testing.T, respond func(n int, r request) answer) *server {
 		if !assert.NoError(t, err) {
 			return
 		}
-		one := request{r.Method, r.URL.String(), r.Header.Get("Authorization"), r.Header.Get("Content-Type"), string(body)}
+		one := request{r.Method, r.URL.String(), r.Header.Get("Authorization"), r.Header.Get("Content-Type"), string(body), r.Header.Get("Accept")}
 		s.mu.Lock()
 		s.got = append(s.got, one)
 		n := len(s.got)
@@ -181,7 +181,8 @@ func TestCall_Repeats(t *testing.T) {
 		c, _ := connect(t, s)
 		_, err := c.PutCompetitor(t.Context(), "a-b", client.CompetitorSettings{Name: "A & B", Kind: client.CompetitorSettingsKindRetailer})
 		require.NoError(t, err)
-		want := request{"PUT", "/v1/competitors/a-b", "Bearer secret", "application/json", `{"kind":"retailer","name":"A & B"}`}
+		want := request{"PUT", "/v1/competitors/a-b", "Bearer secret", "application/json", `{"kind":"retailer","name":"A & B"}`,
+			"application/json"}
 		assert.Equal(t, []request{want, want, want}, s.requests())
 	})
 }
@@ -499,7 +500,7 @@ func TestNew(t *testing.T) {
 		require.NoError(t, err)
 		_, err = c.GetHealth(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, []request{{method: "GET", path: "/dev/v1/health"}}, s.requests())
+		assert.Equal(t, []request{{method: "GET", path: "/dev/v1/health", accept: "application/json"}}, s.requests())
 	})
 	t.Run("another transport", func(t *testing.T) {
 		var seen []string
@@ -592,6 +593,23 @@ func TestPages(t *testing.T) {
 		_, err := read(c, client.ListOffersParams{}, -1)
 		require.ErrorContains(t, err, "same page")
 	})
+	t.Run("days", func(t *testing.T) {
+		t.Parallel()
+		s := script(t,
+			answer{status: 200, body: `{"days":[{"date":"2026-07-06"}],"next":"p2"}`}, answer{status: 200, body: `{"days":[],"next":"p3"}`},
+			answer{status: 200, body: `{"days":[{"date":"2026-07-05"}],"next":null}`}, answer{status: 404})
+		c, _ := connect(t, s)
+		var dates []string
+		for day, err := range c.HistoryDays(t.Context(), "X", client.ListHistoryParams{Limit: 2}) {
+			require.NoError(t, err)
+			dates = append(dates, day.Date)
+		}
+		assert.Equal(t, []string{"2026-07-06", "2026-07-05"}, dates)
+		assert.Equal(t, "/v1/products/X/history?cursor=p3&limit=2&view=daily", s.requests()[2].path)
+		for _, err := range c.HistoryDays(t.Context(), "X", client.ListHistoryParams{}) {
+			require.ErrorContains(t, err, "404")
+		}
+	})
 	t.Run("history and competitors", func(t *testing.T) {
 		t.Parallel()
 		c, _ := connect(t, script(t,
@@ -621,5 +639,79 @@ func TestPages(t *testing.T) {
 		for _, err := range errs {
 			require.ErrorContains(t, err, "403")
 		}
+	})
+}
+
+// tables is a transport that answers one after the other, and remembers what was asked for.
+type tables struct {
+	answers []*http.Response
+	asked   []*http.Request
+}
+
+func (s *tables) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.asked = append(s.asked, r)
+	return s.answers[len(s.asked)-1], nil
+}
+
+// TestHistoryCSV: all pages become one table. What is no table is asked for again, and what is refused is not.
+func TestHistoryCSV(t *testing.T) {
+	t.Parallel()
+	respond := func(status int, media, link, body string) *http.Response {
+		header := http.Header{"Content-Type": {media}}
+		if link != "" {
+			header.Set("Link", link)
+		}
+		return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body))}
+	}
+	table := func(body, link string) *http.Response {
+		return respond(200, "text/csv; charset=utf-8; header=present", link, body)
+	}
+	next := func(cursor string) string { return "<?cursor=" + cursor + `&view=raw>; rel="next"` }
+	read := func(t *testing.T, w io.Writer, answers ...*http.Response) (asked []string, err error) {
+		t.Helper()
+		s := &tables{answers: answers}
+		c, err := client.New("http://prices.example/dev", "secret", client.WithTransport(s),
+			client.WithWait(func(context.Context, client.Retry) error { return nil }))
+		require.NoError(t, err)
+		err = c.HistoryCSV(t.Context(), "X/1", client.ListHistoryParams{View: client.ListHistoryParamsViewRaw}, w)
+		for _, r := range s.asked {
+			asked = append(asked, r.URL.String()+" "+r.Header.Get("Accept"))
+		}
+		return asked, err
+	}
+	t.Run("pages", func(t *testing.T) {
+		t.Parallel()
+		var got strings.Builder
+		asked, err := read(t, &got, table("a,b\r\n1,\"x\r\ny\"\r\n", next("p-2_")), respond(503, "", "", ""), table("a,b\r\n", next("p3")),
+			table("a,b\r\n2,z\r\n", ""))
+		require.NoError(t, err)
+		assert.Equal(t, "a,b\r\n1,\"x\r\ny\"\r\n2,z\r\n", got.String())
+		const history = "http://prices.example/dev/v1/products/X%2F1/history?"
+		assert.Equal(t, []string{history + "view=raw text/csv", history + "cursor=p-2_&view=raw text/csv", history + "cursor=p-2_&view=raw text/csv",
+			history + "cursor=p3&view=raw text/csv"}, asked)
+	})
+	t.Run("no table", func(t *testing.T) {
+		t.Parallel()
+		var got strings.Builder
+		_, err := read(t, &got, respond(200, "application/json", "", `{"next":null}`), table("a\r\n", "<http://["),
+			table("a\r\n", `<?a=1>; rel="next"`), table("a\r\n", `</x?cursor=1>; rel="last"`), table("a\r\n", ""))
+		require.NoError(t, err)
+		assert.Equal(t, "a\r\n", got.String())
+	})
+	t.Run("an end in between", func(t *testing.T) {
+		t.Parallel()
+		var got strings.Builder
+		_, err := read(t, &got, table("a\r\n1\r\n", next("p2")), respond(400, "", "", ""))
+		require.ErrorContains(t, err, "400")
+		assert.Equal(t, "a\r\n1\r\n", got.String())
+		_, err = read(t, io.Discard, table("a\r\n", next("p2")), table("a\r\n", next("p2")))
+		require.ErrorContains(t, err, "same page")
+	})
+	t.Run("no place for it", func(t *testing.T) {
+		t.Parallel()
+		r, w := io.Pipe()
+		require.NoError(t, r.Close())
+		_, err := read(t, w, table("a\r\n1\r\n", next("p2")))
+		require.ErrorIs(t, err, io.ErrClosedPipe)
 	})
 }

@@ -216,7 +216,7 @@ func (s *stream) send(ctx context.Context, pending []item) {
 		return
 	}
 	for attempt := 1; ; attempt++ {
-		r, err := s.client.attempt(ctx, http.MethodPost, s.path, body(pending))
+		r, err := s.client.attempt(ctx, http.MethodPost, s.path, jsonMedia, body(pending))
 		if err == nil {
 			var a Answer
 			if a, pending, err = s.settle(r, pending); len(a.Items) > 0 {
