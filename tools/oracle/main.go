@@ -3,7 +3,7 @@
 //	oracle -url http://127.0.0.1:3000 -token-file .local/token FILE...
 //
 // A file holds observations as the API takes them, one JSON object a line, gzip or not. Several files count as one. For every
-// product in them the offers and the raw history are read to the last page and compared field by field. The computation is
+// product in them the offers, the raw history and its days are read to the last page and compared field by field. The computation is
 // written from the API's description alone and shares no code with the service, so a mistake would have to be made twice to
 // go unseen. Nobody may write meanwhile.
 //
@@ -122,6 +122,7 @@ type summary struct {
 	lines, repeated, conflicts int
 	leftOut                    map[string]int
 	products, offers, rows     int
+	days                       int
 }
 
 // input is the observations of all files by product.
@@ -228,7 +229,11 @@ func (c *comparison) products(api *api, products map[string]history) error {
 }
 
 func (c *comparison) product(api *api, product string, h history) error {
-	rows, err := api.history(product, h)
+	rows, err := api.history(product, h, "raw", "observations")
+	if err != nil {
+		return err
+	}
+	daily, err := api.history(product, h, "daily", "days")
 	if err != nil {
 		return err
 	}
@@ -238,12 +243,14 @@ func (c *comparison) product(api *api, product string, h history) error {
 	}
 	d := &diff{product: product}
 	stored := d.history(h, rows)
+	d.days(stored, daily)
 	d.offers(offers(stored), list, c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.differences = append(c.differences, d.found...)
 	c.sum.products++
 	c.sum.rows += len(rows)
+	c.sum.days += len(daily)
 	c.sum.offers += len(list)
 	return nil
 }
@@ -304,6 +311,39 @@ func (d *diff) history(h history, rows []map[string]any) []content {
 	}
 	d.order("history", want, got)
 	return stored
+}
+
+// days compares the history's days.
+func (d *diff) days(stored []content, rows []map[string]any) {
+	observations := make([]oracle.Observation, len(stored))
+	for i, sent := range stored {
+		observations[i] = sent[0]
+	}
+	name := func(row map[string]any) string { return fmt.Sprint(row["date"], " ", keyOf(row), " ", row["currency"]) }
+	byName := map[string]map[string]any{}
+	var wantOrder, gotOrder []string
+	for _, row := range rows {
+		if byName[name(row)] != nil {
+			d.add("day "+name(row), "row", "once", "again")
+		}
+		byName[name(row)] = row
+		gotOrder = append(gotOrder, name(row))
+	}
+	for _, day := range oracle.Days(observations) {
+		want := dayRow(day)
+		wantOrder = append(wantOrder, name(want))
+		row, found := byName[name(want)]
+		if !found {
+			d.add("day "+name(want), "row", want, "missing")
+			continue
+		}
+		delete(byName, name(want))
+		d.fields("day "+name(want), want, row)
+	}
+	for other, row := range byName {
+		d.add("day "+other, "row", "none", row)
+	}
+	d.order("days", wantOrder, gotOrder)
 }
 
 // offers compares the list of offers.
@@ -418,7 +458,7 @@ func (c *comparison) print(w io.Writer, show int) {
 	for _, reason := range slices.Sorted(maps.Keys(c.sum.leftOut)) {
 		fmt.Fprintf(&b, ", %d left out: %s", c.sum.leftOut[reason], reason)
 	}
-	fmt.Fprintf(&b, "\ncompared: %d products, %d offers, %d history rows\n", c.sum.products, c.sum.offers, c.sum.rows)
+	fmt.Fprintf(&b, "\ncompared: %d products, %d offers, %d history rows, %d days\n", c.sum.products, c.sum.offers, c.sum.rows, c.sum.days)
 	slices.SortStableFunc(c.differences, func(x, y difference) int {
 		return cmp.Or(cmp.Compare(x.product, y.product), cmp.Compare(x.where, y.where), cmp.Compare(x.field, y.field))
 	})
@@ -531,7 +571,8 @@ func (a *api) pages(path, list string, query url.Values) ([]map[string]any, erro
 	}
 }
 
-func (a *api) history(product string, h history) ([]map[string]any, error) {
+// history reads a view of the product's whole history; list is the member that has its rows.
+func (a *api) history(product string, h history, view, list string) ([]map[string]any, error) {
 	var from, to time.Time
 	for _, contents := range h {
 		at := contents[0][0].At
@@ -542,8 +583,8 @@ func (a *api) history(product string, h history) ([]map[string]any, error) {
 			to = at
 		}
 	}
-	return a.pages("/v1/products/"+url.PathEscape(product)+"/history", "observations", url.Values{
-		"view": {"raw"}, "order": {"asc"}, "limit": {strconv.Itoa(historyPage)},
+	return a.pages("/v1/products/"+url.PathEscape(product)+"/history", list, url.Values{
+		"view": {view}, "order": {"asc"}, "limit": {strconv.Itoa(historyPage)},
 		"from": {oracle.Stamp(from)}, "to": {oracle.Stamp(to.Add(time.Millisecond))},
 	})
 }

@@ -237,8 +237,10 @@ func TestDuration(t *testing.T) {
 // row that the API refuses. answers is what the API must answer then, worked out by hand; shop09 and the like stand for ids.
 var answers = map[string]string{
 	"/v1/products/P/history":   recorded("p-history.json"),
+	"/v1/products/P/days":      recorded("p-days.json"), // the history with view=daily
 	"/v1/products/P/offers":    recorded("p-offers.json"),
 	"/v1/products/Q 1/history": recorded("q-history.json"),
+	"/v1/products/Q 1/days":    recorded("q-days.json"),
 	"/v1/products/Q 1/offers":  recorded("q-offers.json"),
 }
 
@@ -272,19 +274,24 @@ func service(t *testing.T, answers map[string]string) string {
 			_, _ = fmt.Fprint(w, `{"competitors":[{"competitorId":"fair","freshFor":"PT2H"},{"competitorId":"shop","freshFor":null}],"next":null}`)
 			return
 		}
-		content, ok := answers[r.URL.Path]
-		if !ok {
-			w.WriteHeader(http.StatusNotFound)
-			return
-		}
-		list := "offers"
-		if strings.HasSuffix(r.URL.Path, "/history") {
+		path, list := r.URL.Path, "offers"
+		if product, ok := strings.CutSuffix(path, "/history"); ok {
 			list = "observations"
-			assert.Equal(t, "raw", query.Get("view"))
+			if query.Get("view") == "daily" {
+				list = "days"
+				path = product + "/days"
+			} else {
+				assert.Equal(t, "raw", query.Get("view"))
+			}
 			assert.Equal(t, "asc", query.Get("order"))
 			assert.Equal(t, "2026-07-06T09:00:00.000Z", query.Get("from"))
 		} else {
 			assert.Equal(t, "true", query.Get("includeStale"))
+		}
+		content, ok := answers[path]
+		if !ok {
+			w.WriteHeader(http.StatusNotFound)
+			return
 		}
 		var rows []json.RawMessage
 		assert.NoError(t, json.Unmarshal([]byte(names.Replace(content)), &rows))
@@ -314,7 +321,7 @@ func TestRun(t *testing.T) {
 		exit, out := ask(t, answers)
 		assert.Equal(t, equal, exit)
 		assert.Equal(t, `files:    8 observations, 1 of them repetitions, 1 ids with more than one content, 1 left out: amount-precision
-compared: 2 products, 3 offers, 5 history rows
+compared: 2 products, 3 offers, 5 history rows, 3 days
 differences: 0
 `, out)
 	})
@@ -331,6 +338,7 @@ differences: 0
 	}
 	const p = "/v1/products/P/offers"
 	const h = "/v1/products/P/history"
+	const days = "/v1/products/P/days"
 	tests := map[string]struct{ path, from, to, want string }{
 		"price": {p, `"price":{"amount":"6.00"`, `"price":{"amount":"6.01"`,
 			`P: offer shop||New||public: price: want {"amount":"6.00","currency":"USD"}, got {"amount":"6.01","currency":"USD"}`},
@@ -358,6 +366,15 @@ differences: 0
 		"client of offer": {p, `"stale":false,`, `"stale":false,"client":"night-run",`, "client: want no such field, got night-run"},
 		"other id":        {h, `shop10`, `XYZ`, "history XYZ: row: want none"},
 		"row twice":       {h, `shop10`, `shop09`, "observationId: want once, got again"},
+		"open":            {days, `"open":"5.00"`, `"open":"6.00"`, "P: day 2026-07-06 shop||New||public USD: open: want 5.00, got 6.00"},
+		"low":             {days, `"low":"5.00"`, `"low":"4.99"`, "low: want 5.00, got 4.99"},
+		"fraction":        {days, `"1.0000"`, `"1"`, "inStockFraction: want 1.0000, got 1"},
+		"n":               {days, `"n":3`, `"n":4`, "n: want 3, got 4"},
+		"other day":       {days, `"date":"2026-07-06"`, `"date":"2026-07-05"`, "day 2026-07-06 shop||New||public USD: row: want"},
+		"a day too many":  {days, `"currency":"USD"`, `"currency":"EUR"`, "day 2026-07-06 shop||New||public EUR: row: want none"},
+		"a day twice":     {days, `"date":"2026-07-07"`, `"date":"2026-07-06"`, "day 2026-07-06 fair|S|New||public USD: row: want none"},
+		"no days":         {days, answers[days], "[]", "got missing"},
+		"a price":         {"/v1/products/Q 1/days", `"close":null`, `"close":"0.00"`, "close: want null, got 0.00"},
 		"all gone":        {h, answers[h], "[]", "got missing"},
 		"no such product": {p, answers[p], "[]", "got missing"},
 	}
@@ -368,7 +385,8 @@ differences: 0
 			assert.Contains(t, out, tt.want)
 		})
 	}
-	for path, want := range map[string]string{p: "P: offers: order, row 0: want fair", h: "P: history: order, row 0"} {
+	for path, want := range map[string]string{p: "P: offers: order, row 0: want fair", h: "P: history: order, row 0",
+		days: "P: days: order, row 0: want 2026-07-06"} {
 		t.Run("order of "+path, func(t *testing.T) {
 			var rows []json.RawMessage
 			require.NoError(t, json.Unmarshal([]byte(answers[path]), &rows))
@@ -388,6 +406,9 @@ differences: 0
 		exit, out := ask(t, other)
 		assert.Equal(t, different, exit, "history and offer do not agree")
 		assert.Contains(t, out, `price: want {"amount":"7.00","currency":"EUR"}, got null`)
+		day := strings.NewReplacer(`"currency":null,"open":null,"low":null,"high":null,"close":null,"inStockFraction":"0.0000"`,
+			`"currency":"EUR","open":"7.00","low":"7.00","high":"7.00","close":"7.00","inStockFraction":"1.0000"`)
+		other["/v1/products/Q 1/days"] = day.Replace(other["/v1/products/Q 1/days"])
 		offer := strings.NewReplacer("SoldOut", "InStock", `"price":null`, `"price":{"amount":"7.00","currency":"EUR"}`, promotion, "null",
 			"q.example/1", "q.example/2")
 		other["/v1/products/Q 1/offers"] = offer.Replace(other["/v1/products/Q 1/offers"])

@@ -243,6 +243,21 @@ func historyRow(o oracle.Observation) map[string]any {
 	return row
 }
 
+// dayRow is the day as the history shows it.
+func dayRow(d oracle.Day) map[string]any {
+	row := map[string]any{
+		"competitorId": d.Competitor, "sellerId": null(d.Seller), "itemCondition": d.Condition, "audience": d.Audience, "region": null(d.Region),
+		"date": d.Date, "currency": null(d.Currency), "inStockFraction": oracle.Fraction(d.InStock, d.N), "n": json.Number(strconv.Itoa(d.N)),
+	}
+	for name, minor := range map[string]int64{"open": d.Open, "low": d.Low, "high": d.High, "close": d.Close} {
+		row[name] = nil
+		if d.Currency != "" {
+			row[name] = moneyJSON(&oracle.Money{Minor: minor, Currency: d.Currency}).(map[string]any)["amount"]
+		}
+	}
+	return row
+}
+
 // offerRow is the offer as the list of offers shows it.
 func offerRow(o oracle.Offer, freshFor time.Duration, now time.Time) map[string]any {
 	row := historyRow(o.Current)

@@ -342,12 +342,11 @@ func Days(observations []Observation) []Day {
 
 // Fraction is a part of n with four decimals: the one that is nearest, and of two that are as near the even one.
 func Fraction(part, n int) string {
-	off := func(tenThousandths int) int { return max(tenThousandths*n-10000*part, 10000*part-tenThousandths*n) }
-	nearest := 0
-	for q := range 10001 {
-		if off(q) < off(nearest) || off(q) == off(nearest) && q%2 == 0 {
-			nearest = q
-		}
+	below := 10000 * part / n
+	toBelow, toAbove := 10000*part-below*n, (below+1)*n-10000*part
+	nearest := below
+	if toAbove < toBelow || toAbove == toBelow && below%2 == 1 {
+		nearest = below + 1
 	}
 	return fmt.Sprintf("%d.%04d", nearest/10000, nearest%10000)
 }
