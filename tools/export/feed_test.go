@@ -13,10 +13,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/client"
 	"pricing/shared/store"
 	"pricing/shared/testkit/storetest"
 	"pricing/shared/token"
@@ -88,11 +90,45 @@ func identityOf(t *testing.T, lines []string) map[string]any {
 	return all
 }
 
+// histories are the products' histories as the API answers them in CSV, a file each. lines are of an export.
+func (s served) histories(t *testing.T, view client.ListHistoryParamsView, lines []string) (files []string) {
+	t.Helper()
+	params := client.ListHistoryParams{View: view, Order: client.ListHistoryParamsOrderAsc, Limit: 300}
+	seen := map[string]bool{}
+	for _, line := range lines {
+		var o struct {
+			ProductID  string
+			ObservedAt time.Time
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &o))
+		seen[o.ProductID] = true
+		if params.From.IsZero() || o.ObservedAt.Before(params.From) {
+			params.From = o.ObservedAt
+		}
+		if o.ObservedAt.After(params.To) {
+			params.To = o.ObservedAt
+		}
+	}
+	token, err := os.ReadFile(s.token)
+	require.NoError(t, err)
+	c, err := client.New(s.URL, string(token))
+	require.NoError(t, err)
+	folder := t.TempDir()
+	for product := range seen {
+		file, err := os.Create(filepath.Join(folder, product+".csv"))
+		require.NoError(t, err)
+		require.NoError(t, c.HistoryCSV(t.Context(), product, params, file))
+		require.NoError(t, file.Close())
+		files = append(files, file.Name())
+	}
+	return files
+}
+
 // TestFedBack feeds a market to the real functions, exports it, and feeds what was exported to the same table and to an
-// empty one.
+// empty one. The same holds for what the API itself answers in CSV. What it answers is what package oracle makes of the export.
 func TestFedBack(t *testing.T) {
 	t.Parallel()
-	p := localtest.New(t, "feed")
+	p := localtest.New(t, "feed", "oracle")
 	full := serve(t, p, "f")
 	sample := full.feed(t, "-map", "../feed/mappings/gpu-rental.yaml", "../../testdata/gpu-rental-sample.ndjson.gz")
 	require.Equal(t, 2950, sample.Observations)
@@ -110,6 +146,17 @@ func TestFedBack(t *testing.T) {
 		again := full.feed(t, files...)
 		assert.Equal(t, fed{len(all), map[string]int{"duplicate": len(all)}}, again, "%s into the table that it is from", format)
 	}
+	raw := full.feed(t, full.histories(t, client.ListHistoryParamsViewRaw, all)...)
+	assert.Equal(t, fed{len(all), map[string]int{"duplicate": len(all)}}, raw)
+	changes := full.feed(t, full.histories(t, client.ListHistoryParamsViewChanges, all)...)
+	assert.Equal(t, map[string]int{"duplicate": changes.Observations}, changes.Outcomes)
+	assert.Greater(t, len(all), changes.Observations)
+	assert.Greater(t, changes.Observations, 1000)
+	compared, err := exec.Command(p.Tool("oracle"), append([]string{"-url", full.URL, "-token-file", full.token}, full.exported(t, "ndjson")...)...).
+		CombinedOutput()
+	require.NoError(t, err, string(compared))
+	t.Log(string(compared))
+
 	empty := serve(t, p, "e")
 	first := empty.feed(t, full.exported(t, "csv")...)
 	assert.Equal(t, len(all), first.Observations)
