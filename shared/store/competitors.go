@@ -255,11 +255,11 @@ func (s *Store) noteHealth(ctx context.Context, parts []*part, received price.Ti
 	c.mu.Unlock()
 	ids := slices.Sorted(maps.Keys(heard))
 	eachOf(len(ids), s.width, func(i int) {
-		// An error is counted, and that is all: another process may have noted this minute.
+		// Neither moment goes back: another process may have noted more than the list shows. An error is counted, and that is all.
 		_, _, _ = s.update(ctx, "note health", &dynamodb.UpdateItemInput{
 			Key:                       key(CompetitorsPartition(), ids[i]+healthSuffix),
 			UpdateExpression:          aws.String("SET r = :r, o = :o"),
-			ConditionExpression:       aws.String("attribute_not_exists(r) OR r < :r"),
+			ConditionExpression:       aws.String("attribute_not_exists(r) OR r <= :r AND o <= :o AND (r < :r OR o < :o)"),
 			ExpressionAttributeValues: item{":r": number(int64(now)), ":o": number(int64(heard[ids[i]]))},
 		})
 	})

@@ -507,6 +507,24 @@ func TestStore_Competitors(t *testing.T) {
 		record(t, s, at(9), seen("P1", "shopx", at(8)+59_999, 100))
 		assert.Equal(t, [2]price.Timestamp{at(9), at(8)}, health(), "to the minute")
 	})
+	t.Run("two processes: what the one noted, the other does not take back", func(t *testing.T) {
+		register(t, s, "twice")
+		for _, process := range []*store.Store{s, other} {
+			_, err := process.ListCompetitors(t.Context())
+			require.NoError(t, err)
+		}
+		health := func() [2]price.Timestamp {
+			one, err := other.FindCompetitor(t.Context(), "twice")
+			require.NoError(t, err)
+			return [2]price.Timestamp{one.LastReceivedAt, one.LastObservedAt}
+		}
+		record(t, s, at(200), seen("P1", "twice", at(100), 100))
+		assert.Equal(t, [2]price.Timestamp{at(200), at(100)}, health())
+		record(t, other, at(200), seen("P1", "twice", at(199), 100))
+		assert.Equal(t, [2]price.Timestamp{at(200), at(199)}, health(), "newer data in the same minute")
+		record(t, s, at(201), seen("P1", "twice", at(101), 100))
+		assert.Equal(t, [2]price.Timestamp{at(200), at(199)}, health(), "late data, of a process that knows of no newer")
+	})
 	t.Run("each is noted, whoever else was heard in this minute", func(t *testing.T) {
 		var ids []string
 		var heard, all []price.Submission
