@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +51,21 @@ func TestEndpoint_Retention(t *testing.T) {
 			assert.Equal(t, want, moments(t, response.Body), "to %s, %s", to, view)
 			assert.Contains(t, response.Body, `"next":null`)
 		}
+		question := cases.Case{Request: "GET /v1/products/ZU-1042/history?view=daily&to=" + to}
+		response, _ := cases.Metered(t, e, question.Event(t, e))
+		require.Equal(t, http.StatusOK, response.StatusCode, response.Body)
+		var page struct {
+			Days     []struct{ N int }
+			Coverage struct{ RequestedDays, ObservedDays int }
+		}
+		require.NoError(t, json.Unmarshal([]byte(response.Body), &page))
+		n := 0
+		for _, day := range page.Days {
+			n += day.N
+		}
+		assert.Equal(t, len(want), n, to)
+		assert.Equal(t, len(want), page.Coverage.ObservedDays, "one observation a day here")
+		assert.GreaterOrEqual(t, page.Coverage.RequestedDays, 2, "what was asked for counts, kept or not")
 	}
 }
 
@@ -157,6 +174,107 @@ func TestEndpoint_ForgedCursors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEndpoint_ForgedDays: the same of the cursors of days.
+func TestEndpoint_ForgedDays(t *testing.T) {
+	t.Parallel()
+	e := endpoint(boot.Function{Settings: cases.Settings, Store: storetest.Seeded(t)})
+	const now, path = "2026-07-06T09:14:05.112Z", "GET /v1/products/ZU-1042/history?view=daily"
+	position := func(to, date, key, currency string) string {
+		text, err := json.Marshal(map[string]string{"u": to, "d": date, "k": key, "c": currency})
+		require.NoError(t, err)
+		return string(text)
+	}
+	tests := map[string]struct {
+		request, position string
+		wantStatus        int
+	}{
+		"one that was given":        {path, position(now, "2026-07-05", "bigmart", "USD"), http.StatusOK},
+		"a whole day":               {path, position(now, "2026-07-05", "", ""), http.StatusOK},
+		"the window's last day":     {path, position(now, "2026-07-06", "shopx", "USD"), http.StatusOK},
+		"its first":                 {path, position(now, "2026-06-07", "", ""), http.StatusOK},
+		"no such currency":          {path, position(now, "2026-07-05", "bigmart", "???"), http.StatusOK}, // a place between rows, no more
+		"behind the window":         {path, position(now, "2026-07-07", "", ""), http.StatusBadRequest},
+		"before it":                 {path, position(now, "2026-06-06", "", ""), http.StatusBadRequest},
+		"no date":                   {path, position(now, "2026-07-05T00:00:00Z", "", ""), http.StatusBadRequest},
+		"no day":                    {path, position(now, "2026-02-30", "", ""), http.StatusBadRequest},
+		"no offer":                  {path, position(now, "2026-07-05", "bigmart||", ""), http.StatusBadRequest},
+		"an offer that is filtered": {path + "&competitorId=shopx", position(now, "2026-07-05", "bigmart", "USD"), http.StatusBadRequest},
+		"of observations":           {path, `{"u":"` + now + `","t":"2026-07-06T08:14:03.000Z","k":"shopx","s":"crawler-a"}`, http.StatusBadRequest},
+		"of days for observations":  {"GET /v1/products/ZU-1042/history", position(now, "2026-07-05", "", ""), http.StatusBadRequest},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			response := cases.Forged(t, e, tt.request, tt.position)
+			assert.Equal(t, tt.wantStatus, response.StatusCode, response.Body)
+			if tt.wantStatus != http.StatusOK {
+				assert.Contains(t, response.Body, "urn:problem-type:pricing:cursor-invalid")
+			}
+		})
+	}
+}
+
+// TestEndpoint_SameRows: in each view and order the pages of one row each are together what one page holds, as JSON and as CSV, whose
+// Link leads to the next page. The one order is the other reversed.
+func TestEndpoint_SameRows(t *testing.T) {
+	t.Parallel()
+	db := storetest.Seeded(t)
+	record(t, db, cases.Now, "2026-07-05T10:00:00Z", 2150)
+	record(t, db, cases.Now, "2026-07-05T23:59:59.999Z", 2000)
+	e := endpoint(boot.Function{Settings: cases.Settings, Store: db})
+	for view, member := range map[string]string{"changes": "observations", "raw": "observations", "daily": "days"} {
+		var upwards []json.RawMessage
+		for _, order := range []string{"asc", "desc"} {
+			path := "GET /v1/products/ZU-1042/history?view=" + view + "&order=" + order
+			response, _ := cases.Metered(t, e, cases.Case{Request: path}.Event(t, e))
+			var whole map[string]json.RawMessage
+			require.NoError(t, json.Unmarshal([]byte(response.Body), &whole))
+			var rows, paged []json.RawMessage
+			require.NoError(t, json.Unmarshal(whole[member], &rows))
+			require.Greater(t, len(rows), 5)
+			if order == "asc" {
+				upwards = rows
+			} else {
+				slices.Reverse(upwards)
+				assert.Equal(t, upwards, rows)
+			}
+			for _, page := range cases.Pages(t, e, path, member) {
+				var some []json.RawMessage
+				require.NoError(t, json.Unmarshal(page, &some))
+				paged = append(paged, some...)
+			}
+			assert.Equal(t, rows, paged, path)
+
+			table, last := inCSV(t, e, path)
+			require.Empty(t, last)
+			assert.Len(t, table, 1+len(rows))
+			pages, next := inCSV(t, e, path+"&limit=1")
+			for next != "" {
+				require.Less(t, len(pages), 100)
+				assert.Len(t, pages, 2)
+				assert.Equal(t, [][]string{table[0], table[1]}, pages)
+				table = slices.Delete(table, 1, 2)
+				pages, next = inCSV(t, e, "GET /v1/products/ZU-1042/history"+next)
+			}
+			assert.Equal(t, table, pages)
+		}
+	}
+}
+
+// inCSV returns a page as CSV, and what its Link adds to the path; empty: nothing follows.
+func inCSV(t *testing.T, e gateway.Endpoint, request string) (table [][]string, next string) {
+	t.Helper()
+	accept := "text/csv"
+	response, _ := cases.Metered(t, e, cases.Case{Request: request, Headers: map[string]*string{"Accept": &accept}}.Event(t, e))
+	require.Equal(t, http.StatusOK, response.StatusCode, response.Body)
+	assert.Equal(t, "Accept", response.Headers["Vary"])
+	table, err := csv.NewReader(strings.NewReader(response.Body)).ReadAll()
+	require.NoError(t, err)
+	assert.Equal(t, len(table), strings.Count(response.Body, "\r\n"))
+	next, _ = strings.CutSuffix(strings.TrimPrefix(response.Headers["Link"], "<"), `>; rel="next"`)
+	return table, next
 }
 
 // TestEndpoint_Pages walks the changes of a product, newest first, while prices come in and time goes on: nothing is shown twice
