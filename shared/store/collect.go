@@ -150,70 +150,117 @@ type Coverage struct {
 	Days  int             // of UTC that have an observation
 }
 
-// survey is a collector that keeps no rows, but finds the coverage.
+// survey finds the coverage.
 type survey struct {
 	first price.Timestamp
-	days  map[price.Timestamp]bool
-	whole bool // nothing was left out
+	days  map[price.Timestamp]bool // observed
 }
 
 func newSurvey() *survey { return &survey{first: price.NoTime, days: map[price.Timestamp]bool{}} }
 
-func (v *survey) take(row board.Row) bool {
-	at := row.Observation.ObservedAt
-	if row.Key.CompetitorID != price.Own {
-		v.days[at.Day()] = true
-		if v.first == price.NoTime || at < v.first {
-			v.first = at
-		}
+func (v *survey) note(key price.OfferKey, at price.Timestamp) {
+	if key.CompetitorID == price.Own {
+		return
 	}
-	return true
+	v.days[at.Day()] = true
+	if v.first == price.NoTime || at < v.first {
+		v.first = at
+	}
 }
 
-func (*survey) ends(_ Position, spent bool) bool { return spent }
-func (v *survey) end(next *Position)             { v.whole = next == nil }
+// open returns the first moment from another on that has to be looked at: while nothing is known to be the first observation it is
+// that moment itself, and then the next one of a day that was not observed.
+func (v *survey) open(at price.Timestamp) price.Timestamp {
+	if v.first == price.NoTime || at < v.first {
+		return at
+	}
+	for v.days[at.Day()] {
+		at = at.Day() + price.OneDay
+	}
+	return at
+}
 
 // surveyed is a collector whose rows are surveyed.
 type surveyed struct {
 	collector
 	survey *survey
+	whole  bool // the page has all rows of the window
 }
 
-func (c surveyed) take(row board.Row) bool { return c.collector.take(row) && c.survey.take(row) }
-
-func (c surveyed) end(next *Position) {
-	c.collector.end(next)
-	c.survey.end(next)
-}
-
-// told makes a page and, if the window asks for it, finds the coverage: from the page's rows if they are all, else by another walk
-// through the window with what is left of the page's budget.
-func (k *walk) told(ctx context.Context, c collector) (Told, error) {
-	covered := newSurvey()
-	if k.window.Cover && !k.window.Changes {
-		c = surveyed{c, covered}
+func (c *surveyed) take(row board.Row) bool {
+	if !c.collector.take(row) {
+		return false
 	}
-	if err := k.page(ctx, c); err != nil {
+	c.survey.note(row.Key, row.Observation.ObservedAt)
+	return true
+}
+
+func (c *surveyed) end(next *Position) {
+	c.collector.end(next)
+	c.whole = next == nil
+}
+
+// told makes a page and, if the window asks for it, finds the coverage: from the page's rows if they are all, else by looking through
+// the window with what is left of the page's budget.
+func (k *walk) told(ctx context.Context, c collector) (Told, error) {
+	of := &surveyed{collector: c, survey: newSurvey()}
+	if err := k.page(ctx, of); err != nil {
 		return Told{}, err
 	}
 	told := Told{Suspect: k.suspect}
 	if !k.window.Cover {
 		return told, nil
 	}
-	if !covered.whole && k.units < k.budget {
-		covered = newSurvey()
-		all := k.window
-		all.Changes = false
-		all.Match = func(key price.OfferKey) bool { return key.CompetitorID != price.Own && k.window.matches(key) }
-		again := newWalk(k.store, k.product, all, k.units, k.suspect)
+	whole := of.whole && !k.window.Changes
+	if !whole {
+		w := Window{From: k.window.From, To: k.window.To,
+			Match: func(key price.OfferKey) bool { return key.CompetitorID != price.Own && k.window.matches(key) }}
+		again := newWalk(k.store, k.product, w, k.units, k.suspect)
 		again.budget = k.budget
-		if err := again.page(ctx, covered); err != nil {
+		of.survey = newSurvey()
+		var err error
+		if whole, err = again.look(ctx, of.survey); err != nil {
 			return Told{}, err
 		}
 		told.Suspect = again.suspect
 	}
-	if covered.whole {
-		told.Coverage = &Coverage{First: covered.first, Days: len(covered.days)}
+	if whole {
+		told.Coverage = &Coverage{First: of.survey.first, Days: len(of.survey.days)}
 	}
 	return told, nil
+}
+
+// look surveys the window of an upward walk, and reports whether it came to the end. It reads one stream after the other and leaves out
+// the days that are known to be observed, so its cost is about a unit for each stream and each day, however many observations a day has.
+func (k *walk) look(ctx context.Context, v *survey) (whole bool, err error) {
+	for {
+		for _, e := range k.rows {
+			v.note(e.offer.key, e.ObservedAt)
+		}
+		k.rows = k.rows[:0]
+		var next *stream
+		left := 0
+		for _, s := range k.streams {
+			if !s.done {
+				s.skip(v.open(s.edge + 1))
+			}
+			if s.done {
+				continue
+			}
+			left++
+			if next == nil || next.late && !s.late { // the late ones last: they have to be read in a row
+				next = s
+			}
+		}
+		if next == nil {
+			return true, nil
+		}
+		if k.units+float64(left) > k.budget {
+			return false, nil
+		}
+		k.rounds = 0 // a unit at a time
+		if err := k.read(ctx, []held{{next, next.edge}}); err != nil {
+			return false, err
+		}
+	}
 }

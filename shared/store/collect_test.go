@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -183,6 +184,39 @@ func TestStore_History_CoverageCosts(t *testing.T) {
 		assert.Nil(t, cut)
 		assert.Less(t, few, units)
 		assert.LessOrEqual(t, few, 10+float64(3*4))
-		t.Log(changes, alone, units, few)
+	}
+}
+
+// TestStore_History_CoverageOfManyObservations: to find the coverage costs about a unit a day, however much a day has.
+func TestStore_History_CoverageOfManyObservations(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	register(t, s, "bigmart")
+	const days, offers = 10, 60
+	for hour := range days * 24 {
+		var in []price.Submission
+		for i := range offers {
+			o := seen("P1", "bigmart", at(60*hour+i%50), int64(1995+(hour+i*7)/20%5))
+			o.Observation.Key.SellerID = fmt.Sprint("seller-", i)
+			o.Observation.URL = ""
+			in = append(in, o)
+		}
+		record(t, s, at(60*24*days), in...)
+	}
+	read := func(w store.Window) (*store.Coverage, float64) {
+		ctx, m := meter.With(t.Context())
+		page, err := s.History(ctx, "P1", w)
+		require.NoError(t, err)
+		return page.Coverage, m.Counts().ReadUnits
+	}
+	for _, w := range []store.Window{{Limit: 10, Descending: true}, {Limit: 10, Changes: true}} {
+		w.From, w.To = at(0), at(60*24*days)-1
+		_, alone := read(w)
+		w.Cover = true
+		coverage, units := read(w)
+		assert.Equal(t, &store.Coverage{First: at(0), Days: days + 1}, coverage, "it begins at nine o'clock")
+		_, whole := read(store.Window{From: w.From, To: w.To, Limit: days * 24 * offers})
+		assert.Less(t, units-alone, float64(days+10))
+		assert.Greater(t, whole, 2*units)
 	}
 }

@@ -115,6 +115,19 @@ func (s *stream) advance(segments []SegmentItem, exhausted bool) {
 	s.done = exhausted || !s.late && (s.down && s.edge <= s.span.From || !s.down && s.edge >= s.span.To && !s.newest)
 }
 
+// skip leaves out what an upward stream would read in front of a moment. The segments of a late one overlap, so it is only known to be
+// done when there is nothing behind that moment.
+func (s *stream) skip(to price.Timestamp) {
+	switch {
+	case to > s.span.To:
+		s.done = true
+	case to > s.edge+1 && !s.late:
+		s.edge = to - 1
+		s.from = segmentsOf(s.shard, false) + newestText(to)
+		s.after = nil
+	}
+}
+
 // lineage returns the labels under which the observations of a board's offers stand, the oldest first.
 func (k *walk) lineage(b board.Board) []label {
 	labels := k.product.directory.lineage(b)
