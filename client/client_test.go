@@ -53,7 +53,8 @@ func serve(t *testing.T, respond func(n int, r request) answer) *server {
 		if !assert.NoError(t, err) {
 			return
 		}
-		one := request{r.Method, r.URL.String(), r.Header.Get("Authorization"), r.Header.Get("Content-Type"), string(body), r.Header.Get("Accept")}
+		one := request{r.Method, r.URL.String(), r.Header.Get("Authorization"), r.Header.Get("Content-Type"), string(body),
+			r.Header.Get("Accept")}
 		s.mu.Lock()
 		s.got = append(s.got, one)
 		n := len(s.got)
@@ -687,8 +688,8 @@ func TestHistoryCSV(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "a,b\r\n1,\"x\r\ny\"\r\n2,z\r\n", got.String())
 		const history = "http://prices.example/dev/v1/products/X%2F1/history?"
-		assert.Equal(t, []string{history + "view=raw text/csv", history + "cursor=p-2_&view=raw text/csv", history + "cursor=p-2_&view=raw text/csv",
-			history + "cursor=p3&view=raw text/csv"}, asked)
+		assert.Equal(t, []string{history + "view=raw text/csv", history + "cursor=p-2_&view=raw text/csv",
+			history + "cursor=p-2_&view=raw text/csv", history + "cursor=p3&view=raw text/csv"}, asked)
 	})
 	t.Run("no table", func(t *testing.T) {
 		t.Parallel()

@@ -201,7 +201,7 @@ func TestEndpoint_ForgedDays(t *testing.T) {
 		"no day":                    {path, position(now, "2026-02-30", "", ""), http.StatusBadRequest},
 		"no offer":                  {path, position(now, "2026-07-05", "bigmart||", ""), http.StatusBadRequest},
 		"an offer that is filtered": {path + "&competitorId=shopx", position(now, "2026-07-05", "bigmart", "USD"), http.StatusBadRequest},
-		"of observations":           {path, `{"u":"` + now + `","t":"2026-07-06T08:14:03.000Z","k":"shopx","s":"crawler-a"}`, http.StatusBadRequest},
+		"of observations":           {path, `{"u":"` + now + `","t":"` + now + `","k":"shopx","s":"crawler-a"}`, http.StatusBadRequest},
 		"of days for observations":  {"GET /v1/products/ZU-1042/history", position(now, "2026-07-05", "", ""), http.StatusBadRequest},
 	}
 	for name, tt := range tests {

@@ -50,7 +50,7 @@ type DayPage struct {
 // the first and the last day only what lies in the window. It continues behind a day, or at one if after has no offer; Changes
 // and After of the window are without effect.
 //
-// A day that is divided between pages is read for each of them, so that data which comes in meanwhile may change the rest of it. A page ends
+// A day that is divided between pages is read for each of them, so data that comes in meanwhile may change the rest of it. A page ends
 // as one of History does, but always behind a whole day at least, unless its limit is less than that day has rows.
 func (s *Store) DailyHistory(ctx context.Context, productID string, w Window, after *board.DayKey) (DayPage, error) {
 	w.Changes = false

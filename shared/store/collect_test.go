@@ -106,7 +106,7 @@ func TestStore_DailyHistory_Property(tb *testing.T) {
 			}
 			after = page.Next
 		}
-		require.Equal(t, len(want), len(shown))
+		require.Len(t, shown, len(want))
 		for i := range want {
 			require.Equal(t, want[i], shown[i])
 		}
@@ -128,6 +128,7 @@ func TestStore_History_Coverage(t *testing.T) {
 	}
 	record(t, s, day(9, 0), seen("P1", "own", day(0, 1), 1), seen("P1", "bigmart", day(1, 1), 1), seen("P1", "bigmart", day(1, 23), 1),
 		seen("P1", "own", day(2, 1), 1), seen("P1", "bigmart", day(3, 0), 1))
+	ours := func(k price.OfferKey) bool { return k.CompetitorID == price.Own }
 	for name, tt := range map[string]struct {
 		from, to price.Timestamp
 		match    func(price.OfferKey) bool
@@ -136,7 +137,7 @@ func TestStore_History_Coverage(t *testing.T) {
 		"all":             {day(0, 0), day(9, 0), nil, store.Coverage{First: day(1, 1), Days: 2}},
 		"both ends count": {day(1, 23), day(3, 0), nil, store.Coverage{First: day(1, 23), Days: 2}},
 		"between":         {day(1, 23) + 1, day(3, 0) - 1, nil, store.Coverage{First: price.NoTime}},
-		"own":             {day(0, 0), day(9, 0), func(k price.OfferKey) bool { return k.CompetitorID == price.Own }, store.Coverage{First: price.NoTime}},
+		"own":             {day(0, 0), day(9, 0), ours, store.Coverage{First: price.NoTime}},
 	} {
 		for _, w := range []store.Window{{}, {Changes: true}, {Descending: true}, {Changes: true, Descending: true, Limit: 1}, {Limit: 1}} {
 			w.From, w.To, w.Match, w.Cover, w.Limit = tt.from, tt.to, tt.match, true, max(w.Limit, 1)
@@ -160,7 +161,8 @@ func TestStore_History_CoverageCosts(t *testing.T) {
 		in := make([]price.Submission, 0, 100)
 		for i := range 100 {
 			o := seen("P1", "bigmart", at(60*(n+i)), 1995)
-			o.Observation.Terms.Promotion = price.Promotion{Present: true, Label: strings.Repeat("x", 100) + string(rune('a'+i%26)), ValidThrough: price.NoTime}
+			label := strings.Repeat("x", 100) + string(rune('a'+i%26))
+			o.Observation.Terms.Promotion = price.Promotion{Present: true, Label: label, ValidThrough: price.NoTime}
 			in = append(in, o)
 		}
 		record(t, s, at(60*hours), in...)

@@ -152,8 +152,8 @@ func TestFedBack(t *testing.T) {
 	assert.Equal(t, map[string]int{"duplicate": changes.Observations}, changes.Outcomes)
 	assert.Greater(t, len(all), changes.Observations)
 	assert.Greater(t, changes.Observations, 1000)
-	compared, err := exec.Command(p.Tool("oracle"), append([]string{"-url", full.URL, "-token-file", full.token}, full.exported(t, "ndjson")...)...).
-		CombinedOutput()
+	args := append([]string{"-url", full.URL, "-token-file", full.token}, full.exported(t, "ndjson")...)
+	compared, err := exec.Command(p.Tool("oracle"), args...).CombinedOutput()
 	require.NoError(t, err, string(compared))
 	t.Log(string(compared))
 

@@ -147,7 +147,8 @@ func TestDays(t *testing.T) {
 	sold.Price = nil
 	sold.Availability = "SoldOut"
 	var got []string
-	for _, d := range oracle.Days([]oracle.Observation{seen(14, "a", "", 4), seen(2, "a", "", 3), seen(1, "a", "", 9), seen(1, "b", "", 5), sold,
+	for _, d := range oracle.Days([]oracle.Observation{
+		seen(14, "a", "", 4), seen(2, "a", "", 3), seen(1, "a", "", 9), seen(1, "b", "", 5), sold,
 		seen(-9, "a", "", 7), seen(-10, "a", "", 8)}) {
 		got = append(got, fmt.Sprintf("%s %s %d %d %d %d %d %s", d.Date, d.Currency, d.Open, d.Low, d.High, d.Close, d.N,
 			oracle.Fraction(d.InStock, d.N)))
