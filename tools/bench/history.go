@@ -74,14 +74,19 @@ type pageCost struct {
 	peerCalls int
 }
 
+// newPast is the market of a product's month.
+func (b *bench) newPast(of past) *market {
+	return newMarket(shape{products: 1, offers: of.offers, idLength: 10}, b.random(6))
+}
+
 // measurePages makes a product's month and reads pages of it.
 func (b *bench) measurePages(ctx context.Context, of past) ([]pageCost, error) {
-	m := newMarket(shape{products: 1, offers: of.offers, idLength: 10}, b.random(6))
+	m := b.newPast(of)
 	boards, err := b.newBoards(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	size, err := m.live(ctx, boards, of)
+	size, err := m.live(ctx, boards, of, together, mostItems)
 	if err != nil {
 		return nil, err
 	}
@@ -188,8 +193,9 @@ func peersPage(of past, w store.Window, size int) (units float64, calls int) {
 	return float64(of.offers * ((bytes + unit - 1) / unit)), of.offers * ((bytes + call - 1) / call)
 }
 
-// live records a product's month in order of time, a look at a time, and returns the size of an item of the two-item design.
-func (m *market) live(ctx context.Context, s sink, of past) (size int, err error) {
+// live records a product's month in order of time, a look or at least so many observations at a time but never more than most, and
+// returns the size of an item of the two-item design.
+func (m *market) live(ctx context.Context, s sink, of past, least, most int) (size int, err error) {
 	looks := of.observations / of.offers
 	every := month / time.Duration(looks)
 	var request []price.Observation
@@ -203,8 +209,8 @@ func (m *market) live(ctx context.Context, s sink, of past) (size int, err error
 		}
 		slices.SortFunc(seen, func(a, b price.Observation) int { return int(a.ObservedAt - b.ObservedAt) })
 		request = append(request, seen...)
-		for len(request) >= together && (len(request) >= of.offers || len(request) >= mostItems) || look == looks-1 && len(request) > 0 {
-			n := min(len(request), mostItems)
+		for len(request) >= least && (len(request) >= of.offers || len(request) >= most) || look == looks-1 && len(request) > 0 {
+			n := min(len(request), most)
 			size = peer.HistorySize(request[0])
 			if err := s.record(ctx, request[:n], request[n-1].ObservedAt); err != nil {
 				return 0, err
