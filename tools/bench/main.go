@@ -35,6 +35,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -151,7 +152,7 @@ func newBench(ctx context.Context, root string, out io.Writer) (b *bench, stop f
 		return nil, nil, err
 	}
 	client := store.NewClient(store.ClientOptions{
-		Region: "eu-west-1", Endpoint: e.Endpoint(), Width: 64,
+		Region: "eu-west-1", Endpoint: e.Endpoint(), Width: 64, AttemptTimeout: time.Minute, // a page of the usual design has 1 MB
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "bench", SecretAccessKey: "bench"}, nil
 		})})

@@ -35,7 +35,7 @@ func (b *bench) matrix(ctx context.Context) error {
 			return fmt.Errorf("%d offers, %d observations: %w", of.offers, of.observations, err)
 		}
 		for _, r := range rows {
-			b.say(table, "%d\t%d\t%s\t%.2f\t%.2f\t%.1f\t|\t%.2f\t%.2f\t%.1f\t%.2f\t", of.offers, of.observations, r.what,
+			b.say(table, "%d\t%d\t%s\t%.2f\t%.2f\t%.1f\t|\t%.2f\t%.2f\t%.1f\t%.3f\t", of.offers, of.observations, r.what,
 				r.ours.writes, r.ours.reads, r.ours.calls, r.theirs.writes, r.theirs.reads, r.theirs.calls, r.times)
 		}
 		if err := table.Flush(); err != nil { // rows as they come: the whole takes many minutes
