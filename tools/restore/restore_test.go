@@ -352,6 +352,25 @@ func TestRestore_Dropped(t *testing.T) {
 	assert.Equal(t, at(59), p.replacement.Boards[0].Dropped)
 }
 
+// TestRestore_Versions: where an older board was put over a newer one, the keys of segments alone may tell which versions were used.
+// The restored board has a later one, else readers take the segments for what it does not know.
+func TestRestore_Versions(t *testing.T) {
+	t.Parallel()
+	s := newTables(t)
+	s.write(3, 0, 60)
+	s.copy()
+	s.write(3, 60, 200)
+	s.put(s.table, s.items(s.from, "board")[0])
+	urls := s.items(s.table, "board.urls")
+	require.NotEmpty(t, urls)
+	s.remove(urls...) // which tell as well
+	said, err := s.restore()
+	require.NoError(t, err)
+	assert.Contains(t, said, "\nrestored\n")
+	s.holds(nil)
+	assert.Zero(t, s.write(3, 300, 400)["failed"])
+}
+
 func TestRestore_Lost(t *testing.T) {
 	t.Parallel()
 	s := newTables(t)
