@@ -18,7 +18,7 @@
 //
 // Pages of history are read from products whose offers are looked at equally often for a month; with -largest only from the one that they
 // were designed for: 419 sellers, one look an hour. The two-item design is not built for them: what its pages read follows from
-// the size of its items.
+// the size of its items. For -matrix it is, with the same observations: both are written and read by turns.
 //
 // What surprises: DynamoDB bills a condition that fails like a write but reports no figure for it. Both designs add it, from the
 // item's size.
@@ -128,9 +128,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		b.pasts = []past{largest}
 		*chosen["history"] = true
 	}
-	any := slices.ContainsFunc(parts, func(p part) bool { return *chosen[p.name] })
+	named := slices.ContainsFunc(parts, func(p part) bool { return *chosen[p.name] })
 	for _, p := range parts {
-		if !*chosen[p.name] && (any || p.onlyNamed) {
+		if !*chosen[p.name] && (named || p.onlyNamed) {
 			continue
 		}
 		b.say(out, "")

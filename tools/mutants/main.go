@@ -89,7 +89,7 @@ var mutants = []mutant{
 		"min(s.To.Add(LateSpan), maxTime)", "s.To", boardTests, "TestProperty"},
 	{"a shard forgets what was flushed before it", "shared/store/items.go",
 		"	labels := []label{{board.Shard{}, d.Flushed}}\n", "	labels := []label{}\n",
-		storeTests, "TestStore_Record_ASplitKeepsHowFarItWasFlushed"},
+		storeTests, "TestStore_Record_LateDataOfASplitProductReadsThePastOnce"},
 	{"a directory forgets how far it was flushed", "shared/store/split.go",
 		`past = :past REMOVE o, h, w, d")`, `past = :past REMOVE o, h, w, d, f, l")`,
 		storeTests, "TestStore_Record_ASplitKeepsHowFarItWasFlushed"},
@@ -109,7 +109,7 @@ var mutants = []mutant{
 		"min(f.board.Flushed, max(w.Current.ObservedAt, f.dropped))", "min(f.board.Flushed, w.Current.ObservedAt)",
 		boardTests, "TestApply_OlderThanWhatLeft"},
 	{"our own prices leave like others", "shared/board/board.go",
-		" || o.Key.CompetitorID == price.Own {\n", " {\n", boardTests, "TestApply_OffersNotSeenForTheRetentionLeave"},
+		" || o.Key.CompetitorID == price.Own {\n", " {\n", boardTests, "TestApply_RetentionOfOneDay"},
 	{"a shard takes any number of offers", "shared/board/apply.go",
 		"f.live+f.created >= MaxShardOffers", "f.live+f.created >= 1000*MaxShardOffers", boardTests, "TestApply_NoRoom"},
 	{"a split product takes any number of offers", "shared/store/write.go",
@@ -241,13 +241,13 @@ var mutants = []mutant{
 	{"a restoration forgets urls", "tools/restore/plan.go",
 		"missingURLs(b, mine, theirs))\n", "nil)\n", restoreTests, "TestRestore"},
 	{"a restored product forgets the shards it had", "tools/restore/plan.go",
-		"	p.replacement.Past = d.Past\n", "", restoreTests, "TestRestore"},
+		"	p.replacement.Past = d.Past\n", "", restoreTests, "TestRestore_SplitTwice"},
 
 	// Exports.
 	{"an export skips shards that came while it read", "tools/internal/history/scan.go",
 		"		if len(p.Missing()) > 0 {\n", "		if false {\n", historyTests, "TestScan_whileWriting"},
 	{"an export leaves out what no flush has moved", "tools/internal/history/history.go",
-		"			m.offers[o.Key] = append(m.offers[o.Key], o.Tail...)\n", "", exportTests, "TestExport"},
+		"			m.offers[o.Key] = append(m.offers[o.Key], o.Tail...)\n", "			_ = o\n", exportTests, "TestExport"},
 	{"the state of an export runs ahead of its files", "tools/export/export.go",
 		"	if err := e.complete(); err != nil {\n		return err\n	}\n	e.now.Counts.Units", "	e.now.Counts.Units", exportTests,
 		"TestExport_resumed"},
@@ -376,12 +376,12 @@ func (m mutant) try(ctx context.Context, folder string) (killed bool, err error)
 		m.file:                           bytes.Replace(whole, []byte(m.find), []byte(m.replace), 1),
 		"shared/store/mutant_helpers.go": []byte(helpers),
 	} {
-		real, err := filepath.Abs(name)
+		path, err := filepath.Abs(name)
 		if err != nil {
 			return false, fmt.Errorf("find %s: %w", name, err)
 		}
-		overlay["Replace"][real] = filepath.Join(folder, filepath.Base(name))
-		if err := os.WriteFile(overlay["Replace"][real], text, 0o600); err != nil {
+		overlay["Replace"][path] = filepath.Join(folder, filepath.Base(name))
+		if err := os.WriteFile(overlay["Replace"][path], text, 0o600); err != nil {
 			return false, fmt.Errorf("write: %w", err)
 		}
 	}

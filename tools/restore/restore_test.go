@@ -352,6 +352,23 @@ func TestRestore_Dropped(t *testing.T) {
 	assert.Equal(t, at(59), p.replacement.Boards[0].Dropped)
 }
 
+// TestRestore_SplitTwice: segments that shards flushed before they were split further are still read after a restoration.
+func TestRestore_SplitTwice(t *testing.T) {
+	t.Parallel()
+	s := newTables(t)
+	s.write(20, 0, 40)
+	once := len(s.items(s.table, "board#"))
+	require.Positive(t, once)
+	s.write(80, 40, 60)
+	require.Greater(t, len(s.items(s.table, "board#")), 2*once)
+	s.copy()
+	s.remove(s.items(s.table, "seg#")[0])
+	said, err := s.restore()
+	require.NoError(t, err)
+	assert.Contains(t, said, "\nrestored\n")
+	s.whole(s.acknowledged)
+}
+
 // TestRestore_Versions: where an older board was put over a newer one, the keys of segments alone may tell which versions were used.
 // The restored board has a later one, else readers take the segments for what it does not know.
 func TestRestore_Versions(t *testing.T) {
