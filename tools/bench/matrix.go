@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"pricing/shared/meter"
@@ -14,7 +16,7 @@ import (
 // How often each thing of the matrix is done with each design, by turns.
 const (
 	oneMoreTurns = 200 // enough for a board to be flushed several times
-	readingTurns = 5
+	readingTurns = 3
 )
 
 // loaded is how many observations of the two-item design come in one request when a month is loaded: its items are the same, and
@@ -58,15 +60,16 @@ func (b *bench) measureMatrix(ctx context.Context, of past) ([]compared, error) 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := m.live(ctx, mine, of, together, mostItems); err != nil {
-		return nil, err
-	}
 	usual, err := b.newTwoItems(ctx)
 	if err != nil {
 		return nil, err
 	}
-	m = b.newPast(of)
-	if _, err := m.live(ctx, usual, of, loaded, loaded); err != nil {
+	var loading sync.WaitGroup
+	var errs [2]error
+	loading.Go(func() { _, errs[0] = m.live(ctx, mine, of, together, mostItems) })
+	loading.Go(func() { _, errs[1] = b.newPast(of).live(ctx, usual, of, loaded, loaded) })
+	loading.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
 	keys := make([]price.OfferKey, of.offers)

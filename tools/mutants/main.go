@@ -140,7 +140,7 @@ var mutants = []mutant{
 			"		return moved, nil, nil\n	}\n	change, err", storeTests, "TestRace_StaleDirectory"},
 	{"a missing shard is taken for empty by a reader", "shared/store/product.go",
 		"		if b == nil {\n			return Product{}, errTorn\n		}\n",
-		"		if b == nil {\n			empty := board.New(g.id)\n			b = &empty\n		}\n", storeTests, "TestRace_Split"},
+		"		if b == nil {\n			empty := board.New(g.id)\n			b = &empty\n		}\n", storeTests, "TestRace_StaleDirectory"},
 	{"a directory is forgotten when another was first", "shared/store/write.go",
 		"	if bi.Shard.N == 0 {\n		p.directory = bi.Directory\n	}\n", "	p.directory = bi.Directory\n", storeTests, "TestRace_StaleDirectory"},
 	{"a board is written without its condition", "shared/store/write.go",
@@ -261,7 +261,7 @@ var mutants = []mutant{
 
 	// The nightly reconciliation.
 	{"a url that a board names is taken for an orphan", "shared/store/urls.go",
-		"				named[o.URL.Before] = true\n", "", reconcileTests, "TestReconcile_OrphanURLs"},
+		"				named[o.URL.Before] = true\n", "", storeTests, "TestRace_URLs"},
 	{"an orphan is removed though a writer was first", "shared/store/urls.go",
 		`aws.String("v = :v"),`, `aws.String("v = :v OR v <> :v"),`, storeTests, "TestRace_URLs"},
 	{"an unfinished flush is taken for an older board", "functions/reconcile-boards/compare.go",
