@@ -336,7 +336,9 @@ func run(ctx context.Context, names []string) (survivors int, err error) {
 	var running sync.WaitGroup
 	slots := make(chan struct{}, together)
 	for i, m := range chosen {
-		slots <- struct{}{}
+		if slots <- struct{}{}; ctx.Err() != nil {
+			break
+		}
 		running.Go(func() {
 			defer func() { <-slots }()
 			killed, err := m.try(ctx, filepath.Join(folder, strconv.Itoa(i)))
@@ -354,7 +356,7 @@ func run(ctx context.Context, names []string) (survivors int, err error) {
 		})
 	}
 	running.Wait()
-	return survivors, errors.Join(errs...)
+	return survivors, errors.Join(append(errs, context.Cause(ctx))...)
 }
 
 // unbroken sees that the tests of some mutants pass on the code as it is.
