@@ -219,7 +219,7 @@ var mutants = []mutant{
 	{"a dry run is answered from a weak read", "shared/store/record.go",
 		"s.locate(ctx, parts, dryRun)", "s.locate(ctx, parts, false)", storeTests, "TestRace_ADryRunReadsWhatWasAcknowledged"},
 	{"a dry run notes who was heard of", "shared/store/record.go",
-		"	if !dryRun {\n		noted", "	if true {\n		noted", storeTests, "TestStore_Record_DryRunWritesNothing"},
+		"	case dryRun:\n		write()\n", "	case dryRun && several && false:\n		write()\n", storeTests, "TestStore_Record_DryRunWritesNothing"},
 	{"what was refused meanwhile is stored", "shared/store/record.go",
 		"			if verdicts[at].Err == nil {\n				p.items", "			if true {\n				p.items", storeTests, "TestStore_Competitors"},
 	{"a gtin that could not be looked up is an unknown one", "shared/store/record.go",
