@@ -36,7 +36,8 @@ type query struct {
 // the parameters.
 func readQuery(p *gateway.Params, clock price.Clock) query {
 	q := query{productID: api.ProductID(p), page: api.ReadPage(p, usualLimit, greatestLimit)}
-	q.window = store.Window{Limit: q.page.Limit, Match: api.ReadFilter(p), Descending: p.Word("order", "desc", "asc") == "desc"}
+	q.window = store.Window{Limit: q.page.Limit, Descending: p.Word("order", "desc", "asc") == "desc"}
+	q.window.Match, q.window.Offer = api.ReadOfferFilter(p, q.productID)
 	switch p.Word("view", "changes", "raw", "daily") {
 	case "changes":
 		q.window.Changes = true

@@ -40,7 +40,12 @@ func (t Timestamp) Day() Timestamp {
 func (t Timestamp) Date() string { return t.Time().Format(time.DateOnly) }
 
 // String returns RFC 3339 in UTC with milliseconds, for example 2026-07-06T09:14:03.000Z.
-func (t Timestamp) String() string { return t.Time().Format("2006-01-02T15:04:05.000Z") }
+func (t Timestamp) String() string {
+	moment := t.Time()
+	seconds := moment.Format(time.RFC3339) // this layout has a fast way in package time
+	millis := strconv.Itoa(1000 + moment.Nanosecond()/int(time.Millisecond))[1:]
+	return strings.TrimSuffix(seconds, "Z") + "." + millis + "Z"
+}
 
 // MarshalJSON writes the text, or null for NoTime.
 func (t Timestamp) MarshalJSON() ([]byte, error) {

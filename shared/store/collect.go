@@ -213,7 +213,7 @@ func (k *walk) told(ctx context.Context, c collector) (Told, error) {
 	}
 	whole := of.whole && !k.window.Changes
 	if !whole {
-		w := Window{From: k.window.From, To: k.window.To,
+		w := Window{From: k.window.From, To: k.window.To, Offer: k.window.Offer,
 			Match: func(key price.OfferKey) bool { return key.CompetitorID != price.Own && k.window.matches(key) }}
 		again := newWalk(k.store, k.product, w, k.units, k.suspect)
 		again.budget = k.budget
