@@ -93,8 +93,11 @@ const ProductsIndex = "products"
 // buckets is how many partitions the index has. It is stored in each entry, so it cannot change.
 const buckets = 16
 
-// CatalogueBucket is the partition key of a part of the index of the catalogue, 0 to 15.
-func CatalogueBucket(n int) string { return bucketPrefix + strconv.Itoa(n) }
+// BucketPartition is the partition key of a part of the index of the catalogue, 0 to 15.
+func BucketPartition(n int) string { return bucketText(n) }
+
+// bucketText is what an entry says of its bucket: whoever writes it reads no partition of the index.
+func bucketText(n int) string { return bucketPrefix + strconv.Itoa(n) }
 
 // bucketOf is the part that a product is in.
 func bucketOf(productID string) int {

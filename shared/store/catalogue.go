@@ -28,7 +28,7 @@ func beside(e price.CatalogueEntry) board.Catalogue {
 
 func catalogueItem(c CatalogueItem) item {
 	it := key(ProductPartition(c.ProductID), productSK)
-	it[AttrBucket] = str(CatalogueBucket(bucketOf(c.ProductID)))
+	it[AttrBucket] = str(bucketText(bucketOf(c.ProductID)))
 	it[AttrVersion] = number(c.Version)
 	it[AttrTitle] = str(c.Title)
 	it[AttrCatalogue] = str(beside(c.CatalogueEntry).Text())
@@ -86,6 +86,13 @@ func (s *Store) FindCatalogueEntry(ctx context.Context, productID string) (Catal
 		return CatalogueItem{}, fmt.Errorf("find product: %w", err)
 	}
 	return decodeCatalogueItem(it)
+}
+
+// GTINInUse is the Conflict of a product whose gtin another has.
+func GTINInUse(detail string) error {
+	f := fault.New(fault.Conflict, fault.CodeGTINInUse, detail)
+	f.Fields = []fault.Field{{Pointer: "/gtin", Code: f.Code, Detail: detail}}
+	return f
 }
 
 // Put is what became of a product that was put into the catalogue.
@@ -228,9 +235,7 @@ func (s *Store) replaceCatalogueItem(ctx context.Context, old, next CatalogueIte
 	}
 	what, reasons, err := s.transact(ctx, "put product", writes)
 	if taking >= 0 && taking < len(reasons) && reasons[taking] == reasonCondition && reasons[0] == reasonNone {
-		inUse := fault.New(fault.Conflict, fault.CodeGTINInUse, "Another product has the gtin "+string(has)+".")
-		inUse.Fields = []fault.Field{{Pointer: "/gtin", Code: inUse.Code, Detail: inUse.Detail}}
-		err = inUse
+		err = GTINInUse("Another product has the gtin " + string(has) + ".")
 	}
 	return what, err
 }

@@ -77,7 +77,7 @@ func (s *Store) readBucket(
 		IndexName:              aws.String(ProductsIndex),
 		KeyConditionExpression: aws.String("b = :b AND pk > :after"),
 		ExpressionAttributeValues: item{
-			":b": str(CatalogueBucket(after.Bucket)), ":after": str(ProductPartition(after.ProductID)),
+			":b": str(BucketPartition(after.Bucket)), ":after": str(productPrefix + after.ProductID), // no partition here
 		},
 		Limit:                  aws.Int32(int32(want)), //nolint:gosec // a page's limit
 		ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
