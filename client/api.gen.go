@@ -642,28 +642,7 @@ type ProductPage struct {
 }
 
 // ProductResult What became of one product of a batch.
-type ProductResult struct {
-	// Index Of the item in the request.
-	Index int `json:"index"`
-
-	// Outcome Stored: `created` is new in the catalogue, `changed` replaces another content, `unchanged` was so before. Not stored: `conflict` (another product has the gtin), `rejected` (it breaks a rule). `throttled`: not known, repeat it. `failed`: we have to mend what is stored of it, and hear of it; repeat it at most once a run.
-	Outcome string `json:"outcome"`
-
-	// Problem RFC 9457.
-	Problem *Problem `json:"problem,omitempty"`
-
-	// ProductID null if it is not known.
-	ProductID string `json:"productId"`
-
-	// Retryable Whether it can be sent again as it is. Of outcome `failed`: at most once a run.
-	Retryable bool `json:"retryable"`
-
-	// Status What a PUT of it alone would have been answered.
-	Status int `json:"status"`
-
-	// Version Of a stored one.
-	Version int64 `json:"version,omitempty,omitzero"`
-}
+type ProductResult = Result
 
 // ProductsPut What became of a batch of products.
 type ProductsPut struct {
@@ -754,7 +733,10 @@ type Result struct {
 	Retryable bool `json:"retryable"`
 
 	// Status What the item alone would have been answered.
-	Status   int      `json:"status"`
+	Status int `json:"status"`
+
+	// Version Of a product that is stored.
+	Version  int64    `json:"version,omitempty,omitzero"`
 	Warnings []string `json:"warnings"`
 }
 
@@ -844,12 +826,6 @@ type Cursor = string
 // DryRun defines model for DryRun.
 type DryRun = bool
 
-// IfMatch defines model for IfMatch.
-type IfMatch = string
-
-// IfNoneMatchOfPut defines model for IfNoneMatchOfPut.
-type IfNoneMatchOfPut = string
-
 // ItemConditionFilter defines model for ItemConditionFilter.
 type ItemConditionFilter = ItemCondition
 
@@ -921,15 +897,6 @@ type GetProductParams struct {
 
 // GetProductParamsBy defines parameters for GetProduct.
 type GetProductParamsBy string
-
-// PutProductParams defines parameters for PutProduct.
-type PutProductParams struct {
-	// IfMatch ETag of what is to be replaced; 412 if something else is stored. `*` only replaces.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
-
-	// IfNoneMatch `*` only creates; 412 if the product is in the catalogue.
-	IfNoneMatch IfNoneMatchOfPut `json:"If-None-Match,omitempty,omitzero"`
-}
 
 // ListHistoryParams defines parameters for ListHistory.
 type ListHistoryParams struct {
@@ -1147,12 +1114,6 @@ func (c *Client) RecordObservation(ctx context.Context, params RecordObservation
 func (c *Client) ListProducts(ctx context.Context, params ListProductsParams) (*ProductPage, error) {
 	path := "/v1/products"
 	return call[ProductPage](ctx, c, "GET", path, params.query(), nil)
-}
-
-// PutProducts calls POST /v1/products/batch: put up to 500 products into the catalogue.
-func (c *Client) PutProducts(ctx context.Context, body ProductBatch) (*ProductsPut, error) {
-	path := "/v1/products/batch"
-	return call[ProductsPut](ctx, c, "POST", path, nil, body)
 }
 
 // GetProduct calls GET /v1/products/{productId}: answer one product.
