@@ -66,8 +66,9 @@ func TestReadCatalogueEntry_Rules(t *testing.T) {
 		}
 	}
 	for change, want := range map[string]fault.Field{
-		`{"title":` + long(301) + `}`:    {Pointer: "/title", Code: "invalid-field", Detail: "Must be 1 to 300 bytes long, not 301."},
-		`{"title":"Cafe\u0301"}`:         {Pointer: "/title", Code: "invalid-field", Detail: `"Cafe\u0301" is not in Unicode normalization form C.`},
+		`{"title":` + long(301) + `}`: {Pointer: "/title", Code: "invalid-field", Detail: "Must be 1 to 300 bytes long, not 301."},
+		`{"title":"Cafe\u0301"}`: {Pointer: "/title", Code: "invalid-field",
+			Detail: `"Cafe\u0301" is not in Unicode normalization form C.`},
 		`{"title":null}`:                 {Pointer: "/title", Code: "wrong-type", Detail: "Must be of type string, not null."},
 		`{"mpn":` + long(129) + `}`:      {Pointer: "/mpn", Code: "invalid-field", Detail: "Must be 1 to 128 bytes long, not 129."},
 		`{"brand":` + long(129) + `}`:    {Pointer: "/brand", Code: "invalid-field", Detail: "Must be 1 to 128 bytes long, not 129."},
