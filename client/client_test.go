@@ -611,14 +611,16 @@ func TestPages(t *testing.T) {
 			require.ErrorContains(t, err, "404")
 		}
 	})
-	t.Run("history and competitors", func(t *testing.T) {
+	t.Run("history, competitors and products", func(t *testing.T) {
 		t.Parallel()
 		c, _ := connect(t, script(t,
 			answer{status: 200, body: `{"observations":[{"observationId":"1"}],"next":"p2"}`},
 			answer{status: 200, body: `{"observations":[{"observationId":"2"}],"next":null}`},
 			answer{status: 200, body: `{"competitors":[{"competitorId":"a"}],"next":"p2"}`},
 			answer{status: 200, body: `{"competitors":[{"competitorId":"b"}]}`},
-			answer{status: 403}, answer{status: 403}))
+			answer{status: 200, body: `{"products":[],"next":"p2"}`},
+			answer{status: 200, body: `{"products":[{"productId":"c","catalogued":true}],"next":null}`},
+			answer{status: 403}, answer{status: 403}, answer{status: 403}))
 		var ids []string
 		for one, err := range c.History(t.Context(), "X", client.ListHistoryParams{}) {
 			require.NoError(t, err)
@@ -628,7 +630,11 @@ func TestPages(t *testing.T) {
 			require.NoError(t, err)
 			ids = append(ids, one.CompetitorID)
 		}
-		assert.Equal(t, []string{"1", "2", "a", "b"}, ids)
+		for one, err := range c.Products(t.Context(), client.ListProductsParams{Brand: "Otto"}) {
+			require.NoError(t, err)
+			ids = append(ids, one.ProductID)
+		}
+		assert.Equal(t, []string{"1", "2", "a", "b", "c"}, ids)
 		var errs []error
 		for _, err := range c.History(t.Context(), "X", client.ListHistoryParams{}) {
 			errs = append(errs, err)
@@ -636,7 +642,10 @@ func TestPages(t *testing.T) {
 		for _, err := range c.Competitors(t.Context(), client.ListCompetitorsParams{}) {
 			errs = append(errs, err)
 		}
-		require.Len(t, errs, 2)
+		for _, err := range c.Products(t.Context(), client.ListProductsParams{}) {
+			errs = append(errs, err)
+		}
+		require.Len(t, errs, 3)
 		for _, err := range errs {
 			require.ErrorContains(t, err, "403")
 		}

@@ -19,6 +19,7 @@ const (
 )
 
 type historian interface {
+	api.GTINs
 	History(ctx context.Context, productID string, w store.Window) (store.Page, error)
 	DailyHistory(ctx context.Context, productID string, w store.Window, after *board.DayKey) (store.DayPage, error)
 }
@@ -35,7 +36,7 @@ type answer struct {
 func endpoint(f boot.Function) gateway.Endpoint {
 	return gateway.Endpoint{
 		Route: "GET /v1/products/{productId}/history", Scope: "read", Media: []string{asJSON, asCSV},
-		Query:  slices.Concat([]string{"from", "to"}, api.FilterParams, []string{"view", "order"}, api.PageParams),
+		Query:  slices.Concat([]string{api.ByParam, "from", "to"}, api.FilterParams, []string{"view", "order"}, api.PageParams),
 		Handle: list(f.Store, api.NewClock(f.Settings.Retention)),
 	}
 }
@@ -43,7 +44,11 @@ func endpoint(f boot.Function) gateway.Endpoint {
 func list(db historian, clock api.Clock) gateway.Handler {
 	return func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
 		p := r.Params()
-		q := readQuery(p, clock(r))
+		id, err := api.FindProductID(ctx, p, db)
+		if err != nil {
+			return gateway.Answer{}, err
+		}
+		q := readQuery(p, id, clock(r))
 		if err := p.Err(); err != nil {
 			return gateway.Answer{}, err
 		}

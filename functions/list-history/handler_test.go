@@ -76,6 +76,8 @@ func (d damaged) History(context.Context, string, store.Window) (store.Page, err
 	return store.Page{Told: store.Told{Suspect: d}}, nil
 }
 
+func (damaged) ProductOfGTIN(context.Context, price.GTIN) (string, error) { return "", nil }
+
 func (d damaged) DailyHistory(context.Context, string, store.Window, *board.DayKey) (store.DayPage, error) {
 	return store.DayPage{Told: store.Told{Suspect: d}}, nil
 }

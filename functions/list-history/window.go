@@ -34,8 +34,8 @@ type query struct {
 // readQuery reads which part of the history is asked for, and the page of it. Behind a cursor the window ends where that of the
 // first page did: one that ends now would move from page to page. A cursor may be made up, so what it says is judged like
 // the parameters.
-func readQuery(p *gateway.Params, clock price.Clock) query {
-	q := query{productID: api.ProductID(p), page: api.ReadPage(p, usualLimit, greatestLimit)}
+func readQuery(p *gateway.Params, productID string, clock price.Clock) query {
+	q := query{productID: productID, page: api.ReadPage(p, usualLimit, greatestLimit)}
 	q.window = store.Window{Limit: q.page.Limit, Descending: p.Word("order", "desc", "asc") == "desc"}
 	q.window.Match, q.window.Offer = api.ReadOfferFilter(p, q.productID)
 	switch p.Word("view", "changes", "raw", "daily") {

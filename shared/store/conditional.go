@@ -40,12 +40,31 @@ func (s *Store) update(ctx context.Context, what string, in *dynamodb.UpdateItem
 		countWrite(ctx, out.ConsumedCapacity)
 		return committed, nil, nil
 	}
+	return s.lost(ctx, what, err, 0)
+}
+
+// putIf puts an item if its condition holds; what it returns is as of update.
+func (s *Store) putIf(ctx context.Context, what string, put *types.Put) (met, item, error) {
+	out, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: s.table, Item: put.Item, ConditionExpression: put.ConditionExpression,
+		ExpressionAttributeValues: put.ExpressionAttributeValues, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if err == nil {
+		countWrite(ctx, out.ConsumedCapacity)
+		return committed, nil, nil
+	}
+	return s.lost(ctx, what, err, ItemSize(put.Item))
+}
+
+// lost says what a conditional write met that gave an error, and what stands there. size is that of the new item, 0 if it is not known.
+func (s *Store) lost(ctx context.Context, what string, err error, size int) (met, item, error) {
 	failed := s.failed(ctx, what, err)
 	var refused *types.ConditionalCheckFailedException
 	var conflict *types.TransactionConflictException
 	switch {
 	case errors.As(err, &refused):
-		countRefused(ctx, ItemSize(refused.Item))
+		countRefused(ctx, max(size, ItemSize(refused.Item)))
 		return overtaken, refused.Item, nil
 	case errors.As(err, &conflict):
 		return locked, nil, nil

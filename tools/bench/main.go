@@ -1,6 +1,7 @@
 // Command bench measures what the API costs, in figures that do not depend on the machine: capacity units, or instructions and ratios.
 //
-//	go run ./tools/bench [-seed N] [-quick] [-scans] [-repeats] [-goals] [-contention] [-history] [-largest] [-backfill] [-matrix]
+//	go run ./tools/bench [-seed N] [-quick] [-scans] [-repeats] [-goals] [-contention] [-history] [-largest]
+//	    [-backfill] [-catalogue [-products N]] [-matrix]
 //	go run ./tools/bench cold|warm [-rounds N] [-instructions=false]
 //
 // Capacity is what the store consumes, beside the usual two-item design (package peer), on the embedded engine, whose figures follow
@@ -68,6 +69,7 @@ var parts = []part{
 	{name: "contention", what: "contention", measure: (*bench).contention},
 	{name: "history", what: "pages of history", measure: (*bench).history},
 	{name: "backfill", what: "backfills in different orders", measure: (*bench).backfill},
+	{name: "catalogue", what: "puts and walks of the catalogue", measure: (*bench).catalogue},
 	{name: "matrix", what: "one more observation and reading, the more there are", onlyNamed: true, measure: (*bench).matrix},
 }
 
@@ -80,6 +82,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		chosen[p.name] = flags.Bool(p.name, false, "measure "+p.what+", and nothing that is not named")
 	}
 	largestOnly := flags.Bool("largest", false, "measure pages of the largest history only: 419 sellers, 300,000 observations")
+	products := flags.Int("products", 10_000, "products of the catalogue that is measured")
 	rounds := flags.Int("rounds", 15, "with cold or warm: starts of each program that are counted")
 	instructions := flags.Bool("instructions", true, "with cold or warm: count instructions too, which takes minutes")
 	what := ""
@@ -89,8 +92,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("flags: %w", err)
 	}
-	if *rounds < 1 || flags.NArg() > 0 {
-		return fmt.Errorf("flags: at least one round, and nothing but cold or warm before them: %v", flags.Args())
+	if *rounds < 1 || *products < 1 || flags.NArg() > 0 {
+		return fmt.Errorf("flags: at least one round and product, and nothing but cold or warm before them: %v", flags.Args())
 	}
 	root, err := engine.Root()
 	if err != nil {
@@ -117,6 +120,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	b.measured = 50
 	b.each = 40
 	b.pasts = pasts()
+	b.products = *products
 	if *quick {
 		b.warm = 5
 		b.measured = 10
@@ -166,6 +170,7 @@ type bench struct {
 	each           int    // observations of a contending writer
 	alone          bool   // measure the goals without the two-item design
 	pasts          []past // whose history is measured
+	products       int    // of the catalogue
 	table          engine.Table
 	client         *dynamodb.Client
 	endpoint       string // of the engine

@@ -9,8 +9,8 @@
 //	  "body": {"name": "BigMart"},                          // sent without white space, else just as it stands
 //	  "text": "{\"name\":",                                 // in place of body: sent byte for byte
 //	  "padTo": 40000,                                       // the body's bytes, with spaces behind it
-//	  "store": "down",                                      // nobody answers; damaged: the board of ZU-1042 cannot be read;
-//	                                                        // usually a store of storetest.Seeded
+//	  "store": "down",                                      // nobody answers; damaged: the board of ZU-1042 and the
+//	                                                        // entry of CAT-1 cannot be read; usually a store of storetest.Seeded
 //	  "answer": {"status": 200, "headers": {...}, "body": {...}}
 //	}
 //

@@ -84,7 +84,7 @@ func (c Case) store(tb testing.TB) *store.Store {
 		nobody := storetest.Client("http://127.0.0.1:1")
 		return store.New(nobody, store.Options{Table: Settings.Table, Retention: Settings.Retention, Width: 4})
 	case "damaged":
-		return storetest.Seeded(tb, "ZU-1042")
+		return storetest.Seeded(tb, "ZU-1042", "CAT-1")
 	}
 	return storetest.Seeded(tb)
 }
