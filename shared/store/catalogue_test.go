@@ -358,7 +358,8 @@ func TestRace_CatalogueEntries(t *testing.T) {
 // TestStore_PutCatalogueEntries: each gets what became of it. A gtin that one gives up goes to another, whichever comes first.
 func TestStore_PutCatalogueEntries(t *testing.T) {
 	t.Parallel()
-	s := storetest.New(t)
+	client, table := storetest.Table(t)
+	s := store.New(client, store.Options{Table: table, Width: 1}) // one after the other, so that it is given who comes first
 	const third = price.GTIN("04006381333931")
 	put := func(entries ...store.ProductEntry) []string {
 		t.Helper()

@@ -136,6 +136,28 @@ func TestStore_ListCatalogue_Budget(t *testing.T) {
 	assert.Empty(t, walk(t, s, store.CatalogueFilter{Category: "garden"}, 100, func(int) {}))
 }
 
+// TestStore_ListCatalogue_FewPass: an entry behind many that do not pass, more than a call reads, is found.
+func TestStore_ListCatalogue_FewPass(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	var entries []store.ProductEntry
+	for i := 0; len(entries) < 260; i++ {
+		id := fmt.Sprintf("P-%06d", i)
+		if (store.CataloguePosition{ProductID: id}).Valid() { // it is in the first bucket
+			entries = append(entries, store.ProductEntry{ProductID: id, CatalogueEntry: price.CatalogueEntry{Title: "x", Brand: "Otto"}})
+		}
+	}
+	last := &entries[len(entries)-1]
+	last.Brand = "Anna"
+	for _, p := range s.PutCatalogueEntries(t.Context(), entries) {
+		require.NoError(t, p.Err)
+	}
+	some, next, err := s.ListCatalogue(t.Context(), store.CatalogueFilter{Brand: "Anna"}, store.CataloguePosition{}, 1)
+	require.NoError(t, err)
+	assert.Equal(t, []string{last.ProductID}, ids(some))
+	assert.Equal(t, &store.CataloguePosition{ProductID: last.ProductID}, next)
+}
+
 // TestStore_ListCatalogue_Sparse: nothing but catalogue entries stands in the index, so it costs no observation anything.
 func TestStore_ListCatalogue_Sparse(t *testing.T) {
 	t.Parallel()

@@ -1,7 +1,7 @@
 // Command bench measures what the API costs, in figures that do not depend on the machine: capacity units, or instructions and ratios.
 //
-//	go run ./tools/bench [-seed N] [-quick] [-scans] [-repeats] [-goals] [-contention] [-history] [-largest]
-//	    [-backfill] [-catalogue [-products N]] [-matrix]
+//	go run ./tools/bench [-seed N] [-quick] [-scans] [-repeats] [-goals] [-contention] [-history] [-largest] [-backfill] [-matrix]
+//	    [-catalogue] [-products N]
 //	go run ./tools/bench cold|warm [-rounds N] [-instructions=false]
 //
 // Capacity is what the store consumes, beside the usual two-item design (package peer), on the embedded engine, whose figures follow
@@ -69,8 +69,8 @@ var parts = []part{
 	{name: "contention", what: "contention", measure: (*bench).contention},
 	{name: "history", what: "pages of history", measure: (*bench).history},
 	{name: "backfill", what: "backfills in different orders", measure: (*bench).backfill},
-	{name: "catalogue", what: "puts and walks of the catalogue", measure: (*bench).catalogue},
 	{name: "matrix", what: "one more observation and reading, the more there are", onlyNamed: true, measure: (*bench).matrix},
+	{name: "catalogue", what: "the catalogue: put in batches, and walked", measure: (*bench).catalogue},
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
