@@ -46,13 +46,7 @@ func (s *Store) Record(ctx context.Context, submissions []price.Submission, rece
 		locate()
 	}
 	if readErr != nil {
-		if !fault.Is(readErr, fault.Unavailable) {
-			return nil, fmt.Errorf("read boards: %w", readErr)
-		}
-		for _, p := range parts {
-			p.fail(verdicts, readErr)
-		}
-		return verdicts, nil
+		return nil, fmt.Errorf("read boards: %w", readErr)
 	}
 	var noted sync.WaitGroup
 	if !dryRun {
@@ -95,20 +89,25 @@ func (s *Store) resolveProducts(ctx context.Context, submissions []price.Submiss
 	if len(keys) == 0 {
 		return nil
 	}
-	items, err := s.batchGet(ctx, keys, true)
+	items, unread, err := s.batchGet(ctx, keys, true)
 	if err != nil && !fault.Is(err, fault.Unavailable) {
 		return err
 	}
+	of := func(it item) price.GTIN { return price.GTIN(strings.TrimPrefix(text(it, AttrPK), gtinPrefix)) }
 	for _, it := range items {
-		products[price.GTIN(strings.TrimPrefix(text(it, AttrPK), gtinPrefix))] = text(it, AttrProductID)
+		products[of(it)] = text(it, AttrProductID)
+	}
+	for _, it := range unread {
+		delete(products, of(it))
 	}
 	for i, sub := range submissions {
 		if sub.GTIN == "" {
 			continue
 		}
-		verdicts[i].ProductID = products[sub.GTIN]
+		product, read := products[sub.GTIN]
+		verdicts[i].ProductID = product
 		switch {
-		case err != nil:
+		case !read:
 			verdicts[i].Err = err
 		case verdicts[i].ProductID == "":
 			verdicts[i].Err = fault.Fields([]fault.Field{{Pointer: "/gtin", Code: fault.CodeUnknownGTIN,
