@@ -69,4 +69,3 @@ func first(offers []api.ChosenOffer, most int) []api.ChosenOffer {
 	}
 	return shown
 }
-

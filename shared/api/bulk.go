@@ -223,7 +223,7 @@ func (b *Bulk) Answer(ctx context.Context, db BulkReader, urls bool, describe fu
 func (b *Bulk) resolve(ctx context.Context, db BulkReader) error {
 	var gtins []price.GTIN
 	for _, p := range b.positions {
-		if p.gtin != "" && !slices.Contains(gtins, p.gtin) {
+		if p.gtin != "" {
 			gtins = append(gtins, p.gtin)
 		}
 	}

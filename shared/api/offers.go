@@ -50,7 +50,9 @@ func (f OfferFilter) passes(o board.Offer, c price.Competitor, now price.Timesta
 // Has reports whether an offer that stands at a position may pass.
 func (f OfferFilter) Has(at Position) bool { return f.has(at.key) }
 
-func (f OfferFilter) has(key price.OfferKey) bool { return f.matches(key) && (f.includeOwn || key.CompetitorID != price.Own) }
+func (f OfferFilter) has(key price.OfferKey) bool {
+	return f.matches(key) && (f.includeOwn || key.CompetitorID != price.Own)
+}
 
 // ChosenOffer is an offer that was asked for.
 type ChosenOffer struct {

@@ -58,7 +58,9 @@ func (v Values) checked(name string, kind jsondoc.Kind, valid func(string) bool,
 }
 
 // Word returns one of a list of words, the first when the value was not sent.
-func (v Values) Word(name string, words ...string) string { return v.word(name, jsondoc.String, words...) }
+func (v Values) Word(name string, words ...string) string {
+	return v.word(name, jsondoc.String, words...)
+}
 
 func (v Values) word(name string, kind jsondoc.Kind, words ...string) string {
 	valid := func(s string) bool { return slices.Contains(words, s) }
