@@ -61,7 +61,7 @@ type market struct {
 	table  string
 }
 
-func newMarket(t *testing.T) market {
+func newMarket(t testing.TB) market {
 	t.Helper()
 	client, table := storetest.Table(t)
 	m := market{client, table}
@@ -87,7 +87,7 @@ func offer(product string, seller int, change func(*price.Observation)) price.Su
 }
 
 // record stores observations, 500 a request.
-func (m market) record(t *testing.T, in []price.Submission) {
+func (m market) record(t testing.TB, in []price.Submission) {
 	t.Helper()
 	s := m.store(m.client, 8)
 	for some := range slices.Chunk(in, 500) {
