@@ -278,7 +278,8 @@ func TestEndpoint_GTINs(t *testing.T) {
 	m := newMarket(t)
 	storetest.PutGTIN(t, m.client, m.table, "06291041500213", "ZU-1042")
 	storetest.PutGTIN(t, m.client, m.table, "00000096385074", "GONE")
-	query := object{"productIds": []string{"ZU-1042", "NOPE"}, "gtins": []string{"6291041500213", "06291041500213", "96385074", "4006381333931"}}
+	query := object{"productIds": []string{"ZU-1042", "NOPE"},
+		"gtins": []string{"6291041500213", "06291041500213", "96385074", "4006381333931"}}
 	response, answer, line := ask(t, m.store(m.client, 4), query)
 	assert.Equal(t, http.StatusMultiStatus, response.StatusCode)
 	assert.Equal(t, []int{200, 404, 200, 200, 404, 404}, answer.statuses())

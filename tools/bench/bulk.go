@@ -120,7 +120,7 @@ func (b *bulk) measure(ctx context.Context) error {
 
 // fill makes a market with so many offers a product, in a table for the functions and in one of the two-item design.
 func (b *bulk) fill(ctx context.Context, offers int) (mine, theirs string, ids []string, err error) {
-	m := newMarket(shape{products: mostItems, offers: offers, idLength: 10}, b.random(uint64(offers)))
+	m := newMarket(shape{products: mostItems, offers: offers, idLength: 10}, b.random(7))
 	boards, err := b.newBoards(ctx, m)
 	if err != nil {
 		return "", "", nil, err
@@ -172,7 +172,7 @@ func (b *bulk) putLatest(ctx context.Context, table string, scan [][]price.Obser
 
 // compareBulk measures one query.
 func (b *bulk) compareBulk(ctx context.Context, proxy *counting, q bulkQuery, m bulkMarket) error {
-	programs, err := b.bulkPrograms(ctx, q, m)
+	programs, err := b.bulkPrograms(q, m)
 	for _, p := range programs {
 		defer p.pool.Close(time.Second)
 	}
@@ -226,7 +226,7 @@ type bulkMarket struct {
 
 // bulkPrograms are the usual code that asks for one product after the other, the usual code that asks for four at a time, and the
 // function.
-func (b *bulk) bulkPrograms(ctx context.Context, q bulkQuery, m bulkMarket) (programs []*bulkProgram, err error) {
+func (b *bulk) bulkPrograms(q bulkQuery, m bulkMarket) (programs []*bulkProgram, err error) {
 	template, err := samtemplate.Load(filepath.Join(b.root, "template.yaml"), map[string]string{"DeployEnv": "dev"})
 	if err != nil {
 		return nil, err
@@ -253,8 +253,9 @@ func (b *bulk) bulkPrograms(ctx context.Context, q bulkQuery, m bulkMarket) (pro
 		{"four at a time", "usual", []string{"TABLE_NAME=" + m.theirs, "WIDTH=4"}, 1},
 		{q.function, q.function, settings, often},
 	} {
-		made := &bulkProgram{name: p.name, event: encoded, often: p.often, pid: filepath.Join(m.dir, fmt.Sprint("pid-", len(programs)))}
-		wrapper, err := m.slice.wrap(filepath.Join(m.dir, fmt.Sprint("start-", len(programs))), made.pid, filepath.Join(m.bin, p.binary))
+		script := filepath.Join(m.dir, fmt.Sprintf("%s-%d-%d", q.function, m.offers, len(programs)))
+		made := &bulkProgram{name: p.name, event: encoded, often: p.often, pid: script + ".pid"}
+		wrapper, err := m.slice.wrap(script, made.pid, filepath.Join(m.bin, p.binary))
 		if err != nil {
 			return programs, err
 		}

@@ -54,13 +54,10 @@ func (q *quota) wrap(script, pidFile, binary string) (string, error) {
 		lines = append(lines, "echo $$ > "+filepath.Join(group, "cgroup.procs"))
 	}
 	lines = append(lines, "exec "+binary, "")
-	return script, os.WriteFile(script, []byte(strings.Join(lines, "\n")), 0o700) //nolint:gosec // it is started
+	return script, os.WriteFile(script, []byte(strings.Join(lines, "\n")), 0o700)
 }
 
 func (q *quota) limit(group string) error {
-	if _, err := os.Stat(group); err == nil {
-		return nil
-	}
 	if err := os.Mkdir(group, 0o700); err != nil {
 		return fmt.Errorf("make a control group: %w", err)
 	}
