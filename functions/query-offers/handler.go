@@ -51,15 +51,19 @@ func query(db reader, clock api.Clock) gateway.Handler {
 		now := clock(r)
 		return q.Answer(ctx, db, urls, func(p store.Product) any {
 			chosen := filter.Choose(p, competitors, sort, now)
-			shown := first(chosen, most)
-			return found{Matched: len(chosen), Offers: api.NewOffers(shown, p, urls, now.Now), Truncated: len(shown) < len(chosen)}
+			matched := len(chosen)
+			chosen = first(chosen, most)
+			return found{Matched: matched, Offers: api.NewOffers(chosen, p, urls, now.Now), Truncated: len(chosen) < matched}
 		})
 	}
 }
 
 // first returns the first offers of each currency, at most so many. Those without a price are a group of their own.
 func first(offers []api.ChosenOffer, most int) []api.ChosenOffer {
-	shown := offers[:0:0]
+	if len(offers) <= most {
+		return offers
+	}
+	shown := offers[:0] // in place: what is shown stands no further behind than it did
 	have := map[string]int{}
 	for _, o := range offers {
 		currency := o.Offer.Current.Terms.Price.Currency

@@ -69,8 +69,9 @@ type ChosenOffer struct {
 func (f OfferFilter) Choose(
 	product store.Product, competitors map[string]store.Competitor, sort Sort, clock price.Clock,
 ) []ChosenOffer {
-	var chosen []ChosenOffer
-	for _, o := range product.Live(clock) {
+	live := product.Live(clock)
+	chosen := make([]ChosenOffer, 0, len(live))
+	for _, o := range live {
 		competitor := CompetitorOf(competitors, o.Key)
 		if f.passes(o, competitor, clock.Now) {
 			chosen = append(chosen, ChosenOffer{sort.Position(o), o, competitor})

@@ -32,13 +32,14 @@ type Product struct {
 
 // Live returns the offers seen within the retention, by key text. The others are gone.
 func (p Product) Live(clock price.Clock) []board.Offer {
+	if len(p.Boards) == 1 {
+		return p.Boards[0].Live(clock)
+	}
 	var live []board.Offer
 	for _, b := range p.Boards {
 		live = append(live, b.Live(clock)...)
 	}
-	if len(p.Boards) > 1 {
-		slices.SortFunc(live, func(a, b board.Offer) int { return strings.Compare(board.KeyText(a.Key), board.KeyText(b.Key)) })
-	}
+	slices.SortFunc(live, func(a, b board.Offer) int { return strings.Compare(board.KeyText(a.Key), board.KeyText(b.Key)) })
 	return live
 }
 
