@@ -71,7 +71,7 @@ inspect: ## print what the table of `make run` holds of PRODUCT
 export: ## write all observations in the table of `make run` to files in OUT (ARGS="-format parquet" etc.)
 	@. .local/env && go run ./tools/export -out "$(OUT)" $(ARGS)
 
-mutants: ddb ## break the store in known ways, one at a time, and see that a test fails each time (minutes)
+mutants: ddb ## break the store in known ways, one at a time, and see that the named test fails each time (minutes)
 	go run ./tools/mutants
 
 chaos: ddb ## let everything go wrong from fresh seeds and look into the table for what got lost (ARGS="-minutes 3 -binaries 5")

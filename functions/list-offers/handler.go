@@ -29,7 +29,7 @@ type answer struct {
 func endpoint(f boot.Function) gateway.Endpoint {
 	return gateway.Endpoint{
 		Route: "GET /v1/products/{productId}/offers", Scope: "read",
-		Query:  slices.Concat(api.OfferFilterParams, []string{"sort", "include"}, api.PageParams),
+		Query:  slices.Concat(api.OffersFilterParams, []string{"sort", "include"}, api.PageParams),
 		Handle: list(f.Store, api.NewClock(f.Settings.Retention)),
 	}
 }

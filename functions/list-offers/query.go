@@ -7,7 +7,7 @@ import (
 
 type query struct {
 	productID string
-	filter    api.OfferFilter
+	filter    api.OffersFilter
 	sort      api.Sort
 	urls      bool // they are shown
 	page      api.Page
@@ -15,7 +15,7 @@ type query struct {
 }
 
 func readQuery(p *gateway.Params) (query, error) {
-	q := query{productID: api.ProductID(p), filter: api.ReadOfferFilter(p), sort: api.ReadSort(p), urls: api.ReadURLs(p, true)}
+	q := query{productID: api.ProductID(p), filter: api.ReadOffersFilter(p), sort: api.ReadSort(p), urls: api.ReadURLs(p, true)}
 	q.page = api.ReadPage(p, usualLimit, greatestLimit)
 	if q.page.After != "" {
 		var err error

@@ -37,7 +37,7 @@ func query(db reader, clock api.Clock) gateway.Handler {
 		if err != nil {
 			return gateway.Answer{}, err
 		}
-		filter := api.ReadOfferFilter(q.Object("filter", api.OfferFilterParams...))
+		filter := api.ReadOffersFilter(q.Object("filter", api.OffersFilterParams...))
 		sort := api.ReadSort(q)
 		most := q.Int("perProductLimit", mostPerProduct, mostPerProduct)
 		urls := api.ReadURLs(q, false)

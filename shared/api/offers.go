@@ -10,11 +10,11 @@ import (
 	"pricing/shared/store"
 )
 
-// OfferFilterParams are the parameters of an OfferFilter.
-var OfferFilterParams = slices.Concat(FilterParams, []string{"inStock", "includeStale", "includeOwn", "currency"})
+// OffersFilterParams are the parameters of an OffersFilter.
+var OffersFilterParams = slices.Concat(FilterParams, []string{"inStock", "includeStale", "includeOwn", "currency"})
 
-// OfferFilter says which of a product's current offers are asked for.
-type OfferFilter struct {
+// OffersFilter says which of a product's current offers are asked for.
+type OffersFilter struct {
 	matches      Filter
 	inStock      bool
 	includeStale bool
@@ -22,13 +22,13 @@ type OfferFilter struct {
 	currency     string // of the price; empty: any, or none
 }
 
-// ReadOfferFilter reads the filter of current offers. Our own offer is among them only when it is asked for.
-func ReadOfferFilter(q Query) OfferFilter {
-	matches, competitor := readFilter(q)
-	f := OfferFilter{matches: matches}
+// ReadOffersFilter reads the filter of current offers. Our own offer is among them only when it is asked for.
+func ReadOffersFilter(q Query) OffersFilter {
+	key := readKeyFilter(q)
+	f := OffersFilter{matches: key.passes}
 	f.inStock = q.Bool("inStock", false)
 	f.includeStale = q.Bool("includeStale", true)
-	f.includeOwn = q.Bool("includeOwn", false) || competitor == price.Own
+	f.includeOwn = q.Bool("includeOwn", false) || key.byCompetitor && key.key.CompetitorID == price.Own
 	f.currency = ReadCurrency(q)
 	return f
 }
@@ -43,7 +43,7 @@ func ReadCurrency(q Query) string {
 	return currency
 }
 
-func (f OfferFilter) passes(o board.Offer, c price.Competitor, now price.Timestamp) bool {
+func (f OffersFilter) passes(o board.Offer, c price.Competitor, now price.Timestamp) bool {
 	terms := o.Current.Terms
 	return f.has(o.Key) &&
 		(!f.inStock || terms.Availability.InStock()) &&
@@ -52,9 +52,9 @@ func (f OfferFilter) passes(o board.Offer, c price.Competitor, now price.Timesta
 }
 
 // Has reports whether an offer that stands at a position may pass.
-func (f OfferFilter) Has(at Position) bool { return f.has(at.key) }
+func (f OffersFilter) Has(at Position) bool { return f.has(at.key) }
 
-func (f OfferFilter) has(key price.OfferKey) bool {
+func (f OffersFilter) has(key price.OfferKey) bool {
 	return f.matches(key) && (f.includeOwn || key.CompetitorID != price.Own)
 }
 
@@ -66,7 +66,7 @@ type ChosenOffer struct {
 }
 
 // Choose returns the current offers of a product that pass, in order.
-func (f OfferFilter) Choose(
+func (f OffersFilter) Choose(
 	product store.Product, competitors map[string]store.Competitor, sort Sort, clock price.Clock,
 ) []ChosenOffer {
 	live := product.Live(clock)

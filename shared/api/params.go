@@ -64,22 +64,38 @@ type Filter func(price.OfferKey) bool
 
 // ReadFilter reads the filter of a query. A value that was not sent lets every offer pass. One that no observation could
 // have is refused, so that a typo does not read as an offer that nobody makes.
-func ReadFilter(q Query) Filter {
-	filter, _ := readFilter(q)
-	return filter
+func ReadFilter(q Query) Filter { return readKeyFilter(q).passes }
+
+// ReadOfferFilter reads the same of a query about one product. When all parameters were sent only one offer can pass: it is returned
+// as well, so that no other has to be read.
+func ReadOfferFilter(q Query, productID string) (passes Filter, only *price.OfferKey) {
+	f := readKeyFilter(q)
+	if f.byCompetitor && f.bySeller && f.byRegion && f.byCondition && f.byAudience {
+		f.key.ProductID = productID
+		only = &f.key
+	}
+	return f.passes, only
 }
 
-// readFilter is ReadFilter; competitor is the only one asked for, empty for any.
-func readFilter(q Query) (filter Filter, competitor string) {
-	competitor, byCompetitor := q.Checked("competitorId", price.CheckCompetitorID, price.CompetitorRule)
-	seller, bySeller := orNone(q, "sellerId", price.SellerFault)
-	region, byRegion := orNone(q, "region", price.RegionFault)
-	condition, byCondition := wordParam(q, "itemCondition", price.ParseCondition, "New, Used, Refurbished or Damaged")
-	audience, byAudience := wordParam(q, "audience", price.ParseAudience, "public, member, signedIn or app")
-	return func(k price.OfferKey) bool {
-		return (!byCompetitor || k.CompetitorID == competitor) && (!bySeller || k.SellerID == seller) &&
-			(!byRegion || k.Region == region) && (!byCondition || k.Condition == condition) && (!byAudience || k.Audience == audience)
-	}, competitor
+// keyFilter is a Filter, and what it asks for: the members of the key that were sent.
+type keyFilter struct {
+	key                                                       price.OfferKey
+	byCompetitor, bySeller, byRegion, byCondition, byAudience bool
+}
+
+func readKeyFilter(q Query) (f keyFilter) {
+	f.key.CompetitorID, f.byCompetitor = q.Checked("competitorId", price.CheckCompetitorID, price.CompetitorRule)
+	f.key.SellerID, f.bySeller = orNone(q, "sellerId", price.SellerFault)
+	f.key.Region, f.byRegion = orNone(q, "region", price.RegionFault)
+	f.key.Condition, f.byCondition = wordParam(q, "itemCondition", price.ParseCondition, "New, Used, Refurbished or Damaged")
+	f.key.Audience, f.byAudience = wordParam(q, "audience", price.ParseAudience, "public, member, signedIn or app")
+	return f
+}
+
+func (f keyFilter) passes(k price.OfferKey) bool {
+	return (!f.byCompetitor || k.CompetitorID == f.key.CompetitorID) && (!f.bySeller || k.SellerID == f.key.SellerID) &&
+		(!f.byRegion || k.Region == f.key.Region) && (!f.byCondition || k.Condition == f.key.Condition) &&
+		(!f.byAudience || k.Audience == f.key.Audience)
 }
 
 // orNone reads a parameter that an offer may lack: none asks for those without one. So a seller or a region of that very name

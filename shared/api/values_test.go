@@ -16,9 +16,9 @@ import (
 	"pricing/shared/price"
 )
 
-// TestOfferFilter_OneSetOfRules: whatever is asked for, as parameters of a URL or as members of a body, the same is refused with the
+// TestOffersFilter_OneSetOfRules: whatever is asked for, as parameters of a URL or as members of a body, the same is refused with the
 // same words, and the same offers pass.
-func TestOfferFilter_OneSetOfRules(t *testing.T) {
+func TestOffersFilter_OneSetOfRules(t *testing.T) {
 	t.Parallel()
 	words := map[string][]string{
 		"competitorId": {"own", "bigmart", "B", ""}, "sellerId": {"none", "Otto", "", " x", "\u0000"}, "region": {"none", "DE", "*", ""},
@@ -28,7 +28,7 @@ func TestOfferFilter_OneSetOfRules(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		parameters := map[string]string{}
 		members := map[string]any{}
-		for _, name := range api.OfferFilterParams {
+		for _, name := range api.OffersFilterParams {
 			if !rapid.Bool().Draw(rt, name+" is sent") {
 				if rapid.Bool().Draw(rt, name+" is null") {
 					members[name] = nil
@@ -54,7 +54,7 @@ func TestOfferFilter_OneSetOfRules(t *testing.T) {
 
 		var byURL, byBody bool
 		var urlFaults, bodyFaults []fault.Field
-		response := query(t, parameters, func(p *gateway.Params) { byURL = api.ReadOfferFilter(p).Has(at) })
+		response := query(t, parameters, func(p *gateway.Params) { byURL = api.ReadOffersFilter(p).Has(at) })
 		if response.StatusCode != http.StatusOK {
 			var problem gateway.Problem
 			require.NoError(rt, json.Unmarshal([]byte(response.Body), &problem))
@@ -64,7 +64,7 @@ func TestOfferFilter_OneSetOfRules(t *testing.T) {
 		require.NoError(rt, err)
 		bulk, err := api.ReadBulk(body, "filter")
 		require.NoError(rt, err)
-		byBody = api.ReadOfferFilter(bulk.Object("filter", api.OfferFilterParams...)).Has(at)
+		byBody = api.ReadOffersFilter(bulk.Object("filter", api.OffersFilterParams...)).Has(at)
 		if err := bulk.Err(); err != nil {
 			bodyFaults = fault.Of(err).Fields
 		}

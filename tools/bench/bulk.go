@@ -65,6 +65,7 @@ type bulkProgram struct {
 	times []float64 // of invocations, in ms
 	cpu   []float64 // of the same
 	bytes int       // of an answer
+	found int       // products in it: fewer than were asked for if the deadline came
 	calls int
 	units float64
 	peak  int // KB of memory that the process has had at once
@@ -202,11 +203,11 @@ func (b *bulk) compareBulk(ctx context.Context, proxy *counting, q bulkQuery, m 
 	b.say(b.out, "")
 	b.say(b.out, "%s of %d products with %d offers each", q.name, len(m.ids), m.offers)
 	table := b.printer()
-	b.say(table, "\tcalls\tread units\tmedian\tP99\tCPU\tof the function\tanswer\tmemory\t")
+	b.say(table, "\tfound\tcalls\tread units\tmedian\tP99\tCPU\tof the function\tanswer\tmemory\t")
 	usual := programs[0]
 	for _, p := range programs {
 		median, cpu := quantile(p.times, 0.5), quantile(p.cpu, 0.5)
-		b.say(table, "%s\t%d\t%.1f\t%.0f ms  x%.3f\t%.0f ms\t%.1f ms\tx%.3f\t%d KB\t%d MB\t", p.name, p.calls, p.units,
+		b.say(table, "%s\t%d\t%d\t%.1f\t%.0f ms  x%.3f\t%.0f ms\t%.1f ms\tx%.3f\t%d KB\t%d MB\t", p.name, p.found, p.calls, p.units,
 			median, median/quantile(usual.times, 0.5), quantile(p.times, 0.99), cpu, cpu/quantile(usual.cpu, 0.5), p.bytes/1000, p.peak/1024)
 	}
 	if err := table.Flush(); err != nil {
@@ -290,7 +291,7 @@ func (p *bulkProgram) invoke(ctx context.Context) error {
 	if err := json.Unmarshal(result.Payload, &answer); err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	if answer.StatusCode != 200 || strings.Count(answer.Body, `"status":200`) != mostItems {
+	if p.found = strings.Count(answer.Body, `"status":200`); p.found == 0 {
 		return fmt.Errorf("its answer is %d: %.500s", answer.StatusCode, answer.Body)
 	}
 	after, err := p.used()
