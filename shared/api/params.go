@@ -45,57 +45,78 @@ func CompetitorID(p *gateway.Params) string {
 	return p.Path("competitorId", price.CheckCompetitorID, "A competitorId has "+price.CompetitorRule+".")
 }
 
-// FilterParams are the query parameters of a filter.
+// Query is what a request says of what it wants, by names: the parameters of its URL (gateway.Params) or members of its body
+// (gateway.Members).
+type Query interface {
+	Text(name string) (value string, ok bool)
+	Fault(name, code, detail string)
+	Checked(name string, valid func(string) bool, rule string) (value string, ok bool)
+	Word(name string, words ...string) string
+	Bool(name string, otherwise bool) bool
+	Int(name string, otherwise, most int) int
+}
+
+// FilterParams are the parameters of a filter.
 var FilterParams = []string{"competitorId", "sellerId", "itemCondition", "audience", "region"}
 
 // Filter reports whether an offer key is among those asked for.
 type Filter func(price.OfferKey) bool
 
-// ReadFilter reads the filter of a query. A parameter that was not sent lets every offer pass. One that no observation could
+// ReadFilter reads the filter of a query. A value that was not sent lets every offer pass. One that no observation could
 // have is refused, so that a typo does not read as an offer that nobody makes.
-func ReadFilter(p *gateway.Params) Filter {
-	passes, _ := ReadOfferFilter(p, "")
-	return passes
-}
+func ReadFilter(q Query) Filter { return readKeyFilter(q).passes }
 
 // ReadOfferFilter reads the same of a query about one product. When all parameters were sent only one offer can pass: it is returned
 // as well, so that no other has to be read.
-func ReadOfferFilter(p *gateway.Params, productID string) (passes Filter, only *price.OfferKey) {
-	competitor, byCompetitor := p.Checked("competitorId", price.CheckCompetitorID, price.CompetitorRule)
-	seller, bySeller := orNone(p, "sellerId", price.SellerFault)
-	region, byRegion := orNone(p, "region", price.RegionFault)
-	condition, byCondition := wordParam(p, "itemCondition", price.ParseCondition, "New, Used, Refurbished or Damaged")
-	audience, byAudience := wordParam(p, "audience", price.ParseAudience, "public, member, signedIn or app")
-	if byCompetitor && bySeller && byRegion && byCondition && byAudience {
-		only = &price.OfferKey{
-			ProductID: productID, CompetitorID: competitor, SellerID: seller, Condition: condition, Audience: audience, Region: region,
-		}
+func ReadOfferFilter(q Query, productID string) (passes Filter, only *price.OfferKey) {
+	f := readKeyFilter(q)
+	if f.byCompetitor && f.bySeller && f.byRegion && f.byCondition && f.byAudience {
+		f.key.ProductID = productID
+		only = &f.key
 	}
-	return func(k price.OfferKey) bool {
-		return (!byCompetitor || k.CompetitorID == competitor) && (!bySeller || k.SellerID == seller) &&
-			(!byRegion || k.Region == region) && (!byCondition || k.Condition == condition) && (!byAudience || k.Audience == audience)
-	}, only
+	return f.passes, only
+}
+
+// keyFilter is a Filter, and what it asks for: the members of the key that were sent.
+type keyFilter struct {
+	key                                                       price.OfferKey
+	byCompetitor, bySeller, byRegion, byCondition, byAudience bool
+}
+
+func readKeyFilter(q Query) (f keyFilter) {
+	f.key.CompetitorID, f.byCompetitor = q.Checked("competitorId", price.CheckCompetitorID, price.CompetitorRule)
+	f.key.SellerID, f.bySeller = orNone(q, "sellerId", price.SellerFault)
+	f.key.Region, f.byRegion = orNone(q, "region", price.RegionFault)
+	f.key.Condition, f.byCondition = wordParam(q, "itemCondition", price.ParseCondition, "New, Used, Refurbished or Damaged")
+	f.key.Audience, f.byAudience = wordParam(q, "audience", price.ParseAudience, "public, member, signedIn or app")
+	return f
+}
+
+func (f keyFilter) passes(k price.OfferKey) bool {
+	return (!f.byCompetitor || k.CompetitorID == f.key.CompetitorID) && (!f.bySeller || k.SellerID == f.key.SellerID) &&
+		(!f.byRegion || k.Region == f.key.Region) && (!f.byCondition || k.Condition == f.key.Condition) &&
+		(!f.byAudience || k.Audience == f.key.Audience)
 }
 
 // orNone reads a parameter that an offer may lack: none asks for those without one. So a seller or a region of that very name
 // cannot be asked for. wrong says in a sentence what is wrong with a value, or nothing.
-func orNone(p *gateway.Params, name string, wrong func(string) string) (value string, sent bool) {
-	value, sent = p.Text(name)
+func orNone(q Query, name string, wrong func(string) string) (value string, sent bool) {
+	value, sent = q.Text(name)
 	switch {
 	case !sent || value == "none":
 		return "", sent
 	case value == "":
-		p.Fault(name, fault.CodeInvalidField, "Must not be empty; none asks for offers without one.")
+		q.Fault(name, fault.CodeInvalidField, "Must not be empty; none asks for offers without one.")
 	default:
 		if detail := wrong(value); detail != "" {
-			p.Fault(name, fault.CodeInvalidField, detail)
+			q.Fault(name, fault.CodeInvalidField, detail)
 		}
 	}
 	return value, true
 }
 
-func wordParam[T any](p *gateway.Params, name string, parse func(string) (T, bool), rule string) (value T, sent bool) {
-	text, sent := p.Checked(name, func(s string) bool { _, ok := parse(s); return ok }, rule)
+func wordParam[T any](q Query, name string, parse func(string) (T, bool), rule string) (value T, sent bool) {
+	text, sent := q.Checked(name, func(s string) bool { _, ok := parse(s); return ok }, rule)
 	value, _ = parse(text)
 	return value, sent
 }

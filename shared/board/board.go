@@ -155,7 +155,7 @@ func (b Board) Find(key price.OfferKey) (Offer, bool) {
 
 // Live returns the offers seen within the retention, in key order, and our own, which are never dropped. The others are gone.
 func (b Board) Live(clock price.Clock) []Offer {
-	var live []Offer
+	live := make([]Offer, 0, len(b.Offers))
 	for _, o := range b.Offers {
 		if o.Current.ObservedAt >= clock.Now.Add(-clock.Retention) || o.Key.CompetitorID == price.Own {
 			live = append(live, o)

@@ -44,12 +44,12 @@ type Handler func(context.Context, *Request) (Answer, error)
 // Answer is what a handler found.
 type Answer struct {
 	Status int         // 0: 200
-	Body   any         // encoded as JSON, but a Text is sent as it is
+	Body   any         // encoded as JSON; a Text is sent as it is, a json.RawMessage is encoded already
 	Link   string      // the header of that name, if there is one
 	Items  meter.Items // what became of each observation, for the log and the metrics
 	Stored bool        // Body is what a GET of the thing that was put answers: it has the same ETag
 	Retry  bool        // something may be repeated: Retry-After is sent
-	Cause  error       // what went wrong behind an answer that is no error itself, for the log: at ERROR unless it is to be repeated
+	Cause  error       // what went wrong behind an answer that is no error itself, for the log: at ERROR unless it is Unavailable
 }
 
 // Text is a body in another media type than JSON.
@@ -143,32 +143,36 @@ func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadlineCause(ctx, end, errDeadline)
 }
 
-// maxAnswer is the most bytes of an answer. Lambda returns 6 MB at most; beyond that the client would hear of a failure after
-// the work was done.
-const maxAnswer = 5 << 20
+// MaxAnswer is the most bytes of an answer, counted by Returned. Lambda returns 6 MB at most; beyond that the client would hear of a
+// failure after the work was done.
+const MaxAnswer = 5 << 20
 
 // encode encodes an answer. One that is too long loses the errors of its problems: what became of each item stays. That is
 // the last guard; what an answer holds is bounded where it is made.
 func encode(answer any) ([]byte, error) {
 	if text, ok := answer.(Text); ok {
-		if length := returned(text.Content); length > maxAnswer {
+		if length := Returned(text.Content); length > MaxAnswer {
 			return nil, fmt.Errorf("the answer has %d bytes", length)
 		}
 		return text.Content, nil
 	}
-	body, err := json.Marshal(answer)
-	if err != nil || returned(body) <= maxAnswer {
+	var err error
+	body, encoded := answer.(json.RawMessage)
+	if !encoded {
+		body, err = json.Marshal(answer)
+	}
+	if err != nil || Returned(body) <= MaxAnswer {
 		return body, err
 	}
 	body, err = withoutErrors(body)
-	if length := returned(body); err == nil && length > maxAnswer {
+	if length := Returned(body); err == nil && length > MaxAnswer {
 		err = fmt.Errorf("the answer has %d bytes", length)
 	}
 	return body, err
 }
 
-// returned is how many bytes of the response a body takes, in which it is a JSON text.
-func returned(body []byte) int {
+// Returned is how many bytes of the response a body takes, in which it is a JSON text.
+func Returned(body []byte) int {
 	return len(body) + bytes.Count(body, []byte(`"`)) + bytes.Count(body, []byte(`\`))
 }
 

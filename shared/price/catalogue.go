@@ -56,7 +56,7 @@ func ReadProduct(v jsondoc.Value, now Timestamp) (productID string, e CatalogueE
 	if !ok {
 		return "", CatalogueEntry{}
 	}
-	return id(m.Required("productId"), CheckProductID, productRule), readEntry(m, now)
+	return id(m.Required("productId"), CheckProductID, ProductRule), readEntry(m, now)
 }
 
 func readEntry(m jsondoc.Members, now Timestamp) CatalogueEntry {

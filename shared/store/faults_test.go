@@ -87,7 +87,7 @@ func TestStore_NoFailureIsTakenForAnAnswer(t *testing.T) {
 			return err
 		}},
 		"Products, one of them split": {2, func(ctx context.Context, s *store.Store, _ int) error {
-			_, err := s.Products(ctx, []string{"P1", "P2"})
+			_, err := allProducts(ctx, s, "P1", "P2")
 			return err
 		}},
 		"History": {2, func(ctx context.Context, s *store.Store, _ int) error {

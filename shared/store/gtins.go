@@ -22,13 +22,14 @@ func (s *Store) ProductOfGTIN(ctx context.Context, g price.GTIN) (string, error)
 }
 
 // ProductsOfGTINs returns the ids of the products that have gtins, by gtin, eventually consistent: one that was stored within about
-// a second may be missing. A gtin that no product has is left out; one may be asked for twice. A call reads a hundred.
+// a second may be missing. A gtin that no product has is left out; one may be asked for twice. A call reads a hundred. With an Unavailable
+// fault come those that were read; nothing is known of the others.
 func (s *Store) ProductsOfGTINs(ctx context.Context, gtins []price.GTIN) (map[price.GTIN]string, error) {
 	products, err := s.productsOfGTINs(ctx, gtins, false)
 	if err != nil {
-		return nil, fmt.Errorf("find gtins: %w", err)
+		err = fmt.Errorf("find gtins: %w", err)
 	}
-	return products, nil
+	return products, err
 }
 
 func (s *Store) productsOfGTINs(ctx context.Context, gtins []price.GTIN, consistent bool) (map[price.GTIN]string, error) {
@@ -40,15 +41,12 @@ func (s *Store) productsOfGTINs(ctx context.Context, gtins []price.GTIN, consist
 			keys = append(keys, key(GTINPartition(g), productSK))
 		}
 	}
-	items, err := s.batchGet(ctx, keys, consistent)
-	if err != nil {
-		return nil, err
-	}
+	items, _, err := s.batchGet(ctx, keys, consistent)
 	products := make(map[price.GTIN]string, len(items))
 	for _, it := range items {
 		products[price.GTIN(strings.TrimPrefix(text(it, AttrPK), gtinPrefix))] = text(it, AttrProductID)
 	}
-	return products, nil
+	return products, err
 }
 
 func noProductHas(g price.GTIN) string { return "No product has the gtin " + string(g) + "." }

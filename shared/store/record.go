@@ -48,13 +48,7 @@ func (s *Store) Record(ctx context.Context, submissions []price.Submission, rece
 		locate()
 	}
 	if readErr != nil {
-		if !fault.Is(readErr, fault.Unavailable) {
-			return nil, fmt.Errorf("read boards: %w", readErr)
-		}
-		for _, p := range parts {
-			p.fail(verdicts, readErr)
-		}
-		return verdicts, nil
+		return nil, fmt.Errorf("read boards: %w", readErr)
 	}
 	write := func() {
 		newBoardWriter(s, price.Clock{Now: received, Retention: s.retention}, dryRun, verdicts).writeAll(ctx, parts)
@@ -110,10 +104,10 @@ func (s *Store) resolveProducts(ctx context.Context, submissions []price.Submiss
 			continue
 		}
 		verdicts[i].ProductID = products[sub.GTIN]
-		switch {
-		case err != nil:
+		switch known := verdicts[i].ProductID != ""; {
+		case !known && err != nil:
 			verdicts[i].Err = err
-		case verdicts[i].ProductID == "":
+		case !known:
 			verdicts[i].Err = fault.Fields([]fault.Field{{Pointer: "/gtin", Code: fault.CodeUnknownGTIN, Detail: noProductHas(sub.GTIN)}})
 		default:
 			if f, broken := sub.ReservedName(verdicts[i].ProductID); broken {

@@ -232,8 +232,12 @@ var mutants = []mutant{
 		"	case dryRun:\n		write()\n", "	case dryRun && several && false:\n		write()\n", storeTests, "TestStore_Record_DryRunWritesNothing"},
 	{"what was refused meanwhile is stored", "shared/store/record.go",
 		"			if verdicts[at].Err == nil {\n				p.items", "			if true {\n				p.items", storeTests, "TestStore_Competitors"},
+	{"what a bulk read has left over is taken for unknown", "shared/store/store.go",
+		"		unread = out.UnprocessedKeys[*s.table].Keys\n", "		unread = nil\n", storeTests, "TestStore_Products_PartlyRead"},
+	{"a throttled product of a bulk read is taken for unknown", "shared/store/product.go",
+		"		wrong[text(it, AttrPK)] = err\n", "		_ = it\n", storeTests, "TestStore_Products_PartlyRead"},
 	{"a gtin that could not be looked up is an unknown one", "shared/store/record.go",
-		"		case err != nil:\n			verdicts[i].Err = err\n", "", storeTests, "TestStore_NoFailureIsTakenForAnAnswer"},
+		"		case !known && err != nil:\n			verdicts[i].Err = err\n", "", storeTests, "TestStore_NoFailureIsTakenForAnAnswer"},
 	{"a gtin is looked up by a weak read", "shared/store/record.go",
 		"s.productsOfGTINs(ctx, gtins, true)", "s.productsOfGTINs(ctx, gtins, false)", storeTests, "TestRace_GTINsAreStronglyConsistent"},
 

@@ -9,8 +9,10 @@
 //	  "body": {"name": "BigMart"},                          // sent without white space, else just as it stands
 //	  "text": "{\"name\":",                                 // in place of body: sent byte for byte
 //	  "padTo": 40000,                                       // the body's bytes, with spaces behind it
-//	  "store": "down",                                      // nobody answers; damaged: the board of ZU-1042 and the
-//	                                                        // entry of CAT-1 cannot be read; usually a store of storetest.Seeded
+//	  "store": "down",                                      // nobody answers; busy: reads of many products are throttled;
+//	                                                        // damaged: the board of ZU-1042 and the entry of
+//	                                                        // CAT-1 cannot be read;
+//	                                                        // usually a store of storetest.Seeded
 //	  "answer": {"status": 200, "headers": {...}, "body": {...}}
 //	}
 //
@@ -102,8 +104,8 @@ func parse(text []byte) (Case, error) {
 		return Case{}, err
 	}
 	switch {
-	case !slices.Contains([]string{"", "down", "damaged"}, c.Store):
-		return Case{}, errors.New("the store can only be down or damaged")
+	case !slices.Contains([]string{"", "down", "busy", "damaged"}, c.Store):
+		return Case{}, errors.New("the store can only be down, busy or damaged")
 	case c.Body != nil && c.Text != "":
 		return Case{}, errors.New("a body and a text")
 	case !json.Valid(text):

@@ -85,6 +85,8 @@ func (c Case) store(tb testing.TB) *store.Store {
 		return store.New(nobody, store.Options{Table: Settings.Table, Retention: Settings.Retention, Width: 4})
 	case "damaged":
 		return storetest.Seeded(tb, "ZU-1042", "CAT-1")
+	case "busy":
+		return storetest.Busy(tb)
 	}
 	return storetest.Seeded(tb)
 }
