@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"pricing/shared/board"
+	"pricing/shared/fault"
 	"pricing/shared/meter"
 	"pricing/shared/price"
 	"pricing/shared/store"
@@ -422,6 +423,55 @@ func TestStore_History_NothingToRead(t *testing.T) {
 	require.Len(t, p.Boards[0].Offers, 1)
 	page, _ := read(store.Window{From: at(0), To: at(5 * day), Match: func(k price.OfferKey) bool { return !shopx(k) }})
 	assert.Len(t, page.Rows, 80)
+}
+
+// Of a split product an offer's history costs its own shard's board and segments, and finds what it was before each split.
+func TestStore_History_OneOffer(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
+	register(t, s, "bigmart")
+	read := func(w store.Window) (store.Page, meter.Counts) {
+		w.From, w.To, w.Limit = at(0), at(1000), 1000
+		ctx, m := meter.With(t.Context())
+		page, err := s.History(ctx, "P2", w)
+		require.NoError(t, err)
+		return page, m.Counts()
+	}
+	const rounds = 60
+	shards, moved := 0, 0
+	for round := range rounds { // more sellers each time, so it is split again and again
+		record(t, s, at(100), sellers(8+round*3, 10+round)...)
+	}
+	for _, it := range items(t, client, table, "p#P2", "board#") {
+		if shards++; it["moved"] != nil {
+			moved++
+		}
+	}
+	require.Greater(t, shards, 40)
+	require.Positive(t, moved)
+	nobody := sellers(1, 1)[0].Observation.Key
+	nobody.SellerID = "nobody"
+	page, counts := read(store.Window{Offer: &nobody})
+	assert.Empty(t, page.Rows)
+	assert.Equal(t, 2, counts.Calls, "the directory, then its shard with what is left of those before")
+	for _, i := range []int{0, 7, 50, 8 + (rounds-1)*3 - 1} {
+		key := sellers(i+1, 1)[i].Observation.Key
+		for _, w := range []store.Window{{}, {Changes: true}, {Descending: true}, {Changes: true, Descending: true}} {
+			alone := w
+			alone.Offer = &key
+			page, counts := read(alone)
+			w.Match = func(k price.OfferKey) bool { return k == key }
+			among, all := read(w)
+			assert.Equal(t, among, page)
+			assert.NotEmpty(t, page.Rows)
+			assert.Less(t, counts.ReadUnits, all.ReadUnits)
+		}
+	}
+	unknown := nobody
+	unknown.ProductID = "P3"
+	_, err := s.History(t.Context(), "P3", store.Window{From: at(0), To: at(1000), Limit: 10, Offer: &unknown})
+	assert.True(t, fault.Is(err, fault.NotFound), "%v", err)
 }
 
 // Segments are read in keys' order, so a key of no known form within it is damage.

@@ -648,8 +648,11 @@ func TestRace_StaleDirectory(t *testing.T) {
 					require.NoError(t, err)
 				}
 			}
-			put(tear(r, before, after))
 			reads := 0
+			torn := func() {
+				put(tear(r, before, after))
+				reads = 0
+			}
 			r.at = func(c storetest.Call) storetest.Action {
 				if c.Operation == "Query" {
 					if reads++; reads == 2 {
@@ -658,10 +661,18 @@ func TestRace_StaleDirectory(t *testing.T) {
 				}
 				return storetest.Pass
 			}
+			torn()
 			product, err := r.slow.Product(t.Context(), racers, false)
 			require.NoError(t, err)
 			assert.Equal(t, 2, reads)
 			assert.Len(t, product.Live(price.Clock{Now: at(5000), Retention: storetest.Retention}), 20)
+
+			torn()
+			last := product.Boards[len(product.Boards)-1].Offers[0].Key
+			page, err := r.slow.History(t.Context(), racers, store.Window{From: at(0), To: at(5000), Limit: 10, Offer: &last})
+			require.NoError(t, err)
+			assert.GreaterOrEqual(t, reads, 2)
+			assert.Len(t, page.Rows, 2)
 			r.settled()
 		})
 	}

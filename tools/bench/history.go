@@ -125,7 +125,7 @@ func (b *bench) measurePages(ctx context.Context, of past) ([]pageCost, error) {
 		n := min(of.offers, someOffers)
 		for i := range n { // the mean of some offers, since shards differ
 			key := m.key(0, i*of.offers/n)
-			w.Match = func(k price.OfferKey) bool { return k == key }
+			w.Offer = &key
 			pages, err := counted.pages(ctx, s, m.productID(0), w, mostPages)
 			if err != nil {
 				return nil, err
