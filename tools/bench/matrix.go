@@ -102,7 +102,7 @@ func (b *bench) measureMatrix(ctx context.Context, of past) ([]compared, error) 
 	}
 	whole, err := byTurns(ctx, "offer's month", readingTurns, func(ctx context.Context, turn int) error {
 		w := month
-		w.Match = func(k price.OfferKey) bool { return k == keys[turn*len(keys)/readingTurns] }
+		w.Offer = &keys[turn*len(keys)/readingTurns]
 		for {
 			read, err := mine.History(ctx, m.productID(0), w)
 			if err != nil || read.Next == nil {
