@@ -274,19 +274,28 @@ func TestStore_History_WhatCameBeforeAnUpwardPage(t *testing.T) {
 	}
 }
 
-// Of an offer whose terms have been the same since before the window, the first in the window is a change.
-func TestStore_History_ARunFromBeforeTheWindow(t *testing.T) {
+// Of an offer whose terms have always been the same, the first in the window is a change, and all others are shown as well where not
+// only changes are asked for.
+func TestStore_History_ALongRun(t *testing.T) {
 	t.Parallel()
-	s := storetest.New(t)
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
 	register(t, s, "bigmart")
-	const looks = 200
-	for n := range looks {
-		record(t, s, at(n*60), seen("P1", "bigmart", at(n*60), 100))
+	const looks = 1000
+	for n := 0; n < looks; n += 10 {
+		var in []price.Submission
+		for i := range 10 {
+			in = append(in, seen("P1", "bigmart", at((n+i)*60), 100))
+		}
+		record(t, s, at((n+10)*60), in...)
 	}
+	require.Greater(t, len(items(t, client, table, "p#P1", "seg#")), 3)
 	for _, descending := range []bool{false, true} {
 		rows, _ := pages(t, s, store.Window{From: at(50*60 - 1), To: at(150 * 60), Changes: true, Descending: descending, Limit: 10})
 		require.Len(t, rows, 1)
 		assert.Equal(t, at(50*60), rows[0].Observation.ObservedAt)
+		rows, _ = pages(t, s, store.Window{From: at(0), To: at(looks * 60), Descending: descending, Limit: 150})
+		require.Len(t, rows, looks)
 	}
 }
 
@@ -323,15 +332,17 @@ func TestStore_History_ShardsThatDiffer(t *testing.T) {
 	client, table := storetest.Table(t)
 	quick := storetestStore(client, table)
 	register(t, quick, "bigmart")
-	for look := range 60 {
+	const looks = 120
+	for look := range looks {
 		var in []price.Submission
 		for i := range 60 {
-			if i%10 > 0 && look%(1+i%10*3) > 0 { // some are seen at every look, others more and more seldom
-				continue
-			}
 			o := seen("P1", "bigmart", at(look*60+i), int64(look/2))
 			o.Observation.Key.SellerID = fmt.Sprint("a seller with a long name ", strings.Repeat("x", 40), i)
-			in = append(in, o)
+			// Those of the first shards are seen at each look, so their segments are short. The others are seen seldom, and not
+			// together: a segment of theirs reaches over many looks.
+			if seldom := board.ShardOf(o.Observation.Key, 16).I >= 8; look == 0 || !seldom || (look+i)%6 == 0 {
+				in = append(in, o)
+			}
 		}
 		record(t, quick, at(look*60+60), in...)
 	}
@@ -339,7 +350,7 @@ func TestStore_History_ShardsThatDiffer(t *testing.T) {
 	for width := range 4 {
 		s := store.New(client, store.Options{Table: table, Width: width + 1})
 		for _, changes := range []bool{false, true} {
-			w := store.Window{From: at(0), To: at(60 * 60), Changes: changes, Descending: true, Limit: 150}
+			w := store.Window{From: at(0), To: at(looks * 60), Changes: changes, Descending: true, Limit: 150}
 			rows, _ := pages(t, s, w)
 			assert.Equal(t, view(w, whole.all(t, "P1", w)), rows, "changes %v, width %d", changes, width+1)
 		}

@@ -1185,3 +1185,22 @@ func TestRace_LookUpsAreStronglyConsistent(t *testing.T) {
 	assert.Equal(t, []string{"duplicate"}, r.write(r.slow, observed(0, 1)...))
 	r.settled()
 }
+
+// Nor may a product that was only just stored be unknown by its gtin, since a client would not repeat what was refused for good.
+func TestRace_GTINsAreStronglyConsistent(t *testing.T) {
+	t.Parallel()
+	r := newRace(t)
+	storetest.PutGTIN(t, r.client, r.table, "06291041500213", racers)
+	r.at = func(c storetest.Call) storetest.Action {
+		if c.Operation == "BatchGetItem" && !c.Consistent {
+			return storetest.Missing
+		}
+		return storetest.Pass
+	}
+	sub := observed(0, 1)[0]
+	sub.Observation.Key.ProductID = ""
+	sub.GTIN = "06291041500213"
+	verdicts := record(t, r.slow, at(5000), sub)
+	assert.Equal(t, []string{"created"}, outcomes(verdicts))
+	assert.Equal(t, racers, verdicts[0].ProductID)
+}

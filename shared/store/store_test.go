@@ -111,9 +111,11 @@ func TestStore_Record_DryRunWritesNothing(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	register(t, s, "bigmart")
-	verdicts, err := s.Record(t.Context(), []price.Submission{seen("P1", "bigmart", at(0), 1995)}, at(1), true)
+	ctx, m := meter.With(t.Context())
+	verdicts, err := s.Record(ctx, []price.Submission{seen("P1", "bigmart", at(0), 1995)}, at(1), true)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"created"}, outcomes(verdicts))
+	assert.Zero(t, m.Counts().WriteUnits, "nor is it noted that the competitor was heard of")
 	_, err = s.Product(t.Context(), "P1", false)
 	assert.True(t, fault.Is(err, fault.NotFound))
 }
