@@ -276,7 +276,7 @@ func TestNewClient_Timeouts(t *testing.T) {
 	c := of(store.ClientOptions{Width: 16})
 	assert.Equal(t, 1500*time.Millisecond, c.GetTimeout(), "of an attempt")
 	assert.Equal(t, 20*time.Second, c.GetTransport().IdleConnTimeout)
-	assert.Equal(t, 16, c.GetTransport().MaxIdleConnsPerHost)
+	assert.Equal(t, 32, c.GetTransport().MaxIdleConnsPerHost)
 	usual, err := defaults.GetModeConfiguration(aws.DefaultsModeInRegion)
 	require.NoError(t, err)
 	assert.Equal(t, *usual.ConnectTimeout, c.GetDialer().Timeout)
