@@ -400,6 +400,6 @@ func TestStore_Record_OneProductTakesOneConnection(t *testing.T) {
 	s := storetestStore(storetest.Client(proxy), table)
 	verdicts := record(t, s, at(4), seen("P1", "bigmart", at(3), 100))
 	require.NoError(t, verdicts[0].Err)
-	assert.Equal(t, []string{"Query", "BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem"}, operations, "its url, its board, what was heard")
+	assert.Equal(t, []string{"Query", "BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem"}, operations, "url, board and health")
 	assert.Len(t, connections, 1)
 }
