@@ -18,7 +18,7 @@ type ClientOptions struct {
 	Endpoint    string // empty: AWS itself
 	Credentials aws.CredentialsProvider
 	Roots       *x509.CertPool // nil: the machine's trust store
-	Width       int            // calls in flight at once; as many connections are kept open
+	Width       int            // calls of one kind in flight at once; twice as many connections are kept open
 
 	AttemptTimeout time.Duration // of one attempt, from dialling to the last byte; 0: 1.5 s, below 0: none
 }

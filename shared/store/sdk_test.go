@@ -276,7 +276,7 @@ func TestNewClient_Timeouts(t *testing.T) {
 	c := of(store.ClientOptions{Width: 16})
 	assert.Equal(t, 1500*time.Millisecond, c.GetTimeout(), "of an attempt")
 	assert.Equal(t, 20*time.Second, c.GetTransport().IdleConnTimeout)
-	assert.Equal(t, 16, c.GetTransport().MaxIdleConnsPerHost)
+	assert.Equal(t, 32, c.GetTransport().MaxIdleConnsPerHost)
 	usual, err := defaults.GetModeConfiguration(aws.DefaultsModeInRegion)
 	require.NoError(t, err)
 	assert.Equal(t, *usual.ConnectTimeout, c.GetDialer().Timeout)
@@ -400,6 +400,6 @@ func TestStore_Record_OneProductTakesOneConnection(t *testing.T) {
 	s := storetestStore(storetest.Client(proxy), table)
 	verdicts := record(t, s, at(4), seen("P1", "bigmart", at(3), 100))
 	require.NoError(t, verdicts[0].Err)
-	assert.Equal(t, []string{"Query", "BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem"}, operations, "its url, its board, what was heard")
+	assert.Equal(t, []string{"Query", "BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem"}, operations, "url, board and health")
 	assert.Len(t, connections, 1)
 }

@@ -40,7 +40,7 @@ func newTransport(o ClientOptions) transport {
 		WithTransportOptions(func(t *http.Transport) {
 			t.TLSHandshakeTimeout = connectTimeout
 			t.IdleConnTimeout = idleTimeout
-			t.MaxIdleConnsPerHost = max(o.Width, 2)
+			t.MaxIdleConnsPerHost = 2 * max(o.Width, 1) // boards are written and, beside them, competitors' health is noted
 			if o.Roots != nil {
 				t.TLSClientConfig.RootCAs = o.Roots
 			}

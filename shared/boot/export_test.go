@@ -1,0 +1,4 @@
+package boot
+
+// CollectSeldom is what a start does to Go's collector.
+var CollectSeldom = collectSeldom
