@@ -24,7 +24,7 @@ type answer struct {
 func endpoint(f boot.Function) gateway.Endpoint {
 	return gateway.Endpoint{
 		Route: "GET /v1/products/{productId}/history", Scope: "read",
-		Query:  slices.Concat([]string{"from", "to"}, api.FilterParams, []string{"view", "order"}, api.PageParams),
+		Query:  slices.Concat(api.SpanParams, api.FilterParams, []string{"view", "order"}, api.PageParams),
 		Handle: list(f.Store, api.NewClock(f.Settings.Retention)),
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"pricing/shared/api"
 	"pricing/shared/board"
@@ -17,7 +16,6 @@ import (
 const (
 	usualLimit    = 100
 	greatestLimit = 1000
-	usualWindow   = 30 * 24 * time.Hour
 )
 
 // readWindow reads which part of the history is asked for, and the page of it. Behind a cursor the window ends where that of the
@@ -35,15 +33,8 @@ func readWindow(p *gateway.Params, productID string, clock price.Clock) (store.W
 			page.Invalid()
 		}
 	}
-	w := store.Window{To: timeParam(p, "to", end), After: after, Limit: page.Limit, Match: api.ReadFilter(p)}
-	w.From = timeParam(p, "from", w.To.Add(-min(usualWindow, clock.Retention)))
-	switch {
-	case w.From > w.To:
-		p.Fault("from", fault.CodeInvalidField, "Must not be later than to.")
-	case w.From < w.To.Add(-clock.Retention):
-		p.Fault("from", fault.CodeInvalidField, fmt.Sprintf("At most %d days are kept and can be asked for at once.",
-			clock.Retention/(24*time.Hour)))
-	}
+	span := api.ReadSpan(p, end, clock)
+	w := store.Window{From: span.From, To: span.To, After: after, Limit: page.Limit, Match: api.ReadFilter(p)}
 	w.Descending = p.Word("order", "desc", "asc") == "desc"
 	switch p.Word("view", "changes", "raw", "daily") {
 	case "changes":
@@ -56,19 +47,6 @@ func readWindow(p *gateway.Params, productID string, clock price.Clock) (store.W
 	}
 	w.From = max(w.From, clock.Now.Add(-clock.Retention)) // what left the retention is gone, deleted or not
 	return w, page
-}
-
-func timeParam(p *gateway.Params, name string, otherwise price.Timestamp) price.Timestamp {
-	text, ok := p.Text(name)
-	if !ok {
-		return otherwise
-	}
-	t, err := price.ParseTimestamp(text)
-	if err != nil {
-		p.Fault(name, fault.CodeTimestampInvalid, "The parameter "+err.Error()+"; write + as %2B.")
-		return otherwise
-	}
-	return t
 }
 
 // within reports whether a page of the window may end at a position: at a row of it, between two or behind the last.

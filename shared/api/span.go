@@ -1,0 +1,44 @@
+package api
+
+import (
+	"fmt"
+	"time"
+
+	"pricing/shared/board"
+	"pricing/shared/fault"
+	"pricing/shared/gateway"
+	"pricing/shared/price"
+)
+
+// SpanParams are the query parameters of a span of time.
+var SpanParams = []string{"from", "to"}
+
+const usualSpan = 30 * 24 * time.Hour
+
+// ReadSpan reads from and to, both included. Without to the span ends at end, and without from it begins 30 days before its
+// end, or as long as the retention if that is less. It is never longer than the retention, though it may reach in front of it.
+func ReadSpan(p *gateway.Params, end price.Timestamp, clock price.Clock) board.Span {
+	to := timeParam(p, "to", end)
+	from := timeParam(p, "from", to.Add(-min(usualSpan, clock.Retention)))
+	switch {
+	case from > to:
+		p.Fault("from", fault.CodeInvalidField, "Must not be later than to.")
+	case from < to.Add(-clock.Retention):
+		p.Fault("from", fault.CodeInvalidField, fmt.Sprintf("At most %d days are kept and can be asked for at once.",
+			clock.Retention/(24*time.Hour)))
+	}
+	return board.Span{From: from, To: to}
+}
+
+func timeParam(p *gateway.Params, name string, otherwise price.Timestamp) price.Timestamp {
+	text, ok := p.Text(name)
+	if !ok {
+		return otherwise
+	}
+	t, err := price.ParseTimestamp(text)
+	if err != nil {
+		p.Fault(name, fault.CodeTimestampInvalid, "The parameter "+err.Error()+"; write + as %2B.")
+		return otherwise
+	}
+	return t
+}
