@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -41,11 +42,18 @@ type Handler func(context.Context, *Request) (Answer, error)
 
 // Answer is what a handler found.
 type Answer struct {
-	Status int         // 0: 200
-	Body   any         // encoded as JSON
-	Items  meter.Items // what became of each observation, for the log and the metrics
-	Retry  bool        // something may be repeated: Retry-After is sent
-	Cause  error       // what went wrong behind an answer that is no error itself, for the log: at ERROR unless it is to be repeated
+	Status  int               // 0: 200
+	Body    any               // encoded as JSON, unless it is a Document
+	Headers map[string]string // beside those that every answer has
+	Items   meter.Items       // what became of each observation, for the log and the metrics
+	Retry   bool              // something may be repeated: Retry-After is sent
+	Cause   error             // what went wrong behind an answer that is no error itself, for the log: at ERROR unless it is to be repeated
+}
+
+// Document is a body that is not JSON. It is text in UTF-8.
+type Document struct {
+	Type string // its media type
+	Text []byte
 }
 
 // Response is API Gateway's proxy response.
@@ -132,6 +140,12 @@ const maxAnswer = 5 << 20
 // encode encodes an answer. One that is too long loses the errors of its problems: what became of each item stays. That is
 // the last guard; what an answer holds is bounded where it is made.
 func encode(answer any) ([]byte, error) {
+	if document, ok := answer.(Document); ok {
+		if length := returned(document.Text); length > maxAnswer {
+			return nil, fmt.Errorf("the answer has %d bytes", length)
+		}
+		return document.Text, nil
+	}
 	body, err := json.Marshal(answer)
 	if err != nil || returned(body) <= maxAnswer {
 		return body, err
@@ -143,9 +157,17 @@ func encode(answer any) ([]byte, error) {
 	return body, err
 }
 
-// returned is how many bytes of the response a body takes, in which it is a JSON text.
+// returned is how many bytes of the response a body takes, in which it is a JSON text: these letters are written as two, and those as
+// six, which JSON bodies do not have.
 func returned(body []byte) int {
-	return len(body) + bytes.Count(body, []byte(`"`)) + bytes.Count(body, []byte(`\`))
+	length := len(body)
+	for _, letter := range []string{`"`, `\`, "\n", "\r", "\t"} {
+		length += bytes.Count(body, []byte(letter))
+	}
+	for _, letter := range []string{"<", ">", "&"} {
+		length += bytes.Count(body, []byte(letter)) * (len(`\u003c`) - 1)
+	}
+	return length
 }
 
 func withoutErrors(body []byte) ([]byte, error) {
@@ -184,7 +206,12 @@ func respond(r *Request, answer Answer, body []byte, err error, line *logLine) R
 	if out.StatusCode == 0 {
 		out.StatusCode = http.StatusOK
 	}
-	if err != nil {
+	if err == nil {
+		maps.Copy(out.Headers, answer.Headers)
+		if document, ok := answer.Body.(Document); ok {
+			out.Headers["Content-Type"] = document.Type
+		}
+	} else {
 		problem := ProblemOf(err)
 		problem.Instance = r.id
 		line.code = fault.Of(err).Code
