@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bytes"
+	_ "embed" // style.css
+	"encoding/xml"
+	"strconv"
+
+	"pricing/shared/price"
+)
+
+// style is the picture's style sheet. The colours are those of Okabe and Ito, which people with any kind of colour vision can tell
+// apart, their yellow aside, which nobody sees on white; and each line has a dash pattern of its own.
+//
+// The background is opaque: on an unknown one no text is safe to read. A picture follows the reader's system in light and dark, which
+// need not be what the page around it does. It is white unless the system is dark, so on paper too.
+//
+//go:embed style.css
+var style string
+
+// draw draws a picture as SVG: without a script, and with nothing from elsewhere. The same view gives the same bytes.
+func draw(v view) []byte {
+	d := drawing{view: v, layout: layOut(v)}
+	d.Grow(8192)
+	d.head()
+	d.axes()
+	for i := len(d.lines) - 1; i >= 0; i-- { // our own last, over all others
+		d.offer(i)
+	}
+	if d.hidden > 0 {
+		d.text(d.right+d.lead(), tenths(d.height)*px-d.margin()+d.size*px/3, `class="soft"`, "and "+strconv.Itoa(d.hidden)+" more")
+	}
+	if len(d.lines) == 0 {
+		d.text((d.left+d.right)/2, (d.top+d.bottom)/2, `class="soft" text-anchor="middle"`, nothing)
+	}
+	d.raw("</svg>\n")
+	return d.Bytes()
+}
+
+// drawing is a picture as it is written.
+type drawing struct {
+	bytes.Buffer
+	view
+	layout
+}
+
+func (d *drawing) raw(parts ...string) {
+	for _, part := range parts {
+		d.WriteString(part)
+	}
+}
+
+// escaped writes what somebody else may have written. What XML cannot hold becomes U+FFFD.
+func (d *drawing) escaped(text string) { _ = xml.EscapeText(d, []byte(text)) } // a buffer takes everything
+
+// number writes a length in pixels.
+func (d *drawing) number(n tenths) {
+	b := d.AvailableBuffer()
+	if n < 0 {
+		b = append(b, '-')
+		n = -n
+	}
+	b = strconv.AppendInt(b, n/px, 10)
+	if rest := n % px; rest != 0 {
+		b = append(b, '.', byte('0'+rest))
+	}
+	d.Write(b)
+}
+
+// command writes a command of a path with its lengths.
+func (d *drawing) command(letter byte, lengths ...tenths) {
+	d.WriteByte(letter)
+	for i, n := range lengths {
+		if i > 0 {
+			d.WriteByte(' ')
+		}
+		d.number(n)
+	}
+}
+
+func (d *drawing) text(x, y tenths, attributes, text string) {
+	d.raw(`<text x="`)
+	d.number(x)
+	d.raw(`" y="`)
+	d.number(y)
+	d.raw(`" `, attributes, `>`)
+	d.escaped(text)
+	d.raw("</text>\n")
+}
+
+// head writes what comes before the plot: title and description with ids of the product's own, since several pictures may stand in
+// one page.
+func (d *drawing) head() {
+	width, height := strconv.Itoa(d.width), strconv.Itoa(d.height)
+	d.raw(`<svg xmlns="http://www.w3.org/2000/svg" xml:lang="en" class="ph" role="img" aria-labelledby="title-`, d.productID, ` desc-`, d.productID,
+		`" width="`, width, `" height="`, height, `" viewBox="0 0 `, width, ` `, height, `" font-size="`, strconv.FormatInt(d.size, 10), "\">\n",
+		`<title id="title-`, d.productID, `">Price history of `, d.productID, "</title>\n", `<desc id="desc-`, d.productID, `">`)
+	d.escaped(d.words())
+	d.raw("</desc>\n<style>\n", style, "</style>\n", `<rect class="paper" width="100%" height="100%"/>`, "\n")
+	for i, line := range d.header {
+		class := `class="soft"`
+		if i == 0 {
+			class = `class="bold"`
+		}
+		d.text(d.margin(), d.margin()+d.size*px*4/5+d.lineHeight()*tenths(i), class, line)
+	}
+}
+
+func (d *drawing) axes() {
+	if read := d.x(d.window, d.read); read > d.left {
+		d.raw(`<rect class="unread" x="`)
+		d.number(d.left)
+		d.raw(`" y="`)
+		d.number(d.top)
+		d.raw(`" width="`)
+		d.number(read - d.left)
+		d.raw(`" height="`)
+		d.number(d.bottom - d.top)
+		d.raw("\"/>\n")
+	}
+	if len(d.amounts) > 0 {
+		d.raw(`<path class="grid" d="`)
+		for _, t := range d.amounts {
+			d.command('M', d.left, d.y(t.at))
+			d.command('H', d.right)
+		}
+		d.raw("\"/>\n")
+	}
+	d.raw(`<path class="axis" d="`)
+	d.command('M', d.left, d.bottom)
+	d.command('H', d.right)
+	for _, t := range d.moments {
+		d.command('M', d.x(d.window, price.Timestamp(t.at)), d.bottom)
+		d.command('v', d.size*px/3)
+	}
+	d.raw("\"/>\n")
+	for _, t := range d.amounts {
+		d.text(d.left-d.margin(), d.y(t.at)+d.size*px/3, `class="soft amount" text-anchor="end"`, t.text)
+	}
+	for _, t := range d.moments {
+		d.text(d.x(d.window, price.Timestamp(t.at)), d.bottom+d.size*px*4/3, `class="soft moment" text-anchor="middle"`, t.text)
+	}
+}
+
+// offer draws the line of an offer, its marks and its label.
+func (d *drawing) offer(n int) {
+	of := d.lines[n]
+	d.raw(`<g class="offer `, d.looks(n), "\">\n")
+	d.path(of, false)
+	d.path(of, true)
+	for i, s := range of.steps {
+		if s.out && (i == 0 || !of.steps[i-1].out || of.steps[i-1].until != s.from) {
+			d.circle("mark", d.x(d.window, s.from), d.y(d.level(of, i)), d.size*px*3/10)
+		}
+	}
+	if last := len(of.steps) - 1; last >= 0 && of.steps[last].priced {
+		d.circle("end", d.x(d.window, of.steps[last].until), d.y(of.steps[last].minor), d.size*px/4)
+	}
+	for _, l := range d.labels {
+		if l.line == n {
+			d.label(l)
+		}
+	}
+	d.raw("</g>\n")
+}
+
+// looks is the class of a line: the colour of the text for our own, and a dash pattern that no other has.
+func (d *drawing) looks(n int) string {
+	own := 0
+	for own < len(d.lines) && d.lines[own].own() {
+		own++
+	}
+	dash := strconv.Itoa(n + 1)
+	if n < own {
+		return "own k0 d" + dash
+	}
+	return "k" + strconv.Itoa((n-own+1)%mostLines) + " d" + dash
+}
+
+// path draws the steps of a line in which the offer is in stock, or those in which it is not. It goes level while a price holds and
+// straight up or down where another follows at once, so that no price is shown that nobody has seen.
+func (d *drawing) path(of line, out bool) {
+	open := false
+	for i, s := range of.steps {
+		if s.out != out || !s.priced {
+			continue
+		}
+		if !open {
+			d.raw(`<path class="line`)
+			if out {
+				d.raw(" out")
+			}
+			d.raw(`" d="`)
+			open = true
+		}
+		before := i - 1
+		follows := i > 0 && of.steps[before].priced && of.steps[before].until == s.from
+		if follows {
+			if of.steps[before].out != out {
+				d.command('M', d.x(d.window, s.from), d.y(of.steps[before].minor))
+			}
+			if of.steps[before].minor != s.minor {
+				d.command('V', d.y(s.minor))
+			}
+		} else {
+			d.command('M', d.x(d.window, s.from), d.y(s.minor))
+		}
+		d.command('H', d.x(d.window, s.until))
+	}
+	if open {
+		d.raw("\"/>\n")
+	}
+}
+
+func (d *drawing) circle(class string, x, y, radius tenths) {
+	d.raw(`<circle class="`, class, `" cx="`)
+	d.number(x)
+	d.raw(`" cy="`)
+	d.number(y)
+	d.raw(`" r="`)
+	d.number(radius)
+	d.raw("\"/>\n")
+}
+
+// label draws a label, a piece of its line before it and, if the line reaches the plot's end, the way from there.
+func (d *drawing) label(l label) {
+	of := d.lines[l.line]
+	at := d.right + d.lead()
+	if !of.ended(d.window) {
+		d.raw(`<path class="lead" d="`)
+		d.command('M', d.right+d.size*px/3, l.end)
+		d.command('L', at-d.gap()/2, l.at)
+		d.raw("\"/>\n")
+	}
+	d.raw(`<path class="line" d="`)
+	d.command('M', at, l.at)
+	d.command('h', d.piece())
+	d.raw("\"/>\n")
+	class := `class="label"`
+	if of.own() {
+		class = `class="label bold"`
+	}
+	d.text(at+d.piece()+d.gap(), l.at+d.size*px/3, class, l.text)
+}
