@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"pricing/shared/api"
@@ -51,15 +50,6 @@ func list(db historian, clock api.Clock) gateway.Handler {
 		if found.Next != nil {
 			out.Next = page.Next(cursor{window.To, *found.Next}.text())
 		}
-		return gateway.Answer{Body: out, Cause: suspect(found.Suspect)}, nil
+		return gateway.Answer{Body: out, Cause: api.SuspectCause(found.Suspect)}, nil
 	}
-}
-
-// suspect is the error behind an answer with segments that their board cannot have flushed. Its rows are all there are.
-func suspect(segments []string) error {
-	if len(segments) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%d segments are not older than the board that they were flushed from, the first is %s; was an older board put back?",
-		len(segments), segments[0])
 }

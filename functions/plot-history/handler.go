@@ -1,6 +1,129 @@
 package main
 
-import "pricing/shared/gateway"
-import "pricing/shared/boot"
+import (
+	"context"
+	"slices"
 
-func endpoint(f boot.Function) gateway.Endpoint { return gateway.Endpoint{} }
+	"pricing/shared/api"
+	"pricing/shared/board"
+	"pricing/shared/boot"
+	"pricing/shared/gateway"
+	"pricing/shared/price"
+	"pricing/shared/store"
+)
+
+type historian interface {
+	Product(ctx context.Context, productID string, urls bool) (store.Product, error)
+	History(ctx context.Context, productID string, w store.Window) (store.Page, error)
+	Competitors(context.Context) (map[string]store.Competitor, error)
+}
+
+func endpoint(f boot.Function) gateway.Endpoint {
+	return gateway.Endpoint{
+		Route: "GET /v1/products/{productId}/history.svg", Scope: "read",
+		Query:  slices.Concat(api.SpanParams, api.FilterParams, []string{"width", "height"}),
+		Handle: plot(f.Store, api.NewClock(f.Settings.Retention)),
+	}
+}
+
+// headers let a picture use its own style sheet and nothing more.
+var headers = map[string]string{"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+
+func plot(db historian, clock api.Clock) gateway.Handler {
+	return func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
+		p := r.Params()
+		now := clock(r)
+		f := frame{productID: api.ProductID(p), window: api.ReadSpan(p, now.Now, now)}
+		matches := api.ReadFilter(p)
+		f.width = p.IntFrom("width", 800, 240, 2000)
+		f.height = p.IntFrom("height", 320, 120, 1200)
+		if err := p.Err(); err != nil {
+			return gateway.Answer{}, err
+		}
+		f.window.To = max(f.window.From, min(f.window.To, now.Now))
+		product, err := db.Product(ctx, f.productID, false)
+		if err != nil {
+			return gateway.Answer{}, err
+		}
+		competitors, err := db.Competitors(ctx)
+		if err != nil {
+			return gateway.Answer{}, err
+		}
+		h := history{historian: db, productID: f.productID, kept: now.Now.Add(-now.Retention), pages: mostPages}
+		if err := h.read(ctx, f.window, matches); err != nil {
+			return gateway.Answer{}, err
+		}
+		f.read = max(f.window.From, h.from)
+		for _, o := range product.Live(now) {
+			if o.Key.CompetitorID == price.Own && matches(o.Key) {
+				if err := h.readOwn(ctx, o, f.read); err != nil {
+					return gateway.Answer{}, err
+				}
+			}
+		}
+		picture := draw(newView(f, h.rows, competitors))
+		return gateway.Answer{
+			Body: gateway.Document{Type: "image/svg+xml", Text: picture}, Headers: headers, Cause: api.SuspectCause(h.suspect),
+		}, nil
+	}
+}
+
+// mostPages is how many pages of the history are read for a picture, each of about store.PageUnits read units: 200 units.
+const mostPages = 200 / store.PageUnits
+
+// pageRows is the most rows of a page. Its read units run out before.
+const pageRows = 100_000
+
+// history is what was read for a picture.
+type history struct {
+	historian
+	productID string
+	kept      price.Timestamp // what is older left the retention
+	pages     int             // that may still be read
+
+	rows    []board.Row
+	from    price.Timestamp // since when all rows were read
+	suspect []string        // segments; see store.Page
+}
+
+func (h *history) page(ctx context.Context, w store.Window) (store.Page, error) {
+	h.pages--
+	w.Descending = true
+	page, err := h.History(ctx, h.productID, w)
+	h.rows = append(h.rows, page.Rows...)
+	h.suspect = append(h.suspect, page.Suspect...)
+	return page, err
+}
+
+// read reads a window from its end on, as far as the pages reach.
+func (h *history) read(ctx context.Context, window board.Span, matches api.Filter) error {
+	w := store.Window{From: max(window.From, h.kept), To: window.To, Match: matches, Limit: pageRows}
+	h.from = w.From
+	for h.pages > 0 {
+		page, err := h.page(ctx, w)
+		if err != nil || page.Next == nil {
+			return err
+		}
+		w.After = page.Next
+		h.from = page.Next.ObservedAt
+	}
+	return nil
+}
+
+// readOwn adds the price that an offer of our own had at a moment: it lasts until it is changed, however long ago it was seen. Either
+// the board has it, or it is read if a page may still be read.
+func (h *history) readOwn(ctx context.Context, o board.Offer, at price.Timestamp) error {
+	switch {
+	case o.RunStart < at:
+		seen := o.Current
+		if seen.ObservedAt >= at { // one of those that were read; the first of its run had the same terms
+			seen.ObservedAt = o.RunStart
+		}
+		h.rows = append(h.rows, board.Row{Key: o.Key, Observation: seen})
+	case o.FirstSeen < at && h.pages > 0:
+		only := func(key price.OfferKey) bool { return key == o.Key }
+		_, err := h.page(ctx, store.Window{From: max(o.FirstSeen, h.kept), To: at - 1, Match: only, Limit: 1})
+		return err
+	}
+	return nil
+}

@@ -61,7 +61,7 @@ func layOut(v view) layout {
 	l.top = 2*l.margin() + l.lineHeight()*tenths(len(l.header))
 	l.left = l.margin()
 	if low, high, priced := v.priceRange(); priced {
-		l.amounts = amounts(low, high, v.currency, max(1, (l.bottom-l.top)/(3*l.lineHeight())))
+		l.amounts = amounts(low, high, v.currency, max(1, (l.bottom-l.top)/(2*l.lineHeight())))
 		l.low = l.amounts[0].at
 		l.high = l.amounts[len(l.amounts)-1].at
 		for _, t := range l.amounts {

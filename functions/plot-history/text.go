@@ -72,6 +72,6 @@ func wrap(text string, most, size tenths, lines int) []string {
 		return nil
 	}
 	out = out[:lines]
-	out[lines-1] = cut(out[lines-1]+" ……", most, size)
+	out[lines-1] = cut(out[lines-1]+"…", most, size)
 	return out
 }

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"time"
 
 	"pricing/shared/board"
 	"pricing/shared/price"
+	"pricing/shared/store"
 )
 
 // mostLines is how many offers a picture shows: more than eight lines nobody can tell apart.
@@ -17,7 +17,7 @@ const mostLines = 8
 type frame struct {
 	productID     string
 	window        board.Span      // the axis of time; it ends now at the latest, since nothing is known of later
-	read          price.Timestamp // from when on the history was read: the window's beginning, unless that would have been too much
+	read          price.Timestamp // since when the history was read: the window's beginning, unless that would have been too much
 	width, height int             // pixels
 }
 
@@ -41,7 +41,7 @@ type omitted struct {
 type line struct {
 	key          price.OfferKey
 	steps        []step
-	observations int
+	observations int               // in the window
 	last         board.Observation // the last one
 	latest       price.Terms       // of the last observation with a price; the zero value: there was none
 }
@@ -61,12 +61,11 @@ func (l line) ended(window board.Span) bool {
 	return len(l.steps) == 0 || l.steps[len(l.steps)-1].until < window.To
 }
 
-// newView chooses what a picture shows of observations, which may come in any order. Those from before the window count for
-// what was still fresh when it began. freshFor says how long an offer of a competitor is believed to last after it was seen; our own
-// lasts until it is changed.
+// newView chooses what a picture shows of observations, which may come in any order. An offer lasts for its competitor's freshFor after it
+// was seen, and our own until it is changed; so of those from before the window what lasts counts.
 //
 // The currency is that of our own price, else that of most offers; an offer's currency is that of its last price.
-func newView(f frame, rows []board.Row, freshFor func(competitorID string) time.Duration) view {
+func newView(f frame, rows []board.Row, competitors map[string]store.Competitor) view {
 	v := view{frame: f}
 	all := byOffer(rows)
 	v.currency = currencyOf(all)
@@ -87,16 +86,18 @@ func newView(f frame, rows []board.Row, freshFor func(competitorID string) time.
 		all = all[:mostLines]
 	}
 	for _, o := range all {
-		l := line{key: o.key, observations: len(o.seen), last: *o.seen[len(o.seen)-1], latest: o.latest()}
-		fresh := freshFor(o.key.CompetitorID)
+		l := line{key: o.key, last: *o.seen[len(o.seen)-1], latest: o.latest()}
 		for i, seen := range o.seen {
+			if seen.ObservedAt >= f.window.From {
+				l.observations++
+			}
 			if seen.Terms.Price.Present() && seen.Terms.Price.Currency != v.currency {
 				v.omitted.prices++
 				continue
 			}
 			until := f.window.To
 			if !l.own() {
-				until = min(until, seen.ObservedAt.Add(fresh))
+				until = min(until, competitors[o.key.CompetitorID].StaleAt(seen.ObservedAt))
 			}
 			if i+1 < len(o.seen) {
 				until = min(until, o.seen[i+1].ObservedAt)

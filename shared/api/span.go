@@ -42,3 +42,13 @@ func timeParam(p *gateway.Params, name string, otherwise price.Timestamp) price.
 	}
 	return t
 }
+
+// SuspectCause is the error behind an answer from a history with segments that their board cannot have flushed; nil without any.
+// Its rows are all there are.
+func SuspectCause(segments []string) error {
+	if len(segments) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d segments are not older than the board that they were flushed from, the first is %s; was an older board put back?",
+		len(segments), segments[0])
+}

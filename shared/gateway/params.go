@@ -73,8 +73,13 @@ func (p *Params) Bool(name string, otherwise bool) bool {
 	return p.Word(name, strconv.FormatBool(otherwise), strconv.FormatBool(!otherwise)) == "true"
 }
 
-// Int returns a whole number from 1 to most. Only its usual form is taken: `05` may be a number of another base.
+// Int returns a whole number from 1 to most.
 func (p *Params) Int(name string, otherwise, most int) int {
+	return p.IntFrom(name, otherwise, 1, most)
+}
+
+// IntFrom returns a whole number from least to most. Only its usual form is taken: `05` may be a number of another base.
+func (p *Params) IntFrom(name string, otherwise, least, most int) int {
 	text, ok := p.Text(name)
 	if !ok {
 		return otherwise
@@ -83,8 +88,9 @@ func (p *Params) Int(name string, otherwise, most int) int {
 	switch {
 	case !number(text):
 		p.Fault(name, fault.CodeWrongType, "Must be a whole number.")
-	case err != nil || n < 1 || n > most || strconv.Itoa(n) != text:
-		p.Fault(name, fault.CodeInvalidField, "Must be a whole number from 1 to "+strconv.Itoa(most)+", without sign and leading zero.")
+	case err != nil || n < least || n > most || strconv.Itoa(n) != text:
+		p.Fault(name, fault.CodeInvalidField, "Must be a whole number from "+strconv.Itoa(least)+" to "+strconv.Itoa(most)+
+			", without sign and leading zero.")
 	default:
 		return n
 	}
