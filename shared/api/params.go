@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+
 	"pricing/shared/fault"
 	"pricing/shared/gateway"
 	"pricing/shared/price"
@@ -9,6 +11,33 @@ import (
 // ProductID reads the path's productId.
 func ProductID(p *gateway.Params) string {
 	return p.Path("productId", price.CheckProductID, "A productId has 1 to 64 letters, digits and . _ - (but is not . or ..).")
+}
+
+// ByParam is the query parameter that says what the path's productId holds.
+const ByParam = "by"
+
+// GTINs is what FindProductID needs of a store.
+type GTINs interface {
+	ProductOfGTIN(context.Context, price.GTIN) (productID string, err error)
+}
+
+// FindProductID reads the product that the path names: by its productId or, with by=gtin, by its gtin, for which it asks the store.
+// The fault of a gtin that no product has is the error. What is wrong with the parameters is left to p.Err, and the store is not
+// asked then.
+func FindProductID(ctx context.Context, p *gateway.Params, db GTINs) (productID string, err error) {
+	if p.Word(ByParam, "productId", "gtin") == "productId" {
+		return ProductID(p), nil
+	}
+	text := p.Path("productId", func(string) bool { return true }, "")
+	if p.Err() != nil {
+		return "", nil
+	}
+	gtin, wrong := price.ParseGTIN(text)
+	if wrong != nil {
+		p.Add("/path/productId", wrong.Code, wrong.Detail)
+		return "", nil
+	}
+	return db.ProductOfGTIN(ctx, gtin)
 }
 
 // CompetitorID reads the path's competitorId.
