@@ -13,6 +13,7 @@ import (
 )
 
 type historian interface {
+	api.GTINs
 	Product(ctx context.Context, productID string, urls bool) (store.Product, error)
 	History(ctx context.Context, productID string, w store.Window) (store.Page, error)
 	Competitors(context.Context) (map[string]store.Competitor, error)
@@ -21,7 +22,7 @@ type historian interface {
 func endpoint(f boot.Function) gateway.Endpoint {
 	return gateway.Endpoint{
 		Route: "GET /v1/products/{productId}/history.svg", Scope: "read",
-		Query:  slices.Concat(api.SpanParams, api.FilterParams, []string{"width", "height"}),
+		Query:  slices.Concat(api.SpanParams, api.FilterParams, []string{api.ByParam, "width", "height"}),
 		Handle: plot(f.Store, api.NewClock(f.Settings.Retention)),
 	}
 }
@@ -33,11 +34,15 @@ func plot(db historian, clock api.Clock) gateway.Handler {
 	return func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
 		p := r.Params()
 		now := clock(r)
-		f := frame{productID: api.ProductID(p), window: api.ReadSpan(p, now.Now, now)}
+		f := frame{window: api.ReadSpan(p, now.Now, now)}
 		matches := api.ReadFilter(p)
 		f.width = p.IntFrom("width", 800, 240, 2000)
 		f.height = p.IntFrom("height", 320, 120, 1200)
-		if err := p.Err(); err != nil {
+		var err error
+		if f.productID, err = api.FindProductID(ctx, p, db); err == nil {
+			err = p.Err()
+		}
+		if err != nil {
 			return gateway.Answer{}, err
 		}
 		f.window.To = max(f.window.From, min(f.window.To, now.Now))

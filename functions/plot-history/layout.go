@@ -102,7 +102,11 @@ func (l *layout) label(v view, most tenths) (width tenths) {
 			size = bolder(size)
 		}
 		end := v.atEnd(of, l.size == usualSize)
-		text := cut(nameOf(of.key), most-widthOf(end, size), size) + end
+		text := cut(nameOf(of.key), most-widthOf(end, size), size)
+		if strings.Contains(text, isolate) && !strings.Contains(text, isolateEnd) {
+			text += isolateEnd
+		}
+		text += end
 		l.labels = append(l.labels, label{line: i, text: text, end: l.y(l.level(of, len(of.steps)))})
 		width = max(width, widthOf(text, size))
 	}
@@ -127,11 +131,17 @@ func (v view) atEnd(of line, room bool) string {
 // outOfStock looks like the mark in the plot.
 const outOfStock = "○"
 
+// Around free text: letters that run from right to left must not turn the rest around.
+const (
+	isolate    = "\u2068"
+	isolateEnd = "\u2069"
+)
+
 // nameOf names an offer as shortly as it can be told from others.
 func nameOf(k price.OfferKey) string {
 	name := k.CompetitorID
 	if k.SellerID != "" {
-		name += " \u2068" + k.SellerID + "\u2069" // isolated: letters that run from right to left must not turn the rest around
+		name += " " + isolate + k.SellerID + isolateEnd
 	}
 	if k.Condition != price.ConditionNew {
 		name += " " + k.Condition.String()

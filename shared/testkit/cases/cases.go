@@ -17,7 +17,7 @@
 //
 // Only request and answer must be there, answer at the end. `go test ./functions/<verb-noun> -update` writes the answers
 // anew, or for the first time; read the difference. The headers of an answer are those worth a look: Retry-After, ETag
-// and Content-Type unless it is application/json.
+// and Content-Type unless it is application/json. A body that is no JSON stands there as a text.
 //
 // From a case the package makes the complete event that API Gateway sends. One or two of them per function stand in
 // events/<verb-noun>, for `sam local invoke -e`, under the names of their cases; -update writes those anew as well, and
