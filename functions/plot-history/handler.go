@@ -27,8 +27,8 @@ func endpoint(f boot.Function) gateway.Endpoint {
 	}
 }
 
-// headers let a picture use its own style sheet and nothing more.
-var headers = map[string]string{"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+// policy lets a picture use its own style sheet and nothing more.
+const policy = "default-src 'none'; style-src 'unsafe-inline'"
 
 func plot(db historian, clock api.Clock) gateway.Handler {
 	return func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
@@ -68,7 +68,7 @@ func plot(db historian, clock api.Clock) gateway.Handler {
 		}
 		picture := draw(newView(f, h.rows, competitors))
 		return gateway.Answer{
-			Body: gateway.Document{Type: "image/svg+xml", Text: picture}, Headers: headers, Cause: api.SuspectCause(h.suspect),
+			Body: gateway.Text{ContentType: "image/svg+xml", Content: picture, Policy: policy}, Cause: api.SuspectCause(h.suspect),
 		}, nil
 	}
 }

@@ -71,6 +71,20 @@ func NewCSV(w io.Writer, columns []string) (CSV, error) {
 	return c, c.Write(columns)
 }
 
+// DayColumns are the columns of days in CSV.
+func DayColumns() []string {
+	return []string{"productId", "competitorId", "sellerId", "itemCondition", "audience", "region", "date", "currency",
+		"open", "low", "high", "close", "inStockFraction", "n"}
+}
+
+// Cells returns the day of a product as cells of DayColumns.
+func (d Day) Cells(productID string) []string {
+	return []string{
+		productID, d.CompetitorID, orEmpty(d.SellerID), d.Condition.String(), d.Audience.String(), orEmpty(d.Region), d.Date,
+		orEmpty(d.Currency), orEmpty(d.Open), orEmpty(d.Low), orEmpty(d.High), orEmpty(d.Close), d.InStockFraction, strconv.Itoa(d.N),
+	}
+}
+
 // Write writes a row. It changes the cells.
 func (c CSV) Write(cells []string) error {
 	for i, cell := range cells {

@@ -110,6 +110,9 @@ func (g Page) Next(position string) *string {
 	return &cursor
 }
 
+// Link is the header Link to that page, for what has no member for it.
+func (g Page) Link(position string) string { return g.params.NextLink(g.params.NextCursor(position)) }
+
 // Invalid records that the cursor names no position of this query.
 func (g Page) Invalid() {
 	g.params.Fault("cursor", fault.CodeCursorInvalid, "Not a cursor of this query.")

@@ -16,17 +16,18 @@ type Kind uint8
 
 // The kinds, in the order of their HTTP status where they have one of their own (gateway holds the table).
 const (
-	Internal     Kind = iota // our mistake: one fixed text for the client, the cause in the log
-	Malformed                // the document or a parameter is not of the agreed form
-	Unauthorized             // no valid token
-	Forbidden                // a valid token without the scope
-	NotFound                 // the thing asked for does not exist
-	Conflict                 // contradicts what is stored
-	Precondition             // If-Match names another version
-	TooLarge                 // longer than the published limit
-	MediaType                // a body we do not read
-	Invalid                  // well formed, but breaks a rule
-	Unavailable              // outcome unknown or store busy: the caller may repeat
+	Internal      Kind = iota // our mistake: one fixed text for the client, the cause in the log
+	Malformed                 // the document or a parameter is not of the agreed form
+	Unauthorized              // no valid token
+	Forbidden                 // a valid token without the scope
+	NotFound                  // the thing asked for does not exist
+	NotAcceptable             // the client takes no media type that we answer in
+	Conflict                  // contradicts what is stored
+	Precondition              // If-Match names another version
+	TooLarge                  // longer than the published limit
+	MediaType                 // a body we do not read
+	Invalid                   // well formed, but breaks a rule
+	Unavailable               // outcome unknown or store busy: the caller may repeat
 )
 
 // The codes of the API. A code is the last part of a problem's type URN and never changes its meaning.
@@ -37,6 +38,7 @@ const (
 	CodeMissingField       = "missing-field"
 	CodeWrongType          = "wrong-type"
 	CodeCursorInvalid      = "cursor-invalid"
+	CodeNotAcceptable      = "not-acceptable"
 	CodeUnauthorized       = "unauthorized"
 	CodeForbidden          = "forbidden"
 	CodeUnknownProduct     = "unknown-product"

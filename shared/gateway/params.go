@@ -126,6 +126,16 @@ func (p *Params) NextCursor(position string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(p.check(position) + position))
 }
 
+// NextLink returns the header Link to the page behind this one, relative to the request's address: its query with the cursor.
+func (p *Params) NextLink(cursor string) string {
+	query := url.Values{}
+	for name, values := range p.r.event.Query {
+		query[name] = values
+	}
+	query.Set("cursor", cursor)
+	return "<?" + query.Encode() + `>; rel="next"`
+}
+
 const checkLen = 8
 
 func (p *Params) check(position string) string {

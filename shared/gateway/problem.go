@@ -25,16 +25,17 @@ var errDeadline = errors.New("the request's deadline came near")
 
 // statuses is the one table from kinds of fault to HTTP statuses. What is not here is 500.
 var statuses = map[fault.Kind]int{
-	fault.Malformed:    http.StatusBadRequest,
-	fault.Unauthorized: http.StatusUnauthorized,
-	fault.Forbidden:    http.StatusForbidden,
-	fault.NotFound:     http.StatusNotFound,
-	fault.Conflict:     http.StatusConflict,
-	fault.Precondition: http.StatusPreconditionFailed,
-	fault.TooLarge:     http.StatusRequestEntityTooLarge,
-	fault.MediaType:    http.StatusUnsupportedMediaType,
-	fault.Invalid:      http.StatusUnprocessableEntity,
-	fault.Unavailable:  http.StatusServiceUnavailable,
+	fault.Malformed:     http.StatusBadRequest,
+	fault.Unauthorized:  http.StatusUnauthorized,
+	fault.Forbidden:     http.StatusForbidden,
+	fault.NotFound:      http.StatusNotFound,
+	fault.NotAcceptable: http.StatusNotAcceptable,
+	fault.Conflict:      http.StatusConflict,
+	fault.Precondition:  http.StatusPreconditionFailed,
+	fault.TooLarge:      http.StatusRequestEntityTooLarge,
+	fault.MediaType:     http.StatusUnsupportedMediaType,
+	fault.Invalid:       http.StatusUnprocessableEntity,
+	fault.Unavailable:   http.StatusServiceUnavailable,
 }
 
 // titles names each code for people.
@@ -45,6 +46,7 @@ var titles = map[string]string{
 	fault.CodeMissingField:       "Missing field",
 	fault.CodeWrongType:          "Wrong JSON type",
 	fault.CodeCursorInvalid:      "Invalid cursor",
+	fault.CodeNotAcceptable:      "Not acceptable",
 	fault.CodeUnauthorized:       "Unauthorized",
 	fault.CodeForbidden:          "Forbidden",
 	fault.CodeUnknownProduct:     "Unknown product",

@@ -40,6 +40,7 @@ type Request struct {
 	Received time.Time // the request's "now"
 	Body     []byte    // within the endpoint's limit
 	Caller   Caller
+	Media    string // the media type of the endpoint's that the client likes best; empty where it has no choice
 
 	event       event
 	id          string // which clients and logs know the request by

@@ -14,10 +14,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"pricing/shared/fault"
@@ -30,6 +30,7 @@ type Endpoint struct {
 	Scope   string   // what the token must allow; empty: no token needed
 	Query   []string // the query parameters it knows; any other is refused
 	MaxBody int      // most bytes of body; 0: the body is not read
+	Media   []string // the media types that it answers in, the usual one first; none: JSON, whatever the client accepts
 	Handle  Handler
 
 	Now    func() time.Time // nil: time.Now
@@ -42,18 +43,19 @@ type Handler func(context.Context, *Request) (Answer, error)
 
 // Answer is what a handler found.
 type Answer struct {
-	Status  int               // 0: 200
-	Body    any               // encoded as JSON, unless it is a Document
-	Headers map[string]string // beside those that every answer has
-	Items   meter.Items       // what became of each observation, for the log and the metrics
-	Retry   bool              // something may be repeated: Retry-After is sent
-	Cause   error             // what went wrong behind an answer that is no error itself, for the log: at ERROR unless it is to be repeated
+	Status int         // 0: 200
+	Body   any         // encoded as JSON, but a Text is sent as it is
+	Link   string      // the header of that name, if there is one
+	Items  meter.Items // what became of each observation, for the log and the metrics
+	Retry  bool        // something may be repeated: Retry-After is sent
+	Cause  error       // what went wrong behind an answer that is no error itself, for the log: at ERROR unless it is to be repeated
 }
 
-// Document is a body that is not JSON. It is text in UTF-8.
-type Document struct {
-	Type string // its media type
-	Text []byte
+// Text is a body in another media type than JSON.
+type Text struct {
+	ContentType string
+	Content     []byte // UTF-8: the gateway takes nothing else for a text
+	Policy      string // the header Content-Security-Policy, if there is one
 }
 
 // Response is API Gateway's proxy response.
@@ -94,6 +96,9 @@ func Serve(ctx context.Context, e Endpoint, event []byte) Response {
 		body, err = encode(answer.Body)
 	}
 	response := respond(r, answer, body, err, &line)
+	if len(e.Media) > 0 {
+		response.Headers["Vary"] = "Accept"
+	}
 	if err == nil {
 		err = answer.Cause
 	}
@@ -120,6 +125,11 @@ func (e Endpoint) run(ctx context.Context, r *Request) (answer Answer, err error
 	if err := r.checkBody(e.MaxBody); err != nil {
 		return Answer{}, err
 	}
+	if len(e.Media) > 0 {
+		if r.Media = negotiate(r.Header("Accept"), e.Media); r.Media == "" {
+			return Answer{}, fault.New(fault.NotAcceptable, fault.CodeNotAcceptable, "This is answered in "+strings.Join(e.Media, " or ")+".")
+		}
+	}
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
 	return e.Handle(ctx, r)
@@ -140,11 +150,11 @@ const maxAnswer = 5 << 20
 // encode encodes an answer. One that is too long loses the errors of its problems: what became of each item stays. That is
 // the last guard; what an answer holds is bounded where it is made.
 func encode(answer any) ([]byte, error) {
-	if document, ok := answer.(Document); ok {
-		if length := returned(document.Text); length > maxAnswer {
+	if text, ok := answer.(Text); ok {
+		if length := returned(text.Content); length > maxAnswer {
 			return nil, fmt.Errorf("the answer has %d bytes", length)
 		}
-		return document.Text, nil
+		return text.Content, nil
 	}
 	body, err := json.Marshal(answer)
 	if err != nil || returned(body) <= maxAnswer {
@@ -203,15 +213,19 @@ func respond(r *Request, answer Answer, body []byte, err error, line *logLine) R
 		"Content-Type": "application/json", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
 		"x-request-id": r.id, "x-correlation-id": r.correlation,
 	}}
+	if text, ok := answer.Body.(Text); ok {
+		out.Headers["Content-Type"] = text.ContentType
+		if text.Policy != "" && err == nil {
+			out.Headers["Content-Security-Policy"] = text.Policy
+		}
+	}
+	if answer.Link != "" && err == nil {
+		out.Headers["Link"] = answer.Link
+	}
 	if out.StatusCode == 0 {
 		out.StatusCode = http.StatusOK
 	}
-	if err == nil {
-		maps.Copy(out.Headers, answer.Headers)
-		if document, ok := answer.Body.(Document); ok {
-			out.Headers["Content-Type"] = document.Type
-		}
-	} else {
+	if err != nil {
 		problem := ProblemOf(err)
 		problem.Instance = r.id
 		line.code = fault.Of(err).Code

@@ -337,14 +337,14 @@ func TestServe_AnAnswerThatIsTooLong(t *testing.T) {
 }
 
 // TestServe_NoBody: an endpoint that reads no body does not judge it.
-// TestServe_Document: a body that is no JSON is returned as it is, and the answer's own headers stand beside the usual ones. It may
-// be as long as any other answer, in the JSON text that Lambda returns.
-func TestServe_Document(t *testing.T) {
+// TestServe_Text: a body that is no JSON is returned as it is. It may be as long as any other answer, in the JSON text that Lambda
+// returns.
+func TestServe_Text(t *testing.T) {
 	t.Parallel()
 	const limit = 5 << 20
 	serve := func(text string, err error) gateway.Response {
-		e := answering(gateway.Answer{Body: gateway.Document{Type: "image/svg+xml", Text: []byte(text)},
-			Headers: map[string]string{"Content-Security-Policy": "default-src 'none'"}}, err)
+		e := answering(gateway.Answer{
+			Body: gateway.Text{ContentType: "image/svg+xml", Content: []byte(text), Policy: "default-src 'none'"}}, err)
 		response, _ := served(t, t.Context(), e, event(t, nil))
 		return response
 	}
@@ -500,6 +500,48 @@ func TestServe_ETag(t *testing.T) {
 		assert.NotEmpty(t, r.Body, name)
 		assert.Equal(t, "no-store", r.Headers["Cache-Control"], name)
 	}
+}
+
+// TestServe_Media: an endpoint of several media types answers in the one that the client prefers, and says that it had the choice.
+func TestServe_Media(t *testing.T) {
+	tests := map[string]struct {
+		accept, ifNoneMatch, want, wantBody string
+		wantStatus                          int
+		err                                 error
+	}{
+		"JSON by default": {"", "", "application/json", `{"a":1}`, 200, nil},
+		"CSV":             {"text/csv", "", "text/csv; charset=utf-8", "a\r\n1\r\n", 200, nil},
+		"known CSV":       {"text/csv", "*", "", "", 304, nil},
+		"neither":         {"text/html", "", "application/problem+json", `"type":"urn:problem-type:pricing:not-acceptable"`, 406, nil},
+		"a problem":       {"text/csv", "", "application/problem+json", "unknown-product", 404, fault.New(fault.NotFound, fault.CodeUnknownProduct, "x")},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			e := gateway.Endpoint{Route: "GET /v1/things/{thing}", Scope: "read", Media: []string{"application/json", "text/csv"},
+				Handle: func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
+					if r.Media == "text/csv" {
+						return gateway.Answer{Body: gateway.Text{ContentType: "text/csv; charset=utf-8", Content: []byte("a\r\n1\r\n")},
+							Link: `<?cursor=x>; rel="next"`}, tt.err
+					}
+					return gateway.Answer{Body: map[string]int{"a": 1}}, nil
+				}}
+			response, _ := served(t, t.Context(), e, event(t, func(e map[string]any) {
+				e["httpMethod"] = "GET"
+				e["headers"] = map[string]any{"accept": tt.accept, "If-None-Match": tt.ifNoneMatch}
+			}))
+			assert.Equal(t, tt.wantStatus, response.StatusCode)
+			assert.Equal(t, tt.want, response.Headers["Content-Type"])
+			assert.Contains(t, response.Body, tt.wantBody)
+			assert.Equal(t, "Accept", response.Headers["Vary"])
+			assert.Equal(t, tt.accept == "text/csv" && tt.err == nil, response.Headers["Link"] != "")
+		})
+	}
+	t.Run("too long", func(t *testing.T) {
+		long := gateway.Text{ContentType: "text/csv", Content: bytes.Repeat([]byte(`"`), 3<<20)}
+		response, line := served(t, t.Context(), answering(gateway.Answer{Body: long}, nil), event(t, nil))
+		assert.Equal(t, 500, response.StatusCode)
+		assert.Contains(t, line["error"], "6291456 bytes")
+	})
 }
 
 func TestServe_LogLine(t *testing.T) {
@@ -783,6 +825,18 @@ func TestParams_Path(t *testing.T) {
 	assert.Equal(t, `"a+b"`, ask("a+b").Body, "a plus is a plus in a path")
 	assert.Equal(t, http.StatusUnprocessableEntity, ask("%zz").StatusCode)
 	assert.Contains(t, ask("bad").Body, `{"pointer":"/path/thing","code":"invalid-field","detail":"A thing is not bad."}`)
+}
+
+func TestParams_NextLink(t *testing.T) {
+	e := answering(gateway.Answer{}, nil)
+	e.Query = []string{"a", "b", "cursor"}
+	e.Handle = func(_ context.Context, r *gateway.Request) (gateway.Answer, error) {
+		return gateway.Answer{Link: r.Params().NextLink("next_-")}, nil
+	}
+	r, _ := served(t, t.Context(), e, event(t, func(e map[string]any) {
+		e["multiValueQueryStringParameters"] = map[string]any{"b": []string{"Otto & Söhne>"}, "a": []string{"+02:00"}, "cursor": []string{"old"}}
+	}))
+	assert.Equal(t, `<?a=%2B02%3A00&b=Otto+%26+S%C3%B6hne%3E&cursor=next_->; rel="next"`, r.Headers["Link"])
 }
 
 func TestParams_Cursor(t *testing.T) {

@@ -105,7 +105,9 @@ func answerOf(response gateway.Response) answer {
 }
 
 // isJSON reports whether an answer says that it is. Any other body stands as a text in its case.
-func isJSON(response gateway.Response) bool { return strings.HasSuffix(response.Headers["Content-Type"], "json") }
+func isJSON(response gateway.Response) bool {
+	return strings.HasSuffix(response.Headers["Content-Type"], "json")
+}
 
 // expected decodes a case's answer; its status is 0 for a case of the authorizer.
 func (c Case) expected(tb testing.TB) answer {
