@@ -13,7 +13,7 @@ type tick struct {
 	text string
 }
 
-// amounts returns the ticks of an axis of money from the lowest to the highest price: at most so many steps and one or two, each of
+// amounts returns the ticks of an axis of money from the lowest to the highest price: at most so many steps and two or three, each of
 // 1, 2 or 5 times a power of ten of minor units. The axis begins at the first tick and ends at the last, and there are at least two.
 func amounts(low, high int64, currency string, most int64) []tick {
 	step := round(max(1, (high-low+most-1)/most))
@@ -25,6 +25,9 @@ func amounts(low, high int64, currency string, most int64) []tick {
 	if from == to {
 		from = max(0, from-step)
 		to += step
+	}
+	if low-from < (to-from)/20 && from >= step { // no line should lie on the axis of time
+		from -= step
 	}
 	var ticks []tick
 	for at := from; at <= to; at += step {

@@ -10,7 +10,8 @@ import (
 )
 
 // style is the picture's style sheet. The colours are those of Okabe and Ito, which people with any kind of colour vision can tell
-// apart, their yellow aside, which nobody sees on white; and each line has a dash pattern of its own.
+// apart; in the place of their yellow, which nobody sees on white, there is a grey. Each line also has a dash pattern of its own,
+// over a thin line without gaps: where there is nothing at all, nothing was seen. What is out of stock is thin alone.
 //
 // The background is opaque: on an unknown one no text is safe to read. A picture follows the reader's system in light and dark, which
 // need not be what the page around it does. It is white unless the system is dark, so on paper too.
@@ -146,8 +147,11 @@ func (d *drawing) axes() {
 func (d *drawing) offer(n int) {
 	of := d.lines[n]
 	d.raw(`<g class="offer `, d.looks(n), "\">\n")
-	d.path(of, false)
-	d.path(of, true)
+	id := "line-" + strconv.Itoa(n+1) + "-" + d.productID
+	if d.path(of, false, `<g class="thin"><path id="`, id, `"`) {
+		d.raw(`</g><use href="#`, id, "\" class=\"line\"/>\n")
+	}
+	d.path(of, true, `<path class="thin out"`)
 	for i, s := range of.steps {
 		if s.out && (i == 0 || !of.steps[i-1].out || of.steps[i-1].until != s.from) {
 			d.circle("mark", d.x(d.window, s.from), d.y(d.level(of, i)), d.size*px*3/10)
@@ -177,39 +181,35 @@ func (d *drawing) looks(n int) string {
 	return "k" + strconv.Itoa((n-own+1)%mostLines) + " d" + dash
 }
 
-// path draws the steps of a line in which the offer is in stock, or those in which it is not. It goes level while a price holds and
-// straight up or down where another follows at once, so that no price is shown that nobody has seen.
-func (d *drawing) path(of line, out bool) {
-	open := false
+// path draws the steps of a line in which the offer is in stock, or those in which it is not, if there are any. It goes level while a
+// price holds and straight up or down where another follows at once, so that no price is shown that nobody has seen.
+func (d *drawing) path(of line, out bool, opening ...string) (any bool) {
 	for i, s := range of.steps {
 		if s.out != out || !s.priced {
 			continue
 		}
-		if !open {
-			d.raw(`<path class="line`)
-			if out {
-				d.raw(" out")
-			}
-			d.raw(`" d="`)
-			open = true
+		if !any {
+			d.raw(opening...)
+			d.raw(` d="`)
+			any = true
 		}
-		before := i - 1
-		follows := i > 0 && of.steps[before].priced && of.steps[before].until == s.from
-		if follows {
-			if of.steps[before].out != out {
-				d.command('M', d.x(d.window, s.from), d.y(of.steps[before].minor))
+		if i == 0 || !of.steps[i-1].priced || of.steps[i-1].until != s.from { // it begins here
+			d.command('M', d.x(d.window, s.from), d.y(s.minor))
+		} else {
+			before := of.steps[i-1]
+			if before.out != out { // it goes on from the other path
+				d.command('M', d.x(d.window, s.from), d.y(before.minor))
 			}
-			if of.steps[before].minor != s.minor {
+			if before.minor != s.minor {
 				d.command('V', d.y(s.minor))
 			}
-		} else {
-			d.command('M', d.x(d.window, s.from), d.y(s.minor))
 		}
 		d.command('H', d.x(d.window, s.until))
 	}
-	if open {
+	if any {
 		d.raw("\"/>\n")
 	}
+	return any
 }
 
 func (d *drawing) circle(class string, x, y, radius tenths) {
@@ -232,10 +232,12 @@ func (d *drawing) label(l label) {
 		d.command('L', at-d.gap()/2, l.at)
 		d.raw("\"/>\n")
 	}
-	d.raw(`<path class="line" d="`)
-	d.command('M', at, l.at)
-	d.command('h', d.piece())
-	d.raw("\"/>\n")
+	for _, class := range []string{"thin", "line"} {
+		d.raw(`<path class="`, class, `" d="`)
+		d.command('M', at, l.at)
+		d.command('h', d.piece())
+		d.raw("\"/>\n")
+	}
 	class := `class="label"`
 	if of.own() {
 		class = `class="label bold"`

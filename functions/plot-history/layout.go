@@ -216,7 +216,11 @@ func (v view) notes() []string {
 		notes = append(notes, v.currency+" without shipping.")
 	}
 	if v.omitted.dearer > 0 {
-		notes = append(notes, fmt.Sprintf("%d of %d offers, those with the lowest landed prices.", len(v.lines), len(v.lines)+v.omitted.dearer))
+		amounts := "prices" // if no shipping is known
+		if slices.ContainsFunc(v.lines, func(l line) bool { return l.latest.Landed().Present() }) {
+			amounts = "landed prices"
+		}
+		notes = append(notes, fmt.Sprintf("%d of %d offers, those with the lowest %s.", len(v.lines), len(v.lines)+v.omitted.dearer, amounts))
 	}
 	if v.omitted.foreign > 0 {
 		notes = append(notes, "Not shown: "+count(v.omitted.foreign, "offer")+" in "+strings.Join(v.omitted.currencies, ", ")+".")
