@@ -65,12 +65,12 @@ var spacings = []spacing{
 	{5 * 365 * day, 60, "Jan 2006"}, {50 * 365 * day, 600, "Jan 2006"},
 }
 
-// moments returns the ticks of an axis of time in UTC: at most so many, and one. Weeks begin on Monday. Midnight has its date.
+// moments returns the ticks of an axis of time in UTC: at most so many and one. Weeks begin on Monday. Midnight has its date.
 func moments(window board.Span, most int64) []tick {
 	span := time.Duration(window.To-window.From) * time.Millisecond
 	chosen := spacings[len(spacings)-1]
 	for _, s := range spacings {
-		if int64(span/s.length) <= most {
+		if span <= s.length*time.Duration(most) {
 			chosen = s
 			break
 		}

@@ -32,7 +32,7 @@ func draw(v view) []byte {
 		d.text(d.right+d.lead(), tenths(d.height)*px-d.margin()+d.size*px/3, `class="soft"`, "and "+strconv.Itoa(d.hidden)+" more")
 	}
 	if len(d.lines) == 0 {
-		d.text((d.left+d.right)/2, (d.top+d.bottom)/2, `class="soft" text-anchor="middle"`, nothing)
+		d.text((d.left+d.right)/2, (d.top+d.bottom)/2, `class="soft" text-anchor="middle"`, d.nothing())
 	}
 	d.raw("</svg>\n")
 	return d.Bytes()
@@ -139,7 +139,11 @@ func (d *drawing) axes() {
 		d.text(d.left-d.margin(), d.y(t.at)+d.size*px/3, `class="soft amount" text-anchor="end"`, t.text)
 	}
 	for _, t := range d.moments {
-		d.text(d.x(d.window, price.Timestamp(t.at)), d.bottom+d.size*px*4/3, `class="soft moment" text-anchor="middle"`, t.text)
+		x := d.x(d.window, price.Timestamp(t.at))
+		if x+widthOf(t.text, d.size)/2 > d.right+d.lead() && len(d.lines) > 0 {
+			continue // it would touch a label
+		}
+		d.text(x, d.bottom+d.size*px*4/3, `class="soft moment" text-anchor="middle"`, t.text)
 	}
 }
 
@@ -157,8 +161,8 @@ func (d *drawing) offer(n int) {
 			d.circle("mark", d.x(d.window, s.from), d.y(d.level(of, i)), d.size*px*3/10)
 		}
 	}
-	if last := len(of.steps) - 1; last >= 0 && of.steps[last].priced {
-		d.circle("end", d.x(d.window, of.steps[last].until), d.y(of.steps[last].minor), d.size*px/4)
+	if last := of.steps[len(of.steps)-1]; last.priced {
+		d.circle("end", d.x(d.window, last.until), d.y(last.minor), d.size*px/4)
 	}
 	for _, l := range d.labels {
 		if l.line == n {
@@ -171,7 +175,7 @@ func (d *drawing) offer(n int) {
 // looks is the class of a line: the colour of the text for our own, and a dash pattern that no other has.
 func (d *drawing) looks(n int) string {
 	own := 0
-	for own < len(d.lines) && d.lines[own].own() {
+	for own < len(d.lines) && isOwn(d.lines[own].key) {
 		own++
 	}
 	dash := strconv.Itoa(n + 1)
@@ -239,7 +243,7 @@ func (d *drawing) label(l label) {
 		d.raw("\"/>\n")
 	}
 	class := `class="label"`
-	if of.own() {
+	if isOwn(of.key) {
 		class = `class="label bold"`
 	}
 	d.text(at+d.piece()+d.gap(), l.at+d.size*px/3, class, l.text)

@@ -54,19 +54,14 @@ func plot(db historian, clock api.Clock) gateway.Handler {
 		if err != nil {
 			return gateway.Answer{}, err
 		}
+		offers := slices.DeleteFunc(product.Live(now), func(o board.Offer) bool { return !matches(o.Key) })
+		chosen := choose(offers, f.window)
 		h := history{historian: db, productID: f.productID, kept: now.Now.Add(-now.Retention), pages: mostPages}
-		if err := h.read(ctx, f.window, matches); err != nil {
+		if err := h.read(ctx, f.window, chosen); err != nil {
 			return gateway.Answer{}, err
 		}
-		f.read = max(f.window.From, h.from)
-		for _, o := range product.Live(now) {
-			if o.Key.CompetitorID == price.Own && matches(o.Key) {
-				if err := h.readOwn(ctx, o, f.read); err != nil {
-					return gateway.Answer{}, err
-				}
-			}
-		}
-		picture := draw(newView(f, h.rows, competitors))
+		f.read = h.from
+		picture := draw(newView(f, chosen, h.rows, competitors))
 		return gateway.Answer{
 			Body: gateway.Text{ContentType: "image/svg+xml", Content: picture, Policy: policy}, Cause: api.SuspectCause(h.suspect),
 		}, nil
@@ -87,7 +82,7 @@ type history struct {
 	pages     int             // that may still be read
 
 	rows    []board.Row
-	from    price.Timestamp // since when all rows were read
+	from    price.Timestamp // since when all rows of the window were read
 	suspect []string        // segments; see store.Page
 }
 
@@ -100,17 +95,26 @@ func (h *history) page(ctx context.Context, w store.Window) (store.Page, error) 
 	return page, err
 }
 
-// read reads a window from its end on, as far as the pages reach.
-func (h *history) read(ctx context.Context, window board.Span, matches api.Filter) error {
-	w := store.Window{From: max(window.From, h.kept), To: window.To, Match: matches, Limit: pageRows}
-	h.from = w.From
-	for h.pages > 0 {
+// read reads the chosen offers in a window, from its end on and as far as the pages reach.
+func (h *history) read(ctx context.Context, window board.Span, chosen choice) error {
+	w := store.Window{From: max(window.From, h.kept), To: window.To, Match: chosen.has, Limit: pageRows}
+	h.from = window.From
+	for more := len(chosen.offers) > 0; more && h.pages > 0; {
 		page, err := h.page(ctx, w)
-		if err != nil || page.Next == nil {
+		if err != nil {
 			return err
 		}
 		w.After = page.Next
-		h.from = page.Next.ObservedAt
+		if more = page.Next != nil; more {
+			h.from = page.Next.ObservedAt
+		}
+	}
+	for _, o := range chosen.offers {
+		if isOwn(o.Key) {
+			if err := h.readOwn(ctx, o, h.from); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

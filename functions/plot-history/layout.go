@@ -74,7 +74,7 @@ func layOut(v view) layout {
 		l.right = max(l.right, l.left+px)
 	}
 	l.moments = moments(v.window, max(1, (l.right-l.left)/(l.size*6*px)))
-	l.spread(height - l.margin())
+	l.spread(height)
 	return l
 }
 
@@ -98,7 +98,7 @@ func (v view) priceRange() (low, high int64, priced bool) {
 func (l *layout) label(v view, most tenths) (width tenths) {
 	for i, of := range v.lines {
 		size := l.size
-		if of.own() {
+		if isOwn(of.key) {
 			size = bolder(size)
 		}
 		end := v.atEnd(of, l.size == usualSize)
@@ -116,13 +116,13 @@ func (l *layout) label(v view, most tenths) (width tenths) {
 // atEnd is what a line's label says of its end, with the day on which it ended where there is room.
 func (v view) atEnd(of line, room bool) string {
 	end := ""
-	if of.latest.Price.Present() {
-		end = " " + of.latest.Price.Amount()
+	if of.latest.Present() {
+		end = " " + of.latest.Amount()
 	}
 	if !of.last.Terms.Availability.InStock() {
 		end += " " + outOfStock
 	}
-	if of.ended(v.window) && len(of.steps) > 0 && room {
+	if of.ended(v.window) && room {
 		end += ", to " + of.steps[len(of.steps)-1].until.Time().Format("2 Jan")
 	}
 	return end
@@ -155,11 +155,14 @@ func nameOf(k price.OfferKey) string {
 	return name
 }
 
-// spread puts each label as near to its line's end as it can without touching another, above a height. Where not all have room,
-// the last lines have none.
-func (l *layout) spread(lowest tenths) {
+// spread puts each label as near to its line's end as it can without touching another: beside the plot or, where that is too low for
+// all, down to the picture's lower edge. Where not even then all have room, the last lines have no label.
+func (l *layout) spread(height tenths) {
 	apart := (l.size + 2) * px
-	highest := l.top
+	highest, lowest := l.top, l.bottom
+	if int64(len(l.labels)-1)*apart > lowest-highest {
+		lowest = height - l.margin()
+	}
 	if room := int((lowest-highest)/apart) + 1; len(l.labels) > room {
 		l.hidden = len(l.labels) - room + 1
 		l.labels = l.labels[:room-1]
@@ -215,18 +218,18 @@ func (v view) notes() []string {
 	if v.currency != "" {
 		notes = append(notes, v.currency+" without shipping.")
 	}
-	if v.omitted.dearer > 0 {
+	if v.dearer > 0 {
 		amounts := "prices" // if no shipping is known
-		if slices.ContainsFunc(v.lines, func(l line) bool { return l.latest.Landed().Present() }) {
+		if slices.ContainsFunc(v.offers, func(o board.Offer) bool { return o.Current.Terms.Landed().Present() }) {
 			amounts = "landed prices"
 		}
-		notes = append(notes, fmt.Sprintf("%d of %d offers, those with the lowest %s.", len(v.lines), len(v.lines)+v.omitted.dearer, amounts))
+		notes = append(notes, fmt.Sprintf("%d of %d offers, those with the lowest %s.", len(v.offers), len(v.offers)+v.dearer, amounts))
 	}
-	if v.omitted.foreign > 0 {
-		notes = append(notes, "Not shown: "+count(v.omitted.foreign, "offer")+" in "+strings.Join(v.omitted.currencies, ", ")+".")
+	if v.foreign > 0 {
+		notes = append(notes, "Not shown: "+count(v.foreign, "offer")+" in "+strings.Join(v.currencies, ", ")+".")
 	}
-	if v.omitted.prices > 0 {
-		notes = append(notes, "Not shown: "+count(v.omitted.prices, "price")+" in another currency.")
+	if v.others > 0 {
+		notes = append(notes, "Not shown: "+count(v.others, "price")+" in another currency.")
 	}
 	if v.read > v.window.From {
 		notes = append(notes, "Too much for one picture: nothing before "+clock(v.read)+" was read.")
@@ -255,13 +258,13 @@ func count(n int, of string) string {
 func (v view) words() string {
 	out := strings.Join(v.notes(), " ")
 	if len(v.lines) == 0 {
-		out += " " + nothing
+		out += " " + v.nothing()
 	}
 	for _, l := range v.lines {
 		out += "\n" + nameOf(l.key) + ": "
 		if low, high, priced := (view{lines: []line{l}}).priceRange(); priced {
 			money := func(minor int64) string { return price.Money{Minor: minor, Currency: v.currency}.Amount() }
-			out += "last price " + l.latest.Price.Amount() + ", lowest " + money(low) + ", highest " + money(high) + "; "
+			out += "last price " + l.latest.Amount() + ", lowest " + money(low) + ", highest " + money(high) + "; "
 		} else {
 			out += "no price; "
 		}
@@ -274,4 +277,9 @@ func (v view) words() string {
 }
 
 // nothing is said in an empty picture.
-const nothing = "Nothing was seen in this window."
+func (v view) nothing() string {
+	if v.dearer+v.foreign > 0 {
+		return "None of these offers was seen in this window."
+	}
+	return "Nothing was seen in this window."
+}

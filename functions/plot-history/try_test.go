@@ -39,7 +39,8 @@ func TestTry(t *testing.T) {
 		}
 	}
 	for _, w := range [][2]int{{240, 120}, {320, 200}, {800, 320}, {1600, 700}} {
-		v := newView(frame{"ZU-1042", board.Span{From: from, To: to}, from.Add(48 * time.Hour), w[0], w[1]}, rows, nil)
+		f := frame{"ZU-1042", board.Span{From: from, To: to}, from.Add(48 * time.Hour), w[0], w[1]}
+		v := newView(f, choose(board.Refold(rows), f.window), rows, nil)
 		os.WriteFile("/tmp/h/plot-try-"+[]string{"a", "b", "c", "d"}[map[int]int{240: 0, 320: 1, 800: 2, 1600: 3}[w[0]]]+".svg", draw(v), 0o644)
 	}
 }
