@@ -98,16 +98,16 @@ func (h *history) page(ctx context.Context, w store.Window) (store.Page, error) 
 // read reads the chosen offers in a window, from its end on and as far as the pages reach.
 func (h *history) read(ctx context.Context, window board.Span, chosen choice) error {
 	w := store.Window{From: max(window.From, h.kept), To: window.To, Match: chosen.has, Limit: pageRows}
-	h.from = window.From
-	for more := len(chosen.offers) > 0; more && h.pages > 0; {
+	for more := len(chosen.offers) > 0; more && h.pages > 0; more = w.After != nil {
 		page, err := h.page(ctx, w)
 		if err != nil {
 			return err
 		}
 		w.After = page.Next
-		if more = page.Next != nil; more {
-			h.from = page.Next.ObservedAt
-		}
+	}
+	h.from = window.From
+	if w.After != nil {
+		h.from = w.After.ObservedAt
 	}
 	for _, o := range chosen.offers {
 		if isOwn(o.Key) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -21,3 +22,6 @@ func TestEndpoint(t *testing.T) {
 		assert.Equal(t, "nosniff", response.Headers["X-Content-Type-Options"])
 	})
 }
+
+// update is the flag of the cases: write what is expected anew.
+func update() bool { return flag.Lookup("update").Value.String() == "true" }

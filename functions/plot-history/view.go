@@ -147,12 +147,18 @@ func (l line) ended(window board.Span) bool { return l.steps[len(l.steps)-1].unt
 // competitor's freshFor after it was seen, and our own until it is changed; so of those from before the window what lasts counts.
 func newView(f frame, c choice, rows []board.Row, competitors map[string]store.Competitor) view {
 	v := view{frame: f, choice: c}
-	seen := map[price.OfferKey][]*board.Observation{}
-	for i, row := range rows {
-		seen[row.Key] = append(seen[row.Key], &rows[i].Observation)
+	numbers := map[price.OfferKey]int{}
+	for i, o := range c.offers {
+		numbers[o.Key] = i
 	}
-	for _, o := range c.offers {
-		if l := v.line(o.Key, seen[o.Key], competitors[o.Key.CompetitorID]); len(l.steps) > 0 {
+	seen := make([][]*board.Observation, len(c.offers))
+	for i := range rows {
+		if n, ok := numbers[rows[i].Key]; ok {
+			seen[n] = append(seen[n], &rows[i].Observation)
+		}
+	}
+	for i, o := range c.offers {
+		if l := v.line(o.Key, seen[i], competitors[o.Key.CompetitorID]); len(l.steps) > 0 {
 			v.lines = append(v.lines, l)
 		}
 	}
@@ -176,23 +182,22 @@ func (v *view) line(key price.OfferKey, all []*board.Observation, competitor sto
 		if amount.Present() {
 			l.latest = amount
 		}
-		until := v.window.To
+		from, until := max(seen.ObservedAt, v.window.From), v.window.To
 		if !isOwn(key) {
 			until = min(until, competitor.StaleAt(seen.ObservedAt))
 		}
 		if i+1 < len(all) {
 			until = min(until, all[i+1].ObservedAt)
 		}
-		l.add(step{max(seen.ObservedAt, v.window.From), until, amount.Minor, amount.Present(), !seen.Terms.Availability.InStock()}, v.window)
+		if until > from || seen.ObservedAt == v.window.To && i+1 == len(all) {
+			l.add(step{from, until, amount.Minor, amount.Present(), !seen.Terms.Availability.InStock()})
+		}
 	}
 	return l
 }
 
-// add appends a step, or makes the last one longer. An observation that another of the same moment is preferred to shows nothing.
-func (l *line) add(s step, window board.Span) {
-	if s.until < s.from || s.until == s.from && s.from != window.To {
-		return
-	}
+// add appends a step, or makes the last one longer.
+func (l *line) add(s step) {
 	if n := len(l.steps); n > 0 {
 		before := &l.steps[n-1]
 		if before.until == s.from && before.minor == s.minor && before.priced == s.priced && before.out == s.out {
