@@ -26,7 +26,7 @@ func amounts(low, high int64, currency string, most int64) []tick {
 		from = max(0, from-step)
 		to += step
 	}
-	if low-from < (to-from)/20 && from >= step { // no line should lie on the axis of time
+	if low-from <= (to-from)/20 && from >= step { // no line should lie on the axis of time
 		from -= step
 	}
 	var ticks []tick
