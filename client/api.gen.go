@@ -31,6 +31,12 @@ const (
 	AvailabilitySoldOut             Availability = "SoldOut"
 )
 
+// Defines values for CatalogueEntryStatus.
+const (
+	CatalogueEntryStatusActive       CatalogueEntryStatus = "active"
+	CatalogueEntryStatusDiscontinued CatalogueEntryStatus = "discontinued"
+)
+
 // Defines values for CompetitorSettingsKind.
 const (
 	CompetitorSettingsKindMarketplace CompetitorSettingsKind = "marketplace"
@@ -58,6 +64,12 @@ const (
 	PriceTypeRegular     PriceType = "regular"
 )
 
+// Defines values for ProductBatchItemStatus.
+const (
+	ProductBatchItemStatusActive       ProductBatchItemStatus = "active"
+	ProductBatchItemStatusDiscontinued ProductBatchItemStatus = "discontinued"
+)
+
 // Defines values for SourceKind.
 const (
 	SourceKindCrawler SourceKind = "crawler"
@@ -66,10 +78,34 @@ const (
 	SourceKindVendor  SourceKind = "vendor"
 )
 
+// Defines values for By.
+const (
+	ByGTIN      By = "gtin"
+	ByProductID By = "productId"
+)
+
 // Defines values for RecordObservationsParamsResults.
 const (
 	RecordObservationsParamsResultsAll      RecordObservationsParamsResults = "all"
 	RecordObservationsParamsResultsProblems RecordObservationsParamsResults = "problems"
+)
+
+// Defines values for ListProductsParamsStatus.
+const (
+	ListProductsParamsStatusActive       ListProductsParamsStatus = "active"
+	ListProductsParamsStatusDiscontinued ListProductsParamsStatus = "discontinued"
+)
+
+// Defines values for GetProductParamsBy.
+const (
+	GetProductParamsByGTIN      GetProductParamsBy = "gtin"
+	GetProductParamsByProductID GetProductParamsBy = "productId"
+)
+
+// Defines values for ListHistoryParamsBy.
+const (
+	ListHistoryParamsByGTIN      ListHistoryParamsBy = "gtin"
+	ListHistoryParamsByProductID ListHistoryParamsBy = "productId"
 )
 
 // Defines values for ListHistoryParamsView.
@@ -88,6 +124,12 @@ const (
 const (
 	PlotHistoryParamsByGTIN      PlotHistoryParamsBy = "gtin"
 	PlotHistoryParamsByProductID PlotHistoryParamsBy = "productId"
+)
+
+// Defines values for ListOffersParamsBy.
+const (
+	ListOffersParamsByGTIN      ListOffersParamsBy = "gtin"
+	ListOffersParamsByProductID ListOffersParamsBy = "productId"
 )
 
 // Defines values for ListOffersParamsSort.
@@ -233,6 +275,37 @@ type BatchRecorded struct {
 	// Retry true if some item can be repeated; else absent.
 	Retry bool `json:"retry,omitempty,omitzero"`
 }
+
+// CatalogueEntry A product as it is put into the catalogue. Texts are Unicode in NFC; an empty optional one counts as absent.
+type CatalogueEntry struct {
+	// Brand At most 128 bytes.
+	Brand string `json:"brand,omitempty,omitzero"`
+
+	// Category At most 128 bytes.
+	Category string `json:"category,omitempty,omitzero"`
+
+	// GTIN GTIN-8, -12, -13 or -14; of one product only.
+	GTIN string `json:"gtin,omitempty,omitzero"`
+
+	// ListPrice An amount, or null where there is none or it is unknown. Unknown is never 0.
+	ListPrice *Money `json:"listPrice,omitempty"`
+
+	// MapPrice An amount, or null where there is none or it is unknown. Unknown is never 0.
+	MapPrice *Money `json:"mapPrice,omitempty"`
+
+	// Mpn The manufacturer's part number; at most 128 bytes.
+	Mpn string `json:"mpn,omitempty,omitzero"`
+
+	// Status active if absent.
+	Status CatalogueEntryStatus `json:"status,omitempty,omitzero"`
+	Tags   []string             `json:"tags,omitempty,omitzero"`
+
+	// Title 1 to 300 bytes.
+	Title string `json:"title"`
+}
+
+// CatalogueEntryStatus active if absent.
+type CatalogueEntryStatus string
 
 // Competitor A registered competitor.
 type Competitor struct {
@@ -502,6 +575,93 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// Product A product. Of one that is not in the catalogue only the first two members are there.
+type Product struct {
+	Brand string `json:"brand,omitempty,omitzero"`
+
+	// Catalogued Whether it is in the catalogue.
+	Catalogued bool   `json:"catalogued"`
+	Category   string `json:"category,omitempty,omitzero"`
+
+	// GTIN As it was sent.
+	GTIN string `json:"gtin,omitempty,omitzero"`
+
+	// ListPrice An amount, or null where there is none or it is unknown. Unknown is never 0.
+	ListPrice *Money `json:"listPrice,omitempty"`
+
+	// MapPrice An amount, or null where there is none or it is unknown. Unknown is never 0.
+	MapPrice  *Money   `json:"mapPrice,omitempty"`
+	Mpn       string   `json:"mpn,omitempty,omitzero"`
+	ProductID string   `json:"productId"`
+	Status    string   `json:"status,omitempty,omitzero"`
+	Tags      []string `json:"tags,omitempty,omitzero"`
+	Title     string   `json:"title,omitempty,omitzero"`
+
+	// Version Of the entry; it grows with each change.
+	Version int64 `json:"version,omitempty,omitzero"`
+}
+
+// ProductBatch Products put at once.
+type ProductBatch struct {
+	Products []ProductBatchItem `json:"products"`
+}
+
+// ProductBatchItem A product in a batch.
+type ProductBatchItem struct {
+	// Brand At most 128 bytes.
+	Brand string `json:"brand,omitempty,omitzero"`
+
+	// Category At most 128 bytes.
+	Category string `json:"category,omitempty,omitzero"`
+
+	// GTIN GTIN-8, -12, -13 or -14; of one product only.
+	GTIN string `json:"gtin,omitempty,omitzero"`
+
+	// ListPrice An amount, or null where there is none or it is unknown. Unknown is never 0.
+	ListPrice *Money `json:"listPrice,omitempty"`
+
+	// MapPrice An amount, or null where there is none or it is unknown. Unknown is never 0.
+	MapPrice *Money `json:"mapPrice,omitempty"`
+
+	// Mpn The manufacturer's part number; at most 128 bytes.
+	Mpn string `json:"mpn,omitempty,omitzero"`
+
+	// ProductID Our SKU.
+	ProductID string `json:"productId"`
+
+	// Status active if absent.
+	Status ProductBatchItemStatus `json:"status,omitempty,omitzero"`
+	Tags   []string               `json:"tags,omitempty,omitzero"`
+
+	// Title 1 to 300 bytes.
+	Title string `json:"title"`
+}
+
+// ProductBatchItemStatus active if absent.
+type ProductBatchItemStatus string
+
+// ProductPage Products of the catalogue, and how to get the next ones.
+type ProductPage struct {
+	// Next Cursor of the next page; null at the end.
+	Next     string    `json:"next"`
+	Products []Product `json:"products"`
+}
+
+// ProductResult What became of one product of a batch.
+type ProductResult = Result
+
+// ProductsPut What became of a batch of products.
+type ProductsPut struct {
+	// Counts How many items had which outcome; they add up to received.
+	Counts Counts `json:"counts"`
+
+	// Results One for each item, in the order sent.
+	Results []ProductResult `json:"results"`
+
+	// Retry true if some item can be repeated; else absent.
+	Retry bool `json:"retry,omitempty,omitzero"`
+}
+
 // Promotion A special offer, or null.
 type Promotion struct {
 	// Label At most 120 bytes.
@@ -579,7 +739,10 @@ type Result struct {
 	Retryable bool `json:"retryable"`
 
 	// Status What the item alone would have been answered.
-	Status   int      `json:"status"`
+	Status int `json:"status"`
+
+	// Version Of a product that is stored.
+	Version  int64    `json:"version,omitempty,omitzero"`
 	Warnings []string `json:"warnings"`
 }
 
@@ -654,6 +817,9 @@ type Submission struct {
 // AudienceFilter defines model for AudienceFilter.
 type AudienceFilter = Audience
 
+// By defines model for By.
+type By string
+
 // CompetitorID defines model for CompetitorId.
 type CompetitorID = string
 
@@ -705,8 +871,44 @@ type RecordObservationsParams struct {
 // RecordObservationsParamsResults defines parameters for RecordObservations.
 type RecordObservationsParamsResults string
 
+// ListProductsParams defines parameters for ListProducts.
+type ListProductsParams struct {
+	// Status Only those of this status.
+	Status ListProductsParamsStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
+
+	// Brand Only those of exactly this brand.
+	Brand string `form:"brand,omitempty" json:"brand,omitempty,omitzero"`
+
+	// Category Only those of exactly this category.
+	Category string `form:"category,omitempty" json:"category,omitempty,omitzero"`
+
+	// Tag Only those that have exactly this tag.
+	Tag string `form:"tag,omitempty" json:"tag,omitempty,omitzero"`
+
+	// Limit Most products of a page. It may hold fewer, or none, and yet have a `next`.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor `next` of the page before, with the same parameters otherwise; only `limit` may differ.
+	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// ListProductsParamsStatus defines parameters for ListProducts.
+type ListProductsParamsStatus string
+
+// GetProductParams defines parameters for GetProduct.
+type GetProductParams struct {
+	// By `gtin`: the path holds a GTIN instead of a productId; the answer names the productId.
+	By GetProductParamsBy `form:"by,omitempty" json:"by,omitempty,omitzero"`
+}
+
+// GetProductParamsBy defines parameters for GetProduct.
+type GetProductParamsBy string
+
 // ListHistoryParams defines parameters for ListHistory.
 type ListHistoryParams struct {
+	// By `gtin`: the path holds a GTIN instead of a productId; the answer names the productId.
+	By ListHistoryParamsBy `form:"by,omitempty" json:"by,omitempty,omitzero"`
+
 	// From Beginning of the window, inclusive; 30 days before `to` if absent. No earlier than the retention before `to`.
 	From time.Time `form:"from,omitempty" json:"from,omitempty,omitzero"`
 
@@ -741,6 +943,9 @@ type ListHistoryParams struct {
 	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
+// ListHistoryParamsBy defines parameters for ListHistory.
+type ListHistoryParamsBy string
+
 // ListHistoryParamsView defines parameters for ListHistory.
 type ListHistoryParamsView string
 
@@ -770,7 +975,7 @@ type PlotHistoryParams struct {
 	// Region Only this region; `none` asks for offers without one.
 	Region RegionFilter `form:"region,omitempty" json:"region,omitempty,omitzero"`
 
-	// By What the path holds.
+	// By `gtin`: the path holds a GTIN instead of a productId; the answer names the productId.
 	By PlotHistoryParamsBy `form:"by,omitempty" json:"by,omitempty,omitzero"`
 
 	// Width Of the picture, in pixels.
@@ -785,6 +990,9 @@ type PlotHistoryParamsBy string
 
 // ListOffersParams defines parameters for ListOffers.
 type ListOffersParams struct {
+	// By `gtin`: the path holds a GTIN instead of a productId; the answer names the productId.
+	By ListOffersParamsBy `form:"by,omitempty" json:"by,omitempty,omitzero"`
+
 	// CompetitorID Only this competitor.
 	CompetitorID CompetitorIDFilter `form:"competitorId,omitempty" json:"competitorId,omitempty,omitzero"`
 
@@ -819,6 +1027,9 @@ type ListOffersParams struct {
 	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
+// ListOffersParamsBy defines parameters for ListOffers.
+type ListOffersParamsBy string
+
 // ListOffersParamsSort defines parameters for ListOffers.
 type ListOffersParamsSort string
 
@@ -833,6 +1044,12 @@ type RecordObservationJSONRequestBody = Submission
 
 // RecordObservationsJSONRequestBody defines body for RecordObservations for application/json ContentType.
 type RecordObservationsJSONRequestBody = Batch
+
+// PutProductsJSONRequestBody defines body for PutProducts for application/json ContentType.
+type PutProductsJSONRequestBody = ProductBatch
+
+// PutProductJSONRequestBody defines body for PutProduct for application/json ContentType.
+type PutProductJSONRequestBody = CatalogueEntry
 
 func (p ListCompetitorsParams) query() url.Values {
 	q := url.Values{}
@@ -854,8 +1071,26 @@ func (p RecordObservationsParams) query() url.Values {
 	return q
 }
 
+func (p ListProductsParams) query() url.Values {
+	q := url.Values{}
+	set(q, "status", p.Status)
+	set(q, "brand", p.Brand)
+	set(q, "category", p.Category)
+	set(q, "tag", p.Tag)
+	set(q, "limit", p.Limit)
+	set(q, "cursor", p.Cursor)
+	return q
+}
+
+func (p GetProductParams) query() url.Values {
+	q := url.Values{}
+	set(q, "by", p.By)
+	return q
+}
+
 func (p ListHistoryParams) query() url.Values {
 	q := url.Values{}
+	set(q, "by", p.By)
 	set(q, "from", p.From)
 	set(q, "to", p.To)
 	set(q, "competitorId", p.CompetitorID)
@@ -887,6 +1122,7 @@ func (p PlotHistoryParams) query() url.Values {
 
 func (p ListOffersParams) query() url.Values {
 	q := url.Values{}
+	set(q, "by", p.By)
 	set(q, "competitorId", p.CompetitorID)
 	set(q, "sellerId", p.SellerID)
 	set(q, "itemCondition", p.ItemCondition)
@@ -929,6 +1165,24 @@ func (c *Client) GetHealth(ctx context.Context) (*Health, error) {
 func (c *Client) RecordObservation(ctx context.Context, params RecordObservationParams, body Submission) (*Recorded, error) {
 	path := "/v1/observations"
 	return call[Recorded](ctx, c, "POST", path, params.query(), body)
+}
+
+// ListProducts calls GET /v1/products: list the products of the catalogue.
+func (c *Client) ListProducts(ctx context.Context, params ListProductsParams) (*ProductPage, error) {
+	path := "/v1/products"
+	return call[ProductPage](ctx, c, "GET", path, params.query(), nil)
+}
+
+// GetProduct calls GET /v1/products/{productId}: answer one product.
+func (c *Client) GetProduct(ctx context.Context, productID string, params GetProductParams) (*Product, error) {
+	path := fmt.Sprintf("/v1/products/%s", url.PathEscape(productID))
+	return call[Product](ctx, c, "GET", path, params.query(), nil)
+}
+
+// PutProduct calls PUT /v1/products/{productId}: put a product into the catalogue.
+func (c *Client) PutProduct(ctx context.Context, productID string, body CatalogueEntry) (*Product, error) {
+	path := fmt.Sprintf("/v1/products/%s", url.PathEscape(productID))
+	return call[Product](ctx, c, "PUT", path, nil, body)
 }
 
 // ListHistory calls GET /v1/products/{productId}/history: list the observations of a product.

@@ -396,7 +396,7 @@ func TestCall_Parameters(t *testing.T) {
 func TestPlotHistory(t *testing.T) {
 	t.Parallel()
 	s := serve(t, func(n int, _ request) answer {
-		if n == 0 {
+		if n == 1 {
 			return answer{status: 200, body: "<svg/>\n"}
 		}
 		return answer{status: 404, body: `{"type":"urn:problem-type:pricing:unknown-product","status":404}`}
@@ -614,14 +614,16 @@ func TestPages(t *testing.T) {
 		_, err := read(c, client.ListOffersParams{}, -1)
 		require.ErrorContains(t, err, "same page")
 	})
-	t.Run("history and competitors", func(t *testing.T) {
+	t.Run("history, competitors and products", func(t *testing.T) {
 		t.Parallel()
 		c, _ := connect(t, script(t,
 			answer{status: 200, body: `{"observations":[{"observationId":"1"}],"next":"p2"}`},
 			answer{status: 200, body: `{"observations":[{"observationId":"2"}],"next":null}`},
 			answer{status: 200, body: `{"competitors":[{"competitorId":"a"}],"next":"p2"}`},
 			answer{status: 200, body: `{"competitors":[{"competitorId":"b"}]}`},
-			answer{status: 403}, answer{status: 403}))
+			answer{status: 200, body: `{"products":[],"next":"p2"}`},
+			answer{status: 200, body: `{"products":[{"productId":"c","catalogued":true}],"next":null}`},
+			answer{status: 403}, answer{status: 403}, answer{status: 403}))
 		var ids []string
 		for one, err := range c.History(t.Context(), "X", client.ListHistoryParams{}) {
 			require.NoError(t, err)
@@ -631,7 +633,11 @@ func TestPages(t *testing.T) {
 			require.NoError(t, err)
 			ids = append(ids, one.CompetitorID)
 		}
-		assert.Equal(t, []string{"1", "2", "a", "b"}, ids)
+		for one, err := range c.Products(t.Context(), client.ListProductsParams{Brand: "Otto"}) {
+			require.NoError(t, err)
+			ids = append(ids, one.ProductID)
+		}
+		assert.Equal(t, []string{"1", "2", "a", "b", "c"}, ids)
 		var errs []error
 		for _, err := range c.History(t.Context(), "X", client.ListHistoryParams{}) {
 			errs = append(errs, err)
@@ -639,7 +645,10 @@ func TestPages(t *testing.T) {
 		for _, err := range c.Competitors(t.Context(), client.ListCompetitorsParams{}) {
 			errs = append(errs, err)
 		}
-		require.Len(t, errs, 2)
+		for _, err := range c.Products(t.Context(), client.ListProductsParams{}) {
+			errs = append(errs, err)
+		}
+		require.Len(t, errs, 3)
 		for _, err := range errs {
 			require.ErrorContains(t, err, "403")
 		}

@@ -30,6 +30,18 @@ func (c *Client) History(ctx context.Context, productID string, params ListHisto
 	})
 }
 
+// Products yields the products of the catalogue, page after page, in no order. An error is the last thing it yields.
+func (c *Client) Products(ctx context.Context, params ListProductsParams) iter.Seq2[Product, error] {
+	return pages(params.Cursor, func(cursor string) ([]Product, string, error) {
+		params.Cursor = cursor
+		page, err := c.ListProducts(ctx, params)
+		if err != nil {
+			return nil, "", err
+		}
+		return page.Products, page.Next, nil
+	})
+}
+
 // Competitors yields the registered competitors, page after page. An error is the last thing it yields.
 func (c *Client) Competitors(ctx context.Context, params ListCompetitorsParams) iter.Seq2[Competitor, error] {
 	return pages(params.Cursor, func(cursor string) ([]Competitor, string, error) {

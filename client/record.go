@@ -6,18 +6,18 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 )
 
-// BatchItems is how many observations the API takes at once.
+// BatchItems is how many observations, or products, the API takes at once.
 const BatchItems = 500
 
 const (
 	batchBytes = 1 << 20 // the API's limit
-	batchHead  = `{"observations":[`
 	batchTail  = `]}`
 
 	outcomeRejected  = "rejected"
@@ -27,6 +27,18 @@ const (
 
 // problems are the outcomes whose items have a result also with results=problems.
 var problems = []string{"conflict", outcomeRejected, outcomeThrottled, outcomeFailed}
+
+// kind is what a batch is of.
+type kind struct {
+	path, items string // items is the name of their array in the request
+}
+
+var (
+	ofObservations = kind{"/v1/observations/batch", "observations"}
+	ofProducts     = kind{"/v1/products/batch", "products"}
+)
+
+func (k kind) head() string { return `{"` + k.items + `":[` }
 
 // Answer says what became of some of the observations that are sent.
 type Answer struct {
@@ -46,6 +58,23 @@ type Answer struct {
 // stored or not, and can be sent again. It stops at the first request that fails for good.
 func (c *Client) RecordObservations(ctx context.Context, params RecordObservationsParams, all []Submission) ([]Result, error) {
 	params.Results = RecordObservationsParamsResultsAll
+	return sendAll(ctx, all, func(ctx context.Context, encoded iter.Seq[json.RawMessage]) iter.Seq2[Answer, error] {
+		return c.StreamObservations(ctx, params, encoded)
+	})
+}
+
+// PutProducts puts any number of products into the catalogue and returns what became of each, as RecordObservations does. Put a
+// product, and a gtin, once only: it is not said in which order batches arrive.
+func (c *Client) PutProducts(ctx context.Context, all []ProductBatchItem) ([]Result, error) {
+	return sendAll(ctx, all, func(ctx context.Context, encoded iter.Seq[json.RawMessage]) iter.Seq2[Answer, error] {
+		return c.stream(ctx, ofProducts, nil, RecordObservationsParamsResultsAll, encoded)
+	})
+}
+
+// sendAll sends items by a stream and returns what became of each, in order.
+func sendAll[T any](
+	ctx context.Context, all []T, stream func(context.Context, iter.Seq[json.RawMessage]) iter.Seq2[Answer, error],
+) ([]Result, error) {
 	results := make([]Result, len(all))
 	for i := range results {
 		results[i] = Result{Index: i, Status: http.StatusServiceUnavailable, Outcome: outcomeThrottled, Retryable: true}
@@ -57,7 +86,7 @@ func (c *Client) RecordObservations(ctx context.Context, params RecordObservatio
 		for i, one := range all {
 			text, err := encode(one)
 			if err != nil {
-				failed = fmt.Errorf("encode observation %d: %w", i, err)
+				failed = fmt.Errorf("encode item %d: %w", i, err)
 				return
 			}
 			if !yield(text) {
@@ -65,7 +94,7 @@ func (c *Client) RecordObservations(ctx context.Context, params RecordObservatio
 			}
 		}
 	}
-	for answer, err := range c.StreamObservations(ctx, params, encoded) {
+	for answer, err := range stream(ctx, encoded) {
 		if err != nil {
 			stop()
 		}
@@ -89,14 +118,20 @@ func (c *Client) RecordObservations(ctx context.Context, params RecordObservatio
 func (c *Client) StreamObservations(
 	ctx context.Context, params RecordObservationsParams, observations iter.Seq[json.RawMessage],
 ) iter.Seq2[Answer, error] {
+	return c.stream(ctx, ofObservations, params.query(), params.Results, observations)
+}
+
+func (c *Client) stream(
+	ctx context.Context, of kind, query url.Values, results RecordObservationsParamsResults, items iter.Seq[json.RawMessage],
+) iter.Seq2[Answer, error] {
 	return func(yield func(Answer, error) bool) {
 		running, stop := context.WithCancel(ctx)
 		defer stop()
 		s := stream{
-			client: c, path: "/v1/observations/batch", results: params.Results,
+			client: c, of: of, path: of.path, results: results,
 			batches: make(chan []item), heard: make(chan heard), gone: make(chan struct{}),
 		}
-		if query := params.query(); len(query) > 0 {
+		if len(query) > 0 {
 			s.path += "?" + query.Encode()
 		}
 		done := sync.OnceFunc(func() { close(s.batches) })
@@ -120,7 +155,7 @@ func (c *Client) StreamObservations(
 				stop()
 			}
 		}
-		complete := c.divide(observations, func(batch []item) bool {
+		complete := c.divide(of, items, func(batch []item) bool {
 			for running.Err() == nil {
 				select {
 				case s.batches <- batch:
@@ -143,7 +178,7 @@ func (c *Client) StreamObservations(
 	}
 }
 
-// item is an observation that is sent.
+// item is an observation or a product that is sent.
 type item struct {
 	index  int
 	body   json.RawMessage
@@ -152,11 +187,11 @@ type item struct {
 
 // divide makes batches within the API's limits, until yield returns false. An item longer than a batch is sent alone, to be
 // refused.
-func (c *Client) divide(observations iter.Seq[json.RawMessage], yield func([]item) bool) (complete bool) {
+func (c *Client) divide(of kind, items iter.Seq[json.RawMessage], yield func([]item) bool) (complete bool) {
 	var batch []item
 	size := 0
 	index := 0
-	for body := range observations {
+	for body := range items {
 		if len(batch) == c.items || len(batch) > 0 && size+len(",")+len(body)+len(batchTail) > batchBytes {
 			if !yield(batch) {
 				return false
@@ -164,7 +199,7 @@ func (c *Client) divide(observations iter.Seq[json.RawMessage], yield func([]ite
 			batch = nil
 		}
 		if len(batch) == 0 {
-			size = len(batchHead)
+			size = len(of.head())
 		} else {
 			size += len(",")
 		}
@@ -176,8 +211,8 @@ func (c *Client) divide(observations iter.Seq[json.RawMessage], yield func([]ite
 }
 
 // body is the request for a batch.
-func body(batch []item) []byte {
-	b := []byte(batchHead)
+func (k kind) body(batch []item) []byte {
+	b := []byte(k.head())
 	for i, one := range batch {
 		if i > 0 {
 			b = append(b, ',')
@@ -187,10 +222,11 @@ func body(batch []item) []byte {
 	return append(b, batchTail...)
 }
 
-// stream is a call of StreamObservations.
+// stream is a call of StreamObservations or PutProducts.
 type stream struct {
 	client  *Client
-	path    string
+	of      kind
+	path    string // and the query
 	results RecordObservationsParamsResults
 	batches chan []item
 	heard   chan heard
@@ -216,7 +252,7 @@ func (s *stream) send(ctx context.Context, pending []item) {
 		return
 	}
 	for attempt := 1; ; attempt++ {
-		r, err := s.client.attempt(ctx, http.MethodPost, s.path, body(pending))
+		r, err := s.client.attempt(ctx, http.MethodPost, s.path, s.of.body(pending))
 		if err == nil {
 			var a Answer
 			if a, pending, err = s.settle(r, pending); len(a.Items) > 0 {
@@ -250,7 +286,7 @@ func without(items []item) Answer {
 func (s *stream) settle(r reply, batch []item) (Answer, []item, error) {
 	var said batchAnswer
 	if json.Unmarshal(r.body, &said) != nil || said.Counts == nil || said.Results == nil {
-		return refuse(r, batch)
+		return s.of.refuse(r, batch)
 	}
 	if err := said.check(len(batch), s.results); err != nil {
 		return Answer{}, batch, fmt.Errorf("the answer makes no sense: %w", err)
@@ -268,7 +304,7 @@ func (s *stream) settle(r reply, batch []item) (Answer, []item, error) {
 			continue
 		}
 		if result.Problem != nil {
-			result.Problem = ofItem(result.Problem, result.Index)
+			result.Problem = s.of.ofItem(result.Problem, result.Index)
 		}
 		result.Index = one.index
 		a.Results = append(a.Results, result)
@@ -281,11 +317,11 @@ func (s *stream) settle(r reply, batch []item) (Answer, []item, error) {
 			a.Items = append(a.Items, one.index)
 		}
 	}
-	return a, pending, fmt.Errorf("%d of %d observations could not be stored now", len(pending), len(batch))
+	return a, pending, fmt.Errorf("%d of %d %s could not be stored now", len(pending), len(batch), s.of.items)
 }
 
 // refuse reads an answer that says nothing of single items.
-func refuse(r reply, batch []item) (Answer, []item, error) {
+func (k kind) refuse(r reply, batch []item) (Answer, []item, error) {
 	if r.status < 300 {
 		return Answer{}, batch, fmt.Errorf("the answer of status %d makes no sense: %q", r.status, r.beginning())
 	}
@@ -299,15 +335,15 @@ func refuse(r reply, batch []item) (Answer, []item, error) {
 	a.Refused = p
 	a.Counts = map[string]int{outcomeRejected: len(batch)}
 	for place, one := range batch {
-		a.Results = append(a.Results, Result{Index: one.index, Status: p.Status, Outcome: outcomeRejected, Problem: ofItem(p, place)})
+		a.Results = append(a.Results, Result{Index: one.index, Status: p.Status, Outcome: outcomeRejected, Problem: k.ofItem(p, place)})
 	}
 	return a, nil, nil
 }
 
-// ofItem is a problem of a batch as one of its items has it: pointers begin at the observation, and what is wrong with others is left
+// ofItem is a problem of a batch as one of its items has it: pointers begin at the item, and what is wrong with others is left
 // out, since nobody else knows their places in the batch.
-func ofItem(p *Problem, place int) *Problem {
-	const items = "/observations/"
+func (k kind) ofItem(p *Problem, place int) *Problem {
+	items := "/" + k.items + "/"
 	own := items + strconv.Itoa(place)
 	one := *p
 	one.Errors = nil

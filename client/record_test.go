@@ -533,7 +533,7 @@ func TestStreamObservations_Ends(t *testing.T) {
 		bad := submissions(3)
 		bad[1].ObservedAt = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 		results, err := c.RecordObservations(t.Context(), client.RecordObservationsParams{}, bad)
-		require.ErrorContains(t, err, "encode observation 1: ")
+		require.ErrorContains(t, err, "encode item 1: ")
 		assert.Equal(t, []string{"created", "throttled", "throttled"}, said(results))
 	})
 }

@@ -30,7 +30,7 @@ type statement struct {
 var permits = map[string][]string{
 	token.ScopeRead:    {"GET/v1/products*", "GET/v1/competitors*", "POST/v1/offers/query", "POST/v1/summaries/query"},
 	token.ScopeIngest:  {"POST/v1/observations", "POST/v1/observations/*"},
-	token.ScopeCatalog: {"PUT/v1/products/*", "PUT/v1/competitors/*"},
+	token.ScopeCatalog: {"PUT/v1/products/*", "POST/v1/products/batch", "PUT/v1/competitors/*"},
 }
 
 // facade says with which methods each scope may call the paths of the old service that are passed on. The methods are

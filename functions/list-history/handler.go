@@ -11,6 +11,7 @@ import (
 )
 
 type historian interface {
+	api.GTINs
 	History(ctx context.Context, productID string, w store.Window) (store.Page, error)
 }
 
@@ -23,7 +24,7 @@ type answer struct {
 func endpoint(f boot.Function) gateway.Endpoint {
 	return gateway.Endpoint{
 		Route: "GET /v1/products/{productId}/history", Scope: "read",
-		Query:  slices.Concat(api.SpanParams, api.FilterParams, []string{"view", "order"}, api.PageParams),
+		Query:  slices.Concat([]string{api.ByParam}, api.SpanParams, api.FilterParams, []string{"view", "order"}, api.PageParams),
 		Handle: list(f.Store, api.NewClock(f.Settings.Retention)),
 	}
 }
@@ -31,7 +32,10 @@ func endpoint(f boot.Function) gateway.Endpoint {
 func list(db historian, clock api.Clock) gateway.Handler {
 	return func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
 		p := r.Params()
-		id := api.ProductID(p)
+		id, err := api.FindProductID(ctx, p, db)
+		if err != nil {
+			return gateway.Answer{}, err
+		}
 		window, page := readWindow(p, id, clock(r))
 		if err := p.Err(); err != nil {
 			return gateway.Answer{}, err

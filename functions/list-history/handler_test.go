@@ -54,6 +54,8 @@ func TestEndpoint_Retention(t *testing.T) {
 // found is a store whose history is what it is.
 type found store.Page
 
+func (found) ProductOfGTIN(context.Context, price.GTIN) (string, error) { return "", nil }
+
 func (f found) History(context.Context, string, store.Window) (store.Page, error) {
 	return store.Page(f), nil
 }

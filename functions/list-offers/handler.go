@@ -16,6 +16,7 @@ const (
 )
 
 type reader interface {
+	api.GTINs
 	Product(ctx context.Context, productID string, urls bool) (store.Product, error)
 	Competitors(context.Context) (map[string]store.Competitor, error)
 }
@@ -29,14 +30,19 @@ type answer struct {
 func endpoint(f boot.Function) gateway.Endpoint {
 	return gateway.Endpoint{
 		Route: "GET /v1/products/{productId}/offers", Scope: "read",
-		Query:  slices.Concat(api.FilterParams, []string{"inStock", "includeStale", "sort", "include"}, api.PageParams),
+		Query:  slices.Concat([]string{api.ByParam}, api.FilterParams, []string{"inStock", "includeStale", "sort", "include"}, api.PageParams),
 		Handle: list(f.Store, api.NewClock(f.Settings.Retention)),
 	}
 }
 
 func list(db reader, clock api.Clock) gateway.Handler {
 	return func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
-		q, err := readQuery(r.Params())
+		p := r.Params()
+		id, err := api.FindProductID(ctx, p, db)
+		if err != nil {
+			return gateway.Answer{}, err
+		}
+		q, err := readQuery(p, id)
 		if err != nil {
 			return gateway.Answer{}, err
 		}

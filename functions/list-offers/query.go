@@ -20,8 +20,8 @@ type query struct {
 	after        *position // of the page; nil: it is the first
 }
 
-func readQuery(p *gateway.Params) (query, error) {
-	q := query{productID: api.ProductID(p), matches: api.ReadFilter(p)}
+func readQuery(p *gateway.Params, productID string) (query, error) {
+	q := query{productID: productID, matches: api.ReadFilter(p)}
 	q.inStock = p.Bool("inStock", false)
 	q.includeStale = p.Bool("includeStale", true)
 	q.sort = p.Word("sort", "landed", "price", "observedAt")

@@ -19,14 +19,7 @@ func read(body []byte, by price.Writer, clock price.Clock) ([]api.Item, error) {
 	root, _ := reader.At(document, "").Object("defaults", "observations")
 	defaults := root.Optional("defaults").NotNull()
 	price.CheckDefaults(defaults)
-	sent, ok := root.Required("observations").Array()
-	switch {
-	case ok && len(sent) == 0:
-		reader.Add("/observations", fault.CodeInvalidField, "There is no observation.")
-	case len(sent) > api.BatchItems:
-		reader.Add("/observations", fault.CodeTooManyItems,
-			fmt.Sprintf("At most %d observations are taken at once, not %d.", api.BatchItems, len(sent)))
-	}
+	sent := api.ReadBatch(root.Required("observations"), "observation")
 	if err := reader.Err(); err != nil {
 		return nil, err
 	}

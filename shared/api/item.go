@@ -126,9 +126,9 @@ func (i Item) Err() error {
 	case i.Faults != nil:
 		return i.Faults
 	case i.Verdict.Outcome() == store.OutcomeFailed:
-		return fault.New(fault.Internal, fault.CodeInternal, "What is stored of the product cannot be read or written.").Because(i.Verdict.Err)
+		return failed(i.Verdict.Err)
 	case i.Verdict.Err != nil:
-		return i.located(i.Verdict.Err)
+		return located(i.Verdict.Err, i.Submission.Pointer)
 	case i.Verdict.Stored():
 		return nil
 	}
@@ -137,38 +137,15 @@ func (i Item) Err() error {
 	for _, member := range i.Verdict.Result.Differs {
 		conflict.Fields = append(conflict.Fields, fault.Field{Pointer: member, Code: fault.CodeConflict, Detail: "Differs from what is stored."})
 	}
-	return i.located(conflict)
-}
-
-// located gives the fields of a fault, which the packages below name as members of an observation, their place in the
-// request. A fault without fields stays the error that it is.
-func (i Item) located(err error) error {
-	f := fault.Of(err)
-	if len(f.Fields) == 0 {
-		return err
-	}
-	out := *f
-	out.Fields = make([]fault.Field, len(f.Fields))
-	for n, field := range f.Fields {
-		field.Pointer = i.Submission.Pointer(field.Pointer)
-		out.Fields[n] = field
-	}
-	return &out
+	return located(conflict, i.Submission.Pointer)
 }
 
 // Tally counts what became of items, for the log and the metrics.
 func Tally(items []Item, dryRun bool) meter.Items {
-	counts := meter.Items{Outcomes: map[string]int{}, DryRun: dryRun}
+	counts := tally(items)
+	counts.DryRun = dryRun
 	for _, i := range items {
-		outcome := i.Outcome()
-		counts.Outcomes[outcome]++
-		switch {
-		case outcome == store.OutcomeRejected:
-			if counts.Rejected == nil {
-				counts.Rejected = map[string]int{}
-			}
-			counts.Rejected[fault.Of(i.Err()).Code]++
-		case i.Stored() && i.Verdict.Result.Outcome != board.Duplicate: // that one was stored before
+		if i.Stored() && i.Verdict.Result.Outcome != board.Duplicate { // that one was stored before
 			stored := i.Verdict.Result.Stored
 			counts.Lags = append(counts.Lags, stored.ReceivedAt.Time().Sub(stored.ObservedAt.Time()))
 		}
@@ -176,119 +153,15 @@ func Tally(items []Item, dryRun bool) meter.Items {
 	return counts
 }
 
-// Cause returns the first store error behind a failed item, else behind a throttled one, for the log; nil when there is none.
-func Cause(items []Item) error {
-	for _, outcome := range []string{store.OutcomeFailed, store.OutcomeThrottled} {
-		for _, i := range items {
-			if i.Outcome() == outcome {
-				return i.Verdict.Err
-			}
-		}
+func (i Item) cause() error { return i.Verdict.Err }
+
+func (i Item) pointer() string { return i.sent.Pointer() }
+
+func (i Item) result() Result {
+	out := Result{ItemID: i.Submission.ItemID, ProductID: orNull(i.ProductID()), Status: i.Status(), Warnings: i.Warnings()}
+	if i.Stored() {
+		out.ObservationID = i.ID()
+		out.Current = &i.Verdict.Result.Current
 	}
-	return nil
-}
-
-// Counts counts the outcomes of a batch.
-type Counts struct {
-	Received  int `json:"received"`
-	Created   int `json:"created"`
-	Changed   int `json:"changed"`
-	Unchanged int `json:"unchanged"`
-	Late      int `json:"late"`
-	Duplicate int `json:"duplicate"`
-	Conflict  int `json:"conflict"`
-	Rejected  int `json:"rejected"`
-	Throttled int `json:"throttled"`
-	Failed    int `json:"failed"`
-}
-
-// Retry reports whether any item is worth another try: a failed one only after we have mended something, yet it is not lost.
-func (c Counts) Retry() bool { return c.Throttled+c.Failed > 0 }
-
-// NewCounts makes counts of a tally.
-func NewCounts(items meter.Items) Counts {
-	n := items.Outcomes
-	return Counts{
-		Received:  items.Total(),
-		Created:   n[board.Created.String()],
-		Changed:   n[board.Changed.String()],
-		Unchanged: n[board.Unchanged.String()],
-		Late:      n[board.Late.String()],
-		Duplicate: n[board.Duplicate.String()],
-		Conflict:  n[board.Conflict.String()],
-		Rejected:  n[store.OutcomeRejected],
-		Throttled: n[store.OutcomeThrottled],
-		Failed:    n[store.OutcomeFailed],
-	}
-}
-
-// Status is the whole batch's: 200 all stored, 207 mixed; of nothing stored 503 when something was throttled, else 500 when
-// something failed, else 422.
-func (c Counts) Status() int {
-	switch stored := c.Created + c.Changed + c.Unchanged + c.Late + c.Duplicate; {
-	case stored == c.Received:
-		return http.StatusOK
-	case stored > 0:
-		return http.StatusMultiStatus
-	case c.Throttled > 0:
-		return http.StatusServiceUnavailable
-	case c.Failed > 0:
-		return http.StatusInternalServerError
-	}
-	return http.StatusUnprocessableEntity
-}
-
-// Result is the document of one item of a batch.
-type Result struct {
-	Index         int              `json:"index"`
-	ItemID        string           `json:"itemId,omitempty"`
-	ProductID     *string          `json:"productId"` // null when it is not known
-	Status        int              `json:"status"`
-	Outcome       string           `json:"outcome"`
-	Retryable     bool             `json:"retryable"`
-	ObservationID string           `json:"observationId,omitempty"`
-	Current       *bool            `json:"current,omitempty"`
-	Problem       *gateway.Problem `json:"problem,omitempty"`
-	Warnings      []string         `json:"warnings"`
-}
-
-// NewResults describes what became of the items of a batch. So many broken fields are named that the answer stays small,
-// those of the first items first.
-func NewResults(items []Item) []Result {
-	results := make([]Result, len(items))
-	most := fault.RequestFields
-	for i, item := range items {
-		err := item.Err()
-		results[i] = newResult(i, item, err, most)
-		if err != nil {
-			most -= min(most, len(fault.Of(err).Fields))
-		}
-	}
-	return results
-}
-
-func newResult(index int, i Item, err error, most int) Result {
-	out := Result{
-		Index: index, ItemID: i.Submission.ItemID, ProductID: orNull(i.ProductID()), Outcome: i.Outcome(), Warnings: i.Warnings(),
-	}
-	if err != nil {
-		problem := gateway.ItemProblem(itemFault(err), i.sent.Pointer(), most)
-		out.Status = problem.Status
-		out.Problem = &problem
-		out.Retryable = out.Outcome == store.OutcomeThrottled || out.Outcome == store.OutcomeFailed
-		return out
-	}
-	out.Status = i.Status()
-	out.ObservationID = i.ID()
-	out.Current = &i.Verdict.Result.Current
 	return out
-}
-
-// itemFault makes an error the fault of one item of a batch: there a malformed item is as unprocessable as one that breaks a rule.
-func itemFault(err error) error {
-	f := *fault.Of(err)
-	if f.Kind == fault.Malformed {
-		f.Kind = fault.Invalid
-	}
-	return &f
 }

@@ -103,6 +103,28 @@ func etag(body []byte) string {
 	return `"` + hex.EncodeToString(sum[:12]) + `"`
 }
 
+// MayReplace checks the If-Match and If-None-Match of a PUT against what is stored, which is what a GET of it answers; nil: nothing
+// is. Its fault is a Precondition. A weak tag matches nothing in If-Match, as RFC 9110 has it.
+func (r *Request) MayReplace(stored any) error {
+	tag := ""
+	if stored != nil {
+		body, err := encode(stored)
+		if err != nil {
+			return err
+		}
+		tag = etag(body)
+	}
+	is := r.Header("If-Match")
+	not := r.Header("If-None-Match")
+	switch {
+	case is != "" && (tag == "" || strings.Contains(is, "W/") || !matches(is, tag)):
+		return fault.New(fault.Precondition, fault.CodeVersionConflict, "What is stored is not what If-Match names: read it again.")
+	case not != "" && tag != "" && matches(not, tag):
+		return fault.New(fault.Precondition, fault.CodeVersionConflict, "What If-None-Match names is stored already.")
+	}
+	return nil
+}
+
 // matches reports whether an If-None-Match header names the tag.
 func matches(header, tag string) bool {
 	for _, candidate := range strings.Split(header, ",") {

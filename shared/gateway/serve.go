@@ -47,6 +47,7 @@ type Answer struct {
 	Body   any         // encoded as JSON, but a Text is sent as it is
 	Link   string      // the header of that name, if there is one
 	Items  meter.Items // what became of each observation, for the log and the metrics
+	Stored bool        // Body is what a GET of the thing that was put answers: it has the same ETag
 	Retry  bool        // something may be repeated: Retry-After is sent
 	Cause  error       // what went wrong behind an answer that is no error itself, for the log: at ERROR unless it is to be repeated
 }
@@ -236,6 +237,9 @@ func respond(r *Request, answer Answer, body []byte, err error, line *logLine) R
 	}
 	if answer.Retry {
 		out.Headers["Retry-After"] = retryAfter
+	}
+	if err == nil && answer.Stored {
+		out.Headers["ETag"] = etag(body)
 	}
 	if err == nil && r.Method == http.MethodGet && out.StatusCode == http.StatusOK {
 		out.Headers["ETag"] = etag(body)

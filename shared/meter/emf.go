@@ -84,7 +84,7 @@ func (m *Meter) Metrics(left time.Duration, items Items) []Metric {
 	count("Unprocessed", c.Unprocessed)
 	by("ThrottledByReason", Reason, c.Throttles)
 	total := items.Total()
-	if items.DryRun || total == 0 {
+	if items.DryRun || items.Products || total == 0 {
 		return metrics
 	}
 	count("BatchSize", total)

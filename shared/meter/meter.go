@@ -36,15 +36,16 @@ type Call struct {
 	RequestID string        // DynamoDB's, of the last attempt that was answered; empty: none was, or it had no id
 }
 
-// Items is what became of a request's observations.
+// Items is what became of a request's observations, or of its products.
 type Items struct {
 	Outcomes map[string]int  // by the words of the API, such as created
 	Rejected map[string]int  // those rejected, by their fault's code
 	Lags     []time.Duration // from observedAt to receivedAt, of those stored now for the first time
 	DryRun   bool            // nothing was stored: no metric counts it
+	Products bool            // they are no observations: no metric counts them
 }
 
-// Total is the number of observations.
+// Total is the number of observations, or of products.
 func (i Items) Total() int {
 	total := 0
 	for _, n := range i.Outcomes {

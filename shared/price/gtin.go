@@ -25,7 +25,15 @@ func ParseGTIN(s string) (GTIN, *fault.Field) {
 		}
 		return "", &fault.Field{Code: fault.CodeGTINCheckDigit, Detail: detail}
 	}
-	return GTIN(strings.Repeat("0", 14-len(s)) + s), nil
+	return PadGTIN(s), nil
+}
+
+// PadGTIN pads a text that ParseGTIN takes. Of none ("") it is none.
+func PadGTIN(s string) GTIN {
+	if s == "" {
+		return ""
+	}
+	return GTIN(strings.Repeat("0", max(14-len(s), 0)) + s)
 }
 
 // checkDigit returns what the last of some digits has to be, by those before it.

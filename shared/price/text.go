@@ -20,6 +20,8 @@ const (
 	maxLabel  = 120
 	maxURL    = 512
 	maxName   = 128
+	maxTitle  = 300
+	maxTag    = 64
 )
 
 // textFault says in a sentence what is wrong with a text that people write, at most so many bytes long; empty: nothing is.

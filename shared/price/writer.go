@@ -56,6 +56,16 @@ func (s Submission) SignedBy(w Writer) Submission {
 	return s
 }
 
+// PutFault says in a sentence why the writer may not put a product into the catalogue; empty: it may.
+func (w Writer) PutFault(productID string) string {
+	if ofSelfCheck(productID) && !w.SelfCheck {
+		return selfCheckNames
+	}
+	return ""
+}
+
+const selfCheckNames = "Names that begin with " + SelfCheck + " are for tokens with the scope self-check."
+
 // ReservedName reports whether the submission, one of this product, uses a reserved name that its writer may not use there. The
 // pointer names a member of the observation. An empty productID is one that is not known.
 func (s Submission) ReservedName(productID string) (f fault.Field, broken bool) {
@@ -71,7 +81,7 @@ func (s Submission) ReservedName(productID string) (f fault.Field, broken bool) 
 	}
 	switch {
 	case (product || competitor) && !s.Writer.SelfCheck:
-		f.Detail = "Names that begin with " + SelfCheck + " are for tokens with the scope self-check."
+		f.Detail = selfCheckNames
 	case product != competitor && productID != "":
 		f.Detail = "Names that begin with " + SelfCheck + " belong together: product and competitor have such a name, or neither."
 	case competitorID == Own && !s.Writer.Own:

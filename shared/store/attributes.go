@@ -1,6 +1,7 @@
 package store
 
 import (
+	"hash/fnv"
 	"strconv"
 
 	"pricing/shared/board"
@@ -36,6 +37,7 @@ const (
 	AttrLow   = "lo" // their oldest observedAt; the newest stands in the key
 
 	// A catalogue entry.
+	AttrBucket   = "b" // which part of the index of the catalogue it is in: nothing else has it
 	AttrTitle    = "title"
 	AttrGTIN     = "gtin"
 	AttrMPN      = "mpn"
@@ -76,6 +78,7 @@ const (
 	productPrefix = "p#"
 	gtinPrefix    = "g#"
 	tokenPrefix   = "t#"
+	bucketPrefix  = "b#"
 )
 
 // CompetitorsPartition is the partition key of all competitors and the health of their feeds.
@@ -83,6 +86,25 @@ func CompetitorsPartition() string { return "competitors" }
 
 // TokensPartition is the partition key of the key ids of all tokens.
 func TokensPartition() string { return "tokens" }
+
+// ProductsIndex is the index of the catalogue: its partitions are buckets, and within one the entries are in the order of pk.
+const ProductsIndex = "products"
+
+// buckets is how many partitions the index has. It is stored in each entry, so it cannot change.
+const buckets = 16
+
+// BucketPartition is the partition key of a part of the index of the catalogue, 0 to 15.
+func BucketPartition(n int) string { return bucketText(n) }
+
+// bucketText is what an entry says of its bucket: whoever writes it reads no partition of the index.
+func bucketText(n int) string { return bucketPrefix + strconv.Itoa(n) }
+
+// bucketOf is the part that a product is in.
+func bucketOf(productID string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(productID)) // never fails
+	return int(h.Sum32() % buckets)
+}
 
 // ProductPartition is the partition key of all that is stored of a product.
 func ProductPartition(id string) string { return productPrefix + id }

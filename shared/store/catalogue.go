@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -14,36 +14,32 @@ import (
 	"pricing/shared/price"
 )
 
-// CatalogueEntry is a product's entry in the catalogue.
-type CatalogueEntry struct {
-	Title    string
-	GTIN     price.GTIN // empty: none
-	MPN      string     // manufacturer's part number; empty: none
-	Brand    string
-	Category string
-	Tags     []string
-	board.Catalogue
+// CatalogueItem is a product's entry in the catalogue as it is stored.
+type CatalogueItem struct {
+	price.CatalogueEntry
+	ProductID string
+	Version   int64 // from 1 on; it only grows
 }
 
-func (e CatalogueEntry) equal(other CatalogueEntry) bool {
-	tags := slices.Equal(e.Tags, other.Tags)
-	return tags && e.Title == other.Title && e.GTIN == other.GTIN && e.MPN == other.MPN && e.Brand == other.Brand &&
-		e.Category == other.Category && e.Catalogue == other.Catalogue
+// beside is the part of the entry that stands beside the board.
+func beside(e price.CatalogueEntry) board.Catalogue {
+	return board.Catalogue{Discontinued: e.Discontinued, List: e.List, MAP: e.MAP}
 }
 
-func catalogueItem(productID string, e CatalogueEntry, version int64) item {
-	it := key(ProductPartition(productID), productSK)
-	it[AttrVersion] = number(version)
-	it[AttrTitle] = str(e.Title)
-	it[AttrCatalogue] = str(e.Text())
-	for name, value := range map[string]string{AttrGTIN: string(e.GTIN), AttrMPN: e.MPN, AttrBrand: e.Brand, AttrCategory: e.Category} {
+func catalogueItem(c CatalogueItem) item {
+	it := key(ProductPartition(c.ProductID), productSK)
+	it[AttrBucket] = str(bucketText(bucketOf(c.ProductID)))
+	it[AttrVersion] = number(c.Version)
+	it[AttrTitle] = str(c.Title)
+	it[AttrCatalogue] = str(beside(c.CatalogueEntry).Text())
+	for name, value := range map[string]string{AttrGTIN: c.GTIN, AttrMPN: c.MPN, AttrBrand: c.Brand, AttrCategory: c.Category} {
 		if value != "" {
 			it[name] = str(value)
 		}
 	}
-	if len(e.Tags) > 0 {
+	if len(c.Tags) > 0 {
 		tags := &types.AttributeValueMemberL{}
-		for _, tag := range e.Tags {
+		for _, tag := range c.Tags {
 			tags.Value = append(tags.Value, str(tag))
 		}
 		it[AttrTags] = tags
@@ -51,22 +47,25 @@ func catalogueItem(productID string, e CatalogueEntry, version int64) item {
 	return it
 }
 
-func decodeCatalogueEntry(it item) (e CatalogueEntry, version int64, err error) {
-	wrap := func(err error) (CatalogueEntry, int64, error) {
-		return CatalogueEntry{}, 0, fmt.Errorf("product %s: %w: %w", text(it, AttrPK), board.ErrFormat, err)
+func decodeCatalogueItem(it item) (CatalogueItem, error) {
+	c := CatalogueItem{ProductID: strings.TrimPrefix(text(it, AttrPK), productPrefix)}
+	wrap := func(err error) (CatalogueItem, error) {
+		return CatalogueItem{}, fmt.Errorf("product %s: %w: %w", c.ProductID, board.ErrFormat, err)
 	}
-	if version, err = integer(it, AttrVersion); err != nil {
+	var err error
+	if c.Version, err = integer(it, AttrVersion); err != nil {
 		return wrap(err)
 	}
-	if version < 1 {
-		return wrap(fmt.Errorf("version %d", version))
+	if c.Version < 1 {
+		return wrap(fmt.Errorf("version %d", c.Version))
 	}
-	e = CatalogueEntry{
-		Title: text(it, AttrTitle), GTIN: price.GTIN(text(it, AttrGTIN)), MPN: text(it, AttrMPN), Brand: text(it, AttrBrand),
-		Category: text(it, AttrCategory),
-	}
-	if e.Catalogue, err = board.ParseCatalogue(text(it, AttrCatalogue)); err != nil {
+	part, err := board.ParseCatalogue(text(it, AttrCatalogue))
+	if err != nil {
 		return wrap(err)
+	}
+	c.CatalogueEntry = price.CatalogueEntry{
+		Title: text(it, AttrTitle), GTIN: text(it, AttrGTIN), MPN: text(it, AttrMPN), Brand: text(it, AttrBrand),
+		Category: text(it, AttrCategory), List: part.List, MAP: part.MAP, Discontinued: part.Discontinued,
 	}
 	if tags, ok := it[AttrTags].(*types.AttributeValueMemberL); ok {
 		for _, tag := range tags.Value {
@@ -74,75 +73,169 @@ func decodeCatalogueEntry(it item) (e CatalogueEntry, version int64, err error) 
 			if !ok {
 				return wrap(errors.New("a tag is no text"))
 			}
-			e.Tags = append(e.Tags, s.Value)
+			c.Tags = append(c.Tags, s.Value)
 		}
 	}
-	return e, version, nil
+	return c, nil
 }
 
-// FindCatalogueEntry returns a product's entry and its version, strongly consistent; NotFound when it is not in the catalogue.
-func (s *Store) FindCatalogueEntry(ctx context.Context, productID string) (CatalogueEntry, int64, error) {
+// FindCatalogueEntry returns a product's entry, strongly consistent; NotFound when it is not in the catalogue.
+func (s *Store) FindCatalogueEntry(ctx context.Context, productID string) (CatalogueItem, error) {
 	it, err := s.find(ctx, ProductPartition(productID), productSK, true)
 	if err != nil {
-		return CatalogueEntry{}, 0, fmt.Errorf("find product: %w", err)
+		return CatalogueItem{}, fmt.Errorf("find product: %w", err)
 	}
-	return decodeCatalogueEntry(it)
+	return decodeCatalogueItem(it)
 }
 
-// PutCatalogueEntry stores a product's entry, then its part beside the board, and returns the version that it has now. Content
-// equal to what is stored keeps its version, but that part is put again: so a crash between the two is mended when the
-// client repeats its request. Unless match is 0, another version than that is a Precondition fault. A gtin that another
-// product has is a Conflict.
-func (s *Store) PutCatalogueEntry(ctx context.Context, productID string, e CatalogueEntry, match int64) (version int64, err error) {
-	err = untilCommitted(ctx, func() (what met, err error) {
-		what, version, err = s.putCatalogueEntry(ctx, productID, e, match)
+// GTINInUse is the Conflict of a product whose gtin another has.
+func GTINInUse(detail string) error {
+	f := fault.New(fault.Conflict, fault.CodeGTINInUse, detail)
+	f.Fields = []fault.Field{{Pointer: "/gtin", Code: f.Code, Detail: detail}}
+	return f
+}
+
+// Put is what became of a product that was put into the catalogue.
+type Put struct {
+	Version int64         // that its entry has now
+	Outcome board.Outcome // Created, Changed or Unchanged
+	Err     error         // of PutCatalogueEntries: nothing else counts then
+}
+
+// Word returns the API's word for it: conflict when another product has the gtin; for other errors as of a Verdict.
+func (p Put) Word() string {
+	switch {
+	case p.Err == nil:
+		return p.Outcome.String()
+	case fault.Is(p.Err, fault.Conflict):
+		return board.Conflict.String()
+	}
+	return outcomeOf(p.Err)
+}
+
+// ProductEntry is the entry of one of many products.
+type ProductEntry struct {
+	ProductID string
+	price.CatalogueEntry
+}
+
+// PutCatalogueEntries is PutCatalogueEntry for many products, several at a time, and says of each what became of it. The ids
+// differ. A gtin that one of them gives up can go to another, whichever is put first.
+func (s *Store) PutCatalogueEntries(ctx context.Context, entries []ProductEntry) []Put {
+	puts := make([]Put, len(entries))
+	pending := make([]int, len(entries))
+	for i := range entries {
+		pending[i] = i
+	}
+	for {
+		eachOf(len(pending), s.width, func(n int) {
+			e := entries[pending[n]]
+			put, err := s.PutCatalogueEntry(ctx, e.ProductID, e.CatalogueEntry, nil)
+			put.Err = err
+			puts[pending[n]] = put
+		})
+		var refused []int // for a gtin, which another of them may have given up since
+		for _, i := range pending {
+			if fault.Is(puts[i].Err, fault.Conflict) {
+				refused = append(refused, i)
+			}
+		}
+		if len(refused) == 0 || len(refused) == len(pending) {
+			return puts
+		}
+		pending = refused
+	}
+}
+
+// PutCatalogueEntry stores a product's entry, then its part beside the board, and returns what became of it. Content equal to what
+// is stored keeps its version, but that part is put again: so a crash between the two is mended when the client repeats its
+// request. Unless allow is nil, it is asked whether what is stored (of Version 0: nothing is) may be replaced, and the write's
+// condition is that this still stands there; its Precondition fault is the error. A gtin that another product has is a Conflict.
+func (s *Store) PutCatalogueEntry(
+	ctx context.Context, productID string, e price.CatalogueEntry, allow func(stored CatalogueItem) error,
+) (Put, error) {
+	if allow == nil {
+		allow = func(CatalogueItem) error { return nil }
+	}
+	stands := CatalogueItem{CatalogueEntry: e, ProductID: productID}
+	var outcome board.Outcome
+	err := untilCommitted(ctx, func() (what met, err error) {
+		what, stands, outcome, err = s.putCatalogueEntry(ctx, CatalogueItem{CatalogueEntry: e, ProductID: productID}, allow)
 		return what, err
 	})
-	if err != nil {
-		return 0, fmt.Errorf("put product: %w", err)
+	if err != nil && !fault.Is(err, fault.Precondition) {
+		return Put{}, fmt.Errorf("put product: %w", err)
 	}
-	return version, s.SetCatalogue(ctx, productID, e.Catalogue, version)
+	if stands.Version > 0 { // refused too: whoever is told that its own write stands there has no cause to repeat it
+		if err := s.SetCatalogue(ctx, productID, beside(stands.CatalogueEntry), stands.Version); err != nil {
+			return Put{}, err
+		}
+	}
+	return Put{Version: stands.Version, Outcome: outcome}, err
 }
 
-// putCatalogueEntry is one attempt.
+// putCatalogueEntry is one attempt. stands is what is stored after it, if it was committed or not allowed.
 func (s *Store) putCatalogueEntry(
-	ctx context.Context, productID string, e CatalogueEntry, match int64,
-) (what met, version int64, err error) {
-	old, version, err := s.FindCatalogueEntry(ctx, productID)
+	ctx context.Context, next CatalogueItem, allow func(CatalogueItem) error,
+) (what met, stands CatalogueItem, outcome board.Outcome, err error) {
+	if ctx.Err() != nil {
+		return 0, CatalogueItem{}, 0, tooLate(context.Cause(ctx))
+	}
+	old, err := s.FindCatalogueEntry(ctx, next.ProductID)
 	if err != nil && !fault.Is(err, fault.NotFound) {
-		return 0, 0, err
+		return 0, CatalogueItem{}, 0, err
 	}
-	if match != 0 && match != version {
-		return 0, 0, fault.New(fault.Precondition, fault.CodeVersionConflict, fmt.Sprintf("The product has version %d, not %d.", version, match))
+	if err := allow(old); err != nil {
+		return 0, old, 0, err
 	}
-	if version > 0 && e.equal(old) {
-		return committed, version, nil
+	if old.Version > 0 && next.Equal(old.CatalogueEntry) {
+		return committed, old, board.Unchanged, nil
 	}
-	put := &types.Put{
-		TableName: s.table, Item: catalogueItem(productID, e, version+1), ConditionExpression: aws.String("attribute_not_exists(pk)"),
+	next.Version = old.Version + 1
+	outcome = board.Created
+	if old.Version > 0 {
+		outcome = board.Changed
 	}
-	if version > 0 {
+	what, err = s.replaceCatalogueItem(ctx, old, next)
+	return what, next, outcome, err
+}
+
+// replaceCatalogueItem stores an entry where an older one stands, or none (of Version 0), with what the gtins of both need.
+func (s *Store) replaceCatalogueItem(ctx context.Context, old, next CatalogueItem) (met, error) {
+	put := &types.Put{TableName: s.table, Item: catalogueItem(next), ConditionExpression: aws.String("attribute_not_exists(pk)")}
+	if old.Version > 0 {
 		put.ConditionExpression = aws.String("v = :old")
-		put.ExpressionAttributeValues = item{":old": number(version)}
+		put.ExpressionAttributeValues = item{":old": number(old.Version)}
+	}
+	had, has := price.PadGTIN(old.GTIN), price.PadGTIN(next.GTIN)
+	if had == has {
+		what, there, err := s.putIf(ctx, "put product", put)
+		if what == overtaken {
+			// Its own earlier attempt, whose answer was lost, or one that wrote the same: to be told of it as a change by another would
+			// be wrong. A transaction has a token for that.
+			if stands, err := decodeCatalogueItem(there); err == nil && stands.Version == next.Version && stands.Equal(next.CatalogueEntry) {
+				return committed, nil
+			}
+		}
+		return what, err
 	}
 	writes := []types.TransactWriteItem{{Put: put}}
-	mine := item{":id": str(productID)}
-	if e.GTIN != old.GTIN && old.GTIN != "" {
-		writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{TableName: s.table, Key: key(GTINPartition(old.GTIN), productSK),
+	mine := item{":id": str(next.ProductID)}
+	if had != "" {
+		writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{TableName: s.table, Key: key(GTINPartition(had), productSK),
 			ConditionExpression: aws.String("attribute_not_exists(pk) OR productId = :id"), ExpressionAttributeValues: mine}})
 	}
 	taking := -1 // which of the writes takes a gtin
-	if e.GTIN != old.GTIN && e.GTIN != "" {
-		it := key(GTINPartition(e.GTIN), productSK)
-		it[AttrProductID] = str(productID)
+	if has != "" {
+		it := key(GTINPartition(has), productSK)
+		it[AttrProductID] = str(next.ProductID)
 		taking = len(writes)
 		writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: s.table, Item: it,
 			ConditionExpression: aws.String("attribute_not_exists(pk) OR productId = :id"), ExpressionAttributeValues: mine}})
 	}
-	// One kind of write for every case: a product is put seldom, and a transaction of one item costs two units.
 	what, reasons, err := s.transact(ctx, "put product", writes)
 	if taking >= 0 && taking < len(reasons) && reasons[taking] == reasonCondition && reasons[0] == reasonNone {
-		err = fault.New(fault.Conflict, fault.CodeGTINInUse, "Another product has the gtin "+string(e.GTIN)+".")
+		err = GTINInUse("Another product has the gtin " + string(has) + ".")
 	}
-	return what, version + 1, err
+	return what, err
 }

@@ -41,16 +41,49 @@ func (s *Store) update(ctx context.Context, what string, in *dynamodb.UpdateItem
 		return committed, nil, nil
 	}
 	failed := s.failed(ctx, what, err)
+	met, stands, lost := lostTo(err)
+	switch {
+	case !lost:
+		return 0, nil, failed
+	case met == overtaken:
+		countRefused(ctx, ItemSize(stands))
+	}
+	return met, stands, nil
+}
+
+// putIf puts an item if its condition holds; what it returns is as of update.
+func (s *Store) putIf(ctx context.Context, what string, put *types.Put) (met, item, error) {
+	out, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: s.table, Item: put.Item, ConditionExpression: put.ConditionExpression,
+		ExpressionAttributeValues: put.ExpressionAttributeValues, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if err == nil {
+		countWrite(ctx, out.ConsumedCapacity)
+		return committed, nil, nil
+	}
+	failed := s.failed(ctx, what, err)
+	met, stands, lost := lostTo(err)
+	switch {
+	case !lost:
+		return 0, nil, failed
+	case met == overtaken:
+		countRefused(ctx, max(ItemSize(put.Item), ItemSize(stands)))
+	}
+	return met, stands, nil
+}
+
+// lostTo says what a conditional write met that lost a race, and what stands there; ok is false for any other error.
+func lostTo(err error) (what met, stands item, ok bool) {
 	var refused *types.ConditionalCheckFailedException
 	var conflict *types.TransactionConflictException
 	switch {
 	case errors.As(err, &refused):
-		countRefused(ctx, ItemSize(refused.Item))
-		return overtaken, refused.Item, nil
+		return overtaken, refused.Item, true
 	case errors.As(err, &conflict):
-		return locked, nil, nil
+		return locked, nil, true
 	}
-	return 0, nil, failed
+	return 0, nil, false
 }
 
 // transact makes several writes or none. When other writers came first, it returns DynamoDB's reason for each of the writes.

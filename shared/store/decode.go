@@ -27,12 +27,6 @@ func (s *Store) Items(ctx context.Context, partition string) ([]map[string]types
 // errUnknown is an item that this release has no form for.
 var errUnknown = errors.New("no known form")
 
-// CatalogueItem is a product's entry in the catalogue with its version.
-type CatalogueItem struct {
-	CatalogueEntry
-	Version int64
-}
-
 // GTINItem says which product has a gtin.
 type GTINItem struct{ ProductID string }
 
@@ -67,8 +61,7 @@ func Decode(it map[string]types.AttributeValue) (any, error) {
 		case kind == urlsSK:
 			return decodeURLsItem(it)
 		case sk == productSK:
-			e, version, err := decodeCatalogueEntry(it)
-			return CatalogueItem{e, version}, err
+			return decodeCatalogueItem(it)
 		}
 	}
 	if strings.HasPrefix(pk, gtinPrefix) && sk == productSK {

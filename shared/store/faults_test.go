@@ -45,7 +45,7 @@ func market(t *testing.T) (client *dynamodb.Client, table string) {
 		record(t, s, at(100), sellers(20, minute+1)...)
 	}
 	for product, g := range map[string]price.GTIN{"P1": gtin, "P2": otherGTIN} {
-		_, err := s.PutCatalogueEntry(t.Context(), product, entry(100, g), 0)
+		_, err := s.PutCatalogueEntry(t.Context(), product, entry(100, g), nil)
 		require.NoError(t, err)
 	}
 	require.NoError(t, s.PutToken(t.Context(), tokenRecord()))
@@ -137,11 +137,22 @@ func TestStore_NoFailureIsTakenForAnAnswer(t *testing.T) {
 			return err
 		}},
 		"FindCatalogueEntry": {1, func(ctx context.Context, s *store.Store, _ int) error {
-			_, _, err := s.FindCatalogueEntry(ctx, "P1")
+			_, err := s.FindCatalogueEntry(ctx, "P1")
 			return err
 		}},
 		"PutCatalogueEntry": {3, func(ctx context.Context, s *store.Store, n int) error {
-			_, err := s.PutCatalogueEntry(ctx, "P1", entry(int64(1000+n), gtin), 0)
+			_, err := s.PutCatalogueEntry(ctx, "P1", entry(int64(1000+n), gtin), nil)
+			return err
+		}},
+		"PutCatalogueEntry, no gtin": {3, func(ctx context.Context, s *store.Store, n int) error {
+			_, err := s.PutCatalogueEntry(ctx, "P3", entry(int64(1000+n), ""), nil)
+			return err
+		}},
+		"PutCatalogueEntries": {3, func(ctx context.Context, s *store.Store, n int) error {
+			return s.PutCatalogueEntries(ctx, []store.ProductEntry{{ProductID: "P3", CatalogueEntry: entry(int64(1000+n), "")}})[0].Err
+		}},
+		"ListCatalogue": {16, func(ctx context.Context, s *store.Store, _ int) error {
+			_, _, err := s.ListCatalogue(ctx, store.CatalogueFilter{}, store.CataloguePosition{}, 100)
 			return err
 		}},
 		"SetCatalogue": {1, func(ctx context.Context, s *store.Store, n int) error {

@@ -78,20 +78,29 @@ func TestStore_MetersEveryCall(t *testing.T) {
 		}},
 		{"RevokeToken", 1, 0, 1, func(ctx context.Context, s *store.Store) error { return s.RevokeToken(ctx, keyID) }},
 		{"FindCatalogueEntry", 1, 1, 0, func(ctx context.Context, s *store.Store) error {
-			_, _, err := s.FindCatalogueEntry(ctx, "P1")
+			_, err := s.FindCatalogueEntry(ctx, "P1")
 			return err
 		}},
-		{"PutCatalogueEntry with another gtin: three items in a transaction, then the board", 3, 1, 3*2 + 2,
+		{"PutCatalogueEntry with another gtin: three items in a transaction, one in the index, then the board", 3, 1, 3*2 + 1 + 2,
 			func(ctx context.Context, s *store.Store) error {
-				_, err := s.PutCatalogueEntry(ctx, "P1", entry(7, third), 0)
+				_, err := s.PutCatalogueEntry(ctx, "P1", entry(7, third), nil)
 				return err
 			}},
-		{"PutCatalogueEntry with the same", 2, 1, 2, func(ctx context.Context, s *store.Store) error {
-			_, err := s.PutCatalogueEntry(ctx, "P1", entry(7, third), 0)
+		{"PutCatalogueEntry with the same gtin: the entry, also in the index, then the board", 3, 1, 2 + 2,
+			func(ctx context.Context, s *store.Store) error {
+				_, err := s.PutCatalogueEntry(ctx, "P1", entry(8, third), nil)
+				return err
+			}},
+		{"PutCatalogueEntry of the same", 2, 1, 2, func(ctx context.Context, s *store.Store) error {
+			_, err := s.PutCatalogueEntry(ctx, "P1", entry(8, third), nil)
+			return err
+		}},
+		{"ListCatalogue: a call for each bucket", 16, 8, 0, func(ctx context.Context, s *store.Store) error {
+			_, _, err := s.ListCatalogue(ctx, store.CatalogueFilter{}, store.CataloguePosition{}, 100)
 			return err
 		}},
 		{"PutCatalogueEntry with the gtin of another", 2, 1, 6, func(ctx context.Context, s *store.Store) error {
-			_, err := s.PutCatalogueEntry(ctx, "P1", entry(7, otherGTIN), 0)
+			_, err := s.PutCatalogueEntry(ctx, "P1", entry(7, otherGTIN), nil)
 			assert.Equal(t, fault.CodeGTINInUse, fault.Of(err).Code)
 			return nil
 		}},

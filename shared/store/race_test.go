@@ -1015,19 +1015,18 @@ func TestRace_GivingUp(t *testing.T) {
 		r.at = func(c storetest.Call) storetest.Action {
 			if c.Operation == "TransactWriteItems" {
 				attempts++
-				_, err := r.quick.PutCatalogueEntry(t.Context(), racers, entry(int64(attempts), gtin), 0)
+				_, err := r.quick.PutCatalogueEntry(t.Context(), racers, entry(int64(attempts), gtin), nil)
 				assert.NoError(t, err)
 			}
 			return storetest.Pass
 		}
-		_, err := r.slow.PutCatalogueEntry(t.Context(), racers, entry(100, gtin), 0)
+		_, err := r.slow.PutCatalogueEntry(t.Context(), racers, entry(100, otherGTIN), nil)
 		assert.True(t, fault.Is(err, fault.Unavailable))
 		assert.Equal(t, many, fault.Of(err).Detail)
 		assert.Equal(t, 10, attempts)
-		e, version, err := r.quick.FindCatalogueEntry(t.Context(), racers)
+		stored, err := r.quick.FindCatalogueEntry(t.Context(), racers)
 		require.NoError(t, err)
-		assert.Equal(t, int64(10), version)
-		assert.Equal(t, entry(10, gtin), e)
+		assert.Equal(t, store.CatalogueItem{CatalogueEntry: entry(10, gtin), ProductID: racers, Version: 10}, stored)
 	})
 	t.Run("own prices", func(t *testing.T) {
 		t.Parallel()
@@ -1093,7 +1092,7 @@ func TestRace_Deadline(t *testing.T) {
 			return s.SetCatalogue(ctx, "P9", board.Catalogue{}, 1)
 		}},
 		"a catalogue entry": {"TransactWriteItems", storetest.Collide, func(ctx context.Context, s *store.Store) error {
-			_, err := s.PutCatalogueEntry(ctx, "P9", entry(100, gtin), 0)
+			_, err := s.PutCatalogueEntry(ctx, "P9", entry(100, gtin), nil)
 			return err
 		}},
 	}

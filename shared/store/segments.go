@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"pricing/shared/board"
@@ -150,26 +149,15 @@ func (s *Store) flushedBeyond(ctx context.Context, b board.Board) (found named, 
 // observations, as it does when another writer of the same version was first.
 func (s *Store) putSegment(ctx context.Context, productID string, seg board.Segment) error {
 	it := segmentItem(productID, seg, s.retention)
-	out, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: s.table, Item: it, ConditionExpression: aws.String("attribute_not_exists(pk)"),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		ReturnConsumedCapacity:              types.ReturnConsumedCapacityTotal,
-	})
-	if err == nil {
-		countWrite(ctx, out.ConsumedCapacity)
-		return nil
+	what, there, err := s.putIf(ctx, "put segment", &types.Put{Item: it, ConditionExpression: aws.String("attribute_not_exists(pk)")})
+	if err != nil || what == committed {
+		return err
 	}
-	failed := s.failed(ctx, "put segment", err)
-	var there *types.ConditionalCheckFailedException
-	if !errors.As(err, &there) {
-		return failed
-	}
-	countRefused(ctx, ItemSize(it))
 	mine, err := board.UnpackSegment(productID, seg.H)
 	if err != nil {
 		return err
 	}
-	stored, err := decodeSegmentItem(productID, there.Item)
+	stored, err := decodeSegmentItem(productID, there)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@
 //	                                a segment: flushed history, never changed
 //	p#<productId>  late#<label>#<newest>#<version>
 //	                                the same, of what came after it had been flushed beyond
-//	p#<productId>  product          the product's entry in the catalogue
+//	p#<productId>  product          the product's entry in the catalogue; it alone is in the index products, under b#<0-15>
 //	competitors    <competitorId>   a competitor, and <competitorId>#health beside it
 //	g#<GTIN-14>    product          the product that has the gtin
 //	t#<key id>     token            an API token's record; tokens lists the key ids

@@ -15,12 +15,17 @@ const (
 // Outcome returns the word for what became of the submission: rejected when it broke a rule, throttled when that
 // could not be established, failed when the board that it belongs to cannot be read or written: that needs us, not another try.
 func (v Verdict) Outcome() string {
-	switch {
-	case v.Err == nil:
+	if v.Err == nil {
 		return v.Result.Outcome.String()
-	case fault.Is(v.Err, fault.Invalid), fault.Is(v.Err, fault.Malformed):
+	}
+	return outcomeOf(v.Err)
+}
+
+func outcomeOf(err error) string {
+	switch {
+	case fault.Is(err, fault.Invalid), fault.Is(err, fault.Malformed):
 		return OutcomeRejected
-	case fault.Is(v.Err, fault.Unavailable):
+	case fault.Is(err, fault.Unavailable):
 		return OutcomeThrottled
 	}
 	return OutcomeFailed

@@ -60,6 +60,15 @@ func TestRun(t *testing.T) {
 	assert.Regexp(t, `(?m)^ +400 +0 +0 `, first.String())
 }
 
+// A walk of the catalogue misses nothing and shows nothing twice while others are put; what it costs follows its entries.
+func TestRun_Catalogue(t *testing.T) {
+	var said bytes.Buffer
+	require.NoError(t, run(t.Context(), []string{"-quick", "-catalogue", "-products", "1200"}, &said))
+	assert.Regexp(t, `(?m)^ +put, new +1200 +1\.\d+ +\d\.\d+ +3\.000`, said.String())
+	assert.Regexp(t, `(?m)^ +put, as they were +1200 +1\.\d+ +1\.\d+ +2\.000`, said.String())
+	assert.Regexp(t, `(?m)^ +walked +1200 +0\.0\d\d +0\.000 +0\.0\d\d`, said.String())
+}
+
 func TestMarket(t *testing.T) {
 	b := bench{seed: 3}
 	m := newMarket(shape{products: 3, offers: 4, idLength: 10}, b.random(1))

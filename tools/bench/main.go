@@ -1,6 +1,6 @@
 // Command bench measures what the API costs, in figures that do not depend on the machine: capacity units, or instructions and ratios.
 //
-//	go run ./tools/bench [-seed N] [-quick] [-goals] [-contention] [-history] [-largest] [-backfill]
+//	go run ./tools/bench [-seed N] [-quick] [-goals] [-contention] [-history] [-largest] [-backfill] [-catalogue] [-products N]
 //	go run ./tools/bench cold|warm [-rounds N] [-instructions=false]
 //
 // Capacity is what the store consumes, beside the usual two-item design (package peer), on the embedded engine, whose figures follow
@@ -60,6 +60,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	backfillOnly := flags.Bool("backfill", false, "measure backfills in different orders only")
 	historyOnly := flags.Bool("history", false, "measure pages of history only")
 	largestOnly := flags.Bool("largest", false, "measure pages of the largest history only: 419 sellers, 300,000 observations")
+	catalogueOnly := flags.Bool("catalogue", false, "measure the catalogue only")
+	products := flags.Int("products", 10_000, "products of the catalogue that is measured")
 	rounds := flags.Int("rounds", 15, "with cold or warm: starts of each program that are counted")
 	instructions := flags.Bool("instructions", true, "with cold or warm: count instructions too, which takes minutes")
 	what := ""
@@ -69,8 +71,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("flags: %w", err)
 	}
-	if *rounds < 1 || flags.NArg() > 0 {
-		return fmt.Errorf("flags: at least one round, and nothing but cold or warm before them: %v", flags.Args())
+	if *rounds < 1 || *products < 1 || flags.NArg() > 0 {
+		return fmt.Errorf("flags: at least one round and product, and nothing but cold or warm before them: %v", flags.Args())
 	}
 	root, err := engine.Root()
 	if err != nil {
@@ -97,6 +99,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	b.measured = 50
 	b.each = 40
 	b.pasts = pasts()
+	b.products = *products
 	if *quick {
 		b.warm = 5
 		b.measured = 10
@@ -104,7 +107,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		b.pasts = b.pasts[:1]
 	}
 	b.say(out, "seed %d, %d scans to warm up, mean of the next %d", b.seed, b.warm, b.measured)
-	parts := []func(context.Context) error{b.scans, b.repeats, b.goals, b.contention, b.history, b.backfill}
+	parts := []func(context.Context) error{b.scans, b.repeats, b.goals, b.contention, b.history, b.backfill, b.catalogue}
 	switch {
 	case *goalsOnly:
 		parts = parts[2:3]
@@ -116,7 +119,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	case *historyOnly:
 		parts = parts[4:5]
 	case *backfillOnly:
-		parts = parts[5:]
+		parts = parts[5:6]
+	case *catalogueOnly:
+		parts = parts[6:]
 	}
 	for _, part := range parts {
 		b.say(out, "")
@@ -152,6 +157,7 @@ type bench struct {
 	each           int    // observations of a contending writer
 	alone          bool   // measure the goals without the two-item design
 	pasts          []past // whose history is measured
+	products       int    // of the catalogue
 	table          engine.Table
 	client         *dynamodb.Client
 	endpoint       string // of the engine

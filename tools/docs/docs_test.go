@@ -65,7 +65,7 @@ func TestDifferences(t *testing.T) {
 			"ANY /v1/legacy/{proxy+}: the contract does not describe it\n" +
 				"ANY /v1/old/{proxy+}: stands below x-undescribed, and the template has no such route"},
 		"another scope": {contractFile, "x-scope: catalog", "x-scope: read",
-			`PUT /v1/competitors/{competitorId}: x-scope of the contract is "read", the template's description says "catalog"`},
+			`PUT /v1/products/{productId}: x-scope of the contract is "read", the template's description says "catalog"`},
 		"no token": {templateFile, "description: Scope read. Strongly consistent.\n              security: [{Token: []}]",
 			"description: Scope read. Strongly consistent.\n              security: []",
 			"GET /v1/products/{productId}/offers: the template needs no token, the contract has a scope"},
@@ -78,7 +78,7 @@ func TestDifferences(t *testing.T) {
 		"a status more in the contract": {contractFile, `"207":`, `"208":`,
 			"POST /v1/observations/batch: the contract lacks the status 207\nPOST /v1/observations/batch: the template lacks the status 208"},
 		"no body": {contractFile, "      requestBody:\n        description: It replaces", "      x-body:\n        description: It replaces",
-			"PUT /v1/competitors/{competitorId}: the contract lacks the body"},
+			"PUT /v1/products/{productId}: the contract lacks the body"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

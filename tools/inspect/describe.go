@@ -32,7 +32,7 @@ func describe(decoded any, urls map[board.URLName]string) []string {
 			status = "discontinued"
 		}
 		return []string{fmt.Sprintf("catalogue entry v %d: %q, %s, gtin %s, mpn %s, brand %s, category %s, tags %q, list price %s, MAP %s",
-			it.Version, it.Title, status, orNone(string(it.GTIN)), orNone(it.MPN), orNone(it.Brand), orNone(it.Category), it.Tags, it.List, it.MAP)}
+			it.Version, it.Title, status, orNone(it.GTIN), orNone(it.MPN), orNone(it.Brand), orNone(it.Category), it.Tags, it.List, it.MAP)}
 	case store.GTINItem:
 		return []string{"gtin of product " + it.ProductID}
 	case price.Competitor:

@@ -52,10 +52,9 @@ func TestRun(t *testing.T) {
 	s := store.New(client, store.Options{Table: table, Retention: storetest.Retention, Width: 4})
 	storetest.PutGTIN(t, client, table, "06291041500213", "ZU-1042")
 	storetest.Seed(t, s)
-	_, err := s.PutCatalogueEntry(t.Context(), "ZU-1042", store.CatalogueEntry{
-		Title: "Kettle", GTIN: "06291041500213", Brand: "Otto", Tags: []string{"kitchen"},
-		Catalogue: board.Catalogue{List: price.Money{Minor: 2499, Currency: "USD"}},
-	}, 0)
+	_, err := s.PutCatalogueEntry(t.Context(), "ZU-1042", price.CatalogueEntry{
+		Title: "Kettle", GTIN: "06291041500213", Brand: "Otto", Tags: []string{"kitchen"}, List: price.Money{Minor: 2499, Currency: "USD"},
+	}, nil)
 	require.NoError(t, err)
 	require.NoError(t, s.PutToken(t.Context(), token.Record{KeyID: "0123456789abcdef", Digest: []byte("secret digest"),
 		Client: "crawler-a", Scopes: []string{"ingest", "read"}, Sources: []string{"crawler-a", "feed-*"}, NotBefore: start.Time(),

@@ -196,8 +196,8 @@ func TestRestore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newTables(t)
-			_, err := s.live.PutCatalogueEntry(t.Context(), product, store.CatalogueEntry{Title: "Kettle",
-				Catalogue: board.Catalogue{List: price.Money{Minor: 2999, Currency: "USD"}}}, 0)
+			_, err := s.live.PutCatalogueEntry(t.Context(), product, price.CatalogueEntry{Title: "Kettle",
+				List: price.Money{Minor: 2999, Currency: "USD"}}, nil)
 			require.NoError(t, err)
 			s.write(tt.sellers, 0, 60)
 			s.copy()

@@ -19,6 +19,7 @@ import (
 
 // partitions are the store's key functions, each with a pattern of the partition keys that it makes.
 var partitions = map[string]string{
+	"BucketPartition":      strings.TrimSuffix(store.BucketPartition(0), "0") + "*",
 	"CompetitorsPartition": store.CompetitorsPartition(),
 	"GTINPartition":        store.GTINPartition("") + "*",
 	"ProductPartition":     store.ProductPartition("") + "*",

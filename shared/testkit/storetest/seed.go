@@ -54,3 +54,20 @@ func Seed(tb testing.TB, s *store.Store) {
 		require.NoError(tb, v.Err)
 	}
 }
+
+// seedCatalogue puts two products into the catalogue that nobody has observed: CAT-1 with everything, of version 2, and CAT-2 with
+// as little as can be.
+func seedCatalogue(tb testing.TB, s *store.Store) {
+	tb.Helper()
+	usd := func(minor int64) price.Money { return price.Money{Minor: minor, Currency: "USD"} }
+	whole := price.CatalogueEntry{Title: "Kettle 1.7 l", GTIN: "4006381333931", MPN: "K-17", Brand: "Otto & Söhne", Category: "kitchen",
+		Tags: []string{"steel", "sale"}, List: usd(2999), MAP: usd(2100)}
+	for _, e := range []store.ProductEntry{
+		{ProductID: "CAT-1", CatalogueEntry: price.CatalogueEntry{Title: "Kettle"}},
+		{ProductID: "CAT-1", CatalogueEntry: whole},
+		{ProductID: "CAT-2", CatalogueEntry: price.CatalogueEntry{Title: "Toaster", Discontinued: true}},
+	} {
+		_, err := s.PutCatalogueEntry(tb.Context(), e.ProductID, e.CatalogueEntry, nil)
+		require.NoError(tb, err)
+	}
+}

@@ -130,7 +130,7 @@ func PutCompetitors(tb testing.TB, client *dynamodb.Client, table string, n int)
 	}
 }
 
-// Seeded returns a store with the market of Seed on a table of its own.
+// Seeded returns a store with the market of Seed on a table of its own, and a small catalogue.
 func Seeded(tb testing.TB) *store.Store {
 	tb.Helper()
 	client, table := Table(tb)
@@ -138,5 +138,6 @@ func Seeded(tb testing.TB) *store.Store {
 	PutGTIN(tb, client, table, "06291041500213", "ZU-1042")
 	PutGTIN(tb, client, table, "00000096385074", "self-check-1")
 	Seed(tb, s)
+	seedCatalogue(tb, s)
 	return s
 }

@@ -100,7 +100,8 @@ func stored(key price.OfferKey, e board.Observation) price.Observation {
 }
 
 func (b boards) PutProduct(ctx context.Context, p plan.Product) (int64, error) {
-	return b.PutCatalogueEntry(ctx, p.ID, store.CatalogueEntry{Title: p.Title, Catalogue: board.Catalogue{List: p.List}}, 0)
+	put, err := b.PutCatalogueEntry(ctx, p.ID, price.CatalogueEntry{Title: p.Title, List: p.List}, nil)
+	return put.Version, err
 }
 
 func (b boards) PutCompetitor(ctx context.Context, c price.Competitor) error {
