@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	_ "embed" // style.css
 	"encoding/xml"
 	"strconv"
@@ -21,8 +20,7 @@ var style string
 
 // draw draws a picture as SVG: without a script, and with nothing from elsewhere. The same view gives the same bytes.
 func draw(v view) []byte {
-	d := drawing{view: v, layout: layOut(v)}
-	d.Grow(8192)
+	d := drawing{view: v, layout: layOut(v), out: make([]byte, 0, 16<<10)}
 	d.head()
 	d.axes()
 	for i := len(d.lines) - 1; i >= 0; i-- { // our own last, over all others
@@ -35,45 +33,49 @@ func draw(v view) []byte {
 		d.text((d.left+d.right)/2, (d.top+d.bottom)/2, `class="soft" text-anchor="middle"`, d.nothing())
 	}
 	d.raw("</svg>\n")
-	return d.Bytes()
+	return d.out
 }
 
 // drawing is a picture as it is written.
 type drawing struct {
-	bytes.Buffer
 	view
 	layout
+	out []byte
+}
+
+// Write takes escaped text.
+func (d *drawing) Write(b []byte) (int, error) {
+	d.out = append(d.out, b...)
+	return len(b), nil
 }
 
 func (d *drawing) raw(parts ...string) {
 	for _, part := range parts {
-		d.WriteString(part)
+		d.out = append(d.out, part...)
 	}
 }
 
 // escaped writes what somebody else may have written. What XML cannot hold becomes U+FFFD.
-func (d *drawing) escaped(text string) { _ = xml.EscapeText(d, []byte(text)) } // a buffer takes everything
+func (d *drawing) escaped(text string) { _ = xml.EscapeText(d, []byte(text)) } // Write takes everything
 
 // number writes a length in pixels.
 func (d *drawing) number(n tenths) {
-	b := d.AvailableBuffer()
 	if n < 0 {
-		b = append(b, '-')
+		d.raw("-")
 		n = -n
 	}
-	b = strconv.AppendInt(b, n/px, 10)
+	d.out = strconv.AppendInt(d.out, n/px, 10)
 	if rest := n % px; rest != 0 {
-		b = append(b, '.', byte('0'+rest))
+		d.out = append(d.out, '.', byte('0'+rest))
 	}
-	d.Write(b)
 }
 
 // command writes a command of a path with its lengths.
 func (d *drawing) command(letter byte, lengths ...tenths) {
-	d.WriteByte(letter)
+	d.out = append(d.out, letter)
 	for i, n := range lengths {
 		if i > 0 {
-			d.WriteByte(' ')
+			d.raw(" ")
 		}
 		d.number(n)
 	}
@@ -93,8 +95,9 @@ func (d *drawing) text(x, y tenths, attributes, text string) {
 // one page.
 func (d *drawing) head() {
 	width, height := strconv.Itoa(d.width), strconv.Itoa(d.height)
-	d.raw(`<svg xmlns="http://www.w3.org/2000/svg" xml:lang="en" class="ph" role="img" aria-labelledby="title-`, d.productID, ` desc-`, d.productID,
-		`" width="`, width, `" height="`, height, `" viewBox="0 0 `, width, ` `, height, `" font-size="`, strconv.FormatInt(d.size, 10), "\">\n",
+	d.raw(`<svg xmlns="http://www.w3.org/2000/svg" xml:lang="en" class="ph" role="img" aria-labelledby="title-`, d.productID,
+		` desc-`, d.productID, `" width="`, width, `" height="`, height, `" viewBox="0 0 `, width, ` `, height, `" font-size="`,
+		strconv.FormatInt(d.size, 10), "\">\n",
 		`<title id="title-`, d.productID, `">Price history of `, d.productID, "</title>\n", `<desc id="desc-`, d.productID, `">`)
 	d.escaped(d.words())
 	d.raw("</desc>\n<style>\n", style, "</style>\n", `<rect class="paper" width="100%" height="100%"/>`, "\n")

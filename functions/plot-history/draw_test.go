@@ -151,9 +151,13 @@ func states(key price.OfferKey, seen []board.Observation, freshFor time.Duration
 			continue
 		}
 		next := state{at, until, last.Terms.Price.Minor, last.Terms.Price.Present(), !last.Terms.Availability.InStock()}
-		if n := len(all); n > 0 && all[n-1].until == at && all[n-1].minor == next.minor && all[n-1].priced == next.priced && all[n-1].out == next.out {
-			all[n-1].until = until
-			continue
+		if n := len(all); n > 0 && all[n-1].until == at {
+			before := all[n-1]
+			if longer := (state{before.from, until, next.minor, next.priced, next.out}); before.minor == next.minor &&
+				before.priced == next.priced && before.out == next.out {
+				all[n-1] = longer
+				continue
+			}
 		}
 		all = append(all, next)
 	}
@@ -197,11 +201,13 @@ func (m market) states(key price.OfferKey, currency string) []state {
 	return states(key, m.of(key), freshFor, m.window, currency)
 }
 
-var texts = []string{"", "", "<script>alert(1)</script>", `"&'`, "]]>", "Otto & Söhne", "חנות", "京都の店", "a\x00b\xff", "🛒", strings.Repeat("long ", 25)}
+var texts = []string{"", "", "<script>alert(1)</script>", `"&'`, "]]>", "Otto & Söhne", "חנות", "京都の店", "a\x00b\xff", "🛒",
+	strings.Repeat("long ", 25)}
 
 func drawMarket(t *rapid.T) market {
 	from := price.At(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)) + price.Timestamp(rapid.Int64Range(0, 365*24*3600_000).Draw(t, "from"))
-	length := rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Minute, 5 * time.Hour, 3 * day, 30 * day, 400 * day}).Draw(t, "length")
+	lengths := []time.Duration{0, time.Millisecond, time.Minute, 5 * time.Hour, 3 * day, 30 * day, 400 * day}
+	length := rapid.SampledFrom(lengths).Draw(t, "length")
 	m := market{frame: frame{
 		productID: rapid.SampledFrom([]string{"P", "ZU-1042", strings.Repeat("W", 64)}).Draw(t, "product"),
 		window:    board.Span{From: from, To: from.Add(length)}, read: from,
@@ -219,7 +225,8 @@ func drawMarket(t *rapid.T) market {
 			continue
 		}
 		for range rapid.IntRange(1, 12).Draw(t, "observations") {
-			at := from.Add(-26*time.Hour) + price.Timestamp(rapid.Int64Range(0, int64(26*time.Hour/time.Millisecond)+int64(m.window.To-from)).Draw(t, "at"))
+			earliest := from.Add(-26 * time.Hour)
+			at := price.Timestamp(rapid.Int64Range(int64(earliest), int64(m.window.To)).Draw(t, "at"))
 			if rapid.IntRange(0, 4).Draw(t, "edge") == 0 {
 				at = rapid.SampledFrom([]price.Timestamp{from, m.window.To, from + (m.window.To-from)/2}).Draw(t, "at an edge")
 			}
@@ -466,7 +473,8 @@ func FuzzDraw(f *testing.F) {
 // example is a market as it may be.
 func example() market {
 	from := price.At(time.Date(2026, 6, 6, 0, 0, 0, 0, time.UTC))
-	m := market{frame: frame{productID: "ZU-1042", window: board.Span{From: from, To: from.Add(30 * day)}, read: from, width: 800, height: 320}}
+	window := board.Span{From: from, To: from.Add(30 * day)}
+	m := market{frame: frame{productID: "ZU-1042", window: window, read: from, width: 800, height: 320}}
 	for i, competitor := range []string{"own", "bigmart", "shopx", "kyoto", "dealz"} {
 		key := price.OfferKey{ProductID: "ZU-1042", CompetitorID: competitor}
 		if competitor == "shopx" {

@@ -41,28 +41,37 @@ func TestChoose(t *testing.T) {
 	for i := range 12 {
 		many = append(many, at(i, "c"+strconv.Itoa(10+i), int64(100-i), "USD", 0))
 	}
+	type offers = []board.Offer
 	for name, tt := range map[string]struct {
-		offers   []board.Offer
+		offers   offers
 		want     []string
 		currency string
 		dearer   int
 		foreign  []string
 	}{
 		"none": {nil, nil, "", 0, nil},
-		"by landed price, unknown last": {[]board.Offer{at(1, "a", 100, "USD", unknown), at(1, "b", 200, "USD", 50), at(1, "c", 190, "USD", 70)},
+		"by landed price, unknown last": {
+			offers{at(1, "a", 100, "USD", unknown), at(1, "b", 200, "USD", 50), at(1, "c", 190, "USD", 70)},
 			[]string{"b", "c", "a"}, "USD", 0, nil},
-		"unknown by price, no price last": {[]board.Offer{at(1, "a", 0, "", unknown), at(1, "b", 300, "USD", unknown), at(1, "c", 200, "USD", unknown)},
+		"unknown by price, no price last": {
+			offers{at(1, "a", 0, "", unknown), at(1, "b", 300, "USD", unknown), at(1, "c", 200, "USD", unknown)},
 			[]string{"c", "b", "a"}, "USD", 0, nil},
-		"own first":                          {[]board.Offer{at(1, "a", 100, "USD", 0), at(1, "own", 900, "USD", unknown)}, []string{"own", "a"}, "USD", 0, nil},
-		"in our own currency":                {[]board.Offer{at(1, "a", 1, "USD", 0), at(1, "b", 1, "USD", 0), at(1, "own", 9, "EUR", 0)}, []string{"own"}, "EUR", 0, []string{"USD"}},
-		"in that of most":                    {[]board.Offer{at(1, "a", 1, "USD", 0), at(1, "b", 1, "USD", 0), at(1, "c", 1, "EUR", 0)}, []string{"a", "b"}, "USD", 0, []string{"EUR"}},
-		"ties by code":                       {[]board.Offer{at(1, "a", 1, "USD", 0), at(1, "c", 1, "JPY", 0)}, []string{"c"}, "JPY", 0, []string{"USD"}},
-		"the last price of what is sold out": {[]board.Offer{soldOut}, []string{"sold-out"}, "EUR", 0, nil},
+		"own first": {offers{at(1, "a", 100, "USD", 0), at(1, "own", 900, "USD", unknown)}, []string{"own", "a"}, "USD", 0, nil},
+		"in our own currency": {
+			offers{at(1, "a", 1, "USD", 0), at(1, "b", 1, "USD", 0), at(1, "own", 9, "EUR", 0)},
+			[]string{"own"}, "EUR", 0, []string{"USD"}},
+		"in that of most": {
+			offers{at(1, "a", 1, "USD", 0), at(1, "b", 1, "USD", 0), at(1, "c", 1, "EUR", 0)},
+			[]string{"a", "b"}, "USD", 0, []string{"EUR"}},
+		"ties by code": {offers{at(1, "a", 1, "USD", 0), at(1, "c", 1, "JPY", 0)}, []string{"c"}, "JPY", 0,
+			[]string{"USD"}},
+		"the last price of what is sold out": {offers{soldOut}, []string{"sold-out"}, "EUR", 0, nil},
 		"eight, the cheapest":                {many, []string{"c21", "c20", "c19", "c18", "c17", "c16", "c15", "c14"}, "USD", 4, nil},
-		"seen in the window": {[]board.Offer{at(-1, "before", 1, "USD", 0), at(169, "after", 1, "USD", 0), early, at(0, "first", 2, "USD", 0), at(168, "last", 3, "USD", 0)},
+		"seen in the window": {
+			offers{at(-1, "before", 1, "USD", 0), at(169, "after", 1, "USD", 0), early, at(0, "first", 2, "USD", 0), at(168, "last", 3, "USD", 0)},
 			[]string{"early", "first", "last"}, "USD", 0, nil},
-		"our own from before it, but not behind": {[]board.Offer{at(-999, "own", 1, "USD", 0)}, []string{"own"}, "USD", 0, nil},
-		"not our own of later":                   {[]board.Offer{at(169, "own", 1, "USD", 0)}, nil, "", 0, nil},
+		"our own from before it": {offers{at(-999, "own", 1, "USD", 0)}, []string{"own"}, "USD", 0, nil},
+		"not our own of later":   {offers{at(169, "own", 1, "USD", 0)}, nil, "", 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,7 +96,8 @@ func TestView_Notes(t *testing.T) {
 		choice: choice{currency: "USD", offers: make([]board.Offer, 8), dearer: 15, foreign: 3, currencies: []string{"EUR", "JPY"}}}
 	assert.Equal(t, []string{
 		"USD without shipping.", "8 of 23 offers, those with the lowest prices.", "Not shown: 3 offers in EUR, JPY.",
-		"Not shown: 1 price in another currency.", "Too much for one picture: nothing before 2026-07-07 06:00 was read.", "2026-07-06 to 2026-07-13 UTC.",
+		"Not shown: 1 price in another currency.",
+		"Too much for one picture: nothing before 2026-07-07 06:00 was read.", "2026-07-06 to 2026-07-13 UTC.",
 	}, v.notes())
 	v = view{frame: frame{window: board.Span{From: monday, To: monday.Add(time.Hour)}, read: monday}}
 	assert.Equal(t, []string{"2026-07-06 00:00 to 2026-07-06 01:00 UTC."}, v.notes())
