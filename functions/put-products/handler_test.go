@@ -7,9 +7,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -79,16 +76,7 @@ func TestEndpoint_ADamagedEntry(t *testing.T) {
 	client, table := storetest.Table(t)
 	s := store.New(client, store.Options{Table: table, Retention: storetest.Retention, Width: 4})
 	puts(t, s, "P1")
-	_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
-		TableName: &table,
-		Key: map[string]types.AttributeValue{
-			store.AttrPK: &types.AttributeValueMemberS{Value: store.ProductPartition("P1")},
-			store.AttrSK: &types.AttributeValueMemberS{Value: "product"},
-		},
-		UpdateExpression:          aws.String("SET cat = :cat"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":cat": &types.AttributeValueMemberS{Value: "X"}},
-	})
-	require.NoError(t, err)
+	storetest.Damage(t, client, table, "P1")
 	for _, tt := range []struct {
 		ids, outcomes []string
 		status        int

@@ -40,15 +40,7 @@ func (s *Store) update(ctx context.Context, what string, in *dynamodb.UpdateItem
 		countWrite(ctx, out.ConsumedCapacity)
 		return committed, nil, nil
 	}
-	failed := s.failed(ctx, what, err)
-	met, stands, lost := lostTo(err)
-	switch {
-	case !lost:
-		return 0, nil, failed
-	case met == overtaken:
-		countRefused(ctx, ItemSize(stands))
-	}
-	return met, stands, nil
+	return s.lost(ctx, what, err, 0)
 }
 
 // putIf puts an item if its condition holds; what it returns is as of update.
@@ -62,28 +54,22 @@ func (s *Store) putIf(ctx context.Context, what string, put *types.Put) (met, it
 		countWrite(ctx, out.ConsumedCapacity)
 		return committed, nil, nil
 	}
-	failed := s.failed(ctx, what, err)
-	met, stands, lost := lostTo(err)
-	switch {
-	case !lost:
-		return 0, nil, failed
-	case met == overtaken:
-		countRefused(ctx, max(ItemSize(put.Item), ItemSize(stands)))
-	}
-	return met, stands, nil
+	return s.lost(ctx, what, err, ItemSize(put.Item))
 }
 
-// lostTo says what a conditional write met that lost a race, and what stands there; ok is false for any other error.
-func lostTo(err error) (what met, stands item, ok bool) {
+// lost says what a conditional write met that gave an error, and what stands there. size is that of the new item, 0 if it is not known.
+func (s *Store) lost(ctx context.Context, what string, err error, size int) (met, item, error) {
+	failed := s.failed(ctx, what, err)
 	var refused *types.ConditionalCheckFailedException
 	var conflict *types.TransactionConflictException
 	switch {
 	case errors.As(err, &refused):
-		return overtaken, refused.Item, true
+		countRefused(ctx, max(size, ItemSize(refused.Item)))
+		return overtaken, refused.Item, nil
 	case errors.As(err, &conflict):
-		return locked, nil, true
+		return locked, nil, nil
 	}
-	return 0, nil, false
+	return 0, nil, failed
 }
 
 // transact makes several writes or none. When other writers came first, it returns DynamoDB's reason for each of the writes.

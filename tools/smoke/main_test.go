@@ -156,6 +156,8 @@ func TestRun(t *testing.T) {
 		"another write in its place": {replace(reads, `"observationId":"`, `"observationId":"0`), both, nil,
 			"read back: the offer of smoke-"},
 		"a read that fails": {status(reads, 502), both, nil, "read back: 502 Bad Gateway"},
+		"an index that may not be read": {status(func(r *http.Request) bool { return r.URL.Path == "/v1/products" }, 500), both, nil,
+			"catalogue: 500 Internal Server Error"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

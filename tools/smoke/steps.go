@@ -54,6 +54,7 @@ var steps = []step{
 	{"write", false, write},
 	{"the same write again", false, again},
 	{"read back", false, readBack},
+	{"catalogue", false, catalogue},
 }
 
 const (
@@ -138,6 +139,15 @@ func health(ctx context.Context, c *checker) (string, error) {
 		return "", fmt.Errorf("version is %s, not %s: another build is deployed", h.Version, c.commit)
 	}
 	return h.Environment + " " + h.Version, nil
+}
+
+// catalogue reads a page of the catalogue, whatever is in it: the index and the right to query it are the table's last part.
+func catalogue(ctx context.Context, c *checker) (string, error) {
+	page, err := c.api.ListProducts(ctx, client.ListProductsParams{Limit: 1})
+	if err != nil {
+		return "", err
+	}
+	return strconv.Itoa(len(page.Products)) + " products", nil
 }
 
 // refused is a step that must be refused with a problem document.

@@ -267,7 +267,7 @@ func TestAccount_Boundary(t *testing.T) {
 		Resources map[string]yaml.Node `yaml:"Resources"`
 	}
 	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, templateFile)), &template))
-	roles := 0
+	roles, indexes := 0, 0
 	for id, node := range template.Resources {
 		var resource struct {
 			Type       string    `yaml:"Type"`
@@ -283,7 +283,8 @@ func TestAccount_Boundary(t *testing.T) {
 			Policies            []struct {
 				PolicyDocument struct {
 					Statement []struct {
-						Action texts `yaml:"Action"`
+						Action   texts `yaml:"Action"`
+						Resource texts `yaml:"Resource"`
 					} `yaml:"Statement"`
 				} `yaml:"PolicyDocument"`
 			} `yaml:"Policies"`
@@ -295,10 +296,17 @@ func TestAccount_Boundary(t *testing.T) {
 				for _, action := range s.Action {
 					assert.Contains(t, limits, action, "%s is not within the boundary", id)
 				}
+				for _, on := range s.Resource {
+					if index, ok := strings.CutPrefix(on, "${Table.Arn}/"); ok {
+						indexes++
+						assert.Contains(t, limits, "table/pricing-${Env}/"+index+"\n", "%s is not within the boundary", id)
+					}
+				}
 			}
 		}
 	}
 	assert.Len(t, functionFolders(t), roles)
+	assert.Equal(t, 1, indexes)
 }
 
 // handlerPermissions returns what CloudFormation's handlers of a type ask for. cfn-lint has the registry's schemas.

@@ -60,7 +60,7 @@ func Seed(tb testing.TB, s *store.Store) {
 func seedCatalogue(tb testing.TB, s *store.Store) {
 	tb.Helper()
 	usd := func(minor int64) price.Money { return price.Money{Minor: minor, Currency: "USD"} }
-	whole := price.CatalogueEntry{Title: "Kettle 1.7 l", GTIN: "4006381333931", MPN: "K-17", Brand: "Otto & Söhne", Category: "kitchen",
+	whole := price.CatalogueEntry{Title: "Kettle 1.7 l", GTIN: "4012345678901", MPN: "K-17", Brand: "Otto & Söhne", Category: "kitchen",
 		Tags: []string{"steel", "sale"}, List: usd(2999), MAP: usd(2100)}
 	for _, e := range []store.ProductEntry{
 		{ProductID: "CAT-1", CatalogueEntry: price.CatalogueEntry{Title: "Kettle"}},
