@@ -134,6 +134,12 @@ const (
 	ListHistoryParamsOrderDesc ListHistoryParamsOrder = "desc"
 )
 
+// Defines values for PlotHistoryParamsBy.
+const (
+	PlotHistoryParamsByGTIN      PlotHistoryParamsBy = "gtin"
+	PlotHistoryParamsByProductID PlotHistoryParamsBy = "productId"
+)
+
 // Defines values for ListOffersParamsBy.
 const (
 	ListOffersParamsByGTIN      ListOffersParamsBy = "gtin"
@@ -1131,6 +1137,42 @@ type ListHistoryParamsView string
 // ListHistoryParamsOrder defines parameters for ListHistory.
 type ListHistoryParamsOrder string
 
+// PlotHistoryParams defines parameters for PlotHistory.
+type PlotHistoryParams struct {
+	// From Beginning of the window, inclusive; 30 days before `to` if absent. No earlier than the retention before `to`.
+	From time.Time `form:"from,omitempty" json:"from,omitempty,omitzero"`
+
+	// To End of the window, inclusive; now if absent or later.
+	To time.Time `form:"to,omitempty" json:"to,omitempty,omitzero"`
+
+	// CompetitorID Only this competitor; `own` is ourselves.
+	CompetitorID CompetitorIDFilter `form:"competitorId,omitempty" json:"competitorId,omitempty,omitzero"`
+
+	// SellerID Only this seller (1 to 128 bytes); `none` asks for offers without one.
+	SellerID SellerIDFilter `form:"sellerId,omitempty" json:"sellerId,omitempty,omitzero"`
+
+	// ItemCondition Only this condition.
+	ItemCondition ItemConditionFilter `form:"itemCondition,omitempty" json:"itemCondition,omitempty,omitzero"`
+
+	// Audience Only what this audience sees.
+	Audience AudienceFilter `form:"audience,omitempty" json:"audience,omitempty,omitzero"`
+
+	// Region Only this region; `none` asks for offers without one.
+	Region RegionFilter `form:"region,omitempty" json:"region,omitempty,omitzero"`
+
+	// By `gtin`: the path holds a GTIN instead of a productId; the answer names the productId.
+	By PlotHistoryParamsBy `form:"by,omitempty" json:"by,omitempty,omitzero"`
+
+	// Width Of the picture, in pixels.
+	Width int `form:"width,omitempty" json:"width,omitempty,omitzero"`
+
+	// Height Of the picture, in pixels.
+	Height int `form:"height,omitempty" json:"height,omitempty,omitzero"`
+}
+
+// PlotHistoryParamsBy defines parameters for PlotHistory.
+type PlotHistoryParamsBy string
+
 // ListOffersParams defines parameters for ListOffers.
 type ListOffersParams struct {
 	// By `gtin`: the path holds a GTIN instead of a productId; the answer names the productId.
@@ -1254,6 +1296,21 @@ func (p ListHistoryParams) query() url.Values {
 	set(q, "order", p.Order)
 	set(q, "limit", p.Limit)
 	set(q, "cursor", p.Cursor)
+	return q
+}
+
+func (p PlotHistoryParams) query() url.Values {
+	q := url.Values{}
+	set(q, "from", p.From)
+	set(q, "to", p.To)
+	set(q, "competitorId", p.CompetitorID)
+	set(q, "sellerId", p.SellerID)
+	set(q, "itemCondition", p.ItemCondition)
+	set(q, "audience", p.Audience)
+	set(q, "region", p.Region)
+	set(q, "by", p.By)
+	set(q, "width", p.Width)
+	set(q, "height", p.Height)
 	return q
 }
 

@@ -210,8 +210,12 @@ func (c *Client) attempt(ctx context.Context, method, path, accept string, body 
 	return reply{resp.StatusCode, resp.Header, content}, nil
 }
 
-// decode reads the JSON of an answer.
+// decode reads the JSON of an answer. Into bytes it is copied as it is: no answer in JSON is bytes.
 func (r reply) decode(into any) error {
+	if raw, ok := into.(*[]byte); ok {
+		*raw = r.body
+		return nil
+	}
 	if err := json.Unmarshal(r.body, into); err != nil {
 		return fmt.Errorf("the answer of status %d makes no sense: %w: %q", r.status, err, r.beginning())
 	}

@@ -394,16 +394,38 @@ func TestCall_Parameters(t *testing.T) {
 	assert.Empty(t, got[0].contentType)
 }
 
+// TestPlotHistory: a picture comes as it was sent, and a refusal is a problem like any other.
+func TestPlotHistory(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(n int, _ request) answer {
+		if n == 1 {
+			return answer{status: 200, body: "<svg/>\n"}
+		}
+		return answer{status: 404, body: `{"type":"urn:problem-type:pricing:unknown-product","status":404}`}
+	})
+	c, _ := connect(t, s)
+	picture, err := c.PlotHistory(t.Context(), "a/b", client.PlotHistoryParams{Width: 320})
+	require.NoError(t, err)
+	assert.Equal(t, "<svg/>\n", string(picture))
+	assert.Equal(t, "/v1/products/a%2Fb/history.svg?width=320", s.requests()[0].path)
+	_, err = c.PlotHistory(t.Context(), "NOPE", client.PlotHistoryParams{})
+	var problem *client.Problem
+	require.ErrorAs(t, err, &problem)
+	assert.Equal(t, 404, problem.Status)
+}
+
 // TestCall_EveryParameter: each field of the parameters arrives under its name.
 func TestCall_EveryParameter(t *testing.T) {
 	t.Parallel()
 	s := serve(t, func(int, request) answer { return answer{status: 200, body: `{}`} })
 	c, _ := connect(t, s)
 	offers, history, competitors := client.ListOffersParams{}, client.ListHistoryParams{}, client.ListCompetitorsParams{}
+	picture := client.PlotHistoryParams{}
 	record, batch := client.RecordObservationParams{}, client.RecordObservationsParams{}
 	for params, send := range map[any]func() error{
 		&offers:      func() error { _, err := c.ListOffers(t.Context(), "X", offers); return err },
 		&history:     func() error { _, err := c.ListHistory(t.Context(), "X", history); return err },
+		&picture:     func() error { _, err := c.PlotHistory(t.Context(), "X", picture); return err },
 		&competitors: func() error { _, err := c.ListCompetitors(t.Context(), competitors); return err },
 		&record:      func() error { _, err := c.RecordObservation(t.Context(), record, client.Submission{}); return err },
 		&batch: func() error {

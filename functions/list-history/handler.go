@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"pricing/shared/api"
@@ -36,7 +35,7 @@ type answer struct {
 func endpoint(f boot.Function) gateway.Endpoint {
 	return gateway.Endpoint{
 		Route: "GET /v1/products/{productId}/history", Scope: "read", Media: []string{asJSON, asCSV},
-		Query:  slices.Concat([]string{api.ByParam, "from", "to"}, api.FilterParams, []string{"view", "order"}, api.PageParams),
+		Query:  slices.Concat([]string{api.ByParam}, api.SpanParams, api.FilterParams, []string{"view", "order"}, api.PageParams),
 		Handle: list(f.Store, api.NewClock(f.Settings.Retention)),
 	}
 }
@@ -58,7 +57,7 @@ func list(db historian, clock api.Clock) gateway.Handler {
 		if err != nil {
 			return gateway.Answer{}, err
 		}
-		out := gateway.Answer{Cause: suspect(found.Suspect)}
+		out := gateway.Answer{Cause: api.SuspectCause(found.Suspect)}
 		if r.Media == asCSV {
 			out.Body = found.csv(q)
 			if found.next != nil {
@@ -126,13 +125,4 @@ func (f found) csv(q query) gateway.Text {
 		return api.CSVOf(api.DayColumns(), q.productID, f.days)
 	}
 	return api.CSVOf(api.ObservationColumns(), q.productID, f.observations)
-}
-
-// suspect is the error behind an answer with segments that their board cannot have flushed. Its rows are all there are.
-func suspect(segments []string) error {
-	if len(segments) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%d segments are not older than the board that they were flushed from, the first is %s; was an older board put back?",
-		len(segments), segments[0])
 }

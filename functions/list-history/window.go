@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"pricing/shared/api"
 	"pricing/shared/board"
-	"pricing/shared/fault"
 	"pricing/shared/gateway"
 	"pricing/shared/price"
 	"pricing/shared/store"
@@ -17,7 +15,6 @@ import (
 const (
 	usualLimit    = 100
 	greatestLimit = 1000
-	usualDays     = 30
 )
 
 // query is which part of the history is asked for, and in what view.
@@ -58,35 +55,15 @@ func readQuery(p *gateway.Params, productID string, clock price.Clock) query {
 			q.page.Invalid()
 		}
 	}
+	span := api.ReadSpan(p, end, clock)
 	w := &q.window
-	w.To = timeParam(p, "to", end)
-	w.From = timeParam(p, "from", max(w.To.Day()-(usualDays-1)*price.OneDay, w.To.Add(-clock.Retention)))
-	switch {
-	case w.From > w.To:
-		p.Fault("from", fault.CodeInvalidField, "Must not be later than to.")
-	case w.From < w.To.Add(-clock.Retention):
-		p.Fault("from", fault.CodeInvalidField, fmt.Sprintf("At most %d days are kept and can be asked for at once.",
-			clock.Retention/(24*time.Hour)))
-	}
+	w.From, w.To = span.From, span.To
 	if !after.within(*w) {
 		q.page.Invalid()
 	}
 	q.from = w.From
 	w.From = max(w.From, clock.Now.Add(-clock.Retention)) // what left the retention is gone, deleted or not
 	return q
-}
-
-func timeParam(p *gateway.Params, name string, otherwise price.Timestamp) price.Timestamp {
-	text, ok := p.Text(name)
-	if !ok {
-		return otherwise
-	}
-	t, err := price.ParseTimestamp(text)
-	if err != nil {
-		p.Fault(name, fault.CodeTimestampInvalid, "The parameter "+err.Error()+"; write + as %2B.")
-		return otherwise
-	}
-	return t
 }
 
 // cursor is where a page ends, so that late data behind it is not shown again.

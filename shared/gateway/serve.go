@@ -56,6 +56,7 @@ type Answer struct {
 type Text struct {
 	ContentType string
 	Content     []byte // UTF-8: the gateway takes nothing else for a text
+	Policy      string // the header Content-Security-Policy, if there is one
 }
 
 // Response is API Gateway's proxy response.
@@ -171,9 +172,17 @@ func encode(answer any) ([]byte, error) {
 	return body, err
 }
 
-// Returned is how many bytes of the response a body takes, in which it is a JSON text.
+// Returned is how many bytes of the response a body takes, in which it is a JSON text: these letters are written as two, and those as
+// six, which JSON bodies do not have.
 func Returned(body []byte) int {
-	return len(body) + bytes.Count(body, []byte(`"`)) + bytes.Count(body, []byte(`\`))
+	length := len(body)
+	for _, letter := range []string{`"`, `\`, "\n", "\r", "\t"} {
+		length += bytes.Count(body, []byte(letter))
+	}
+	for _, letter := range []string{"<", ">", "&"} {
+		length += bytes.Count(body, []byte(letter)) * (len(`\u003c`) - 1)
+	}
+	return length
 }
 
 func withoutErrors(body []byte) ([]byte, error) {
@@ -211,6 +220,9 @@ func respond(r *Request, answer Answer, body []byte, err error, line *logLine) R
 	}}
 	if text, ok := answer.Body.(Text); ok {
 		out.Headers["Content-Type"] = text.ContentType
+		if text.Policy != "" && err == nil {
+			out.Headers["Content-Security-Policy"] = text.Policy
+		}
 	}
 	if answer.Link != "" && err == nil {
 		out.Headers["Link"] = answer.Link

@@ -337,6 +337,38 @@ func TestServe_AnAnswerThatIsTooLong(t *testing.T) {
 }
 
 // TestServe_NoBody: an endpoint that reads no body does not judge it.
+// TestServe_Text: a body that is no JSON is returned as it is. It may be as long as any other answer, in the JSON text that Lambda
+// returns.
+func TestServe_Text(t *testing.T) {
+	t.Parallel()
+	const limit = 5 << 20
+	serve := func(text string, err error) gateway.Response {
+		e := answering(gateway.Answer{
+			Body: gateway.Text{ContentType: "image/svg+xml", Content: []byte(text), Policy: "default-src 'none'"}}, err)
+		response, _ := served(t, t.Context(), e, event(t, nil))
+		return response
+	}
+	response := serve("<svg/>\n", nil)
+	assert.Equal(t, "<svg/>\n", response.Body)
+	assert.Equal(t, "image/svg+xml", response.Headers["Content-Type"])
+	assert.Equal(t, "default-src 'none'", response.Headers["Content-Security-Policy"])
+	assert.Equal(t, "nosniff", response.Headers["X-Content-Type-Options"])
+
+	response = serve("<svg/>", fault.New(fault.NotFound, fault.CodeUnknownProduct, "None."))
+	assert.Equal(t, http.StatusNotFound, problem(t, response).Status)
+	assert.NotContains(t, response.Headers, "Content-Security-Policy")
+
+	for _, letter := range []string{"x", `"`, `\`, "\n", "<", "&"} {
+		text, err := json.Marshal(letter)
+		require.NoError(t, err)
+		most := limit / (len(text) - len(`""`))
+		assert.Equal(t, http.StatusOK, serve(strings.Repeat(letter, most), nil).StatusCode, letter)
+		response = serve(strings.Repeat(letter, most+1), nil)
+		assert.Equal(t, http.StatusInternalServerError, problem(t, response).Status, letter)
+		assert.NotContains(t, response.Headers, "Content-Security-Policy")
+	}
+}
+
 func TestServe_NoBody(t *testing.T) {
 	e := answering(gateway.Answer{}, nil)
 	e.MaxBody = 0

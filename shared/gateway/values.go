@@ -76,8 +76,11 @@ func (v Values) Bool(name string, otherwise bool) bool {
 	return v.word(name, jsondoc.Bool, strconv.FormatBool(otherwise), strconv.FormatBool(!otherwise)) == "true"
 }
 
-// Int returns a whole number from 1 to most. Only its usual form is taken: `05` may be a number of another base.
-func (v Values) Int(name string, otherwise, most int) int {
+// Int returns a whole number from 1 to most.
+func (v Values) Int(name string, otherwise, most int) int { return v.IntFrom(name, otherwise, 1, most) }
+
+// IntFrom returns a whole number from least to most. Only its usual form is taken: `05` may be a number of another base.
+func (v Values) IntFrom(name string, otherwise, least, most int) int {
 	text, ok := v.text(name, jsondoc.Number)
 	if !ok {
 		return otherwise
@@ -86,8 +89,9 @@ func (v Values) Int(name string, otherwise, most int) int {
 	switch {
 	case !number(text):
 		v.Fault(name, fault.CodeWrongType, "Must be a whole number.")
-	case err != nil || n < 1 || n > most || strconv.Itoa(n) != text:
-		v.Fault(name, fault.CodeInvalidField, "Must be a whole number from 1 to "+strconv.Itoa(most)+", without sign and leading zero.")
+	case err != nil || n < least || n > most || strconv.Itoa(n) != text:
+		v.Fault(name, fault.CodeInvalidField, "Must be a whole number from "+strconv.Itoa(least)+" to "+strconv.Itoa(most)+
+			", without sign and leading zero.")
 	default:
 		return n
 	}

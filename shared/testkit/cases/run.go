@@ -99,13 +99,22 @@ func answerOf(response gateway.Response) answer {
 			a.Headers[name] = value
 		}
 	}
-	if response.Body != "" {
+	switch {
+	case response.Body == "":
+	case isJSON(response):
 		a.Body = json.RawMessage(response.Body)
+	default:
+		a.Body, _ = json.Marshal(response.Body) // a text
 	}
 	if strings.HasPrefix(a.Headers["Content-Type"], "text/") {
 		a.Body, _ = json.Marshal(response.Body) // a text can be
 	}
 	return a
+}
+
+// isJSON reports whether an answer says that it is. Any other body stands as a text in its case.
+func isJSON(response gateway.Response) bool {
+	return strings.HasSuffix(response.Headers["Content-Type"], "json")
 }
 
 // expected decodes a case's answer; its status is 0 for a case of the authorizer.

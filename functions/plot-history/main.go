@@ -1,0 +1,6 @@
+// Command plot-history draws the price history of a product: GET /v1/products/{productId}/history.svg.
+package main
+
+import "pricing/shared/boot"
+
+func main() { boot.Start(endpoint) }
