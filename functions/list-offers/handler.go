@@ -29,7 +29,7 @@ type answer struct {
 func endpoint(f boot.Function) gateway.Endpoint {
 	return gateway.Endpoint{
 		Route: "GET /v1/products/{productId}/offers", Scope: "read",
-		Query:  slices.Concat(api.FilterParams, []string{"inStock", "includeStale", "sort", "include"}, api.PageParams),
+		Query:  slices.Concat(api.OfferFilterParams, []string{"sort", "include"}, api.PageParams),
 		Handle: list(f.Store, api.NewClock(f.Settings.Retention)),
 	}
 }
@@ -40,7 +40,7 @@ func list(db reader, clock api.Clock) gateway.Handler {
 		if err != nil {
 			return gateway.Answer{}, err
 		}
-		product, err := db.Product(ctx, q.productID, true)
+		product, err := db.Product(ctx, q.productID, q.urls)
 		if err != nil {
 			return gateway.Answer{}, err
 		}
@@ -49,15 +49,14 @@ func list(db reader, clock api.Clock) gateway.Handler {
 			return gateway.Answer{}, err
 		}
 		now := clock(r)
-		offers := q.choose(product, competitors, now)
-		out := answer{ProductID: q.productID, Offers: []api.Offer{}}
-		for i, o := range offers {
-			if len(out.Offers) == q.page.Limit {
-				out.Next = q.page.Next(offers[i-1].at.text())
-				break
-			}
-			out.Offers = append(out.Offers, api.NewOffer(o.offer, o.competitor, product.URL(o.offer), now.Now))
+		offers := q.filter.Choose(product, competitors, q.sort, now)
+		offers = slices.DeleteFunc(offers, func(o api.ChosenOffer) bool { return q.after != nil && o.At.Compare(*q.after) <= 0 })
+		out := answer{ProductID: q.productID}
+		if len(offers) > q.page.Limit {
+			offers = offers[:q.page.Limit]
+			out.Next = q.page.Next(offers[q.page.Limit-1].At.Text())
 		}
+		out.Offers = api.NewOffers(offers, product, q.urls, now.Now)
 		return gateway.Answer{Body: out}, nil
 	}
 }

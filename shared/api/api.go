@@ -18,7 +18,8 @@ const (
 	SingleBytes = 32 << 10 // body of one observation or competitor
 	BatchItems  = 500
 	BatchBytes  = 1 << 20
-	QueryIDs    = 500 // of the bulk queries, which are planned
+	QueryIDs    = 500      // of a bulk query, ids and gtins together
+	QueryBytes  = 64 << 10 // body of a bulk query
 )
 
 // Clock says, for a request, what its rules about time are judged by.

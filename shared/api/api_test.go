@@ -65,6 +65,64 @@ func TestPathParameters(t *testing.T) {
 	}
 }
 
+type gtins map[price.GTIN]string
+
+func (g gtins) ProductOfGTIN(_ context.Context, gtin price.GTIN) (string, error) {
+	if id := g[gtin]; id != "" {
+		return id, nil
+	}
+	return "", fault.New(fault.NotFound, fault.CodeUnknownGTIN, "No product has the gtin "+string(gtin)+".")
+}
+
+func TestFindProductID(t *testing.T) {
+	t.Parallel()
+	const none = ""
+	tests := map[string]struct {
+		path, by, id string
+		status       int
+		answer       string
+	}{
+		"by its id":            {"ZU-1042", none, "ZU-1042", http.StatusOK, ""},
+		"by its id, as said":   {"6291041500213", "productId", "6291041500213", http.StatusOK, ""},
+		"by its gtin":          {"6291041500213", "gtin", "P1", http.StatusOK, ""},
+		"with zeros before it": {"06291041500213", "gtin", "P1", http.StatusOK, ""},
+		"a gtin nobody has": {"96385074", "gtin", none, http.StatusNotFound,
+			`"detail":"No product has the gtin 00000096385074."`},
+		"a wrong check digit": {"6291041500214", "gtin", none, http.StatusUnprocessableEntity,
+			`{"pointer":"/path/productId","code":"gtin-check-digit","detail":"The check digit of 6291041500214 should be 3."}`},
+		"no gtin": {"ZU-1042", "gtin", none, http.StatusUnprocessableEntity,
+			`{"pointer":"/path/productId","code":"invalid-field","detail":"\"ZU-1042\" is not a GTIN of 8, 12, 13 or 14 digits."}`},
+		"broken encoding": {"%zz", "gtin", none, http.StatusUnprocessableEntity, `"detail":"The percent-encoding is broken."`},
+		"by something else": {"ZU-1042", "mpn", "ZU-1042", http.StatusUnprocessableEntity,
+			`{"pointer":"/query/by","code":"invalid-field","detail":"Must be one of productId, gtin."}`},
+		"no id": {"a b", none, "a b", http.StatusUnprocessableEntity, `"pointer":"/path/productId","code":"invalid-field"`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			event := map[string]any{"httpMethod": "GET", "resource": "/", "pathParameters": map[string]string{"productId": tt.path}}
+			if tt.by != none {
+				event["multiValueQueryStringParameters"] = map[string][]string{"by": {tt.by}}
+			}
+			raw, err := json.Marshal(event)
+			require.NoError(t, err)
+			response := gateway.Serve(t.Context(), gateway.Endpoint{Route: "GET /", Query: []string{api.ByParam},
+				Log: slog.New(slog.DiscardHandler),
+				Handle: func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
+					p := r.Params()
+					id, err := api.FindProductID(ctx, p, gtins{"06291041500213": "P1"})
+					assert.Equal(t, tt.id, id)
+					if err == nil {
+						err = p.Err()
+					}
+					return gateway.Answer{}, err
+				}}, raw)
+			assert.Equal(t, tt.status, response.StatusCode, response.Body)
+			assert.Contains(t, response.Body, tt.answer)
+		})
+	}
+}
+
 // query serves a request with query parameters to a handler that reads them.
 func query(t *testing.T, parameters map[string]string, read func(*gateway.Params)) gateway.Response {
 	t.Helper()

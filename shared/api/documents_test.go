@@ -52,7 +52,12 @@ func offer(t *testing.T) board.Offer {
 func TestNewOffer(t *testing.T) {
 	t.Parallel()
 	full := offer(t)
+	full.URL.Name = board.NameURL(full.Key, "https://shopx.example/1")
+	product := store.Product{URLs: map[board.URLName]string{full.URL.Name: "https://shopx.example/1"}}
 	shopx := price.Competitor{ID: "shopx", FreshFor: time.Hour}
+	described := func(o board.Offer, c price.Competitor, urls bool, now string) api.Offer {
+		return api.NewOffers([]api.ChosenOffer{{Offer: o, Competitor: c}}, product, urls, at(t, now))[0]
+	}
 	shows(t, `{"competitorId":"shopx","sellerId":"Otto","itemCondition":"Used","audience":"app","region":"DE",
 		"availability":"LimitedAvailability","price":{"amount":"19.95","currency":"USD"},"shipping":{"amount":"2.99","currency":"USD"},
 		"landed":{"amount":"22.94","currency":"USD"},"listPrice":{"amount":"29.00","currency":"USD"},"priceType":"clearance",
@@ -60,16 +65,25 @@ func TestNewOffer(t *testing.T) {
 		"previousPrice":{"amount":"21.50","currency":"USD"},"observedAt":"2026-07-06T09:00:00.000Z","firstSeenAt":"2026-07-01T00:00:00.000Z",
 		"lastSeenAt":"2026-07-06T09:00:00.000Z","lastChangedAt":"2026-07-05T00:00:00.000Z","staleAt":"2026-07-06T10:00:00.000Z","stale":false,
 		"url":"https://shopx.example/1","source":{"id":"crawler-a","confidence":"0.97"},"observationId":"`+full.Current.ID(full.Key)+`"}`,
-		api.NewOffer(full, shopx, "https://shopx.example/1", at(t, "2026-07-06T09:59:59.999Z")))
-	assert.True(t, api.NewOffer(full, shopx, "", at(t, "2026-07-06T10:00:00Z")).Stale, "at the very moment")
+		described(full, shopx, true, "2026-07-06T09:59:59.999Z"))
+	assert.True(t, described(full, shopx, true, "2026-07-06T10:00:00Z").Stale, "at the very moment")
 
+	ours := board.Offer{Key: price.OfferKey{ProductID: "P", CompetitorID: price.Own}, FirstSeen: price.NoTime, RunStart: price.NoTime,
+		Current: board.Observation{Source: price.Source{ID: "s", Confidence: price.NoConfidence}}}
 	least := board.Offer{Key: price.OfferKey{ProductID: "P", CompetitorID: "b2"}, FirstSeen: price.NoTime, RunStart: price.NoTime,
 		Current: board.Observation{Source: price.Source{ID: "s", Confidence: price.NoConfidence}}}
 	shows(t, `{"competitorId":"b2","sellerId":null,"itemCondition":"New","audience":"public","region":null,"availability":"InStock",
 		"price":null,"shipping":null,"landed":null,"listPrice":null,"priceType":"regular","promotion":null,"previousPrice":null,
 		"observedAt":"1970-01-01T00:00:00.000Z","firstSeenAt":null,"lastSeenAt":"1970-01-01T00:00:00.000Z","lastChangedAt":null,
 		"staleAt":"1970-01-02T02:00:00.000Z","stale":true,"url":null,"source":{"id":"s","confidence":null},
-		"observationId":"`+least.Current.ID(least.Key)+`"}`, api.NewOffer(least, price.Competitor{}, "", at(t, "2026-07-06T09:00:00Z")))
+		"observationId":"`+least.Current.ID(least.Key)+`"}`, described(least, price.Competitor{}, true, "2026-07-06T09:00:00Z"))
+
+	// Our own price never goes stale; urls that nobody asked for are not there.
+	shows(t, `{"competitorId":"own","sellerId":null,"itemCondition":"New","audience":"public","region":null,"availability":"InStock",
+		"price":null,"shipping":null,"landed":null,"listPrice":null,"priceType":"regular","promotion":null,"previousPrice":null,
+		"observedAt":"1970-01-01T00:00:00.000Z","firstSeenAt":null,"lastSeenAt":"1970-01-01T00:00:00.000Z","lastChangedAt":null,
+		"staleAt":null,"stale":false,"source":{"id":"s","confidence":null},"observationId":"`+ours.Current.ID(ours.Key)+`"}`,
+		described(ours, price.Competitor{ID: price.Own}, false, "2026-07-06T09:00:00Z"))
 }
 
 func TestNewObservation(t *testing.T) {

@@ -1,8 +1,11 @@
 package api
 
 import (
+	"encoding/json"
+
 	"pricing/shared/board"
 	"pricing/shared/price"
+	"pricing/shared/store"
 )
 
 // Offer is the document of a current offer.
@@ -26,7 +29,7 @@ type Offer struct {
 	LastChangedAt price.Timestamp    `json:"lastChangedAt"`
 	StaleAt       price.Timestamp    `json:"staleAt"`
 	Stale         bool               `json:"stale"`
-	URL           *string            `json:"url"`
+	URL           *URL               `json:"url,omitempty"` // only where urls are asked for
 	Source        OfferSource        `json:"source"`
 	ObservationID string             `json:"observationId"`
 }
@@ -37,10 +40,29 @@ type OfferSource struct {
 	Confidence price.Confidence `json:"confidence"`
 }
 
-// NewOffer describes an offer of a competitor at the moment now. url is empty where none is known.
-func NewOffer(o board.Offer, c price.Competitor, url string, now price.Timestamp) Offer {
+// URL is the url of an offer; an empty one is null.
+type URL string
+
+// MarshalJSON writes the url or null.
+func (u URL) MarshalJSON() ([]byte, error) { return json.Marshal(orNull(string(u))) }
+
+// NewOffers describes offers of a product at the moment now, never nil. It shows their urls, with which the product was read, only
+// when they are asked for.
+func NewOffers(chosen []ChosenOffer, product store.Product, urls bool, now price.Timestamp) []Offer {
+	offers := make([]Offer, len(chosen))
+	for i, o := range chosen {
+		offers[i] = newOffer(o, now)
+		if urls {
+			url := URL(product.URL(o.Offer))
+			offers[i].URL = &url
+		}
+	}
+	return offers
+}
+
+func newOffer(chosen ChosenOffer, now price.Timestamp) Offer {
+	o := chosen.Offer
 	current := o.Current
-	staleAt := c.StaleAt(current.ObservedAt)
 	return Offer{
 		CompetitorID:  o.Key.CompetitorID,
 		SellerID:      orNull(o.Key.SellerID),
@@ -59,9 +81,8 @@ func NewOffer(o board.Offer, c price.Competitor, url string, now price.Timestamp
 		FirstSeenAt:   o.FirstSeen,
 		LastSeenAt:    current.ObservedAt,
 		LastChangedAt: o.RunStart,
-		StaleAt:       staleAt,
-		Stale:         now >= staleAt,
-		URL:           orNull(url),
+		StaleAt:       chosen.Competitor.StaleAt(current.ObservedAt),
+		Stale:         chosen.Competitor.Stale(current.ObservedAt, now),
 		Source:        OfferSource{ID: current.Source.ID, Confidence: current.Source.Confidence},
 		ObservationID: current.ID(o.Key),
 	}

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+
 	"pricing/shared/fault"
 	"pricing/shared/gateway"
 	"pricing/shared/price"
@@ -11,50 +13,94 @@ func ProductID(p *gateway.Params) string {
 	return p.Path("productId", price.CheckProductID, "A productId has 1 to 64 letters, digits and . _ - (but is not . or ..).")
 }
 
+// ByParam is the query parameter that says what the path's productId holds.
+const ByParam = "by"
+
+// GTINs is what FindProductID needs of a store.
+type GTINs interface {
+	ProductOfGTIN(context.Context, price.GTIN) (productID string, err error)
+}
+
+// FindProductID reads the product that the path names: by its productId or, with by=gtin, by its gtin, for which it asks the store.
+// The fault of a gtin that no product has is the error. What is wrong with the parameters is left to p.Err, and the store is not
+// asked then.
+func FindProductID(ctx context.Context, p *gateway.Params, db GTINs) (productID string, err error) {
+	if p.Word(ByParam, "productId", "gtin") == "productId" {
+		return ProductID(p), nil
+	}
+	text := p.Path("productId", func(string) bool { return true }, "")
+	if p.Err() != nil {
+		return "", nil
+	}
+	gtin, wrong := price.ParseGTIN(text)
+	if wrong != nil {
+		p.Add("/path/productId", wrong.Code, wrong.Detail)
+		return "", nil
+	}
+	return db.ProductOfGTIN(ctx, gtin)
+}
+
 // CompetitorID reads the path's competitorId.
 func CompetitorID(p *gateway.Params) string {
 	return p.Path("competitorId", price.CheckCompetitorID, "A competitorId has "+price.CompetitorRule+".")
 }
 
-// FilterParams are the query parameters of a filter.
+// Query is what a request says of what it wants, by names: the parameters of its URL (gateway.Params) or members of its body
+// (gateway.Members).
+type Query interface {
+	Text(name string) (value string, ok bool)
+	Fault(name, code, detail string)
+	Checked(name string, valid func(string) bool, rule string) (value string, ok bool)
+	Word(name string, words ...string) string
+	Bool(name string, otherwise bool) bool
+	Int(name string, otherwise, most int) int
+}
+
+// FilterParams are the parameters of a filter.
 var FilterParams = []string{"competitorId", "sellerId", "itemCondition", "audience", "region"}
 
 // Filter reports whether an offer key is among those asked for.
 type Filter func(price.OfferKey) bool
 
-// ReadFilter reads the filter of a query. A parameter that was not sent lets every offer pass. One that no observation could
+// ReadFilter reads the filter of a query. A value that was not sent lets every offer pass. One that no observation could
 // have is refused, so that a typo does not read as an offer that nobody makes.
-func ReadFilter(p *gateway.Params) Filter {
-	competitor, byCompetitor := p.Checked("competitorId", price.CheckCompetitorID, price.CompetitorRule)
-	seller, bySeller := orNone(p, "sellerId", price.SellerFault)
-	region, byRegion := orNone(p, "region", price.RegionFault)
-	condition, byCondition := wordParam(p, "itemCondition", price.ParseCondition, "New, Used, Refurbished or Damaged")
-	audience, byAudience := wordParam(p, "audience", price.ParseAudience, "public, member, signedIn or app")
+func ReadFilter(q Query) Filter {
+	filter, _ := readFilter(q)
+	return filter
+}
+
+// readFilter is ReadFilter; competitor is the only one asked for, empty for any.
+func readFilter(q Query) (filter Filter, competitor string) {
+	competitor, byCompetitor := q.Checked("competitorId", price.CheckCompetitorID, price.CompetitorRule)
+	seller, bySeller := orNone(q, "sellerId", price.SellerFault)
+	region, byRegion := orNone(q, "region", price.RegionFault)
+	condition, byCondition := wordParam(q, "itemCondition", price.ParseCondition, "New, Used, Refurbished or Damaged")
+	audience, byAudience := wordParam(q, "audience", price.ParseAudience, "public, member, signedIn or app")
 	return func(k price.OfferKey) bool {
 		return (!byCompetitor || k.CompetitorID == competitor) && (!bySeller || k.SellerID == seller) &&
 			(!byRegion || k.Region == region) && (!byCondition || k.Condition == condition) && (!byAudience || k.Audience == audience)
-	}
+	}, competitor
 }
 
 // orNone reads a parameter that an offer may lack: none asks for those without one. So a seller or a region of that very name
 // cannot be asked for. wrong says in a sentence what is wrong with a value, or nothing.
-func orNone(p *gateway.Params, name string, wrong func(string) string) (value string, sent bool) {
-	value, sent = p.Text(name)
+func orNone(q Query, name string, wrong func(string) string) (value string, sent bool) {
+	value, sent = q.Text(name)
 	switch {
 	case !sent || value == "none":
 		return "", sent
 	case value == "":
-		p.Fault(name, fault.CodeInvalidField, "Must not be empty; none asks for offers without one.")
+		q.Fault(name, fault.CodeInvalidField, "Must not be empty; none asks for offers without one.")
 	default:
 		if detail := wrong(value); detail != "" {
-			p.Fault(name, fault.CodeInvalidField, detail)
+			q.Fault(name, fault.CodeInvalidField, detail)
 		}
 	}
 	return value, true
 }
 
-func wordParam[T any](p *gateway.Params, name string, parse func(string) (T, bool), rule string) (value T, sent bool) {
-	text, sent := p.Checked(name, func(s string) bool { _, ok := parse(s); return ok }, rule)
+func wordParam[T any](q Query, name string, parse func(string) (T, bool), rule string) (value T, sent bool) {
+	text, sent := q.Checked(name, func(s string) bool { _, ok := parse(s); return ok }, rule)
 	value, _ = parse(text)
 	return value, sent
 }

@@ -3,11 +3,9 @@ package gateway
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
 	"pricing/shared/fault"
 	"pricing/shared/jsondoc"
@@ -16,33 +14,24 @@ import (
 // Params reads the parameters of the query and the path and gathers every fault; ask Err once all are read.
 type Params struct {
 	jsondoc.Reader
-	r *Request
+	Values // of the query
+	r      *Request
 }
 
 // Params returns a reader of the request's parameters.
-func (r *Request) Params() *Params { return &Params{r: r} }
-
-// Text returns a parameter as sent; ok is false when it was not. Percent-encoding is gone already.
-func (p *Params) Text(name string) (value string, ok bool) {
-	values := p.r.event.Query[name]
-	if len(values) == 0 {
-		return "", false
+func (r *Request) Params() *Params {
+	p := &Params{r: r}
+	p.Values = Values{
+		text: func(name string, _ jsondoc.Kind) (string, bool) {
+			values := r.event.Query[name]
+			if len(values) == 0 {
+				return "", false
+			}
+			return values[len(values)-1], true
+		},
+		fault: func(name, code, detail string) { p.Add("/query/"+name, code, detail) },
 	}
-	return values[len(values)-1], true
-}
-
-// Fault records a broken rule of a parameter.
-func (p *Params) Fault(name, code, detail string) { p.Add("/query/"+name, code, detail) }
-
-// Checked returns a parameter that must satisfy a rule. The rule's text completes the sentence "Must be ..." for a
-// client that breaks it.
-func (p *Params) Checked(name string, valid func(string) bool, rule string) (value string, ok bool) {
-	value, ok = p.Text(name)
-	if ok && !valid(value) {
-		p.Fault(name, fault.CodeInvalidField, "Must be "+rule+".")
-		return "", false
-	}
-	return value, ok
+	return p
 }
 
 // Path returns a path parameter, percent-decoded once: API Gateway passes it exactly as sent. rule is the sentence
@@ -57,44 +46,6 @@ func (p *Params) Path(name string, valid func(string) bool, rule string) string 
 		p.Add("/path/"+name, fault.CodeInvalidField, rule)
 	}
 	return value
-}
-
-// Word returns one of a list of words, the first when the parameter was not sent.
-func (p *Params) Word(name string, words ...string) string {
-	value, ok := p.Checked(name, func(s string) bool { return slices.Contains(words, s) }, "one of "+strings.Join(words, ", "))
-	if !ok {
-		return words[0]
-	}
-	return value
-}
-
-// Bool returns true or false.
-func (p *Params) Bool(name string, otherwise bool) bool {
-	return p.Word(name, strconv.FormatBool(otherwise), strconv.FormatBool(!otherwise)) == "true"
-}
-
-// Int returns a whole number from 1 to most. Only its usual form is taken: `05` may be a number of another base.
-func (p *Params) Int(name string, otherwise, most int) int {
-	text, ok := p.Text(name)
-	if !ok {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	switch {
-	case !number(text):
-		p.Fault(name, fault.CodeWrongType, "Must be a whole number.")
-	case err != nil || n < 1 || n > most || strconv.Itoa(n) != text:
-		p.Fault(name, fault.CodeInvalidField, "Must be a whole number from 1 to "+strconv.Itoa(most)+", without sign and leading zero.")
-	default:
-		return n
-	}
-	return otherwise
-}
-
-// number reports whether a text is a decimal number of any size.
-func number(text string) bool {
-	_, err := strconv.ParseFloat(text, 64)
-	return strings.Trim(text, "0123456789+-.eE") == "" && !errors.Is(err, strconv.ErrSyntax)
 }
 
 // Cursor returns the position that a cursor of this very query stands for; empty when none was sent.

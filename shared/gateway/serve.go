@@ -42,7 +42,7 @@ type Handler func(context.Context, *Request) (Answer, error)
 // Answer is what a handler found.
 type Answer struct {
 	Status int         // 0: 200
-	Body   any         // encoded as JSON
+	Body   any         // encoded as JSON; a json.RawMessage is encoded already
 	Items  meter.Items // what became of each observation, for the log and the metrics
 	Retry  bool        // something may be repeated: Retry-After is sent
 	Cause  error       // what went wrong behind an answer that is no error itself, for the log: at ERROR unless it is to be repeated
@@ -125,26 +125,30 @@ func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadlineCause(ctx, end, errDeadline)
 }
 
-// maxAnswer is the most bytes of an answer. Lambda returns 6 MB at most; beyond that the client would hear of a failure after
+// MaxAnswer is the most bytes of an answer, counted by Returned. Lambda returns 6 MB at most; beyond that the client would hear of a failure after
 // the work was done.
-const maxAnswer = 5 << 20
+const MaxAnswer = 5 << 20
 
 // encode encodes an answer. One that is too long loses the errors of its problems: what became of each item stays. That is
 // the last guard; what an answer holds is bounded where it is made.
 func encode(answer any) ([]byte, error) {
-	body, err := json.Marshal(answer)
-	if err != nil || returned(body) <= maxAnswer {
+	var err error
+	body, encoded := answer.(json.RawMessage)
+	if !encoded {
+		body, err = json.Marshal(answer)
+	}
+	if err != nil || Returned(body) <= MaxAnswer {
 		return body, err
 	}
 	body, err = withoutErrors(body)
-	if length := returned(body); err == nil && length > maxAnswer {
+	if length := Returned(body); err == nil && length > MaxAnswer {
 		err = fmt.Errorf("the answer has %d bytes", length)
 	}
 	return body, err
 }
 
-// returned is how many bytes of the response a body takes, in which it is a JSON text.
-func returned(body []byte) int {
+// Returned is how many bytes of the response a body takes, in which it is a JSON text.
+func Returned(body []byte) int {
 	return len(body) + bytes.Count(body, []byte(`"`)) + bytes.Count(body, []byte(`\`))
 }
 

@@ -23,10 +23,19 @@ type Competitor struct {
 // DefaultFreshFor is how long an offer stays fresh unless its competitor says otherwise.
 const DefaultFreshFor = 26 * time.Hour
 
-// StaleAt returns when an offer goes stale that was last seen at a moment. A competitor that is not known any more is
-// as fresh as one that was registered without freshFor.
+// StaleAt returns when an offer goes stale that was last seen at a moment; NoTime: never, as our own. A competitor that is not
+// known any more is as fresh as one that was registered without freshFor.
 func (c Competitor) StaleAt(lastSeen Timestamp) Timestamp {
+	if c.ID == Own {
+		return NoTime
+	}
 	return lastSeen.Add(cmp.Or(c.FreshFor, DefaultFreshFor))
+}
+
+// Stale reports whether an offer that was last seen at a moment is stale now.
+func (c Competitor) Stale(lastSeen, now Timestamp) bool {
+	at := c.StaleAt(lastSeen)
+	return at != NoTime && now >= at
 }
 
 // ReadCompetitor reads the body of a PUT that was received at a moment, and adds every broken rule to the value's reader. An

@@ -127,7 +127,7 @@ func (f lookup) product(s *Submission) {
 		f.item.Optional("productId").Fault(fault.CodeMissingField, "One of \"productId\" and \"gtin\" is required.")
 		return
 	}
-	s.Observation.Key.ProductID = id(productID, CheckProductID, productRule)
+	s.Observation.Key.ProductID = id(productID, CheckProductID, ProductRule)
 	if text, ok := gtin.String(); ok {
 		g, wrong := ParseGTIN(text)
 		if wrong != nil {

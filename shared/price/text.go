@@ -93,7 +93,7 @@ func RegionFault(s string) string {
 
 // The rules of ids, each completing the sentence "... must be".
 const (
-	productRule    = "1 to 64 letters, digits and . _ - (but not . or ..)"
+	ProductRule    = "1 to 64 letters, digits and . _ - (but not . or ..)"
 	CompetitorRule = "2 to 40 of a-z, 0-9 and -"
 	sourceRule     = "1 to 64 letters, digits and . _ -"
 	regionRule     = "1 to 16 letters, digits and -"

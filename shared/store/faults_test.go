@@ -87,7 +87,7 @@ func TestStore_NoFailureIsTakenForAnAnswer(t *testing.T) {
 			return err
 		}},
 		"Products, one of them split": {2, func(ctx context.Context, s *store.Store, _ int) error {
-			_, err := s.Products(ctx, []string{"P1", "P2"})
+			_, err := allProducts(ctx, s, "P1", "P2")
 			return err
 		}},
 		"History": {2, func(ctx context.Context, s *store.Store, _ int) error {
@@ -128,6 +128,14 @@ func TestStore_NoFailureIsTakenForAnAnswer(t *testing.T) {
 			return s.TouchToken(ctx, tokenRecord(), start.Time())
 		}},
 		"RevokeToken": {1, func(ctx context.Context, s *store.Store, _ int) error { return s.RevokeToken(ctx, keyID) }},
+		"ProductOfGTIN": {1, func(ctx context.Context, s *store.Store, _ int) error {
+			_, err := s.ProductOfGTIN(ctx, gtin)
+			return err
+		}},
+		"ProductsOfGTINs": {1, func(ctx context.Context, s *store.Store, _ int) error {
+			_, err := s.ProductsOfGTINs(ctx, []price.GTIN{gtin})
+			return err
+		}},
 		"FindCatalogueEntry": {1, func(ctx context.Context, s *store.Store, _ int) error {
 			_, _, err := s.FindCatalogueEntry(ctx, "P1")
 			return err

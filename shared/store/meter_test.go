@@ -41,7 +41,11 @@ func TestStore_MetersEveryCall(t *testing.T) {
 			return err
 		}},
 		{"Products: two at once, then the shards of one", 2, 1.5, 0, func(ctx context.Context, s *store.Store) error {
-			_, err := s.Products(ctx, []string{"P1", "P2"})
+			_, _, err := products(ctx, s, false, "P1", "P2")
+			return err
+		}},
+		{"Products with their urls: four at once, then all of one", 2, 2.5, 0, func(ctx context.Context, s *store.Store) error {
+			_, err := allProducts(ctx, s, "P1", "P2")
 			return err
 		}},
 		{"FindCompetitor", 1, 1, 0, func(ctx context.Context, s *store.Store) error {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -153,32 +154,82 @@ func (g *gathered) assemble() (Product, error) {
 	return p, nil
 }
 
-// Products reads many products eventually consistent, without urls, in any order; unknown ones are left out. A call reads a
-// hundred of them, but each one that was split costs a call of its own.
-func (s *Store) Products(ctx context.Context, ids []string) ([]Product, error) {
-	keys := make([]item, len(ids))
-	for i, id := range ids {
-		keys[i] = key(ProductPartition(id), boardSK)
+// Products reads many products eventually consistent, with their urls when they are asked for. It gives each to visit as soon as it
+// was read, so that not all of them have to be in memory: one at a time, in any order. The ids must differ. err is a NotFound fault
+// for a product that was never observed nor put into the catalogue, an Unavailable one for a product that could not be read before
+// the deadline, and no fault for one whose stored form cannot be read.
+//
+// A call reads a hundred products, fifty with their urls, but each one that was split costs a call of its own. The error that
+// Products returns is our mistake: nothing can be said then of products that visit was not given.
+func (s *Store) Products(ctx context.Context, ids []string, urls bool, visit func(id string, p Product, err error)) error {
+	var visiting sync.Mutex
+	settle := func(id string, p Product, err error) {
+		visiting.Lock()
+		defer visiting.Unlock()
+		visit(id, p, err)
 	}
-	items, err := s.batchGet(ctx, keys, false)
-	if err != nil {
-		return nil, fmt.Errorf("read products: %w", err)
+	most := batchKeys
+	if urls {
+		most /= 2
 	}
-	products := make([]Product, len(items))
-	errs := make([]error, len(items))
-	eachOf(len(items), s.width, func(i int) {
-		id := strings.TrimPrefix(text(items[i], AttrPK), productPrefix)
-		g := gathered{id: id}
-		if _, errs[i] = g.add(items[i]); errs[i] != nil {
-			return
-		}
-		if g.whole == nil {
-			products[i], errs[i] = s.readProduct(ctx, id, false, queryOptions{})
-			return
-		}
-		products[i], errs[i] = g.assemble()
+	chunks := slices.Collect(slices.Chunk(ids, most))
+	split := make([][]string, len(chunks))
+	errs := make([]error, len(chunks))
+	eachOf(len(chunks), s.width, func(i int) {
+		split[i], errs[i] = s.readWhole(ctx, chunks[i], urls, settle)
 	})
-	return products, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("read products: %w", err)
+	}
+	ofShards := slices.Concat(split...)
+	eachOf(len(ofShards), s.width, func(i int) {
+		p, err := s.readProduct(ctx, ofShards[i], urls, queryOptions{})
+		settle(ofShards[i], p, err)
+	})
+	return nil
+}
+
+// readWhole reads as many products as a call takes and settles them, but for those that were split, which it returns.
+func (s *Store) readWhole(
+	ctx context.Context, ids []string, urls bool, settle func(id string, p Product, err error),
+) (split []string, err error) {
+	read := make(map[string]*gathered, len(ids)) // by partition
+	var keys []item
+	for _, id := range ids {
+		pk := ProductPartition(id)
+		read[pk] = &gathered{id: id}
+		keys = append(keys, key(pk, boardSK))
+		if urls {
+			keys = append(keys, key(pk, urlsKey(board.Shard{})))
+		}
+	}
+	items, unread, err := s.batchGetOnce(ctx, keys, false)
+	if err != nil && !fault.Is(err, fault.Unavailable) {
+		return nil, err
+	}
+	wrong := map[string]error{} // by partition
+	for _, it := range unread {
+		wrong[text(it, AttrPK)] = err
+	}
+	for _, it := range items {
+		pk := text(it, AttrPK)
+		if _, err := read[pk].add(it); err != nil {
+			wrong[pk] = err
+		}
+	}
+	for _, id := range ids {
+		pk := ProductPartition(id)
+		switch g := read[pk]; {
+		case wrong[pk] != nil:
+			settle(id, Product{}, wrong[pk])
+		case g.known && g.whole == nil:
+			split = append(split, id)
+		default:
+			p, err := g.assemble()
+			settle(id, p, err)
+		}
+	}
+	return split, nil
 }
 
 // SetCatalogue puts a product's part of its catalogue entry beside its board, if it is of a later version of the entry than what

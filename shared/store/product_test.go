@@ -1,7 +1,11 @@
 package store_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -10,12 +14,32 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pricing/shared/board"
+	"pricing/shared/fault"
 	"pricing/shared/price"
 	"pricing/shared/store"
 	"pricing/shared/testkit/storetest"
 )
 
-// Products are what Product says of each, however many are asked for, without those that nobody knows.
+// products reads many products at once and returns those that were found, by id, and why others were not.
+func products(ctx context.Context, s *store.Store, urls bool, ids ...string) (found map[string]store.Product, errs map[string]error, err error) {
+	found, errs = map[string]store.Product{}, map[string]error{}
+	err = s.Products(ctx, ids, urls, func(id string, p store.Product, err error) {
+		if err != nil {
+			errs[id] = err
+			return
+		}
+		found[id] = p
+	})
+	return found, errs, err
+}
+
+// allProducts reads many products at once, and fails if any was not found.
+func allProducts(ctx context.Context, s *store.Store, ids ...string) (map[string]store.Product, error) {
+	found, errs, err := products(ctx, s, true, ids...)
+	return found, errors.Join(append(slices.Collect(maps.Values(errs)), err)...)
+}
+
+// Products are what Product says of each, however many are asked for, with urls and without.
 func TestStore_Products(t *testing.T) {
 	t.Parallel()
 	client, table := market(t)
@@ -28,35 +52,42 @@ func TestStore_Products(t *testing.T) {
 		ids = append(ids, fmt.Sprint("nobody-knows-", i))
 	}
 	ids = append(ids, "P1", "P2")
-	found, err := s.Products(t.Context(), ids)
-	require.NoError(t, err)
-	got := map[string]store.Product{}
-	for _, p := range found {
-		got[p.ID] = p
-	}
-	assert.Len(t, got, 3)
-	require.Len(t, found, 3)
 	clock := price.Clock{Now: at(200_000), Retention: storetest.Retention}
-	for id, offers := range map[string]int{"P1": 2, "P2": 20, "P3": 1} {
-		want, err := s.Product(t.Context(), id, false)
+	for _, urls := range []bool{false, true} {
+		got, unknown, err := products(t.Context(), s, urls, ids...)
 		require.NoError(t, err)
-		assert.Equal(t, want, got[id])
-		assert.Equal(t, want.Catalogued, id != "P3")
-		assert.Len(t, want.Live(clock), offers)
+		assert.Len(t, unknown, 250)
+		for id, err := range unknown {
+			assert.Contains(t, id, "nobody-knows-")
+			assert.True(t, fault.Is(err, fault.NotFound))
+		}
+		assert.Len(t, got, 3)
+		for id, offers := range map[string]int{"P1": 2, "P2": 20, "P3": 1} {
+			want, err := s.Product(t.Context(), id, urls)
+			require.NoError(t, err)
+			assert.Equal(t, want, got[id])
+			assert.Equal(t, want.Catalogued, id != "P3")
+			assert.Len(t, want.Live(clock), offers)
+			assert.Equal(t, urls, len(got[id].URLs) > 0, id)
+		}
+		assert.Len(t, got["P1"].Boards, 1)
+		assert.Greater(t, len(got["P2"].Boards), 1)
 	}
-	assert.Len(t, got["P1"].Boards, 1)
-	assert.Greater(t, len(got["P2"].Boards), 1)
 
-	_, err = client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+	_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 		TableName: &table, Key: itemKey("p#P3", "board"), UpdateExpression: aws.String("REMOVE h"),
 	})
 	require.NoError(t, err)
-	_, err = s.Products(t.Context(), []string{"P1", "P3"})
-	require.ErrorIs(t, err, board.ErrFormat, "never something less")
-
-	found, err = s.Products(t.Context(), nil)
+	got, unreadable, err := products(t.Context(), s, false, "P3", "P1")
 	require.NoError(t, err)
-	assert.Empty(t, found)
+	require.ErrorIs(t, unreadable["P3"], board.ErrFormat, "never something less")
+	assert.Equal(t, fault.Internal, fault.Of(unreadable["P3"]).Kind)
+	assert.Contains(t, got, "P1", "the neighbour is read")
+
+	got, errs, err := products(t.Context(), s, false)
+	require.NoError(t, err)
+	assert.Empty(t, got)
+	assert.Empty(t, errs)
 }
 
 // The offers of a split product come in the order of an unsplit one's, and each is found in its shard.
@@ -86,4 +117,70 @@ func TestStore_Product_Split(t *testing.T) {
 		assert.Empty(t, p.Live(price.Clock{Now: at(200_000), Retention: 1}), "outside the retention they are gone")
 	}
 	assert.Greater(t, len(numbers), 1, "it was split on the way")
+}
+
+// What DynamoDB leaves over is asked for again until the deadline; what is left then has to be asked for again by the client, and
+// the products that were read are told all the same.
+func TestStore_Products_PartlyRead(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	seeding := storetestStore(client, table)
+	register(t, seeding, "bigmart")
+	var ids []string
+	var in []price.Submission
+	for i := range 250 {
+		ids = append(ids, fmt.Sprint("ZU-", i))
+		in = append(in, seen(ids[i], "bigmart", at(0), 100))
+	}
+	record(t, seeding, at(1), in...)
+	for name, tt := range map[string]struct {
+		urls  bool
+		from  int              // the call from which on something befalls them
+		to    int              // the last such call
+		by    storetest.Action // what
+		found int
+		ours  bool // it is our mistake
+	}{
+		"keys are left over once":            {false, 1, 1, storetest.Leave, 250, false},
+		"keys are left over once, with urls": {true, 2, 3, storetest.Leave, 250, false},
+		"keys are left over for ever":        {false, 1, 99, storetest.Leave, -1, false},
+		"the second call is throttled":       {false, 2, 99, storetest.Throttle, 100, false},
+		"all calls but the first, with urls": {true, 2, 99, storetest.Throttle, 50, false},
+		"all are throttled":                  {false, 1, 99, storetest.Throttle, 0, false},
+		"we may not":                         {false, 1, 99, storetest.Deny, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			calls := 0
+			ctx, end := context.WithCancelCause(t.Context())
+			endpoint := storetest.Proxy(t, func(storetest.Call) storetest.Action {
+				calls++
+				if calls == 12 {
+					end(errors.New("the deadline"))
+				}
+				if calls >= tt.from && calls <= tt.to {
+					return tt.by
+				}
+				return storetest.Pass
+			})
+			s := store.New(storetest.Client(endpoint), store.Options{Table: table, Retention: storetest.Retention, Width: 1})
+			found, errs, err := products(ctx, s, tt.urls, ids...)
+			if tt.ours {
+				require.Error(t, err)
+				assert.Equal(t, fault.Internal, fault.Of(err).Kind)
+				return
+			}
+			require.NoError(t, err)
+			assert.Len(t, errs, len(ids)-len(found), "each is told of")
+			if tt.found >= 0 {
+				assert.Len(t, found, tt.found)
+			}
+			for id, err := range errs {
+				assert.True(t, fault.Is(err, fault.Unavailable), "%s: %v", id, err)
+			}
+			for _, p := range found {
+				assert.Len(t, p.Boards[0].Offers, 1)
+			}
+		})
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"pricing/shared/board"
@@ -46,13 +45,7 @@ func (s *Store) Record(ctx context.Context, submissions []price.Submission, rece
 		locate()
 	}
 	if readErr != nil {
-		if !fault.Is(readErr, fault.Unavailable) {
-			return nil, fmt.Errorf("read boards: %w", readErr)
-		}
-		for _, p := range parts {
-			p.fail(verdicts, readErr)
-		}
-		return verdicts, nil
+		return nil, fmt.Errorf("read boards: %w", readErr)
 	}
 	var noted sync.WaitGroup
 	if !dryRun {
@@ -83,36 +76,27 @@ func admitted(parts []*part, verdicts []Verdict) []*part {
 // resolveProducts fills in the verdicts' product ids. A gtin is looked up strongly consistent, so that it is not refused when its
 // product was only just stored.
 func (s *Store) resolveProducts(ctx context.Context, submissions []price.Submission, verdicts []Verdict) error {
-	products := map[price.GTIN]string{}
-	var keys []item
+	var gtins []price.GTIN
 	for i, sub := range submissions {
 		verdicts[i].ProductID = sub.Observation.Key.ProductID
-		if _, ok := products[sub.GTIN]; sub.GTIN != "" && !ok {
-			products[sub.GTIN] = ""
-			keys = append(keys, key(GTINPartition(sub.GTIN), productSK))
+		if sub.GTIN != "" {
+			gtins = append(gtins, sub.GTIN)
 		}
 	}
-	if len(keys) == 0 {
-		return nil
-	}
-	items, err := s.batchGet(ctx, keys, true)
+	products, err := s.productsOfGTINs(ctx, gtins, true)
 	if err != nil && !fault.Is(err, fault.Unavailable) {
 		return err
-	}
-	for _, it := range items {
-		products[price.GTIN(strings.TrimPrefix(text(it, AttrPK), gtinPrefix))] = text(it, AttrProductID)
 	}
 	for i, sub := range submissions {
 		if sub.GTIN == "" {
 			continue
 		}
 		verdicts[i].ProductID = products[sub.GTIN]
-		switch {
-		case err != nil:
+		switch known := verdicts[i].ProductID != ""; {
+		case !known && err != nil:
 			verdicts[i].Err = err
-		case verdicts[i].ProductID == "":
-			verdicts[i].Err = fault.Fields([]fault.Field{{Pointer: "/gtin", Code: fault.CodeUnknownGTIN,
-				Detail: "No product has the gtin " + string(sub.GTIN) + "."}})
+		case !known:
+			verdicts[i].Err = fault.Fields([]fault.Field{{Pointer: "/gtin", Code: fault.CodeUnknownGTIN, Detail: noProductHas(sub.GTIN)}})
 		default:
 			if f, broken := sub.ReservedName(verdicts[i].ProductID); broken {
 				verdicts[i].Err = fault.Fields([]fault.Field{f})

@@ -29,6 +29,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -153,38 +154,58 @@ func (s *Store) queryOnce(ctx context.Context, pk, from, to string, after item, 
 	return out.Items, last, nil
 }
 
-// batchGet reads items by key, in any order, without those that do not exist. DynamoDB may leave keys unprocessed in an answer
-// that reports success; those are asked for again until the deadline.
-func (s *Store) batchGet(ctx context.Context, keys []item, consistent bool) ([]item, error) {
-	const most = 100
-	var items []item
-	for len(keys) > 0 {
-		n := min(most, len(keys))
-		pending := keys[:n]
-		keys = keys[n:]
-		for try := 0; len(pending) > 0; try++ {
-			if try > 0 {
-				if err := pause(ctx, try); err != nil {
-					return nil, s.failed(ctx, "batch get", err)
-				}
-			}
-			out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
-				RequestItems:           map[string]types.KeysAndAttributes{*s.table: {Keys: pending, ConsistentRead: &consistent}},
-				ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
-			})
-			if err != nil {
-				return nil, s.failed(ctx, "batch get", err)
-			}
-			meter.Add(ctx, meter.Counts{Calls: 1})
-			for _, c := range out.ConsumedCapacity {
-				meter.Add(ctx, meter.Counts{ReadUnits: aws.ToFloat64(c.CapacityUnits)})
-			}
-			items = append(items, out.Responses[*s.table]...)
-			pending = out.UnprocessedKeys[*s.table].Keys
-			meter.Add(ctx, meter.Counts{Unprocessed: len(pending)})
+// batchKeys is how many keys DynamoDB takes in a call.
+const batchKeys = 100
+
+// batchGet reads items by key, in any order, without those that do not exist, several calls at a time. unread are the keys that
+// could not be read before the deadline; the error, a fault of kind Unavailable, says why. Any other error is our mistake.
+func (s *Store) batchGet(ctx context.Context, keys []item, consistent bool) (items, unread []item, err error) {
+	type answer struct {
+		items, unread []item
+		err           error
+	}
+	chunks := slices.Collect(slices.Chunk(keys, batchKeys))
+	answers := make([]answer, len(chunks))
+	eachOf(len(chunks), s.width, func(i int) {
+		a := &answers[i]
+		a.items, a.unread, a.err = s.batchGetOnce(ctx, chunks[i], consistent)
+	})
+	for _, a := range answers {
+		items = append(items, a.items...)
+		unread = append(unread, a.unread...)
+		if err == nil || a.err != nil && fault.Is(err, fault.Unavailable) { // a mistake of ours counts first
+			err = a.err
 		}
 	}
-	return items, nil
+	return items, unread, err
+}
+
+// batchGetOnce is batchGet for as many keys as a call takes. DynamoDB may leave keys unprocessed in an answer that reports
+// success; those are asked for again until the deadline.
+func (s *Store) batchGetOnce(ctx context.Context, keys []item, consistent bool) (items, unread []item, err error) {
+	unread = keys
+	for try := 0; len(unread) > 0; try++ {
+		if try > 0 {
+			if err := pause(ctx, try); err != nil {
+				return items, unread, s.failed(ctx, "batch get", err)
+			}
+		}
+		out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+			RequestItems:           map[string]types.KeysAndAttributes{*s.table: {Keys: unread, ConsistentRead: &consistent}},
+			ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+		})
+		if err != nil {
+			return items, unread, s.failed(ctx, "batch get", err)
+		}
+		meter.Add(ctx, meter.Counts{Calls: 1})
+		for _, c := range out.ConsumedCapacity {
+			meter.Add(ctx, meter.Counts{ReadUnits: aws.ToFloat64(c.CapacityUnits)})
+		}
+		items = append(items, out.Responses[*s.table]...)
+		unread = out.UnprocessedKeys[*s.table].Keys
+		meter.Add(ctx, meter.Counts{Unprocessed: len(unread)})
+	}
+	return items, nil, nil
 }
 
 // put writes one item, replacing an older one, and returns that.

@@ -142,7 +142,7 @@ func (s *Store) locate(ctx context.Context, products []*part, consistent bool) (
 	return parts, s.readBoards(ctx, ofShards, consistent)
 }
 
-// readBoards reads the board, or shard, of each part into it.
+// readBoards reads the board, or shard, of each part into it, or why it could not be read. Its error is our mistake.
 func (s *Store) readBoards(ctx context.Context, parts []*part, consistent bool) error {
 	keys := make([]item, len(parts))
 	byKey := make(map[[2]string]*part, len(parts))
@@ -151,12 +151,16 @@ func (s *Store) readBoards(ctx context.Context, parts []*part, consistent bool) 
 		keys[i] = key(pk, sk)
 		byKey[[2]string{pk, sk}] = p
 	}
-	items, err := s.batchGet(ctx, keys, consistent)
-	if err != nil {
+	items, unread, err := s.batchGet(ctx, keys, consistent)
+	if err != nil && !fault.Is(err, fault.Unavailable) {
 		return err
 	}
+	of := func(it item) *part { return byKey[[2]string{text(it, AttrPK), text(it, AttrSK)}] }
+	for _, it := range unread {
+		of(it).err = err
+	}
 	for _, it := range items {
-		p := byKey[[2]string{text(it, AttrPK), text(it, AttrSK)}]
+		p := of(it)
 		var bi BoardItem
 		if bi, p.err = decodeBoardItem(p.productID, it); p.err == nil {
 			p.take(bi)
@@ -359,6 +363,9 @@ func (w boardWriter) overtaken(ctx context.Context, p *part, standing item) (met
 
 // unreadable is the fault of a board that cannot be read after an attempt to write it: nobody can tell whether that came to pass.
 func unreadable(cause error) error {
+	if fault.Is(cause, fault.Unavailable) { // it may be readable
+		return cause
+	}
 	return unavailable("What stands in the store cannot be read; the outcome is unknown. Repeat the request.", cause)
 }
 

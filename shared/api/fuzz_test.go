@@ -1,20 +1,22 @@
-package main
+package api_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"pricing/shared/api"
 )
 
 func FuzzParsePosition(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
-		at, err := parsePosition("ZU-1042", text)
+		at, err := api.ParsePosition("ZU-1042", text)
 		if err != nil {
 			return
 		}
-		again, err := parsePosition("ZU-1042", at.text())
+		again, err := api.ParsePosition("ZU-1042", at.Text())
 		require.NoError(t, err)
 		require.Equal(t, at, again)
-		require.Zero(t, at.compare(*again))
+		require.Zero(t, at.Compare(*again))
 	})
 }
