@@ -59,6 +59,12 @@ type Query interface {
 // FilterParams are the parameters of a filter.
 var FilterParams = []string{"competitorId", "sellerId", "itemCondition", "audience", "region"}
 
+// The rules of words, each completing the sentence "... must be".
+const (
+	conditionRule = "New, Used, Refurbished or Damaged"
+	audienceRule  = "public, member, signedIn or app"
+)
+
 // Filter reports whether an offer key is among those asked for.
 type Filter func(price.OfferKey) bool
 
@@ -74,8 +80,8 @@ func readFilter(q Query) (filter Filter, competitor string) {
 	competitor, byCompetitor := q.Checked("competitorId", price.CheckCompetitorID, price.CompetitorRule)
 	seller, bySeller := orNone(q, "sellerId", price.SellerFault)
 	region, byRegion := orNone(q, "region", price.RegionFault)
-	condition, byCondition := wordParam(q, "itemCondition", price.ParseCondition, "New, Used, Refurbished or Damaged")
-	audience, byAudience := wordParam(q, "audience", price.ParseAudience, "public, member, signedIn or app")
+	condition, byCondition := wordParam(q, "itemCondition", price.ParseCondition, conditionRule)
+	audience, byAudience := wordParam(q, "audience", price.ParseAudience, audienceRule)
 	return func(k price.OfferKey) bool {
 		return (!byCompetitor || k.CompetitorID == competitor) && (!bySeller || k.SellerID == seller) &&
 			(!byRegion || k.Region == region) && (!byCondition || k.Condition == condition) && (!byAudience || k.Audience == audience)

@@ -257,7 +257,7 @@ func (s Snapshot) ineligible(q SummaryQuery, o Offer) Exclusion {
 }
 
 // stale reports whether an offer was not seen for longer than its competitor's freshFor.
-func (s Snapshot) stale(o Offer) bool { return s.Now >= s.competitor(o).StaleAt(o.Current.ObservedAt) }
+func (s Snapshot) stale(o Offer) bool { return s.competitor(o).Stale(o.Current.ObservedAt, s.Now) }
 
 // excludes returns why an offer does not count; "" when it does.
 func (s Snapshot) excludes(q SummaryQuery, o Offer, currency string) Exclusion {
