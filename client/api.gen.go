@@ -51,6 +51,19 @@ const (
 	ItemConditionUsed        ItemCondition = "Used"
 )
 
+// Defines values for OffersQueryInclude.
+const (
+	OffersQueryIncludeNone OffersQueryInclude = "none"
+	OffersQueryIncludeURL  OffersQueryInclude = "url"
+)
+
+// Defines values for OffersQuerySort.
+const (
+	OffersQuerySortLanded     OffersQuerySort = "landed"
+	OffersQuerySortObservedAt OffersQuerySort = "observedAt"
+	OffersQuerySortPrice      OffersQuerySort = "price"
+)
+
 // Defines values for PriceType.
 const (
 	PriceTypeClearance   PriceType = "clearance"
@@ -93,7 +106,8 @@ const (
 
 // Defines values for ListOffersParamsInclude.
 const (
-	ListOffersParamsIncludeURL ListOffersParamsInclude = "url"
+	ListOffersParamsIncludeNone ListOffersParamsInclude = "none"
+	ListOffersParamsIncludeURL  ListOffersParamsInclude = "url"
 )
 
 // Audience Who sees the price; public if absent or null.
@@ -226,6 +240,17 @@ type BatchRecorded struct {
 
 	// Retry true if some item can be repeated; else absent.
 	Retry bool `json:"retry,omitempty,omitzero"`
+}
+
+// BulkCounts How many positions came to what; they add up to positions.
+type BulkCounts struct {
+	Failed    int `json:"failed"`
+	Found     int `json:"found"`
+	Invalid   int `json:"invalid"`
+	NotFound  int `json:"notFound"`
+	Positions int `json:"positions"`
+	Throttled int `json:"throttled"`
+	TooLarge  int `json:"tooLarge"`
 }
 
 // Competitor A registered competitor.
@@ -454,7 +479,7 @@ type Offer struct {
 	// StaleAt null for what never goes stale.
 	StaleAt time.Time `json:"staleAt"`
 
-	// URL That of the offer's newest observation that carried one.
+	// URL That of the offer's newest observation that carried one; absent where urls are not asked for.
 	URL string `json:"url,omitempty,omitzero"`
 }
 
@@ -474,6 +499,103 @@ type OfferSource struct {
 	Confidence string `json:"confidence"`
 	ID         string `json:"id"`
 }
+
+// OffersEntry What was found of one product. matched, offers and truncated are there if it was found, else retryable and problem.
+type OffersEntry struct {
+	// GTIN As sent; absent if the product was asked for by productId.
+	GTIN string `json:"gtin,omitempty,omitzero"`
+
+	// Index Of the id in the request; gtins count on behind productIds.
+	Index int `json:"index"`
+
+	// Matched How many offers the filter lets pass.
+	Matched int     `json:"matched,omitempty,omitzero"`
+	Offers  []Offer `json:"offers,omitempty,omitzero"`
+
+	// Problem RFC 9457.
+	Problem *Problem `json:"problem,omitempty"`
+
+	// ProductID null if it is not known.
+	ProductID string `json:"productId"`
+
+	// Retryable Whether it can be asked for again: by itself, if there was no room for it.
+	Retryable bool `json:"retryable,omitempty,omitzero"`
+
+	// Status 200, or 404 unknown, 422 no id, 413 no room in this answer (of 5 MiB), 500 unreadable (we hear of it) or 503 throttled.
+	Status int `json:"status"`
+
+	// Truncated Whether there are more than are shown; listOffers has all.
+	Truncated bool `json:"truncated,omitempty,omitzero"`
+}
+
+// OffersFilter Which offers are asked for; absent members let any pass.
+type OffersFilter struct {
+	// Audience Only what this audience sees.
+	Audience Audience `json:"audience,omitempty,omitzero"`
+
+	// CompetitorID Only this competitor.
+	CompetitorID string `json:"competitorId,omitempty,omitzero"`
+
+	// Currency Only offers whose price is in this currency.
+	Currency string `json:"currency,omitempty,omitzero"`
+
+	// InStock true leaves out what cannot be had now; false if absent.
+	InStock bool `json:"inStock,omitempty,omitzero"`
+
+	// IncludeOwn true shows our own offer too, as competitorId `own` does; false if absent.
+	IncludeOwn bool `json:"includeOwn,omitempty,omitzero"`
+
+	// IncludeStale false leaves out offers that were not seen lately; true if absent.
+	IncludeStale bool `json:"includeStale,omitempty,omitzero"`
+
+	// ItemCondition Only this condition.
+	ItemCondition ItemCondition `json:"itemCondition,omitempty,omitzero"`
+
+	// Region Only this region; `none` asks for offers without one.
+	Region string `json:"region,omitempty,omitzero"`
+
+	// SellerID Only this seller (1 to 128 bytes); `none` asks for offers without one.
+	SellerID string `json:"sellerId,omitempty,omitzero"`
+}
+
+// OffersFound What was found of each product that was asked for.
+type OffersFound struct {
+	// Counts How many positions came to what; they add up to positions.
+	Counts BulkCounts `json:"counts"`
+
+	// Results One for each id, in the order sent, those of productIds before those of gtins.
+	Results []OffersEntry `json:"results"`
+
+	// Retry Whether an entry can be asked for again.
+	Retry bool `json:"retry"`
+}
+
+// OffersQuery Whose offers are asked for, and which. 1 to 500 ids in all; each is answered by an entry of its own.
+type OffersQuery struct {
+	// Filter Which offers are asked for; absent members let any pass.
+	Filter *OffersFilter `json:"filter,omitempty"`
+
+	// Gtins GTINs of 8, 12, 13 or 14 digits. Their entries stand behind those of productIds.
+	Gtins []string `json:"gtins,omitempty,omitzero"`
+
+	// Include `url` shows the member `url`, which costs more; none if absent.
+	Include OffersQueryInclude `json:"include,omitempty,omitzero"`
+
+	// PerProductLimit Most offers of a product for each currency of their prices, those without a price together; 20 if absent.
+	PerProductLimit int `json:"perProductLimit,omitempty,omitzero"`
+
+	// ProductIds Our SKUs. One of productIds and gtins is needed.
+	ProductIds []string `json:"productIds,omitempty,omitzero"`
+
+	// Sort By the code of the currency, then by landed price or price, cheapest first, without the amount last of all; or the latest seen first. landed if absent.
+	Sort OffersQuerySort `json:"sort,omitempty,omitzero"`
+}
+
+// OffersQueryInclude `url` shows the member `url`, which costs more; none if absent.
+type OffersQueryInclude string
+
+// OffersQuerySort By the code of the currency, then by landed price or price, cheapest first, without the amount last of all; or the latest seen first. landed if absent.
+type OffersQuerySort string
 
 // PriceType regular if absent or null.
 type PriceType string
@@ -707,7 +829,7 @@ type ListHistoryParams struct {
 	// To End of the window, inclusive; now if absent.
 	To time.Time `form:"to,omitempty" json:"to,omitempty,omitzero"`
 
-	// CompetitorID Only this competitor.
+	// CompetitorID Only this competitor; `own` is ourselves.
 	CompetitorID CompetitorIDFilter `form:"competitorId,omitempty" json:"competitorId,omitempty,omitzero"`
 
 	// SellerID Only this seller (1 to 128 bytes); `none` asks for offers without one.
@@ -743,7 +865,7 @@ type ListHistoryParamsOrder string
 
 // ListOffersParams defines parameters for ListOffers.
 type ListOffersParams struct {
-	// CompetitorID Only this competitor.
+	// CompetitorID Only this competitor; `own` is ourselves.
 	CompetitorID CompetitorIDFilter `form:"competitorId,omitempty" json:"competitorId,omitempty,omitzero"`
 
 	// SellerID Only this seller (1 to 128 bytes); `none` asks for offers without one.
@@ -764,10 +886,16 @@ type ListOffersParams struct {
 	// IncludeStale false leaves out offers that were not seen lately.
 	IncludeStale *bool `form:"includeStale,omitempty" json:"includeStale,omitempty"`
 
-	// Sort By currency, then landed price or price, cheapest first; or the latest seen first.
+	// IncludeOwn true shows our own offer too (competitorId `own`), as `competitorId=own` does.
+	IncludeOwn bool `form:"includeOwn,omitempty" json:"includeOwn,omitempty,omitzero"`
+
+	// Currency Only offers whose price is in this currency.
+	Currency string `form:"currency,omitempty" json:"currency,omitempty,omitzero"`
+
+	// Sort By the code of the currency, then by landed price or price, cheapest first, without the amount last of all; or the latest seen first.
 	Sort ListOffersParamsSort `form:"sort,omitempty" json:"sort,omitempty,omitzero"`
 
-	// Include What is shown beside the offers' own members.
+	// Include `none` leaves the member `url` out, which costs less.
 	Include ListOffersParamsInclude `form:"include,omitempty" json:"include,omitempty,omitzero"`
 
 	// Limit Most offers of a page.
@@ -791,6 +919,9 @@ type RecordObservationJSONRequestBody = Submission
 
 // RecordObservationsJSONRequestBody defines body for RecordObservations for application/json ContentType.
 type RecordObservationsJSONRequestBody = Batch
+
+// QueryOffersJSONRequestBody defines body for QueryOffers for application/json ContentType.
+type QueryOffersJSONRequestBody = OffersQuery
 
 func (p ListCompetitorsParams) query() url.Values {
 	q := url.Values{}
@@ -837,6 +968,8 @@ func (p ListOffersParams) query() url.Values {
 	set(q, "region", p.Region)
 	set(q, "inStock", p.InStock)
 	set(q, "includeStale", p.IncludeStale)
+	set(q, "includeOwn", p.IncludeOwn)
+	set(q, "currency", p.Currency)
 	set(q, "sort", p.Sort)
 	set(q, "include", p.Include)
 	set(q, "limit", p.Limit)
@@ -872,6 +1005,12 @@ func (c *Client) GetHealth(ctx context.Context) (*Health, error) {
 func (c *Client) RecordObservation(ctx context.Context, params RecordObservationParams, body Submission) (*Recorded, error) {
 	path := "/v1/observations"
 	return call[Recorded](ctx, c, "POST", path, params.query(), body)
+}
+
+// QueryOffers calls POST /v1/offers/query: list the current offers of up to 500 products.
+func (c *Client) QueryOffers(ctx context.Context, body OffersQuery) (*OffersFound, error) {
+	path := "/v1/offers/query"
+	return call[OffersFound](ctx, c, "POST", path, nil, body)
 }
 
 // ListHistory calls GET /v1/products/{productId}/history: list the observations of a product.

@@ -24,7 +24,7 @@ type statement struct {
 	Resource []string `json:"Resource"`
 }
 
-// permits says what each scope may call of the API itself, as method and path; the bulk queries are planned. The policy is
+// permits says what each scope may call of the API itself, as method and path. The policy is
 // cached for the token, not for the request, so it names everything that its client may do; functions check their scope
 // once more. No pattern may match a path of the facade, which has no function: there the policy alone decides.
 var permits = map[string][]string{

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"pricing/shared/board"
+	"pricing/shared/fault"
+	"pricing/shared/jsondoc"
 	"pricing/shared/price"
 	"pricing/shared/store"
 )
@@ -34,8 +36,10 @@ func ReadOfferFilter(q Query) OfferFilter {
 // ReadCurrency reads the parameter `currency`, empty when it was not sent. Of a currency that was withdrawn there may be prices
 // yet.
 func ReadCurrency(q Query) string {
-	known := func(s string) bool { _, ok := price.MinorDigits(s); return ok }
-	currency, _ := q.Checked("currency", known, "an ISO 4217 currency code")
+	currency, sent := q.Text("currency")
+	if _, known := price.MinorDigits(currency); sent && !known {
+		q.Fault("currency", fault.CodeCurrencyUnknown, jsondoc.Quote(currency)+" is not an ISO 4217 currency code.")
+	}
 	return currency
 }
 

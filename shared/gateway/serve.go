@@ -45,7 +45,7 @@ type Answer struct {
 	Body   any         // encoded as JSON; a json.RawMessage is encoded already
 	Items  meter.Items // what became of each observation, for the log and the metrics
 	Retry  bool        // something may be repeated: Retry-After is sent
-	Cause  error       // what went wrong behind an answer that is no error itself, for the log: at ERROR unless it is to be repeated
+	Cause  error       // what went wrong behind an answer that is no error itself, for the log: at ERROR unless it is Unavailable
 }
 
 // Response is API Gateway's proxy response.

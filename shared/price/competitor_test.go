@@ -117,4 +117,10 @@ func TestReadCompetitor_NoObject(t *testing.T) {
 func TestCompetitor_StaleAt(t *testing.T) {
 	assert.Equal(t, clock.Now.Add(time.Hour), price.Competitor{FreshFor: time.Hour}.StaleAt(clock.Now))
 	assert.Equal(t, clock.Now.Add(26*time.Hour), price.Competitor{}.StaleAt(clock.Now), "one that is not known any more")
+	assert.Equal(t, price.NoTime, price.Competitor{ID: price.Own, FreshFor: time.Hour}.StaleAt(clock.Now), "our own price never does")
+	for id, want := range map[string]bool{"bigmart": true, price.Own: false} {
+		c := price.Competitor{ID: id, FreshFor: time.Hour}
+		assert.Equal(t, want, c.Stale(clock.Now, clock.Now.Add(time.Hour)), id)
+		assert.False(t, c.Stale(clock.Now, clock.Now.Add(time.Hour)-1), id)
+	}
 }

@@ -75,7 +75,11 @@ func ReadSubmission(item, defaults jsondoc.Value, inBatch bool, c Clock) Submiss
 	s.ItemID = freeText(optionalText(members, "itemId"), maxItemID)
 	f.product(&s)
 	o.Key.CompetitorID = id(f.required("competitorId"), CheckCompetitorID, CompetitorRule)
-	o.Key.SellerID = checked(f.optional("sellerId"), SellerFault)
+	seller := f.optional("sellerId")
+	o.Key.SellerID = checked(seller, SellerFault)
+	if o.Key.CompetitorID == Own && o.Key.SellerID != "" {
+		seller.Fault(fault.CodeInvalidField, "Our own prices have no seller.")
+	}
 	o.Key.Region = checked(f.optional("region"), RegionFault)
 	o.Key.Condition = word[Condition](f.optional("itemCondition"), conditions)
 	o.Key.Audience = word[Audience](f.optional("audience"), audiences)

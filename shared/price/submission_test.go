@@ -82,6 +82,8 @@ func TestReadSubmission_Rules(t *testing.T) {
 		"seller too long":                {`{"sellerId":"` + long(129) + `"}`, "/sellerId invalid-field"},
 		"seller not in NFC":              {`{"sellerId":"Cafe\u0301"}`, "/sellerId invalid-field"},
 		"seller of 128 bytes":            {`{"sellerId":"` + long(128) + `"}`, ""},
+		"seller of our own":              {`{"competitorId":"own","sellerId":"us"}`, "/sellerId invalid-field"},
+		"no seller of our own":           {`{"competitorId":"own","sellerId":""}`, ""},
 		"region of one":                  {`{"region":"X"}`, ""},
 		"region with a hyphen":           {`{"region":"us-CA"}`, ""},
 		"region of 16":                   {`{"region":"` + long(16) + `"}`, ""},

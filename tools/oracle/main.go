@@ -329,7 +329,7 @@ func (d *diff) offers(want []oracle.Offer, rows []map[string]any, c *comparison)
 			continue
 		}
 		delete(byKey, k)
-		if untilStale := o.Current.At.Add(freshFor).Sub(c.now); untilStale.Abs() < staleTolerance {
+		if untilStale := o.Current.At.Add(freshFor).Sub(c.now); untilStale.Abs() < staleTolerance && o.Current.Competitor != own {
 			expected["stale"] = row["stale"]
 		}
 		d.fields("offer "+k, expected, row)
@@ -550,7 +550,7 @@ func (a *api) history(product string, h history) ([]map[string]any, error) {
 
 func (a *api) offers(product string) ([]map[string]any, error) {
 	return a.pages("/v1/products/"+url.PathEscape(product)+"/offers", "offers", url.Values{
-		"includeStale": {"true"}, "sort": {"landed"}, "limit": {strconv.Itoa(offersPage)},
+		"includeStale": {"true"}, "includeOwn": {"true"}, "sort": {"landed"}, "limit": {strconv.Itoa(offersPage)},
 	})
 }
 

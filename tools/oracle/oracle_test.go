@@ -183,6 +183,8 @@ func TestObserve_leftOut(t *testing.T) {
 		"seller in Latin-1":   {`"P"`, "\"P\",\"sellerId\":\"M\xfcller\"", errText},
 		"seller with a space": {`"P"`, `"P","sellerId":"Shop "`, errText},
 		"seller with a mark":  {`"P"`, `"P","sellerId":"Shop\u200e"`, errText},
+		"our own":             {`"shop"`, `"own"`, nil},
+		"our own of a seller": {`"shop"`, `"own","sellerId":"us"`, errText},
 		"url":                 {`"P"`, `"P","url":"https://h:8080/a?b#c"`, nil},
 		"url without a host":  {`"P"`, `"P","url":"/p/77"`, errText},
 		"url with user info":  {`"P"`, `"P","url":"https://user@h/"`, errText},
@@ -285,6 +287,7 @@ func service(t *testing.T, answers map[string]string) string {
 			assert.Equal(t, "2026-07-06T09:00:00.000Z", query.Get("from"))
 		} else {
 			assert.Equal(t, "true", query.Get("includeStale"))
+			assert.Equal(t, "true", query.Get("includeOwn"))
 		}
 		var rows []json.RawMessage
 		assert.NoError(t, json.Unmarshal([]byte(names.Replace(content)), &rows))
@@ -403,4 +406,16 @@ differences: 0
 		var errs bytes.Buffer
 		assert.Equal(t, unknown, run([]string{"-token-file", "nowhere", "x"}, &errs, &errs))
 	})
+}
+
+func TestOfferRow_Own(t *testing.T) {
+	old := now.AddDate(-1, 0, 0)
+	for competitor, want := range map[string]struct {
+		staleAt any
+		stale   bool
+	}{"shop": {oracle.Stamp(old.Add(time.Hour)), true}, "own": {nil, false}} {
+		row := offerRow(oracle.Offer{Current: oracle.Observation{Key: oracle.Key{Competitor: competitor}, At: old}}, time.Hour, now)
+		assert.Equal(t, want.staleAt, row["staleAt"], competitor)
+		assert.Equal(t, want.stale, row["stale"], competitor)
+	}
 }

@@ -50,6 +50,9 @@ type lineMoney struct {
 	Currency string `json:"currency"`
 }
 
+// own is the competitor of our own prices, which have no seller and never go stale.
+const own = "own"
+
 // Why an observation of a file is left out: the API refuses it too.
 var (
 	errMalformed = errors.New("malformed")
@@ -82,6 +85,9 @@ func observe(text []byte, now time.Time, retention time.Duration) (oracle.Observ
 	}
 	if at.Before(now.Add(-retention)) {
 		return oracle.Observation{}, errTooOld
+	}
+	if l.CompetitorID == own && l.SellerID != "" {
+		return oracle.Observation{}, errText
 	}
 	if !plain(l.SellerID, 128) || !plain(l.URL, 512) || l.URL != "" && !page.MatchString(l.URL) {
 		return oracle.Observation{}, errText
@@ -254,6 +260,10 @@ func offerRow(o oracle.Offer, freshFor time.Duration, now time.Time) map[string]
 	row["lastChangedAt"] = oracle.Stamp(o.LastChanged)
 	row["staleAt"] = oracle.Stamp(staleAt)
 	row["stale"] = !now.Before(staleAt)
+	if o.Current.Competitor == own {
+		row["staleAt"] = nil
+		row["stale"] = false
+	}
 	row["url"] = null(o.URL)
 	return row
 }
