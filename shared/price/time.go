@@ -24,6 +24,21 @@ func (t Timestamp) Time() time.Time { return time.UnixMilli(int64(t)).UTC() }
 // Add returns the moment d later.
 func (t Timestamp) Add(d time.Duration) Timestamp { return t + Timestamp(d.Milliseconds()) }
 
+// OneDay is a day in milliseconds: UTC has no others.
+const OneDay Timestamp = 24 * 60 * 60 * 1000
+
+// Day returns the first moment of the moment's day in UTC.
+func (t Timestamp) Day() Timestamp {
+	since := t % OneDay
+	if since < 0 { // before 1970
+		since += OneDay
+	}
+	return t - since
+}
+
+// Date returns the moment's day in UTC, for example 2026-07-06.
+func (t Timestamp) Date() string { return t.Time().Format(time.DateOnly) }
+
 // String returns RFC 3339 in UTC with milliseconds, for example 2026-07-06T09:14:03.000Z.
 func (t Timestamp) String() string { return t.Time().Format("2006-01-02T15:04:05.000Z") }
 

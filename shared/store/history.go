@@ -27,6 +27,7 @@ type Window struct {
 	After      *Position                     // continue behind it
 	Limit      int                           // most rows
 	Match      func(key price.OfferKey) bool // which offers; nil = all
+	Cover      bool                          // find out the window's Coverage as well; for a first page
 }
 
 func (w Window) matches(key price.OfferKey) bool { return w.Match == nil || w.Match(key) }
@@ -45,6 +46,17 @@ func (w Window) end() price.Timestamp {
 		return w.From
 	}
 	return w.To
+}
+
+// start is the position in front of all rows of the window, or the one behind which it continues.
+func (w Window) start() Position {
+	switch {
+	case w.After != nil:
+		return *w.After
+	case w.Descending:
+		return w.between(w.To, false)
+	}
+	return w.between(w.From, false)
 }
 
 // order compares two positions in the window's order.
@@ -80,9 +92,15 @@ func (p Position) Compare(q Position) int {
 
 // Page is a part of a window's rows, in order.
 type Page struct {
-	Rows    []board.Row
-	Next    *Position // to continue after; nil: nothing follows
-	Suspect []string  // sort keys of segments that an older board must have been put back over; their rows count like others
+	Rows []board.Row
+	Next *Position // to continue after; nil: nothing follows
+	Told
+}
+
+// Told is what a page says beside its rows.
+type Told struct {
+	Suspect  []string  // sort keys of segments that an older board must have been put back over; their rows count like others
+	Coverage *Coverage // nil: it was not asked for, or the page's budget did not reach so far
 }
 
 // History returns the next page of a window. Observations that left the retention are the caller's to exclude by From.
@@ -93,19 +111,33 @@ type Page struct {
 // and moves nothing that is. A page ends when it has its rows or has used PageUnits, so it may hold few rows, or none, and yet
 // have a Next.
 func (s *Store) History(ctx context.Context, productID string, w Window) (Page, error) {
-	units := 0.0
-	product, err := s.readProduct(ctx, productID, false, queryOptions{consistent: true, units: &units})
+	var page Page
+	var err error
+	page.Told, err = s.walkHistory(ctx, productID, w, func() collector {
+		page = Page{}
+		return &rowCollector{window: w, page: &page}
+	})
 	if err != nil {
 		return Page{}, err
 	}
-	page, err := newWalk(s, product, w, units, nil).page(ctx)
-	if err == nil && len(page.Suspect) > 0 { // what the boards say of their history does not hold
-		page, err = newWalk(s, product, w, units, page.Suspect).page(ctx)
+	return page, nil
+}
+
+// walkHistory walks through a window until a collector has its page.
+func (s *Store) walkHistory(ctx context.Context, productID string, w Window, collect func() collector) (Told, error) {
+	units := 0.0
+	product, err := s.readProduct(ctx, productID, false, queryOptions{consistent: true, units: &units})
+	if err != nil {
+		return Told{}, err
+	}
+	told, err := newWalk(s, product, w, units, nil).told(ctx, collect())
+	if err == nil && len(told.Suspect) > 0 { // what the boards say of their history does not hold
+		told, err = newWalk(s, product, w, units, told.Suspect).told(ctx, collect())
 	}
 	if err != nil {
-		return Page{}, fmt.Errorf("read history: %w", err)
+		return Told{}, fmt.Errorf("read history: %w", err)
 	}
-	return page, nil
+	return told, nil
 }
 
 // walk is the way of one page through a product's history, in the order of its window. Rows come from the boards' tails and from
@@ -181,18 +213,13 @@ func newWalk(s *Store, product Product, w Window, units float64, suspect []strin
 		store: s, product: product, window: w, trusted: len(suspect) == 0, suspect: suspect, offers: map[price.OfferKey]*offer{},
 		units: units, budget: max(s.pageUnits, units+forSegments*s.pageUnits),
 	}
+	k.start = w.start()
 	k.span = board.Span{From: w.From, To: w.To}
 	switch {
-	case w.Descending && w.After != nil:
-		k.start = *w.After
+	case w.After != nil && w.Descending:
 		k.span.To = w.After.ObservedAt
-	case w.Descending:
-		k.start = w.between(w.To, false)
 	case w.After != nil:
-		k.start = *w.After
 		k.span.From = w.After.ObservedAt
-	default:
-		k.start = w.between(w.From, false)
 	}
 	k.settled = k.start
 	k.shares = make([]share, len(product.Boards))
@@ -276,39 +303,39 @@ func (k *walk) meet(key price.OfferKey, observations []board.Observation) {
 	}
 }
 
-func (k *walk) page(ctx context.Context) (Page, error) {
-	var page Page
+// page gives the collector its rows.
+func (k *walk) page(ctx context.Context, c collector) error {
 	for {
-		full := k.settle(&page)
+		full := k.settle(c)
 		ahead := k.ahead()
-		if !full && len(ahead) == 0 { // the end
-			break
-		}
 		if full {
-			page.Next = &k.settled
-			break
+			c.end(&k.settled)
+			return nil
+		}
+		if len(ahead) == 0 {
+			c.end(nil)
+			return nil
 		}
 		reached := k.reached()
-		if len(page.Rows) == k.window.Limit || k.units >= k.budget && k.window.order(reached, k.start) > 0 {
-			page.Next = &reached
-			break
+		spent := k.units >= k.budget
+		if c.ends(reached, spent) {
+			c.end(&reached)
+			return nil
 		}
-		if k.units >= k.budget { // what is nearest alone
+		if spent { // what is nearest alone
 			n := slices.IndexFunc(ahead, func(h held) bool { return h.at != ahead[0].at })
 			if n > 0 {
 				ahead = ahead[:n]
 			}
 		}
 		if err := k.read(ctx, ahead[:min(len(ahead), k.store.width)]); err != nil {
-			return Page{}, err
+			return err
 		}
 	}
-	page.Suspect = k.suspect
-	return page, nil
 }
 
-// settle moves rows that are settled to the page. full: one more would not fit.
-func (k *walk) settle(page *Page) (full bool) {
+// settle gives rows that are settled to the collector. full: it takes no more.
+func (k *walk) settle(c collector) (full bool) {
 	slices.SortFunc(k.rows, func(a, b entry) int {
 		if c := k.window.toward(a.ObservedAt, b.ObservedAt); c != 0 {
 			return c
@@ -330,11 +357,8 @@ func (k *walk) settle(page *Page) (full bool) {
 			if k.window.order(p, k.start) <= 0 {
 				continue
 			}
-			if !k.window.Changes || g.shows(e) {
-				if len(page.Rows) == k.window.Limit {
-					return true
-				}
-				page.Rows = append(page.Rows, board.Row{Key: e.offer.key, Observation: *e.Observation})
+			if (!k.window.Changes || g.shows(e)) && !c.take(board.Row{Key: e.offer.key, Observation: *e.Observation}) {
+				return true
 			}
 			k.settled = p
 		}

@@ -244,7 +244,7 @@ func (*Ledger) Same(want oracle.Observation, key price.OfferKey, e board.Observa
 
 // plain returns a stored observation as the oracle has it.
 func plain(k price.OfferKey, e board.Observation) oracle.Observation {
-	return oracleof.Observation(price.Observation{Key: k, Terms: e.Terms, Source: e.Source, ObservedAt: e.ObservedAt})
+	return oracleof.Row(board.Row{Key: k, Observation: e})
 }
 
 // Oldest returns the oldest moment that has not left the retention.

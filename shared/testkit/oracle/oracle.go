@@ -291,3 +291,63 @@ func (m *Market) History(now time.Time) []Observation {
 	slices.SortFunc(rows, ByHistory)
 	return rows
 }
+
+// Day is what of an offer was observed on one day of UTC, and of its prices in one currency.
+type Day struct {
+	Key
+	Date                   string // 2026-07-06
+	Currency               string // "" when no price was seen that day
+	Open, Low, High, Close int64  // minor units
+	N, InStock             int    // observations of the offer on that day, whatever their currency, and those in stock
+}
+
+// Days folds observations, each of them once, to days in order of date, offer key and currency.
+func Days(observations []Observation) []Day {
+	type place struct {
+		date string
+		key  Key
+	}
+	places := map[place][]Observation{}
+	for _, o := range observations {
+		p := place{Stamp(o.At)[:len("2026-07-06")], o.Key}
+		places[p] = append(places[p], o)
+	}
+	var days []Day
+	for p, seen := range places {
+		slices.SortFunc(seen, ByRecency)
+		inStock := 0
+		prices := map[string][]int64{}
+		for _, o := range seen {
+			switch o.Availability {
+			case "InStock", "LimitedAvailability", "OnlineOnly", "InStoreOnly":
+				inStock++
+			}
+			if o.Price != nil {
+				prices[o.Price.Currency] = append(prices[o.Price.Currency], o.Price.Minor)
+			}
+		}
+		if len(prices) == 0 {
+			days = append(days, Day{Key: p.key, Date: p.date, N: len(seen), InStock: inStock})
+		}
+		for currency, all := range prices {
+			days = append(days, Day{Key: p.key, Date: p.date, Currency: currency, Open: all[0], Low: slices.Min(all), High: slices.Max(all),
+				Close: all[len(all)-1], N: len(seen), InStock: inStock})
+		}
+	}
+	slices.SortFunc(days, func(a, b Day) int {
+		return cmp.Or(cmp.Compare(a.Date, b.Date), slices.Compare(a.Parts(), b.Parts()), cmp.Compare(a.Currency, b.Currency))
+	})
+	return days
+}
+
+// Fraction is a part of n with four decimals: the one that is nearest, and of two that are as near the even one.
+func Fraction(part, n int) string {
+	off := func(tenThousandths int) int { return max(tenThousandths*n-10000*part, 10000*part-tenThousandths*n) }
+	nearest := 0
+	for q := range 10001 {
+		if off(q) < off(nearest) || off(q) == off(nearest) && q%2 == 0 {
+			nearest = q
+		}
+	}
+	return fmt.Sprintf("%d.%04d", nearest/10000, nearest%10000)
+}

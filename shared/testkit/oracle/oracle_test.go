@@ -1,6 +1,7 @@
 package oracle_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -138,5 +139,30 @@ func TestMarket_own(t *testing.T) {
 	own.ID = oracle.Identity(own)
 	if got := words(m.Record(own.At, []oracle.Observation{own})); got[0] != "unchanged" {
 		t.Errorf("want it to go on, got %v", got)
+	}
+}
+
+func TestDays(t *testing.T) {
+	sold := seen(4, "a", "", 0)
+	sold.Price = nil
+	sold.Availability = "SoldOut"
+	var got []string
+	for _, d := range oracle.Days([]oracle.Observation{seen(14, "a", "", 4), seen(2, "a", "", 3), seen(1, "a", "", 9), seen(1, "b", "", 5), sold,
+		seen(-9, "a", "", 7), seen(-10, "a", "", 8)}) {
+		got = append(got, fmt.Sprintf("%s %s %d %d %d %d %d %s", d.Date, d.Currency, d.Open, d.Low, d.High, d.Close, d.N,
+			oracle.Fraction(d.InStock, d.N)))
+	}
+	if want := []string{"2026-07-05 USD 8 8 8 8 1 1.0000", "2026-07-06 USD 7 3 9 4 6 0.8333"}; !slices.Equal(want, got) {
+		t.Errorf("want %q, got %q", want, got)
+	}
+}
+
+func TestFraction(t *testing.T) {
+	for want, of := range map[string][2]int{
+		"0.0000": {0, 7}, "1.0000": {7, 7}, "0.3333": {1, 3}, "0.6667": {2, 3}, "0.0002": {3, 20000}, "0.0004": {7, 20000}, "0.5000": {1, 2},
+	} {
+		if got := oracle.Fraction(of[0], of[1]); got != want {
+			t.Errorf("%d of %d: want %s, got %s", of[0], of[1], want, got)
+		}
 	}
 }

@@ -4,6 +4,7 @@ package oracleof
 import (
 	"fmt"
 
+	"pricing/shared/board"
 	"pricing/shared/price"
 	"pricing/shared/testkit/oracle"
 )
@@ -27,6 +28,12 @@ func Observation(o price.Observation) oracle.Observation {
 	}
 	out.ID = oracle.Identity(out)
 	return out
+}
+
+// Row returns a stored observation as the oracle has it. Its url is not known.
+func Row(row board.Row) oracle.Observation {
+	seen := row.Observation
+	return Observation(price.Observation{Key: row.Key, Terms: seen.Terms, Source: seen.Source, ObservedAt: seen.ObservedAt})
 }
 
 // Key returns an offer's key as the oracle has it.
