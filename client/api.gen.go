@@ -545,8 +545,8 @@ type OffersFilter struct {
 	// IncludeOwn true shows our own offer too, as competitorId `own` does; false if absent.
 	IncludeOwn bool `json:"includeOwn,omitempty,omitzero"`
 
-	// IncludeStale false leaves out offers that were not seen lately; true if absent.
-	IncludeStale bool `json:"includeStale,omitempty,omitzero"`
+	// IncludeStale false leaves out offers that were not seen lately.
+	IncludeStale *bool `json:"includeStale,omitempty"`
 
 	// ItemCondition Only this condition.
 	ItemCondition ItemCondition `json:"itemCondition,omitempty,omitzero"`
@@ -575,8 +575,8 @@ type OffersQuery struct {
 	// Filter Which offers are asked for; absent members let any pass.
 	Filter *OffersFilter `json:"filter,omitempty"`
 
-	// Gtins GTINs of 8, 12, 13 or 14 digits. Their entries stand behind those of productIds.
-	Gtins []string `json:"gtins,omitempty,omitzero"`
+	// GTINs GTINs of 8, 12, 13 or 14 digits. Their entries stand behind those of productIds.
+	GTINs []string `json:"gtins,omitempty,omitzero"`
 
 	// Include `url` shows the member `url`, which costs more; none if absent.
 	Include OffersQueryInclude `json:"include,omitempty,omitzero"`
@@ -584,8 +584,8 @@ type OffersQuery struct {
 	// PerProductLimit Most offers of a product for each currency of their prices, those without a price together; 20 if absent.
 	PerProductLimit int `json:"perProductLimit,omitempty,omitzero"`
 
-	// ProductIds Our SKUs. One of productIds and gtins is needed.
-	ProductIds []string `json:"productIds,omitempty,omitzero"`
+	// ProductIDs Our SKUs. One of productIds and gtins is needed.
+	ProductIDs []string `json:"productIds,omitempty,omitzero"`
 
 	// Sort By the code of the currency, then by landed price or price, cheapest first, without the amount last of all; or the latest seen first. landed if absent.
 	Sort OffersQuerySort `json:"sort,omitempty,omitzero"`

@@ -3,6 +3,7 @@
 //	api, err := client.New("https://abc.execute-api.eu-west-1.amazonaws.com/prod", token)
 //	results, err := api.RecordObservations(ctx, client.RecordObservationsParams{}, observations)
 //	for offer, err := range api.Offers(ctx, "ZU-1042", client.ListOffersParams{}) { ... }
+//	for entry, err := range api.OffersOf(ctx, client.OffersQuery{ProductIDs: products}) { ... }
 //
 // Every request of the API may be repeated without harm, so the client does that by itself: after a lost connection, an answer
 // that makes no sense, and the statuses 408, 429 and 5xx, it waits as long as Retry-After says and a random time more, a

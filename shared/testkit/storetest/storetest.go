@@ -130,10 +130,33 @@ func PutCompetitors(tb testing.TB, client *dynamodb.Client, table string, n int)
 	}
 }
 
-// Seeded returns a store with the market of Seed on a table of its own.
-func Seeded(tb testing.TB) *store.Store {
+// Seeded returns a store with the market of Seed on a table of its own. Boards of damaged products cannot be read (Damage).
+func Seeded(tb testing.TB, damaged ...string) *store.Store {
 	tb.Helper()
 	client, table := Table(tb)
+	s := seeded(tb, client, table)
+	for _, productID := range damaged {
+		Damage(tb, client, table, productID)
+	}
+	return s
+}
+
+// Busy returns a store with the market of Seed that has no time for reads of many products, nor for writes of observations.
+func Busy(tb testing.TB) *store.Store {
+	tb.Helper()
+	client, table := Table(tb)
+	seeded(tb, client, table)
+	busy := Client(Proxy(tb, func(c Call) Action {
+		if c.Operation == "BatchGetItem" {
+			return Throttle
+		}
+		return Pass
+	}))
+	return store.New(busy, store.Options{Table: table, Retention: Retention, Width: 4})
+}
+
+func seeded(tb testing.TB, client *dynamodb.Client, table string) *store.Store {
+	tb.Helper()
 	s := store.New(client, store.Options{Table: table, Retention: Retention, Width: 4})
 	PutGTIN(tb, client, table, "06291041500213", "ZU-1042")
 	PutGTIN(tb, client, table, "00000096385074", "self-check-1")
