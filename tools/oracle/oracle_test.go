@@ -242,6 +242,8 @@ var answers = map[string]string{
 	"/v1/products/P/offers":    recorded("p-offers.json"),
 	"/v1/products/Q 1/history": recorded("q-history.json"),
 	"/v1/products/Q 1/offers":  recorded("q-offers.json"),
+	"/v1/products/P/summary":   recorded("p-summary.json"),
+	"/v1/products/Q 1/summary": recorded("q-summary.json"),
 }
 
 // recorded reads a file of testdata.
@@ -271,12 +273,19 @@ func service(t *testing.T, answers map[string]string) string {
 			_, _ = fmt.Fprint(w, `{"limits":{"historyDays":400}}`)
 			return
 		case "/v1/competitors":
-			_, _ = fmt.Fprint(w, `{"competitors":[{"competitorId":"fair","freshFor":"PT2H"},{"competitorId":"shop","freshFor":null}],"next":null}`)
+			_, _ = fmt.Fprint(w, `{"competitors":[{"competitorId":"fair","freshFor":"PT2H","status":"active"},`+
+				`{"competitorId":"shop","freshFor":null,"status":"active"}],"next":null}`)
 			return
 		}
 		content, ok := answers[r.URL.Path]
 		if !ok {
 			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		if strings.HasSuffix(r.URL.Path, "/summary") {
+			var bySort map[string]json.RawMessage
+			assert.NoError(t, json.Unmarshal([]byte(content), &bySort))
+			_, _ = w.Write(bySort[query.Get("basis")+" per "+query.Get("per")])
 			return
 		}
 		list := "offers"
@@ -317,7 +326,7 @@ func TestRun(t *testing.T) {
 		exit, out := ask(t, answers)
 		assert.Equal(t, equal, exit)
 		assert.Equal(t, `files:    8 observations, 1 of them repetitions, 1 ids with more than one content, 1 left out: amount-precision
-compared: 2 products, 3 offers, 5 history rows
+compared: 2 products, 3 offers, 5 history rows, 6 summaries
 differences: 0
 `, out)
 	})
@@ -334,6 +343,7 @@ differences: 0
 	}
 	const p = "/v1/products/P/offers"
 	const h = "/v1/products/P/history"
+	const sum = "/v1/products/P/summary"
 	tests := map[string]struct{ path, from, to, want string }{
 		"price": {p, `"price":{"amount":"6.00"`, `"price":{"amount":"6.01"`,
 			`P: offer shop||New||public: price: want {"amount":"6.00","currency":"USD"}, got {"amount":"6.01","currency":"USD"}`},
@@ -351,18 +361,21 @@ differences: 0
 		"the lesser url": {p, `"https://shop.example/11"`, `"https://shop.example/10"`, "url: want https://shop.example/11, got"},
 		"url of a conflict": {"/v1/products/Q 1/offers", `"https://q.example/1"`, `"https://q.example/2"`,
 			"url: want https://q.example/1, got https://q.example/2"},
-		"confidence":      {p, `"confidence":"0.9"`, `"confidence":"0.8"`, "source"},
-		"field missing":   {p, `"stale":false,`, ``, "stale: want false, got no such field"},
-		"field too many":  {p, `"stale":false,`, `"stale":false,"x":1,`, "x: want no such field, got 1"},
-		"other seller":    {p, `"sellerId":"S"`, `"sellerId":null`, "offer fair|S|New||public: row: want"},
-		"history price":   {h, `"5.00"`, `"5.01"`, "price: want"},
-		"received":        {h, `"receivedAt":"2026-07-07T11:59:00.000Z"`, `"receivedAt":null`, "receivedAt: want a timestamp, got null"},
-		"client":          {h, `"client":"night-run"`, `"client":""`, "client: want a name, got"},
-		"client of offer": {p, `"stale":false,`, `"stale":false,"client":"night-run",`, "client: want no such field, got night-run"},
-		"other id":        {h, `shop10`, `XYZ`, "history XYZ: row: want none"},
-		"row twice":       {h, `shop10`, `shop09`, "observationId: want once, got again"},
-		"all gone":        {h, answers[h], "[]", "got missing"},
-		"no such product": {p, answers[p], "[]", "got missing"},
+		"confidence":        {p, `"confidence":"0.9"`, `"confidence":"0.8"`, "source"},
+		"field missing":     {p, `"stale":false,`, ``, "stale: want false, got no such field"},
+		"field too many":    {p, `"stale":false,`, `"stale":false,"x":1,`, "x: want no such field, got 1"},
+		"other seller":      {p, `"sellerId":"S"`, `"sellerId":null`, "offer fair|S|New||public: row: want"},
+		"history price":     {h, `"5.00"`, `"5.01"`, "price: want"},
+		"received":          {h, `"receivedAt":"2026-07-07T11:59:00.000Z"`, `"receivedAt":null`, "receivedAt: want a timestamp, got null"},
+		"client":            {h, `"client":"night-run"`, `"client":""`, "client: want a name, got"},
+		"client of offer":   {p, `"stale":false,`, `"stale":false,"client":"night-run",`, "client: want no such field, got night-run"},
+		"other id":          {h, `shop10`, `XYZ`, "history XYZ: row: want none"},
+		"row twice":         {h, `shop10`, `shop09`, "observationId: want once, got again"},
+		"all gone":          {h, answers[h], "[]", "got missing"},
+		"no such product":   {p, answers[p], "[]", "got missing"},
+		"statistics":        {sum, `"median":"5.50"`, `"median":"5.51"`, `summary landed per competitor: market: want {"cheapest":["fair"]`},
+		"window":            {sum, `"changes":1`, `"changes":2`, "summary landed per competitor: window: want"},
+		"too large in vain": {sum, `"windowOmitted":null`, `"windowOmitted":"too-large"`, "window: want null, got"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -394,6 +407,7 @@ differences: 0
 		offer := strings.NewReplacer("SoldOut", "InStock", `"price":null`, `"price":{"amount":"7.00","currency":"EUR"}`, promotion, "null",
 			"q.example/1", "q.example/2")
 		other["/v1/products/Q 1/offers"] = offer.Replace(other["/v1/products/Q 1/offers"])
+		other["/v1/products/Q 1/summary"] = recorded("q-summary-other.json")
 		exit, out = ask(t, other)
 		assert.Equal(t, equal, exit, out)
 	})
