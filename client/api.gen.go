@@ -91,22 +91,6 @@ const (
 	SummariesQueryPerOffer      SummariesQueryPer = "offer"
 )
 
-// Defines values for MarketAudience.
-const (
-	MarketAudienceApp      MarketAudience = "app"
-	MarketAudienceMember   MarketAudience = "member"
-	MarketAudiencePublic   MarketAudience = "public"
-	MarketAudienceSignedIn MarketAudience = "signedIn"
-)
-
-// Defines values for MarketCondition.
-const (
-	MarketConditionDamaged     MarketCondition = "Damaged"
-	MarketConditionNew         MarketCondition = "New"
-	MarketConditionRefurbished MarketCondition = "Refurbished"
-	MarketConditionUsed        MarketCondition = "Used"
-)
-
 // Defines values for RecordObservationsParamsResults.
 const (
 	RecordObservationsParamsResultsAll      RecordObservationsParamsResults = "all"
@@ -142,22 +126,6 @@ const (
 const (
 	GetSummaryParamsByGTIN      GetSummaryParamsBy = "gtin"
 	GetSummaryParamsByProductID GetSummaryParamsBy = "productId"
-)
-
-// Defines values for GetSummaryParamsItemCondition.
-const (
-	GetSummaryParamsItemConditionDamaged     GetSummaryParamsItemCondition = "Damaged"
-	GetSummaryParamsItemConditionNew         GetSummaryParamsItemCondition = "New"
-	GetSummaryParamsItemConditionRefurbished GetSummaryParamsItemCondition = "Refurbished"
-	GetSummaryParamsItemConditionUsed        GetSummaryParamsItemCondition = "Used"
-)
-
-// Defines values for GetSummaryParamsAudience.
-const (
-	GetSummaryParamsAudienceApp      GetSummaryParamsAudience = "app"
-	GetSummaryParamsAudienceMember   GetSummaryParamsAudience = "member"
-	GetSummaryParamsAudiencePublic   GetSummaryParamsAudience = "public"
-	GetSummaryParamsAudienceSignedIn GetSummaryParamsAudience = "signedIn"
 )
 
 // Defines values for GetSummaryParamsBasis.
@@ -1111,7 +1079,7 @@ type SummaryWindow struct {
 	From     time.Time      `json:"from"`
 
 	// IsLowest Whether the market's minimum is at low or below; null if there is nothing to compare.
-	IsLowest bool `json:"isLowest"`
+	IsLowest *bool `json:"isLowest"`
 
 	// Low The lowest amount at which any competitor had it in stock, those included that are inactive by now.
 	Low string `json:"low"`
@@ -1149,10 +1117,10 @@ type DryRun = bool
 type ItemConditionFilter = ItemCondition
 
 // MarketAudience defines model for MarketAudience.
-type MarketAudience string
+type MarketAudience = Audience
 
 // MarketCondition defines model for MarketCondition.
-type MarketCondition string
+type MarketCondition = ItemCondition
 
 // ProductID defines model for ProductId.
 type ProductID = string
@@ -1289,10 +1257,10 @@ type GetSummaryParams struct {
 	SellerID string `form:"sellerId,omitempty" json:"sellerId,omitempty,omitzero"`
 
 	// ItemCondition A market is of one condition.
-	ItemCondition GetSummaryParamsItemCondition `form:"itemCondition,omitempty" json:"itemCondition,omitempty,omitzero"`
+	ItemCondition MarketCondition `form:"itemCondition,omitempty" json:"itemCondition,omitempty,omitzero"`
 
 	// Audience A market is of one audience.
-	Audience GetSummaryParamsAudience `form:"audience,omitempty" json:"audience,omitempty,omitzero"`
+	Audience MarketAudience `form:"audience,omitempty" json:"audience,omitempty,omitzero"`
 
 	// Region A market is of one region; `none` asks for offers without one. Where we have no own price for the region, that without one counts.
 	Region string `form:"region,omitempty" json:"region,omitempty,omitzero"`
@@ -1318,12 +1286,6 @@ type GetSummaryParams struct {
 
 // GetSummaryParamsBy defines parameters for GetSummary.
 type GetSummaryParamsBy string
-
-// GetSummaryParamsItemCondition defines parameters for GetSummary.
-type GetSummaryParamsItemCondition string
-
-// GetSummaryParamsAudience defines parameters for GetSummary.
-type GetSummaryParamsAudience string
 
 // GetSummaryParamsBasis defines parameters for GetSummary.
 type GetSummaryParamsBasis string
