@@ -104,7 +104,9 @@ func market(random *rand.Rand, product string, sellers, n int) []price.Observati
 		}
 		seen[o.ID()] = o
 	}
-	return slices.SortedFunc(maps.Values(seen), func(a, b price.Observation) int { return strings.Compare(a.ID(), b.ID()) }) // no order of time
+	return slices.SortedFunc(maps.Values(seen), func(a, b price.Observation) int { // which is no order of time
+		return strings.Compare(a.ID(), b.ID())
+	})
 }
 
 // TestEndpoint_Oracle: markets of few and of many sellers, flushed and split, which came in in any order, are summarized as the oracle

@@ -25,8 +25,8 @@ func TestNewSummary_Oracle(t *testing.T) {
 	for range 5 { // a market in which our own shipping is unknown is rare
 		rapid.Check(t, compareSummary(met))
 	}
-	for _, what := range []string{"position", "quartiles", "index", "breach", "below since", "not compared", "is lowest", "is not lowest", "changes",
-		"undecided", "no-own-price", "own-out-of-stock", "own-other-currency", "own-shipping-unknown", "empty-market",
+	for _, what := range []string{"position", "quartiles", "index", "breach", "below since", "not compared", "is lowest", "is not lowest",
+		"changes", "undecided", "no-own-price", "own-out-of-stock", "own-other-currency", "own-shipping-unknown", "empty-market",
 		"competitor-inactive", "stale", "not-in-stock", "other-currency", "shipping-unknown"} {
 		assert.Positive(t, met[what], "the random markets have no "+what)
 	}
@@ -40,7 +40,8 @@ func compareSummary(met map[string]int) func(*rapid.T) {
 		q, asked := drawQuestion(t)
 		mapPrice := price.Money{}
 		if rapid.Bool().Draw(t, "has a MAP price") {
-			mapPrice = price.Money{Minor: rapid.Int64Range(1, 1000).Draw(t, "MAP"), Currency: rapid.SampledFrom([]string{"USD", "KWD"}).Draw(t, "its currency")}
+			mapPrice.Minor = rapid.Int64Range(1, 1000).Draw(t, "MAP")
+			mapPrice.Currency = rapid.SampledFrom([]string{"USD", "KWD"}).Draw(t, "its currency")
 		}
 		shops := map[string]price.Competitor{
 			"inactive": {ID: "inactive"}, "gamma": {ID: "gamma", Active: true}, // usually stale
@@ -69,7 +70,8 @@ func compareSummary(met map[string]int) func(*rapid.T) {
 			known.Offers = append(known.Offers, offer)
 			known.Rows = append(known.Rows, theirs...)
 			current := byKey[key][slices.IndexFunc(byKey[key], func(o price.Observation) bool { return o.ID() == offer.Current.ID })]
-			s.Offers = append(s.Offers, price.Offer{Current: current, FirstSeen: price.At(offer.FirstSeen), LastChanged: price.At(offer.LastChanged)})
+			s.Offers = append(s.Offers, price.Offer{Current: current, FirstSeen: price.At(offer.FirstSeen),
+				LastChanged: price.At(offer.LastChanged)})
 		}
 		if asked.Days > 0 {
 			w := price.NewWindow(now, asked.Days)
@@ -137,9 +139,13 @@ func drawHistory(t *rapid.T, now price.Timestamp) (all []price.Observation) {
 		o := price.Observation{Key: price.OfferKey{ProductID: "P",
 			CompetitorID: rapid.SampledFrom([]string{"own", "alpha", "beta", "gamma", "delta", "epsilon", "inactive"}).Draw(t, "competitor"),
 			Region:       rapid.SampledFrom([]string{"", "", "", "", "", "BY"}).Draw(t, "region"),
-			Condition:    rapid.SampledFrom([]price.Condition{price.ConditionNew, price.ConditionNew, price.ConditionNew, price.ConditionNew, price.ConditionUsed}).Draw(t, "condition"),
-			Audience:     rapid.SampledFrom([]price.Audience{price.AudiencePublic, price.AudiencePublic, price.AudiencePublic, price.AudiencePublic, price.AudienceApp}).Draw(t, "audience"),
 		}}
+		switch rapid.IntRange(0, 9).Draw(t, "another market") {
+		case 0, 1:
+			o.Key.Condition = price.ConditionUsed
+		case 2, 3:
+			o.Key.Audience = price.AudienceApp
+		}
 		if o.Key.CompetitorID != price.Own {
 			o.Key.SellerID = rapid.SampledFrom([]string{"", "", "x", "y"}).Draw(t, "seller")
 		}

@@ -60,7 +60,8 @@ func TestDecimal(t *testing.T) {
 func TestDecimal_Nearest(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		value := big.NewRat(rapid.Int64Range(-1e15, 1e15).Draw(t, "numerator"), rapid.SampledFrom([]int64{1, 2, 3, 4, 8, 40, 1000, 419}).Draw(t, "denominator"))
+		value := big.NewRat(rapid.Int64Range(-1e15, 1e15).Draw(t, "numerator"),
+			rapid.SampledFrom([]int64{1, 2, 3, 4, 8, 40, 1000, 419}).Draw(t, "denominator"))
 		digits := rapid.IntRange(0, 4).Draw(t, "digits")
 		text := price.Decimal{Value: value, Digits: digits}.String()
 		printed, ok := new(big.Rat).SetString(text)

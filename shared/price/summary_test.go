@@ -149,27 +149,43 @@ func TestSummarize_Quartiles(t *testing.T) {
 func TestSummarize_Sizes(t *testing.T) {
 	t.Parallel()
 	offers := []string{"own 10.00+0.00 USD", "alpha 9.00+1.00 USD", "beta 12.00+0.00 USD", "gamma 12.00+0.01 USD", "delta 7.97+0.00 USD"}
-	for n, want := range []string{
-		`{"n":0,"competitors":0,"min":null,"q1":null,"median":null,"mean":null,"q3":null,"max":null,"cheapest":[]} false null null empty-market`,
-		`{"n":1,"competitors":1,"min":"10.00","q1":null,"median":"10.00","mean":"10.00","q3":null,"max":"10.00","cheapest":["alpha"]} false ` +
-			`{"rank":1,"of":2,"gapToMin":"0.00","gapToMinPercent":"0.00","undecided":0} {"value":"100.00","formula":"own/reference*100","reference":"median"} `,
-		`{"n":2,"competitors":2,"min":"10.00","q1":null,"median":"11.00","mean":"11.00","q3":null,"max":"12.00","cheapest":["alpha"]} true ` +
-			`{"rank":1,"of":3,"gapToMin":"0.00","gapToMinPercent":"0.00","undecided":0} {"value":"90.91","formula":"own/reference*100","reference":"median"} `,
-		`{"n":3,"competitors":3,"min":"10.00","q1":null,"median":"12.00","mean":"11.34","q3":null,"max":"12.01","cheapest":["alpha"]} true ` +
-			`{"rank":1,"of":4,"gapToMin":"0.00","gapToMinPercent":"0.00","undecided":0} {"value":"83.33","formula":"own/reference*100","reference":"median"} `,
+	const none = `"q1":null,"q3":null`
+	for n, want := range []struct {
+		market, position, index string
+		sufficient              bool
+		reason                  price.NotPositioned
+	}{
+		{`{"n":0,"competitors":0,"min":null,"median":null,"mean":null,"max":null,"cheapest":[],` + none + `}`,
+			`null`, ``, false, price.EmptyMarket},
+		{`{"n":1,"competitors":1,"min":"10.00","median":"10.00","mean":"10.00","max":"10.00","cheapest":["alpha"],` + none + `}`,
+			`{"rank":1,"of":2,"gapToMin":"0.00","gapToMinPercent":"0.00","undecided":0}`, `100.00`, false, ""},
+		{`{"n":2,"competitors":2,"min":"10.00","median":"11.00","mean":"11.00","max":"12.00","cheapest":["alpha"],` + none + `}`,
+			`{"rank":1,"of":3,"gapToMin":"0.00","gapToMinPercent":"0.00","undecided":0}`, `90.91`, true, ""},
+		{`{"n":3,"competitors":3,"min":"10.00","median":"12.00","mean":"11.34","max":"12.01","cheapest":["alpha"],` + none + `}`,
+			`{"rank":1,"of":4,"gapToMin":"0.00","gapToMinPercent":"0.00","undecided":0}`, `83.33`, true, ""},
 		// q1 = 7.97 + 0.75 * 2.03 = 9.4925, q3 = 12 + 0.25 * 0.01 = 12.0025, mean = 41.98 / 4 = 10.495 (to the even 10.50)
-		`{"n":4,"competitors":4,"min":"7.97","q1":"9.49","median":"11.00","mean":"10.50","q3":"12.00","max":"12.01","cheapest":["delta"]} true ` +
-			`{"rank":2,"of":5,"gapToMin":"2.03","gapToMinPercent":"25.47","undecided":0} {"value":"90.91","formula":"own/reference*100","reference":"median"} `,
+		{`{"n":4,"competitors":4,"min":"7.97","median":"11.00","mean":"10.50","max":"12.01","cheapest":["delta"],"q1":"9.49","q3":"12.00"}`,
+			`{"rank":2,"of":5,"gapToMin":"2.03","gapToMinPercent":"25.47","undecided":0}`, `90.91`, true, ""},
 	} {
 		got := price.Summarize(market(t, offers[:n+1]...), usual)
-		assert.Equal(t, want, fmt.Sprint(printed(t, got.Market), " ", got.Coverage.Sufficient, " ", printed(t, got.Position), " ",
-			printed(t, got.PriceIndex), " ", got.NotPositioned), n)
+		assert.JSONEq(t, want.market, printed(t, got.Market))
+		assert.JSONEq(t, want.position, printed(t, got.Position))
+		assert.Equal(t, want.sufficient, got.Coverage.Sufficient, n)
+		assert.Equal(t, want.reason, got.NotPositioned)
+		if want.index != "" {
+			assert.Equal(t, want.index, got.PriceIndex.Value.String())
+		}
 	}
 }
 
 // TestSummarize_Position: where our own price stands, or why it stands nowhere; what is the same in all is left to Example.
 func TestSummarize_Position(t *testing.T) {
 	t.Parallel()
+	against := func(r price.Reference) price.SummaryQuery { return price.SummaryQuery{Reference: r} }
+	byPrice := price.SummaryQuery{Basis: price.BasisPrice, Reference: price.ReferenceMin}
+	inDollars := price.SummaryQuery{Reference: price.ReferenceMean, Currency: "USD"}
+	const ours = "own 9.50+0.00 USD"
+	const first = "1/3 -0.50 -5.00 1"
 	rivals := []string{"alpha 10.00+0.00 USD", "beta 12.00+0.00 USD", "gamma 9.00+? USD", "delta 11.00+? USD"}
 	tests := map[string]struct {
 		own       string
@@ -180,26 +196,26 @@ func TestSummarize_Position(t *testing.T) {
 		index     string
 	}{
 		"none":                         {"", usual, price.NoOwnPrice, "-", "", ""},
-		"cheapest":                     {"own 9.50+0.00 USD", usual, "", "9.50 USD", "1/3 -0.50 -5.00 1", "86.36"},
+		"cheapest":                     {ours, usual, "", "9.50 USD", first, "86.36"},
 		"a tie is not cheaper":         {"own 12.00+0.00 USD", usual, "", "12.00 USD", "2/3 2.00 20.00 2", "109.09"},
 		"dearest":                      {"own 12.01+0.00 USD", usual, "", "12.01 USD", "3/3 2.01 20.10 2", "109.18"},
-		"shipping counts":              {"own 9.00+0.50 USD", usual, "", "9.50 USD", "1/3 -0.50 -5.00 1", "86.36"},
+		"shipping counts":              {"own 9.00+0.50 USD", usual, "", "9.50 USD", first, "86.36"},
 		"without shipping":             {"own 9.50+? USD", usual, price.OwnShippingUnknown, "-", "", ""},
-		"without shipping, by price":   {"own 9.50+? USD", price.SummaryQuery{Basis: price.BasisPrice, Reference: price.ReferenceMin}, "", "9.50 USD", "2/5 0.50 5.56 0", "105.56"},
+		"without shipping, by price":   {"own 9.50+? USD", byPrice, "", "9.50 USD", "2/5 0.50 5.56 0", "105.56"},
 		"out of stock":                 {"own 9.50+0.00 USD OutOfStock", usual, price.OwnOutOfStock, "9.50 USD", "", ""},
 		"without a price":              {"own 1+0 USD no-price", usual, price.OwnOutOfStock, "-", "", ""},
-		"limited is in stock":          {"own 9.50+0.00 USD LimitedAvailability", usual, "", "9.50 USD", "1/3 -0.50 -5.00 1", "86.36"},
+		"limited is in stock":          {"own 9.50+0.00 USD LimitedAvailability", usual, "", "9.50 USD", first, "86.36"},
 		"a pre-order is not":           {"own 9.50+0.00 USD PreOrder", usual, price.OwnOutOfStock, "9.50 USD", "", ""},
-		"never stale":                  {"own 9.50+0.00 USD stale", usual, "", "9.50 USD", "1/3 -0.50 -5.00 1", "86.36"},
-		"of another currency":          {"own 9.50+0.00 EUR", price.SummaryQuery{Reference: price.ReferenceMean, Currency: "USD"}, price.OwnOtherCurrency, "9.50 EUR", "", ""},
+		"never stale":                  {"own 9.50+0.00 USD stale", usual, "", "9.50 USD", first, "86.36"},
+		"of another currency":          {"own 9.50+0.00 EUR", inDollars, price.OwnOtherCurrency, "9.50 EUR", "", ""},
 		"its currency is the market's": {"own 9.50+0.00 EUR", usual, price.EmptyMarket, "9.50 EUR", "", ""},
 		"used is another market":       {"own 9.50+0.00 USD Used", usual, price.NoOwnPrice, "-", "", ""},
-		"against the mean":             {"own 9.50+0.00 USD", price.SummaryQuery{Reference: price.ReferenceMean}, "", "9.50 USD", "1/3 -0.50 -5.00 1", "86.36"},
-		"against the minimum":          {"own 9.50+0.00 USD", price.SummaryQuery{Reference: price.ReferenceMin}, "", "9.50 USD", "1/3 -0.50 -5.00 1", "95.00"},
-		"against a competitor":         {"own 9.50+0.00 USD", price.SummaryQuery{Reference: "competitor:beta"}, "", "9.50 USD", "1/3 -0.50 -5.00 1", "79.17"},
-		"against one that is left out": {"own 9.50+0.00 USD", price.SummaryQuery{Reference: "competitor:gamma"}, "", "9.50 USD", "1/3 -0.50 -5.00 1", ""},
-		"against nobody":               {"own 9.50+0.00 USD", price.SummaryQuery{Reference: "competitor:nobody"}, "", "9.50 USD", "1/3 -0.50 -5.00 1", ""},
-		"against ourselves":            {"own 9.50+0.00 USD", price.SummaryQuery{Reference: "competitor:own"}, "", "9.50 USD", "1/3 -0.50 -5.00 1", ""},
+		"against the mean":             {ours, against(price.ReferenceMean), "", "9.50 USD", first, "86.36"},
+		"against the minimum":          {ours, against(price.ReferenceMin), "", "9.50 USD", first, "95.00"},
+		"against a competitor":         {ours, against("competitor:beta"), "", "9.50 USD", first, "79.17"},
+		"against one that is left out": {ours, against("competitor:gamma"), "", "9.50 USD", first, ""},
+		"against nobody":               {ours, against("competitor:nobody"), "", "9.50 USD", first, ""},
+		"against ourselves":            {ours, against("competitor:own"), "", "9.50 USD", first, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -233,7 +249,8 @@ func TestSummarize_NothingCosts(t *testing.T) {
 // TestSummarize_Own: our own offer is looked for in the market's region, then without one; never of a seller.
 func TestSummarize_Own(t *testing.T) {
 	t.Parallel()
-	s := market(t, "own 10.00+0.00 USD", "own 11.00+0.00 USD BY", "own 5.00+0.00 USD member BY", "own/seller 1.00+0.00 USD", "own 2.00+0.00 USD Used")
+	s := market(t, "own 10.00+0.00 USD", "own 11.00+0.00 USD BY", "own 5.00+0.00 USD member BY", "own/seller 1.00+0.00 USD",
+		"own 2.00+0.00 USD Used")
 	acme := "acme"
 	for want, f := range map[string]price.MarketFilter{
 		"10.00 USD": {}, "11.00 USD": {Region: "BY"}, "5.00 USD": {Region: "BY", Audience: price.AudienceMember},
@@ -250,11 +267,12 @@ func TestSummarize_Own(t *testing.T) {
 // TestSummarize_Excluded: the first reason that applies, in the order of the keys.
 func TestSummarize_Excluded(t *testing.T) {
 	t.Parallel()
-	s := market(t, "own 10.00+0.00 USD", "inactive 1.00+? EUR stale OutOfStock", "shop/d 1.00+? EUR stale OutOfStock", "shop/c 1.00+? EUR OutOfStock",
-		"shop/b 1.00+? EUR", "shop/a 1.00+? USD", "shop 1.00+0.00 USD", "shop 1.00+0.00 USD Used", "shop 1.00+0.00 USD member", "shop 1.00+0.00 USD BY")
+	s := market(t, "own 10.00+0.00 USD", "inactive 1.00+? EUR stale OutOfStock", "shop/d 1.00+? EUR stale OutOfStock",
+		"shop/c 1.00+? EUR OutOfStock", "shop/b 1.00+? EUR", "shop/a 1.00+? USD", "shop 1.00+0.00 USD", "shop 1.00+0.00 USD Used",
+		"shop 1.00+0.00 USD member", "shop 1.00+0.00 USD BY")
 	got := price.Summarize(s, usual)
-	assert.Equal(t, []string{"inactive competitor-inactive", "shop/a shipping-unknown", "shop/b other-currency", "shop/c not-in-stock", "shop/d stale"},
-		reasons(got))
+	assert.Equal(t, []string{"inactive competitor-inactive", "shop/a shipping-unknown", "shop/b other-currency", "shop/c not-in-stock",
+		"shop/d stale"}, reasons(got))
 	assert.Equal(t, price.SummaryCoverage{Offers: 6, Used: 1}, got.Coverage)
 	assert.Equal(t, noon.Add(-26*time.Hour), got.Excluded[0].LastSeen)
 
@@ -262,7 +280,8 @@ func TestSummarize_Excluded(t *testing.T) {
 	q.Basis = price.BasisPrice
 	q.IncludeStale = true
 	got = price.Summarize(s, q)
-	assert.Equal(t, []string{"inactive competitor-inactive", "shop/b other-currency", "shop/c not-in-stock", "shop/d not-in-stock"}, reasons(got))
+	assert.Equal(t, []string{"inactive competitor-inactive", "shop/b other-currency", "shop/c not-in-stock", "shop/d not-in-stock"},
+		reasons(got))
 	assert.Equal(t, price.SummaryCoverage{Offers: 6, Used: 2}, got.Coverage, "one competitor is one voice")
 	q.PerOffer = true
 	assert.Equal(t, price.SummaryCoverage{Offers: 6, Used: 2, Sufficient: true}, price.Summarize(s, q).Coverage)
@@ -339,8 +358,9 @@ func TestSummarize_Ties(t *testing.T) {
 // TestSummarize_MAP: what is advertised counts, whatever the statistics are over.
 func TestSummarize_MAP(t *testing.T) {
 	t.Parallel()
-	s := market(t, "own 1.00+0.00 USD", "alpha 20.99+9.00 USD", "beta 21.00+0.00 USD", "gamma/x 5.00+? USD OutOfStock", "delta 5.00+0.00 USD Used",
-		"epsilon 5.00+0.00 USD member", "zeta 5.00+0.00 USD BY", "eta 5.00+0.00 USD stale", "inactive 5.00+0.00 USD", "iota 1+0 USD no-price",
+	s := market(t, "own 1.00+0.00 USD", "alpha 20.99+9.00 USD", "beta 21.00+0.00 USD", "gamma/x 5.00+? USD OutOfStock",
+		"delta 5.00+0.00 USD Used", "epsilon 5.00+0.00 USD member", "zeta 5.00+0.00 USD BY", "eta 5.00+0.00 USD stale",
+		"inactive 5.00+0.00 USD", "iota 1+0 USD no-price",
 		"kyoto 1+0 JPY")
 	names := func(q price.SummaryQuery) (all []string) {
 		check := price.Summarize(s, q).MAP
@@ -507,9 +527,10 @@ func TestSummarize_Properties(t *testing.T) {
 			s.MAP = money(t, "15.00", "USD")
 		}
 		q := price.SummaryQuery{
-			Basis:     rapid.SampledFrom([]price.Basis{price.BasisLanded, price.BasisPrice}).Draw(t, "basis"),
-			Reference: rapid.SampledFrom([]price.Reference{price.ReferenceMedian, price.ReferenceMean, price.ReferenceMin, "competitor:beta"}).Draw(t, "reference"),
-			PerOffer:  rapid.Bool().Draw(t, "per offer"), Currency: rapid.SampledFrom([]string{"", "EUR"}).Draw(t, "currency"),
+			Basis: rapid.SampledFrom([]price.Basis{price.BasisLanded, price.BasisPrice}).Draw(t, "basis"),
+			Reference: rapid.SampledFrom([]price.Reference{price.ReferenceMedian, price.ReferenceMean, price.ReferenceMin,
+				"competitor:beta"}).Draw(t, "reference"),
+			PerOffer: rapid.Bool().Draw(t, "per offer"), Currency: rapid.SampledFrom([]string{"", "EUR"}).Draw(t, "currency"),
 			IncludeStale: rapid.Bool().Draw(t, "include stale"),
 		}
 		want := price.Summarize(s, q)

@@ -92,7 +92,8 @@ func TestStore_Whole_Calls(t *testing.T) {
 	assert.Less(t, m.Counts().ReadUnits, 15.0)
 
 	ctx, m = meter.With(t.Context())
-	page, complete, err = s.Whole(ctx, read, store.Window{From: at(0), To: at(scans * day), Match: func(price.OfferKey) bool { return false }}, 0)
+	nothing := func(price.OfferKey) bool { return false }
+	page, complete, err = s.Whole(ctx, read, store.Window{From: at(0), To: at(scans * day), Match: nothing}, 0)
 	require.NoError(t, err)
 	assert.True(t, complete, "nothing to read costs nothing")
 	assert.Empty(t, page.Rows)

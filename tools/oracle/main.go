@@ -4,13 +4,12 @@
 //
 // A file holds observations as the API takes them, one JSON object a line, gzip or not. Several files count as one. For every
 // product in them the offers and the raw history are read to the last page and compared field by field, and so are some of its
-// market summaries. The computation is
-// written from the API's description alone and shares no code with the service, so a mistake would have to be made twice to
-// go unseen. Nobody may write meanwhile.
+// market summaries. The computation is written from the API's description alone and shares no code with the service, so a mistake
+// would have to be made twice to go unseen. Nobody may write meanwhile.
 //
-// Not compared are receivedAt and client, which no file knows; a MAP price is taken from the answer. Where files have two contents under one observation id, the API
-// kept whichever came first: either is right, but history and offer must agree on it. The exit status is 0 when all is equal, 1
-// when there is a difference, 2 when it could not be found out.
+// Not compared are receivedAt and client, which no file knows; a MAP price is taken from the answer. Where files have two contents
+// under one observation id, the API kept whichever came first: either is right, but history and offer must agree on it. The exit
+// status is 0 when all is equal, 1 when there is a difference, 2 when it could not be found out.
 package main
 
 import (
