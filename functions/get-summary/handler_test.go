@@ -115,7 +115,7 @@ func TestEndpoint_Oracle(t *testing.T) {
 	t.Parallel()
 	db := storetest.Seeded(t)
 	e := endpoint(boot.Function{Settings: cases.Settings, Store: db})
-	random := rand.New(rand.NewPCG(7, 7)) //nolint:gosec // a test's
+	random := rand.New(rand.NewPCG(7, 7))
 	flushed, split := 0, 0
 	for i, size := range []struct{ sellers, n int }{{1, 1}, {1, 40}, {2, 300}, {3, 10}, {5, 600}, {40, 900}, {60, 200}} {
 		product := fmt.Sprint("M-", i)

@@ -49,7 +49,7 @@ type BulkSummary struct {
 	Own            price.Money             `json:"own"`
 	Market         price.Statistics        `json:"market"`
 	Position       *price.Position         `json:"position"`
-	PriceIndex     *price.PriceIndex       `json:"priceIndex"`
+	PriceIndex     *price.Index            `json:"priceIndex"`
 	NotPositioned  *string                 `json:"notPositioned"`
 	MAP            *MAPCheck               `json:"map"`
 	Coverage       price.SummaryCoverage   `json:"coverage"`

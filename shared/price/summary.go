@@ -124,7 +124,7 @@ type Summary struct {
 	Own           Money // our own amount on the basis, in its own currency, comparable or not; absent when it is not known
 	Market        Statistics
 	Position      *Position // nil: see NotPositioned
-	PriceIndex    *PriceIndex
+	PriceIndex    *Index
 	NotPositioned NotPositioned
 	MAP           *MAPCheck       // nil: there is no MAP price
 	Window        *WindowSummary  // nil: the history was not read
@@ -141,8 +141,8 @@ type Position struct {
 	Undecided       int     `json:"undecided"`       // offers that may be cheaper or not: cheaper before their unknown shipping
 }
 
-// PriceIndex is our own price as a percentage of a reference.
-type PriceIndex struct {
+// Index is a price index: our own price as a percentage of a reference.
+type Index struct {
 	Value     Decimal   `json:"value"` // absent when there is no reference, or it is 0
 	Formula   string    `json:"formula"`
 	Reference Reference `json:"reference"`
@@ -344,8 +344,8 @@ func position(own Money, market voices, unknown []Offer) *Position {
 	return p
 }
 
-func (q SummaryQuery) priceIndex(own Money, market voices) *PriceIndex {
-	index := &PriceIndex{Formula: indexFormula, Reference: q.Reference}
+func (q SummaryQuery) priceIndex(own Money, market voices) *Index {
+	index := &Index{Formula: indexFormula, Reference: q.Reference}
 	if reference := q.Reference.of(market); reference != nil {
 		index.Value = percent(big.NewRat(own.Minor, 1), reference)
 	}

@@ -537,7 +537,7 @@ func TestSummarize_Properties(t *testing.T) {
 
 		shuffled := s
 		shuffled.Offers = slices.Clone(s.Offers)
-		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)) //nolint:gosec // a test's
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
 		random.Shuffle(len(s.Offers), func(i, j int) {
 			shuffled.Offers[i], shuffled.Offers[j] = shuffled.Offers[j], shuffled.Offers[i]
 		})
