@@ -1,8 +1,9 @@
-// Package price holds the value types and rules of competitor prices: money, times, gtins, observations and their identity.
+// Package price holds the value types and rules of competitor prices: money, times, gtins, observations and their identity, and what
+// a market looks like (Summarize).
 //
-// It is pure: no I/O, no clock. Values are comparable with == wherever the rules compare them (Terms, OfferKey), money
-// is whole minor units and never a float, times are whole milliseconds. The numeric values of the enumerations are
-// stored: they are never reordered, new ones go to the end.
+// It is pure: no I/O, no clock. Values are comparable with == wherever the rules compare them (Terms, OfferKey), money is whole minor
+// units and never a float (statistics are fractions, which are rounded when they are printed), times are whole milliseconds. The
+// numeric values of the enumerations that observations have are stored: they are never reordered, new ones go to the end.
 package price
 
 import (
