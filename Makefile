@@ -85,6 +85,9 @@ bench-cold: ddb ## measure cold starts of the functions, side by side with usual
 
 bench-warm: ddb ## measure warm invocations of the functions, side by side with usual code (minutes)
 	go run ./tools/bench warm $(ARGS)
+
+bench-bulk: ddb ## measure queries of 500 products, side by side with one query a product (minutes; ARGS="-offers 8")
+	go run ./tools/bench bulk $(ARGS)
 spike: ddb ## send observations at 5 to 700 a second, and look every acknowledged one up (two minutes; ARGS="-items 20")
 	go run ./tools/spike $(ARGS)
 
@@ -127,4 +130,4 @@ python: # the Python environments that tests need, below .local; programs that n
 	GOBIN=$(CURDIR)/.local/bin go install $(module)
 	@touch $@ # go install leaves alone what is up to date
 
-.PHONY: help run test lint audit verify docs contract-test sam-test pipeline pack deploy rehearse inspect export mutants bench-capacity fmt build clean ddb gitlab-ci redocly python bench-cold bench-warm spike chaos
+.PHONY: help run test lint audit verify docs contract-test sam-test pipeline pack deploy rehearse inspect export mutants bench-capacity fmt build clean ddb gitlab-ci redocly python bench-cold bench-warm bench-bulk spike chaos

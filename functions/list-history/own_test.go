@@ -29,7 +29,9 @@ func TestEndpoint_Own(t *testing.T) {
 	e := endpoint(boot.Function{Settings: cases.Settings, Store: db})
 	for query, want := range map[string][]string{"": {"own", "bigmart"}, "?competitorId=own": {"own"}, "?competitorId=bigmart": {"bigmart"}} {
 		response, _ := cases.Metered(t, e, cases.Case{Request: "GET /v1/products/P1/history" + query}.Event(t, e))
-		var body struct{ Observations []struct{ CompetitorID string } }
+		var body struct {
+			Observations []struct{ CompetitorID string }
+		}
 		require.NoError(t, json.Unmarshal([]byte(response.Body), &body), response.Body)
 		var got []string
 		for _, o := range body.Observations {

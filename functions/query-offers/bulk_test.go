@@ -61,7 +61,7 @@ type market struct {
 	table  string
 }
 
-func newMarket(t *testing.T) market {
+func newMarket(t testing.TB) market {
 	t.Helper()
 	client, table := storetest.Table(t)
 	m := market{client, table}
@@ -87,7 +87,7 @@ func offer(product string, seller int, change func(*price.Observation)) price.Su
 }
 
 // record stores observations, 500 a request.
-func (m market) record(t *testing.T, in []price.Submission) {
+func (m market) record(t testing.TB, in []price.Submission) {
 	t.Helper()
 	s := m.store(m.client, 8)
 	for some := range slices.Chunk(in, 500) {
@@ -278,7 +278,8 @@ func TestEndpoint_GTINs(t *testing.T) {
 	m := newMarket(t)
 	storetest.PutGTIN(t, m.client, m.table, "06291041500213", "ZU-1042")
 	storetest.PutGTIN(t, m.client, m.table, "00000096385074", "GONE")
-	query := object{"productIds": []string{"ZU-1042", "NOPE"}, "gtins": []string{"6291041500213", "06291041500213", "96385074", "4006381333931"}}
+	query := object{"productIds": []string{"ZU-1042", "NOPE"},
+		"gtins": []string{"6291041500213", "06291041500213", "96385074", "4006381333931"}}
 	response, answer, line := ask(t, m.store(m.client, 4), query)
 	assert.Equal(t, http.StatusMultiStatus, response.StatusCode)
 	assert.Equal(t, []int{200, 404, 200, 200, 404, 404}, answer.statuses())

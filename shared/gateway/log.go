@@ -33,7 +33,8 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 	level := slog.LevelInfo
 	outcome := "ok"
 	switch {
-	case out.StatusCode == http.StatusInternalServerError, answer.Items.Outcomes[failed] > 0, answer.Cause != nil && !fault.Is(answer.Cause, fault.Unavailable):
+	case out.StatusCode == http.StatusInternalServerError, answer.Items.Outcomes[failed] > 0,
+		answer.Cause != nil && !fault.Is(answer.Cause, fault.Unavailable):
 		level = slog.LevelError
 	case out.StatusCode == http.StatusServiceUnavailable || answer.Retry:
 		level = slog.LevelWarn

@@ -125,8 +125,8 @@ func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadlineCause(ctx, end, errDeadline)
 }
 
-// MaxAnswer is the most bytes of an answer, counted by Returned. Lambda returns 6 MB at most; beyond that the client would hear of a failure after
-// the work was done.
+// MaxAnswer is the most bytes of an answer, counted by Returned. Lambda returns 6 MB at most; beyond that the client would hear of a
+// failure after the work was done.
 const MaxAnswer = 5 << 20
 
 // encode encodes an answer. One that is too long loses the errors of its problems: what became of each item stays. That is

@@ -21,7 +21,9 @@ import (
 )
 
 // products reads many products at once and returns those that were found, by id, and why others were not.
-func products(ctx context.Context, s *store.Store, urls bool, ids ...string) (found map[string]store.Product, errs map[string]error, err error) {
+func products(
+	ctx context.Context, s *store.Store, urls bool, ids ...string,
+) (found map[string]store.Product, errs map[string]error, err error) {
 	found, errs = map[string]store.Product{}, map[string]error{}
 	err = s.Products(ctx, ids, urls, func(id string, p store.Product, err error) {
 		if err != nil {

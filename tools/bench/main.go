@@ -2,6 +2,7 @@
 //
 //	go run ./tools/bench [-seed N] [-quick] [-goals] [-contention] [-history] [-largest] [-backfill]
 //	go run ./tools/bench cold|warm [-rounds N] [-instructions=false]
+//	go run ./tools/bench bulk [-rounds N] [-offers 8,40,400]
 //
 // Capacity is what the store consumes, beside the usual two-item design (package peer), on the embedded engine, whose figures follow
 // DynamoDB's rules to the byte.
@@ -10,6 +11,10 @@
 // Each program is started once a round, in another order each time; a ratio is the median of the rounds' ratios. The same binary
 // is measured twice: its ratio to itself says how much is noise. Times of CPU that differ by less than 10 % mean nothing, counts of
 // instructions (callgrind) repeat within 1 to 4 %. AWS itself is not measured. Goals are printed, not judged.
+//
+// Bulk runs the queries of 500 products as they are deployed, beside usual code that asks for each product (the two-item design), by the
+// runtime of samkit/local, with 5 ms more for each call of the store and the share of a CPU that Lambda gives 512 MB, if this machine
+// lets it. Calls and units are exact. Of times believe the ratios.
 //
 // A scan is one observation of every offer. Scans are a day apart, and 90 % of their observations have the terms of the day
 // before. After 20 scans to warm up (until boards have flushed, the figures are too good) the mean of the next 50 is taken.
@@ -33,6 +38,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -60,17 +68,18 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	backfillOnly := flags.Bool("backfill", false, "measure backfills in different orders only")
 	historyOnly := flags.Bool("history", false, "measure pages of history only")
 	largestOnly := flags.Bool("largest", false, "measure pages of the largest history only: 419 sellers, 300,000 observations")
-	rounds := flags.Int("rounds", 15, "with cold or warm: starts of each program that are counted")
+	rounds := flags.Int("rounds", 15, "with cold or warm: starts of each program that are counted; with bulk: invocations")
+	offers := flags.String("offers", "8,40,400", "with bulk: offers of each product, one `number` a market")
 	instructions := flags.Bool("instructions", true, "with cold or warm: count instructions too, which takes minutes")
 	what := ""
-	if len(args) > 0 && (args[0] == "cold" || args[0] == "warm") {
+	if len(args) > 0 && slices.Contains([]string{"cold", "warm", "bulk"}, args[0]) {
 		what, args = args[0], args[1:]
 	}
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("flags: %w", err)
 	}
 	if *rounds < 1 || flags.NArg() > 0 {
-		return fmt.Errorf("flags: at least one round, and nothing but cold or warm before them: %v", flags.Args())
+		return fmt.Errorf("flags: at least one round, and nothing but cold, warm or bulk before them: %v", flags.Args())
 	}
 	root, err := engine.Root()
 	if err != nil {
@@ -93,6 +102,17 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return errors.Join(s.warmly(ctx, root), b.unprinted)
 	}
 	b.seed = *seed
+	if what == "bulk" {
+		m := bulk{bench: b, root: root, rounds: *rounds}
+		for text := range strings.SplitSeq(*offers, ",") {
+			n, err := strconv.Atoi(text)
+			if err != nil || n < 1 {
+				return fmt.Errorf("flags: -offers: %q is no number of offers", text)
+			}
+			m.offers = append(m.offers, n)
+		}
+		return errors.Join(m.measure(ctx), b.unprinted)
+	}
 	b.warm = 20
 	b.measured = 50
 	b.each = 40

@@ -202,14 +202,23 @@ func (s *start) runtime(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
+// CPU is what a process has used so far, user and system.
+func CPU(pid int) (time.Duration, error) {
+	var clock unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|2), &clock); err != nil { //nolint:gosec // a process id; this is its CPU clock
+		return 0, fmt.Errorf("read the process's CPU clock: %w", err)
+	}
+	return time.Duration(clock.Nano()), nil
+}
+
 // next gives the process its next event, or ends the run.
 func (s *start) next(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	var clock unix.Timespec
-	if err := unix.ClockGettime(int32(^s.pid<<3|2), &clock); err != nil { //nolint:gosec // a process id; this is its CPU clock
-		s.finish(fmt.Errorf("read the process's CPU clock: %w", err))
+	cpu, err := CPU(s.pid)
+	if err != nil {
+		s.finish(err)
 	}
-	s.marks = append(s.marks, mark{time.Duration(clock.Nano()), s.calls, s.connections})
+	s.marks = append(s.marks, mark{cpu, s.calls, s.connections})
 	last := s.asked == s.stop
 	s.asked++
 	if last {

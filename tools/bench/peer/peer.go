@@ -144,14 +144,20 @@ func historyItem(o price.Observation, received price.Timestamp) item {
 	return it
 }
 
-// HistorySize is the size in bytes of an observation's item in the history.
-func HistorySize(o price.Observation) int { return store.ItemSize(historyItem(o, o.ObservedAt)) }
-
-func (s *Store) putLatest(ctx context.Context, o price.Observation, received price.Timestamp) error {
+// Latest is the item of an observation that is the latest of its offer.
+func Latest(o price.Observation, received price.Timestamp) map[string]types.AttributeValue {
 	it := content(o, received)
 	it["pk"] = str("p#" + o.Key.ProductID)
 	it["sk"] = str(offer(o.Key))
 	it["at"] = str(position(o))
+	return it
+}
+
+// HistorySize is the size in bytes of an observation's item in the history.
+func HistorySize(o price.Observation) int { return store.ItemSize(historyItem(o, o.ObservedAt)) }
+
+func (s *Store) putLatest(ctx context.Context, o price.Observation, received price.Timestamp) error {
+	it := Latest(o, received)
 	in := &dynamodb.PutItemInput{TableName: &s.table, Item: it, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal}
 	if !s.naive {
 		in.ConditionExpression = aws.String("attribute_not_exists(pk) OR #at < :at")

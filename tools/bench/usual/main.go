@@ -3,7 +3,10 @@
 // competitors kept for a minute, and one item a product with its offers, which is read, changed and written back on condition of its
 // version. It checks less than the product does, and has no history, no health of competitors, no metrics and one line of log.
 //
-// It is a bootstrap for `tools/bench cold` and `warm`, which fill its table; nothing else uses it.
+// Its bulk query is that of the two-item design (package peer): an item for each offer, and one query a product, one after the other or
+// as many at a time as WIDTH says.
+//
+// It is a bootstrap for `tools/bench cold`, `warm` and `bulk`, which fill its table; nothing else uses it.
 package main
 
 import (
@@ -121,6 +124,15 @@ func (a *app) route(ctx context.Context, r events.APIGatewayProxyRequest) (statu
 	switch {
 	case r.HTTPMethod == http.MethodGet:
 		return a.offers(ctx, r.PathParameters["productId"])
+	case strings.HasSuffix(r.Path, "/query"):
+		var in struct {
+			ProductIDs      []string `json:"productIds"`
+			PerProductLimit int      `json:"perProductLimit"`
+		}
+		if err := json.Unmarshal([]byte(r.Body), &in); err != nil {
+			return http.StatusBadRequest, map[string]string{"error": "malformed JSON"}, nil //nolint:nilerr // the client's fault
+		}
+		return a.query(ctx, in.ProductIDs, in.PerProductLimit)
 	case strings.HasSuffix(r.Path, "/batch"):
 		var in struct {
 			Observations []observation `json:"observations"`
