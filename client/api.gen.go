@@ -91,6 +91,18 @@ const (
 	SourceKindVendor  SourceKind = "vendor"
 )
 
+// Defines values for SummariesQueryBasis.
+const (
+	SummariesQueryBasisLanded SummariesQueryBasis = "landed"
+	SummariesQueryBasisPrice  SummariesQueryBasis = "price"
+)
+
+// Defines values for SummariesQueryPer.
+const (
+	SummariesQueryPerCompetitor SummariesQueryPer = "competitor"
+	SummariesQueryPerOffer      SummariesQueryPer = "offer"
+)
+
 // Defines values for By.
 const (
 	ByGTIN      By = "gtin"
@@ -157,6 +169,24 @@ const (
 const (
 	ListOffersParamsIncludeNone ListOffersParamsInclude = "none"
 	ListOffersParamsIncludeURL  ListOffersParamsInclude = "url"
+)
+
+// Defines values for GetSummaryParamsBy.
+const (
+	GetSummaryParamsByGTIN      GetSummaryParamsBy = "gtin"
+	GetSummaryParamsByProductID GetSummaryParamsBy = "productId"
+)
+
+// Defines values for GetSummaryParamsBasis.
+const (
+	GetSummaryParamsBasisLanded GetSummaryParamsBasis = "landed"
+	GetSummaryParamsBasisPrice  GetSummaryParamsBasis = "price"
+)
+
+// Defines values for GetSummaryParamsPer.
+const (
+	GetSummaryParamsPerCompetitor GetSummaryParamsPer = "competitor"
+	GetSummaryParamsPerOffer      GetSummaryParamsPer = "offer"
 )
 
 // Audience Who sees the price; public if absent or null.
@@ -302,6 +332,39 @@ type BulkCounts struct {
 	TooLarge  int `json:"tooLarge"`
 }
 
+// BulkSummary A market summary without what only the history, or a list of offers, can tell. Amounts without a currency of their own are in `currency`. Arithmetic is exact; printed numbers are rounded half to even.
+type BulkSummary struct {
+	Basis string `json:"basis"`
+
+	// Coverage How much of the market the statistics are over.
+	Coverage SummaryCoverage `json:"coverage"`
+
+	// Currency Of the statistics; null if none could be chosen.
+	Currency string `json:"currency"`
+
+	// ExcludedCounts How many offers do not count, by reason; a reason without any is absent.
+	ExcludedCounts map[string]int `json:"excludedCounts"`
+
+	// Map Which fresh offers of active competitors, new and public, in the region asked for, are advertised below the MAP price; shipping and availability do not matter. null if the product has no MAP price.
+	Map *MapCheck `json:"map"`
+
+	// Market Statistics over the used offers; null where there is nothing to compute them from.
+	Market MarketStatistics `json:"market"`
+
+	// NotPositioned Why position and priceIndex are null, the first reason that applies; null if they are not.
+	NotPositioned string `json:"notPositioned"`
+
+	// Own Our own amount on the basis, in its own currency, comparable or not; null if it is not known.
+	Own *Money `json:"own"`
+
+	// Position Our own price among the market's; null if there is nothing to compare.
+	Position *Position `json:"position"`
+
+	// PriceIndex Our own price in percent of the reference; null if there is nothing to compare.
+	PriceIndex *PriceIndex `json:"priceIndex"`
+	ProductID  string      `json:"productId"`
+}
+
 // CatalogueEntry A product as it is put into the catalogue. Texts are Unicode in NFC; an empty optional one counts as absent.
 type CatalogueEntry struct {
 	// Brand At most 128 bytes.
@@ -402,6 +465,21 @@ type Counts struct {
 	Rejected  int `json:"rejected"`
 	Throttled int `json:"throttled"`
 	Unchanged int `json:"unchanged"`
+}
+
+// ExcludedOffer An offer that does not count.
+type ExcludedOffer struct {
+	Audience      Audience      `json:"audience"`
+	CompetitorID  string        `json:"competitorId"`
+	ItemCondition ItemCondition `json:"itemCondition"`
+	LastSeenAt    time.Time     `json:"lastSeenAt"`
+
+	// Reason The first that applies.
+	Reason string `json:"reason"`
+	Region string `json:"region"`
+
+	// SellerID null for a retailer.
+	SellerID string `json:"sellerId"`
 }
 
 // FeedHealth When something was last heard of the competitor, to the minute; null for never. Absent in the answer to a PUT.
@@ -522,6 +600,57 @@ type Limits struct {
 	QueryIds int `json:"queryIds"`
 }
 
+// MapBreach An offer below the MAP price, in the order of the offers' keys.
+type MapBreach struct {
+	Audience Audience `json:"audience"`
+
+	// BelowSince The first observation of the unbroken run below the MAP price; null if it began before the window, or that was not read. Absent in bulk.
+	BelowSince    time.Time     `json:"belowSince,omitempty,omitzero"`
+	CompetitorID  string        `json:"competitorId"`
+	ItemCondition ItemCondition `json:"itemCondition"`
+	LastChangedAt time.Time     `json:"lastChangedAt"`
+
+	// Price In the MAP price's currency.
+	Price  string `json:"price"`
+	Region string `json:"region"`
+
+	// SellerID null for a retailer.
+	SellerID string `json:"sellerId"`
+}
+
+// MapCheck Which fresh offers of active competitors, new and public, in the region asked for, are advertised below the MAP price; shipping and availability do not matter. null if the product has no MAP price.
+type MapCheck struct {
+	Breaches []MapBreach `json:"breaches"`
+
+	// MapPrice An amount, or null where there is none or it is unknown. Unknown is never 0.
+	MapPrice *Money `json:"mapPrice"`
+
+	// NotCompared Those in another currency.
+	NotCompared []NotCompared `json:"notCompared"`
+}
+
+// MarketStatistics Statistics over the used offers; null where there is nothing to compute them from.
+type MarketStatistics struct {
+	// Cheapest The competitors at the minimum, sorted.
+	Cheapest []string `json:"cheapest"`
+
+	// Competitors How many competitors have a used offer.
+	Competitors int    `json:"competitors"`
+	Max         string `json:"max"`
+	Mean        string `json:"mean"`
+	Median      string `json:"median"`
+	Min         string `json:"min"`
+
+	// N How many amounts they are over.
+	N int `json:"n"`
+
+	// Q1 By linear interpolation (QUARTILE.INC); null for fewer than four amounts.
+	Q1 string `json:"q1"`
+
+	// Q3 As q1.
+	Q3 string `json:"q3"`
+}
+
 // Money An amount, or null where there is none or it is unknown. Unknown is never 0.
 type Money struct {
 	// Amount A decimal number with at most as many decimals as the currency's minor unit; 0 or more, below 10^12 minor units.
@@ -533,6 +662,20 @@ type Money struct {
 	//
 	// Example: USD
 	Currency string `json:"currency"`
+}
+
+// NotCompared An offer in another currency than the MAP price.
+type NotCompared struct {
+	Audience      Audience      `json:"audience"`
+	CompetitorID  string        `json:"competitorId"`
+	ItemCondition ItemCondition `json:"itemCondition"`
+
+	// Price An amount, or null where there is none or it is unknown. Unknown is never 0.
+	Price  *Money `json:"price"`
+	Region string `json:"region"`
+
+	// SellerID null for a retailer.
+	SellerID string `json:"sellerId"`
 }
 
 // Observation A stored observation.
@@ -738,6 +881,35 @@ type OffersQueryInclude string
 
 // OffersQuerySort By the code of the currency, then by landed price or price, cheapest first, without the amount last of all; or the latest seen first. landed if absent.
 type OffersQuerySort string
+
+// Position Our own price among the market's; null if there is nothing to compare.
+type Position struct {
+	// GapToMin Ours less the market's minimum.
+	GapToMin string `json:"gapToMin"`
+
+	// GapToMinPercent The gap in percent of the minimum; null if that is 0.
+	GapToMinPercent string `json:"gapToMinPercent"`
+
+	// Of n and 1.
+	Of int `json:"of"`
+
+	// Rank 1 and how many are strictly cheaper than ours.
+	Rank int `json:"rank"`
+
+	// Undecided Offers of unknown shipping whose price alone is below ours; they may be cheaper or not.
+	Undecided int `json:"undecided"`
+}
+
+// PriceIndex Our own price in percent of the reference; null if there is nothing to compare.
+type PriceIndex struct {
+	Formula string `json:"formula"`
+
+	// Reference As asked for.
+	Reference string `json:"reference"`
+
+	// Value null without a reference, or of one that is 0.
+	Value string `json:"value"`
+}
 
 // PriceType regular if absent or null.
 type PriceType string
@@ -999,6 +1171,165 @@ type Submission struct {
 	URL string `json:"url,omitempty,omitzero"`
 }
 
+// SummariesEntry What was found of one product. summary is there if it was found, else retryable and problem.
+type SummariesEntry struct {
+	// GTIN As sent; absent if the product was asked for by productId.
+	GTIN string `json:"gtin,omitempty,omitzero"`
+
+	// Index Of the id in the request; gtins count on behind productIds.
+	Index int `json:"index"`
+
+	// Problem RFC 9457.
+	Problem *Problem `json:"problem,omitempty"`
+
+	// ProductID null if it is not known.
+	ProductID string `json:"productId"`
+
+	// Retryable Whether it can be asked for again: by itself, if there was no room for it.
+	Retryable bool `json:"retryable,omitempty,omitzero"`
+
+	// Status 200, or 404 unknown, 422 no id, 413 no room in this answer (of 5 MiB), 500 unreadable (we hear of it) or 503 throttled.
+	Status int `json:"status"`
+
+	// Summary A market summary without what only the history, or a list of offers, can tell. Amounts without a currency of their own are in `currency`. Arithmetic is exact; printed numbers are rounded half to even.
+	Summary *BulkSummary `json:"summary,omitempty"`
+}
+
+// SummariesFound What was found of each product that was asked for.
+type SummariesFound struct {
+	// Counts How many positions came to what; they add up to positions.
+	Counts BulkCounts `json:"counts"`
+
+	// Results One for each id, in the order sent, those of productIds before those of gtins.
+	Results []SummariesEntry `json:"results"`
+
+	// Retry Whether an entry can be asked for again.
+	Retry bool `json:"retry"`
+}
+
+// SummariesQuery Whose markets are summarized, and how. 1 to 500 ids in all; each is answered by an entry of its own. The other members are the parameters of getSummary, with the same meaning if absent.
+type SummariesQuery struct {
+	// Audience public if absent.
+	Audience Audience `json:"audience,omitempty,omitzero"`
+
+	// Basis landed if absent.
+	Basis SummariesQueryBasis `json:"basis,omitempty,omitzero"`
+
+	// Currency Of the statistics; chosen for each product if absent.
+	Currency string `json:"currency,omitempty,omitzero"`
+
+	// GTINs GTINs of 8, 12, 13 or 14 digits. Their entries stand behind those of productIds.
+	GTINs []string `json:"gtins,omitempty,omitzero"`
+
+	// IncludeStale true lets offers count that were not seen lately; false if absent.
+	IncludeStale bool `json:"includeStale,omitempty,omitzero"`
+
+	// ItemCondition New if absent.
+	ItemCondition ItemCondition `json:"itemCondition,omitempty,omitzero"`
+
+	// Per competitor if absent.
+	Per SummariesQueryPer `json:"per,omitempty,omitzero"`
+
+	// ProductIDs Our SKUs. One of productIds and gtins is needed.
+	ProductIDs []string `json:"productIds,omitempty,omitzero"`
+
+	// Reference median if absent.
+	Reference string `json:"reference,omitempty,omitzero"`
+
+	// Region `none`, those without one, if absent.
+	Region string `json:"region,omitempty,omitzero"`
+
+	// SellerID Only this seller (1 to 128 bytes); `none` asks for offers without one.
+	SellerID string `json:"sellerId,omitempty,omitzero"`
+}
+
+// SummariesQueryBasis landed if absent.
+type SummariesQueryBasis string
+
+// SummariesQueryPer competitor if absent.
+type SummariesQueryPer string
+
+// Summary A market summary; see BulkSummary.
+type Summary struct {
+	Basis string `json:"basis"`
+
+	// Coverage How much of the market the statistics are over.
+	Coverage SummaryCoverage `json:"coverage"`
+
+	// Currency Of the statistics; null if none could be chosen.
+	Currency string `json:"currency"`
+
+	// Excluded The first 50 offers that do not count, in the order of their keys.
+	Excluded []ExcludedOffer `json:"excluded"`
+
+	// ExcludedCounts How many offers do not count, by reason; a reason without any is absent.
+	ExcludedCounts map[string]int `json:"excludedCounts"`
+
+	// Map Which fresh offers of active competitors, new and public, in the region asked for, are advertised below the MAP price; shipping and availability do not matter. null if the product has no MAP price.
+	Map *MapCheck `json:"map"`
+
+	// Market Statistics over the used offers; null where there is nothing to compute them from.
+	Market MarketStatistics `json:"market"`
+
+	// NotPositioned Why position and priceIndex are null, the first reason that applies; null if they are not.
+	NotPositioned string `json:"notPositioned"`
+
+	// Own Our own amount on the basis, in its own currency, comparable or not; null if it is not known.
+	Own *Money `json:"own"`
+
+	// Position Our own price among the market's; null if there is nothing to compare.
+	Position *Position `json:"position"`
+
+	// PriceIndex Our own price in percent of the reference; null if there is nothing to compare.
+	PriceIndex *PriceIndex `json:"priceIndex"`
+	ProductID  string      `json:"productId"`
+
+	// Window What happened in the market in the days asked for; null if the history was not read.
+	Window *SummaryWindow `json:"window"`
+
+	// WindowOmitted Why window is null although it was asked for: `too-large`, the history would have cost over 200 read units. Ask for fewer days.
+	WindowOmitted string `json:"windowOmitted"`
+}
+
+// SummaryCoverage How much of the market the statistics are over.
+type SummaryCoverage struct {
+	// Offers That the filters let pass, our own aside: used and excluded ones.
+	Offers int `json:"offers"`
+
+	// Sufficient Whether n is at least 2 and no more offers are left out for their unknown shipping than are used.
+	Sufficient bool `json:"sufficient"`
+	Used       int  `json:"used"`
+}
+
+// SummaryWindow What happened in the market in the days asked for; null if the history was not read.
+type SummaryWindow struct {
+	// Changes How often the terms of competitors' offers changed.
+	Changes int `json:"changes"`
+
+	// Coverage How much of the window was observed.
+	Coverage WindowCoverage `json:"coverage"`
+	From     time.Time      `json:"from"`
+
+	// IsLowest Whether the market's minimum is at low or below; null if there is nothing to compare.
+	IsLowest *bool `json:"isLowest"`
+
+	// Low The lowest amount at which any competitor had it in stock, those included that are inactive by now.
+	Low string `json:"low"`
+
+	// LowAt The earliest observation of low.
+	LowAt time.Time `json:"lowAt"`
+}
+
+// WindowCoverage How much of the window was observed.
+type WindowCoverage struct {
+	// ObservedDays UTC days with an observation.
+	ObservedDays  int `json:"observedDays"`
+	RequestedDays int `json:"requestedDays"`
+
+	// Sufficient Whether at least 80 % were observed.
+	Sufficient bool `json:"sufficient"`
+}
+
 // AudienceFilter defines model for AudienceFilter.
 type AudienceFilter = Audience
 
@@ -1019,6 +1350,12 @@ type DryRun = bool
 
 // ItemConditionFilter defines model for ItemConditionFilter.
 type ItemConditionFilter = ItemCondition
+
+// MarketAudience defines model for MarketAudience.
+type MarketAudience = Audience
+
+// MarketCondition defines model for MarketCondition.
+type MarketCondition = ItemCondition
 
 // ProductID defines model for ProductId.
 type ProductID = string
@@ -1227,6 +1564,51 @@ type ListOffersParamsSort string
 // ListOffersParamsInclude defines parameters for ListOffers.
 type ListOffersParamsInclude string
 
+// GetSummaryParams defines parameters for GetSummary.
+type GetSummaryParams struct {
+	// By `gtin`: the path holds a GTIN instead of a productId; the answer names the productId.
+	By GetSummaryParamsBy `form:"by,omitempty" json:"by,omitempty,omitzero"`
+
+	// SellerID Only this seller (1 to 128 bytes); `none` asks for offers without one. Our own price has none and counts all the same.
+	SellerID string `form:"sellerId,omitempty" json:"sellerId,omitempty,omitzero"`
+
+	// ItemCondition A market is of one condition.
+	ItemCondition MarketCondition `form:"itemCondition,omitempty" json:"itemCondition,omitempty,omitzero"`
+
+	// Audience A market is of one audience.
+	Audience MarketAudience `form:"audience,omitempty" json:"audience,omitempty,omitzero"`
+
+	// Region A market is of one region; `none` asks for offers without one. Where we have no own price for the region, that without one counts.
+	Region string `form:"region,omitempty" json:"region,omitempty,omitzero"`
+
+	// Basis What is compared; landed is price and shipping.
+	Basis GetSummaryParamsBasis `form:"basis,omitempty" json:"basis,omitempty,omitzero"`
+
+	// Reference What the price index divides our own price by: a statistic, or the lowest used offer of a competitor (`competitor:bigmart`).
+	Reference string `form:"reference,omitempty" json:"reference,omitempty,omitzero"`
+
+	// Per What the statistics are over: the lowest used offer of each competitor, so that a marketplace of 400 sellers is one voice, or every used offer.
+	Per GetSummaryParamsPer `form:"per,omitempty" json:"per,omitempty,omitzero"`
+
+	// IncludeStale true lets offers count that were not seen lately.
+	IncludeStale bool `form:"includeStale,omitempty" json:"includeStale,omitempty,omitzero"`
+
+	// Currency Of the statistics; nothing is converted. If absent, that of our own price, else that of the MAP price, else that of most offers.
+	Currency string `form:"currency,omitempty" json:"currency,omitempty,omitzero"`
+
+	// Window So many UTC days of history, the last of them today; at most the retention. `none` leaves the history unread, which costs less.
+	Window string `form:"window,omitempty" json:"window,omitempty,omitzero"`
+}
+
+// GetSummaryParamsBy defines parameters for GetSummary.
+type GetSummaryParamsBy string
+
+// GetSummaryParamsBasis defines parameters for GetSummary.
+type GetSummaryParamsBasis string
+
+// GetSummaryParamsPer defines parameters for GetSummary.
+type GetSummaryParamsPer string
+
 // PutCompetitorJSONRequestBody defines body for PutCompetitor for application/json ContentType.
 type PutCompetitorJSONRequestBody = CompetitorSettings
 
@@ -1244,6 +1626,9 @@ type PutProductsJSONRequestBody = ProductBatch
 
 // PutProductJSONRequestBody defines body for PutProduct for application/json ContentType.
 type PutProductJSONRequestBody = CatalogueEntry
+
+// QuerySummariesJSONRequestBody defines body for QuerySummaries for application/json ContentType.
+type QuerySummariesJSONRequestBody = SummariesQuery
 
 func (p ListCompetitorsParams) query() url.Values {
 	q := url.Values{}
@@ -1333,6 +1718,22 @@ func (p ListOffersParams) query() url.Values {
 	return q
 }
 
+func (p GetSummaryParams) query() url.Values {
+	q := url.Values{}
+	set(q, "by", p.By)
+	set(q, "sellerId", p.SellerID)
+	set(q, "itemCondition", p.ItemCondition)
+	set(q, "audience", p.Audience)
+	set(q, "region", p.Region)
+	set(q, "basis", p.Basis)
+	set(q, "reference", p.Reference)
+	set(q, "per", p.Per)
+	set(q, "includeStale", p.IncludeStale)
+	set(q, "currency", p.Currency)
+	set(q, "window", p.Window)
+	return q
+}
+
 // ListCompetitors calls GET /v1/competitors: list competitors with the health of their feeds.
 func (c *Client) ListCompetitors(ctx context.Context, params ListCompetitorsParams) (*CompetitorPage, error) {
 	path := "/v1/competitors"
@@ -1397,4 +1798,16 @@ func (c *Client) ListHistory(ctx context.Context, productID string, params ListH
 func (c *Client) ListOffers(ctx context.Context, productID string, params ListOffersParams) (*OfferPage, error) {
 	path := fmt.Sprintf("/v1/products/%s/offers", url.PathEscape(productID))
 	return call[OfferPage](ctx, c, "GET", path, params.query(), nil)
+}
+
+// GetSummary calls GET /v1/products/{productId}/summary: summarize the market of a product.
+func (c *Client) GetSummary(ctx context.Context, productID string, params GetSummaryParams) (*Summary, error) {
+	path := fmt.Sprintf("/v1/products/%s/summary", url.PathEscape(productID))
+	return call[Summary](ctx, c, "GET", path, params.query(), nil)
+}
+
+// QuerySummaries calls POST /v1/summaries/query: summarize the markets of up to 500 products.
+func (c *Client) QuerySummaries(ctx context.Context, body SummariesQuery) (*SummariesFound, error) {
+	path := "/v1/summaries/query"
+	return call[SummariesFound](ctx, c, "POST", path, nil, body)
 }

@@ -26,6 +26,19 @@ func (c *Client) OffersOf(ctx context.Context, query OffersQuery) iter.Seq2[Offe
 	}, func(e *OffersEntry) (index *int, status int) { return &e.Index, e.Status })
 }
 
+// SummariesOf yields the market summaries of any number of products, as OffersOf yields their offers.
+func (c *Client) SummariesOf(ctx context.Context, query SummariesQuery) iter.Seq2[SummariesEntry, error] {
+	return bulk(ctx, c, query.ProductIDs, query.GTINs, func(productIDs, gtins []string) ([]SummariesEntry, error) {
+		query.ProductIDs = productIDs
+		query.GTINs = gtins
+		found, err := c.QuerySummaries(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		return found.Results, nil
+	}, func(e *SummariesEntry) (index *int, status int) { return &e.Index, e.Status })
+}
+
 // bulkID is a product that is asked for.
 type bulkID struct {
 	id     string

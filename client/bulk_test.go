@@ -133,3 +133,35 @@ func TestOffersOf_Ends(t *testing.T) {
 		})
 	}
 }
+
+// TestSummariesOf: the other members of the query go with each request, and entries get the index among all.
+func TestSummariesOf(t *testing.T) {
+	t.Parallel()
+	query := client.SummariesQuery{Basis: client.SummariesQueryBasisPrice, ProductIDs: make([]string, client.QueryIDs+1)}
+	s := serve(t, func(_ int, r request) answer {
+		var q client.SummariesQuery
+		if err := json.Unmarshal([]byte(r.body), &q); err != nil {
+			t.Error(err)
+		}
+		assert.Equal(t, client.SummariesQueryBasisPrice, q.Basis)
+		found := client.SummariesFound{Results: make([]client.SummariesEntry, len(q.ProductIDs))}
+		for i := range found.Results {
+			found.Results[i] = client.SummariesEntry{Index: i, Status: http.StatusOK, Summary: &client.BulkSummary{Currency: "USD"}}
+		}
+		body, err := json.Marshal(found)
+		if err != nil {
+			t.Error(err)
+		}
+		return answer{status: http.StatusOK, body: string(body)}
+	})
+	c, _ := connect(t, s)
+	n := 0
+	for e, err := range c.SummariesOf(t.Context(), query) {
+		require.NoError(t, err)
+		assert.Equal(t, n, e.Index)
+		assert.Equal(t, "USD", e.Summary.Currency)
+		n++
+	}
+	assert.Equal(t, client.QueryIDs+1, n)
+	assert.Len(t, s.got, 2)
+}

@@ -72,7 +72,7 @@ func NewCoverage(from, to price.Timestamp, found *store.Coverage) Coverage {
 	if found != nil {
 		c.From = found.First
 		c.ObservedDays = &found.Days
-		sufficient := found.Days*10 >= c.RequestedDays*8
+		sufficient := price.NewWindowCoverage(found.Days, c.RequestedDays).Sufficient
 		c.Sufficient = &sufficient
 	}
 	return c

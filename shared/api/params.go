@@ -59,6 +59,12 @@ type Query interface {
 // FilterParams are the parameters of a filter.
 var FilterParams = []string{"competitorId", "sellerId", "itemCondition", "audience", "region"}
 
+// The rules of words, each completing the sentence "... must be".
+const (
+	conditionRule = "New, Used, Refurbished or Damaged"
+	audienceRule  = "public, member, signedIn or app"
+)
+
 // Filter reports whether an offer key is among those asked for.
 type Filter func(price.OfferKey) bool
 

@@ -17,7 +17,6 @@
 package board
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -69,23 +68,12 @@ func (e Observation) Differs(other Observation) []string {
 	return fields
 }
 
-// Order is an observation's place among those of its offer. The moment at which it arrived plays no part.
-type Order struct {
-	At         price.Timestamp
-	Confidence price.Confidence
-	Source     string // its id
-}
+// Order is an observation's place among those of its offer.
+type Order = price.Order
 
 // Order returns the observation's place.
-func (e Observation) Order() Order { return Order{e.ObservedAt, e.Source.Confidence, e.Source.ID} }
-
-// Compare orders by observedAt, then source confidence (absent lowest), then observationId, which is a hash of the key,
-// observedAt and the source.
-func (o Order) Compare(key price.OfferKey, other Order) int {
-	if c := cmp.Or(cmp.Compare(o.At, other.At), cmp.Compare(o.Confidence, other.Confidence)); c != 0 || o.Source == other.Source {
-		return c
-	}
-	return strings.Compare(price.ID(key, o.At, o.Source), price.ID(key, other.At, other.Source))
+func (e Observation) Order() Order {
+	return Order{At: e.ObservedAt, Confidence: e.Source.Confidence, Source: e.Source.ID}
 }
 
 // Compare orders two observations of one offer; see Order.

@@ -194,7 +194,7 @@ func (d *decoder) url(current Observation, flags byte) (u URL) {
 	}
 	u.Of = current.Order()
 	if flags&isOfAnother != 0 {
-		u.Of = Order{current.ObservedAt - price.Timestamp(d.span()), d.confidence(), d.text()}
+		u.Of = Order{At: current.ObservedAt - price.Timestamp(d.span()), Confidence: d.confidence(), Source: d.text()}
 		if u.Of.At < minTime || u.Of.Source == "" || u.Of == current.Order() {
 			d.fail("order of a url")
 		}

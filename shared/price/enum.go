@@ -96,6 +96,17 @@ const (
 
 var competitorKinds = []string{"retailer", "marketplace"}
 
+// Basis says which amount of an offer is compared in a market summary.
+type Basis uint8
+
+// The bases; landed is the default.
+const (
+	BasisLanded Basis = iota // price + shipping
+	BasisPrice
+)
+
+var bases = []string{"landed", "price"}
+
 // String returns the API's word.
 func (c Condition) String() string { return conditions[c] }
 
@@ -114,6 +125,9 @@ func (k SourceKind) String() string { return sourceKinds[k] }
 // String returns the API's word.
 func (k CompetitorKind) String() string { return competitorKinds[k] }
 
+// String returns the API's word.
+func (b Basis) String() string { return bases[b] }
+
 // MarshalText returns the API's word.
 func (c Condition) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
@@ -131,6 +145,12 @@ func (k SourceKind) MarshalText() ([]byte, error) { return []byte(k.String()), n
 
 // MarshalText returns the API's word.
 func (k CompetitorKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// MarshalText returns the API's word.
+func (b Basis) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
+
+// ParseBasis reads the API's word.
+func ParseBasis(s string) (Basis, bool) { return parseWord[Basis](bases, s) }
 
 // ParseCondition reads the API's word.
 func ParseCondition(s string) (Condition, bool) { return parseWord[Condition](conditions, s) }

@@ -23,14 +23,7 @@ func (m Money) Present() bool { return m.Currency != "" }
 // Amount returns the decimal text with exactly the currency's minor digits, for example "9.90".
 func (m Money) Amount() string {
 	digits, _ := MinorDigits(m.Currency)
-	s := strconv.FormatInt(m.Minor, 10)
-	if digits == 0 {
-		return s
-	}
-	if missing := digits + 1 - len(s); missing > 0 {
-		s = strings.Repeat("0", missing) + s
-	}
-	return s[:len(s)-digits] + "." + s[len(s)-digits:]
+	return withPoint(strconv.FormatInt(m.Minor, 10), digits)
 }
 
 // String returns "9.90 USD", or "-" for no amount.

@@ -1,8 +1,9 @@
-// Package price holds the value types and rules of competitor prices: money, times, gtins, observations and their identity.
+// Package price holds the value types and rules of competitor prices: money, times, gtins, observations and their identity, and what
+// a market looks like (Summarize).
 //
-// It is pure: no I/O, no clock. Values are comparable with == wherever the rules compare them (Terms, OfferKey), money
-// is whole minor units and never a float, times are whole milliseconds. The numeric values of the enumerations are
-// stored: they are never reordered, new ones go to the end.
+// It is pure: no I/O, no clock. Values are comparable with == wherever the rules compare them (Terms, OfferKey), money is whole minor
+// units and never a float (statistics are fractions, which are rounded when they are printed), times are whole milliseconds. The
+// numeric values of the enumerations that observations have are stored: they are never reordered, new ones go to the end.
 package price
 
 import (
@@ -139,6 +140,25 @@ type Observation struct {
 
 // ID returns the observation's id.
 func (o Observation) ID() string { return ID(o.Key, o.ObservedAt, o.Source.ID) }
+
+// Order returns the observation's place among those of its offer.
+func (o Observation) Order() Order { return Order{o.ObservedAt, o.Source.Confidence, o.Source.ID} }
+
+// Order is an observation's place among those of its offer. The moment at which it arrived plays no part.
+type Order struct {
+	At         Timestamp
+	Confidence Confidence
+	Source     string // its id
+}
+
+// Compare orders by observedAt, then source confidence (absent lowest), then observationId, which is a hash of the offer's key,
+// observedAt and the source.
+func (o Order) Compare(key OfferKey, other Order) int {
+	if c := cmp.Or(cmp.Compare(o.At, other.At), cmp.Compare(o.Confidence, other.Confidence)); c != 0 || o.Source == other.Source {
+		return c
+	}
+	return strings.Compare(ID(key, o.At, o.Source), ID(key, other.At, other.Source))
+}
 
 // crockford is Crockford's base32 alphabet: no I, L, O, U.
 var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)

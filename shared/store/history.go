@@ -157,6 +157,7 @@ type walk struct {
 	product Product
 	window  Window
 	trusted bool       // the boards are believed what they say of their history
+	whole   bool       // all rows of the window are wanted at once; see Whole
 	start   Position   // rows in front of it, and its own, are not shown
 	span    board.Span // of the moments from the start to the window's end
 	offers  map[price.OfferKey]*offer
@@ -351,8 +352,8 @@ func (k *walk) page(ctx context.Context, c collector) error {
 	}
 }
 
-// settle gives rows that are settled to the collector. full: it takes no more.
-func (k *walk) settle(c collector) (full bool) {
+// sort puts the rows into the window's order, each once.
+func (k *walk) sort() {
 	slices.SortFunc(k.rows, func(a, b entry) int {
 		if c := k.window.toward(a.ObservedAt, b.ObservedAt); c != 0 {
 			return c
@@ -362,6 +363,11 @@ func (k *walk) settle(c collector) (full bool) {
 	k.rows = slices.CompactFunc(k.rows, func(a, b entry) bool {
 		return a.offer == b.offer && a.ObservedAt == b.ObservedAt && a.Source.ID == b.Source.ID
 	})
+}
+
+// settle gives rows that are settled to the collector. full: it takes no more.
+func (k *walk) settle(c collector) (full bool) {
+	k.sort()
 	k.group()
 	edge := k.edge()
 	for len(k.groups) > 0 {

@@ -530,6 +530,16 @@ func TestStore_History_AnOlderBoardWasPutBack(t *testing.T) {
 		assert.Subset(t, page.Suspect, want)
 		rows := (&past{client: client, table: table, met: map[string]int{}}).all(t, "P1", w)
 		assert.Equal(t, view(w, rows), page.Rows)
+		if w.Changes || w.Descending {
+			continue
+		}
+		product, err := s.Product(t.Context(), "P1", false)
+		require.NoError(t, err)
+		whole, complete, err := s.Whole(t.Context(), product, w, 200)
+		require.NoError(t, err)
+		assert.True(t, complete)
+		assert.Equal(t, page.Rows, whole.Rows)
+		assert.Subset(t, whole.Suspect, want)
 	}
 }
 

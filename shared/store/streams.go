@@ -267,16 +267,24 @@ const unit = 4096
 // usualSegments are as many as take about a unit, before any was seen.
 const usualSegments = 4
 
-// read makes a call of each stream at once and takes in what they bring. A call reads about a unit, or several where few streams
-// share the width.
+// limit is how many segments a call may read when so many run at once. It reads about a unit, or several where few streams share
+// the width; of a whole window as much as the budget lets.
+func (k *walk) limit(streams int) int {
+	units := max(1, min(k.store.width/streams, k.rounds)) // few read as much at once as many would, but not at first
+	if k.whole {
+		units = max(1, int(k.budget-k.units)/len(k.ahead()))
+	}
+	if k.segments == 0 {
+		return usualSegments * units
+	}
+	size := k.bytes / k.segments
+	return max(1, (unit*units-size/2)/size) // segments differ in size
+}
+
+// read makes a call of each stream at once and takes in what they bring.
 func (k *walk) read(ctx context.Context, ahead []held) error {
 	k.rounds++
-	calls := max(1, min(k.store.width/len(ahead), k.rounds)) // few streams read as much at once as many would, but not at first
-	limit := usualSegments * calls
-	if k.segments > 0 {
-		size := k.bytes / k.segments
-		limit = max(1, (unit*calls-size/2)/size) // segments differ in size
-	}
+	limit := k.limit(len(ahead))
 	brought := make([]fetched, len(ahead))
 	eachOf(len(ahead), k.store.width, func(i int) {
 		brought[i] = ahead[i].fetch(ctx, k.store, k.product.ID, int32(limit), k.near) //nolint:gosec // a few hundred

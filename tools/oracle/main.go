@@ -3,13 +3,13 @@
 //	oracle -url http://127.0.0.1:3000 -token-file .local/token FILE...
 //
 // A file holds observations as the API takes them, one JSON object a line, gzip or not. Several files count as one. For every
-// product in them the offers, the raw history and its days are read to the last page and compared field by field. The computation is
-// written from the API's description alone and shares no code with the service, so a mistake would have to be made twice to
-// go unseen. Nobody may write meanwhile.
+// product in them the offers, the raw history and its days are read to the last page and compared field by field, and so are some of its
+// market summaries. The computation is written from the API's description alone and shares no code with the service, so a mistake
+// would have to be made twice to go unseen. Nobody may write meanwhile.
 //
-// Not compared are receivedAt and client, which no file knows. Where files have two contents under one observation id, the API
-// kept whichever came first: either is right, but history and offer must agree on it. The exit status is 0 when all is equal, 1
-// when there is a difference, 2 when it could not be found out.
+// Not compared are receivedAt and client, which no file knows; a MAP price is taken from the answer. Where files have two contents
+// under one observation id, the API kept whichever came first: either is right, but history and offer must agree on it. The exit
+// status is 0 when all is equal, 1 when there is a difference, 2 when it could not be found out.
 package main
 
 import (
@@ -98,7 +98,7 @@ func compareAll(base, tokenFile, nowText string, days, show int, files []string,
 			return err
 		}
 	}
-	freshFor, err := api.freshFor()
+	shops, err := api.shops()
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func compareAll(base, tokenFile, nowText string, days, show int, files []string,
 	if err != nil {
 		return err
 	}
-	c := comparison{now: now, freshFor: freshFor, sum: in.summary}
+	c := comparison{now: now, shops: shops, sum: in.summary}
 	if err := c.products(api, in.products); err != nil {
 		return err
 	}
@@ -123,6 +123,7 @@ type summary struct {
 	leftOut                    map[string]int
 	products, offers, rows     int
 	days                       int
+	summaries                  int
 }
 
 // input is the observations of all files by product.
@@ -189,8 +190,8 @@ func (in *input) read(r io.Reader, now time.Time, retention time.Duration) error
 
 // comparison gathers differences; products are compared several at a time.
 type comparison struct {
-	now      time.Time
-	freshFor map[string]time.Duration
+	now   time.Time
+	shops map[string]oracle.Shop
 
 	mu          sync.Mutex
 	sum         summary
@@ -245,6 +246,11 @@ func (c *comparison) product(api *api, product string, h history) error {
 	stored := d.history(h, rows)
 	d.days(stored, daily)
 	d.offers(offers(stored), list, c)
+	if len(rows) > 0 {
+		if err := d.summaries(api, stored, offers(stored), c); err != nil {
+			return err
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.differences = append(c.differences, d.found...)
@@ -253,6 +259,11 @@ func (c *comparison) product(api *api, product string, h history) error {
 	c.sum.days += len(daily)
 	c.sum.offers += len(list)
 	return nil
+}
+
+// freshFor is how long a competitor's offers stay fresh.
+func (c *comparison) freshFor(competitor string) time.Duration {
+	return cmp.Or(c.shops[competitor].FreshFor, defaultFreshFor)
 }
 
 // diff compares one product.
@@ -361,7 +372,7 @@ func (d *diff) offers(want []oracle.Offer, rows []map[string]any, c *comparison)
 	for _, o := range want {
 		k := o.Current.String()
 		wantOrder = append(wantOrder, k)
-		freshFor := cmp.Or(c.freshFor[o.Current.Competitor], defaultFreshFor)
+		freshFor := c.freshFor(o.Current.Competitor)
 		expected := offerRow(o, freshFor, c.now)
 		row, found := byKey[k]
 		if !found {
@@ -458,7 +469,8 @@ func (c *comparison) print(w io.Writer, show int) {
 	for _, reason := range slices.Sorted(maps.Keys(c.sum.leftOut)) {
 		fmt.Fprintf(&b, ", %d left out: %s", c.sum.leftOut[reason], reason)
 	}
-	fmt.Fprintf(&b, "\ncompared: %d products, %d offers, %d history rows, %d days\n", c.sum.products, c.sum.offers, c.sum.rows, c.sum.days)
+	fmt.Fprintf(&b, "\ncompared: %d products, %d offers, %d history rows, %d days, %d summaries\n",
+		c.sum.products, c.sum.offers, c.sum.rows, c.sum.days, c.sum.summaries)
 	slices.SortStableFunc(c.differences, func(x, y difference) int {
 		return cmp.Or(cmp.Compare(x.product, y.product), cmp.Compare(x.where, y.where), cmp.Compare(x.field, y.field))
 	})
@@ -609,26 +621,6 @@ func (a *api) historyDays() (int, error) {
 		return 0, errors.New("GET /v1/health: no limits.historyDays; give -retention-days")
 	}
 	return health.Limits.HistoryDays, nil
-}
-
-// freshFor is each registered competitor's.
-func (a *api) freshFor() (map[string]time.Duration, error) {
-	rows, err := a.pages("/v1/competitors", "competitors", url.Values{})
-	if err != nil {
-		return nil, err
-	}
-	all := map[string]time.Duration{}
-	for _, row := range rows {
-		id, _ := row["competitorId"].(string)
-		text, _ := row["freshFor"].(string)
-		if text == "" {
-			continue
-		}
-		if all[id], err = duration(text); err != nil {
-			return nil, fmt.Errorf("competitor %s: %w", id, err)
-		}
-	}
-	return all, nil
 }
 
 // duration reads an ISO 8601 duration of weeks, days, hours, minutes and seconds.

@@ -244,6 +244,8 @@ var answers = map[string]string{
 	"/v1/products/Q 1/history": recorded("q-history.json"),
 	"/v1/products/Q 1/days":    recorded("q-days.json"),
 	"/v1/products/Q 1/offers":  recorded("q-offers.json"),
+	"/v1/products/P/summary":   recorded("p-summary.json"),
+	"/v1/products/Q 1/summary": recorded("q-summary.json"),
 }
 
 // recorded reads a file of testdata.
@@ -273,7 +275,8 @@ func service(t *testing.T, answers map[string]string) string {
 			_, _ = fmt.Fprint(w, `{"limits":{"historyDays":400}}`)
 			return
 		case "/v1/competitors":
-			_, _ = fmt.Fprint(w, `{"competitors":[{"competitorId":"fair","freshFor":"PT2H"},{"competitorId":"shop","freshFor":null}],"next":null}`)
+			_, _ = fmt.Fprint(w, `{"competitors":[{"competitorId":"fair","freshFor":"PT2H","status":"active"},`+
+				`{"competitorId":"shop","freshFor":null,"status":"active"}],"next":null}`)
 			return
 		}
 		path, list := r.URL.Path, "offers"
@@ -287,13 +290,19 @@ func service(t *testing.T, answers map[string]string) string {
 			}
 			assert.Equal(t, "asc", query.Get("order"))
 			assert.Equal(t, "2026-07-06T09:00:00.000Z", query.Get("from"))
-		} else {
+		} else if strings.HasSuffix(path, "/offers") {
 			assert.Equal(t, "true", query.Get("includeStale"))
 			assert.Equal(t, "true", query.Get("includeOwn"))
 		}
 		content, ok := answers[path]
 		if !ok {
 			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		if strings.HasSuffix(path, "/summary") {
+			var bySort map[string]json.RawMessage
+			assert.NoError(t, json.Unmarshal([]byte(content), &bySort))
+			_, _ = w.Write(bySort[query.Get("basis")+" per "+query.Get("per")])
 			return
 		}
 		var rows []json.RawMessage
@@ -324,7 +333,7 @@ func TestRun(t *testing.T) {
 		exit, out := ask(t, answers)
 		assert.Equal(t, equal, exit)
 		assert.Equal(t, `files:    8 observations, 1 of them repetitions, 1 ids with more than one content, 1 left out: amount-precision
-compared: 2 products, 3 offers, 5 history rows, 3 days
+compared: 2 products, 3 offers, 5 history rows, 3 days, 6 summaries
 differences: 0
 `, out)
 	})
@@ -342,6 +351,7 @@ differences: 0
 	const p = "/v1/products/P/offers"
 	const h = "/v1/products/P/history"
 	const days = "/v1/products/P/days"
+	const sum = "/v1/products/P/summary"
 	tests := map[string]struct{ path, from, to, want string }{
 		"price": {p, `"price":{"amount":"6.00"`, `"price":{"amount":"6.01"`,
 			`P: offer shop||New||public: price: want {"amount":"6.00","currency":"USD"}, got {"amount":"6.01","currency":"USD"}`},
@@ -359,27 +369,30 @@ differences: 0
 		"the lesser url": {p, `"https://shop.example/11"`, `"https://shop.example/10"`, "url: want https://shop.example/11, got"},
 		"url of a conflict": {"/v1/products/Q 1/offers", `"https://q.example/1"`, `"https://q.example/2"`,
 			"url: want https://q.example/1, got https://q.example/2"},
-		"confidence":      {p, `"confidence":"0.9"`, `"confidence":"0.8"`, "source"},
-		"field missing":   {p, `"stale":false,`, ``, "stale: want false, got no such field"},
-		"field too many":  {p, `"stale":false,`, `"stale":false,"x":1,`, "x: want no such field, got 1"},
-		"other seller":    {p, `"sellerId":"S"`, `"sellerId":null`, "offer fair|S|New||public: row: want"},
-		"history price":   {h, `"5.00"`, `"5.01"`, "price: want"},
-		"received":        {h, `"receivedAt":"2026-07-07T11:59:00.000Z"`, `"receivedAt":null`, "receivedAt: want a timestamp, got null"},
-		"client":          {h, `"client":"night-run"`, `"client":""`, "client: want a name, got"},
-		"client of offer": {p, `"stale":false,`, `"stale":false,"client":"night-run",`, "client: want no such field, got night-run"},
-		"other id":        {h, `shop10`, `XYZ`, "history XYZ: row: want none"},
-		"row twice":       {h, `shop10`, `shop09`, "observationId: want once, got again"},
-		"open":            {days, `"open":"5.00"`, `"open":"6.00"`, "P: day 2026-07-06 shop||New||public USD: open: want 5.00, got 6.00"},
-		"low":             {days, `"low":"5.00"`, `"low":"4.99"`, "low: want 5.00, got 4.99"},
-		"fraction":        {days, `"1.0000"`, `"1"`, "inStockFraction: want 1.0000, got 1"},
-		"n":               {days, `"n":3`, `"n":4`, "n: want 3, got 4"},
-		"other day":       {days, `"date":"2026-07-06"`, `"date":"2026-07-05"`, "day 2026-07-06 shop||New||public USD: row: want"},
-		"a day too many":  {days, `"currency":"USD"`, `"currency":"EUR"`, "day 2026-07-06 shop||New||public EUR: row: want none"},
-		"a day twice":     {days, `"date":"2026-07-07"`, `"date":"2026-07-06"`, "day 2026-07-06 fair|S|New||public USD: row: want none"},
-		"no days":         {days, answers[days], "[]", "got missing"},
-		"a price":         {"/v1/products/Q 1/days", `"close":null`, `"close":"0.00"`, "close: want null, got 0.00"},
-		"all gone":        {h, answers[h], "[]", "got missing"},
-		"no such product": {p, answers[p], "[]", "got missing"},
+		"confidence":        {p, `"confidence":"0.9"`, `"confidence":"0.8"`, "source"},
+		"field missing":     {p, `"stale":false,`, ``, "stale: want false, got no such field"},
+		"field too many":    {p, `"stale":false,`, `"stale":false,"x":1,`, "x: want no such field, got 1"},
+		"other seller":      {p, `"sellerId":"S"`, `"sellerId":null`, "offer fair|S|New||public: row: want"},
+		"history price":     {h, `"5.00"`, `"5.01"`, "price: want"},
+		"received":          {h, `"receivedAt":"2026-07-07T11:59:00.000Z"`, `"receivedAt":null`, "receivedAt: want a timestamp, got null"},
+		"client":            {h, `"client":"night-run"`, `"client":""`, "client: want a name, got"},
+		"client of offer":   {p, `"stale":false,`, `"stale":false,"client":"night-run",`, "client: want no such field, got night-run"},
+		"other id":          {h, `shop10`, `XYZ`, "history XYZ: row: want none"},
+		"row twice":         {h, `shop10`, `shop09`, "observationId: want once, got again"},
+		"open":              {days, `"open":"5.00"`, `"open":"6.00"`, "P: day 2026-07-06 shop||New||public USD: open: want 5.00, got 6.00"},
+		"low":               {days, `"low":"5.00"`, `"low":"4.99"`, "low: want 5.00, got 4.99"},
+		"fraction":          {days, `"1.0000"`, `"1"`, "inStockFraction: want 1.0000, got 1"},
+		"n":                 {days, `"n":3`, `"n":4`, "n: want 3, got 4"},
+		"other day":         {days, `"date":"2026-07-06"`, `"date":"2026-07-05"`, "day 2026-07-06 shop||New||public USD: row: want"},
+		"a day too many":    {days, `"currency":"USD"`, `"currency":"EUR"`, "day 2026-07-06 shop||New||public EUR: row: want none"},
+		"a day twice":       {days, `"date":"2026-07-07"`, `"date":"2026-07-06"`, "day 2026-07-06 fair|S|New||public USD: row: want none"},
+		"no days":           {days, answers[days], "[]", "got missing"},
+		"a price":           {"/v1/products/Q 1/days", `"close":null`, `"close":"0.00"`, "close: want null, got 0.00"},
+		"all gone":          {h, answers[h], "[]", "got missing"},
+		"no such product":   {p, answers[p], "[]", "got missing"},
+		"statistics":        {sum, `"median":"5.50"`, `"median":"5.51"`, `summary landed per competitor: market: want {"cheapest":["fair"]`},
+		"window":            {sum, `"changes":1`, `"changes":2`, "summary landed per competitor: window: want"},
+		"too large in vain": {sum, `"windowOmitted":null`, `"windowOmitted":"too-large"`, "window: want null, got"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -415,6 +428,7 @@ differences: 0
 		offer := strings.NewReplacer("SoldOut", "InStock", `"price":null`, `"price":{"amount":"7.00","currency":"EUR"}`, promotion, "null",
 			"q.example/1", "q.example/2")
 		other["/v1/products/Q 1/offers"] = offer.Replace(other["/v1/products/Q 1/offers"])
+		other["/v1/products/Q 1/summary"] = recorded("q-summary-other.json")
 		exit, out = ask(t, other)
 		assert.Equal(t, equal, exit, out)
 	})

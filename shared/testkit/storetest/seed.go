@@ -11,7 +11,7 @@ import (
 )
 
 // Seed gives a store a small market, the same for every case of an endpoint: the competitors bigmart, shopx (fresh for an
-// hour) and kyoto, an inactive one called closed, the gtin 6291041500213 of ZU-1042, and observations of ZU-1042.
+// hour) and kyoto, an inactive one called closed, the gtin 6291041500213 of ZU-1042, and observations of ZU-1042 and ZU-7007.
 func Seed(tb testing.TB, s *store.Store) {
 	tb.Helper()
 	for _, c := range []price.Competitor{
@@ -24,6 +24,7 @@ func Seed(tb testing.TB, s *store.Store) {
 		_, err := s.PutCompetitor(tb.Context(), c)
 		require.NoError(tb, err)
 	}
+	seedMarket(tb, s)
 	day := price.At(time.Date(2026, 7, 5, 9, 14, 3, 0, time.UTC))
 	usd := func(minor int64) price.Money { return price.Money{Minor: minor, Currency: "USD"} }
 	seen := func(competitor string, at price.Timestamp, terms price.Terms) price.Submission {
