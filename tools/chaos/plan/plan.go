@@ -4,7 +4,8 @@
 // different orders of events in two runs; that is why a plan that failed once may pass when it is repeated.
 //
 // What surprises: a fault is aimed at the nth call of an operation, counted over the whole run. So the number of faults of a plan is
-// the same in every run, though not whose call each of them meets.
+// the same in every run, though not whose call each of them meets. And a large plan is many small ones, its chapters, one after the
+// other, with products of their own: few products that get ever more observations would soon get repetitions and conflicts alone.
 package plan
 
 import (
@@ -66,13 +67,13 @@ var Start = price.At(time.Date(2026, 6, 15, 9, 0, 0, 0, time.UTC))
 func Draw(seed uint64, o Options) Plan {
 	d := drawer{Rand: rand.New(rand.NewPCG(seed, 0)), options: o, byID: map[string]price.Observation{}}
 	p := Plan{Seed: seed, Competitors: competitors()}
-	for range d.between(1, 5) {
-		d.products = append(d.products, d.product(len(d.products)))
-	}
-	d.hot = d.IntN(3) == 0
+	d.chapter()
 	p.Workers = make([][]Request, d.between(2, 8))
 	writes := 0 // of boards, about
 	for n := 0; d.sent < o.Observations; n++ {
+		if d.sent >= len(d.chapters)*chapterLength {
+			d.chapter()
+		}
 		r := d.request(n)
 		w := d.IntN(len(p.Workers))
 		p.Workers[w] = append(p.Workers[w], r)

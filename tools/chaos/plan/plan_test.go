@@ -80,6 +80,31 @@ func TestEverythingHappens(t *testing.T) {
 	}
 }
 
+// TestLargePlansAreVaried proves that a large plan is no small one whose observations are sent again and again.
+func TestLargePlansAreVaried(t *testing.T) {
+	t.Parallel()
+	share := func(seeds uint64, observations int) (fresh float64, products int) {
+		ids, sent := 0, 0
+		for seed := range seeds {
+			p := plan.Draw(seed, plan.Options{Observations: observations})
+			each := map[string]bool{}
+			for _, r := range requests(p) {
+				for _, o := range r.Observations {
+					each[o.ID()] = true
+				}
+				sent += len(r.Observations)
+			}
+			ids += len(each)
+			products += len(p.Products())
+		}
+		return float64(ids) / float64(sent), products
+	}
+	small, products := share(100, 600)
+	large, productsOfLarge := share(3, 20_000)
+	assert.Greater(t, large, 0.9*small, "the share of ids that are new")
+	assert.Greater(t, productsOfLarge, products/2, "of as many observations")
+}
+
 func TestPropertyPlansAreSound(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
