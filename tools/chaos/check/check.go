@@ -181,6 +181,7 @@ func (c *checker) answer(k *known, of *content, e history.Event) {
 func (c *checker) presence() {
 	for _, row := range c.stored.Rows {
 		id := row.Observation.ID()
+		row.content = history.Content(row.Observation)
 		c.rows[id] = append(c.rows[id], row)
 	}
 	for id, rows := range c.rows {
@@ -226,13 +227,12 @@ func (c *checker) copies(id string, rows []Row) {
 
 // sent checks that a stored observation was sent so, and not known to be refused.
 func (c *checker) sent(id string, row Row) {
-	name := history.Content(row.Observation)
 	of := c.content(id, row)
 	switch {
 	case of == nil:
 		c.find("I4", Phantom, id, "%s: stored in %s with a content that nobody sent: %+v", id, row.Where, row.Observation)
 	case of.conflict > 0:
-		c.find("I5", Phantom, id, "%s: stored in %s with the content %s, which was refused as a conflict", id, row.Where, name)
+		c.find("I5", Phantom, id, "%s: stored in %s with the content %s, which was refused as a conflict", id, row.Where, row.content)
 	case of.acked+of.unknown == 0:
 		c.find("I4", Phantom, id, "%s: stored in %s, but every attempt was refused", id, row.Where)
 	case !slices.ContainsFunc(of.sent, func(e history.Event) bool {
@@ -320,7 +320,7 @@ func (c *checker) offerURLs() {
 // content is what the history knows of a stored row; nil: nothing.
 func (c *checker) content(id string, row Row) *content {
 	if k := c.ids[id]; k != nil {
-		return k.contents[history.Content(row.Observation)]
+		return k.contents[row.content]
 	}
 	return nil
 }

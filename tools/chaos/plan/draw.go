@@ -176,7 +176,7 @@ func (d *drawer) request(n int) Request {
 		size = d.between(2, 8)
 	case d.chance(50):
 		size = d.between(10, 100)
-		if d.options.Observations > 10*100 && d.chance(5) {
+		if d.options.Observations > 10*100 && d.chance(50) { // a large plan sends much as feeds do
 			size = d.between(100, min(d.options.Observations/10, largest))
 		}
 	}
