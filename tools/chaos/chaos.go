@@ -15,6 +15,9 @@
 // samkit/local, and their processes and the engine are killed and stopped (package binaries). -other names another checkout of the
 // project, whose functions then take half of the requests.
 //
+// Beside the writers, some seeds remove orphaned urls as reconcile-boards does, and make boards unreadable and restore their products
+// from a copy by tools/restore. Until a product is restored its observations may be answered "failed", and nothing may be lost.
+//
 // A plan that fails is shrunk: requests and faults are left out while it still fails. What is left is printed as a command.
 //
 // What surprises: workers run at once, so a seed repeats its plan but not the moments at which things happen. A seed that failed once
@@ -167,7 +170,7 @@ func (c *chaos) open(ctx context.Context) (stop func(), err error) {
 	}
 	dir, err := os.MkdirTemp("", "chaos-")
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for the functions: %w", err)
+		return nil, fmt.Errorf("make a folder for programs: %w", err)
 	}
 	e, err := engine.Start(ctx, root, "")
 	if err != nil {
@@ -178,6 +181,12 @@ func (c *chaos) open(ctx context.Context) (stop func(), err error) {
 		_ = os.RemoveAll(dir) // the system removes it some day
 	}
 	c.config = trial.Config{Engine: e.Endpoint(), Design: design}
+	if !c.naive {
+		if c.config.Restore, err = restorer(root, dir, e.Endpoint()); err != nil {
+			stop()
+			return nil, err
+		}
+	}
 	if c.binaries > 0 {
 		other := c.other
 		if other == "" {

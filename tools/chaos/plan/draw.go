@@ -39,6 +39,7 @@ const chapterLength = 600
 
 // chapter is a part of a plan with products of its own.
 type chapter struct {
+	first    int // request
 	products []*product
 	hot      bool                // most requests are about the first product
 	earlier  []price.Observation // all that were drawn
@@ -53,9 +54,9 @@ type drawer struct {
 	sent     int
 }
 
-// chapter begins the next chapter.
-func (d *drawer) chapter() {
-	c := &chapter{}
+// chapter begins the next chapter, with the request of this number.
+func (d *drawer) chapter(first int) {
+	c := &chapter{first: first}
 	for range d.between(1, 5) {
 		c.products = append(c.products, d.product(d.products))
 		d.products++

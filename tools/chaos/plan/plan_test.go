@@ -3,6 +3,7 @@ package plan_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -44,6 +45,7 @@ func TestEverythingHappens(t *testing.T) {
 		for _, r := range requests(p) {
 			for what, is := range map[string]bool{"single": len(r.Observations) == 1, "batch": len(r.Observations) > 1,
 				"product": r.Product != nil, "competitor": r.Competitor != nil, "killed": r.KillAt > 0, "new process": r.Fresh,
+				"orphans": r.Orphans != "", "restoration": r.Restore != "", "killed restoration": r.Restore != "" && r.Deadline < time.Second,
 				"given up": r.Repeats == 0, "closed": r.Competitor != nil && !r.Competitor.Active} {
 				if is {
 					seen[what]++
@@ -69,7 +71,7 @@ func TestEverythingHappens(t *testing.T) {
 			seen[string(f.Action.Kind)]++
 		}
 	}
-	for _, what := range []string{"single", "batch", "product", "competitor", "killed", "new process", "given up", "closed", "duplicate",
+	for _, what := range []string{"orphans", "restoration", "killed restoration", "single", "batch", "product", "competitor", "killed", "new process", "given up", "closed", "duplicate",
 		"conflict", "late", "another url", "no url", "long seller", "sold out", "UpdateItem", "BatchGetItem", "PutItem", "Query", "GetItem",
 		"TransactWriteItems", "BatchWriteItem", string(faultproxy.Drop), string(faultproxy.Throttle), string(faultproxy.Throttling),
 		string(faultproxy.RequestLimit), string(faultproxy.Fail), string(faultproxy.Unavailable), string(faultproxy.DropAnswer),
@@ -123,7 +125,7 @@ func TestPropertyPlansAreSound(t *testing.T) {
 				}
 				contents[o.ID()] = o
 			}
-			require.False(t, options.Plain && (r.Product != nil || r.Competitor != nil))
+			require.False(t, options.Plain && (r.Product != nil || r.Competitor != nil || r.Orphans != "" || r.Restore != ""))
 		}
 		require.GreaterOrEqual(t, total, options.Observations)
 		for n, f := range p.Faults {
