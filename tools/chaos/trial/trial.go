@@ -31,8 +31,8 @@ type Config struct {
 	Design  Design
 	History io.Writer // gets the events as lines of JSON; nil: nobody does
 	Host    Host      // runs the processes; nil: they are in this one
-	// Restore restores a product of a table from another table, as tools/restore does. nil: restorations are left out.
-	Restore func(ctx context.Context, table, from, productID string) error
+	// Restore restores a product of a table of an engine from another table, as tools/restore does. nil: restorations are left out.
+	Restore func(ctx context.Context, engine, table, from, productID string) error
 	// Meddle is called when the workers have ended and before the table is read, for tests of what is found then. May be nil.
 	Meddle func(ctx context.Context, client *dynamodb.Client, table string) error
 }

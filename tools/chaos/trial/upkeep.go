@@ -66,7 +66,7 @@ func (w *worker) restore(ctx context.Context, r plan.Request) {
 	e.Type = history.OK
 	e.Verdict = "restored"
 	if err = w.damage(ctx, it); err == nil {
-		err = w.Restore(ctx, w.table, from, r.Restore)
+		err = w.Restore(ctx, w.Engine, w.table, from, r.Restore)
 	}
 	if err != nil {
 		e.Type = history.Info
@@ -126,7 +126,7 @@ func (t *trial) restoreAll(ctx context.Context) []check.Finding {
 	var findings []check.Finding
 	for _, id := range slices.Sorted(maps.Keys(t.upkeep.copies)) {
 		from := t.upkeep.copies[id]
-		if err := t.Restore(ctx, t.table, from, id); err != nil {
+		if err := t.Restore(ctx, t.Engine, t.table, from, id); err != nil {
 			findings = append(findings, check.Finding{Invariant: "I1", Kind: check.Damaged, About: "restoration of " + id,
 				Text: fmt.Sprintf("product %s: cannot be restored: %v", id, err)})
 		}
