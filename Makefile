@@ -38,9 +38,11 @@ audit: .local/bin/gitleaks .local/bin/govulncheck ## look for changed modules, s
 verify: ## check the template for every environment: linters, transform, OpenAPI, models, our rules, the code it deploys; and the account's
 	go run ./samkit/verify -plain ops/account.yaml
 
-docs: .local/bin/oapi-codegen ## write docs/openapi.json from docs/contract.yaml and template.yaml, and the Go client's code from that
+docs: .local/bin/oapi-codegen redocly ## write docs/openapi.json from docs/contract.yaml and template.yaml; from that the Go client's code and a page, docs/api.html
 	go run ./tools/docs
 	.local/bin/oapi-codegen -config client/oapi-codegen.yaml docs/openapi.json
+	@REDOCLY_TELEMETRY=off tools/docs/page/node_modules/.bin/redocly build-docs docs/openapi.json --inlineBundle -o docs/api.html \
+		>.local/page.log 2>&1 || { cat .local/page.log; exit 1; }
 
 contract-test: ## ask the API of `make run` for all that docs/openapi.json promises, by Schemathesis (half a minute; PORT=3001 etc.)
 	go run ./tools/contracttest -url http://$(ADDR):$(PORT)
@@ -69,7 +71,7 @@ inspect: ## print what the table of `make run` holds of PRODUCT
 export: ## write all observations in the table of `make run` to files in OUT (ARGS="-format parquet" etc.)
 	@. .local/env && go run ./tools/export -out "$(OUT)" $(ARGS)
 
-mutants: ddb ## break the store in known ways, one at a time, and see that a test fails each time (minutes)
+mutants: ddb ## break the store in known ways, one at a time, and see that the named test fails each time (minutes)
 	go run ./tools/mutants
 
 chaos: ddb ## let everything go wrong from fresh seeds and look into the table for what got lost (ARGS="-minutes 3 -binaries 5")
@@ -93,7 +95,7 @@ build: ## compile everything
 	go build ./...
 
 clean: ## remove what was made here, local data included
-	rm -rf .local .build .aws-sam samkit/engine/node_modules tools/pipeline/node_modules
+	rm -rf .local .build .aws-sam samkit/engine/node_modules tools/pipeline/node_modules tools/docs/page/node_modules docs/api.html
 
 ddb: samkit/engine/node_modules/.package-lock.json # the embedded DynamoDB engine (Linux x86-64; elsewhere set AWS_ENDPOINT_URL_DYNAMODB)
 
@@ -105,6 +107,12 @@ gitlab-ci: tools/pipeline/node_modules/.package-lock.json # gitlab-ci-local
 
 tools/pipeline/node_modules/.package-lock.json: tools/pipeline/package-lock.json
 	npm ci --silent --prefix tools/pipeline
+	@touch $@
+
+redocly: tools/docs/page/node_modules/.package-lock.json # makes the page of the contract
+
+tools/docs/page/node_modules/.package-lock.json: tools/docs/page/package-lock.json
+	npm ci --silent --prefix tools/docs/page
 	@touch $@
 
 python: # the Python environments that tests need, below .local; programs that need one make it themselves
@@ -119,4 +127,4 @@ python: # the Python environments that tests need, below .local; programs that n
 	GOBIN=$(CURDIR)/.local/bin go install $(module)
 	@touch $@ # go install leaves alone what is up to date
 
-.PHONY: help run test lint audit verify docs contract-test sam-test pipeline pack deploy rehearse inspect export mutants bench-capacity fmt build clean ddb gitlab-ci python bench-cold bench-warm spike chaos
+.PHONY: help run test lint audit verify docs contract-test sam-test pipeline pack deploy rehearse inspect export mutants bench-capacity fmt build clean ddb gitlab-ci redocly python bench-cold bench-warm spike chaos

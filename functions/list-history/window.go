@@ -35,7 +35,8 @@ func readWindow(p *gateway.Params, productID string, clock price.Clock) (store.W
 			page.Invalid()
 		}
 	}
-	w := store.Window{To: timeParam(p, "to", end), After: after, Limit: page.Limit, Match: api.ReadFilter(p)}
+	w := store.Window{To: timeParam(p, "to", end), After: after, Limit: page.Limit}
+	w.Match, w.Offer = api.ReadOfferFilter(p, productID)
 	w.From = timeParam(p, "from", w.To.Add(-min(usualWindow, clock.Retention)))
 	switch {
 	case w.From > w.To:

@@ -3,4 +3,4 @@ package main
 
 import "pricing/shared/boot"
 
-func main() { boot.Start(endpoint) }
+func main() { boot.StartWithCompetitors(endpoint) }

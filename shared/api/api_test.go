@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -107,6 +108,23 @@ func TestReadFilter(t *testing.T) {
 		})
 	}
 	query(t, nil, func(p *gateway.Params) { assert.True(t, api.ReadFilter(p)(key), "no parameter lets every offer pass") })
+	all := map[string]string{}
+	for name, test := range tests {
+		all[name] = test.passes
+	}
+	query(t, all, func(p *gateway.Params) {
+		passes, only := api.ReadOfferFilter(p, "P")
+		assert.True(t, passes(key))
+		assert.Equal(t, &key, only)
+	})
+	for name := range tests {
+		some := maps.Clone(all)
+		delete(some, name)
+		query(t, some, func(p *gateway.Params) {
+			_, only := api.ReadOfferFilter(p, "P")
+			assert.Nil(t, only, "without %s several may pass", name)
+		})
+	}
 	without := key
 	without.SellerID = ""
 	without.Region = ""

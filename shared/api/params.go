@@ -25,15 +25,27 @@ type Filter func(price.OfferKey) bool
 // ReadFilter reads the filter of a query. A parameter that was not sent lets every offer pass. One that no observation could
 // have is refused, so that a typo does not read as an offer that nobody makes.
 func ReadFilter(p *gateway.Params) Filter {
+	passes, _ := ReadOfferFilter(p, "")
+	return passes
+}
+
+// ReadOfferFilter reads the same of a query about one product. When all parameters were sent only one offer can pass: it is returned
+// as well, so that no other has to be read.
+func ReadOfferFilter(p *gateway.Params, productID string) (passes Filter, only *price.OfferKey) {
 	competitor, byCompetitor := p.Checked("competitorId", price.CheckCompetitorID, price.CompetitorRule)
 	seller, bySeller := orNone(p, "sellerId", price.SellerFault)
 	region, byRegion := orNone(p, "region", price.RegionFault)
 	condition, byCondition := wordParam(p, "itemCondition", price.ParseCondition, "New, Used, Refurbished or Damaged")
 	audience, byAudience := wordParam(p, "audience", price.ParseAudience, "public, member, signedIn or app")
+	if byCompetitor && bySeller && byRegion && byCondition && byAudience {
+		only = &price.OfferKey{
+			ProductID: productID, CompetitorID: competitor, SellerID: seller, Condition: condition, Audience: audience, Region: region,
+		}
+	}
 	return func(k price.OfferKey) bool {
 		return (!byCompetitor || k.CompetitorID == competitor) && (!bySeller || k.SellerID == seller) &&
 			(!byRegion || k.Region == region) && (!byCondition || k.Condition == condition) && (!byAudience || k.Audience == audience)
-	}
+	}, only
 }
 
 // orNone reads a parameter that an offer may lack: none asks for those without one. So a seller or a region of that very name

@@ -40,18 +40,33 @@ type Function struct {
 }
 
 // Start serves an endpoint until Lambda ends the process. It does not return.
-func Start(endpoint func(Function) gateway.Endpoint) {
-	StartFunc(func(f Function) func(context.Context, []byte) ([]byte, error) {
-		e := endpoint(f)
-		e.Source = f.Metrics
-		return func(ctx context.Context, event []byte) ([]byte, error) {
-			return json.Marshal(gateway.Serve(ctx, e, event))
-		}
+func Start(endpoint func(Function) gateway.Endpoint) { start(served(endpoint), (*store.Store).Ping) }
+
+// StartWithCompetitors does the same for an endpoint whose first request would have to read the list of competitors: that is what
+// it reads during init.
+func StartWithCompetitors(endpoint func(Function) gateway.Endpoint) {
+	start(served(endpoint), func(s *store.Store, ctx context.Context) error {
+		_, err := s.Competitors(ctx)
+		return err
 	})
 }
 
 // StartFunc serves a function that is no endpoint: event in, answer out, both JSON. It does not return.
 func StartFunc(function func(Function) func(context.Context, []byte) ([]byte, error)) {
+	start(function, (*store.Store).Ping)
+}
+
+func served(endpoint func(Function) gateway.Endpoint) func(Function) func(context.Context, []byte) ([]byte, error) {
+	return func(f Function) func(context.Context, []byte) ([]byte, error) {
+		e := endpoint(f)
+		e.Source = f.Metrics
+		return func(ctx context.Context, event []byte) ([]byte, error) {
+			return json.Marshal(gateway.Serve(ctx, e, event))
+		}
+	}
+}
+
+func start(function func(Function) func(context.Context, []byte) ([]byte, error), read func(*store.Store, context.Context) error) {
 	signal.Ignore(syscall.SIGPIPE) // a closed log sink must not end the process
 	slog.SetDefault(slog.New(logHandler{lambdacontext.NewLogHandler()}))
 	f, err := build(os.Getenv)
@@ -59,7 +74,7 @@ func StartFunc(function func(Function) func(context.Context, []byte) ([]byte, er
 		slog.Error("start", "error", err)
 		os.Exit(1)
 	}
-	warmUp(f.Store)
+	warmUp(f.Store, read)
 	lambda.Start(handler(function(f)))
 }
 
@@ -130,10 +145,10 @@ func credentials(getenv func(string) string) aws.CredentialsProvider {
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return keys, nil })
 }
 
-func warmUp(s *store.Store) {
+func warmUp(s *store.Store, read func(*store.Store, context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if err := s.Ping(ctx); err != nil {
+	if err := read(s, ctx); err != nil {
 		slog.Debug("warm up", "error", err)
 	}
 }

@@ -1,7 +1,6 @@
 package price
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -47,10 +46,7 @@ func (m Money) MarshalJSON() ([]byte, error) {
 	if !m.Present() {
 		return []byte("null"), nil
 	}
-	return json.Marshal(struct {
-		Amount   string `json:"amount"`
-		Currency string `json:"currency"`
-	}{m.Amount(), m.Currency})
+	return []byte(`{"amount":"` + m.Amount() + `","currency":"` + m.Currency + `"}`), nil // digits and letters
 }
 
 // ParseMoney reads a decimal amount and a currency code of a price that was observed at a moment (NoTime: nobody knows when). A

@@ -125,7 +125,7 @@ func (c Confidence) MarshalJSON() ([]byte, error) {
 	if c == NoConfidence {
 		return []byte("null"), nil
 	}
-	return json.Marshal(c.String())
+	return []byte(`"` + c.String() + `"`), nil // digits and a point
 }
 
 // Observation is an immutable fact: at ObservedAt, Source saw these terms.

@@ -25,7 +25,12 @@ func (t Timestamp) Time() time.Time { return time.UnixMilli(int64(t)).UTC() }
 func (t Timestamp) Add(d time.Duration) Timestamp { return t + Timestamp(d.Milliseconds()) }
 
 // String returns RFC 3339 in UTC with milliseconds, for example 2026-07-06T09:14:03.000Z.
-func (t Timestamp) String() string { return t.Time().Format("2006-01-02T15:04:05.000Z") }
+func (t Timestamp) String() string {
+	moment := t.Time()
+	seconds := moment.Format(time.RFC3339) // this layout has a fast way in package time
+	millis := strconv.Itoa(1000 + moment.Nanosecond()/int(time.Millisecond))[1:]
+	return strings.TrimSuffix(seconds, "Z") + "." + millis + "Z"
+}
 
 // MarshalJSON writes the text, or null for NoTime.
 func (t Timestamp) MarshalJSON() ([]byte, error) {

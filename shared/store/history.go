@@ -27,9 +27,12 @@ type Window struct {
 	After      *Position                     // continue behind it
 	Limit      int                           // most rows
 	Match      func(key price.OfferKey) bool // which offers; nil = all
+	Offer      *price.OfferKey               // the only offer that is asked for, of which less has to be read; nil = all that match
 }
 
-func (w Window) matches(key price.OfferKey) bool { return w.Match == nil || w.Match(key) }
+func (w Window) matches(key price.OfferKey) bool {
+	return (w.Match == nil || w.Match(key)) && (w.Offer == nil || key == *w.Offer)
+}
 
 // toward compares two moments in the window's order: negative when a comes first.
 func (w Window) toward(a, b price.Timestamp) int {
@@ -94,7 +97,13 @@ type Page struct {
 // have a Next.
 func (s *Store) History(ctx context.Context, productID string, w Window) (Page, error) {
 	units := 0.0
-	product, err := s.readProduct(ctx, productID, false, queryOptions{consistent: true, units: &units})
+	var product Product
+	var err error
+	if w.Offer != nil {
+		product, err = s.readBoardOf(ctx, *w.Offer, &units)
+	} else {
+		product, err = s.readProduct(ctx, productID, false, queryOptions{consistent: true, units: &units})
+	}
 	if err != nil {
 		return Page{}, err
 	}
@@ -119,7 +128,7 @@ type walk struct {
 	start   Position   // rows in front of it, and its own, are not shown
 	span    board.Span // of the moments from the start to the window's end
 	offers  map[price.OfferKey]*offer
-	shares  []share   // of the product's boards, by their number
+	shares  []share   // of the product's boards
 	streams []*stream // on the way
 
 	rows    []entry // final or not, but not settled
@@ -236,13 +245,21 @@ func (k *walk) concerns(b board.Board) (span board.Span, some bool) {
 // longer asked for, unless the retention was changed since.
 func (k *walk) relies(b board.Board) bool { return k.trusted && b.Dropped < k.window.From }
 
+// index returns which of the product's boards is a shard's. Where one alone was read there are rows of no other.
+func (k *walk) index(shard board.Shard) int {
+	if len(k.product.Boards) == 1 {
+		return 0
+	}
+	return shard.I
+}
+
 // of returns the offer of a key.
 func (k *walk) of(key price.OfferKey) *offer {
 	o := k.offers[key]
 	if o != nil {
 		return o
 	}
-	i := board.ShardOf(key, k.product.directory.Shards).I
+	i := k.index(board.ShardOf(key, k.product.directory.Shards))
 	o = &offer{key: key, matches: k.window.matches(key), share: &k.shares[i], firstSeen: price.NoTime, runStart: price.NoTime}
 	b := k.product.Boards[i]
 	if found, ok := b.Find(key); ok && k.relies(b) {

@@ -118,7 +118,9 @@ func (p *past) all(tb testing.TB, product string, w store.Window) []board.Row {
 		}
 	}
 	rows := board.Rows(boards, segments, board.Span{From: w.From, To: w.To})
-	return slices.DeleteFunc(rows, func(r board.Row) bool { return w.Match != nil && !w.Match(r.Key) })
+	return slices.DeleteFunc(rows, func(r board.Row) bool {
+		return w.Match != nil && !w.Match(r.Key) || w.Offer != nil && r.Key != *w.Offer
+	})
 }
 
 // view is what pages of a window have to show of its rows.
@@ -153,11 +155,14 @@ func TestStore_History_Property(tb *testing.T) {
 				w.From = moment("from")
 				w.To = max(w.From, moment("to"))
 			}
-			switch rapid.IntRange(0, 3).Draw(t, "filter") {
+			switch rapid.IntRange(0, 4).Draw(t, "filter") {
 			case 0:
 				w.Match = func(k price.OfferKey) bool { return k.SellerID == "" }
 			case 1:
 				w.Match = func(k price.OfferKey) bool { return strings.HasPrefix(k.SellerID, "seller-1") }
+			case 2: // of its product no other board is read
+				w.Offer = &everything[rapid.IntRange(0, len(everything)-1).Draw(t, "offer")].Key
+				p.met["one offer"]++
 			}
 			width := rapid.IntRange(1, 4).Draw(t, "width")
 			budget := float64(rapid.SampledFrom([]int{1, 2, 5, 10, 100}).Draw(t, "budget"))
@@ -198,7 +203,7 @@ func TestStore_History_Property(tb *testing.T) {
 		}
 	})
 	assert.Greater(tb, pages, 300)
-	for _, what := range []string{"split", "dropped", "segments", "late"} {
+	for _, what := range []string{"split", "dropped", "segments", "late", "one offer"} {
 		assert.Positive(tb, p.met[what], what)
 	}
 	tb.Log(pages, p.met)

@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"pricing/shared/board"
+	"pricing/shared/fault"
 	"pricing/shared/meter"
 	"pricing/shared/price"
 	"pricing/shared/store"
@@ -273,19 +274,28 @@ func TestStore_History_WhatCameBeforeAnUpwardPage(t *testing.T) {
 	}
 }
 
-// Of an offer whose terms have been the same since before the window, the first in the window is a change.
-func TestStore_History_ARunFromBeforeTheWindow(t *testing.T) {
+// Of an offer whose terms have always been the same, the first in the window is a change, and all others are shown as well where not
+// only changes are asked for.
+func TestStore_History_ALongRun(t *testing.T) {
 	t.Parallel()
-	s := storetest.New(t)
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
 	register(t, s, "bigmart")
-	const looks = 200
-	for n := range looks {
-		record(t, s, at(n*60), seen("P1", "bigmart", at(n*60), 100))
+	const looks = 1000
+	for n := 0; n < looks; n += 10 {
+		var in []price.Submission
+		for i := range 10 {
+			in = append(in, seen("P1", "bigmart", at((n+i)*60), 100))
+		}
+		record(t, s, at((n+10)*60), in...)
 	}
+	require.Greater(t, len(items(t, client, table, "p#P1", "seg#")), 3)
 	for _, descending := range []bool{false, true} {
 		rows, _ := pages(t, s, store.Window{From: at(50*60 - 1), To: at(150 * 60), Changes: true, Descending: descending, Limit: 10})
 		require.Len(t, rows, 1)
 		assert.Equal(t, at(50*60), rows[0].Observation.ObservedAt)
+		rows, _ = pages(t, s, store.Window{From: at(0), To: at(looks * 60), Descending: descending, Limit: 150})
+		require.Len(t, rows, looks)
 	}
 }
 
@@ -322,15 +332,17 @@ func TestStore_History_ShardsThatDiffer(t *testing.T) {
 	client, table := storetest.Table(t)
 	quick := storetestStore(client, table)
 	register(t, quick, "bigmart")
-	for look := range 60 {
+	const looks = 120
+	for look := range looks {
 		var in []price.Submission
 		for i := range 60 {
-			if i%10 > 0 && look%(1+i%10*3) > 0 { // some are seen at every look, others more and more seldom
-				continue
-			}
 			o := seen("P1", "bigmart", at(look*60+i), int64(look/2))
 			o.Observation.Key.SellerID = fmt.Sprint("a seller with a long name ", strings.Repeat("x", 40), i)
-			in = append(in, o)
+			// Those of the first shards are seen at each look, so their segments are short. The others are seen seldom, and not
+			// together: a segment of theirs reaches over many looks.
+			if seldom := board.ShardOf(o.Observation.Key, 16).I >= 8; look == 0 || !seldom || (look+i)%6 == 0 {
+				in = append(in, o)
+			}
 		}
 		record(t, quick, at(look*60+60), in...)
 	}
@@ -338,7 +350,7 @@ func TestStore_History_ShardsThatDiffer(t *testing.T) {
 	for width := range 4 {
 		s := store.New(client, store.Options{Table: table, Width: width + 1})
 		for _, changes := range []bool{false, true} {
-			w := store.Window{From: at(0), To: at(60 * 60), Changes: changes, Descending: true, Limit: 150}
+			w := store.Window{From: at(0), To: at(looks * 60), Changes: changes, Descending: true, Limit: 150}
 			rows, _ := pages(t, s, w)
 			assert.Equal(t, view(w, whole.all(t, "P1", w)), rows, "changes %v, width %d", changes, width+1)
 		}
@@ -411,6 +423,55 @@ func TestStore_History_NothingToRead(t *testing.T) {
 	require.Len(t, p.Boards[0].Offers, 1)
 	page, _ := read(store.Window{From: at(0), To: at(5 * day), Match: func(k price.OfferKey) bool { return !shopx(k) }})
 	assert.Len(t, page.Rows, 80)
+}
+
+// Of a split product an offer's history costs its own shard's board and segments, and finds what it was before each split.
+func TestStore_History_OneOffer(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
+	register(t, s, "bigmart")
+	read := func(w store.Window) (store.Page, meter.Counts) {
+		w.From, w.To, w.Limit = at(0), at(1000), 1000
+		ctx, m := meter.With(t.Context())
+		page, err := s.History(ctx, "P2", w)
+		require.NoError(t, err)
+		return page, m.Counts()
+	}
+	const rounds = 60
+	shards, moved := 0, 0
+	for round := range rounds { // more sellers each time, so it is split again and again
+		record(t, s, at(100), sellers(8+round*3, 10+round)...)
+	}
+	for _, it := range items(t, client, table, "p#P2", "board#") {
+		if shards++; it["moved"] != nil {
+			moved++
+		}
+	}
+	require.Greater(t, shards, 40)
+	require.Positive(t, moved)
+	nobody := sellers(1, 1)[0].Observation.Key
+	nobody.SellerID = "nobody"
+	page, counts := read(store.Window{Offer: &nobody})
+	assert.Empty(t, page.Rows)
+	assert.Equal(t, 2, counts.Calls, "the directory, then its shard with what is left of those before")
+	for _, i := range []int{0, 7, 50, 8 + (rounds-1)*3 - 1} {
+		key := sellers(i+1, 1)[i].Observation.Key
+		for _, w := range []store.Window{{}, {Changes: true}, {Descending: true}, {Changes: true, Descending: true}} {
+			alone := w
+			alone.Offer = &key
+			page, counts := read(alone)
+			w.Match = func(k price.OfferKey) bool { return k == key }
+			among, all := read(w)
+			assert.Equal(t, among, page)
+			assert.NotEmpty(t, page.Rows)
+			assert.Less(t, counts.ReadUnits, all.ReadUnits)
+		}
+	}
+	unknown := nobody
+	unknown.ProductID = "P3"
+	_, err := s.History(t.Context(), "P3", store.Window{From: at(0), To: at(1000), Limit: 10, Offer: &unknown})
+	assert.True(t, fault.Is(err, fault.NotFound), "%v", err)
 }
 
 // Segments are read in keys' order, so a key of no known form within it is damage.

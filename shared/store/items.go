@@ -80,6 +80,16 @@ func (d Directory) lineage(b board.Board) []label {
 	return append(labels, own)
 }
 
+// keysOf returns the keys of the shard that holds an offer of a split product, and of what is left of those that did before.
+func (d Directory) keysOf(offer price.OfferKey) []item {
+	own := board.ShardOf(offer, d.Shards)
+	keys := []item{key(ProductPartition(offer.ProductID), boardKey(own))}
+	for _, n := range d.Past {
+		keys = append(keys, key(ProductPartition(offer.ProductID), boardKey(own.Ancestor(n))))
+	}
+	return keys
+}
+
 // BoardItem is an item of a product's board: the whole board, the directory of a split one, a shard, or what is left of a
 // shard that was split further.
 type BoardItem struct {

@@ -68,17 +68,62 @@ func (s *Store) readProduct(ctx context.Context, productID string, urls bool, o 
 	if urls {
 		to = urlsSK + "#" + greatestSK
 	}
-	const tries = 6
-	for try := 0; ; try++ {
+	return untilWhole(ctx, func(again bool) (Product, error) {
+		o.consistent = o.consistent || again
 		g := gathered{id: productID}
 		if err := s.query(ctx, ProductPartition(productID), boardSK, to, o, g.add); err != nil {
 			return Product{}, fmt.Errorf("read product: %w", err)
 		}
-		p, err := g.assemble()
+		return g.assemble()
+	})
+}
+
+// readBoardOf reads, strongly consistent, of a product only the board that holds an offer, or would hold it. Of a split product that
+// takes two calls: the directory says which shard. Read units are added to units.
+//
+// The first two items tell whether the product is split, as no other call does for one unit: a whole board has no shard behind it.
+// The directory may be older than the shard, but a shard that is there and not split further is that of today.
+func (s *Store) readBoardOf(ctx context.Context, key price.OfferKey, units *float64) (Product, error) {
+	o := queryOptions{consistent: true, limit: 2, units: units}
+	return untilWhole(ctx, func(bool) (Product, error) {
+		g := gathered{id: key.ProductID}
+		items, _, err := s.queryOnce(ctx, ProductPartition(g.id), boardSK, boardSK+"#"+greatestSK, nil, o)
+		if err == nil {
+			err = g.addAll(items)
+		}
+		if err != nil {
+			return Product{}, fmt.Errorf("read directory: %w", err)
+		}
+		if g.directory.Shards == 0 {
+			return g.assemble()
+		}
+		items, err = s.batchGet(ctx, g.directory.keysOf(key), true)
+		for _, it := range items {
+			*units += float64((ItemSize(it) + unit - 1) / unit)
+		}
+		if err == nil {
+			err = g.addAll(items)
+		}
+		if err != nil {
+			return Product{}, fmt.Errorf("read shard: %w", err)
+		}
+		if b := g.shards[board.ShardOf(key, g.directory.Shards)]; b != nil {
+			p := g.product()
+			p.Boards = []board.Board{*b}
+			return p, nil
+		}
+		return Product{}, errTorn
+	})
+}
+
+// untilWhole reads a product until what was read fits together. again: a read before did not.
+func untilWhole(ctx context.Context, read func(again bool) (Product, error)) (Product, error) {
+	const tries = 6
+	for try := 0; ; try++ {
+		p, err := read(try > 0)
 		if !errors.Is(err, errTorn) {
 			return p, err
 		}
-		o.consistent = true
 		if try == tries {
 			return Product{}, unavailable("The product was being reorganised; repeat the request.", err)
 		}
@@ -129,10 +174,24 @@ func (g *gathered) add(it item) (more bool, err error) {
 	return true, nil
 }
 
+func (g *gathered) addAll(items []item) error {
+	for _, it := range items {
+		if _, err := g.add(it); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// product returns what the items say beside the boards.
+func (g *gathered) product() Product {
+	return Product{ID: g.id, Catalogued: g.directory.Catalogued, Catalogue: g.directory.Catalogue, URLs: g.urls,
+		directory: g.directory, moved: g.moved}
+}
+
 // assemble puts the items together; errTorn when they do not fit.
 func (g *gathered) assemble() (Product, error) {
-	p := Product{ID: g.id, Catalogued: g.directory.Catalogued, Catalogue: g.directory.Catalogue, URLs: g.urls,
-		directory: g.directory, moved: g.moved}
+	p := g.product()
 	switch {
 	case !g.known && len(g.shards) == 0:
 		return Product{}, fault.New(fault.NotFound, fault.CodeUnknownProduct,

@@ -648,8 +648,11 @@ func TestRace_StaleDirectory(t *testing.T) {
 					require.NoError(t, err)
 				}
 			}
-			put(tear(r, before, after))
 			reads := 0
+			torn := func() {
+				put(tear(r, before, after))
+				reads = 0
+			}
 			r.at = func(c storetest.Call) storetest.Action {
 				if c.Operation == "Query" {
 					if reads++; reads == 2 {
@@ -658,10 +661,18 @@ func TestRace_StaleDirectory(t *testing.T) {
 				}
 				return storetest.Pass
 			}
+			torn()
 			product, err := r.slow.Product(t.Context(), racers, false)
 			require.NoError(t, err)
 			assert.Equal(t, 2, reads)
 			assert.Len(t, product.Live(price.Clock{Now: at(5000), Retention: storetest.Retention}), 20)
+
+			torn()
+			last := product.Boards[len(product.Boards)-1].Offers[0].Key
+			page, err := r.slow.History(t.Context(), racers, store.Window{From: at(0), To: at(5000), Limit: 10, Offer: &last})
+			require.NoError(t, err)
+			assert.GreaterOrEqual(t, reads, 2)
+			assert.Len(t, page.Rows, 2)
 			r.settled()
 		})
 	}
@@ -1173,4 +1184,23 @@ func TestRace_LookUpsAreStronglyConsistent(t *testing.T) {
 	}
 	assert.Equal(t, []string{"duplicate"}, r.write(r.slow, observed(0, 1)...))
 	r.settled()
+}
+
+// Nor may a product that was only just stored be unknown by its gtin, since a client would not repeat what was refused for good.
+func TestRace_GTINsAreStronglyConsistent(t *testing.T) {
+	t.Parallel()
+	r := newRace(t)
+	storetest.PutGTIN(t, r.client, r.table, "06291041500213", racers)
+	r.at = func(c storetest.Call) storetest.Action {
+		if c.Operation == "BatchGetItem" && !c.Consistent {
+			return storetest.Missing
+		}
+		return storetest.Pass
+	}
+	sub := observed(0, 1)[0]
+	sub.Observation.Key.ProductID = ""
+	sub.GTIN = "06291041500213"
+	verdicts := record(t, r.slow, at(5000), sub)
+	assert.Equal(t, []string{"created"}, outcomes(verdicts))
+	assert.Equal(t, racers, verdicts[0].ProductID)
 }

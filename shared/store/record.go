@@ -32,7 +32,10 @@ func (s *Store) Record(ctx context.Context, submissions []price.Submission, rece
 	var boards sync.WaitGroup
 	var readErr error
 	locate := func() { parts, readErr = s.locate(ctx, parts, dryRun) }
-	beside := !s.competitors.fresh(s.now(), competitorAge) // the list has to be read: the boards meanwhile
+	// A request about several products opens several connections. For one product a call beside another would need a second
+	// connection, whose handshake takes longer than the call.
+	several := len(parts) > 1
+	beside := several && !s.competitors.fresh(s.now(), competitorAge) // the list has to be read: the boards meanwhile
 	if beside {
 		boards.Go(locate)
 	}
@@ -54,12 +57,21 @@ func (s *Store) Record(ctx context.Context, submissions []price.Submission, rece
 		}
 		return verdicts, nil
 	}
-	var noted sync.WaitGroup
-	if !dryRun {
-		noted.Go(func() { s.noteHealth(ctx, parts, received) })
+	write := func() {
+		newBoardWriter(s, price.Clock{Now: received, Retention: s.retention}, dryRun, verdicts).writeAll(ctx, parts)
 	}
-	newBoardWriter(s, price.Clock{Now: received, Retention: s.retention}, dryRun, verdicts).writeAll(ctx, parts)
-	noted.Wait()
+	switch {
+	case dryRun:
+		write()
+	case several:
+		var noted sync.WaitGroup
+		noted.Go(func() { s.noteHealth(ctx, parts, received) })
+		write()
+		noted.Wait()
+	default:
+		write()
+		s.noteHealth(ctx, parts, received)
+	}
 	return verdicts, nil
 }
 

@@ -383,3 +383,23 @@ func hangUp(w http.ResponseWriter) {
 		_ = conn.Close() // what counts is that it is gone
 	}
 }
+
+// TestStore_Record_OneProductTakesOneConnection, even of a process that knows nothing yet and notes that it heard from a competitor:
+// a handshake takes longer than a call.
+func TestStore_Record_OneProductTakesOneConnection(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	register(t, storetestStore(client, table), "bigmart")
+	var operations []string
+	connections := map[string]bool{}
+	proxy := storetest.Proxy(t, func(c storetest.Call) storetest.Action {
+		operations = append(operations, c.Operation)
+		connections[c.Remote] = true
+		return storetest.Pass
+	})
+	s := storetestStore(storetest.Client(proxy), table)
+	verdicts := record(t, s, at(4), seen("P1", "bigmart", at(3), 100))
+	require.NoError(t, verdicts[0].Err)
+	assert.Equal(t, []string{"Query", "BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem"}, operations, "its url, its board, what was heard")
+	assert.Len(t, connections, 1)
+}

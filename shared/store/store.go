@@ -248,8 +248,12 @@ func busy(code string) bool {
 	return false
 }
 
-// eachOf runs do for 0..n-1, at most width at once.
+// eachOf runs do for 0..n-1, at most width at once. One alone needs no goroutine, whose stack would have to grow for the SDK each time.
 func eachOf(n, width int, do func(int)) {
+	if n == 1 {
+		do(0)
+		return
+	}
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, width)
 	for i := range n {

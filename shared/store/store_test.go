@@ -111,9 +111,11 @@ func TestStore_Record_DryRunWritesNothing(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	register(t, s, "bigmart")
-	verdicts, err := s.Record(t.Context(), []price.Submission{seen("P1", "bigmart", at(0), 1995)}, at(1), true)
+	ctx, m := meter.With(t.Context())
+	verdicts, err := s.Record(ctx, []price.Submission{seen("P1", "bigmart", at(0), 1995)}, at(1), true)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"created"}, outcomes(verdicts))
+	assert.Zero(t, m.Counts().WriteUnits, "nor is it noted that the competitor was heard of")
 	_, err = s.Product(t.Context(), "P1", false)
 	assert.True(t, fault.Is(err, fault.NotFound))
 }
@@ -469,16 +471,22 @@ func TestStore_Competitors(t *testing.T) {
 		assert.Equal(t, "The competitor bigmart is inactive.", fault.Of(verdicts[0].Err).Detail)
 	})
 	t.Run("refusals of one second read the list once", func(t *testing.T) {
-		now = now.Add(time.Minute)
-		for i, want := range []int{3, 0, 1, 0} { // the usual list beside the board and then a certain one; a second later a certain one again
-			if i == 2 {
-				now = now.Add(time.Second)
+		for products, calls := range map[int][]int{
+			1: {2, 0, 1, 0}, // the usual list and then a certain one; a second later a certain one again
+			2: {3, 0, 1, 0}, // the usual list beside the boards
+		} {
+			now = now.Add(2 * time.Minute)
+			for i, want := range calls {
+				if i == 2 {
+					now = now.Add(time.Second)
+				}
+				ctx, m := meter.With(t.Context())
+				in := []price.Submission{seen("P1", "nobody", at(3), 100), seen("P2", "nobody", at(3), 100)}
+				verdicts, err := s.Record(ctx, in[:products], at(4), false)
+				require.NoError(t, err)
+				assert.Equal(t, []string{"rejected", "rejected"}[:products], outcomes(verdicts))
+				assert.Equal(t, want, m.Counts().Calls, "refusal %d of %d products", i, products)
 			}
-			ctx, m := meter.With(t.Context())
-			verdicts, err := s.Record(ctx, []price.Submission{seen("P1", "nobody", at(3), 100)}, at(4), false)
-			require.NoError(t, err)
-			assert.Equal(t, []string{"rejected"}, outcomes(verdicts))
-			assert.Equal(t, want, m.Counts().Calls, "refusal %d", i)
 		}
 	})
 	t.Run("a process sees at once what it put itself", func(t *testing.T) {

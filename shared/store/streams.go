@@ -302,7 +302,7 @@ func (k *walk) version(shard board.Shard) int64 {
 	if marker, ok := k.product.moved[shard]; ok {
 		return marker.Version
 	}
-	return k.product.Boards[shard.I].Version
+	return k.product.Boards[k.index(shard)].Version
 }
 
 // check notes a segment that its board cannot have flushed: its version is not below the board's. It may have been flushed since

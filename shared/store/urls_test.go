@@ -289,6 +289,29 @@ func TestRace_URLs(t *testing.T) {
 		assert.ElementsMatch(t, []string{a, b}, urls(r))
 		r.settled()
 	})
+	t.Run("an orphan comes back while it is being removed", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.write(r.quick, with(0, 1, a)...)
+		r.at = func(call storetest.Call) storetest.Action {
+			if call.Operation == "UpdateItem" && call.Item == "board" { // it ends between url and board
+				return storetest.Drop
+			}
+			return storetest.Pass
+		}
+		assert.Equal(t, []string{"throttled"}, outcomes(record(t, r.slow, at(5000), with(0, 2, c)...)))
+		r.write(r.quick, with(0, 3, b)...)
+		happened := r.when("UpdateItem", "board.urls", func() storetest.Action {
+			r.write(r.quick, with(0, 4, c)...)
+			return storetest.Pass
+		})
+		removed, err := r.slow.RemoveOrphanURLs(t.Context(), racers)
+		require.NoError(t, err)
+		assert.Zero(t, removed)
+		assert.True(t, happened())
+		assert.Equal(t, c, of(r, 0))
+		r.settled()
+	})
 	t.Run("the product is split", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)

@@ -52,6 +52,32 @@ func TestPagesCostWhatTheyShow(t *testing.T) {
 	assert.Equal(t, int64(width), pages[0].inFlight)
 }
 
+// One more observation and a page cost about the same however much there is; what the usual design reads grows.
+func TestMatrix(t *testing.T) {
+	root, err := engine.Root()
+	require.NoError(t, err)
+	b, stop, err := newBench(t.Context(), root, &bytes.Buffer{})
+	require.NoError(t, err)
+	defer stop()
+	b.seed = 1
+	rows, err := b.measureMatrix(t.Context(), past{offers: 10, observations: 5_000})
+	require.NoError(t, err)
+	require.Len(t, rows, 3)
+	oneMore, page, whole := rows[0], rows[1], rows[2]
+	assert.InDelta(t, 2, oneMore.theirs.writes, 0, "an item of the history, and the latest")
+	assert.InDelta(t, 2, oneMore.theirs.calls, 0)
+	assert.Less(t, oneMore.ours.writes, 2.0)
+	assert.Positive(t, oneMore.ours.reads)
+	assert.LessOrEqual(t, page.ours.reads, 40.0)
+	assert.Greater(t, page.theirs.reads, 2*page.ours.reads, "all of the month")
+	assert.InDelta(t, 10, page.theirs.calls, 0, "a partition an offer")
+	assert.Positive(t, whole.ours.reads)
+	assert.InDelta(t, 1, whole.theirs.calls, 0)
+	for _, r := range rows {
+		assert.Positive(t, r.times, r.what)
+	}
+}
+
 func TestRun(t *testing.T) {
 	var first bytes.Buffer
 	require.NoError(t, run(t.Context(), []string{"-quick", "-contention", "-seed", "7"}, &first))

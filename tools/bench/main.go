@@ -1,6 +1,6 @@
 // Command bench measures what the API costs, in figures that do not depend on the machine: capacity units, or instructions and ratios.
 //
-//	go run ./tools/bench [-seed N] [-quick] [-goals] [-contention] [-history] [-largest] [-backfill]
+//	go run ./tools/bench [-seed N] [-quick] [-scans] [-repeats] [-goals] [-contention] [-history] [-largest] [-backfill] [-matrix]
 //	go run ./tools/bench cold|warm [-rounds N] [-instructions=false]
 //
 // Capacity is what the store consumes, beside the usual two-item design (package peer), on the embedded engine, whose figures follow
@@ -18,7 +18,7 @@
 //
 // Pages of history are read from products whose offers are looked at equally often for a month; with -largest only from the one that they
 // were designed for: 419 sellers, one look an hour. The two-item design is not built for them: what its pages read follows from
-// the size of its items.
+// the size of its items. For -matrix it is, with the same observations: both are written and read by turns.
 //
 // What surprises: DynamoDB bills a condition that fails like a write but reports no figure for it. Both designs add it, from the
 // item's size.
@@ -33,7 +33,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -51,14 +53,32 @@ func main() {
 	}
 }
 
+// part is something that is measured, by the name of its flag.
+type part struct {
+	name, what string
+	onlyNamed  bool // it is not measured when no part is named
+	measure    func(b *bench, ctx context.Context) error
+}
+
+// parts are in the order in which they are measured.
+var parts = []part{
+	{name: "scans", what: "scans of all shapes", measure: (*bench).scans},
+	{name: "repeats", what: "repetitions and random order", measure: (*bench).repeats},
+	{name: "goals", what: "the goals", measure: (*bench).goals},
+	{name: "contention", what: "contention", measure: (*bench).contention},
+	{name: "history", what: "pages of history", measure: (*bench).history},
+	{name: "backfill", what: "backfills in different orders", measure: (*bench).backfill},
+	{name: "matrix", what: "one more observation and reading, the more there are", onlyNamed: true, measure: (*bench).matrix},
+}
+
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	seed := flags.Uint64("seed", 1, "`number` that all data comes from")
 	quick := flags.Bool("quick", false, "5 scans to warm up and 10 measured, 3 warm invocations: for a look, not for a claim")
-	goalsOnly := flags.Bool("goals", false, "measure the goals only")
-	contentionOnly := flags.Bool("contention", false, "measure contention only")
-	backfillOnly := flags.Bool("backfill", false, "measure backfills in different orders only")
-	historyOnly := flags.Bool("history", false, "measure pages of history only")
+	chosen := map[string]*bool{}
+	for _, p := range parts {
+		chosen[p.name] = flags.Bool(p.name, false, "measure "+p.what+", and nothing that is not named")
+	}
 	largestOnly := flags.Bool("largest", false, "measure pages of the largest history only: 419 sellers, 300,000 observations")
 	rounds := flags.Int("rounds", 15, "with cold or warm: starts of each program that are counted")
 	instructions := flags.Bool("instructions", true, "with cold or warm: count instructions too, which takes minutes")
@@ -104,23 +124,17 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		b.pasts = b.pasts[:1]
 	}
 	b.say(out, "seed %d, %d scans to warm up, mean of the next %d", b.seed, b.warm, b.measured)
-	parts := []func(context.Context) error{b.scans, b.repeats, b.goals, b.contention, b.history, b.backfill}
-	switch {
-	case *goalsOnly:
-		parts = parts[2:3]
-	case *contentionOnly:
-		parts = parts[3:4]
-	case *largestOnly:
+	if *largestOnly {
 		b.pasts = []past{largest}
-		parts = parts[4:5]
-	case *historyOnly:
-		parts = parts[4:5]
-	case *backfillOnly:
-		parts = parts[5:]
+		*chosen["history"] = true
 	}
-	for _, part := range parts {
+	named := slices.ContainsFunc(parts, func(p part) bool { return *chosen[p.name] })
+	for _, p := range parts {
+		if !*chosen[p.name] && (named || p.onlyNamed) {
+			continue
+		}
 		b.say(out, "")
-		if err := part(ctx); err != nil {
+		if err := p.measure(b, ctx); err != nil {
 			return err
 		}
 	}
@@ -138,7 +152,7 @@ func newBench(ctx context.Context, root string, out io.Writer) (b *bench, stop f
 		return nil, nil, err
 	}
 	client := store.NewClient(store.ClientOptions{
-		Region: "eu-west-1", Endpoint: e.Endpoint(), Width: 64,
+		Region: "eu-west-1", Endpoint: e.Endpoint(), Width: 64, AttemptTimeout: time.Minute, // a page of the usual design has 1 MB
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "bench", SecretAccessKey: "bench"}, nil
 		})})

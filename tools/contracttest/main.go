@@ -6,6 +6,9 @@
 // its own, so it is not for an environment whose data matter. The exit status is 1 if an answer has a status, header or
 // member that is not described, if there is a 5xx, or if a call without the token is answered.
 //
+// Before that, a Python client is generated from the document alone and makes its calls (python/calls.py): the contract serves clients
+// in other languages than ours.
+//
 // Schemathesis sees the document as the tests read it, strictly: what readers must accept and the API does not send yet is a
 // failure here too. schemathesis.toml says what it asks; the requests are the same each time.
 package main
@@ -63,10 +66,6 @@ func run(ctx context.Context, args []string, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	config, err := filepath.Abs(filepath.Join(folder, "schemathesis.toml"))
-	if err != nil {
-		return fmt.Errorf("find the configuration: %w", err)
-	}
 	if python, err = filepath.Abs(python); err != nil {
 		return fmt.Errorf("find Python: %w", err)
 	}
@@ -80,15 +79,40 @@ func run(ctx context.Context, args []string, errs io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	ask := exec.CommandContext(ctx, python, "-m", "schemathesis.cli", "--config-file", config, "run", document, "--url", *base, "--no-color")
-	ask.Dir = dir
-	ask.Env = append(os.Environ(), "TOKEN="+strings.TrimSpace(string(token)))
-	ask.Stdout = os.Stdout
-	ask.Stderr = errs
-	if err := ask.Run(); err != nil {
+	p := program{python: python, dir: dir, token: strings.TrimSpace(string(token)), errs: errs}
+	root, err := filepath.Abs(".")
+	if err != nil {
+		return fmt.Errorf("find the module: %w", err)
+	}
+	calls := filepath.Join(root, folder, "python")
+	if err := p.run(ctx, "-m", "openapi_python_client", "generate", "--path", filepath.Join(root, contract.File), "--meta", "none",
+		"--output-path", "competitor_prices", "--config", filepath.Join(calls, "config.yaml"), "--fail-on-warning"); err != nil {
+		return fmt.Errorf("no Python client can be made from the contract: %w", err)
+	}
+	if err := p.run(ctx, filepath.Join(calls, "calls.py"), *base); err != nil {
+		return fmt.Errorf("a Python client does not get along with the API: %w", err)
+	}
+	config := filepath.Join(root, folder, "schemathesis.toml")
+	if err := p.run(ctx, "-m", "schemathesis.cli", "--config-file", config, "run", document, "--url", *base, "--no-color"); err != nil {
 		return fmt.Errorf("the API does not answer as the contract says: %w", err)
 	}
 	return nil
+}
+
+// program is Python as it is run here.
+type program struct {
+	python, dir string
+	token       string // in the environment, since every user of the machine sees arguments
+	errs        io.Writer
+}
+
+func (p program) run(ctx context.Context, args ...string) error {
+	c := exec.CommandContext(ctx, p.python, args...)
+	c.Dir = p.dir
+	c.Env = append(os.Environ(), "TOKEN="+p.token, "PYTHONPATH="+p.dir)
+	c.Stdout = os.Stdout
+	c.Stderr = p.errs
+	return c.Run()
 }
 
 // writeStrict writes the document, read strictly, into a file.

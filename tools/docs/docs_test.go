@@ -2,9 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"io/fs"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"pricing/shared/testkit/contract"
 )
@@ -22,19 +23,81 @@ const root = "../.."
 // halves reads both files, after edits of the one or the other.
 func halves(t *testing.T, file, old, replacement string) (described, template) {
 	t.Helper()
-	project := fstest.MapFS{}
-	for _, name := range []string{contractFile, templateFile} {
-		text, err := os.ReadFile(root + "/" + name)
-		require.NoError(t, err)
-		if name == file {
-			require.Contains(t, string(text), old)
-			text = []byte(strings.Replace(string(text), old, replacement, 1))
-		}
-		project[name] = &fstest.MapFile{Data: text}
-	}
-	d, tpl, err := read(project)
+	d, tpl, err := read(edited(t, file, old, replacement))
 	require.NoError(t, err)
 	return d, tpl
+}
+
+// edited is the project with an edit of one of its files.
+func edited(t *testing.T, file, old, replacement string) fs.FS {
+	t.Helper()
+	project := overlay{os.DirFS(root), fstest.MapFS{}}
+	if file != "" {
+		text, err := os.ReadFile(root + "/" + file)
+		require.NoError(t, err)
+		require.Contains(t, string(text), old)
+		project.above[file] = &fstest.MapFile{Data: []byte(strings.Replace(string(text), old, replacement, 1))}
+	}
+	return project
+}
+
+// overlay is a folder of which some files have another text.
+type overlay struct {
+	fs.FS
+	above fstest.MapFS
+}
+
+// Open opens a file.
+func (o overlay) Open(name string) (fs.File, error) {
+	if _, ok := o.above[name]; ok {
+		return o.above.Open(name)
+	}
+	return o.FS.Open(name)
+}
+
+// TestExamples: the contract repeats no document. Each is one that a test of its function, or the template, has.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(root + "/" + contractFile)
+	require.NoError(t, err)
+	var written object
+	require.NoError(t, yaml.Unmarshal(text, &written))
+	var walk func(at string, part any)
+	walk = func(at string, part any) {
+		switch part := part.(type) {
+		case object:
+			if content, ok := part["content"].(object); ok {
+				for kind, media := range content {
+					media := media.(object)
+					assert.NotContains(t, media, "example", "%s, %s: name the case that it is of, by x-case", at, kind)
+					assert.Equal(t, 1, len(media)-1, "%s, %s: a schema, and x-case or x-gateway", at, kind)
+				}
+			}
+			for name, below := range part {
+				walk(at+"/"+name, below)
+			}
+		case []any:
+			for i, below := range part {
+				walk(at+"/"+strconv.Itoa(i), below)
+			}
+		}
+	}
+	walk("", written)
+	d, _ := halves(t, "", "", "")
+	made, err := json.Marshal(d.document)
+	require.NoError(t, err)
+	assert.NotContains(t, string(made), caseMember)
+	assert.NotContains(t, string(made), gatewayMember)
+
+	for _, tt := range []struct{ old, replacement, want string }{
+		{"x-case: list-offers/landed", "x-case: list-offers/none", "x-case: list-offers/none: there is no such case"},
+		{"x-case: list-offers/landed", "x-case: list-offers/unknown-product", "x-case: list-offers/unknown-product: it is answered 404, not 200"},
+		{"x-case: put-competitor/changed", "x-case: get-competitor/bigmart", "x-case: get-competitor/bigmart: it has no body"},
+		{"x-gateway: THROTTLED", "x-gateway: NONE", "x-gateway: NONE: the template has no such response"},
+	} {
+		_, _, err := read(edited(t, contractFile, tt.old, tt.replacement))
+		assert.EqualError(t, err, tt.want)
+	}
 }
 
 // TestMerge_UpToDate: the committed document is what the two halves make, and valid with all its examples, read strictly.
@@ -49,6 +112,24 @@ func TestMerge_UpToDate(t *testing.T) {
 	require.Equal(t, string(want), string(got), "run `make docs` and commit %s", contract.File)
 	_, err = contract.Load(root)
 	require.NoError(t, err)
+}
+
+// TestTags: each operation stands under one heading of the page, and no heading is empty.
+func TestTags(t *testing.T) {
+	t.Parallel()
+	d := document(t)
+	var headings, used []string
+	for _, tag := range d.Tags {
+		headings = append(headings, tag.Name)
+	}
+	for path, item := range d.Paths.Map() {
+		for method, operation := range item.Operations() {
+			assert.Len(t, operation.Tags, 1, "%s %s", method, path)
+			used = append(used, operation.Tags...)
+		}
+	}
+	slices.Sort(used)
+	assert.ElementsMatch(t, headings, slices.Compact(used))
 }
 
 // TestDifferences: what stands in both halves is the same, or a line says where it differs.
@@ -75,8 +156,8 @@ func TestDifferences(t *testing.T) {
 		"a parameter that is needed": {templateFile, "{name: dryRun, in: query,", "{name: dryRun, in: query, required: true,",
 			"POST /v1/observations: the contract lacks the parameter dryRun in query, required: true\n" +
 				"POST /v1/observations: the template lacks the parameter dryRun in query, required: false"},
-		"a status more in the contract": {contractFile, `"207":`, `"208":`,
-			"POST /v1/observations/batch: the contract lacks the status 207\nPOST /v1/observations/batch: the template lacks the status 208"},
+		"a status more in the contract": {contractFile, `"413":`, `"414":`,
+			"POST /v1/observations: the contract lacks the status 413\nPOST /v1/observations: the template lacks the status 414"},
 		"no body": {contractFile, "      requestBody:\n        description: It replaces", "      x-body:\n        description: It replaces",
 			"PUT /v1/competitors/{competitorId}: the contract lacks the body"},
 	}
@@ -121,9 +202,6 @@ func TestMerge(t *testing.T) {
 	assert.NotContains(t, string(text), "legacy/")
 }
 
-// variable is one of the gateway's.
-var variable = regexp.MustCompile(`\$?context\.[A-Za-z.]+|method\.request\.header\.[A-Za-z-]+`)
-
 // TestGatewayResponses: what the gateway answers by itself is what the contract promises of every route with that status.
 func TestGatewayResponses(t *testing.T) {
 	t.Parallel()
@@ -133,7 +211,7 @@ func TestGatewayResponses(t *testing.T) {
 	statuses := map[int]bool{}
 	for kind, r := range tpl.Resources.Api.Properties.DefinitionBody.Responses {
 		require.Contains(t, r.Templates, "application/json", kind)
-		body := variable.ReplaceAllString(r.Templates["application/json"], "an-id")
+		body := variable.ReplaceAllString(r.Templates["application/json"], exampleID)
 		status := r.Status
 		if class, ok := strings.CutPrefix(kind, "DEFAULT_"); ok { // of many statuses
 			status, err = strconv.Atoi(class[:1] + "00")
@@ -142,7 +220,7 @@ func TestGatewayResponses(t *testing.T) {
 		statuses[status] = true
 		headers := map[string]string{}
 		for name, value := range r.Headers {
-			headers[strings.TrimPrefix(name, "gatewayresponse.header.")] = strings.Trim(variable.ReplaceAllString(value, "an-id"), "'")
+			headers[strings.TrimPrefix(name, "gatewayresponse.header.")] = strings.Trim(variable.ReplaceAllString(value, exampleID), "'")
 		}
 		checked := 0
 		for route, its := range promised.Routes() {

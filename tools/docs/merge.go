@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -80,7 +81,13 @@ type gatewayResponse struct {
 	Templates map[string]string `yaml:"responseTemplates"`
 }
 
-// read reads both files of the project.
+// variable is one of the gateway's, in a text that it answers.
+var variable = regexp.MustCompile(`\$?context\.[A-Za-z.]+|method\.request\.header\.[A-Za-z-]+`)
+
+// exampleID stands for such variables in examples: a request's id.
+const exampleID = "KHn2hG4wDoEFt9A="
+
+// read reads both files of the project, and the cases that the contract takes its examples from.
 func read(project fs.FS) (described, template, error) {
 	var c described
 	var t template
@@ -95,7 +102,7 @@ func read(project fs.FS) (described, template, error) {
 			}
 		}
 	}
-	return c, t, nil
+	return c, t, t.examples(project, c.document, "")
 }
 
 // merge returns the contract with what the template says of its operations. The text is the same for the same files.

@@ -18,3 +18,20 @@ func TestMutants_HaveTheirPlace(t *testing.T) {
 		assert.Equal(t, 1, strings.Count(string(text), m.find), "%s, in %s", m.name, m.file)
 	}
 }
+
+// Nor may the test be gone that has to kill it.
+func TestMutants_HaveTheirTest(t *testing.T) {
+	for _, m := range mutants {
+		files, err := filepath.Glob(filepath.Join("..", "..", m.tests, "*_test.go"))
+		require.NoError(t, err)
+		var text strings.Builder
+		for _, file := range files {
+			one, err := os.ReadFile(file)
+			require.NoError(t, err)
+			text.Write(one)
+		}
+		for name := range strings.SplitSeq(m.by, "|") {
+			assert.Contains(t, text.String(), "func "+name+"(", m.name)
+		}
+	}
+}

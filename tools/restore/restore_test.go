@@ -269,23 +269,30 @@ func TestRestore_NaiveWay(t *testing.T) {
 	}
 }
 
-// TestRestore_Race: a writer that comes between reading and writing makes the restoration start again, and loses nothing.
+// TestRestore_Race: a writer that comes between reading and writing makes the restoration start again, and loses nothing. Of a split
+// product the directory has not changed then, only shards.
 func TestRestore_Race(t *testing.T) {
 	t.Parallel()
-	s := newTables(t)
-	s.write(3, 0, 60)
-	s.copy()
-	s.remove(s.items(s.table, "seg#")[0])
-	p := newPlan(product, s.items(s.table, ""), s.items(s.from, ""), price.Clock{Now: at(100_000), Retention: storetest.Retention})
-	require.True(t, p.needed())
-	s.write(3, 60, 61)
-	replaced, err := s.live.Replace(t.Context(), product, p.old, p.replacement)
-	require.NoError(t, err)
-	assert.False(t, replaced)
-	said, err := s.restore()
-	require.NoError(t, err)
-	assert.Contains(t, said, "\nrestored\n")
-	s.whole(s.acknowledged)
+	for name, sellers := range map[string]int{"one board": 3, "split": 60} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newTables(t)
+			s.write(sellers, 0, 60)
+			assert.Equal(t, sellers > 3, len(s.items(s.table, "board#")) > 0)
+			s.copy()
+			s.remove(s.items(s.table, "seg#")[0])
+			p := newPlan(product, s.items(s.table, ""), s.items(s.from, ""), price.Clock{Now: at(100_000), Retention: storetest.Retention})
+			require.True(t, p.needed())
+			s.write(1, 60, 61)
+			replaced, err := s.live.Replace(t.Context(), product, p.old, p.replacement)
+			require.NoError(t, err)
+			assert.False(t, replaced)
+			said, err := s.restore()
+			require.NoError(t, err)
+			assert.Contains(t, said, "\nrestored\n")
+			s.whole(s.acknowledged)
+		})
+	}
 }
 
 // TestRestore_Interrupted: a restoration that ends between its segments and its boards loses nothing. A board does not know of those
@@ -343,6 +350,42 @@ func TestRestore_Dropped(t *testing.T) {
 	p := newPlan(product, s.items(s.table, ""), nil, clock)
 	require.Len(t, p.replacement.Boards[0].Offers, 1)
 	assert.Equal(t, at(59), p.replacement.Boards[0].Dropped)
+}
+
+// TestRestore_SplitTwice: segments that shards flushed before they were split further are still read after a restoration.
+func TestRestore_SplitTwice(t *testing.T) {
+	t.Parallel()
+	s := newTables(t)
+	s.write(20, 0, 40)
+	once := len(s.items(s.table, "board#"))
+	require.Positive(t, once)
+	s.write(80, 40, 60)
+	require.Greater(t, len(s.items(s.table, "board#")), 2*once)
+	s.copy()
+	s.remove(s.items(s.table, "seg#")[0])
+	said, err := s.restore()
+	require.NoError(t, err)
+	assert.Contains(t, said, "\nrestored\n")
+	s.whole(s.acknowledged)
+}
+
+// TestRestore_Versions: where an older board was put over a newer one, the keys of segments alone may tell which versions were used.
+// The restored board has a later one, else readers take the segments for what it does not know.
+func TestRestore_Versions(t *testing.T) {
+	t.Parallel()
+	s := newTables(t)
+	s.write(3, 0, 60)
+	s.copy()
+	s.write(3, 60, 200)
+	s.put(s.table, s.items(s.from, "board")[0])
+	urls := s.items(s.table, "board.urls")
+	require.NotEmpty(t, urls)
+	s.remove(urls...) // which tell as well
+	said, err := s.restore()
+	require.NoError(t, err)
+	assert.Contains(t, said, "\nrestored\n")
+	s.holds(nil)
+	assert.Zero(t, s.write(3, 300, 400)["failed"])
 }
 
 func TestRestore_Lost(t *testing.T) {

@@ -79,11 +79,14 @@ func Run(
 // store returns what a case is asked on.
 func (c Case) store(tb testing.TB) *store.Store {
 	tb.Helper()
-	if c.Store == "" {
-		return storetest.Seeded(tb)
+	switch c.Store {
+	case "down":
+		nobody := storetest.Client("http://127.0.0.1:1")
+		return store.New(nobody, store.Options{Table: Settings.Table, Retention: Settings.Retention, Width: 4})
+	case "damaged":
+		return storetest.Seeded(tb, "ZU-1042")
 	}
-	nobody := storetest.Client("http://127.0.0.1:1")
-	return store.New(nobody, store.Options{Table: Settings.Table, Retention: Settings.Retention, Width: 4})
+	return storetest.Seeded(tb)
 }
 
 // answerOf returns what a case says of a response.

@@ -130,13 +130,16 @@ func PutCompetitors(tb testing.TB, client *dynamodb.Client, table string, n int)
 	}
 }
 
-// Seeded returns a store with the market of Seed on a table of its own.
-func Seeded(tb testing.TB) *store.Store {
+// Seeded returns a store with the market of Seed on a table of its own. Boards of damaged products cannot be read (Damage).
+func Seeded(tb testing.TB, damaged ...string) *store.Store {
 	tb.Helper()
 	client, table := Table(tb)
 	s := store.New(client, store.Options{Table: table, Retention: Retention, Width: 4})
 	PutGTIN(tb, client, table, "06291041500213", "ZU-1042")
 	PutGTIN(tb, client, table, "00000096385074", "self-check-1")
 	Seed(tb, s)
+	for _, productID := range damaged {
+		Damage(tb, client, table, productID)
+	}
 	return s
 }

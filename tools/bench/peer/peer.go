@@ -13,9 +13,11 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -184,6 +186,39 @@ func (s *Store) Count(ctx context.Context, key price.OfferKey) (int, error) {
 	n := 0
 	err := s.query(ctx, "h#"+key.ProductID+"#"+offer(key), true, func(item) { n++ })
 	return n, err
+}
+
+// Changes returns the newest of the observations that have other terms than the one before them of their offer, newest first: at most
+// limit; 0: all. It reads the whole history of the offers, several at a time, since nothing else tells which those are.
+func (s *Store) Changes(ctx context.Context, offers []price.OfferKey, limit int) ([]price.Observation, error) {
+	changes := make([][]price.Observation, len(offers))
+	errs := make([]error, len(offers))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, s.width)
+	for i, key := range offers {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			var before *price.Terms
+			err := s.query(ctx, "h#"+key.ProductID+"#"+offer(key), true, func(it item) {
+				row, err := Decode(it)
+				if err != nil {
+					errs[i] = err
+				} else if o := row.Observation; before == nil || *before != o.Terms {
+					changes[i] = append(changes[i], o)
+					before = &o.Terms
+				}
+			})
+			errs[i] = errors.Join(errs[i], err)
+		})
+	}
+	wg.Wait()
+	all := slices.Concat(changes...)
+	slices.SortFunc(all, func(a, b price.Observation) int { return cmp.Compare(b.ObservedAt, a.ObservedAt) })
+	if limit > 0 && len(all) > limit {
+		all = all[:limit]
+	}
+	return all, errors.Join(errs...)
 }
 
 func (s *Store) query(ctx context.Context, pk string, consistent bool, visit func(item)) error {

@@ -73,3 +73,26 @@ func TestStore_CostsTwoUnitsAnObservation(t *testing.T) {
 	require.NoError(t, s.Record(ctx, []price.Observation{seen("bigmart", 1, 100)}, start))
 	assert.InDelta(t, 2, m.Counts().WriteUnits, 0, "a condition that fails is billed")
 }
+
+func TestStore_Changes(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	require.NoError(t, s.Record(t.Context(), []price.Observation{
+		seen("bigmart", 1, 100), seen("bigmart", 2, 100), seen("bigmart", 4, 90), seen("bigmart", 6, 90), seen("bigmart", 7, 100),
+		seen("shopx", 3, 80), seen("shopx", 5, 80), seen("kyoto", 9, 70),
+	}, start))
+	minutes := func(limit int, competitors ...string) (found []int) {
+		var offers []price.OfferKey
+		for _, c := range competitors {
+			offers = append(offers, seen(c, 0, 0).Key)
+		}
+		changes, err := s.Changes(t.Context(), offers, limit)
+		require.NoError(t, err)
+		for _, o := range changes {
+			found = append(found, int(o.ObservedAt.Time().Sub(start.Time()).Minutes()))
+		}
+		return found
+	}
+	assert.Equal(t, []int{7, 4, 3, 1}, minutes(0, "bigmart", "shopx"), "what nobody asked for is left out")
+	assert.Equal(t, []int{9, 7}, minutes(2, "bigmart", "shopx", "kyoto"))
+}
