@@ -63,7 +63,8 @@ type content struct {
 
 // Run compares a table with a history.
 func Run(events []history.Event, s Stored) ([]Finding, Tally) {
-	c := checker{ids: map[string]*known{}, restored: map[string]bool{}, stored: s, rows: map[string][]Row{}, tally: Tally{Answers: map[string]int{}}}
+	c := checker{ids: map[string]*known{}, restored: map[string]bool{}, stored: s, rows: map[string][]Row{},
+		tally: Tally{Answers: map[string]int{}}}
 	for _, text := range s.Misfits {
 		c.find("I2", Damaged, "", "%s", text)
 	}
@@ -111,7 +112,9 @@ func (c *checker) read(events []history.Event) {
 	open := map[place]history.Event{}
 	for _, e := range events {
 		if e.Sent.Observation == nil {
-			c.restored[e.Sent.Restored] = true
+			if e.Sent.Restored != "" {
+				c.restored[e.Sent.Restored] = true
+			}
 			continue
 		}
 		at := place{e.Worker, e.Request, e.Attempt, e.Item}

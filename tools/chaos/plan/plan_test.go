@@ -71,7 +71,8 @@ func TestEverythingHappens(t *testing.T) {
 			seen[string(f.Action.Kind)]++
 		}
 	}
-	for _, what := range []string{"orphans", "restoration", "killed restoration", "single", "batch", "product", "competitor", "killed", "new process", "given up", "closed", "duplicate",
+	for _, what := range []string{"orphans", "restoration", "killed restoration", "single", "batch", "product", "competitor",
+		"killed", "new process", "given up", "closed", "duplicate",
 		"conflict", "late", "another url", "no url", "long seller", "sold out", "UpdateItem", "BatchGetItem", "PutItem", "Query", "GetItem",
 		"TransactWriteItems", "BatchWriteItem", string(faultproxy.Drop), string(faultproxy.Throttle), string(faultproxy.Throttling),
 		string(faultproxy.RequestLimit), string(faultproxy.Fail), string(faultproxy.Unavailable), string(faultproxy.DropAnswer),

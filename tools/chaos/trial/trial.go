@@ -1,5 +1,6 @@
 // Package trial does what a plan says: workers send at once, each with a process of its own in front of a proxy that makes their calls
-// go wrong. Beside them orphaned urls are removed, and boards become unreadable and their products are restored. Then it lets late writes land, reads the whole table and has it checked, and replays what was acknowledged.
+// go wrong. Beside them orphaned urls are removed, and boards become unreadable and their products are restored. Then it lets late
+// writes land, reads the whole table and has it checked, and replays what was acknowledged.
 //
 // What surprises: a process is killed by cutting it off. From one of its calls on nothing of it reaches the table, and nobody hears its
 // answet. To the table that is what SIGKILL is; package binaries kills real ones.
