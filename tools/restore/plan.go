@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,10 @@ import (
 )
 
 type item = map[string]types.AttributeValue
+
+// allLate makes all segments late ones. If a writer comes first, they stay beside what that one flushes from the same tail, and must
+// not be among those that never overlap: a look-up would take them for all there is, and miss what only the other segment has.
+const allLate = price.Timestamp(math.MaxInt64)
 
 // A segment that a flush makes has some 30 observations.
 const observationsASegment = 60
@@ -306,27 +311,21 @@ func (p *plan) boards(rows []board.Row, mine, theirs *partition, d store.Directo
 		}
 		b.Version = p.version
 		b.Dropped = dropped
-		flushed := price.NoTime
 		for _, s := range mine.segments {
 			if s.Shard.N > b.Shard.N || b.Shard.Ancestor(s.Shard.N) != s.Shard {
 				continue
 			}
 			b.Flushed = max(b.Flushed, s.High)
-			switch {
-			case !s.Late:
-				flushed = max(flushed, s.High)
-			case s.Shard == b.Shard:
+			if s.Late && s.Shard == b.Shard {
 				b.Late = max(b.Late, s.High)
 			}
 		}
 		for some := range chunks(missing[i]) {
-			for _, s := range board.Segments(b.Shard, p.was+1, flushed, some) {
+			for _, s := range board.Segments(b.Shard, p.was+1, allLate, some) {
 				p.replacement.Segments = append(p.replacement.Segments, s)
 				p.added += s.N
 				b.Flushed = max(b.Flushed, s.High)
-				if s.Late {
-					b.Late = max(b.Late, s.High)
-				}
+				b.Late = max(b.Late, s.High)
 			}
 		}
 		b.Offers = refolded(byShard[i], known, clock)

@@ -211,13 +211,22 @@ func (c *checker) presence() {
 		} else {
 			c.tally.Unknown++
 		}
-		if k.fresh == 0 && acked && !unknown && c.stored.Folded {
+		if k.fresh == 0 && acked && !unknown && c.stored.Folded && !c.ofRestored(k) {
 			c.find("I5", Answer, id, "%s: a duplicate, though no attempt may have stored it first", id)
 		}
 		if k.fresh > 1 {
 			c.find("I5", Doubled, id, "%s: acknowledged as new %d times", id, k.fresh)
 		}
 	}
+}
+
+// ofRestored reports whether an observation's product was restored. A restored board has no marks, so a writer whose answer was lost
+// does not know its own write again and finds what it has stored.
+func (c *checker) ofRestored(k *known) bool {
+	for _, of := range k.contents {
+		return c.restored[of.observation.Key.ProductID]
+	}
+	return false
 }
 
 // copies compares the rows of one observation with each other.
