@@ -125,10 +125,13 @@ func identityOf(r board.Row) identity {
 	return identity{r.Key, r.Observation.ObservedAt, r.Observation.Source.ID}
 }
 
-// inSegments are the observations that stand in segments.
-func (p *partition) inSegments() map[identity]bool {
+// inSegments are the observations that stand in segments, in all or in those that are wanted.
+func (p *partition) inSegments(wanted func(store.SegmentItem) bool) map[identity]bool {
 	known := map[identity]bool{}
 	for _, s := range p.segments {
+		if !wanted(s) {
+			continue
+		}
 		for _, r := range board.Rows(nil, [][]board.SegmentOffer{s.Offers}, board.Always) {
 			known[identityOf(r)] = true
 		}
@@ -136,9 +139,17 @@ func (p *partition) inSegments() map[identity]bool {
 	return known
 }
 
+// knows reports whether a segment of a board that was split since stands in what that board left behind of its flushes. That of a
+// flush which was not finished does not. A writer that read this before a restoration, and a shard after it, would not find it.
+func (p *partition) knows(s store.SegmentItem) bool {
+	return !slices.ContainsFunc(p.Boards, func(b store.BoardItem) bool {
+		return b.Shard == s.Shard && s.High > b.Directory.Flushed.Of(s.Late)
+	})
+}
+
 // identities are all that stand anywhere, those that are only an offer's current one too.
 func (p *partition) identities() map[identity]bool {
-	known := p.inSegments()
+	known := p.inSegments(func(store.SegmentItem) bool { return true })
 	for _, b := range p.Boards {
 		if b.Board == nil {
 			continue
@@ -287,7 +298,7 @@ func unknown(mine *partition) []string {
 // boards makes the new boards. Their tails are empty: all that stands in no segment of the table goes into new ones.
 func (p *plan) boards(rows []board.Row, mine, theirs *partition, d store.Directory, clock price.Clock) {
 	n := max(p.shards, 1)
-	inSegments := mine.inSegments()
+	inSegments := mine.inSegments(func(s store.SegmentItem) bool { return s.Shard.N == p.shards || mine.knows(s) })
 	byShard := make([][]board.Row, n)
 	missing := make([][]board.Row, n)
 	for _, r := range rows {

@@ -342,6 +342,58 @@ func TestRestore_RaceWithAFlush(t *testing.T) {
 	}
 }
 
+// TestRestore_StaleDirectory: a flush of the whole board put its segment and crashed, then the product was split. A writer that read the
+// directory before a restoration, and the shards after it, does not know that segment, so it must not be all that holds something.
+func TestRestore_StaleDirectory(t *testing.T) {
+	t.Parallel()
+	s := newTables(t)
+	quick := s.live
+	slowly := func(decide func(c storetest.Call) storetest.Action) *store.Store {
+		slow := store.New(storetest.Client(storetest.Proxy(t, decide)), store.Options{Table: s.table, Retention: storetest.Retention, Width: 4})
+		_, err := slow.Competitors(t.Context()) // so that no call is about them
+		require.NoError(t, err)
+		return slow
+	}
+	s.write(100, 0, 1)
+	b, err := quick.Product(t.Context(), product, false)
+	require.NoError(t, err)
+	require.Len(t, b.Boards, 1)
+	require.Positive(t, b.Boards[0].SplitDue())
+	require.True(t, b.Boards[0].FlushDue())
+	s.live = slowly(func(c storetest.Call) storetest.Action {
+		switch c.Operation {
+		case "TransactWriteItems":
+			return storetest.Fail // it is split by another
+		case "UpdateItem":
+			return storetest.Fail
+		}
+		return storetest.Pass
+	})
+	assert.Equal(t, map[string]int{"throttled": 1}, s.write(1, 1, 2))
+	require.NotEmpty(t, s.items(s.table, "seg#1#"))
+	s.live = quick
+	s.write(1, 2, 3)
+	shards := s.items(s.table, "board#")
+	require.NotEmpty(t, shards)
+	s.copy()
+	for _, it := range shards {
+		it["h"] = &types.AttributeValueMemberB{Value: []byte("unreadable")}
+	}
+	s.put(s.table, shards...)
+	reads := 0
+	s.live = slowly(func(c storetest.Call) storetest.Action {
+		if c.Operation == "BatchGetItem" {
+			if reads++; reads == 2 { // of the shards, after the directory
+				_, err := s.restore()
+				assert.NoError(t, err)
+			}
+		}
+		return storetest.Pass
+	})
+	assert.Equal(t, map[string]int{"duplicate": 100}, s.write(100, 0, 1))
+	assert.GreaterOrEqual(t, reads, 2)
+}
+
 // TestRestore_Interrupted: a restoration that ends between its segments and its boards loses nothing, and writers go on. What was
 // missing is missing until the restoration is run again.
 func TestRestore_Interrupted(t *testing.T) {
