@@ -10,7 +10,7 @@ import (
 
 // ProductID reads the path's productId.
 func ProductID(p *gateway.Params) string {
-	return p.Path("productId", price.CheckProductID, "A productId has 1 to 64 letters, digits and . _ - (but is not . or ..).")
+	return p.Path("productId", price.CheckProductID, "A productId has "+price.ProductRule+".")
 }
 
 // ByParam is the query parameter that says what the path's productId holds.
