@@ -135,6 +135,8 @@ var mutants = []mutant{
 	{"urls of a writer at work are taken for orphans", "shared/store/urls.go",
 		"		if urls.Version > versions[text(it, AttrSK)] {\n", "		if urls.Version > versions[text(it, AttrSK)]+1 {\n",
 		storeTests, "TestRace_URLs"},
+	{"a change of urls that was locked out notes no version", "shared/store/urls.go",
+		"		case met == overtaken: //", "		case met != committed: //", storeTests, "TestRace_URLs"},
 
 	// Writes and their outcomes.
 	{"one's own write is not recognised", "shared/board/board.go",
