@@ -3,10 +3,7 @@ package price
 import (
 	"math/big"
 	"slices"
-	"time"
 )
-
-const day = 24 * time.Hour
 
 // Window is the history of some days, as far as a summary needs it: that of the offers that the query's market has, and of those
 // that are held against the MAP price.
@@ -18,12 +15,11 @@ type Window struct {
 
 // NewWindow returns the window of the days that end with the day of now, without rows.
 func NewWindow(now Timestamp, days int) Window {
-	today := now - now%Timestamp(day.Milliseconds()) // after 1970: nothing older is ever kept
-	return Window{From: today.Add(-time.Duration(days-1) * day), Days: days}
+	return Window{From: now.Day() - Timestamp(days-1)*OneDay, Days: days}
 }
 
 // To returns the last moment of the window.
-func (w Window) To() Timestamp { return w.From.Add(time.Duration(w.Days)*day) - 1 }
+func (w Window) To() Timestamp { return w.From + Timestamp(w.Days)*OneDay - 1 }
 
 // WindowSummary is what happened in a market in the last days.
 type WindowSummary struct {
@@ -76,7 +72,7 @@ func (w *Window) summarize(history map[OfferKey][]Observation, q SummaryQuery, c
 			continue
 		}
 		for i, row := range rows {
-			observed[(row.ObservedAt-w.From)/Timestamp(day.Milliseconds())] = true
+			observed[row.ObservedAt.Day()] = true
 			if i > 0 && row.Terms != rows[i-1].Terms {
 				out.Changes++
 			}
