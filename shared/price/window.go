@@ -44,23 +44,24 @@ func NewWindowCoverage(observed, requested int) WindowCoverage {
 }
 
 // byOffer returns the window's rows by their offer, each offer's in order. A window that was not read has none.
-func (w *Window) byOffer() map[OfferKey][]Observation {
+func (w *Window) byOffer() map[OfferKey][]*Observation {
 	if w == nil {
 		return nil
 	}
-	offers := map[OfferKey][]Observation{}
-	for _, row := range w.Rows {
+	offers := map[OfferKey][]*Observation{}
+	for i := range w.Rows {
+		row := &w.Rows[i]
 		offers[row.Key] = append(offers[row.Key], row)
 	}
 	for key, rows := range offers {
-		slices.SortFunc(rows, func(a, b Observation) int { return a.Order().Compare(key, b.Order()) })
+		slices.SortFunc(rows, func(a, b *Observation) int { return a.Order().Compare(key, b.Order()) })
 	}
 	return offers
 }
 
 // summarize computes the figures of a window, nil of one that was not read. All competitors count, the inactive ones too: their
 // prices were seen.
-func (w *Window) summarize(history map[OfferKey][]Observation, q SummaryQuery, currency string, market voices) *WindowSummary {
+func (w *Window) summarize(history map[OfferKey][]*Observation, q SummaryQuery, currency string, market voices) *WindowSummary {
 	if w == nil {
 		return nil
 	}
@@ -99,7 +100,7 @@ func (w *Window) summarize(history map[OfferKey][]Observation, q SummaryQuery, c
 
 // belowSince returns the first observation of an offer's unbroken run of prices below a price. NoTime: the run began before
 // the window, or the window was not read.
-func (w *Window) belowSince(history map[OfferKey][]Observation, o Offer, limit Money) Timestamp {
+func (w *Window) belowSince(history map[OfferKey][]*Observation, o Offer, limit Money) Timestamp {
 	since := NoTime
 	for _, row := range slices.Backward(history[o.Current.Key]) {
 		if !below(row.Terms.Price, limit) {
