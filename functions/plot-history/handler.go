@@ -83,7 +83,7 @@ type history struct {
 
 	rows    []board.Row
 	from    price.Timestamp // since when all rows of the window were read
-	suspect []string        // segments; see store.Page
+	suspect []string        // segments; see store.Told
 }
 
 func (h *history) page(ctx context.Context, w store.Window) (store.Page, error) {

@@ -114,8 +114,8 @@ func (r *Request) MayReplace(stored any) error {
 		}
 		tag = etag(body)
 	}
-	is := r.Header("If-Match")
-	not := r.Header("If-None-Match")
+	is := r.listHeader("If-Match")
+	not := r.listHeader("If-None-Match")
 	switch {
 	case is != "" && (tag == "" || !names(is, tag)):
 		return fault.New(fault.Precondition, fault.CodeVersionConflict, "What is stored is not what If-Match names: read it again.")
