@@ -555,6 +555,27 @@ var ruleFaults = map[string][]fault{
 			"Resources.RegisterFunction.Properties.AutoPublishAliasAllProperties: RegisterFunction publishes its alias only when its code changes (alias-properties)",
 		}},
 	},
+	"version-deletion": {{"    VersionDeletionPolicy: Delete\n", "", []string{
+		`Resources.CheckFunction.Properties.VersionDeletionPolicy: the DeletionPolicy of a version of CheckFunction is "Retain" (version-deletion)`,
+		`Resources.PurgeFunction.Properties.VersionDeletionPolicy: the DeletionPolicy of a version of PurgeFunction is "Retain" (version-deletion)`,
+		`Resources.RegisterFunction.Properties.VersionDeletionPolicy: the DeletionPolicy of a version of RegisterFunction is "Retain" (version-deletion)`,
+		`Resources.TrackFunction.Properties.VersionDeletionPolicy: the DeletionPolicy of a version of TrackFunction is "Retain" (version-deletion)`,
+	}}, {"      Timeout: 10\n", "      Timeout: 10\n      VersionDeletionPolicy: Retain\n", []string{
+		`Resources.RegisterFunction.Properties.VersionDeletionPolicy: the DeletionPolicy of a version of RegisterFunction is "Retain" (version-deletion)`,
+	}}, {"  TestTopic:\n", "  OwnVersion:\n    Type: AWS::Lambda::Version\n    Properties: {FunctionName: !Ref TrackFunction}\n\n  TestTopic:\n", []string{
+		`Resources.OwnVersion.DeletionPolicy: the DeletionPolicy of a version of TrackFunction is "" (version-deletion)`,
+	}}},
+	"unversioned-property": {{"      Timeout: 10\n", "      Timeout: 10\n      Tags: {Team: parcels}\n", []string{
+		"Resources.RegisterFunction.Properties.Tags: a change of the Tags of RegisterFunction makes no new version (unversioned-property)",
+	}}, {"    AutoPublishAlias: current\n", "    AutoPublishAlias: current\n    Tags: {Stage: !Ref Stage}\n", []string{
+		"Resources.CheckFunction.Properties.Tags: a change of the Tags of CheckFunction makes no new version (unversioned-property)",
+		"Resources.PurgeFunction.Properties.Tags: a change of the Tags of PurgeFunction makes no new version (unversioned-property)",
+		"Resources.RegisterFunction.Properties.Tags: a change of the Tags of RegisterFunction makes no new version (unversioned-property)",
+		"Resources.TrackFunction.Properties.Tags: a change of the Tags of TrackFunction makes no new version (unversioned-property)",
+	}}, {"      Timeout: 10\n", "      Timeout: 10\n      ReservedConcurrentExecutions: 5\n", []string{
+		"Resources.RegisterFunction.Properties.ReservedConcurrentExecutions: a change of the ReservedConcurrentExecutions of " +
+			"RegisterFunction makes no new version (unversioned-property)",
+	}}},
 	"function-log-group": {
 		{"LoggingConfig: {LogGroup: !Ref TrackLogs}", "LoggingConfig: {LogGroup: /somewhere}", []string{
 			"Resources.TrackFunction.Properties.LoggingConfig.LogGroup: TrackFunction has no log group in this stack (function-log-group)",
@@ -762,6 +783,7 @@ var harmless = map[string][]string{
 		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day), DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}}\n", "",
 		"        Alarms: [!Ref RegisterErrors]\n", "        Alarms: [!Ref RegisterErrors]\n        Hooks: {PreTraffic: !Ref PurgeFunction}\n",
 	},
+	"a parameter reserves concurrency": {"      Timeout: 10\n", "      Timeout: 10\n      ReservedConcurrentExecutions: !If [IsProd, !Ref TokenTtl, !Ref AWS::NoValue]\n"},
 	"a queue calls the function": {
 		"{Type: Schedule, Properties: {Schedule: rate(1 day), DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}}", "{Type: SQS, Properties: {Queue: !GetAtt Orders.Arn}}",
 		"  TestTopic:\n", "  Orders: {Type: AWS::SQS::Queue}\n\n  TestTopic:\n",
