@@ -536,6 +536,15 @@ func TestServe_Media(t *testing.T) {
 			assert.Equal(t, tt.accept == "text/csv" && tt.err == nil, response.Headers["Link"] != "")
 		})
 	}
+	t.Run("several lines", func(t *testing.T) {
+		e := answering(gateway.Answer{Body: 1}, nil)
+		e.Media = []string{"application/json"}
+		response, _ := served(t, t.Context(), e, event(t, func(e map[string]any) {
+			e["headers"] = map[string]any{"accept": "text/html"} // the last
+			e["multiValueHeaders"] = map[string]any{"accept": []string{"application/json;q=0.5", "text/html"}}
+		}))
+		assert.Equal(t, 200, response.StatusCode)
+	})
 	t.Run("too long", func(t *testing.T) {
 		long := gateway.Text{ContentType: "text/csv", Content: bytes.Repeat([]byte(`"`), 3<<20)}
 		response, line := served(t, t.Context(), answering(gateway.Answer{Body: long}, nil), event(t, nil))

@@ -17,12 +17,12 @@ type Replacement struct {
 	Flushed   Flushed       // of a split product: from the whole board
 	Catalogue *Directory    // whose part of the catalogue is put beside the board; nil: what stands there stays
 	URLs      [][]board.URLChange
-	Segments  []board.Segment // under a version that nothing stands under yet
+	Segments  []board.Segment // late ones, under a version that nothing stands under yet
 }
 
 // Replace puts a product's boards anew, if the items stand there as they were read: old are all items of its partition. Segments and
-// urls come first, so a crash or a lost race loses nothing: it leaves repeated observations and urls that nobody names. But the boards
-// that stand there do not know of the segments, so their next flush is refused (errPutBack) until the product is replaced after all.
+// urls come first, so a crash or a lost race loses nothing: it leaves repeated observations and urls that nobody names. The segments
+// must be late ones: the boards that stand there do not know of them, and flush what overlaps them.
 // It reports false, and has changed no board, when a writer came first. Every version of the new boards must be greater than any in
 // old.
 func (s *Store) Replace(

@@ -76,12 +76,20 @@ func (s *Store) changeURLs(ctx context.Context, next board.Board, changes []boar
 		return nil
 	}
 	first := changes[:min(len(changes), urlsACall)]
-	what, _, err := s.update(ctx, "change urls", urlsUpdate(next, first, true))
-	switch {
-	case err != nil:
+	err := untilCommitted(ctx, func() (met, error) {
+		met, _, err := s.update(ctx, "change urls", urlsUpdate(next, first, true))
+		switch {
+		case err != nil:
+			return 0, err
+		case met == committed:
+			changes = changes[len(first):]
+		case met == overtaken: // the version is noted, by whoever came first
+			return committed, nil
+		}
+		return met, nil // when it was locked nothing is noted, and these urls would pass for orphans
+	})
+	if err != nil {
 		return err
-	case what == committed:
-		changes = changes[len(first):]
 	}
 	for some := range slices.Chunk(changes, urlsACall) {
 		err := untilCommitted(ctx, func() (met, error) {

@@ -204,6 +204,27 @@ func TestRace_URLs(t *testing.T) {
 		assert.Equal(t, b, of(r, 0))
 		r.settled()
 	})
+	t.Run("orphans are removed while a writer is at work whose change was refused for a moment", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		r.write(r.quick, with(0, 1, a)...)
+		var refused, happened atomic.Bool
+		r.at = func(c storetest.Call) storetest.Action {
+			switch {
+			case c.Operation == "UpdateItem" && c.Item == "board.urls" && refused.CompareAndSwap(false, true):
+				return storetest.Conflict
+			case c.Operation == "UpdateItem" && c.Item == "board" && happened.CompareAndSwap(false, true):
+				removed, err := r.quick.RemoveOrphanURLs(t.Context(), racers)
+				require.NoError(t, err)
+				assert.Zero(t, removed)
+			}
+			return storetest.Pass
+		}
+		r.write(r.slow, with(0, 2, b)...)
+		assert.True(t, happened.Load())
+		assert.Equal(t, b, of(r, 0))
+		r.settled()
+	})
 	t.Run("the answer is lost", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)

@@ -15,6 +15,9 @@
 // samkit/local, and their processes and the engine are killed and stopped (package binaries). -other names another checkout of the
 // project, whose functions then take half of the requests.
 //
+// Beside the writers, some seeds remove orphaned urls as reconcile-boards does, and make boards unreadable and restore their products
+// from a copy by tools/restore. Until a product is restored its observations may be answered "failed", and nothing may be lost.
+//
 // A plan that fails is shrunk: requests and faults are left out while it still fails. What is left is printed as a command.
 //
 // What surprises: workers run at once, so a seed repeats its plan but not the moments at which things happen. A seed that failed once
@@ -22,6 +25,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -116,8 +120,9 @@ func (s *settings) parse(args []string) error {
 // chaos runs plans.
 type chaos struct {
 	settings
-	config trial.Config
-	host   trial.Host // of the real functions; nil: not wanted
+	root   string       // of the project
+	config trial.Config // but for the engine: each trial has one of its own
+	host   binaries.Host
 	report report
 
 	mu  sync.Mutex // of what follows
@@ -131,7 +136,7 @@ func run(ctx context.Context, args []string, out io.Writer) (failed bool, err er
 	if err := c.parse(args); err != nil {
 		return false, err
 	}
-	stop, err := c.open(ctx)
+	stop, err := c.open()
 	if err != nil {
 		return false, err
 	}
@@ -151,44 +156,52 @@ func run(ctx context.Context, args []string, out io.Writer) (failed bool, err er
 	return c.report.failed(), c.report.print(out, c.json)
 }
 
-// open starts the engine, until stop, and chooses the design.
-func (c *chaos) open(ctx context.Context) (stop func(), err error) {
-	root, err := engine.Root()
-	if err != nil {
+// open chooses the design and builds programs, which stay until stop.
+func (c *chaos) open() (stop func(), err error) {
+	if c.root, err = engine.Root(); err != nil {
 		return nil, err
 	}
-	design := trial.Usual(true)
+	c.config.Design = trial.Usual(true)
 	if !c.naive {
-		table, err := engine.OnlyTable(root)
+		table, err := engine.OnlyTable(c.root)
 		if err != nil {
 			return nil, err
 		}
-		design = trial.Boards(table)
+		c.config.Design = trial.Boards(table)
 	}
 	dir, err := os.MkdirTemp("", "chaos-")
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for the functions: %w", err)
+		return nil, fmt.Errorf("make a folder for programs: %w", err)
 	}
-	e, err := engine.Start(ctx, root, "")
-	if err != nil {
-		return nil, err
-	}
-	stop = func() {
-		e.Stop()
-		_ = os.RemoveAll(dir) // the system removes it some day
-	}
-	c.config = trial.Config{Engine: e.Endpoint(), Design: design}
-	if c.binaries > 0 {
-		other := c.other
-		if other == "" {
-			other = root
+	stop = func() { _ = os.RemoveAll(dir) } // the system removes it some day
+	if !c.naive {
+		if c.config.Restore, err = restorer(c.root, dir); err != nil {
+			stop()
+			return nil, err
 		}
-		if c.host, err = binaries.New(root, other, dir, e.Endpoint(), binaries.EngineOf(), design); err != nil {
+	}
+	if c.binaries > 0 {
+		if c.host, err = binaries.New(c.root, cmp.Or(c.other, c.root), dir, c.config.Design); err != nil {
 			stop()
 			return nil, err
 		}
 	}
 	return stop, nil
+}
+
+// try runs a plan on an engine of its own, on the real functions or in this process. The engine keeps a stream of all that was ever
+// written, whatever is deleted, and gets slower with it.
+func (c *chaos) try(ctx context.Context, config trial.Config, p plan.Plan, real bool) (trial.Result, error) {
+	e, err := engine.Start(ctx, c.root, "")
+	if err != nil {
+		return trial.Result{}, err
+	}
+	defer e.Stop()
+	config.Engine = e.Endpoint()
+	if real {
+		config.Host = c.host.On(e.Endpoint(), binaries.EngineOf()) // one at a time
+	}
+	return trial.Run(ctx, config, p)
 }
 
 // all runs the seeds until there are enough or the time is up: first those that run the real functions, one at a time, since they stop
@@ -198,22 +211,20 @@ func (c *chaos) all(ctx context.Context) {
 	ctx, stop := context.WithDeadline(ctx, begun.Add(time.Duration(c.minutes*float64(time.Minute))))
 	defer stop()
 	c.report.First = c.seed
-	remote := c.config
-	remote.Host = c.host
 	n := min(c.binaries, c.seeds)
-	c.some(ctx, remote, 0, n, 1)
-	c.some(ctx, c.config, n, c.seeds, c.parallel)
+	c.some(ctx, true, 0, n, 1)
+	c.some(ctx, false, n, c.seeds, c.parallel)
 	c.report.Seconds = time.Since(begun).Seconds()
 }
 
 // some runs the seeds from one to another. Those that have begun when the time is up are ended all the same.
-func (c *chaos) some(ctx context.Context, config trial.Config, from, to, parallel int) {
+func (c *chaos) some(ctx context.Context, real bool, from, to, parallel int) {
 	seeds := make(chan uint64)
 	var workers sync.WaitGroup
 	for range max(parallel, 1) {
 		workers.Go(func() {
 			for seed := range seeds {
-				c.one(context.WithoutCancel(ctx), config, seed)
+				c.one(context.WithoutCancel(ctx), seed, real)
 			}
 		})
 	}
@@ -241,9 +252,9 @@ func (c *chaos) draw(seed uint64) plan.Plan {
 }
 
 // one runs a seed, and shrinks it if it fails.
-func (c *chaos) one(ctx context.Context, config trial.Config, seed uint64) {
+func (c *chaos) one(ctx context.Context, seed uint64, real bool) {
 	p := c.draw(seed)
-	result, err := trial.Run(ctx, config, p)
+	result, err := c.try(ctx, c.config, p, real)
 	if err != nil {
 		c.fail(seed, err)
 		return
@@ -256,8 +267,8 @@ func (c *chaos) one(ctx context.Context, config trial.Config, seed uint64) {
 		return
 	}
 	c.tell(result, fmt.Sprintf("go run ./tools/chaos -seed %d -seeds 1 -times 20 -observations %d", seed, c.observations))
-	if n <= mostShrunk && !c.naive && config.Host == nil {
-		least, result := shrink(ctx, config, p, result)
+	if n <= mostShrunk && !c.naive && !real {
+		least, result := c.shrink(ctx, p, result)
 		c.tell(result, command(least, c.settings))
 	}
 }

@@ -27,14 +27,17 @@ import (
 	"pricing/tools/chaos/trial"
 )
 
-// boards is the product's design on the engine that the tests share.
+// boards is the product's design on an engine of its own.
 func boards(t *testing.T) trial.Config {
 	t.Helper()
 	root, err := engine.Root()
 	require.NoError(t, err)
 	table, err := engine.OnlyTable(root)
 	require.NoError(t, err)
-	return trial.Config{Engine: storetest.Endpoint(t), Design: trial.Boards(table)}
+	e, err := engine.Start(t.Context(), root, "")
+	require.NoError(t, err)
+	t.Cleanup(e.Stop)
+	return trial.Config{Engine: e.Endpoint(), Design: trial.Boards(table)}
 }
 
 func try(t *testing.T, c trial.Config, p plan.Plan) trial.Result {
@@ -79,6 +82,95 @@ func TestBoardsHold(t *testing.T) {
 	assert.Positive(t, faults, "calls that met a fault")
 	assert.Positive(t, segments, "segments")
 	assert.Positive(t, shards, "shards")
+}
+
+// upkeep is a plan in which orphaned urls are removed and products restored, again and again, beside the writers and without faults.
+func upkeep() plan.Plan {
+	p := plan.Draw(9, plan.Options{Observations: 400})
+	requests, _ := p.Numbers()
+	p = p.Only(requests, nil)
+	for w, of := range p.Workers {
+		var with []plan.Request
+		for i, r := range of {
+			if r.Restore != "" || r.Orphans != "" {
+				continue
+			}
+			r.KillAt = 0
+			r.Deadline = time.Minute
+			r.Repeats = 6
+			with = append(with, r)
+			n := len(requests) + 100*w + i
+			switch products := p.Products(); {
+			case i%2 == 0:
+				with = append(with, plan.Request{N: n, Orphans: products[i%len(products)], Deadline: time.Minute})
+			case i%5 == 1:
+				with = append(with, plan.Request{N: n, Restore: products[i%len(products)], Deadline: time.Minute})
+			}
+		}
+		p.Workers[w] = with
+	}
+	return p
+}
+
+// TestUpkeep: what operators do beside writers loses nothing. That this is seen is shown by a restoration from an empty copy, one that
+// ends without having restored anything, and a removal that takes urls away which boards name.
+func TestUpkeep(t *testing.T) {
+	t.Parallel()
+	root, err := engine.Root()
+	require.NoError(t, err)
+	restore, err := restorer(root, t.TempDir())
+	require.NoError(t, err)
+	tests := map[string]struct {
+		want    string
+		restore func(ctx context.Context, engine, table, from, productID string) error
+		open    func(client *dynamodb.Client, table string, p trial.Process) trial.Process
+	}{
+		"as it should be": {restore: restore},
+		"from an empty copy": {want: "I1 lost", restore: func(ctx context.Context, url, table, from, productID string) error {
+			declared, err := engine.OnlyTable(root)
+			if err != nil {
+				return err
+			}
+			empty := from + "-empty" // of a restoration or of the one at the end: it may stand there
+			_ = engine.Create(ctx, storetest.Client(url), declared, empty)
+			return restore(ctx, url, table, empty, productID)
+		}},
+		"not at all": {want: "I2 damaged", restore: func(context.Context, string, string, string, string) error { return nil }},
+		"urls that are named are removed": {want: "I2 damaged", restore: restore,
+			open: func(client *dynamodb.Client, table string, p trial.Process) trial.Process {
+				return careless{p, meddler{client, table}}
+			}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := boards(t)
+			c.Restore = tt.restore
+			if tt.open != nil {
+				open := c.Design.Open
+				c.Design.Open = func(client *dynamodb.Client, table string) trial.Process {
+					return tt.open(client, table, open(client, table))
+				}
+			}
+			r := try(t, c, upkeep())
+			if tt.want != "" {
+				assert.Contains(t, found(r), tt.want, lines(r))
+				return
+			}
+			assert.Empty(t, r.Findings, lines(r))
+			assert.Positive(t, r.Faults["restoration: ok"], "%v", r.Faults)
+		})
+	}
+}
+
+// careless removes all urls of the table.
+type careless struct {
+	trial.Process
+	meddler
+}
+
+func (c careless) RemoveOrphanURLs(ctx context.Context, _ string) (removed int, err error) {
+	return 0, c.removeURLs(ctx)
 }
 
 // TestUsualDesign shows that the checker sees: the design as it is often written loses what was acknowledged and shows old prices, also
@@ -151,6 +243,22 @@ func (m meddler) remove(ctx context.Context, it check.Item) error {
 	_, err := m.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &m.table,
 		Key: check.Item{store.AttrPK: it[store.AttrPK], store.AttrSK: it[store.AttrSK]}})
 	return err
+}
+
+// removeURLs removes the urls of all products.
+func (m meddler) removeURLs(ctx context.Context) error {
+	for {
+		it, err := m.first(ctx, isURLs)
+		if err == os.ErrNotExist { //nolint:errorlint // as first gives it
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := m.remove(ctx, it); err != nil {
+			return err
+		}
+	}
 }
 
 func isSegment(decoded any) bool { _, ok := decoded.(store.SegmentItem); return ok }
@@ -228,20 +336,7 @@ func TestPlantedViolations(t *testing.T) {
 			it[store.AttrPacked].(*types.AttributeValueMemberB).Value[0] ^= 0x55 // its format
 			return m.put(ctx, it)
 		}},
-		"the urls are deleted": {want: "I2 damaged", meddle: func(ctx context.Context, m meddler) error {
-			for {
-				it, err := m.first(ctx, isURLs)
-				if err == os.ErrNotExist { //nolint:errorlint // as first gives it
-					return nil
-				}
-				if err != nil {
-					return err
-				}
-				if err := m.remove(ctx, it); err != nil {
-					return err
-				}
-			}
-		}},
+		"the urls are deleted": {want: "I2 damaged", meddle: func(ctx context.Context, m meddler) error { return m.removeURLs(ctx) }},
 		"urls are altered": {want: "I2 wrong", meddle: func(ctx context.Context, m meddler) error {
 			it, err := m.first(ctx, isURLs)
 			if err != nil {

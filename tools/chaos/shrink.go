@@ -18,14 +18,15 @@ const (
 
 // shrink leaves out requests and faults of a plan while it still fails, first many, then few, and returns what is left with its
 // result.
-func shrink(ctx context.Context, c trial.Config, p plan.Plan, failed trial.Result) (plan.Plan, trial.Result) {
+func (c *chaos) shrink(ctx context.Context, p plan.Plan, failed trial.Result) (plan.Plan, trial.Result) {
 	ctx, stop := context.WithTimeout(ctx, shrinkFor)
 	defer stop()
-	c.History = nil
+	config := c.config
+	config.History = nil
 	requests, faults := p.Numbers()
 	fails := func(requests, faults []int) bool {
 		for range shrinkTries {
-			result, err := trial.Run(ctx, c, p.Only(requests, faults))
+			result, err := c.try(ctx, config, p.Only(requests, faults), false)
 			if err != nil {
 				return false // it was too long, or cannot be run
 			}

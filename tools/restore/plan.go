@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,10 @@ import (
 )
 
 type item = map[string]types.AttributeValue
+
+// allLate makes all segments late ones. If a writer comes first, they stay beside what that one flushes from the same tail, and must
+// not be among those that never overlap: a look-up would take them for all there is, and miss what only the other segment has.
+const allLate = price.Timestamp(math.MaxInt64)
 
 // A segment that a flush makes has some 30 observations.
 const observationsASegment = 60
@@ -120,10 +125,13 @@ func identityOf(r board.Row) identity {
 	return identity{r.Key, r.Observation.ObservedAt, r.Observation.Source.ID}
 }
 
-// inSegments are the observations that stand in segments.
-func (p *partition) inSegments() map[identity]bool {
+// inSegments are the observations that stand in segments, in all or in those that are wanted.
+func (p *partition) inSegments(wanted func(store.SegmentItem) bool) map[identity]bool {
 	known := map[identity]bool{}
 	for _, s := range p.segments {
+		if !wanted(s) {
+			continue
+		}
 		for _, r := range board.Rows(nil, [][]board.SegmentOffer{s.Offers}, board.Always) {
 			known[identityOf(r)] = true
 		}
@@ -131,9 +139,17 @@ func (p *partition) inSegments() map[identity]bool {
 	return known
 }
 
+// knows reports whether a segment of a board that was split since stands in what that board left behind of its flushes. That of a
+// flush which was not finished does not. A writer that read this before a restoration, and a shard after it, would not find it.
+func (p *partition) knows(s store.SegmentItem) bool {
+	return !slices.ContainsFunc(p.Boards, func(b store.BoardItem) bool {
+		return b.Shard == s.Shard && s.High > b.Directory.Flushed.Of(s.Late)
+	})
+}
+
 // identities are all that stand anywhere, those that are only an offer's current one too.
 func (p *partition) identities() map[identity]bool {
-	known := p.inSegments()
+	known := p.inSegments(func(store.SegmentItem) bool { return true })
 	for _, b := range p.Boards {
 		if b.Board == nil {
 			continue
@@ -282,7 +298,7 @@ func unknown(mine *partition) []string {
 // boards makes the new boards. Their tails are empty: all that stands in no segment of the table goes into new ones.
 func (p *plan) boards(rows []board.Row, mine, theirs *partition, d store.Directory, clock price.Clock) {
 	n := max(p.shards, 1)
-	inSegments := mine.inSegments()
+	inSegments := mine.inSegments(func(s store.SegmentItem) bool { return s.Shard.N == p.shards || mine.knows(s) })
 	byShard := make([][]board.Row, n)
 	missing := make([][]board.Row, n)
 	for _, r := range rows {
@@ -306,27 +322,21 @@ func (p *plan) boards(rows []board.Row, mine, theirs *partition, d store.Directo
 		}
 		b.Version = p.version
 		b.Dropped = dropped
-		flushed := price.NoTime
 		for _, s := range mine.segments {
 			if s.Shard.N > b.Shard.N || b.Shard.Ancestor(s.Shard.N) != s.Shard {
 				continue
 			}
 			b.Flushed = max(b.Flushed, s.High)
-			switch {
-			case !s.Late:
-				flushed = max(flushed, s.High)
-			case s.Shard == b.Shard:
+			if s.Late && s.Shard == b.Shard {
 				b.Late = max(b.Late, s.High)
 			}
 		}
 		for some := range chunks(missing[i]) {
-			for _, s := range board.Segments(b.Shard, p.was+1, flushed, some) {
+			for _, s := range board.Segments(b.Shard, p.was+1, allLate, some) {
 				p.replacement.Segments = append(p.replacement.Segments, s)
 				p.added += s.N
 				b.Flushed = max(b.Flushed, s.High)
-				if s.Late {
-					b.Late = max(b.Late, s.High)
-				}
+				b.Late = max(b.Late, s.High)
 			}
 		}
 		b.Offers = refolded(byShard[i], known, clock)

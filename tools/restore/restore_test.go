@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -295,8 +296,108 @@ func TestRestore_Race(t *testing.T) {
 	}
 }
 
-// TestRestore_Interrupted: a restoration that ends between its segments and its boards loses nothing. A board does not know of those
-// segments, so its next flush fails, until the restoration is run again.
+// TestRestore_RaceWithAFlush: a flush that began before the restoration's segments stood there, and ends after them, makes the
+// restoration start again. The segments that it leaves hide nothing of what was flushed.
+func TestRestore_RaceWithAFlush(t *testing.T) {
+	t.Parallel()
+	s := newTables(t)
+	s.write(3, 100, 160)
+	s.copy()
+	s.remove(s.items(s.table, "seg#")[0])
+	p := newPlan(product, s.items(s.table, ""), s.items(s.from, ""), price.Clock{Now: at(100_000), Retention: storetest.Retention})
+	live := s.live
+	replaced, won := false, false
+	var failed error
+	slow := storetest.Client(storetest.Proxy(t, func(c storetest.Call) storetest.Action {
+		if c.Operation == "PutItem" && c.Item == "seg" && !replaced { // of a flush, which has looked for others
+			replaced = true
+			won, failed = live.Replace(t.Context(), product, p.old, p.replacement)
+		}
+		return storetest.Pass
+	}))
+	var early []price.Submission // older than what stands in the tail
+	b, err := live.Product(t.Context(), product, false)
+	require.NoError(t, err)
+	for minute := 158; minute > 150; minute-- {
+		if at(minute) > b.Boards[0].Flushed {
+			o := sold(0, minute)
+			o.Observation.ObservedAt = o.Observation.ObservedAt.Add(30 * time.Second)
+			early = append(early, o)
+		}
+	}
+	require.NotEmpty(t, early)
+	verdicts, err := live.Record(t.Context(), append(slices.Clone(early), sold(0, 160)), at(100_000), false)
+	require.NoError(t, err)
+	require.True(t, verdicts[0].Stored())
+	s.live = store.New(slow, store.Options{Table: s.table, Retention: storetest.Retention, Width: 4})
+	for minute := 161; !replaced; minute++ {
+		s.write(3, minute, minute+1)
+	}
+	require.NoError(t, failed)
+	require.False(t, won)
+	s.live = live
+	verdicts, err = live.Record(t.Context(), early, at(100_000), false)
+	require.NoError(t, err)
+	for _, v := range verdicts {
+		assert.Equal(t, "duplicate", v.Outcome())
+	}
+}
+
+// TestRestore_StaleDirectory: a flush of the whole board put its segment and crashed, then the product was split. A writer that read the
+// directory before a restoration, and the shards after it, does not know that segment, so it must not be all that holds something.
+func TestRestore_StaleDirectory(t *testing.T) {
+	t.Parallel()
+	s := newTables(t)
+	quick := s.live
+	slowly := func(decide func(c storetest.Call) storetest.Action) *store.Store {
+		slow := store.New(storetest.Client(storetest.Proxy(t, decide)), store.Options{Table: s.table, Retention: storetest.Retention, Width: 4})
+		_, err := slow.Competitors(t.Context()) // so that no call is about them
+		require.NoError(t, err)
+		return slow
+	}
+	s.write(100, 0, 1)
+	b, err := quick.Product(t.Context(), product, false)
+	require.NoError(t, err)
+	require.Len(t, b.Boards, 1)
+	require.Positive(t, b.Boards[0].SplitDue())
+	require.True(t, b.Boards[0].FlushDue())
+	s.live = slowly(func(c storetest.Call) storetest.Action {
+		switch c.Operation {
+		case "TransactWriteItems":
+			return storetest.Fail // it is split by another
+		case "UpdateItem":
+			return storetest.Fail
+		}
+		return storetest.Pass
+	})
+	assert.Equal(t, map[string]int{"throttled": 1}, s.write(1, 1, 2))
+	require.NotEmpty(t, s.items(s.table, "seg#1#"))
+	s.live = quick
+	s.write(1, 2, 3)
+	shards := s.items(s.table, "board#")
+	require.NotEmpty(t, shards)
+	s.copy()
+	for _, it := range shards {
+		it["h"] = &types.AttributeValueMemberB{Value: []byte("unreadable")}
+	}
+	s.put(s.table, shards...)
+	reads := 0
+	var failed error
+	s.live = slowly(func(c storetest.Call) storetest.Action {
+		if c.Operation == "BatchGetItem" {
+			if reads++; reads == 2 { // of the shards, after the directory
+				_, failed = s.restore()
+			}
+		}
+		return storetest.Pass
+	})
+	assert.Equal(t, map[string]int{"duplicate": 100}, s.write(100, 0, 1))
+	require.NoError(t, failed)
+	assert.GreaterOrEqual(t, reads, 2)
+}
+
+// TestRestore_Interrupted: a restoration that ends between its segments and its boards loses nothing, and writers go on. What was
+// missing is missing until the restoration is run again.
 func TestRestore_Interrupted(t *testing.T) {
 	t.Parallel()
 	s := newTables(t)
@@ -308,7 +409,7 @@ func TestRestore_Interrupted(t *testing.T) {
 	replaced, err := s.live.Replace(t.Context(), product, p.old, p.replacement)
 	require.NoError(t, err)
 	require.False(t, replaced)
-	assert.Positive(t, s.write(3, 61, 120)["failed"])
+	assert.Zero(t, s.write(3, 61, 120)["failed"])
 	said, err := s.restore()
 	require.NoError(t, err)
 	assert.Contains(t, said, "\nrestored\n")

@@ -31,7 +31,7 @@ import (
 	"pricing/tools/internal/localapi"
 )
 
-// Host serves the API. Make one with New.
+// Host serves the API. Make one with New, and give it an engine with On.
 type Host struct {
 	engine string // its URL
 	pid    int    // of the engine; 0: it is not to be stopped
@@ -40,17 +40,24 @@ type Host struct {
 	short  localapi.Project
 }
 
-// New copies the project at root, and the one at other for the second copy, below dir. pid is the engine's process.
-func New(root, other, dir, engine string, pid int, design trial.Design) (*Host, error) {
-	h := &Host{engine: engine, pid: pid, design: design}
+// New copies the project at root, and the one at other for the second copy, below dir.
+func New(root, other, dir string, design trial.Design) (Host, error) {
+	h := Host{design: design}
 	var err error
 	if h.whole, err = localapi.Build(root, filepath.Join(dir, "whole")); err != nil {
-		return nil, err
+		return h, err
 	}
 	if h.short, err = localapi.Build(other, filepath.Join(dir, "short")); err != nil {
-		return nil, err
+		return h, err
 	}
 	return h, shorten(filepath.Join(h.short.Dir, "template.yaml"))
+}
+
+// On is the host with an engine, whose process is pid; 0: it is not to be stopped.
+func (h Host) On(engine string, pid int) Host {
+	h.engine = engine
+	h.pid = pid
+	return h
 }
 
 // shortTime is what functions of the second copy get, in seconds. They stop 1.5 s before its end.
@@ -71,7 +78,7 @@ func shorten(template string) error {
 }
 
 // Start serves the API twice.
-func (h *Host) Start(ctx context.Context, environment, proxy string, seed uint64) (trial.Running, error) {
+func (h Host) Start(ctx context.Context, environment, proxy string, seed uint64) (trial.Running, error) {
 	r := &running{host: h, tokens: map[string]string{}, met: map[string]int{}, end: make(chan struct{}),
 		random: rand.New(rand.NewPCG(seed, 2)), client: &http.Client{Transport: &http.Transport{}}}
 	for _, project := range []localapi.Project{h.whole, h.short} {
@@ -149,7 +156,7 @@ func openOutput(project string) error {
 
 // running are the two servers of a trial.
 type running struct {
-	host    *Host
+	host    Host
 	servers []*localapi.API
 	tokens  map[string]string // by client
 	client  *http.Client

@@ -23,9 +23,9 @@ func TestRealFunctionsHold(t *testing.T) {
 	require.NoError(t, err)
 	design := trial.Boards(table)
 	endpoint := storetest.Endpoint(t)
-	host, err := binaries.New(root, root, t.TempDir(), endpoint, 0, design)
+	host, err := binaries.New(root, root, t.TempDir(), design)
 	require.NoError(t, err)
-	r, err := trial.Run(t.Context(), trial.Config{Engine: endpoint, Design: design, Host: host},
+	r, err := trial.Run(t.Context(), trial.Config{Engine: endpoint, Design: design, Host: host.On(endpoint, 0)},
 		plan.Draw(3, plan.Options{Observations: 150}))
 	require.NoError(t, err)
 	assert.Empty(t, r.Findings)

@@ -63,7 +63,8 @@ type content struct {
 
 // Run compares a table with a history.
 func Run(events []history.Event, s Stored) ([]Finding, Tally) {
-	c := checker{ids: map[string]*known{}, stored: s, rows: map[string][]Row{}, tally: Tally{Answers: map[string]int{}}}
+	c := checker{ids: map[string]*known{}, restored: map[string]bool{}, stored: s, rows: map[string][]Row{},
+		tally: Tally{Answers: map[string]int{}}}
 	for _, text := range s.Misfits {
 		c.find("I2", Damaged, "", "%s", text)
 	}
@@ -77,6 +78,7 @@ func Run(events []history.Event, s Stored) ([]Finding, Tally) {
 
 type checker struct {
 	ids      map[string]*known
+	restored map[string]bool // products, as far as the events were read
 	stored   Stored
 	rows     map[string][]Row // by id
 	findings []Finding
@@ -110,6 +112,9 @@ func (c *checker) read(events []history.Event) {
 	open := map[place]history.Event{}
 	for _, e := range events {
 		if e.Sent.Observation == nil {
+			if e.Sent.Restored != "" {
+				c.restored[e.Sent.Restored] = true
+			}
 			continue
 		}
 		at := place{e.Worker, e.Request, e.Attempt, e.Item}
@@ -172,7 +177,9 @@ func (c *checker) answer(k *known, of *content, e history.Event) {
 		}
 		if e.Verdict == "failed" {
 			c.tally.Failed++
-			c.find("I5", Answer, e.ID, "the store says that it is damaged: %s", e)
+			if !c.restored[of.observation.Key.ProductID] {
+				c.find("I5", Answer, e.ID, "the store says that it is damaged: %s", e)
+			}
 		}
 	}
 }
@@ -181,6 +188,7 @@ func (c *checker) answer(k *known, of *content, e history.Event) {
 func (c *checker) presence() {
 	for _, row := range c.stored.Rows {
 		id := row.Observation.ID()
+		row.content = history.Content(row.Observation)
 		c.rows[id] = append(c.rows[id], row)
 	}
 	for id, rows := range c.rows {
@@ -203,13 +211,22 @@ func (c *checker) presence() {
 		} else {
 			c.tally.Unknown++
 		}
-		if k.fresh == 0 && acked && !unknown && c.stored.Folded {
+		if k.fresh == 0 && acked && !unknown && c.stored.Folded && !c.ofRestored(k) {
 			c.find("I5", Answer, id, "%s: a duplicate, though no attempt may have stored it first", id)
 		}
 		if k.fresh > 1 {
 			c.find("I5", Doubled, id, "%s: acknowledged as new %d times", id, k.fresh)
 		}
 	}
+}
+
+// ofRestored reports whether an observation's product was restored. A restored board has no marks, so a writer whose answer was lost
+// does not know its own write again and finds what it has stored.
+func (c *checker) ofRestored(k *known) bool {
+	for _, of := range k.contents {
+		return c.restored[of.observation.Key.ProductID]
+	}
+	return false
 }
 
 // copies compares the rows of one observation with each other.
@@ -226,13 +243,12 @@ func (c *checker) copies(id string, rows []Row) {
 
 // sent checks that a stored observation was sent so, and not known to be refused.
 func (c *checker) sent(id string, row Row) {
-	name := history.Content(row.Observation)
 	of := c.content(id, row)
 	switch {
 	case of == nil:
 		c.find("I4", Phantom, id, "%s: stored in %s with a content that nobody sent: %+v", id, row.Where, row.Observation)
 	case of.conflict > 0:
-		c.find("I5", Phantom, id, "%s: stored in %s with the content %s, which was refused as a conflict", id, row.Where, name)
+		c.find("I5", Phantom, id, "%s: stored in %s with the content %s, which was refused as a conflict", id, row.Where, row.content)
 	case of.acked+of.unknown == 0:
 		c.find("I4", Phantom, id, "%s: stored in %s, but every attempt was refused", id, row.Where)
 	case !slices.ContainsFunc(of.sent, func(e history.Event) bool {
@@ -320,7 +336,7 @@ func (c *checker) offerURLs() {
 // content is what the history knows of a stored row; nil: nothing.
 func (c *checker) content(id string, row Row) *content {
 	if k := c.ids[id]; k != nil {
-		return k.contents[history.Content(row.Observation)]
+		return k.contents[row.content]
 	}
 	return nil
 }

@@ -47,6 +47,7 @@ type Row struct {
 	Client      string
 	Received    price.Timestamp // 0: not stored
 	Where       string          // the item's key
+	content     string          // of the observation, as histories name it; set by Run
 }
 
 // Offer is an offer's stored state.
@@ -150,7 +151,7 @@ func (r *reader) item(it Item, decoded any) {
 
 func (r *reader) rows(key price.OfferKey, observations []board.Observation, where string) {
 	for _, e := range observations {
-		r.Rows = append(r.Rows, Row{observation(key, e), e.Client, e.ReceivedAt, where})
+		r.Rows = append(r.Rows, Row{Observation: observation(key, e), Client: e.Client, Received: e.ReceivedAt, Where: where})
 	}
 }
 

@@ -61,6 +61,7 @@ type Sent struct {
 	Observation *price.Observation
 	Product     string // its id
 	Competitor  string // its id
+	Restored    string // the id of a product: from the Invoke on a board of it may be unreadable
 }
 
 // History collects events. It is safe for concurrent use.

@@ -34,14 +34,43 @@ type product struct {
 	at      int           // the moment that the product's clock shows
 }
 
-type drawer struct {
-	*rand.Rand
-	options  Options
+// chapterLength is after how many observations new products take the place of those before.
+const chapterLength = 600
+
+// chapter is a part of a plan with products of its own.
+type chapter struct {
+	first    int // request
 	products []*product
 	hot      bool                // most requests are about the first product
 	earlier  []price.Observation // all that were drawn
+}
+
+type drawer struct {
+	*rand.Rand
+	options  Options
+	chapters []*chapter // the last one is being drawn
+	products int        // of all chapters
 	byID     map[string]price.Observation
 	sent     int
+}
+
+// chapter begins the next chapter, with the request of this number.
+func (d *drawer) chapter(first int) {
+	c := &chapter{first: first}
+	for range d.between(1, 5) {
+		c.products = append(c.products, d.product(d.products))
+		d.products++
+	}
+	c.hot = d.IntN(3) == 0
+	d.chapters = append(d.chapters, c)
+}
+
+// of gives the chapter whose products a request is about: mostly the last.
+func (d *drawer) of() *chapter {
+	if len(d.chapters) > 1 && d.chance(10) {
+		return pick(d, d.chapters)
+	}
+	return d.chapters[len(d.chapters)-1]
 }
 
 func (d *drawer) between(least, most int) int { return least + d.IntN(most-least+1) }
@@ -127,18 +156,19 @@ func (d *drawer) request(n int) Request {
 	if d.chance(6) {
 		r.KillAt = d.between(1, 12)
 	}
+	c := d.of()
 	switch {
 	case !d.options.Plain && d.chance(6):
-		r.Product = &Product{ID: pick(d, d.products).id, Title: fmt.Sprint("title ", d.IntN(4))}
+		r.Product = &Product{ID: pick(d, c.products).id, Title: fmt.Sprint("title ", d.IntN(4))}
 		if d.chance(80) {
 			r.Product.List = price.Money{Minor: 1900 + d.Int64N(200), Currency: "USD"}
 		}
 		return r
 	case !d.options.Plain && d.chance(4):
-		c := pick(d, competitors())
-		c.Name = fmt.Sprint("name ", d.IntN(4))
-		c.Active = c.ID != wavering || d.chance(60)
-		r.Competitor = &c
+		of := pick(d, competitors())
+		of.Name = fmt.Sprint("name ", d.IntN(4))
+		of.Active = of.ID != wavering || d.chance(60)
+		r.Competitor = &of
 		return r
 	}
 	size := 1
@@ -146,16 +176,19 @@ func (d *drawer) request(n int) Request {
 	case d.chance(35):
 		size = d.between(2, 8)
 	case d.chance(50):
-		size = d.between(10, min(max(d.options.Observations/10, 100), largest))
+		size = d.between(10, 100)
+		if d.options.Observations > 10*100 && d.chance(50) { // a large plan sends much as feeds do
+			size = d.between(100, min(d.options.Observations/10, largest))
+		}
 	}
-	about := d.between(1, len(d.products))
-	first := d.IntN(len(d.products))
-	if d.hot && d.chance(80) {
+	about := d.between(1, len(c.products))
+	first := d.IntN(len(c.products))
+	if c.hot && d.chance(80) {
 		about, first = 1, 0
 	}
 	for range size {
-		p := d.products[(first+d.IntN(about))%len(d.products)]
-		r.Observations = append(r.Observations, d.observation(p))
+		p := c.products[(first+d.IntN(about))%len(c.products)]
+		r.Observations = append(r.Observations, d.observation(c, p))
 	}
 	d.sent += size
 	return r
@@ -165,10 +198,10 @@ var priceTypes = []price.PriceType{price.PriceTypeRegular, price.PriceTypePromot
 
 var urls = []string{"", "https://bigmart.example/p/77", "https://shopx.example/a?b=c", "https://shopx.example/new"}
 
-// observation draws an observation of a product: mostly a new one, else one that was drawn before, or another with its id.
-func (d *drawer) observation(p *product) price.Observation {
-	if len(d.earlier) > 0 && d.chance(15) {
-		o := pick(d, d.earlier)
+// observation draws an observation of a product of a chapter: mostly a new one, else one that was drawn before, or another with its id.
+func (d *drawer) observation(c *chapter, p *product) price.Observation {
+	if len(c.earlier) > 0 && d.chance(15) {
+		o := pick(d, c.earlier)
 		if !d.options.Plain && d.chance(25) {
 			o.Terms.Price = price.Money{Minor: 5000 + d.Int64N(3), Currency: "USD"}
 			o.Terms.Availability = price.AvailabilityInStock
@@ -194,7 +227,7 @@ func (d *drawer) observation(p *product) price.Observation {
 		return d.again(e)
 	}
 	d.byID[o.ID()] = o
-	d.earlier = append(d.earlier, o)
+	c.earlier = append(c.earlier, o)
 	return o
 }
 

@@ -4,7 +4,8 @@
 // different orders of events in two runs; that is why a plan that failed once may pass when it is repeated.
 //
 // What surprises: a fault is aimed at the nth call of an operation, counted over the whole run. So the number of faults of a plan is
-// the same in every run, though not whose call each of them meets.
+// the same in every run, though not whose call each of them meets. And a large plan is many small ones, its chapters, one after the
+// other, with products of their own: few products that get ever more observations would soon get repetitions and conflicts alone.
 package plan
 
 import (
@@ -24,13 +25,15 @@ type Plan struct {
 	Faults      []Fault
 }
 
-// Request is what a worker sends at once: observations, or a product, or a competitor.
+// Request is what a worker sends at once: observations, or a product, or a competitor. Or it is what operators do beside.
 type Request struct {
 	N            int // its number in the plan, from 0
 	Client       string
 	Observations []price.Observation
 	Product      *Product
 	Competitor   *price.Competitor
+	Orphans      string // the product whose urls that no board names are removed
+	Restore      string // the product of which a board is made unreadable, and which is then restored from a copy
 
 	Repeats  int           // how often what has no outcome is sent again; then it is given up
 	Deadline time.Duration // of each attempt
@@ -66,19 +69,22 @@ var Start = price.At(time.Date(2026, 6, 15, 9, 0, 0, 0, time.UTC))
 func Draw(seed uint64, o Options) Plan {
 	d := drawer{Rand: rand.New(rand.NewPCG(seed, 0)), options: o, byID: map[string]price.Observation{}}
 	p := Plan{Seed: seed, Competitors: competitors()}
-	for range d.between(1, 5) {
-		d.products = append(d.products, d.product(len(d.products)))
-	}
-	d.hot = d.IntN(3) == 0
+	d.chapter(0)
 	p.Workers = make([][]Request, d.between(2, 8))
 	writes := 0 // of boards, about
 	for n := 0; d.sent < o.Observations; n++ {
+		if d.sent >= len(d.chapters)*chapterLength {
+			d.chapter(n)
+		}
 		r := d.request(n)
 		w := d.IntN(len(p.Workers))
 		p.Workers[w] = append(p.Workers[w], r)
 		writes += boards(r)
 	}
 	p.Faults = d.faults(n(p), writes)
+	if !o.Plain {
+		d.upkeep(&p)
+	}
 	return p
 }
 

@@ -3,6 +3,7 @@ package plan_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -44,6 +45,7 @@ func TestEverythingHappens(t *testing.T) {
 		for _, r := range requests(p) {
 			for what, is := range map[string]bool{"single": len(r.Observations) == 1, "batch": len(r.Observations) > 1,
 				"product": r.Product != nil, "competitor": r.Competitor != nil, "killed": r.KillAt > 0, "new process": r.Fresh,
+				"orphans": r.Orphans != "", "restoration": r.Restore != "", "killed restoration": r.Restore != "" && r.Deadline < time.Second,
 				"given up": r.Repeats == 0, "closed": r.Competitor != nil && !r.Competitor.Active} {
 				if is {
 					seen[what]++
@@ -69,7 +71,8 @@ func TestEverythingHappens(t *testing.T) {
 			seen[string(f.Action.Kind)]++
 		}
 	}
-	for _, what := range []string{"single", "batch", "product", "competitor", "killed", "new process", "given up", "closed", "duplicate",
+	for _, what := range []string{"orphans", "restoration", "killed restoration", "single", "batch", "product", "competitor",
+		"killed", "new process", "given up", "closed", "duplicate",
 		"conflict", "late", "another url", "no url", "long seller", "sold out", "UpdateItem", "BatchGetItem", "PutItem", "Query", "GetItem",
 		"TransactWriteItems", "BatchWriteItem", string(faultproxy.Drop), string(faultproxy.Throttle), string(faultproxy.Throttling),
 		string(faultproxy.RequestLimit), string(faultproxy.Fail), string(faultproxy.Unavailable), string(faultproxy.DropAnswer),
@@ -78,6 +81,31 @@ func TestEverythingHappens(t *testing.T) {
 		string(faultproxy.Leave), string(faultproxy.Delay), string(faultproxy.WrongChecksum)} {
 		assert.Positive(t, seen[what], what)
 	}
+}
+
+// TestLargePlansAreVaried proves that a large plan is no small one whose observations are sent again and again.
+func TestLargePlansAreVaried(t *testing.T) {
+	t.Parallel()
+	share := func(seeds uint64, observations int) (fresh float64, products int) {
+		ids, sent := 0, 0
+		for seed := range seeds {
+			p := plan.Draw(seed, plan.Options{Observations: observations})
+			each := map[string]bool{}
+			for _, r := range requests(p) {
+				for _, o := range r.Observations {
+					each[o.ID()] = true
+				}
+				sent += len(r.Observations)
+			}
+			ids += len(each)
+			products += len(p.Products())
+		}
+		return float64(ids) / float64(sent), products
+	}
+	small, products := share(100, 600)
+	large, productsOfLarge := share(3, 20_000)
+	assert.Greater(t, large, 0.9*small, "the share of ids that are new")
+	assert.Greater(t, productsOfLarge, products/2, "of as many observations")
 }
 
 func TestPropertyPlansAreSound(t *testing.T) {
@@ -98,7 +126,7 @@ func TestPropertyPlansAreSound(t *testing.T) {
 				}
 				contents[o.ID()] = o
 			}
-			require.False(t, options.Plain && (r.Product != nil || r.Competitor != nil))
+			require.False(t, options.Plain && (r.Product != nil || r.Competitor != nil || r.Orphans != "" || r.Restore != ""))
 		}
 		require.GreaterOrEqual(t, total, options.Observations)
 		for n, f := range p.Faults {

@@ -40,6 +40,8 @@ type Process interface {
 	// PutProduct returns the version that the product has now.
 	PutProduct(ctx context.Context, p plan.Product) (version int64, err error)
 	PutCompetitor(ctx context.Context, c price.Competitor) error
+	// RemoveOrphanURLs removes the urls of a product that no board names.
+	RemoveOrphanURLs(ctx context.Context, productID string) (removed int, err error)
 }
 
 // Answer is what a client hears of an observation.
@@ -155,6 +157,7 @@ var errNone = errors.New("this design has none")
 
 func (usual) PutProduct(context.Context, plan.Product) (int64, error) { return 0, errNone }
 func (usual) PutCompetitor(context.Context, price.Competitor) error   { return errNone }
+func (usual) RemoveOrphanURLs(context.Context, string) (int, error)   { return 0, errNone }
 
 func readUsual(items []check.Item) check.Stored {
 	s := check.Stored{}

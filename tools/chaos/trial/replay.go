@@ -24,16 +24,36 @@ func (t *trial) replay(ctx context.Context, before check.Stored, events []histor
 	}
 	findings, _ := check.Run(events, before)
 	random := rand.New(rand.NewPCG(t.plan.Seed, 1))
-	random.Shuffle(len(r.acked), func(a, b int) { r.acked[a], r.acked[b] = r.acked[b], r.acked[a] })
-	for left := r.acked; len(left) > 0; {
-		n := min(1+random.IntN(100), len(left))
-		if err := r.send(ctx, left[:n]); err != nil {
-			return nil, err
+	for together := range slices.Chunk(byProduct(r.acked), productsAtOnce) {
+		left := slices.Concat(together...)
+		random.Shuffle(len(left), func(a, b int) { left[a], left[b] = left[b], left[a] })
+		for len(left) > 0 {
+			n := min(1+random.IntN(100), len(left))
+			if err := r.send(ctx, left[:n]); err != nil {
+				return nil, err
+			}
+			left = left[n:]
 		}
-		left = left[n:]
 	}
 	after, err := t.scan(ctx)
 	return append(append(findings, r.findings...), check.Same(before, after)...), err
+}
+
+// productsAtOnce is of how many products the observations are mixed in a replay. More would make a large plan's take far longer than
+// the plan itself, since each request would read most of the products.
+const productsAtOnce = 5
+
+// byProduct divides observations by product, in the order of their ids.
+func byProduct(observations []price.Observation) [][]price.Observation {
+	of := map[string][]price.Observation{}
+	for _, o := range observations {
+		of[o.Key.ProductID] = append(of[o.Key.ProductID], o)
+	}
+	var all [][]price.Observation
+	for _, id := range slices.Sorted(maps.Keys(of)) {
+		all = append(all, of[id])
+	}
+	return all
 }
 
 type replay struct {

@@ -1,5 +1,6 @@
 // Package trial does what a plan says: workers send at once, each with a process of its own in front of a proxy that makes their calls
-// go wrong. Then it lets late writes land, reads the whole table and has it checked, and replays what was acknowledged.
+// go wrong. Beside them orphaned urls are removed, and boards become unreadable and their products are restored. Then it lets late
+// writes land, reads the whole table and has it checked, and replays what was acknowledged.
 //
 // What surprises: a process is killed by cutting it off. From one of its calls on nothing of it reaches the table, and nobody hears its
 // answet. To the table that is what SIGKILL is; package binaries kills real ones.
@@ -31,6 +32,8 @@ type Config struct {
 	Design  Design
 	History io.Writer // gets the events as lines of JSON; nil: nobody does
 	Host    Host      // runs the processes; nil: they are in this one
+	// Restore restores a product of a table of an engine from another table, as tools/restore does. nil: restorations are left out.
+	Restore func(ctx context.Context, engine, table, from, productID string) error
 	// Meddle is called when the workers have ended and before the table is read, for tests of what is found then. May be nil.
 	Meddle func(ctx context.Context, client *dynamodb.Client, table string) error
 }
@@ -71,6 +74,7 @@ type trial struct {
 	proxy              string // its URL
 	running            Running
 	moment             atomic.Int64
+	upkeep             upkeep
 	client             *dynamodb.Client // to the engine itself
 }
 
@@ -81,18 +85,19 @@ func Run(ctx context.Context, c Config, p plan.Plan) (Result, error) {
 	began := time.Now()
 	environment := fmt.Sprintf("c%d-%d", p.Seed%1e7, tables.Add(1)) // short, as the template wants it
 	t := trial{Config: c, plan: p, environment: environment, table: "pricing-" + environment, history: history.New(c.History),
+		upkeep: upkeep{copies: map[string]string{}, met: map[string]int{}},
 		client: storetest.Client(c.Engine)}
 	if err := c.Design.Make(ctx, t.client, t.table); err != nil {
 		return Result{}, fmt.Errorf("make the table: %w", err)
 	}
-	defer func() { // the engine keeps everything in memory
-		_, _ = t.client.DeleteTable(context.WithoutCancel(ctx), &dynamodb.DeleteTableInput{TableName: &t.table}) // its end frees it too
-	}()
+	defer t.drop(ctx, t.table) // the engine keeps everything in memory
 	result := Result{Seed: p.Seed}
 	var err error
 	if result.Faults, err = t.work(ctx); err != nil {
 		return Result{}, err
 	}
+	unrestored := t.restoreAll(ctx)
+	maps.Copy(result.Faults, t.upkeep.met)
 	if c.Meddle != nil {
 		if err := c.Meddle(ctx, t.client, t.table); err != nil {
 			return Result{}, err
@@ -101,6 +106,7 @@ func Run(ctx context.Context, c Config, p plan.Plan) (Result, error) {
 	if err := t.judge(ctx, &result); err != nil {
 		return Result{}, err
 	}
+	result.Findings = append(result.Findings, unrestored...)
 	result.Took = time.Since(began)
 	return result, nil
 }

@@ -82,6 +82,10 @@ func (w *worker) work(ctx context.Context, requests []plan.Request) {
 			again := false
 			w.once(ctx, r, attempt, func(ctx context.Context) {
 				switch {
+				case r.Orphans != "":
+					again = w.removeOrphans(ctx, r)
+				case r.Restore != "":
+					w.restore(ctx, r)
 				case r.Product != nil:
 					again = w.putProduct(ctx, r, attempt)
 				case r.Competitor != nil:

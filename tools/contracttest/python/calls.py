@@ -1,4 +1,4 @@
-"""Ten calls by a client that openapi-python-client generated from docs/openapi.json alone: python calls.py URL, TOKEN is its token.
+"""Calls by a client that openapi-python-client generated from docs/openapi.json alone: python calls.py URL, TOKEN is its token.
 
 An assertion that fails, or an answer that the generated code cannot read, ends it with a status other than 0.
 """
@@ -12,15 +12,19 @@ from competitor_prices import AuthenticatedClient
 from competitor_prices.api.competitors import get_competitor, list_competitors, put_competitor
 from competitor_prices.api.history import list_history
 from competitor_prices.api.observations import record_observation, record_observations
-from competitor_prices.api.offers import list_offers
+from competitor_prices.api.offers import list_offers, query_offers
+from competitor_prices.api.products import put_product
 from competitor_prices.api.service import get_health
+from competitor_prices.api.summaries import get_summary
 from competitor_prices.models import (
     Availability,
     Batch,
     BatchItem,
+    CatalogueEntry,
     CompetitorSettings,
     CompetitorSettingsKind,
     MoneyType0,
+    OffersQuery,
     Problem,
     Source,
     SourceKind,
@@ -48,6 +52,9 @@ put = put_competitor.sync_detailed("pythons", client=client, body=settings)
 assert put.status_code in (200, 201) and put.parsed.competitor_id == "pythons", put.content
 assert answered(get_competitor.sync_detailed("pythons", client=client), 200).name == "Python's"
 assert any(c.competitor_id == "pythons" for c in answered(list_competitors.sync_detailed(client=client, limit=500), 200).competitors)
+
+entry = CatalogueEntry(title="Python's kettle", map_price=MoneyType0(amount="21.00", currency="USD"))
+assert answered(put_product.sync_detailed(product, client=client, body=entry), 201).version == 1
 
 seen = Submission(
     product_id=product,
@@ -81,3 +88,8 @@ offers = answered(list_offers.sync_detailed(product, client=client), 200).offers
 assert [o.price.amount for o in offers] == ["19.95"], offers
 history = answered(list_history.sync_detailed(product, client=client), 200).observations
 assert [None if o.price is None else o.price.amount for o in history] == ["19.95", None], history
+
+found = answered(query_offers.sync_detailed(client=client, body=OffersQuery(product_ids=[product, "PY-nobody"])), 207)
+assert [r.status for r in found.results] == [200, 404] and found.counts.found == 1, found
+summary = answered(get_summary.sync_detailed(product, client=client), 200)
+assert summary.market.n == 0 and summary.excluded_counts["shipping-unknown"] == 1, summary
