@@ -47,7 +47,8 @@ region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region)}}
 id=$(aws cloudformation create-change-set --stack-name "$stack" --change-set-type "$type" \
   --change-set-name "commit-${commit:0:12}-$(date +%s)" --description "commit $commit" \
   --template-url "https://s3.$region.amazonaws.com/$bucket/deployed/$env/$template" --parameters "file://$values" \
-  --capabilities CAPABILITY_IAM --tags Key=Project,Value=pricing "Key=Environment,Value=$env" ${CFN_ROLE_ARN:+--role-arn "$CFN_ROLE_ARN"} --query Id --output text)
+  --tags Key=Project,Value=pricing "Key=Environment,Value=$env" \
+  --capabilities CAPABILITY_IAM ${CFN_ROLE_ARN:+--role-arn "$CFN_ROLE_ARN"} --query Id --output text)
 while
   aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$id" --output json >"$file"
   [[ $(member Status "$file") =~ ^CREATE_(PENDING|IN_PROGRESS)$ ]]

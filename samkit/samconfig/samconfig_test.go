@@ -40,7 +40,9 @@ parameter_overrides = ['A=1 2', 'B=3']
 		"one begins another": {"[dev.deploy.parameters]\n[dev-two.deploy.parameters]\n[developer.deploy.parameters]\n", nil,
 			"the environment dev-two begins with dev-, so the roles of dev would reach it"},
 		"one is part of another": {"[dev.deploy.parameters]\n[developer.deploy.parameters]\n[two-dev.deploy.parameters]\n",
-			map[string]Environment{"dev": {"", map[string]string{}}, "developer": {"", map[string]string{}}, "two-dev": {"", map[string]string{}}}, ""},
+			map[string]Environment{
+				"dev": {"", map[string]string{}}, "developer": {"", map[string]string{}}, "two-dev": {"", map[string]string{}},
+			}, ""},
 		"none":    {"version = 0.1\n", nil, "no environment has deploy.parameters"},
 		"no TOML": {"[", nil, "samconfig.toml: toml"},
 	}

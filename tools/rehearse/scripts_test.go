@@ -86,7 +86,9 @@ func TestScripts(t *testing.T) {
 	}{
 		"a canary whose alarm rings": {
 			script: deploy, state: "UPDATE_COMPLETE", ringing: "one-errors ingest-lag two-errors", gradual: "true", wantErr: true,
-			told:    []string{"these alarms ring and would stop the deployment:\npricing-prod-one-errors\nIf", "PARAMETERS=GradualDeployments=false"},
+			told: []string{
+				"these alarms ring and would stop the deployment:\npricing-prod-one-errors\nIf", "PARAMETERS=GradualDeployments=false",
+			},
 			unasked: []string{"execute-change-set", "deployed/prod/current"},
 		},
 		"a canary while alarms ring that no canary has": {
@@ -94,7 +96,8 @@ func TestScripts(t *testing.T) {
 			asked: []string{"execute-change-set"}, told: []string{"pricing-prod is UPDATE_COMPLETE"},
 		},
 		"a canary in silence": {
-			script: deploy, state: "UPDATE_COMPLETE", gradual: "true", asked: []string{"execute-change-set"}, unasked: []string{"list-stack-resources"},
+			script: deploy, state: "UPDATE_COMPLETE", gradual: "true",
+			asked: []string{"execute-change-set"}, unasked: []string{"list-stack-resources"},
 		},
 		"to everybody at once while an alarm rings": {
 			script: deploy, state: "UPDATE_COMPLETE", ringing: "one-errors", gradual: "false",
@@ -102,7 +105,9 @@ func TestScripts(t *testing.T) {
 		},
 		"a rollback during a canary": {
 			script: []string{"rollback.sh", "prod", "b", "token"}, state: "UPDATE_IN_PROGRESS", gradual: "false",
-			told:  []string{"pricing-prod is UPDATE_IN_PROGRESS: cancelling\npricing-prod is UPDATE_ROLLBACK_COMPLETE\nrolling prod back from c2 to c1"},
+			told: []string{
+				"pricing-prod is UPDATE_IN_PROGRESS: cancelling\npricing-prod is UPDATE_ROLLBACK_COMPLETE\nrolling prod back from c2 to c1",
+			},
 			asked: []string{"cancel-update-stack --stack-name pricing-prod", "execute-change-set"},
 		},
 		"a rollback in silence": {
@@ -111,7 +116,9 @@ func TestScripts(t *testing.T) {
 		},
 		"after a rollback that failed": {
 			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_ROLLBACK_FAILED", wantErr: true,
-			told:    []string{`pricing-prod is UPDATE_ROLLBACK_FAILED and takes no change: see "A stack is UPDATE_ROLLBACK_FAILED" in ops/runbook.md`},
+			told: []string{
+				`pricing-prod is UPDATE_ROLLBACK_FAILED and takes no change: see "A stack is UPDATE_ROLLBACK_FAILED" in ops/runbook.md`,
+			},
 			unasked: []string{"create-change-set"},
 		},
 		"while an update is at work": {

@@ -43,8 +43,9 @@ func functionRules() []Rule {
 			},
 		},
 		{
-			Name: "unversioned-property", Doc: "A function that publishes an alias has no property whose change SAM takes for a new version and Lambda does not.",
-			Consequence: "when the property is added, changed or removed alone, the deployment fails with a version for this Lambda function exists",
+			Name:        "unversioned-property",
+			Doc:         "A function that publishes an alias has no property whose change SAM takes for a new version and Lambda does not.",
+			Consequence: "a change of this property alone fails, because SAM asks for a version that is there already",
 			Fix: "give the tags to the whole stack when it is deployed; let a parameter give the others their value, from the stack's first " +
 				"deployment on",
 			source: func(p *Project, report report) {
