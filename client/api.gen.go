@@ -406,7 +406,7 @@ type Competitor struct {
 	// FreshFor ISO 8601 duration.
 	FreshFor string `json:"freshFor"`
 
-	// Health When something was last heard of the competitor, to the minute; null for never. Absent in the answer to a PUT.
+	// Health When something was last heard of the competitor, to the minute; null for never. Absent in the answer to a PUT. If lastReceivedAt is long ago its feed is dead; if only lastObservedAt is, what comes in is old.
 	Health *FeedHealth              `json:"health,omitempty"`
 	Kind   CompetitorSettingsKind   `json:"kind"`
 	Name   string                   `json:"name"`
@@ -482,9 +482,12 @@ type ExcludedOffer struct {
 	SellerID string `json:"sellerId"`
 }
 
-// FeedHealth When something was last heard of the competitor, to the minute; null for never. Absent in the answer to a PUT.
+// FeedHealth When something was last heard of the competitor, to the minute; null for never. Absent in the answer to a PUT. If lastReceivedAt is long ago its feed is dead; if only lastObservedAt is, what comes in is old.
 type FeedHealth struct {
+	// LastObservedAt When the newest observation of it was made.
 	LastObservedAt time.Time `json:"lastObservedAt"`
+
+	// LastReceivedAt When we last took in an observation of it.
 	LastReceivedAt time.Time `json:"lastReceivedAt"`
 }
 
@@ -511,7 +514,7 @@ type Health struct {
 
 // HistoryCoverage How much of the window was observed, of what the filters match and without our own prices (`own`). null behind a cursor. Days are those of UTC that the window touches.
 type HistoryCoverage struct {
-	// From The first observation in the window; null if there is none, or observedDays is null.
+	// From The first observation in the window; null if there is none, or if observedDays is null.
 	From time.Time `json:"from"`
 
 	// ObservedDays Those with an observation; null if there is too much in the window to find out.
@@ -803,10 +806,10 @@ type OffersEntry struct {
 	// ProductID null if it is not known.
 	ProductID string `json:"productId"`
 
-	// Retryable Whether it can be asked for again: by itself, if there was no room for it.
+	// Retryable Whether it is worth asking for this id again.
 	Retryable bool `json:"retryable,omitempty,omitzero"`
 
-	// Status 200, or 404 unknown, 422 no id, 413 no room in this answer (of 5 MiB), 500 unreadable (we hear of it) or 503 throttled.
+	// Status 200; 404 no such product; 422 not the form of an id; 413 no room in this answer (of 5 MiB); 500 what is stored of it cannot be read (we hear of it); 503 throttled.
 	Status int `json:"status"`
 
 	// Truncated Whether there are more than are shown; listOffers has all.
@@ -890,7 +893,7 @@ type Position struct {
 	// GapToMinPercent The gap in percent of the minimum; null if that is 0.
 	GapToMinPercent string `json:"gapToMinPercent"`
 
-	// Of n and 1.
+	// Of The n of the market, and 1 for ours.
 	Of int `json:"of"`
 
 	// Rank 1 and how many are strictly cheaper than ours.
@@ -1185,10 +1188,10 @@ type SummariesEntry struct {
 	// ProductID null if it is not known.
 	ProductID string `json:"productId"`
 
-	// Retryable Whether it can be asked for again: by itself, if there was no room for it.
+	// Retryable Whether it is worth asking for this id again.
 	Retryable bool `json:"retryable,omitempty,omitzero"`
 
-	// Status 200, or 404 unknown, 422 no id, 413 no room in this answer (of 5 MiB), 500 unreadable (we hear of it) or 503 throttled.
+	// Status 200; 404 no such product; 422 not the form of an id; 413 no room in this answer (of 5 MiB); 500 what is stored of it cannot be read (we hear of it); 503 throttled.
 	Status int `json:"status"`
 
 	// Summary A market summary without what only the history, or a list of offers, can tell. Amounts without a currency of their own are in `currency`. Arithmetic is exact; printed numbers are rounded half to even.
@@ -1303,17 +1306,19 @@ type SummaryCoverage struct {
 
 // SummaryWindow What happened in the market in the days asked for; null if the history was not read.
 type SummaryWindow struct {
-	// Changes How often the terms of competitors' offers changed.
+	// Changes How often the terms of competitors' offers changed, whatever their currency and availability.
 	Changes int `json:"changes"`
 
 	// Coverage How much of the window was observed.
 	Coverage WindowCoverage `json:"coverage"`
-	From     time.Time      `json:"from"`
+
+	// From Midnight, UTC.
+	From time.Time `json:"from"`
 
 	// IsLowest Whether the market's minimum is at low or below; null if there is nothing to compare.
 	IsLowest *bool `json:"isLowest"`
 
-	// Low The lowest amount at which any competitor had it in stock, those included that are inactive by now.
+	// Low The lowest amount, on the basis and in the summary's currency, at which any competitor had it in stock, those included that are inactive by now.
 	Low string `json:"low"`
 
 	// LowAt The earliest observation of low.
@@ -1323,7 +1328,9 @@ type SummaryWindow struct {
 // WindowCoverage How much of the window was observed.
 type WindowCoverage struct {
 	// ObservedDays UTC days with an observation.
-	ObservedDays  int `json:"observedDays"`
+	ObservedDays int `json:"observedDays"`
+
+	// RequestedDays UTC days of the window.
 	RequestedDays int `json:"requestedDays"`
 
 	// Sufficient Whether at least 80 % were observed.
@@ -1431,7 +1438,7 @@ type ListHistoryParams struct {
 	// By `gtin`: the path holds a GTIN instead of a productId; the answer names the productId.
 	By ListHistoryParamsBy `form:"by,omitempty" json:"by,omitempty,omitzero"`
 
-	// From Beginning of the window, inclusive; if absent, midnight of the 30 UTC days that end with the day of `to`. No earlier than the retention before `to`.
+	// From Beginning of the window, inclusive. If absent, the midnight with which the 30 UTC days begin that end with the day of `to`. No earlier than the retention (`limits.historyDays` of getHealth) before `to`.
 	From time.Time `form:"from,omitempty" json:"from,omitempty,omitzero"`
 
 	// To End of the window, inclusive; now if absent.
@@ -1476,7 +1483,7 @@ type ListHistoryParamsOrder string
 
 // PlotHistoryParams defines parameters for PlotHistory.
 type PlotHistoryParams struct {
-	// From Beginning of the window, inclusive; 30 days before `to` if absent. No earlier than the retention before `to`.
+	// From Beginning of the window, inclusive. If absent, the midnight with which the 30 UTC days begin that end with the day of `to`. No earlier than the retention (`limits.historyDays` of getHealth) before `to`.
 	From time.Time `form:"from,omitempty" json:"from,omitempty,omitzero"`
 
 	// To End of the window, inclusive; now if absent or later.
@@ -1596,7 +1603,7 @@ type GetSummaryParams struct {
 	// Currency Of the statistics; nothing is converted. If absent, that of our own price, else that of the MAP price, else that of most offers.
 	Currency string `form:"currency,omitempty" json:"currency,omitempty,omitzero"`
 
-	// Window So many UTC days of history, the last of them today; at most the retention. `none` leaves the history unread, which costs less.
+	// Window How many UTC days of history are read, the last of them today: P30D for 30. At most the retention. `none` leaves the history unread, which costs less.
 	Window string `form:"window,omitempty" json:"window,omitempty,omitzero"`
 }
 

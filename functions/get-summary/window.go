@@ -6,10 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"pricing/shared/api"
 	"pricing/shared/gateway"
 )
-
-const usualDays = 30
 
 // readDays reads how many UTC days the window has, today included; 0: the history is not read. At most as many are asked for as
 // are kept.
@@ -20,7 +19,7 @@ func readDays(p *gateway.Params, retention time.Duration) int {
 		return ok && days <= most
 	}, fmt.Sprintf("none, or P1D to P%dD", most))
 	if !sent {
-		return min(usualDays, most)
+		return min(api.UsualDays, most)
 	}
 	days, _ := parseDays(text)
 	return days

@@ -34,7 +34,9 @@ type query struct {
 func readQuery(p *gateway.Params, productID string, clock price.Clock) query {
 	q := query{productID: productID, page: api.ReadPage(p, usualLimit, greatestLimit)}
 	q.window = store.Window{Limit: q.page.Limit, Descending: p.Word("order", "desc", "asc") == "desc"}
-	q.window.Match, q.window.Offer = api.ReadOfferFilter(p, q.productID)
+	filter := api.ReadKeyFilter(p)
+	q.window.Match = filter.Passes
+	q.window.Offer = filter.Only(q.productID)
 	switch p.Word("view", "changes", "raw", "daily") {
 	case "changes":
 		q.window.Changes = true

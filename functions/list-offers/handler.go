@@ -38,11 +38,12 @@ func endpoint(f boot.Function) gateway.Endpoint {
 func list(db reader, clock api.Clock) gateway.Handler {
 	return func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
 		p := r.Params()
-		id, err := api.FindProductID(ctx, p, db)
-		if err != nil {
-			return gateway.Answer{}, err
+		q := readQuery(p)
+		var err error
+		if q.productID, err = api.FindProductID(ctx, p, db); err == nil {
+			q.readPosition()
+			err = p.Err()
 		}
-		q, err := readQuery(p, id)
 		if err != nil {
 			return gateway.Answer{}, err
 		}

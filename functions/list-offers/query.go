@@ -14,14 +14,21 @@ type query struct {
 	after     *api.Position // of the page; nil: it is the first
 }
 
-func readQuery(p *gateway.Params, productID string) (query, error) {
-	q := query{productID: productID, filter: api.ReadOffersFilter(p), sort: api.ReadSort(p), urls: api.ReadURLs(p, true)}
-	q.page = api.ReadPage(p, usualLimit, greatestLimit)
-	if q.page.After != "" {
-		var err error
-		if q.after, err = api.ParsePosition(q.productID, q.page.After); err != nil || !q.sort.Has(*q.after) || !q.filter.Has(*q.after) {
-			q.page.Invalid()
-		}
+// readQuery reads what is asked for, but for the product and the position.
+func readQuery(p *gateway.Params) query {
+	return query{
+		filter: api.ReadOffersFilter(p), sort: api.ReadSort(p), urls: api.ReadURLs(p, true),
+		page: api.ReadPage(p, usualLimit, greatestLimit),
 	}
-	return q, p.Err()
+}
+
+// readPosition reads the position that the cursor names in the product's offers.
+func (q *query) readPosition() {
+	if q.page.After == "" {
+		return
+	}
+	var err error
+	if q.after, err = api.ParsePosition(q.productID, q.page.After); err != nil || !q.sort.Has(*q.after) || !q.filter.Has(*q.after) {
+		q.page.Invalid()
+	}
 }

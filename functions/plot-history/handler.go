@@ -35,7 +35,7 @@ func plot(db historian, clock api.Clock) gateway.Handler {
 		p := r.Params()
 		now := clock(r)
 		f := frame{window: api.ReadSpan(p, now.Now, now)}
-		matches := api.ReadFilter(p)
+		filter := api.ReadKeyFilter(p)
 		f.width = p.IntFrom("width", 800, 240, 2000)
 		f.height = p.IntFrom("height", 320, 120, 1200)
 		var err error
@@ -54,7 +54,7 @@ func plot(db historian, clock api.Clock) gateway.Handler {
 		if err != nil {
 			return gateway.Answer{}, err
 		}
-		offers := slices.DeleteFunc(product.Live(now), func(o board.Offer) bool { return !matches(o.Key) })
+		offers := slices.DeleteFunc(product.Live(now), func(o board.Offer) bool { return !filter.Passes(o.Key) })
 		chosen := choose(offers, f.window)
 		h := history{historian: db, productID: f.productID, kept: now.Now.Add(-now.Retention), pages: mostPages}
 		if err := h.read(ctx, f.window, chosen); err != nil {
@@ -83,7 +83,7 @@ type history struct {
 
 	rows    []board.Row
 	from    price.Timestamp // since when all rows of the window were read
-	suspect []string        // segments; see store.Page
+	suspect []string        // segments; see store.Told
 }
 
 func (h *history) page(ctx context.Context, w store.Window) (store.Page, error) {

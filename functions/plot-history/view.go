@@ -74,15 +74,9 @@ func currencyOf(offers []board.Offer) string {
 		}
 	}
 	if len(own) > 0 {
-		all = own
+		return price.UsualCurrency(own)
 	}
-	best := ""
-	for _, currency := range slices.Sorted(maps.Keys(all)) {
-		if best == "" || all[currency] > all[best] {
-			best = currency
-		}
-	}
-	return best
+	return price.UsualCurrency(all)
 }
 
 // cheaper orders our own offers before all others, and each by landed price, unknown ones last, then by price and key.

@@ -52,6 +52,11 @@ func TestEndpoint_IfMatch(t *testing.T) {
 		{"If-Match", "*", http.StatusOK},
 		{"If-Match", tag, http.StatusOK},
 		{"if-match", old + ", " + tag, http.StatusOK},
+		{"If-Match", "W/" + tag + `, ` + tag, http.StatusOK},
+		{"If-Match", `W/"x",` + tag, http.StatusOK},
+		{"If-Match", old + ", W/" + tag, http.StatusPreconditionFailed},
+		{"If-Match", " * ", http.StatusOK},
+		{"If-None-Match", old + ", W/" + tag, http.StatusPreconditionFailed},
 	} {
 		response := put("b", tt.header, tt.value)
 		assert.Equal(t, tt.status, response.StatusCode, "%s: %s", tt.header, tt.value)

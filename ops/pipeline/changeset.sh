@@ -14,8 +14,6 @@ file=.build/changeset-$env.json
 rm -f "$file"
 choose
 
-template=template.yaml # of arm64, the default
-[[ $(parameters -value Architecture "$env") != x86_64 ]] || template="template-x86_64.yaml"
 [[ -f $release/$template ]] || fail "commit $commit was not packaged for this architecture"
 
 scratch=$(mktemp -d) # readable by its owner only, since parameters may be secret
@@ -28,7 +26,10 @@ status=$(member StackStatus "$described")
 previous=()
 case $status in
 '' | REVIEW_IN_PROGRESS) type=CREATE ;;
-*_IN_PROGRESS) fail "$stack is $status: wait until this has finished" ;;
+*_IN_PROGRESS) fail "$stack is $status: wait until this has finished, or end it with rollback.sh" ;;
+UPDATE_ROLLBACK_FAILED)
+  fail "$stack is $status and takes no change: see \"A stack is UPDATE_ROLLBACK_FAILED\" in ops/runbook.md"
+  ;;
 ROLLBACK_COMPLETE | ROLLBACK_FAILED | DELETE_FAILED)
   fail "$stack is $status and cannot be updated: look at its events, then \`aws cloudformation delete-stack --stack-name $stack\`"
   ;;
@@ -41,10 +42,12 @@ aws s3 cp --only-show-errors "$scratch/$template" "s3://$bucket/deployed/$env/$t
 
 region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region)}}
 # The template is too long to be sent along, so this is its URL. The bucket is in the path, not in the host name, because every
-# endpoint understands that. There are no stack tags: a commit in a tag would change every resource each time.
+# endpoint understands that. The tags never change: a commit in a tag would change every resource each time. A function's own tags in
+# the template would ask for a version that Lambda does not make.
 id=$(aws cloudformation create-change-set --stack-name "$stack" --change-set-type "$type" \
   --change-set-name "commit-${commit:0:12}-$(date +%s)" --description "commit $commit" \
   --template-url "https://s3.$region.amazonaws.com/$bucket/deployed/$env/$template" --parameters "file://$values" \
+  --tags Key=Project,Value=pricing "Key=Environment,Value=$env" \
   --capabilities CAPABILITY_IAM ${CFN_ROLE_ARN:+--role-arn "$CFN_ROLE_ARN"} --query Id --output text)
 while
   aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$id" --output json >"$file"

@@ -18,7 +18,7 @@ usage() {
 }
 
 # choose downloads what to deploy: the templates of a commit and its own samconfig.toml, so that a rollback also restores the
-# parameters. PARAMETERS (NAME=VALUE, one per line) replaces some of them. It sets release and stack.
+# parameters. PARAMETERS (NAME=VALUE, one per line) replaces some of them. It sets release, template and stack.
 choose() {
   release=.build/releases/$bucket/$commit
   if [[ ! -d $release || $commit == *-dirty ]]; then # what is there for a commit never changes
@@ -27,6 +27,8 @@ choose() {
     [[ -f $release.new/samconfig.toml ]] || fail "commit $commit is not in the bucket $bucket: run package.sh first"
     mv "$release.new" "$release"
   fi
+  template=template.yaml # of arm64, the default
+  [[ $(parameters -value Architecture "$env") != x86_64 ]] || template=template-x86_64.yaml
   stack=$(parameters -stack "$env")
 }
 

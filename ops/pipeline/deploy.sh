@@ -6,6 +6,8 @@
 # It executes the change set in .build/changeset-ENV.json if that is for this commit and still valid. Otherwise it runs
 # changeset.sh first, guard included, so that a job can be run again by itself. .build/outputs-ENV.json gets the outputs of
 # the stack. If an update fails, CloudFormation rolls it back and the script ends with status 1.
+#
+# A gradual deployment is not started while an alarm rings that would stop it.
 # shellcheck source-path=SCRIPTDIR disable=SC2016 # JMESPath writes texts in backquotes
 . "$(dirname "$0")/common.sh"
 (($# == 3)) || usage
@@ -23,6 +25,30 @@ valid() {
 }
 
 valid || ops/pipeline/changeset.sh "$env" "$bucket" "$commit"
+
+# ringing prints the names of the alarms that ring and would stop a canary. CodeDeploy rolls one back at once when its alarm rings from
+# before, and with it the whole update.
+ringing() {
+  local guards names rings
+  guards=$(sed -n 's/^ *DeploymentPreference: {Alarms: \[\(.*\)\]}.*/\1/p' "$release/$template")
+  rings=$(aws cloudwatch describe-alarms --alarm-types MetricAlarm --state-value ALARM --alarm-name-prefix "$stack-" --output text \
+    --query 'MetricAlarms[].[AlarmName]')
+  [[ -n $rings ]] || return 0
+  names=$(aws cloudformation list-stack-resources --stack-name "$stack" --output text \
+    --query 'StackResourceSummaries[?ResourceType==`AWS::CloudWatch::Alarm`].[LogicalResourceId, PhysicalResourceId]')
+  while read -r id name; do
+    if grep -qw "$id" <<<"$guards" && grep -qxF -- "$name" <<<"$rings"; then echo "$name"; fi
+  done <<<"$names"
+}
+
+if [[ $(member Status "$file") == CREATE_COMPLETE ]] &&
+  grep -A1 '"ParameterKey": "GradualDeployments"' "$file" | grep -q '"ParameterValue": "true"'; then
+  stopping=$(ringing)
+  [[ -z $stopping ]] || fail "these alarms ring and would stop the deployment:
+$stopping
+If something else is wrong, mend that and wait until they are silent. If this commit mends it, deploy it to everybody at once: do
+changeset.sh and deploy.sh again with PARAMETERS=GradualDeployments=false (in GitLab: a new pipeline with this variable)"
+fi
 
 # look writes what is known about the stack to the file of outputs.
 outputs=.build/outputs-$env.json

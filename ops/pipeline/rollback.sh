@@ -8,6 +8,9 @@
 # (deployed/ENV/target), not one further back. Everything comes from the bucket and nothing from an earlier job. All requests
 # move at once; only the next deployment is gradual again. Data is never rolled back. Permissions may become what they were,
 # and the table is guarded as always.
+#
+# If a deployment is still at work, such as a canary, it is cancelled first: CloudFormation takes back what it has done. In GitLab,
+# cancel its job before, since the jobs of an environment wait for each other.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 (($# == 3 || $# == 4)) || usage
@@ -28,6 +31,20 @@ if grep -q '^  GradualDeployments:' "$release"/template*.yaml; then # otherwise 
   export PARAMETERS="${PARAMETERS:+$PARAMETERS
 }GradualDeployments=false"
 fi
+
+# state prints the stack's state.
+state() { aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text; }
+
+status=$(state)
+if [[ $status == UPDATE_IN_PROGRESS ]]; then
+  echo "$stack is $status: cancelling"
+  aws cloudformation cancel-update-stack --stack-name "$stack" || echo "it has come too far to be cancelled, so this waits for its end"
+fi
+while [[ $status == *_IN_PROGRESS ]]; do
+  sleep "${pause:-1}" && pause=5
+  status=$(state)
+done
+echo "$stack is $status"
 echo "rolling $env back from ${current:-an unknown commit} to $commit"
 export GUARD_FLAGS="-rollback ${GUARD_FLAGS:-}"
 remember "deployed/$env/target" "$commit"

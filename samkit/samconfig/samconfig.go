@@ -3,7 +3,9 @@ package samconfig
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -15,7 +17,8 @@ type Environment struct {
 	Parameters map[string]string // parameter_overrides: the template's parameters that are not left to their defaults
 }
 
-// Read reads all environments of a file, by name; at least one.
+// Read reads all environments of a file, by name; at least one. It refuses two of which one is called like the other and a hyphen more:
+// permissions on pricing-dev-* are for dev, and would hold for all that dev-two has.
 func Read(path string) (map[string]Environment, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -42,6 +45,14 @@ func Read(path string) (map[string]Environment, error) {
 	}
 	if len(environments) == 0 {
 		return nil, fmt.Errorf("%s: no environment has deploy.parameters", path)
+	}
+	for _, name := range slices.Sorted(maps.Keys(environments)) {
+		for _, other := range slices.Sorted(maps.Keys(environments)) {
+			if strings.HasPrefix(other, name+"-") {
+				return nil, fmt.Errorf("%s: the name of the environment %s begins with %s-, so the roles of %s would reach it: rename it, "+
+					"with %s at its end", path, other, name, name, name)
+			}
+		}
 	}
 	return environments, nil
 }

@@ -37,8 +37,14 @@ parameter_overrides = ['A=1 2', 'B=3']
 		"the long form": {"[dev.deploy.parameters]\nparameter_overrides = 'ParameterKey=A,ParameterValue=1'\n", nil, "write Name=value"},
 		"twice":         {"[dev.deploy.parameters]\nparameter_overrides = 'A=1 A=2'\n", nil, "A is set twice"},
 		"a number":      {"[dev.deploy.parameters]\nparameter_overrides = 7\n", nil, "neither text nor a list: 7"},
-		"none":          {"version = 0.1\n", nil, "no environment has deploy.parameters"},
-		"no TOML":       {"[", nil, "samconfig.toml: toml"},
+		"one begins another": {"[dev.deploy.parameters]\n[dev-two.deploy.parameters]\n[developer.deploy.parameters]\n", nil,
+			"the environment dev-two begins with dev-, so the roles of dev would reach it"},
+		"one is part of another": {"[dev.deploy.parameters]\n[developer.deploy.parameters]\n[two-dev.deploy.parameters]\n",
+			map[string]Environment{
+				"dev": {"", map[string]string{}}, "developer": {"", map[string]string{}}, "two-dev": {"", map[string]string{}},
+			}, ""},
+		"none":    {"version = 0.1\n", nil, "no environment has deploy.parameters"},
+		"no TOML": {"[", nil, "samconfig.toml: toml"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -555,6 +555,27 @@ var ruleFaults = map[string][]fault{
 			"Resources.RegisterFunction.Properties.AutoPublishAliasAllProperties: RegisterFunction publishes its alias only when its code changes (alias-properties)",
 		}},
 	},
+	"version-deletion": {{"    VersionDeletionPolicy: Delete\n", "", []string{
+		`Resources.CheckFunction.Properties.VersionDeletionPolicy: the DeletionPolicy of a version of CheckFunction is "Retain" (version-deletion)`,
+		`Resources.PurgeFunction.Properties.VersionDeletionPolicy: the DeletionPolicy of a version of PurgeFunction is "Retain" (version-deletion)`,
+		`Resources.RegisterFunction.Properties.VersionDeletionPolicy: the DeletionPolicy of a version of RegisterFunction is "Retain" (version-deletion)`,
+		`Resources.TrackFunction.Properties.VersionDeletionPolicy: the DeletionPolicy of a version of TrackFunction is "Retain" (version-deletion)`,
+	}}, {"      Timeout: 10\n", "      Timeout: 10\n      VersionDeletionPolicy: Retain\n", []string{
+		`Resources.RegisterFunction.Properties.VersionDeletionPolicy: the DeletionPolicy of a version of RegisterFunction is "Retain" (version-deletion)`,
+	}}, {"  TestTopic:\n", "  OwnVersion:\n    Type: AWS::Lambda::Version\n    Properties: {FunctionName: !Ref TrackFunction}\n\n  TestTopic:\n", []string{
+		`Resources.OwnVersion.DeletionPolicy: the DeletionPolicy of a version of TrackFunction is "" (version-deletion)`,
+	}}},
+	"unversioned-property": {{"      Timeout: 10\n", "      Timeout: 10\n      Tags: {Team: parcels}\n", []string{
+		"Resources.RegisterFunction.Properties.Tags: a change of the Tags of RegisterFunction makes no new version (unversioned-property)",
+	}}, {"    AutoPublishAlias: current\n", "    AutoPublishAlias: current\n    Tags: {Stage: !Ref Stage}\n", []string{
+		"Resources.CheckFunction.Properties.Tags: a change of the Tags of CheckFunction makes no new version (unversioned-property)",
+		"Resources.PurgeFunction.Properties.Tags: a change of the Tags of PurgeFunction makes no new version (unversioned-property)",
+		"Resources.RegisterFunction.Properties.Tags: a change of the Tags of RegisterFunction makes no new version (unversioned-property)",
+		"Resources.TrackFunction.Properties.Tags: a change of the Tags of TrackFunction makes no new version (unversioned-property)",
+	}}, {"      Timeout: 10\n", "      Timeout: 10\n      ReservedConcurrentExecutions: 5\n", []string{
+		"Resources.RegisterFunction.Properties.ReservedConcurrentExecutions: a change of the ReservedConcurrentExecutions of " +
+			"RegisterFunction makes no new version (unversioned-property)",
+	}}},
 	"function-log-group": {
 		{"LoggingConfig: {LogGroup: !Ref TrackLogs}", "LoggingConfig: {LogGroup: /somewhere}", []string{
 			"Resources.TrackFunction.Properties.LoggingConfig.LogGroup: TrackFunction has no log group in this stack (function-log-group)",
@@ -565,6 +586,7 @@ var ruleFaults = map[string][]fault{
 		{"/aws/lambda/${Stage}-check", "/aws/lambda/${Stage}-chek", []string{
 			"Resources.CheckFunction.Properties.LoggingConfig.LogGroup: CheckFunction has no log group in this stack (function-log-group)",
 			"Resources.CheckFunction: CheckFunction has no alarm on a metric filter (authorizer-alarm)",
+			"Resources.CheckFunction: CheckFunction has no alarm on its crashes and timeouts (authorizer-crash-alarm)",
 		}},
 	},
 	"log-retention": {{"  PurgeLogs:\n    Type: AWS::Logs::LogGroup\n    DeletionPolicy: Delete\n    UpdateReplacePolicy: Delete\n    Properties: {RetentionInDays: 7}", "  PurgeLogs:\n    Type: AWS::Logs::LogGroup\n    DeletionPolicy: Delete\n    UpdateReplacePolicy: Delete", []string{
@@ -634,6 +656,8 @@ var ruleFaults = map[string][]fault{
 		{"{Name: FunctionName, Value: !Ref RegisterFunction}, {", "{Name: FunctionName, Value: !GetAtt RegisterFunction.Arn}, {", []string{
 			"Resources.RegisterErrors.Properties.Dimensions.0.Value: the dimension FunctionName=${RegisterFunction.Arn} matches nothing in this stack (alarm-dimension)",
 			"Resources.RegisterFunction: RegisterFunction has no alarm on Errors (errors-alarm)",
+			"Resources.RegisterFunction.Properties.DeploymentPreference.Alarms: no alarm of the deployment of RegisterFunction rings when it dies at its start (deployment-crash-alarm)",
+			"Resources.RegisterErrors: RegisterErrors guards the deployment of RegisterFunction, but is not about it alone (deployment-own-alarms)",
 		}},
 		{"\"${RegisterFunction}:current\"", "\"${RegisterFunction}:live\"", []string{
 			"Resources.RegisterErrors.Properties.Dimensions.1.Value: the dimension Resource=${RegisterFunction}:live matches nothing in this stack (alarm-dimension)",
@@ -644,6 +668,7 @@ var ruleFaults = map[string][]fault{
 	},
 	"errors-alarm": {{"      MetricName: Errors\n", "      MetricName: Duration\n", []string{
 		"Resources.RegisterFunction: RegisterFunction has no alarm on Errors (errors-alarm)",
+		"Resources.RegisterFunction.Properties.DeploymentPreference.Alarms: no alarm of the deployment of RegisterFunction rings when it dies at its start (deployment-crash-alarm)",
 	}}},
 	"throttles-alarm": {
 		{"  PurgeThrottles:\n    Type: AWS::CloudWatch::Alarm\n", "  PurgeThrottles:\n    Type: AWS::CloudWatch::AnomalyDetector\n", []string{
@@ -674,6 +699,31 @@ var ruleFaults = map[string][]fault{
 		}},
 		{"      LogGroupName: !Ref CheckLogs\n", "      LogGroupName: !Ref TrackLogs\n", []string{
 			"Resources.CheckFunction: CheckFunction has no alarm on a metric filter (authorizer-alarm)",
+		}},
+	},
+	"authorizer-crash-alarm": {
+		{"      MetricName: CheckCrashes\n", "      MetricName: CheckCrash\n", []string{
+			"Resources.CheckFunction: CheckFunction has no alarm on its crashes and timeouts (authorizer-crash-alarm)",
+		}},
+		{` || ($.record.status = "timeout")`, "", []string{
+			"Resources.CheckFunction: CheckFunction has no alarm on its crashes and timeouts (authorizer-crash-alarm)",
+		}},
+	},
+	"deployment-own-alarms": {
+		{"Alarms: [!Ref RegisterErrors]", "Alarms: [!Ref RegisterErrors, !Ref TrackErrors]", []string{
+			"Resources.TrackErrors: TrackErrors guards the deployment of RegisterFunction, but is not about it alone (deployment-own-alarms)",
+		}},
+		{"Alarms: [!Ref RegisterErrors]", "Alarms: [!Ref RegisterErrors, !Ref CheckCrashAlarm]", []string{
+			"Resources.CheckCrashAlarm: CheckCrashAlarm guards the deployment of RegisterFunction, but is not about it alone (deployment-own-alarms)",
+		}},
+	},
+	"deployment-crash-alarm": {
+		{"Alarms: [!Ref RegisterErrors]", "Alarms: [!Ref RegisterThrottles]", []string{
+			"Resources.RegisterFunction.Properties.DeploymentPreference.Alarms: no alarm of the deployment of RegisterFunction rings when it dies at its start (deployment-crash-alarm)",
+		}},
+		{"      Timeout: 2\n", "      Timeout: 2\n      DeploymentPreference: {Type: AllAtOnce, Alarms: [!Ref RegisterErrors]}\n", []string{
+			"Resources.CheckFunction.Properties.DeploymentPreference.Alarms: no alarm of the deployment of CheckFunction rings when it dies at its start (deployment-crash-alarm)",
+			"Resources.RegisterErrors: RegisterErrors guards the deployment of CheckFunction, but is not about it alone (deployment-own-alarms)",
 		}},
 	},
 	"authorizer-errors-alarm": {
@@ -762,6 +812,8 @@ var harmless = map[string][]string{
 		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day), DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}}\n", "",
 		"        Alarms: [!Ref RegisterErrors]\n", "        Alarms: [!Ref RegisterErrors]\n        Hooks: {PreTraffic: !Ref PurgeFunction}\n",
 	},
+	"a parameter reserves concurrency":        {"      Timeout: 10\n", "      Timeout: 10\n      ReservedConcurrentExecutions: !If [IsProd, !Ref TokenTtl, !Ref AWS::NoValue]\n"},
+	"the authorizer has a gradual deployment": {"      Timeout: 2\n", "      Timeout: 2\n      DeploymentPreference: {Type: AllAtOnce, Alarms: [!Ref CheckCrashAlarm]}\n"},
 	"a queue calls the function": {
 		"{Type: Schedule, Properties: {Schedule: rate(1 day), DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}}", "{Type: SQS, Properties: {Queue: !GetAtt Orders.Arn}}",
 		"  TestTopic:\n", "  Orders: {Type: AWS::SQS::Queue}\n\n  TestTopic:\n",

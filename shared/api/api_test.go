@@ -143,7 +143,7 @@ func query(t *testing.T, parameters map[string]string, read func(*gateway.Params
 		}}, event)
 }
 
-func TestReadFilter(t *testing.T) {
+func TestReadKeyFilter(t *testing.T) {
 	t.Parallel()
 	key := price.OfferKey{ProductID: "P", CompetitorID: "bigmart", SellerID: "Otto", Region: "DE",
 		Condition: price.ConditionUsed, Audience: price.AudienceApp}
@@ -159,27 +159,30 @@ func TestReadFilter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for value, want := range map[string]bool{tests[name].passes: true, tests[name].not: false} {
 				response := query(t, map[string]string{name: value}, func(p *gateway.Params) {
-					assert.Equal(t, want, api.ReadFilter(p)(key), value)
+					assert.Equal(t, want, api.ReadKeyFilter(p).Passes(key), value)
 				})
 				assert.Equal(t, http.StatusOK, response.StatusCode, response.Body)
 			}
 		})
 	}
-	query(t, nil, func(p *gateway.Params) { assert.True(t, api.ReadFilter(p)(key), "no parameter lets every offer pass") })
+	query(t, nil, func(p *gateway.Params) {
+		assert.True(t, api.ReadKeyFilter(p).Passes(key), "no parameter lets every offer pass")
+	})
 	all := map[string]string{}
 	for name, test := range tests {
 		all[name] = test.passes
 	}
 	query(t, all, func(p *gateway.Params) {
-		passes, only := api.ReadOfferFilter(p, "P")
-		assert.True(t, passes(key))
+		f := api.ReadKeyFilter(p)
+		only := f.Only("P")
+		assert.True(t, f.Passes(key))
 		assert.Equal(t, &key, only)
 	})
 	for name := range tests {
 		some := maps.Clone(all)
 		delete(some, name)
 		query(t, some, func(p *gateway.Params) {
-			_, only := api.ReadOfferFilter(p, "P")
+			only := api.ReadKeyFilter(p).Only("P")
 			assert.Nil(t, only, "without %s several may pass", name)
 		})
 	}
@@ -188,7 +191,7 @@ func TestReadFilter(t *testing.T) {
 	without.Region = ""
 	for _, name := range []string{"sellerId", "region"} {
 		response := query(t, map[string]string{name: "none"}, func(p *gateway.Params) {
-			passes := api.ReadFilter(p)
+			passes := api.ReadKeyFilter(p).Passes
 			assert.True(t, passes(without), name)
 			assert.False(t, passes(key), name)
 		})
@@ -196,8 +199,8 @@ func TestReadFilter(t *testing.T) {
 	}
 }
 
-// TestReadFilter_Refuses: what no observation could have is a typo, and must not read as "nobody sells it".
-func TestReadFilter_Refuses(t *testing.T) {
+// TestReadKeyFilter_Refuses: what no observation could have is a typo, and must not read as "nobody sells it".
+func TestReadKeyFilter_Refuses(t *testing.T) {
 	t.Parallel()
 	for name, values := range map[string][]string{
 		"competitorId":  {"", "B", "none!", strings.Repeat("x", 41)},
@@ -207,17 +210,25 @@ func TestReadFilter_Refuses(t *testing.T) {
 		"region":        {"", "New York", "\xff", "ü", "None!", strings.Repeat("x", 17)},
 	} {
 		for _, value := range values {
-			response := query(t, map[string]string{name: value}, func(p *gateway.Params) { api.ReadFilter(p) })
+			response := query(t, map[string]string{name: value}, func(p *gateway.Params) { api.ReadKeyFilter(p) })
 			assert.Equal(t, http.StatusUnprocessableEntity, response.StatusCode, "%s %q", name, value)
 			assert.Contains(t, response.Body, `"pointer":"/query/`+name+`","code":"invalid-field"`, "%q", value)
 		}
 	}
 	for _, name := range []string{"sellerId", "region"} {
-		response := query(t, map[string]string{name: ""}, func(p *gateway.Params) { api.ReadFilter(p) })
+		response := query(t, map[string]string{name: ""}, func(p *gateway.Params) { api.ReadKeyFilter(p) })
 		assert.Contains(t, response.Body, "Must not be empty; none asks for offers without one.")
 	}
-	response := query(t, map[string]string{"sellerId": "M\xfcller"}, func(p *gateway.Params) { api.ReadFilter(p) })
+	response := query(t, map[string]string{"sellerId": "M\xfcller"}, func(p *gateway.Params) { api.ReadKeyFilter(p) })
 	assert.Contains(t, response.Body, "another encoding than UTF-8?")
+
+	own := map[string]string{"competitorId": "own", "sellerId": "Otto"}
+	response = query(t, own, func(p *gateway.Params) { api.ReadKeyFilter(p) })
+	assert.Equal(t, http.StatusUnprocessableEntity, response.StatusCode)
+	assert.Contains(t, response.Body, `"pointer":"/query/sellerId","code":"invalid-field","detail":"Our own prices have no seller."`)
+	own["sellerId"] = "none"
+	response = query(t, own, func(p *gateway.Params) { api.ReadKeyFilter(p) })
+	assert.Equal(t, http.StatusOK, response.StatusCode)
 }
 
 func TestPage(t *testing.T) {

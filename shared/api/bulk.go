@@ -72,11 +72,15 @@ func (b *Bulk) readPositions() {
 	ids, isList := productIDs.Array()
 	byGTIN, isList2 := gtins.Array()
 	n := len(ids) + len(byGTIN)
+	sent := productIDs // where a fault of both stands
+	if productIDs.Absent() {
+		sent = gtins
+	}
 	switch {
 	case n == 0 && (isList || productIDs.Absent()) && (isList2 || gtins.Absent()):
-		productIDs.Fault(fault.CodeInvalidField, "There is no id.")
+		sent.Fault(fault.CodeInvalidField, "There is no id.")
 	case n > QueryIDs:
-		productIDs.Fault(fault.CodeTooManyItems, fmt.Sprintf("At most %d products are asked for at once, not %d.", QueryIDs, n))
+		sent.Fault(fault.CodeTooManyItems, fmt.Sprintf("At most %d products are asked for at once, not %d.", QueryIDs, n))
 	}
 	for _, v := range ids {
 		b.positions = append(b.positions, readID(v))
@@ -280,15 +284,17 @@ func (b *Bulk) assemble(read map[string]*bulkRead) (gateway.Answer, error) {
 	most := fault.RequestFields
 	for i, p := range b.positions {
 		left -= gateway.Returned(tooLarge[i])
-		status, entry, err := b.entry(i, read[p.product], &most)
-		if err != nil {
-			return gateway.Answer{}, err
+		if out.counts.TooLarge == 0 {
+			status, entry, err := b.entry(i, read[p.product], &most)
+			if err != nil {
+				return gateway.Answer{}, err
+			}
+			if out.fits(entry, left) {
+				out.add(status, entry)
+				continue
+			}
 		}
-		if out.counts.TooLarge > 0 || !out.fits(entry, left) {
-			status = http.StatusRequestEntityTooLarge
-			entry = tooLarge[i]
-		}
-		out.add(status, entry)
+		out.add(http.StatusRequestEntityTooLarge, tooLarge[i])
 	}
 	body, err := out.encode()
 	return gateway.Answer{

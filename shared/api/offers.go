@@ -15,7 +15,7 @@ var OffersFilterParams = slices.Concat(FilterParams, []string{"inStock", "includ
 
 // OffersFilter says which of a product's current offers are asked for.
 type OffersFilter struct {
-	matches      Filter
+	keys         KeyFilter
 	inStock      bool
 	includeStale bool
 	includeOwn   bool
@@ -24,11 +24,10 @@ type OffersFilter struct {
 
 // ReadOffersFilter reads the filter of current offers. Our own offer is among them only when it is asked for.
 func ReadOffersFilter(q Query) OffersFilter {
-	key := readKeyFilter(q)
-	f := OffersFilter{matches: key.passes}
+	f := OffersFilter{keys: ReadKeyFilter(q)}
 	f.inStock = q.Bool("inStock", false)
 	f.includeStale = q.Bool("includeStale", true)
-	f.includeOwn = q.Bool("includeOwn", false) || key.byCompetitor && key.key.CompetitorID == price.Own
+	f.includeOwn = q.Bool("includeOwn", false) || f.keys.own()
 	f.currency = ReadCurrency(q)
 	return f
 }
@@ -55,7 +54,7 @@ func (f OffersFilter) passes(o board.Offer, c price.Competitor, now price.Timest
 func (f OffersFilter) Has(at Position) bool { return f.has(at.key) }
 
 func (f OffersFilter) has(key price.OfferKey) bool {
-	return f.matches(key) && (f.includeOwn || key.CompetitorID != price.Own)
+	return f.keys.Passes(key) && (f.includeOwn || key.CompetitorID != price.Own)
 }
 
 // ChosenOffer is an offer that was asked for.

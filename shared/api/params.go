@@ -10,7 +10,7 @@ import (
 
 // ProductID reads the path's productId.
 func ProductID(p *gateway.Params) string {
-	return p.Path("productId", price.CheckProductID, "A productId has 1 to 64 letters, digits and . _ - (but is not . or ..).")
+	return p.Path("productId", price.CheckProductID, "A productId has "+price.ProductRule+".")
 }
 
 // ByParam is the query parameter that says what the path's productId holds.
@@ -23,18 +23,18 @@ type GTINs interface {
 
 // FindProductID reads the product that the path names: by its productId or, with by=gtin, by its gtin, for which it asks the store.
 // The fault of a gtin that no product has is the error. What is wrong with the parameters is left to p.Err, and the store is not
-// asked then.
+// asked then: read all others first.
 func FindProductID(ctx context.Context, p *gateway.Params, db GTINs) (productID string, err error) {
 	if p.Word(ByParam, "productId", "gtin") == "productId" {
 		return ProductID(p), nil
 	}
-	text := p.Path("productId", func(string) bool { return true }, "")
-	if p.Err() != nil {
-		return "", nil
-	}
-	gtin, wrong := price.ParseGTIN(text)
+	var gtin price.GTIN
+	var wrong *fault.Field
+	p.Path("productId", func(text string) bool { gtin, wrong = price.ParseGTIN(text); return true }, "")
 	if wrong != nil {
 		p.Add("/path/productId", wrong.Code, wrong.Detail)
+	}
+	if p.Err() != nil {
 		return "", nil
 	}
 	return db.ProductOfGTIN(ctx, gtin)
@@ -59,50 +59,50 @@ type Query interface {
 // FilterParams are the parameters of a filter.
 var FilterParams = []string{"competitorId", "sellerId", "itemCondition", "audience", "region"}
 
-// The rules of words, each completing the sentence "... must be".
+// The rules of words, each completing the sentence "Must be ...".
 const (
 	conditionRule = "New, Used, Refurbished or Damaged"
 	audienceRule  = "public, member, signedIn or app"
 )
 
-// Filter reports whether an offer key is among those asked for.
-type Filter func(price.OfferKey) bool
-
-// ReadFilter reads the filter of a query. A value that was not sent lets every offer pass. One that no observation could
-// have is refused, so that a typo does not read as an offer that nobody makes.
-func ReadFilter(q Query) Filter { return readKeyFilter(q).passes }
-
-// ReadOfferFilter reads the same of a query about one product. When all parameters were sent only one offer can pass: it is returned
-// as well, so that no other has to be read.
-func ReadOfferFilter(q Query, productID string) (passes Filter, only *price.OfferKey) {
-	f := readKeyFilter(q)
-	if f.byCompetitor && f.bySeller && f.byRegion && f.byCondition && f.byAudience {
-		f.key.ProductID = productID
-		only = &f.key
-	}
-	return f.passes, only
-}
-
-// keyFilter is a Filter, and what it asks for: the members of the key that were sent.
-type keyFilter struct {
+// KeyFilter says which offers are asked for by their keys: by the members of a key that were sent.
+type KeyFilter struct {
 	key                                                       price.OfferKey
 	byCompetitor, bySeller, byRegion, byCondition, byAudience bool
 }
 
-func readKeyFilter(q Query) (f keyFilter) {
+// ReadKeyFilter reads the filter of a query. A value that was not sent lets every offer pass. What no observation could have is
+// refused, so that a typo does not read as an offer that nobody makes.
+func ReadKeyFilter(q Query) (f KeyFilter) {
 	f.key.CompetitorID, f.byCompetitor = q.Checked("competitorId", price.CheckCompetitorID, price.CompetitorRule)
 	f.key.SellerID, f.bySeller = orNone(q, "sellerId", price.SellerFault)
+	if f.own() && f.key.SellerID != "" {
+		q.Fault("sellerId", fault.CodeInvalidField, price.OwnSellerFault)
+	}
 	f.key.Region, f.byRegion = orNone(q, "region", price.RegionFault)
-	f.key.Condition, f.byCondition = wordParam(q, "itemCondition", price.ParseCondition, "New, Used, Refurbished or Damaged")
-	f.key.Audience, f.byAudience = wordParam(q, "audience", price.ParseAudience, "public, member, signedIn or app")
+	f.key.Condition, f.byCondition = wordParam(q, "itemCondition", price.ParseCondition, conditionRule)
+	f.key.Audience, f.byAudience = wordParam(q, "audience", price.ParseAudience, audienceRule)
 	return f
 }
 
-func (f keyFilter) passes(k price.OfferKey) bool {
+// Passes reports whether the offer of a key is asked for.
+func (f KeyFilter) Passes(k price.OfferKey) bool {
 	return (!f.byCompetitor || k.CompetitorID == f.key.CompetitorID) && (!f.bySeller || k.SellerID == f.key.SellerID) &&
 		(!f.byRegion || k.Region == f.key.Region) && (!f.byCondition || k.Condition == f.key.Condition) &&
 		(!f.byAudience || k.Audience == f.key.Audience)
 }
+
+// Only returns the one offer of a product that can pass, so that no other has to be read; nil: there may be several.
+func (f KeyFilter) Only(productID string) *price.OfferKey {
+	if !f.byCompetitor || !f.bySeller || !f.byRegion || !f.byCondition || !f.byAudience {
+		return nil
+	}
+	f.key.ProductID = productID
+	return &f.key
+}
+
+// own reports whether our own prices alone are asked for.
+func (f KeyFilter) own() bool { return f.byCompetitor && f.key.CompetitorID == price.Own }
 
 // orNone reads a parameter that an offer may lack: none asks for those without one. So a seller or a region of that very name
 // cannot be asked for. wrong says in a sentence what is wrong with a value, or nothing.
@@ -116,6 +116,7 @@ func orNone(q Query, name string, wrong func(string) string) (value string, sent
 	default:
 		if detail := wrong(value); detail != "" {
 			q.Fault(name, fault.CodeInvalidField, detail)
+			return "", true
 		}
 	}
 	return value, true

@@ -13,13 +13,14 @@ import (
 // SpanParams are the query parameters of a span of time.
 var SpanParams = []string{"from", "to"}
 
-const usualDays = 30
+// UsualDays is how many days of the history are read unless a request says which.
+const UsualDays = 30
 
 // ReadSpan reads from and to, both included. Without to the span ends at end, and without from it has the 30 UTC days that end with that
 // of its end, or is as long as the retention if that is less. It is never longer than the retention, though it may reach in front of it.
 func ReadSpan(p *gateway.Params, end price.Timestamp, clock price.Clock) board.Span {
 	to := timeParam(p, "to", end)
-	from := timeParam(p, "from", max(to.Day()-(usualDays-1)*price.OneDay, to.Add(-clock.Retention)))
+	from := timeParam(p, "from", max(to.Day()-(UsualDays-1)*price.OneDay, to.Add(-clock.Retention)))
 	switch {
 	case from > to:
 		p.Fault("from", fault.CodeInvalidField, "Must not be later than to.")

@@ -114,10 +114,10 @@ func (r *Request) MayReplace(stored any) error {
 		}
 		tag = etag(body)
 	}
-	is := r.Header("If-Match")
-	not := r.Header("If-None-Match")
+	is := r.listHeader("If-Match")
+	not := r.listHeader("If-None-Match")
 	switch {
-	case is != "" && (tag == "" || strings.Contains(is, "W/") || !matches(is, tag)):
+	case is != "" && (tag == "" || !names(is, tag)):
 		return fault.New(fault.Precondition, fault.CodeVersionConflict, "What is stored is not what If-Match names: read it again.")
 	case not != "" && tag != "" && matches(not, tag):
 		return fault.New(fault.Precondition, fault.CodeVersionConflict, "What If-None-Match names is stored already.")
@@ -125,11 +125,13 @@ func (r *Request) MayReplace(stored any) error {
 	return nil
 }
 
-// matches reports whether an If-None-Match header names the tag.
-func matches(header, tag string) bool {
-	for _, candidate := range strings.Split(header, ",") {
-		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
-		if candidate == tag || candidate == "*" {
+// matches reports whether an If-None-Match header names the tag, be it as a weak one.
+func matches(header, tag string) bool { return names(header, tag) || names(header, "W/"+tag) }
+
+// names reports whether a header that lists tags has this one, or stands for any.
+func names(header, tag string) bool {
+	for candidate := range strings.SplitSeq(header, ",") {
+		if candidate = strings.TrimSpace(candidate); candidate == tag || candidate == "*" {
 			return true
 		}
 	}

@@ -23,7 +23,8 @@ import (
 type event struct {
 	HTTPMethod     string              `json:"httpMethod"`
 	Resource       string              `json:"resource"` // the route's path as in the template
-	Headers        map[string]string   `json:"headers"`
+	Headers        map[string]string   `json:"headers"`  // the last line of each
+	HeaderLines    map[string][]string `json:"multiValueHeaders"`
 	Query          map[string][]string `json:"multiValueQueryStringParameters"`
 	PathParameters map[string]string   `json:"pathParameters"`
 	Body           *string             `json:"body"`
@@ -96,6 +97,16 @@ func (r *Request) Header(name string) string {
 		}
 	}
 	return ""
+}
+
+// listHeader returns a header that holds a list: a client may send it in several lines, which together are one list (RFC 9110, 5.3).
+func (r *Request) listHeader(name string) string {
+	for k, lines := range r.event.HeaderLines {
+		if strings.EqualFold(k, name) {
+			return strings.Join(lines, ", ")
+		}
+	}
+	return r.Header(name)
 }
 
 // checkQuery refuses parameters that the endpoint does not know (a misspelt filter must not silently answer with

@@ -127,7 +127,7 @@ func (e Endpoint) run(ctx context.Context, r *Request) (answer Answer, err error
 		return Answer{}, err
 	}
 	if len(e.Media) > 0 {
-		if r.Media = negotiate(r.Header("Accept"), e.Media); r.Media == "" {
+		if r.Media = negotiate(r.listHeader("Accept"), e.Media); r.Media == "" {
 			return Answer{}, fault.New(fault.NotAcceptable, fault.CodeNotAcceptable, "This is answered in "+strings.Join(e.Media, " or ")+".")
 		}
 	}
@@ -248,7 +248,7 @@ func respond(r *Request, answer Answer, body []byte, err error, line *logLine) R
 	if err == nil && r.Method == http.MethodGet && out.StatusCode == http.StatusOK {
 		out.Headers["ETag"] = etag(body)
 		out.Headers["Cache-Control"] = "private, no-cache" // kept by the client alone, and asked for again with the tag
-		if matches(r.Header("If-None-Match"), out.Headers["ETag"]) {
+		if matches(r.listHeader("If-None-Match"), out.Headers["ETag"]) {
 			delete(out.Headers, "Content-Type")
 			out.StatusCode = http.StatusNotModified
 			body = nil

@@ -513,7 +513,8 @@ func TestServe_Media(t *testing.T) {
 		"CSV":             {"text/csv", "", "text/csv; charset=utf-8", "a\r\n1\r\n", 200, nil},
 		"known CSV":       {"text/csv", "*", "", "", 304, nil},
 		"neither":         {"text/html", "", "application/problem+json", `"type":"urn:problem-type:pricing:not-acceptable"`, 406, nil},
-		"a problem":       {"text/csv", "", "application/problem+json", "unknown-product", 404, fault.New(fault.NotFound, "unknown-product", "x")},
+		"a problem": {"text/csv", "", "application/problem+json", "unknown-product", 404,
+			fault.New(fault.NotFound, "unknown-product", "x")},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -536,6 +537,15 @@ func TestServe_Media(t *testing.T) {
 			assert.Equal(t, tt.accept == "text/csv" && tt.err == nil, response.Headers["Link"] != "")
 		})
 	}
+	t.Run("several lines", func(t *testing.T) {
+		e := answering(gateway.Answer{Body: 1}, nil)
+		e.Media = []string{"application/json"}
+		response, _ := served(t, t.Context(), e, event(t, func(e map[string]any) {
+			e["headers"] = map[string]any{"accept": "text/html"} // the last
+			e["multiValueHeaders"] = map[string]any{"accept": []string{"application/json;q=0.5", "text/html"}}
+		}))
+		assert.Equal(t, 200, response.StatusCode)
+	})
 	t.Run("too long", func(t *testing.T) {
 		long := gateway.Text{ContentType: "text/csv", Content: bytes.Repeat([]byte(`"`), 3<<20)}
 		response, line := served(t, t.Context(), answering(gateway.Answer{Body: long}, nil), event(t, nil))

@@ -38,7 +38,7 @@ const (
 type Metric struct {
 	Name   string // a Go identifier, not yet a member of the log line
 	Unit   Unit
-	Values []int  // one sample each, at least one
+	Values []int  // one sample each, at least one, none below 0: CloudWatch has no percentiles of a period with a negative one
 	By, Of string // a further dimension and its value, or nothing
 }
 
@@ -58,7 +58,8 @@ var names = map[string]string{
 }
 
 // Metrics lists the metrics of a request. left is what remained of Lambda's time at its end, 0 when it had no deadline.
-// A count of 0 is left out, except Accepted, because an alarm looks for its 0.
+// A count of 0 is left out, except Accepted, because an alarm looks for its 0. Nothing is negative: time that is used up is 0
+// left, and an observation from the future, by the clock that received it, has a lag of 0 and counts as ClockAhead.
 func (m *Meter) Metrics(left time.Duration, items Items) []Metric {
 	metrics := make([]Metric, 0, 12)
 	count := func(name string, n int) {
@@ -75,7 +76,7 @@ func (m *Meter) Metrics(left time.Duration, items Items) []Metric {
 		count("ColdStart", 1)
 	}
 	if left != 0 {
-		metrics = append(metrics, Metric{Name: "DeadlineLeftMs", Unit: Milliseconds, Values: []int{int(left.Milliseconds())}})
+		metrics = append(metrics, Metric{Name: "DeadlineLeftMs", Unit: Milliseconds, Values: []int{int(max(0, left).Milliseconds())}})
 	}
 	c := m.Counts()
 	count("SdkAttempts", c.Attempts)
@@ -100,10 +101,14 @@ func (m *Meter) Metrics(left time.Duration, items Items) []Metric {
 	}
 	metrics = append(metrics, Metric{Name: "Accepted", Unit: Count, Values: []int{stored}})
 	if len(items.Lags) > 0 {
-		lags := make([]int, len(items.Lags))
+		lags, ahead := make([]int, len(items.Lags)), 0
 		for i, lag := range items.Lags {
-			lags[i] = int(lag.Round(time.Second) / time.Second)
+			lags[i] = int(max(0, lag).Round(time.Second) / time.Second)
+			if lag < 0 {
+				ahead++
+			}
 		}
+		count("ClockAhead", ahead)
 		metrics = append(metrics, Metric{Name: "IngestLagSeconds", Unit: Seconds, Values: lags})
 	}
 	return metrics

@@ -156,7 +156,8 @@ func TestMetrics(t *testing.T) {
 	assert.Equal(t, 4, samples.Sum("Rejected", "Code=invalid-field"))
 	assert.Equal(t, 3, samples.Sum("Rejected", "Code=unknown-gtin"))
 	assert.Equal(t, 2, samples.Sum("ThrottledByReason", "Reason=TableWriteKeyRangeThroughputExceeded"))
-	assert.Equal(t, []float64{1, -1, 129600}, samples["IngestLagSeconds Environment=dev"])
+	assert.Equal(t, []float64{1, 0, 129600}, samples["IngestLagSeconds Environment=dev"])
+	assert.Equal(t, 1, samples.Sum("ClockAhead"))
 
 	items.DryRun = true
 	samples, _ = logged(t, m.Metrics(time.Second, items))
@@ -167,6 +168,7 @@ func TestMetrics(t *testing.T) {
 
 	samples, _ = logged(t, m.Metrics(time.Second, meter.Items{Outcomes: map[string]int{"created": 1}, Lags: []time.Duration{time.Minute}}))
 	assert.Equal(t, []float64{60}, samples["IngestLagSeconds Environment=dev"])
+	assert.NotContains(t, samples, "ClockAhead Environment=dev")
 
 	_, idle := meter.With(t.Context())
 	for name, nothing := range map[string]meter.Items{"a read": {}, "a refusal": {Outcomes: map[string]int{}}, "none of an outcome": {
@@ -185,6 +187,36 @@ var first *meter.Meter
 func TestMain(m *testing.M) {
 	_, first = meter.With(context.Background())
 	m.Run()
+}
+
+// TestMetrics_Property: CloudWatch gives no percentile of a period in which one value is negative, so none is, however the clocks of
+// clients and ours differ and whatever time is left. What came from the future is counted.
+func TestMetrics_Property(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		around := rapid.OneOf(rapid.Int64(), rapid.Int64Range(-2e9, 2e9)) // a few seconds are where it is decided
+		items := meter.Items{Outcomes: map[string]int{}}
+		ahead := 0
+		for _, lag := range rapid.SliceOfN(around, 1, 20).Draw(rt, "lags") {
+			items.Lags = append(items.Lags, time.Duration(lag))
+			items.Outcomes["created"]++
+			if lag < 0 {
+				ahead++
+			}
+		}
+		_, m := meter.With(t.Context())
+		counted := 0
+		for _, metric := range m.Metrics(time.Duration(around.Draw(rt, "left")), items) {
+			assert.GreaterOrEqual(rt, slices.Min(metric.Values), 0, metric.Name)
+			switch metric.Name {
+			case "IngestLagSeconds":
+				assert.Len(rt, metric.Values, len(items.Lags))
+			case "ClockAhead":
+				counted = metric.Values[0]
+			}
+		}
+		assert.Equal(rt, ahead, counted)
+	})
 }
 
 func TestMetrics_OneColdStartAProcess(t *testing.T) {

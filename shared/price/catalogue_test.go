@@ -103,7 +103,7 @@ func TestReadProduct(t *testing.T) {
 		`{"productId":"P1","title":"x"}`: nil,
 		`{"title":"x"}`:                  {{Pointer: "/productId", Code: "missing-field", Detail: `"productId" is required.`}},
 		`{"productId":"a b","title":"x"}`: {{Pointer: "/productId", Code: "invalid-field",
-			Detail: `"a b" must be 1 to 64 letters, digits and . _ - (but not . or ..).`}},
+			Detail: `"a b" must be 1 to 64 letters, digits and . _ - (but not ., .. or batch).`}},
 		`1`: {{Code: "wrong-type", Detail: "Must be of type object, not number."}},
 	} {
 		body, err := jsondoc.Parse([]byte(text))

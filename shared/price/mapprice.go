@@ -24,7 +24,7 @@ type NotCompared struct {
 
 // checkMAP holds competitors' offers, which are in the order of their keys, against the MAP price; nil when there is none. Stale
 // ones are left out even where they count in the statistics.
-func (s Snapshot) checkMAP(history map[OfferKey][]Observation, q SummaryQuery, offers []Offer) *MAPCheck {
+func (s Snapshot) checkMAP(history map[OfferKey][]*Observation, q SummaryQuery, offers []Offer) *MAPCheck {
 	if !s.MAP.Present() {
 		return nil
 	}

@@ -78,7 +78,7 @@ func ReadSubmission(item, defaults jsondoc.Value, inBatch bool, c Clock) Submiss
 	seller := f.optional("sellerId")
 	o.Key.SellerID = checked(seller, SellerFault)
 	if o.Key.CompetitorID == Own && o.Key.SellerID != "" {
-		seller.Fault(fault.CodeInvalidField, "Our own prices have no seller.")
+		seller.Fault(fault.CodeInvalidField, OwnSellerFault)
 	}
 	o.Key.Region = checked(f.optional("region"), RegionFault)
 	o.Key.Condition = word[Condition](f.optional("itemCondition"), conditions)

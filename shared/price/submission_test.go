@@ -385,7 +385,7 @@ func TestReadSubmission_Sentences(t *testing.T) {
 	tooLong := strings.Repeat("ü", 40)
 	tests := []struct{ change, want string }{
 		{`{"productId":"a b"}`,
-			`/productId: "a b" must be 1 to 64 letters, digits and . _ - (but not . or ..).`},
+			`/productId: "a b" must be 1 to 64 letters, digits and . _ - (but not ., .. or batch).`},
 		{`{"competitorId":"Big"}`,
 			`/competitorId: "Big" must be 2 to 40 of a-z, 0-9 and -.`},
 		{`{"region":"New York"}`,

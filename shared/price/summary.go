@@ -273,7 +273,7 @@ func (s Snapshot) excludes(q SummaryQuery, o Offer, currency string) Exclusion {
 	return ""
 }
 
-// usualCurrency returns the currency of most of some offers, the first by code among equals; "" of none.
+// usualCurrency returns the currency of most of some offers.
 func usualCurrency(offers []Offer, counts func(Offer) bool) string {
 	count := map[string]int{}
 	for _, o := range offers {
@@ -281,6 +281,11 @@ func usualCurrency(offers []Offer, counts func(Offer) bool) string {
 			count[o.Current.Terms.Price.Currency]++
 		}
 	}
+	return UsualCurrency(count)
+}
+
+// UsualCurrency returns the currency that was counted most often, the first by code among equals; "" of none.
+func UsualCurrency(count map[string]int) string {
 	usual := ""
 	for _, currency := range slices.Sorted(maps.Keys(count)) {
 		if count[currency] > count[usual] {

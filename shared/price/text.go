@@ -85,6 +85,9 @@ func urlFault(text string) string {
 // SellerFault says in a sentence why a text cannot be a sellerId; empty: it can.
 func SellerFault(s string) string { return textFault(s, maxSeller) }
 
+// OwnSellerFault says in a sentence why our own prices cannot have a sellerId.
+const OwnSellerFault = "Our own prices have no seller."
+
 // RegionFault says in a sentence why a text cannot be a region; empty: it can.
 func RegionFault(s string) string {
 	if checkRegion(s) {
@@ -95,15 +98,15 @@ func RegionFault(s string) string {
 
 // The rules of ids, each completing the sentence "... must be".
 const (
-	ProductRule    = "1 to 64 letters, digits and . _ - (but not . or ..)"
+	ProductRule    = "1 to 64 letters, digits and . _ - (but not ., .. or batch)"
 	CompetitorRule = "2 to 40 of a-z, 0-9 and -"
 	sourceRule     = "1 to 64 letters, digits and . _ -"
 	regionRule     = "1 to 16 letters, digits and -"
 )
 
-// CheckProductID reports whether s can be a productId: [A-Za-z0-9._-]{1,64}, but not "." or "..", which clients and proxies take
-// out of a path.
-func CheckProductID(s string) bool { return checkSourceID(s) && s != "." && s != ".." }
+// CheckProductID reports whether s can be a productId: [A-Za-z0-9._-]{1,64}, but nothing that could not be asked for by its path.
+// Clients and proxies take "." and ".." out of one, and /v1/products/batch is another endpoint.
+func CheckProductID(s string) bool { return checkSourceID(s) && s != "." && s != ".." && s != "batch" }
 
 // CheckCompetitorID reports whether s can be a competitorId: [a-z0-9-]{2,40}.
 func CheckCompetitorID(s string) bool {

@@ -33,6 +33,8 @@ func TestIDs(t *testing.T) {
 	}
 	assert.False(t, price.CheckProductID("."))
 	assert.False(t, price.CheckProductID(".."))
+	assert.False(t, price.CheckProductID("batch"))
+	assert.True(t, price.CheckProductID("Batch"))
 	assert.True(t, price.CheckProductID("..."))
 }
 

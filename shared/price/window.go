@@ -3,10 +3,7 @@ package price
 import (
 	"math/big"
 	"slices"
-	"time"
 )
-
-const day = 24 * time.Hour
 
 // Window is the history of some days, as far as a summary needs it: that of the offers that the query's market has, and of those
 // that are held against the MAP price.
@@ -18,12 +15,11 @@ type Window struct {
 
 // NewWindow returns the window of the days that end with the day of now, without rows.
 func NewWindow(now Timestamp, days int) Window {
-	today := now - now%Timestamp(day.Milliseconds()) // after 1970: nothing older is ever kept
-	return Window{From: today.Add(-time.Duration(days-1) * day), Days: days}
+	return Window{From: now.Day() - Timestamp(days-1)*OneDay, Days: days}
 }
 
 // To returns the last moment of the window.
-func (w Window) To() Timestamp { return w.From.Add(time.Duration(w.Days)*day) - 1 }
+func (w Window) To() Timestamp { return w.From + Timestamp(w.Days)*OneDay - 1 }
 
 // WindowSummary is what happened in a market in the last days.
 type WindowSummary struct {
@@ -48,23 +44,24 @@ func NewWindowCoverage(observed, requested int) WindowCoverage {
 }
 
 // byOffer returns the window's rows by their offer, each offer's in order. A window that was not read has none.
-func (w *Window) byOffer() map[OfferKey][]Observation {
+func (w *Window) byOffer() map[OfferKey][]*Observation {
 	if w == nil {
 		return nil
 	}
-	offers := map[OfferKey][]Observation{}
-	for _, row := range w.Rows {
+	offers := map[OfferKey][]*Observation{}
+	for i := range w.Rows {
+		row := &w.Rows[i]
 		offers[row.Key] = append(offers[row.Key], row)
 	}
 	for key, rows := range offers {
-		slices.SortFunc(rows, func(a, b Observation) int { return a.Order().Compare(key, b.Order()) })
+		slices.SortFunc(rows, func(a, b *Observation) int { return a.Order().Compare(key, b.Order()) })
 	}
 	return offers
 }
 
 // summarize computes the figures of a window, nil of one that was not read. All competitors count, the inactive ones too: their
 // prices were seen.
-func (w *Window) summarize(history map[OfferKey][]Observation, q SummaryQuery, currency string, market voices) *WindowSummary {
+func (w *Window) summarize(history map[OfferKey][]*Observation, q SummaryQuery, currency string, market voices) *WindowSummary {
 	if w == nil {
 		return nil
 	}
@@ -76,7 +73,7 @@ func (w *Window) summarize(history map[OfferKey][]Observation, q SummaryQuery, c
 			continue
 		}
 		for i, row := range rows {
-			observed[(row.ObservedAt-w.From)/Timestamp(day.Milliseconds())] = true
+			observed[row.ObservedAt.Day()] = true
 			if i > 0 && row.Terms != rows[i-1].Terms {
 				out.Changes++
 			}
@@ -103,7 +100,7 @@ func (w *Window) summarize(history map[OfferKey][]Observation, q SummaryQuery, c
 
 // belowSince returns the first observation of an offer's unbroken run of prices below a price. NoTime: the run began before
 // the window, or the window was not read.
-func (w *Window) belowSince(history map[OfferKey][]Observation, o Offer, limit Money) Timestamp {
+func (w *Window) belowSince(history map[OfferKey][]*Observation, o Offer, limit Money) Timestamp {
 	since := NoTime
 	for _, row := range slices.Backward(history[o.Current.Key]) {
 		if !below(row.Terms.Price, limit) {

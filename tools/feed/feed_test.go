@@ -1032,7 +1032,7 @@ func TestFeed_printRefuses(t *testing.T) {
 		`3 invalid-field: sellerId: "M` + "\ufffd" + `ller" holds U+FFFD, which stands for bytes that are not UTF-8: ` +
 			`was the text sent in another encoding than UTF-8?`,
 		`4 invalid-field: url: "javascript:alert(1)" is not an http or https address with a host.`,
-		`5 invalid-field: productId: ".." must be 1 to 64 letters, digits and . _ - (but not . or ..).`,
+		`5 invalid-field: productId: ".." must be 1 to 64 letters, digits and . _ - (but not ., .. or batch).`,
 		"6 observed-in-future: observedAt: 2026-01-01T00:05:00.001Z is more than 5 minutes after 2026-01-01T00:00:00.000Z, " +
 			"when this was received.",
 		"7 amount-precision: price/amount: USD has 2 minor digits; 1.999 has 3.",

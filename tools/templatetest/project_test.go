@@ -3,6 +3,7 @@ package templatetest
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"pricing/samkit/samconfig"
+	"pricing/shared/price"
 )
 
 type properties = map[string]any
@@ -113,8 +115,10 @@ func missing(t *testing.T, text string) (wrong []string) {
 }
 
 // memory is, in MB, what functions have that need more than the rest: those that fold much at once.
-var memory = map[string]int{"RecordObservationsFunction": 512, "QueryOffersFunction": 512, "PutProductsFunction": 512, "GetSummaryFunction": 512, "QuerySummariesFunction": 512,
-	"ReconcileBoardsFunction": 1024}
+var memory = map[string]int{
+	"RecordObservationsFunction": 512, "QueryOffersFunction": 512, "PutProductsFunction": 512, "GetSummaryFunction": 512,
+	"QuerySummariesFunction": 512, "ReconcileBoardsFunction": 1024,
+}
 
 // TestProject holds this project's template to what it promises; a template broken in one place must show it.
 func TestProject(t *testing.T) {
@@ -151,6 +155,17 @@ func TestProject(t *testing.T) {
 			require.Contains(t, text, tt.old)
 			assert.Contains(t, strings.Join(missing(t, strings.Replace(text, tt.old, tt.broken, 1)), "\n"), tt.want)
 		})
+	}
+}
+
+// TestProject_Paths: a path of its own hides the product or competitor of that name from the path of all, so none may be called so.
+func TestProject_Paths(t *testing.T) {
+	t.Parallel()
+	valid := map[string]func(string) bool{"products": price.CheckProductID, "competitors": price.CheckCompetitorID}
+	paths := regexp.MustCompile(`(?m)^ +/v1/(products|competitors)/([A-Za-z0-9._-]+)[:/]`).FindAllStringSubmatch(readFile(t, templateFile), -1)
+	require.NotEmpty(t, paths)
+	for _, path := range paths {
+		assert.False(t, valid[path[1]](path[2]), path[0])
 	}
 }
 

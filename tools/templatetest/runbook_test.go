@@ -183,7 +183,7 @@ var (
 		Outcomes: map[string]int{
 			"created": 1, "changed": 1, "unchanged": 1, "late": 1, "duplicate": 1, "conflict": 1, "rejected": 1, "throttled": 1,
 		},
-		Rejected: map[string]int{"invalid-field": 1}, Lags: []time.Duration{time.Second},
+		Rejected: map[string]int{"invalid-field": 1}, Lags: []time.Duration{-time.Second, time.Second},
 	}
 )
 

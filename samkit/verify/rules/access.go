@@ -6,12 +6,15 @@ import (
 	"strings"
 )
 
+// refusedStatus is the status when the gateway may not call a function. A template that shapes this answer usually has another than 500.
+const refusedStatus = "the statusCode of the gateway response INTEGRATION_FAILURE (500 if the template does not shape it)"
+
 // accessRules are about who may call whom: the gateway a function, a function other services.
 func accessRules() []Rule {
 	return []Rule{
 		{
 			Name: "method-permission", Doc: "Each method that calls a function has a permission that lets the gateway call it.",
-			Consequence: "every call is answered with 500",
+			Consequence: "every call is answered with " + refusedStatus,
 			Fix:         "add an AWS::Lambda::Permission with the SourceArn " + apiARN + "/*/METHOD/path; write path parameters as *",
 			stack: func(s *Stack, report report) {
 				s.each(func(a *api, o operation) {
@@ -45,7 +48,7 @@ func accessRules() []Rule {
 		},
 		{
 			Name: "permission-alias", Doc: "A permission for the gateway is for the same alias that the API calls.",
-			Consequence: "a permission for another qualifier does not count: every call is answered with 500",
+			Consequence: "a permission for another qualifier does not count: every call is answered with " + refusedStatus,
 			Fix:         "write FunctionName: !Ref Function.Alias, or ${Function.Arn}:live",
 			stack: func(s *Stack, report report) {
 				called := map[string][]string{} // by function, the qualifiers it is called with
@@ -72,7 +75,7 @@ func accessRules() []Rule {
 		},
 		{
 			Name: "permission-principal", Doc: "A permission with an API's SourceArn lets apigateway.amazonaws.com invoke the function.",
-			Consequence: "the gateway may not call the function: every call is answered with 500",
+			Consequence: "the gateway may not call the function: every call is answered with " + refusedStatus,
 			Fix:         "write Principal: apigateway.amazonaws.com and Action: lambda:InvokeFunction",
 			stack: func(s *Stack, report report) {
 				for _, r := range s.of("AWS::Lambda::Permission") {
@@ -102,7 +105,7 @@ func accessRules() []Rule {
 		},
 		{
 			Name: "permission-route", Doc: "A permission for the gateway is for a route or authorizer that calls the function.",
-			Consequence: "a route that nobody looks after may call the function, and the route that was meant is answered with 500",
+			Consequence: "a route that nobody looks after may call the function, and the route that was meant is answered with " + refusedStatus,
 			Fix:         "correct the SourceArn (write path parameters as *), or remove the permission",
 			stack: func(s *Stack, report report) {
 				for _, r := range s.of("AWS::Lambda::Permission") {

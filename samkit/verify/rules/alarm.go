@@ -66,13 +66,26 @@ func alarmRules() []Rule {
 			},
 		},
 		{
-			Name: "authorizer-alarm", Doc: "An authorizer has an alarm on a metric filter of its log group.",
+			Name: "authorizer-alarm", Doc: "An authorizer has an alarm on a metric filter of its own lines.",
 			Consequence: "nobody is told that the authorizer fails and that callers get 500",
 			Fix:         "add an AWS::Logs::MetricFilter that counts its failures, and an alarm on that metric",
 			stack: func(s *Stack, report report) {
 				for id := range s.authorizerFunctions() {
-					if !s.filterAlarm(s.logGroup(s.resources[id])) {
+					if !slices.ContainsFunc(s.filterAlarms(s.resources[id]), func(a filterAlarm) bool { return !a.crashes() }) {
 						report(s.resources[id].at(), "%s has no alarm on a metric filter", id)
+					}
+				}
+			},
+		},
+		{
+			Name: "authorizer-crash-alarm", Doc: "An authorizer has an alarm on Lambda's own reports of its crashes and timeouts.",
+			Consequence: "nobody is told of an authorizer whose process dies at its start, and every call is answered with 500",
+			Fix: "add an AWS::Logs::MetricFilter on its log group for events of the type platform.report with the status failure or timeout, " +
+				"and an alarm on that metric",
+			stack: func(s *Stack, report report) {
+				for id := range s.authorizerFunctions() {
+					if !slices.ContainsFunc(s.filterAlarms(s.resources[id]), filterAlarm.crashes) {
+						report(s.resources[id].at(), "%s has no alarm on its crashes and timeouts", id)
 					}
 				}
 			},
@@ -97,7 +110,8 @@ func alarmRules() []Rule {
 				guards := s.deploymentAlarms()
 				s.eachMetric(func(alarm resource, m metric) {
 					if m.namespace == "AWS/Lambda" && (m.name == "Errors" || m.name == "Throttles") &&
-						alarm.properties["TreatMissingData"] != "notBreaching" && guards[alarm.id] == "" {
+						alarm.properties["TreatMissingData"] != "notBreaching" &&
+						!slices.ContainsFunc(guards, func(g guard) bool { return g.alarm == alarm.id }) {
 						report(alarm.property("TreatMissingData"), "missing data is treated as %s", cmpAny(alarm.properties["TreatMissingData"], "missing"))
 					}
 				})
@@ -108,15 +122,67 @@ func alarmRules() []Rule {
 			Consequence: "the first deployments, for which there is no data yet, are blocked or rolled back",
 			Fix:         "write TreatMissingData: notBreaching",
 			stack: func(s *Stack, report report) {
+				for _, g := range s.deploymentAlarms() {
+					if alarm := s.resources[g.alarm]; alarm.properties["TreatMissingData"] != "notBreaching" {
+						at := alarm.property("TreatMissingData")
+						report(at, "%s guards the deployment of %s, but does not treat missing data as good", g.alarm, g.function)
+					}
+				}
+			},
+		},
+		{
+			Name: "deployment-own-alarms", Doc: "The alarms of a DeploymentPreference are about its own function alone.",
+			Consequence: "a fault of another function rolls this one back, and blocks the deployment that would mend it",
+			Fix:         "give the alarm the function as a dimension, or count in its log group, and leave alarms on the whole API out",
+			stack: func(s *Stack, report report) {
+				for _, g := range s.deploymentAlarms() {
+					if f := s.resources[g.function]; f.kind == "AWS::Lambda::Function" && !s.about(g.alarm, f) {
+						report(s.resources[g.alarm].at(), "%s guards the deployment of %s, but is not about it alone", g.alarm, f.id)
+					}
+				}
+			},
+		},
+		{
+			Name: "deployment-crash-alarm", Doc: "A process that dies at its start sets off an alarm of its function's DeploymentPreference.",
+			Consequence: "a version that cannot even start is deployed to everybody",
+			Fix:         "name the function's alarm on Errors in Alarms, or for an authorizer the one on its crashes",
+			stack: func(s *Stack, report report) {
 				guards := s.deploymentAlarms()
-				for _, id := range sorted(guards) {
-					if alarm := s.resources[id]; alarm.properties["TreatMissingData"] != "notBreaching" {
-						report(alarm.property("TreatMissingData"), "%s guards the deployment of %s, but does not treat missing data as good", id, guards[id])
+				for _, group := range s.of("AWS::CodeDeploy::DeploymentGroup") {
+					f := s.resources[strings.TrimSuffix(group.id, "DeploymentGroup")]
+					if f.kind != "AWS::Lambda::Function" {
+						continue
+					}
+					guarded := func(alarm string) bool { return slices.Contains(guards, guard{alarm, f.id}) }
+					rings := slices.ContainsFunc(s.filterAlarms(f), func(a filterAlarm) bool { return a.crashes() && guarded(a.alarm) })
+					s.eachMetric(func(alarm resource, m metric) {
+						rings = rings || guarded(alarm.id) && m.namespace == "AWS/Lambda" && m.name == "Errors" &&
+							f.is(m.dimension("FunctionName"), "FunctionName")
+					})
+					if !rings {
+						report(s.deploymentPath(group, "Alarms"), "no alarm of the deployment of %s rings when it dies at its start", f.id)
 					}
 				}
 			},
 		},
 	}
+}
+
+// about reports whether everything that an alarm watches is of one function: by a dimension, or counted in its log group.
+func (s *Stack) about(alarm string, f resource) bool {
+	counted := slices.ContainsFunc(s.filterAlarms(f), func(a filterAlarm) bool { return a.alarm == alarm })
+	watched, others := 0, 0
+	s.eachMetric(func(a resource, m metric) {
+		if a.id != alarm {
+			return
+		}
+		watched++
+		own := slices.ContainsFunc(m.dimensions, func(d any) bool { return f.is(object(d)["Value"], "FunctionName") })
+		if !own && !(counted && len(m.dimensions) == 0) {
+			others++
+		}
+	})
+	return watched > 0 && others == 0
 }
 
 // metric is one metric that an alarm watches.
@@ -194,31 +260,45 @@ func (s *Stack) calledElsewhere(f resource) bool {
 	})
 }
 
-// filterAlarm reports whether an alarm watches a metric that is counted in a log group.
-func (s *Stack) filterAlarm(group string) bool {
-	watched := false
+// filterAlarm is an alarm on a metric that a filter counts in a log group.
+type filterAlarm struct{ alarm, pattern string }
+
+// crashes reports whether the filter counts Lambda's own reports of calls without an answer.
+func (a filterAlarm) crashes() bool {
+	return strings.Contains(a.pattern, "platform.report") && strings.Contains(a.pattern, "failure") && strings.Contains(a.pattern, "timeout")
+}
+
+// filterAlarms are the alarms on what is counted in a function's log group.
+func (s *Stack) filterAlarms(f resource) []filterAlarm {
+	var found []filterAlarm
+	group := s.logGroup(f)
 	for _, r := range s.of("AWS::Logs::MetricFilter") {
 		if group == "" || !s.resources[group].is(r.properties["LogGroupName"], "LogGroupName") {
 			continue
 		}
 		for _, v := range list(r.properties["MetricTransformations"]) {
 			counted := object(v)
-			s.eachMetric(func(_ resource, m metric) {
-				watched = watched || m.namespace == text(counted["MetricNamespace"]) && m.name == text(counted["MetricName"])
+			s.eachMetric(func(alarm resource, m metric) {
+				if m.namespace == text(counted["MetricNamespace"]) && m.name == text(counted["MetricName"]) {
+					found = append(found, filterAlarm{alarm.id, text(r.properties["FilterPattern"])})
+				}
 			})
 		}
 	}
-	return watched
+	return found
 }
 
-// deploymentAlarms are the alarms that may stop a deployment, each with its deployment group.
-func (s *Stack) deploymentAlarms() map[string]string {
-	guards := map[string]string{}
+// guard is an alarm that may stop the deployment of a function.
+type guard struct{ alarm, function string }
+
+// deploymentAlarms are the alarms that may stop deployments. One of several deployments is there several times.
+func (s *Stack) deploymentAlarms() []guard {
+	var guards []guard
 	for _, group := range s.of("AWS::CodeDeploy::DeploymentGroup") {
 		for _, v := range list(object(group.properties, "AlarmConfiguration")["Alarms"]) {
 			for _, alarm := range s.of("AWS::CloudWatch::Alarm") {
 				if alarm.is(object(v)["Name"], "AlarmName") {
-					guards[alarm.id] = strings.TrimSuffix(group.id, "DeploymentGroup")
+					guards = append(guards, guard{alarm.id, strings.TrimSuffix(group.id, "DeploymentGroup")})
 				}
 			}
 		}

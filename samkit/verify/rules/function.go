@@ -26,6 +26,46 @@ func functionRules() []Rule {
 			},
 		},
 		{
+			Name: "version-deletion", Doc: "Every version of a function has the DeletionPolicy Delete.",
+			Consequence: "after an update that failed, the same code cannot be deployed again, because its version is still there",
+			Fix:         "write VersionDeletionPolicy: Delete in Globals.Function",
+			stack: func(s *Stack, report report) {
+				for _, v := range s.of("AWS::Lambda::Version") {
+					at := v.at("DeletionPolicy")
+					id, _, ok := s.function(v.properties["FunctionName"])
+					if ok && object(s.project.source, "Resources", v.id) == nil { // SAM made it
+						at = s.resources[id].property("VersionDeletionPolicy")
+					}
+					if policy := text(v.whole["DeletionPolicy"]); policy != "Delete" {
+						report(at, "the DeletionPolicy of a version of %s is %q", id, policy)
+					}
+				}
+			},
+		},
+		{
+			Name:        "unversioned-property",
+			Doc:         "A function that publishes an alias has no property whose change SAM takes for a new version and Lambda does not.",
+			Consequence: "a change of this property alone fails, because SAM asks for a version that is there already",
+			Fix: "give the tags to the whole stack when it is deployed; let a parameter give the others their value, from the stack's first " +
+				"deployment on",
+			source: func(p *Project, report report) {
+				globals := object(p.source, "Globals", "Function")
+				for id, r := range p.sourceResources("AWS::Serverless::Function") {
+					properties := object(r["Properties"])
+					if cmpAny(properties["AutoPublishAlias"], globals["AutoPublishAlias"]) == nil {
+						continue
+					}
+					for _, name := range unversioned {
+						value := cmpAny(properties[name], globals[name])
+						// The text of an intrinsic function stays the same when a parameter's value changes, but a tag's name is fixed.
+						if value != nil && (name == "Tags" || object(value) == nil) {
+							report([]string{"Resources", id, "Properties", name}, "a change of the %s of %s makes no new version", name, id)
+						}
+					}
+				}
+			},
+		},
+		{
 			Name: "function-log-group", Doc: "Every function logs to a log group in the stack.",
 			Consequence: "Lambda creates a log group itself, which is kept for ever, even when the stack is deleted",
 			Fix:         "add an AWS::Logs::LogGroup and name it in LoggingConfig.LogGroup",
@@ -81,6 +121,9 @@ func functionRules() []Rule {
 		},
 	}
 }
+
+// unversioned are the properties of a function that its versions do not have. Of all others Lambda keeps a version's own value.
+var unversioned = []string{"CodeSigningConfigArn", "RecursiveLoop", "ReservedConcurrentExecutions", "Tags"}
 
 var deploymentTypes = []string{
 	"AllAtOnce", "Canary10Percent5Minutes", "Canary10Percent10Minutes", "Canary10Percent15Minutes", "Canary10Percent30Minutes",

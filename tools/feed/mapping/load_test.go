@@ -205,7 +205,7 @@ func TestLoad_mistakes(t *testing.T) {
 		"confidence":               {with("source: {id: s, kind: feed, confidence: 2}"), []string{`:7: source.confidence: "2" is not a number from "0" to "1" with at most 4 decimals`}},
 		"currency":                 {with("currency: {value: EURO}"), []string{`:5: currency.value: "EURO" is not an active ISO 4217 currency code`}},
 		"currency of a sign":       {with("price: {from: x, currencies: {€: EUX}}"), []string{`:4: price.currencies.€: "EUX" is not an active ISO 4217 currency code`}},
-		"product":                  {with("productId: {value: a b}"), []string{`:1: productId.value: "a b" must be 1 to 64 letters, digits and . _ - (but not . or ..)`}},
+		"product":                  {with("productId: {value: a b}"), []string{`:1: productId.value: "a b" must be 1 to 64 letters, digits and . _ - (but not ., .. or batch)`}},
 		"competitor":               {with("competitorId: {value: Big}"), []string{`:2: competitorId.value: "Big" must be 2 to 40 of a-z, 0-9 and -`}},
 		"gtin":                     {with("gtin: {value: 12345}"), []string{`:8: gtin.value: "12345" is not a GTIN of 8, 12, 13 or 14 digits`}},
 		"region":                   {with("region: {value: north east}"), []string{`:8: region.value: "north east" must be 1 to 16 letters, digits and -`}},

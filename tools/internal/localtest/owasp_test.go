@@ -287,7 +287,7 @@ func owaspInventory(t *testing.T, a API, all string) {
 		assert.True(t, strings.HasPrefix(method.Path, "/v1/"), method.Path)
 	}
 	for _, path := range []string{"/", "/v0/health", "/v2/health", "/health", "/v1", "/v1/", "/v1/docs", "/v1/openapi.json",
-		"/v1/metrics", "/debug/pprof/", "/v1/products/T-1", "/v1/tokens", "/.env", "/dev/v1/health"} {
+		"/v1/metrics", "/debug/pprof/", "/v1/products/T-1/prices", "/v1/tokens", "/.env", "/dev/v1/health"} {
 		status, _, _ := a.call(t, "GET", path, all, "")
 		assert.Equal(t, 403, status, path)
 	}
