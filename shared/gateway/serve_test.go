@@ -513,7 +513,8 @@ func TestServe_Media(t *testing.T) {
 		"CSV":             {"text/csv", "", "text/csv; charset=utf-8", "a\r\n1\r\n", 200, nil},
 		"known CSV":       {"text/csv", "*", "", "", 304, nil},
 		"neither":         {"text/html", "", "application/problem+json", `"type":"urn:problem-type:pricing:not-acceptable"`, 406, nil},
-		"a problem":       {"text/csv", "", "application/problem+json", "unknown-product", 404, fault.New(fault.NotFound, "unknown-product", "x")},
+		"a problem": {"text/csv", "", "application/problem+json", "unknown-product", 404,
+			fault.New(fault.NotFound, "unknown-product", "x")},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

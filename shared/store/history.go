@@ -12,12 +12,17 @@ import (
 )
 
 // PageUnits is how many read units a page of the history may use, the product's boards included, before it ends with the rows it
-// has. Three quarters of it are for segments, whatever the boards took: from about 1,000 offers on a page costs more. The calls
-// under way are not counted, and a page goes on until the next one begins behind it.
+// has. Three quarters of it are for segments, whatever the boards took, and there are forStream units for each stream: a page over
+// more than about 12 shards or 1,000 offers may cost more. The calls under way are not counted, and a page goes on until the next one
+// begins behind it.
 const PageUnits = 100
 
-// forSegments is the part of PageUnits that a page may use for segments at least: a unit for each of 64 shards, and some.
+// forSegments is the part of PageUnits that a page may use for segments at least.
 const forSegments = 0.75
+
+// forStream is how many units a page may use for each of its streams, if that is more: one for rows, and others to find the first or
+// to know what came before. With less the pages of a product of many shards would end at once, each after as many calls.
+const forStream = 3
 
 // Window is the part of a product's history that is asked for.
 type Window struct {
@@ -234,6 +239,7 @@ func newWalk(s *Store, product Product, w Window, units float64, suspect []strin
 	k.settled = k.start
 	k.shares = make([]share, len(product.Boards))
 	k.open()
+	k.budget = max(k.budget, units+forStream*float64(len(k.streams)))
 	for i, b := range product.Boards {
 		for _, o := range b.Offers {
 			if k.shares[i].concerned {

@@ -357,6 +357,46 @@ func TestStore_History_ShardsThatDiffer(t *testing.T) {
 	}
 }
 
+// TestStore_History_ManyShards: where the streams of segments are about as many as a page has units, pages must not end after a call of
+// each. Then they had a few rows or none, and a walk cost many times what there is to read.
+func TestStore_History_ManyShards(t *testing.T) {
+	t.Parallel()
+	client, table := storetest.Table(t)
+	s := storetestStore(client, table)
+	register(t, s, "bigmart")
+	const looks = 60
+	for look := range looks {
+		var in, late []price.Submission
+		for i := range 60 {
+			o := seen("P1", "bigmart", at(look*60), int64((look+i)/5))
+			o.Observation.Key.SellerID = fmt.Sprint("a seller with a long name ", strings.Repeat("x", 40), i)
+			if (look+i)%7 == 0 && look > 0 {
+				o.Observation.ObservedAt = at(look*60 - 90)
+				late = append(late, o)
+				continue
+			}
+			in = append(in, o)
+		}
+		record(t, s, at(look*60+60), in...)
+		record(t, s, at(look*60+60), late...)
+	}
+	walk := func(budget float64, w store.Window) (total float64) {
+		s.SetPageUnits(budget)
+		_, units := pages(t, s, w)
+		for _, u := range units {
+			total += u
+		}
+		return total
+	}
+	w := store.Window{From: at(0), To: at(looks * 60), Limit: 1000}
+	least := walk(1000, w)
+	for _, w.Changes = range []bool{false, true} {
+		for _, w.Descending = range []bool{false, true} {
+			assert.LessOrEqual(t, walk(20, w), 2*least, "changes %v, descending %v", w.Changes, w.Descending)
+		}
+	}
+}
+
 // A filter that matches next to nothing must not make one request read a whole long history.
 func TestStore_History_APageEndsByItsBudget(t *testing.T) {
 	t.Parallel()

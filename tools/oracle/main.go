@@ -3,9 +3,11 @@
 //	oracle -url http://127.0.0.1:3000 -token-file .local/token FILE...
 //
 // A file holds observations as the API takes them, one JSON object a line, gzip or not. Several files count as one. For every
-// product in them the offers, the raw history and its days are read to the last page and compared field by field, and so are some of its
-// market summaries. The computation is written from the API's description alone and shares no code with the service, so a mistake
-// would have to be made twice to go unseen. Nobody may write meanwhile.
+// product in them the offers, the raw history, its changes and its days are read to the last page and compared field by field, and so are
+// some of its market summaries. The history and its days as CSV must have the same rows. The picture must show the right offers, say the
+// right amounts, and its lines must go through the right points. Bulk queries must say what the answers of one product each say. The
+// computation is written from the API's description alone and shares no code with the service, so a mistake would have to be made twice
+// to go unseen. Nobody may write meanwhile.
 //
 // Not compared are receivedAt and client, which no file knows; a MAP price is taken from the answer. Where files have two contents
 // under one observation id, the API kept whichever came first: either is right, but history and offer must agree on it. The exit
@@ -106,8 +108,11 @@ func compareAll(base, tokenFile, nowText string, days, show int, files []string,
 	if err != nil {
 		return err
 	}
-	c := comparison{now: now, shops: shops, sum: in.summary}
+	c := comparison{now: now, shops: shops, sum: in.summary, questions: questions(days), singles: map[string]single{}}
 	if err := c.products(api, in.products); err != nil {
+		return err
+	}
+	if err := c.bulk(api); err != nil {
 		return err
 	}
 	c.print(out, show)
@@ -124,6 +129,9 @@ type summary struct {
 	products, offers, rows     int
 	days                       int
 	summaries                  int
+	changes, csv               int // rows of view=changes, and of CSV
+	plots, drawn               int // pictures, and lines in them
+	entries                    int // of bulk queries
 }
 
 // input is the observations of all files by product.
@@ -190,12 +198,14 @@ func (in *input) read(r io.Reader, now time.Time, retention time.Duration) error
 
 // comparison gathers differences; products are compared several at a time.
 type comparison struct {
-	now   time.Time
-	shops map[string]oracle.Shop
+	now       time.Time
+	shops     map[string]oracle.Shop
+	questions []oracle.Question
 
 	mu          sync.Mutex
 	sum         summary
 	differences []difference
+	singles     map[string]single // by product, of those without a difference
 }
 
 // difference is one field that is not as it should be.
@@ -234,6 +244,10 @@ func (c *comparison) product(api *api, product string, h history) error {
 	if err != nil {
 		return err
 	}
+	changes, err := api.history(product, h, "changes", "observations")
+	if err != nil {
+		return err
+	}
 	daily, err := api.history(product, h, "daily", "days")
 	if err != nil {
 		return err
@@ -243,19 +257,41 @@ func (c *comparison) product(api *api, product string, h history) error {
 		return err
 	}
 	d := &diff{product: product}
+	raw := map[string]map[string]any{}
+	for _, row := range rows {
+		id, _ := row["observationId"].(string)
+		raw[id] = maps.Clone(row)
+	}
 	stored := d.history(h, rows)
+	asStored := len(d.found) == 0
 	d.days(stored, daily)
-	d.offers(offers(stored), list, c)
+	current := offers(stored)
+	d.offers(current, list, c)
+	answered := single{offers: list, nearlyStale: c.nearlyStale(current)}
 	if len(rows) > 0 {
-		if err := d.summaries(api, stored, offers(stored), c); err != nil {
+		if answered.summaries, err = d.summaries(api, stored, current, c); err != nil {
 			return err
 		}
+	}
+	if asStored && len(rows) > 0 { // else they would only repeat what is wrong with the history
+		d.changes(stored, raw, changes)
+		if err := d.csv(api, h, stored, raw, daily); err != nil {
+			return err
+		}
+		if err := d.plot(api, h, stored, current, c); err != nil {
+			return err
+		}
+		c.countCSV(len(rows) + len(daily))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.differences = append(c.differences, d.found...)
+	if len(d.found) == 0 {
+		c.singles[product] = answered
+	}
 	c.sum.products++
 	c.sum.rows += len(rows)
+	c.sum.changes += len(changes)
 	c.sum.days += len(daily)
 	c.sum.offers += len(list)
 	return nil
@@ -469,8 +505,10 @@ func (c *comparison) print(w io.Writer, show int) {
 	for _, reason := range slices.Sorted(maps.Keys(c.sum.leftOut)) {
 		fmt.Fprintf(&b, ", %d left out: %s", c.sum.leftOut[reason], reason)
 	}
-	fmt.Fprintf(&b, "\ncompared: %d products, %d offers, %d history rows, %d days, %d summaries\n",
-		c.sum.products, c.sum.offers, c.sum.rows, c.sum.days, c.sum.summaries)
+	fmt.Fprintf(&b, "\ncompared: %d products, %d offers, %d history rows, %d changes, %d days, %d summaries\n",
+		c.sum.products, c.sum.offers, c.sum.rows, c.sum.changes, c.sum.days, c.sum.summaries)
+	fmt.Fprintf(&b, "          %d rows of CSV, %d plots with %d lines, %d entries of bulk queries\n",
+		c.sum.csv, c.sum.plots, c.sum.drawn, c.sum.entries)
 	slices.SortStableFunc(c.differences, func(x, y difference) int {
 		return cmp.Or(cmp.Compare(x.product, y.product), cmp.Compare(x.where, y.where), cmp.Compare(x.field, y.field))
 	})
@@ -508,44 +546,64 @@ type api struct {
 	http  *http.Client
 }
 
-// get reads one answer into to. What the service could not do just then it repeats a few times.
+// get reads one document into to.
 func (a *api) get(path string, to any) error {
-	var err error
+	_, body, err := a.ask(http.MethodGet, a.base+path, "application/json", nil)
+	if err != nil {
+		return err
+	}
+	if err := decode(body, to); err != nil {
+		return fmt.Errorf("GET %s: %w", path, err)
+	}
+	return nil
+}
+
+// ask returns an answer of a media type. What the service could not do just then it repeats a few times.
+func (a *api) ask(method, address, accept string, body []byte) (header http.Header, answer []byte, err error) {
 	for attempt := range 5 {
 		time.Sleep(time.Duration(attempt*attempt) * 200 * time.Millisecond)
 		var again bool
-		if again, err = a.try(path, to); !again {
-			return err
+		if header, answer, again, err = a.try(method, address, accept, body); !again {
+			break
 		}
 	}
-	return err
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s %s: %w", method, address, err)
+	}
+	return header, answer, nil
 }
 
-func (a *api) try(path string, to any) (again bool, err error) {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, a.base+path, nil)
+func (a *api) try(method, address, accept string, body []byte) (header http.Header, answer []byte, again bool, err error) {
+	req, err := http.NewRequestWithContext(context.Background(), method, address, bytes.NewReader(body))
 	if err != nil {
-		return false, err
+		return nil, nil, false, err
 	}
 	req.Header.Set("Authorization", "Bearer "+a.token)
+	req.Header.Set("Accept", accept)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	resp, err := a.http.Do(req)
 	if err != nil {
-		return true, err
+		return nil, nil, true, err
 	}
 	defer func() { _ = resp.Body.Close() }() // read to its end or given up
-	body, err := io.ReadAll(resp.Body)
+	answer, err = io.ReadAll(resp.Body)
 	if err != nil {
-		return true, fmt.Errorf("GET %s: %w", path, err)
+		return nil, nil, true, err
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusMultiStatus {
 		again = resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500
-		return again, fmt.Errorf("GET %s: %w: %s", path, statusError(resp.StatusCode), body[:min(len(body), 500)])
+		return nil, nil, again, fmt.Errorf("%w: %s", statusError(resp.StatusCode), answer[:min(len(answer), 500)])
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
+	return resp.Header, answer, false, nil
+}
+
+// decode reads a document, with its numbers as they are printed.
+func decode(text []byte, to any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
-	if err := decoder.Decode(to); err != nil {
-		return false, fmt.Errorf("GET %s: %w", path, err)
-	}
-	return false, nil
+	return decoder.Decode(to)
 }
 
 // statusError is an answer that is not 200.
@@ -566,9 +624,7 @@ func (a *api) pages(path, list string, query url.Values) ([]map[string]any, erro
 			return nil, err
 		}
 		var rows []map[string]any
-		decoder := json.NewDecoder(bytes.NewReader(page[list]))
-		decoder.UseNumber()
-		if err := decoder.Decode(&rows); err != nil {
+		if err := decode(page[list], &rows); err != nil {
 			return nil, fmt.Errorf("GET %s: %s: %w", path, list, err)
 		}
 		all = append(all, rows...)
@@ -585,7 +641,21 @@ func (a *api) pages(path, list string, query url.Values) ([]map[string]any, erro
 
 // history reads a view of the product's whole history; list is the member that has its rows.
 func (a *api) history(product string, h history, view, list string) ([]map[string]any, error) {
-	var from, to time.Time
+	return a.pages(historyPath(product), list, historyQuery(h, view))
+}
+
+func historyPath(product string) string {
+	return "/v1/products/" + url.PathEscape(product) + "/history"
+}
+
+func historyQuery(h history, view string) url.Values {
+	from, to := span(h)
+	return url.Values{"view": {view}, "order": {"asc"}, "limit": {strconv.Itoa(historyPage)},
+		"from": {oracle.Stamp(from)}, "to": {oracle.Stamp(to)}}
+}
+
+// span is a window that has all of a history.
+func span(h history) (from, to time.Time) {
 	for _, contents := range h {
 		at := contents[0][0].At
 		if from.IsZero() || at.Before(from) {
@@ -595,10 +665,7 @@ func (a *api) history(product string, h history, view, list string) ([]map[strin
 			to = at
 		}
 	}
-	return a.pages("/v1/products/"+url.PathEscape(product)+"/history", list, url.Values{
-		"view": {view}, "order": {"asc"}, "limit": {strconv.Itoa(historyPage)},
-		"from": {oracle.Stamp(from)}, "to": {oracle.Stamp(to.Add(time.Millisecond))},
-	})
+	return from, to.Add(time.Millisecond)
 }
 
 func (a *api) offers(product string) ([]map[string]any, error) {

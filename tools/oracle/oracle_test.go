@@ -246,6 +246,50 @@ var answers = map[string]string{
 	"/v1/products/Q 1/offers":  recorded("q-offers.json"),
 	"/v1/products/P/summary":   recorded("p-summary.json"),
 	"/v1/products/Q 1/summary": recorded("q-summary.json"),
+
+	"/v1/products/P/changes":       recorded("p-changes.json"), // the history with view=changes
+	"/v1/products/Q 1/changes":     recorded("q-changes.json"),
+	"/v1/products/P/raw.csv":       recorded("p-raw.csv"),
+	"/v1/products/Q 1/raw.csv":     recorded("q-raw.csv"),
+	"/v1/products/P/daily.csv":     recorded("p-daily.csv"),
+	"/v1/products/Q 1/daily.csv":   recorded("q-daily.csv"),
+	"/v1/products/P/history.svg":   recorded("p-history.svg"),
+	"/v1/products/Q 1/history.svg": recorded("q-history.svg"),
+	"/v1/offers/query":             offersQuery(recorded("p-offers.json"), recorded("q-offers.json")),
+	"/v1/summaries/query":          summariesQuery(recorded("p-summary.json"), recorded("q-summary.json")),
+}
+
+// offersQuery is a bulk answer of the offers of P and Q 1.
+func offersQuery(p, q string) string {
+	return fmt.Sprintf(`{"results":[{"index":0,"productId":"P","status":200,"matched":2,"offers":%s,"truncated":false},
+		{"index":1,"productId":"Q 1","status":200,"matched":1,"offers":%s,"truncated":false}],"retry":false}`, p, q)
+}
+
+// summariesQuery are the bulk answers to each question, of P and Q 1.
+func summariesQuery(products ...string) string {
+	all := map[string]map[string]any{}
+	for i, content := range products {
+		var byQuestion map[string]map[string]any
+		if err := json.Unmarshal([]byte(content), &byQuestion); err != nil {
+			panic(err)
+		}
+		for question, summary := range byQuestion {
+			for _, name := range []string{"window", "windowOmitted", "excluded"} {
+				delete(summary, name)
+			}
+			if all[question] == nil {
+				all[question] = map[string]any{"results": []any{}, "retry": false}
+			}
+			results, _ := all[question]["results"].([]any)
+			entry := map[string]any{"index": i, "productId": summary["productId"], "status": 200, "summary": summary}
+			all[question]["results"] = append(results, entry)
+		}
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
 }
 
 // recorded reads a file of testdata.
@@ -279,14 +323,40 @@ func service(t *testing.T, answers map[string]string) string {
 				`{"competitorId":"shop","freshFor":null,"status":"active"}],"next":null}`)
 			return
 		}
+		if r.Method == http.MethodPost {
+			var asked struct {
+				Basis, Per string
+				ProductIDs []string
+			}
+			assert.NoError(t, json.NewDecoder(r.Body).Decode(&asked))
+			content := answers[r.URL.Path]
+			if r.URL.Path == "/v1/summaries/query" {
+				content = answerTo(t, content, asked.Basis, asked.Per)
+			}
+			var answer map[string]any
+			assert.NoError(t, json.Unmarshal([]byte(names.Replace(content)), &answer))
+			results, _ := answer["results"].([]any)
+			answer["results"] = slices.DeleteFunc(results, func(entry any) bool {
+				id, _ := entry.(map[string]any)["productId"].(string)
+				return !slices.Contains(asked.ProductIDs, id)
+			})
+			assert.NoError(t, json.NewEncoder(w).Encode(answer))
+			return
+		}
 		path, list := r.URL.Path, "offers"
 		if product, ok := strings.CutSuffix(path, "/history"); ok {
 			list = "observations"
-			if query.Get("view") == "daily" {
+			view := query.Get("view")
+			switch {
+			case r.Header.Get("Accept") == "text/csv":
+				path = product + "/" + view + ".csv"
+			case view == "daily":
 				list = "days"
 				path = product + "/days"
-			} else {
-				assert.Equal(t, "raw", query.Get("view"))
+			case view == "changes":
+				path = product + "/changes"
+			default:
+				assert.Equal(t, "raw", view)
 			}
 			assert.Equal(t, "asc", query.Get("order"))
 			assert.Equal(t, "2026-07-06T09:00:00.000Z", query.Get("from"))
@@ -295,27 +365,41 @@ func service(t *testing.T, answers map[string]string) string {
 			assert.Equal(t, "true", query.Get("includeOwn"))
 		}
 		content, ok := answers[path]
-		if !ok {
-			w.WriteHeader(http.StatusNotFound)
-			return
-		}
-		if strings.HasSuffix(path, "/summary") {
-			var bySort map[string]json.RawMessage
-			assert.NoError(t, json.Unmarshal([]byte(content), &bySort))
-			_, _ = w.Write(bySort[query.Get("basis")+" per "+query.Get("per")])
-			return
-		}
-		var rows []json.RawMessage
-		assert.NoError(t, json.Unmarshal([]byte(names.Replace(content)), &rows))
 		page, _ := strconv.Atoi(query.Get("cursor"))
-		next := any(strconv.Itoa(page + 1))
-		if page+1 >= len(rows) {
-			next = nil
+		switch {
+		case !ok:
+			w.WriteHeader(http.StatusNotFound)
+		case strings.HasSuffix(path, "/summary"):
+			_, _ = fmt.Fprint(w, answerTo(t, content, query.Get("basis"), query.Get("per")))
+		case strings.HasSuffix(path, ".svg"):
+			_, _ = fmt.Fprint(w, content)
+		case strings.HasSuffix(path, ".csv"):
+			lines := strings.SplitAfter(strings.TrimSuffix(names.Replace(content), "\r\n"), "\r\n")
+			if page+2 < len(lines) {
+				query.Set("cursor", strconv.Itoa(page+1))
+				w.Header().Set("Link", "<?"+query.Encode()+`>; rel="next"`)
+			}
+			_, _ = fmt.Fprint(w, lines[0], lines[page+1])
+		default:
+			var rows []json.RawMessage
+			assert.NoError(t, json.Unmarshal([]byte(names.Replace(content)), &rows))
+			next := any(strconv.Itoa(page + 1))
+			if page+1 >= len(rows) {
+				next = nil
+			}
+			rows = rows[min(page, len(rows)):min(page+1, len(rows))]
+			assert.NoError(t, json.NewEncoder(w).Encode(map[string]any{list: rows, "next": next}))
 		}
-		assert.NoError(t, json.NewEncoder(w).Encode(map[string]any{list: rows[min(page, len(rows)):min(page+1, len(rows))], "next": next}))
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// answerTo chooses the answer to one of the questions.
+func answerTo(t *testing.T, content, basis, per string) string {
+	var byQuestion map[string]json.RawMessage
+	assert.NoError(t, json.Unmarshal([]byte(content), &byQuestion))
+	return string(byQuestion[basis+" per "+per])
 }
 
 func ask(t *testing.T, answers map[string]string) (int, string) {
@@ -333,7 +417,8 @@ func TestRun(t *testing.T) {
 		exit, out := ask(t, answers)
 		assert.Equal(t, equal, exit)
 		assert.Equal(t, `files:    8 observations, 1 of them repetitions, 1 ids with more than one content, 1 left out: amount-precision
-compared: 2 products, 3 offers, 5 history rows, 3 days, 6 summaries
+compared: 2 products, 3 offers, 5 history rows, 4 changes, 3 days, 6 summaries
+          8 rows of CSV, 2 plots with 3 lines, 8 entries of bulk queries
 differences: 0
 `, out)
 	})
@@ -352,6 +437,12 @@ differences: 0
 	const h = "/v1/products/P/history"
 	const days = "/v1/products/P/days"
 	const sum = "/v1/products/P/summary"
+	const ch = "/v1/products/P/changes"
+	const raw = "/v1/products/P/raw.csv"
+	const svg = "/v1/products/P/history.svg"
+	const oq = "/v1/offers/query"
+	const sq = "/v1/summaries/query"
+	rawFirst := strings.SplitAfter(answers[raw], "\n")[1]
 	tests := map[string]struct{ path, from, to, want string }{
 		"price": {p, `"price":{"amount":"6.00"`, `"price":{"amount":"6.01"`,
 			`P: offer shop||New||public: price: want {"amount":"6.00","currency":"USD"}, got {"amount":"6.01","currency":"USD"}`},
@@ -369,30 +460,51 @@ differences: 0
 		"the lesser url": {p, `"https://shop.example/11"`, `"https://shop.example/10"`, "url: want https://shop.example/11, got"},
 		"url of a conflict": {"/v1/products/Q 1/offers", `"https://q.example/1"`, `"https://q.example/2"`,
 			"url: want https://q.example/1, got https://q.example/2"},
-		"confidence":        {p, `"confidence":"0.9"`, `"confidence":"0.8"`, "source"},
-		"field missing":     {p, `"stale":false,`, ``, "stale: want false, got no such field"},
-		"field too many":    {p, `"stale":false,`, `"stale":false,"x":1,`, "x: want no such field, got 1"},
-		"other seller":      {p, `"sellerId":"S"`, `"sellerId":null`, "offer fair|S|New||public: row: want"},
-		"history price":     {h, `"5.00"`, `"5.01"`, "price: want"},
-		"received":          {h, `"receivedAt":"2026-07-07T11:59:00.000Z"`, `"receivedAt":null`, "receivedAt: want a timestamp, got null"},
-		"client":            {h, `"client":"night-run"`, `"client":""`, "client: want a name, got"},
-		"client of offer":   {p, `"stale":false,`, `"stale":false,"client":"night-run",`, "client: want no such field, got night-run"},
-		"other id":          {h, `shop10`, `XYZ`, "history XYZ: row: want none"},
-		"row twice":         {h, `shop10`, `shop09`, "observationId: want once, got again"},
-		"open":              {days, `"open":"5.00"`, `"open":"6.00"`, "P: day 2026-07-06 shop||New||public USD: open: want 5.00, got 6.00"},
-		"low":               {days, `"low":"5.00"`, `"low":"4.99"`, "low: want 5.00, got 4.99"},
-		"fraction":          {days, `"1.0000"`, `"1"`, "inStockFraction: want 1.0000, got 1"},
-		"n":                 {days, `"n":3`, `"n":4`, "n: want 3, got 4"},
-		"other day":         {days, `"date":"2026-07-06"`, `"date":"2026-07-05"`, "day 2026-07-06 shop||New||public USD: row: want"},
-		"a day too many":    {days, `"currency":"USD"`, `"currency":"EUR"`, "day 2026-07-06 shop||New||public EUR: row: want none"},
-		"a day twice":       {days, `"date":"2026-07-07"`, `"date":"2026-07-06"`, "day 2026-07-06 fair|S|New||public USD: row: want none"},
-		"no days":           {days, answers[days], "[]", "got missing"},
-		"a price":           {"/v1/products/Q 1/days", `"close":null`, `"close":"0.00"`, "close: want null, got 0.00"},
-		"all gone":          {h, answers[h], "[]", "got missing"},
-		"no such product":   {p, answers[p], "[]", "got missing"},
-		"statistics":        {sum, `"median":"5.50"`, `"median":"5.51"`, `summary landed per competitor: market: want {"cheapest":["fair"]`},
-		"window":            {sum, `"changes":1`, `"changes":2`, "summary landed per competitor: window: want"},
-		"too large in vain": {sum, `"windowOmitted":null`, `"windowOmitted":"too-large"`, "window: want null, got"},
+		"confidence":         {p, `"confidence":"0.9"`, `"confidence":"0.8"`, "source"},
+		"field missing":      {p, `"stale":false,`, ``, "stale: want false, got no such field"},
+		"field too many":     {p, `"stale":false,`, `"stale":false,"x":1,`, "x: want no such field, got 1"},
+		"other seller":       {p, `"sellerId":"S"`, `"sellerId":null`, "offer fair|S|New||public: row: want"},
+		"history price":      {h, `"5.00"`, `"5.01"`, "price: want"},
+		"received":           {h, `"receivedAt":"2026-07-07T11:59:00.000Z"`, `"receivedAt":null`, "receivedAt: want a timestamp, got null"},
+		"client":             {h, `"client":"night-run"`, `"client":""`, "client: want a name, got"},
+		"client of offer":    {p, `"stale":false,`, `"stale":false,"client":"night-run",`, "client: want no such field, got night-run"},
+		"other id":           {h, `shop10`, `XYZ`, "history XYZ: row: want none"},
+		"row twice":          {h, `shop10`, `shop09`, "observationId: want once, got again"},
+		"open":               {days, `"open":"5.00"`, `"open":"6.00"`, "P: day 2026-07-06 shop||New||public USD: open: want 5.00, got 6.00"},
+		"low":                {days, `"low":"5.00"`, `"low":"4.99"`, "low: want 5.00, got 4.99"},
+		"fraction":           {days, `"1.0000"`, `"1"`, "inStockFraction: want 1.0000, got 1"},
+		"n":                  {days, `"n":3`, `"n":4`, "n: want 3, got 4"},
+		"other day":          {days, `"date":"2026-07-06"`, `"date":"2026-07-05"`, "day 2026-07-06 shop||New||public USD: row: want"},
+		"a day too many":     {days, `"currency":"USD"`, `"currency":"EUR"`, "day 2026-07-06 shop||New||public EUR: row: want none"},
+		"a day twice":        {days, `"date":"2026-07-07"`, `"date":"2026-07-06"`, "day 2026-07-06 fair|S|New||public USD: row: want none"},
+		"no days":            {days, answers[days], "[]", "got missing"},
+		"a price":            {"/v1/products/Q 1/days", `"close":null`, `"close":"0.00"`, "close: want null, got 0.00"},
+		"all gone":           {h, answers[h], "[]", "got missing"},
+		"no such product":    {p, answers[p], "[]", "got missing"},
+		"statistics":         {sum, `"median":"5.50"`, `"median":"5.51"`, `summary landed per competitor: market: want {"cheapest":["fair"]`},
+		"window":             {sum, `"changes":1`, `"changes":2`, "summary landed per competitor: window: want"},
+		"changes":            {ch, `"amount":"6.00"`, `"amount":"6.01"`, `P: changes HGN0B7409C36851VZ6V7JCWM8A: price: want {"amount":"6.00"`},
+		"a change missing":   {ch, answers[ch], "[]", "P: changes: rows: want 3, got 0"},
+		"received otherwise": {ch, "11:59", "11:58", "receivedAt: want 2026-07-07T11:59:00.000Z, got 2026-07-07T11:58:00.000Z"},
+		"client of a change": {ch, `"price"`, `"client":"night-run","price"`, "client: want no such field, got night-run"},
+		"csv":                {raw, ",5.00,", ",5.0,", "P: csv raw row 0: price.amount: want 5.00, got 5.0"},
+		"csv null":           {raw, ",InStock,regular,,", ",InStock,regular,null,", "promotion.label: want , got null"},
+		"csv column":         {raw, "source.kind", "kind", "kind: want , got crawler"},
+		"csv row missing":    {raw, rawFirst, "", "P: csv raw: rows: want 4, got 3"},
+		"csv of days":        {"/v1/products/Q 1/daily.csv", "0.0000", "0", "Q 1: csv daily row 0: inStockFraction: want 0.0000, got 0"},
+		"plot words":         {svg, "lowest 5.00", "lowest 4.00", "shop: last price 6.00, lowest 5.00, highest 6.00; 3 observations"},
+		"plot order":         {svg, "fair \u2068S\u2069: last", "fair: last", "P: plot: words"},
+		"plot level":         {svg, "V42H", "V43H", "P: plot shop: step 1: want"},
+		"plot moment":        {svg, "H110.6", "H111", "P: plot shop: step 0: want"},
+		"plot stock":         {svg, `<g class="thin"><path id="line-1-P"`, `<g class="x"><path class="thin out"`, "steps: want 1, got 0"},
+		"plot step":          {svg, "V42", "H1000V42", "P: plot shop: steps: want 2, got 3"},
+		"plot lines":         {svg, `"offer k2 d2"`, `"k2 d2"`, "P: plot: lines: want 2, got 1"},
+		"bulk offers":        {oq, `"landed":{"amount":"5.50"`, `"landed":{"amount":"5.51"`, "P: bulk offer fair|S|New||public: landed: want"},
+		"bulk matched":       {oq, `"matched":2`, `"matched":3`, "P: bulk offers: matched, shown, truncated: want 2 2 false, got 3 2 false"},
+		"bulk status":        {oq, `"status":200,"matched":1`, `"status":404,"matched":1`, "Q 1: bulk: entry: want Q 1 200, got Q 1 404"},
+		"bulk summary":       {sq, `"median":"5.50"`, `"median":"5.51"`, "P: bulk summary landed per competitor: market: want"},
+		"bulk window":        {sq, `"own":null`, `"own":null,"window":null`, "window: want no such field, got null"},
+		"too large in vain":  {sum, `"windowOmitted":null`, `"windowOmitted":"too-large"`, "window: want null, got"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -417,18 +529,24 @@ differences: 0
 	t.Run("the other content of a conflict", func(t *testing.T) {
 		other := changed("/v1/products/Q 1/history", `"price":null`, `"price":{"amount":"7.00","currency":"EUR"}`)
 		const promotion = `{"label":null,"validThrough":"2026-08-01T00:00:00.000Z","minQuantity":2}`
-		row := strings.NewReplacer("SoldOut", "InStock", promotion, "null")
+		row := strings.NewReplacer("SoldOut", "InStock", promotion, "null", `"price":null`, `"price":{"amount":"7.00","currency":"EUR"}`)
 		other["/v1/products/Q 1/history"] = row.Replace(other["/v1/products/Q 1/history"])
 		exit, out := ask(t, other)
 		assert.Equal(t, different, exit, "history and offer do not agree")
 		assert.Contains(t, out, `price: want {"amount":"7.00","currency":"EUR"}, got null`)
 		day := strings.NewReplacer(`"currency":null,"open":null,"low":null,"high":null,"close":null,"inStockFraction":"0.0000"`,
 			`"currency":"EUR","open":"7.00","low":"7.00","high":"7.00","close":"7.00","inStockFraction":"1.0000"`)
+		other["/v1/products/Q 1/changes"] = row.Replace(other["/v1/products/Q 1/changes"])
 		other["/v1/products/Q 1/days"] = day.Replace(other["/v1/products/Q 1/days"])
 		offer := strings.NewReplacer("SoldOut", "InStock", `"price":null`, `"price":{"amount":"7.00","currency":"EUR"}`, promotion, "null",
 			"q.example/1", "q.example/2")
 		other["/v1/products/Q 1/offers"] = offer.Replace(other["/v1/products/Q 1/offers"])
 		other["/v1/products/Q 1/summary"] = recorded("q-summary-other.json")
+		other["/v1/products/Q 1/raw.csv"] = recorded("q-raw-other.csv")
+		other["/v1/products/Q 1/daily.csv"] = recorded("q-daily-other.csv")
+		other["/v1/products/Q 1/history.svg"] = recorded("q-history-other.svg")
+		other["/v1/offers/query"] = offersQuery(recorded("p-offers.json"), other["/v1/products/Q 1/offers"])
+		other["/v1/summaries/query"] = summariesQuery(recorded("p-summary.json"), recorded("q-summary-other.json"))
 		exit, out = ask(t, other)
 		assert.Equal(t, equal, exit, out)
 	})

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -11,28 +10,32 @@ import (
 	"pricing/shared/testkit/oracle"
 )
 
-// questions are asked of every product's market. Between them they use each basis, kind of voice and reference to a statistic.
-var questions = []oracle.Question{
-	{Basis: "landed", Reference: "median", Per: "competitor", Days: 30},
-	{Basis: "price", Reference: "mean", Per: "offer", IncludeStale: true, Days: 7},
-	{Basis: "price", Reference: "min", Per: "competitor", IncludeStale: true},
+// questions are asked of every product's market. Between them they use each basis, kind of voice and reference to a statistic, and
+// windows of 30 days and of all days that are kept.
+func questions(kept int) []oracle.Question {
+	return []oracle.Question{
+		{Basis: "landed", Reference: "median", Per: "competitor", Days: 30},
+		{Basis: "price", Reference: "mean", Per: "offer", IncludeStale: true, Days: kept},
+		{Basis: "price", Reference: "min", Per: "competitor", IncludeStale: true},
+	}
 }
 
-// summaries compares the product's market summaries. offers is what should be current, in any order.
-func (d *diff) summaries(api *api, stored []content, current []oracle.Offer, c *comparison) error {
+// summaries compares the product's market summaries, and returns the API's. current is what should be current, in any order.
+func (d *diff) summaries(api *api, stored []content, current []oracle.Offer, c *comparison) (answers []map[string]any, err error) {
 	known := oracle.Known{Now: c.now, Offers: current, Shops: c.shops, Digits: minorDigits}
 	for _, sent := range stored {
 		known.Rows = append(known.Rows, sent[0])
 	}
-	for _, q := range questions {
+	for _, q := range c.questions {
 		q.Condition, q.Audience, q.Region = "New", "public", "none"
 		if c.nearlyStale(current) { // the service's clock decides
 			q.IncludeStale = true
 		}
 		got, err := api.summary(d.product, q)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		answers = append(answers, got)
 		// No file knows a MAP price, and no description what a window costs.
 		known.MAP = mapPrice(got)
 		if got["windowOmitted"] == "too-large" {
@@ -42,7 +45,7 @@ func (d *diff) summaries(api *api, stored []content, current []oracle.Offer, c *
 		want["productId"] = d.product
 		want["windowOmitted"] = got["windowOmitted"]
 		if want, err = asDecoded(want); err != nil {
-			return err
+			return nil, err
 		}
 		if c.nearlyStale(current) {
 			want["map"] = got["map"]
@@ -50,7 +53,7 @@ func (d *diff) summaries(api *api, stored []content, current []oracle.Offer, c *
 		d.fields("summary "+q.Basis+" per "+q.Per, want, got)
 		c.countSummary()
 	}
-	return nil
+	return answers, nil
 }
 
 func (c *comparison) countSummary() {
@@ -88,10 +91,8 @@ func asDecoded(document map[string]any) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
 	decoded := map[string]any{}
-	return decoded, decoder.Decode(&decoded)
+	return decoded, decode(text, &decoded)
 }
 
 // summary asks the API a question.

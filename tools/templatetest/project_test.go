@@ -115,8 +115,10 @@ func missing(t *testing.T, text string) (wrong []string) {
 }
 
 // memory is, in MB, what functions have that need more than the rest: those that fold much at once.
-var memory = map[string]int{"RecordObservationsFunction": 512, "QueryOffersFunction": 512, "PutProductsFunction": 512, "GetSummaryFunction": 512, "QuerySummariesFunction": 512,
-	"ReconcileBoardsFunction": 1024}
+var memory = map[string]int{
+	"RecordObservationsFunction": 512, "QueryOffersFunction": 512, "PutProductsFunction": 512, "GetSummaryFunction": 512,
+	"QuerySummariesFunction": 512, "ReconcileBoardsFunction": 1024,
+}
 
 // TestProject holds this project's template to what it promises; a template broken in one place must show it.
 func TestProject(t *testing.T) {

@@ -105,7 +105,7 @@ func Summary(k Known, q Question) map[string]any {
 	switch {
 	case own == nil:
 		out["notPositioned"] = "no-own-price"
-	case !inStock(own.Current) || own.Current.Price == nil:
+	case !InStock(own.Current) || own.Current.Price == nil:
 		out["notPositioned"] = "own-out-of-stock"
 	case own.Current.Price.Currency != currency:
 		out["notPositioned"] = "own-other-currency"
@@ -150,7 +150,7 @@ func (k Known) reason(q Question, o Offer, currency string) string {
 		return "competitor-inactive"
 	case !q.IncludeStale && !k.fresh(o):
 		return "stale"
-	case !inStock(o.Current):
+	case !InStock(o.Current):
 		return "not-in-stock"
 	case currency == "*":
 		return ""
@@ -344,7 +344,7 @@ func (k Known) window(q Question, amounts []int64, currency string) map[string]a
 		days[Stamp(row.At)[:10]] = true
 		of[row.Key] = append(of[row.Key], row)
 		m := q.amount(row)
-		if m == nil || m.Currency != currency || !inStock(row) {
+		if m == nil || m.Currency != currency || !InStock(row) {
 			continue
 		}
 		if low == nil || m.Minor < q.amount(*low).Minor || m.Minor == q.amount(*low).Minor && row.At.Before(low.At) {
@@ -372,7 +372,7 @@ func (k Known) window(q Question, amounts []int64, currency string) map[string]a
 	return out
 }
 
-func inStock(o Observation) bool {
+func InStock(o Observation) bool {
 	return slices.Contains([]string{"InStock", "LimitedAvailability", "OnlineOnly", "InStoreOnly"}, o.Availability)
 }
 
