@@ -178,7 +178,7 @@ func (s *Stack) about(alarm string, f resource) bool {
 		}
 		watched++
 		own := slices.ContainsFunc(m.dimensions, func(d any) bool { return f.is(object(d)["Value"], "FunctionName") })
-		if !own && !(counted && len(m.dimensions) == 0) {
+		if !own && (!counted || len(m.dimensions) > 0) {
 			others++
 		}
 	})
