@@ -61,6 +61,7 @@ func TestStore_DailyHistory_Property(tb *testing.T) {
 		s := store.New(p.client, store.Options{Table: p.table, Width: rapid.IntRange(1, 4).Draw(t, "width")})
 		budget := float64(rapid.SampledFrom([]int{1, 5, 100}).Draw(t, "budget"))
 		s.SetPageUnits(budget)
+		s.SetStreamUnits(0)
 
 		cover := w
 		cover.Cover = true

@@ -239,7 +239,7 @@ func newWalk(s *Store, product Product, w Window, units float64, suspect []strin
 	k.settled = k.start
 	k.shares = make([]share, len(product.Boards))
 	k.open()
-	k.budget = max(k.budget, units+forStream*float64(len(k.streams)))
+	k.budget = max(k.budget, units+s.streamUnits*float64(len(k.streams)))
 	for i, b := range product.Boards {
 		for _, o := range b.Offers {
 			if k.shares[i].concerned {

@@ -58,6 +58,7 @@ type Store struct {
 	retention   time.Duration
 	width       int
 	pageUnits   float64 // PageUnits, but in tests
+	streamUnits float64 // forStream, but in tests
 	now         func() time.Time
 	competitors competitorCache
 }
@@ -67,7 +68,8 @@ func New(client *dynamodb.Client, o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Store{db: client, table: aws.String(o.Table), retention: o.Retention, width: max(o.Width, 1), pageUnits: PageUnits, now: o.Now}
+	return &Store{db: client, table: aws.String(o.Table), retention: o.Retention, width: max(o.Width, 1), pageUnits: PageUnits,
+		streamUnits: forStream, now: o.Now}
 }
 
 // Ping does one cheap read; nil means that the table answers.
