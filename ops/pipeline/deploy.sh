@@ -71,6 +71,7 @@ if [[ $(member Status "$file") == CREATE_COMPLETE ]]; then
   if [[ $status != CREATE_COMPLETE && $status != UPDATE_COMPLETE ]]; then
     aws cloudformation describe-stack-events --stack-name "$stack" --max-items 200 --output text \
       --query 'StackEvents[?contains(ResourceStatus, `FAILED`)].[Timestamp, LogicalResourceId, ResourceStatusReason]' >&2
+    [[ $status != UPDATE_ROLLBACK_FAILED ]] || echo "see \"A stack is UPDATE_ROLLBACK_FAILED\" in ops/runbook.md" >&2
     fail "$stack was not deployed"
   fi
 else

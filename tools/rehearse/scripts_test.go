@@ -24,7 +24,7 @@ case "$*" in
 *"s3 cp"*deployed/prod/current*) echo c2 ;;
 *"s3 cp"*|*"s3 rm"*) ;;
 *cancel-update-stack*) echo UPDATE_ROLLBACK_COMPLETE >state ;;
-*execute-change-set*) echo UPDATE_COMPLETE >state ;;
+*execute-change-set*) echo "${ENDS:-UPDATE_COMPLETE}" >state ;;
 *describe-stacks*"Stacks[0].StackStatus --output text"*) cat state ;;
 *describe-stacks*"Outputs[]"*) printf 'ApiUrl\thttps://api.example.com\n' ;;
 *describe-stacks*) echo "    \"StackStatus\": \"$(cat state)\"," ;;
@@ -79,6 +79,7 @@ func TestScripts(t *testing.T) {
 	tests := map[string]struct {
 		script         []string
 		state, ringing string
+		ends           string // the state of an executed update; UPDATE_COMPLETE if it is empty
 		gradual        string
 		wantErr        bool
 		told           []string // what is printed
@@ -102,6 +103,10 @@ func TestScripts(t *testing.T) {
 		"to everybody at once while an alarm rings": {
 			script: deploy, state: "UPDATE_COMPLETE", ringing: "one-errors", gradual: "false",
 			asked: []string{"execute-change-set"}, unasked: []string{"describe-alarms"},
+		},
+		"an update that cannot be taken back": {
+			script: deploy, state: "UPDATE_COMPLETE", ends: "UPDATE_ROLLBACK_FAILED", gradual: "false", wantErr: true,
+			told: []string{`see "A stack is UPDATE_ROLLBACK_FAILED" in ops/runbook.md`, "pricing-prod was not deployed"},
 		},
 		"a rollback during a canary": {
 			script: []string{"rollback.sh", "prod", "b", "token"}, state: "UPDATE_IN_PROGRESS", gradual: "false",
@@ -147,7 +152,7 @@ func TestScripts(t *testing.T) {
 			cmd.Dir = dir
 			cmd.Env = []string{
 				"PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "AWS_REGION=eu-west-1",
-				"RINGING=" + tt.ringing,
+				"RINGING=" + tt.ringing, "ENDS=" + tt.ends,
 			}
 			out, err := cmd.CombinedOutput()
 			assert.Equal(t, tt.wantErr, err != nil, "%s", out)
