@@ -372,6 +372,7 @@ func (k Known) window(q Question, amounts []int64, currency string) map[string]a
 	return out
 }
 
+// InStock reports whether an observation says that the offer can be had.
 func InStock(o Observation) bool {
 	return slices.Contains([]string{"InStock", "LimitedAvailability", "OnlineOnly", "InStoreOnly"}, o.Availability)
 }
