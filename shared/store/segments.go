@@ -150,8 +150,11 @@ func (s *Store) flushedBeyond(ctx context.Context, b board.Board) (found named, 
 func (s *Store) putSegment(ctx context.Context, productID string, seg board.Segment) error {
 	it := segmentItem(productID, seg, s.retention)
 	what, there, err := s.putIf(ctx, "put segment", &types.Put{Item: it, ConditionExpression: aws.String("attribute_not_exists(pk)")})
-	if err != nil || what == committed {
+	switch {
+	case err != nil || what == committed:
 		return err
+	case what == locked: // nothing is known of what stands there
+		return unavailable("Others write this product at this moment; repeat it.", errOvertaken)
 	}
 	mine, err := board.UnpackSegment(productID, seg.H)
 	if err != nil {
