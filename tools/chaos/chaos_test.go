@@ -406,6 +406,16 @@ func TestPlantedViolations(t *testing.T) {
 			}
 			return sent, got
 		}},
+		"what is new is called a duplicate": {want: "I5 answer", spoil: func(_ string, sent []price.Observation, got []trial.Answer) (
+			[]price.Observation, []trial.Answer,
+		) {
+			for i := range got {
+				if got[i].Outcome == "created" || got[i].Outcome == "changed" {
+					got[i].Outcome = "duplicate"
+				}
+			}
+			return sent, got
+		}},
 		"what was refused is acknowledged": {want: "I1 lost", spoil: func(_ string, sent []price.Observation, got []trial.Answer) (
 			[]price.Observation, []trial.Answer,
 		) {

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
+	"pricing/shared/board"
 	"pricing/shared/price"
 	"pricing/shared/testkit/oracle"
 	"pricing/shared/testkit/oracleof"
@@ -63,7 +65,7 @@ type content struct {
 
 // Run compares a table with a history.
 func Run(events []history.Event, s Stored) ([]Finding, Tally) {
-	c := checker{ids: map[string]*known{}, restored: map[string]bool{}, stored: s, rows: map[string][]Row{},
+	c := checker{ids: map[string]*known{}, restored: map[string]bool{}, attempts: map[string]map[place]*span{}, stored: s, rows: map[string][]Row{},
 		tally: Tally{Answers: map[string]int{}}}
 	for _, text := range s.Misfits {
 		c.find("I2", Damaged, "", "%s", text)
@@ -78,7 +80,8 @@ func Run(events []history.Event, s Stored) ([]Finding, Tally) {
 
 type checker struct {
 	ids      map[string]*known
-	restored map[string]bool // products, as far as the events were read
+	restored map[string]bool            // products, as far as the events were read
+	attempts map[string]map[place]*span // those about a product
 	stored   Stored
 	rows     map[string][]Row // by id
 	findings []Finding
@@ -108,7 +111,6 @@ func Type(outcome string) history.Type {
 
 // read takes in the events of observations, and checks that each invocation was answered once.
 func (c *checker) read(events []history.Event) {
-	type place struct{ worker, request, attempt, item int }
 	open := map[place]history.Event{}
 	for _, e := range events {
 		if e.Sent.Observation == nil {
@@ -131,6 +133,7 @@ func (c *checker) read(events []history.Event) {
 		}
 		if e.Type == history.Invoke {
 			c.tally.Sent++
+			c.begin(e)
 			of.sent = append(of.sent, e)
 			open[at] = e
 			continue
@@ -139,6 +142,7 @@ func (c *checker) read(events []history.Event) {
 			c.find("I5", Answer, e.ID, "an answer to what was not sent: %s", e)
 		}
 		delete(open, at)
+		c.end(e)
 		c.answer(k, of, e)
 	}
 	for _, e := range open {
@@ -211,7 +215,7 @@ func (c *checker) presence() {
 		} else {
 			c.tally.Unknown++
 		}
-		if k.fresh == 0 && acked && !unknown && c.stored.Folded && !c.ofRestored(k) {
+		if k.fresh == 0 && acked && !unknown && c.stored.Folded && !c.ofRestored(k) && !c.forgotten(k) {
 			c.find("I5", Answer, id, "%s: a duplicate, though no attempt may have stored it first", id)
 		}
 		if k.fresh > 1 {
@@ -225,6 +229,64 @@ func (c *checker) presence() {
 func (c *checker) ofRestored(k *known) bool {
 	for _, of := range k.contents {
 		return c.restored[of.observation.Key.ProductID]
+	}
+	return false
+}
+
+// place is where an event stands among those of its worker.
+type place struct{ worker, request, attempt, item int }
+
+// span is the part of the history, by Seq, in which an attempt may have written. One whose outcome is unknown has no end, since what it
+// wrote may land late.
+type span struct {
+	began, end int
+	unknown    bool
+}
+
+// attempt is the place of an event's attempt, of all its items.
+func attempt(e history.Event) place {
+	return place{worker: e.Worker, request: e.Request, attempt: e.Attempt}
+}
+
+// begin takes in that an attempt about a product has begun.
+func (c *checker) begin(e history.Event) {
+	product := e.Sent.Observation.Key.ProductID
+	if c.attempts[product] == nil {
+		c.attempts[product] = map[place]*span{}
+	}
+	if at := attempt(e); c.attempts[product][at] == nil {
+		c.attempts[product][at] = &span{began: e.Seq, end: math.MaxInt}
+	}
+}
+
+// end takes in that an attempt has heard of one of its items.
+func (c *checker) end(e history.Event) {
+	s := c.attempts[e.Sent.Observation.Key.ProductID][attempt(e)]
+	s.unknown = s.unknown || e.Type == history.Info
+	s.end = e.Seq
+	if s.unknown {
+		s.end = math.MaxInt
+	}
+}
+
+// forgotten reports whether an attempt with this id may have been overtaken by so many versions that the board had no place for its
+// mark any more. A writer whose answer was lost does not know its own write again then, and finds what it has stored. Each other
+// attempt makes one version of a board, and so does a split.
+func (c *checker) forgotten(k *known) bool {
+	for _, of := range k.contents {
+		product := of.observation.Key.ProductID
+		for _, e := range of.sent {
+			mine := c.attempts[product][attempt(e)]
+			versions := c.stored.Splits[product]
+			for _, other := range c.attempts[product] {
+				if other != mine && other.began < mine.end && other.end > mine.began {
+					versions++
+				}
+			}
+			if versions >= len(board.Marks{}) {
+				return true
+			}
+		}
 	}
 	return false
 }

@@ -37,8 +37,9 @@ type Stored struct {
 	Competitors map[string]price.Competitor
 	Items       map[string]string // by key: all attributes as text; what may differ after a replay is left out
 	Segments    int
-	Shards      int      // of products that are split
-	Misfits     []string // what cannot be decoded or does not fit together
+	Shards      int            // of products that are split
+	Splits      map[string]int // of each product that is split: how often it was
+	Misfits     []string       // what cannot be decoded or does not fit together
 }
 
 // Row is a stored observation. One may be stored twice, on a board and in a segment.
@@ -78,7 +79,7 @@ type Product struct {
 // Read reads the items of a table.
 func Read(items []Item) Stored {
 	r := reader{Stored: Stored{Folded: true, Products: map[string]Product{}, Competitors: map[string]price.Competitor{},
-		Items: map[string]string{}},
+		Items: map[string]string{}, Splits: map[string]int{}},
 		boards: map[string]map[board.Shard]store.BoardItem{}, urls: map[string]map[board.URLName]string{}}
 	for _, it := range items {
 		decoded, err := store.Decode(it)
@@ -173,6 +174,9 @@ func (r *reader) product(id string, boards map[board.Shard]store.BoardItem) {
 	}
 	n := whole.Directory.Shards
 	r.Shards += n
+	if n > 0 {
+		r.Splits[id] = len(whole.Directory.Past) + 1
+	}
 	for i := range n {
 		if boards[board.Shard{N: n, I: i}].Board == nil {
 			r.misfit("product %s: shard %d of %d is missing", id, i, n)
