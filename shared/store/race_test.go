@@ -225,6 +225,18 @@ func TestRace_TwoWriters(t *testing.T) {
 		assert.Equal(t, segments, r.items("seg#"), "the same bytes under the same key")
 		r.settled()
 	})
+	t.Run("a segment is locked", func(t *testing.T) {
+		t.Parallel()
+		r := newRace(t)
+		next := r.untilFlushDue(1)
+		happened := r.when("PutItem", "seg", func() storetest.Action { return storetest.Conflict })
+		verdicts, err := r.slow.Record(t.Context(), observed(0, next), at(5000), false)
+		require.NoError(t, err)
+		assert.True(t, happened())
+		assert.Equal(t, []string{"throttled"}, outcomes(verdicts), "nothing is known of what stands there, so it is not damaged")
+		r.write(r.slow, observed(0, next)...)
+		r.settled()
+	})
 	t.Run("a stale read", func(t *testing.T) {
 		t.Parallel()
 		r := newRace(t)
