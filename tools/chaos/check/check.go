@@ -65,8 +65,8 @@ type content struct {
 
 // Run compares a table with a history.
 func Run(events []history.Event, s Stored) ([]Finding, Tally) {
-	c := checker{ids: map[string]*known{}, restored: map[string]bool{}, attempts: map[string]map[place]*span{}, stored: s, rows: map[string][]Row{},
-		tally: Tally{Answers: map[string]int{}}}
+	c := checker{ids: map[string]*known{}, restored: map[string]bool{}, attempts: map[string]map[place]*span{}, stored: s,
+		rows: map[string][]Row{}, tally: Tally{Answers: map[string]int{}}}
 	for _, text := range s.Misfits {
 		c.find("I2", Damaged, "", "%s", text)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"pricing/shared/price"
 	"pricing/tools/chaos/check"
@@ -34,7 +35,7 @@ func TestRun_ADuplicateOfNothing(t *testing.T) {
 		others(history.OK, "late", 100, beside)
 		h.Add(event("mine", 0, history.OK, "duplicate"))
 		events, err := h.Events()
-		assert.NoError(t, err)
+		require.NoError(t, err)
 		findings, _ := check.Run(events, check.Stored{Folded: true, Splits: map[string]int{"P": splits}})
 		for _, f := range findings {
 			if strings.Contains(f.Text, "a duplicate, though no attempt may have stored it first") {
