@@ -61,6 +61,8 @@ var mutants = []mutant{
 		storeTests, "TestRace_ABoardThatWasPutBack"},
 	{"a rewritten segment is not noticed", "shared/store/segments.go",
 		"	if !slices.Equal(", "	if false && !slices.Equal(", storeTests, "TestRace_ABoardThatWasPutBack"},
+	{"a locked segment is taken for another's", "shared/store/segments.go",
+		"	case what == locked: //", "	case false: //", storeTests, "TestRace_TwoWriters"},
 	{"a board that was put back goes on", "shared/store/write.go",
 		"		case beyond.name == \"\", beyond.name ==", "		case true, beyond.name ==", storeTests, "TestRace_ABoardThatWasPutBack"},
 	{"a flush is decided from new data", "shared/board/apply.go",
@@ -268,6 +270,11 @@ var mutants = []mutant{
 		"missingURLs(b, mine, theirs))\n", "nil)\n", restoreTests, "TestRestore"},
 	{"a restored product forgets the shards it had", "tools/restore/plan.go",
 		"	p.replacement.Past = d.Past\n", "", restoreTests, "TestRestore_SplitTwice"},
+	{"a restoration's segments stand among what never overlaps", "tools/restore/plan.go",
+		"p.was+1, allLate, some)", "p.was+1, price.NoTime, some)", restoreTests, "TestRestore_RaceWithAFlush"},
+	{"a restoration relies on the segment of an unfinished flush", "tools/restore/plan.go",
+		"s.Shard.N == p.shards || mine.knows(s)", "s.Shard.N == p.shards || mine.knows(s) || true", restoreTests,
+		"TestRestore_StaleDirectory"},
 
 	// Exports.
 	{"an export skips shards that came while it read", "tools/internal/history/scan.go",
