@@ -151,7 +151,8 @@ func TestScripts(t *testing.T) {
 		},
 		"somebody has unsubscribed": {script: smoke, subscribed: `Deleted\temail\n`, told: []string{nobody}},
 		"a role that may not ask": {
-			script: smoke, subscribed: "denied", told: []string{"WARNING: it is not known who is told about alarms of prod"}, untold: []string{nobody},
+			script: smoke, subscribed: "denied",
+			told: []string{"WARNING: it is not known who is told about alarms of prod"}, untold: []string{nobody},
 		},
 		"the stack is tagged, and no resource by itself": {
 			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_COMPLETE", gradual: "true",

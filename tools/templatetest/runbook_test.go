@@ -152,7 +152,7 @@ func TestProject_OwnMetrics(t *testing.T) {
 	t.Parallel()
 	resources := projectResources(t)
 	sent := map[string]bool{"InternalErrors": true} // sent by gateway beside the meter's
-	for _, name := range named(t, ownMetric) {
+	for _, name := range ownMetrics(t) {
 		sent[name] = true
 	}
 	ctx, m := meter.With(t.Context())
@@ -190,14 +190,11 @@ func TestProject_OwnMetrics(t *testing.T) {
 	assert.Greater(t, alarms, len(functionFolders(t)))
 }
 
-// What functions name themselves: metrics of their own, and members of the lines of those that a schedule calls.
-var (
-	ownMetric = regexp.MustCompile(`\{Name: "(\w+)", Unit: meter\.`)
-	ownMember = regexp.MustCompile(`\bslog\.(?:Bool|Int|Int64|Float64|String)\("(\w+)"`)
-)
+// ownMetric is a metric that a function names itself.
+var ownMetric = regexp.MustCompile(`\{Name: "(\w+)", Unit: meter\.`)
 
-// named returns what a pattern finds in the code of functions and of package schedule.
-func named(t *testing.T, pattern *regexp.Regexp) (names []string) {
+// ownMetrics are those in the code of functions and of package schedule.
+func ownMetrics(t *testing.T) (names []string) {
 	t.Helper()
 	for _, folder := range append(functionFolders(t), "../../shared/schedule") {
 		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
@@ -206,7 +203,7 @@ func named(t *testing.T, pattern *regexp.Regexp) (names []string) {
 			if strings.HasSuffix(file, "_test.go") {
 				continue
 			}
-			for _, m := range pattern.FindAllStringSubmatch(readFile(t, file), -1) {
+			for _, m := range ownMetric.FindAllStringSubmatch(readFile(t, file), -1) {
 				names = append(names, m[1])
 			}
 		}

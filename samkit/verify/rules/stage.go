@@ -25,7 +25,7 @@ func stageRules() []Rule {
 		{
 			Name: "execution-log", Doc: "The log group of a stage that logs its execution is in the stack.",
 			Consequence: "the gateway makes the log group itself, and keeps and bills everything in it for ever",
-			Fix: "add an AWS::Logs::LogGroup with RetentionInDays whose name is API-Gateway-Execution-Logs_, the API's id, / and the stage's name; " +
+			Fix: "add an AWS::Logs::LogGroup with RetentionInDays, named API-Gateway-Execution-Logs_, the API's id, / and the stage's name; " +
 				"the gateway takes no other name",
 			stack: func(s *Stack, report report) {
 				s.eachSetting(func(a *api, stage resource, at []string, setting map[string]any) {
