@@ -62,9 +62,10 @@ func authorize(
 		}
 		took := now().Sub(start)
 		attrs = append(attrs, slog.String("outcome", outcome), slog.Int64("durationMs", took.Milliseconds()))
-		attrs = append(attrs, m.Attrs(took, level == slog.LevelError)...)
+		attrs = append(attrs, m.Attrs()...)
 		metrics := source.Lines(start, m.Metrics(left, meter.Items{}))
-		log.LogAttrs(ctx, level, "authorize", append(attrs, metrics[0]...)...)
+		attrs = append(append(attrs, metrics[0]...), m.CallList(took, level == slog.LevelError)...)
+		log.LogAttrs(ctx, level, "authorize", attrs...)
 		for _, more := range metrics[1:] {
 			log.LogAttrs(ctx, slog.LevelInfo, "metrics", more...)
 		}

@@ -5,7 +5,7 @@
 #
 # If it does, the bucket remembers COMMIT as deployed/ENV/good, where rollback.sh finds it, and the good commit before it as
 # deployed/ENV/before. SMOKE_URL replaces the stack's ApiUrl; {ApiId} and {env} in it are filled in. tools/smoke gets
-# SMOKE_FLAGS.
+# SMOKE_FLAGS. At its end it warns if nobody has confirmed to be told about alarms, which is no reason to roll back.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 (($# == 4)) || usage
@@ -27,3 +27,19 @@ if [[ $before != "$commit" ]]; then
   remember "deployed/$env/good" "$commit"
 fi
 aws s3 rm --only-show-errors "s3://$bucket/deployed/$env/target" # a rollback, if there was one, has finished
+
+# SNS sends nothing to an address that has not confirmed, and forgets it after two days. CloudFormation notices neither. The address is
+# not printed, since that of a service may hold its key.
+if ! subscribed=$(aws sns list-subscriptions-by-topic --topic-arn "${output[AlarmTopicArn]:-}" \
+  --query 'Subscriptions[].[SubscriptionArn, Protocol]' --output text); then
+  echo "WARNING: it is not known who is told about alarms of $env"
+else
+  confirmed=0
+  while read -r subscription protocol; do
+    case $subscription in
+    arn:*) confirmed=$((confirmed + 1)) ;;
+    PendingConfirmation) echo "WARNING: who is to be told about alarms of $env by $protocol has not confirmed it" ;;
+    esac
+  done <<<"$subscribed"
+  ((confirmed > 0)) || echo "WARNING: nobody is told about alarms of $env: see \"Nobody is told about alarms\" in ops/runbook.md"
+fi

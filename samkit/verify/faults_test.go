@@ -108,6 +108,8 @@ var ruleFaults = map[string][]fault{
 	"stage-name": {{"      StageName: !Ref Stage", "      StageName: !Sub v1.${Stage}", []string{
 		`Resources.Api.Properties.StageName: "v1.prod" is not a valid stage name (stage-name, only prod)`,
 		`Resources.Api.Properties.StageName: "v1.test" is not a valid stage name (stage-name, only test)`,
+		"Resources.Api.Properties.MethodSettings.2.LoggingLevel: the log group API-Gateway-Execution-Logs_${Api}/v1.prod is not in this stack (execution-log, only prod)",
+		"Resources.Api.Properties.MethodSettings.2.LoggingLevel: the log group API-Gateway-Execution-Logs_${Api}/v1.test is not in this stack (execution-log, only test)",
 		body + "paths./parcels.post.x-amazon-apigateway-integration.uri: no permission lets POST /parcels call RegisterFunction (method-permission)",
 		"Resources.ApiErrorsAlarm.Properties.Metrics.0.MetricStat.Metric.Dimensions.1.Value: the dimension Stage=prod matches nothing in this stack (alarm-dimension, only prod)",
 		"Resources.ApiErrorsAlarm.Properties.Metrics.0.MetricStat.Metric.Dimensions.1.Value: the dimension Stage=test matches nothing in this stack (alarm-dimension, only test)",
@@ -505,6 +507,10 @@ var ruleFaults = map[string][]fault{
 	"access-log": {{"        DestinationArn: !GetAtt ApiLogs.Arn\n        Format:", "        DestinationArn: !GetAtt ApiLogs.Arn\n      Tags:\n        x:", []string{
 		"Resources.Api.Properties.AccessLogSetting: the stage has no access log (access-log)",
 	}}},
+	"execution-log": {{"API-Gateway-Execution-Logs_${Api}/${Stage}", "API-Gateway-Execution-Logs-${Api}/${Stage}", []string{
+		"Resources.Api.Properties.MethodSettings.2.LoggingLevel: the log group API-Gateway-Execution-Logs_${Api}/prod is not in this stack (execution-log, only prod)",
+		"Resources.Api.Properties.MethodSettings.2.LoggingLevel: the log group API-Gateway-Execution-Logs_${Api}/test is not in this stack (execution-log, only test)",
+	}}},
 	"log-context": {{"$context.status", "$context.statusCode", []string{
 		"Resources.Api.Properties.AccessLogSetting.Format: there is no variable $context.statusCode (log-context)",
 	}}, {"$context.status", "$input.body", []string{
@@ -775,6 +781,7 @@ var ruleFaults = map[string][]fault{
 	"environment-name": {
 		{"      StageName: !Ref Stage", "      StageName: prod", []string{
 			`Resources.Api.Properties.StageName: prod is written into "prod" (environment-name)`,
+			"Resources.Api.Properties.MethodSettings.2.LoggingLevel: the log group API-Gateway-Execution-Logs_${Api}/prod is not in this stack (execution-log, only test)",
 			body + "paths./parcels.post.x-amazon-apigateway-integration.uri: no permission lets POST /parcels call RegisterFunction (method-permission, only test)",
 			"Resources.ApiErrorsAlarm.Properties.Metrics.0.MetricStat.Metric.Dimensions.1.Value: the dimension Stage=test matches nothing in this stack (alarm-dimension, only test)",
 			"Resources.Plan.Properties.ApiStages.0: Plan does not depend on ApiprodStage (plan-order)",
@@ -850,17 +857,18 @@ var harmless = map[string][]string{
 		"Method: get}}", "Method: any}}",
 		"HttpMethod: GET, ResourcePath", "HttpMethod: PUT, ResourcePath",
 	},
-	"several types that are not validated": {"request-validator: everything", "request-validator: names", "schemas/Parcel\"}}}", "schemas/Parcel\"}}, text/csv: {}}"},
-	"several types with a default model":   {"schemas/Parcel\"}}}", "schemas/Parcel\"}}, $default: {schema: {$ref: \"#/components/schemas/Parcel\"}}}"},
-	"several identity sources":             {"type: token\n                identitySource: method.request.header.Authorization", "type: request\n                identitySource: method.request.header.A, method.request.querystring.b,context.identity.sourceIp"},
-	"the scheme's header is the token":     {"                identitySource: method.request.header.Authorization\n", ""},
-	"no identity source and no cache":      {"type: token\n                identitySource: method.request.header.Authorization\n                authorizerResultTtlInSeconds: !Ref TokenTtl", "type: request\n                authorizerResultTtlInSeconds: 0"},
-	"AlwaysDeploy is off":                  {"      FailOnWarnings: true\n", "      FailOnWarnings: true\n      AlwaysDeploy: false\n"},
-	"everything is denied":                 {"{Effect: Allow, Action: dynamodb:Query, Resource: !Sub \"${Parcels.Arn}/index/*\"}", "{Effect: Deny, Action: '*', Resource: '*'}"},
-	"a log group's streams":                {"Resource: !GetAtt RegisterLogs.Arn", "Resource: !Sub \"arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${Stage}-register:*\""},
-	"a log that is not JSON":               {`Format: '{"id":"$context.extendedRequestId",`, `Format: '$context.requestId [$context.path] {"x":"x",`},
-	"a client's text in plain text":        {"text/plain: $context.error.message", "text/plain: $context.path method.request.header.X-Client"},
-	"ids that no client chooses":           {`"status":"$context.status"`, `"status":"$context.status","asked":"$context.authorizer.requestId","took":"$context.integration.requestId","epoch":$context.requestTimeEpoch,"route":"$context.resourcePath"`},
+	"several types that are not validated":    {"request-validator: everything", "request-validator: names", "schemas/Parcel\"}}}", "schemas/Parcel\"}}, text/csv: {}}"},
+	"several types with a default model":      {"schemas/Parcel\"}}}", "schemas/Parcel\"}}, $default: {schema: {$ref: \"#/components/schemas/Parcel\"}}}"},
+	"several identity sources":                {"type: token\n                identitySource: method.request.header.Authorization", "type: request\n                identitySource: method.request.header.A, method.request.querystring.b,context.identity.sourceIp"},
+	"the scheme's header is the token":        {"                identitySource: method.request.header.Authorization\n", ""},
+	"no identity source and no cache":         {"type: token\n                identitySource: method.request.header.Authorization\n                authorizerResultTtlInSeconds: !Ref TokenTtl", "type: request\n                authorizerResultTtlInSeconds: 0"},
+	"AlwaysDeploy is off":                     {"      FailOnWarnings: true\n", "      FailOnWarnings: true\n      AlwaysDeploy: false\n"},
+	"everything is denied":                    {"{Effect: Allow, Action: dynamodb:Query, Resource: !Sub \"${Parcels.Arn}/index/*\"}", "{Effect: Deny, Action: '*', Resource: '*'}"},
+	"a log group's streams":                   {"Resource: !GetAtt RegisterLogs.Arn", "Resource: !Sub \"arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${Stage}-register:*\""},
+	"a stage that does not log its execution": {"LoggingLevel: ERROR", "LoggingLevel: \"OFF\"", "API-Gateway-Execution-Logs_${Api}/${Stage}", "/parcels/${Stage}/unused"},
+	"a log that is not JSON":                  {`Format: '{"id":"$context.extendedRequestId",`, `Format: '$context.requestId [$context.path] {"x":"x",`},
+	"a client's text in plain text":           {"text/plain: $context.error.message", "text/plain: $context.path method.request.header.X-Client"},
+	"ids that no client chooses":              {`"status":"$context.status"`, `"status":"$context.status","asked":"$context.authorizer.requestId","took":"$context.integration.requestId","epoch":$context.requestTimeEpoch,"route":"$context.resourcePath"`},
 	"a client's text, escaped": {
 		`requestTemplates: {application/json: '{"statusCode": 200}'}`,
 		`requestTemplates: {application/json: '{"statusCode": #if ($input.params("x") == "(y)") 404 #else 200 #end, "a": "$util.escapeJavaScript($input.params("a").trim())", "b": $input.json("$.b")}'}`,

@@ -81,15 +81,16 @@ func start(function func(Function) func(context.Context, []byte) ([]byte, error)
 }
 
 // logHandler gives each line Lambda's id of the invocation, as lambdaRequestId. aws-lambda-go calls it requestId, which
-// is the name of the id that the gateway gives a request.
+// is the name of the id that the gateway gives a request. It comes before what a line may have many of (meter.CallList).
 type logHandler struct{ slog.Handler }
 
 // Handle writes a line.
 func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
+	line := h.Handler
 	if invocation, ok := lambdacontext.FromContext(ctx); ok {
-		r.AddAttrs(slog.String("lambdaRequestId", invocation.AwsRequestID))
+		line = line.WithAttrs([]slog.Attr{slog.String("lambdaRequestId", invocation.AwsRequestID)})
 	}
-	return h.Handler.Handle(context.Background(), r) // in which aws-lambda-go finds no id
+	return line.Handle(context.Background(), r) // in which aws-lambda-go finds no id
 }
 
 // WithAttrs returns a handler whose lines have these attributes as well.

@@ -54,7 +54,7 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 		slog.Float64("durationMs", meter.Ms(took)), slog.Bool("coldStart", l.meter.Cold()),
 		slog.Int("bytesIn", l.bytesIn), slog.Int("bytesOut", len(out.Body)),
 	)
-	attrs = append(attrs, l.meter.Attrs(took, out.StatusCode >= http.StatusInternalServerError)...)
+	attrs = append(attrs, l.meter.Attrs()...)
 	var left time.Duration
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
@@ -86,7 +86,9 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 		metrics = append(metrics, meter.Metric{Name: "InternalErrors", Unit: meter.Count, Values: []int{1}})
 	}
 	lines := e.Source.Lines(l.start, metrics)
-	e.Log.LogAttrs(ctx, level, "request", append(attrs, lines[0]...)...)
+	attrs = append(attrs, lines[0]...)
+	attrs = append(attrs, l.meter.CallList(took, out.StatusCode >= http.StatusInternalServerError)...)
+	e.Log.LogAttrs(ctx, level, "request", attrs...)
 	for _, more := range lines[1:] {
 		if id := l.request.id; id != "" {
 			more = append(more, slog.String("requestId", printable(id)))

@@ -27,26 +27,32 @@ func (c Call) line() callLine {
 }
 
 // Attrs are the members of a request's log line that say what it cost at the store: storeCalls, storeMs (the sum over its calls, which
-// may run side by side), readUnits, writeUnits, sdkAttempts and slowest (of the calls; left out when there were none). Of a request that
-// failed or took over a second, calls lists every call in the order in which they ended, but of more than 500 those that took longest,
-// longest first.
-func (m *Meter) Attrs(took time.Duration, failed bool) []slog.Attr {
+// may run side by side), readUnits, writeUnits, sdkAttempts and slowest (of the calls; left out when there were none).
+func (m *Meter) Attrs() []slog.Attr {
 	counts, calls := m.Counts(), m.Calls()
-	longer := func(a, b Call) int { return cmp.Compare(b.Took, a.Took) }
 	var sum time.Duration
 	for _, call := range calls {
 		sum += call.Took
 	}
-	attrs := append(make([]slog.Attr, 0, 7),
+	attrs := append(make([]slog.Attr, 0, 6),
 		slog.Int("storeCalls", counts.Calls), slog.Float64("storeMs", Ms(sum)), slog.Float64("readUnits", counts.ReadUnits),
 		slog.Float64("writeUnits", counts.WriteUnits), slog.Int("sdkAttempts", counts.Attempts),
 	)
 	if len(calls) == 0 {
 		return attrs
 	}
-	attrs = append(attrs, slog.Any("slowest", slices.MinFunc(calls, longer).line()))
-	if !failed && took <= slow {
-		return attrs
+	return append(attrs, slog.Any("slowest", slices.MinFunc(calls, longer).line()))
+}
+
+func longer(a, b Call) int { return cmp.Compare(b.Took, a.Took) }
+
+// CallList is the last member of the line of a request that failed or took over a second: calls, which lists every call in the order in
+// which they ended, but of more than 500 those that took longest, longest first. There is none for others. It is last because Logs
+// Insights makes fields of the first 200 values of a line alone.
+func (m *Meter) CallList(took time.Duration, failed bool) []slog.Attr {
+	calls := m.Calls()
+	if len(calls) == 0 || !failed && took <= slow {
+		return nil
 	}
 	if len(calls) > maxCalls {
 		slices.SortStableFunc(calls, longer)
@@ -56,7 +62,7 @@ func (m *Meter) Attrs(took time.Duration, failed bool) []slog.Attr {
 	for i, call := range calls {
 		lines[i] = call.line()
 	}
-	return append(attrs, slog.Any("calls", lines))
+	return []slog.Attr{slog.Any("calls", lines)}
 }
 
 // Ms is a duration in milliseconds, rounded to hundredths.

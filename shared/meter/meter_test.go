@@ -55,7 +55,7 @@ func TestAttrs_ManyCalls(t *testing.T) {
 			meter.AddCall(ctx, meter.Call{Operation: "GetItem", Took: time.Duration(i+1) * time.Millisecond, Attempts: 1})
 		}
 		var log bytes.Buffer
-		slog.New(slog.NewJSONHandler(&log, nil)).LogAttrs(ctx, slog.LevelInfo, "", m.Attrs(0, true)...)
+		slog.New(slog.NewJSONHandler(&log, nil)).LogAttrs(ctx, slog.LevelInfo, "", append(m.Attrs(), m.CallList(0, true)...)...)
 		var line struct {
 			Calls []struct{ Ms float64 }
 		}

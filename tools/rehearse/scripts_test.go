@@ -26,7 +26,8 @@ case "$*" in
 *cancel-update-stack*) echo UPDATE_ROLLBACK_COMPLETE >state ;;
 *execute-change-set*) echo "${ENDS:-UPDATE_COMPLETE}" >state ;;
 *describe-stacks*"Stacks[0].StackStatus --output text"*) cat state ;;
-*describe-stacks*"Outputs[]"*) printf 'ApiUrl\thttps://api.example.com\n' ;;
+*describe-stacks*"Outputs[]"*) printf 'ApiUrl\thttps://api.example.com\nAlarmTopicArn\tarn:aws:sns:r:1:pricing-prod-alarms\n' ;;
+*list-subscriptions-by-topic*) [ "$SUBSCRIBED" != denied ] && printf "$SUBSCRIBED" ;;
 *describe-stacks*) echo "    \"StackStatus\": \"$(cat state)\"," ;;
 *create-change-set*) echo set-1 ;;
 *"describe-change-set"*ExecutionStatus*) echo AVAILABLE ;;
@@ -76,13 +77,19 @@ func TestScripts(t *testing.T) {
 	root, err := engine.Root()
 	require.NoError(t, err)
 	deploy := []string{"deploy.sh", "prod", "b", "c1"}
+	smoke := []string{"smoke.sh", "prod", "b", "c1", "token"}
+	const (
+		nobody    = "WARNING: nobody is told about alarms of prod"
+		confirmed = `arn:aws:sns:r:1:pricing-prod-alarms:1\temail\n`
+	)
 	tests := map[string]struct {
 		script         []string
 		state, ringing string
 		ends           string // the state of an executed update; UPDATE_COMPLETE if it is empty
 		gradual        string
+		subscribed     string // to alarms
 		wantErr        bool
-		told           []string // what is printed
+		told, untold   []string // what is printed and what is not
 		asked, unasked []string // what AWS is asked and must not be asked
 	}{
 		"a canary whose alarm rings": {
@@ -130,6 +137,23 @@ func TestScripts(t *testing.T) {
 			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_IN_PROGRESS", wantErr: true,
 			told: []string{"or end it with rollback.sh"}, unasked: []string{"create-change-set"},
 		},
+		"a smoke test, and somebody is told about alarms": {
+			script: smoke, subscribed: confirmed, asked: []string{"--topic-arn arn:aws:sns:r:1:pricing-prod-alarms "}, untold: []string{"WARNING"},
+		},
+		"nobody is": {script: smoke, told: []string{nobody}},
+		"somebody has not confirmed": {
+			script: smoke, subscribed: `PendingConfirmation\thttps\n`, asked: []string{"s3 rm"},
+			told: []string{"WARNING: who is to be told about alarms of prod by https has not confirmed it\n" + nobody},
+		},
+		"one of two has not": {
+			script: smoke, subscribed: confirmed + `PendingConfirmation\temail\n`,
+			told: []string{"of prod by email has not confirmed it\n"}, untold: []string{nobody},
+		},
+		"somebody has unsubscribed": {script: smoke, subscribed: `Deleted\temail\n`, told: []string{nobody}},
+		"a role that may not ask": {
+			script: smoke, subscribed: "denied",
+			told: []string{"WARNING: it is not known who is told about alarms of prod"}, untold: []string{nobody},
+		},
 		"the stack is tagged, and no resource by itself": {
 			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_COMPLETE", gradual: "true",
 			asked: []string{"--tags Key=Project,Value=pricing Key=Environment,Value=prod"},
@@ -152,12 +176,15 @@ func TestScripts(t *testing.T) {
 			cmd.Dir = dir
 			cmd.Env = []string{
 				"PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "AWS_REGION=eu-west-1",
-				"RINGING=" + tt.ringing, "ENDS=" + tt.ends,
+				"RINGING=" + tt.ringing, "ENDS=" + tt.ends, "SUBSCRIBED=" + tt.subscribed,
 			}
 			out, err := cmd.CombinedOutput()
 			assert.Equal(t, tt.wantErr, err != nil, "%s", out)
 			for _, told := range tt.told {
 				assert.Contains(t, string(out), told)
+			}
+			for _, told := range tt.untold {
+				assert.NotContains(t, string(out), told)
 			}
 			asked, err := os.ReadFile(filepath.Join(dir, "asked"))
 			require.NoError(t, err)

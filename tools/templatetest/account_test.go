@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -135,6 +136,38 @@ func TestAccount_Trust(t *testing.T) {
 	for id, role := range roles {
 		assert.Equal(t, "/owner/", role.Properties.Path, "%s could be rewritten by an execution role", id)
 	}
+}
+
+// inScript is a call of the AWS CLI. One in backquotes is in a text for people.
+var inScript = regexp.MustCompile("(?m)^[^#\n`]*\\baws (cloudformation|cloudwatch|lambda|sns) ([a-z-]+)")
+
+// TestAccount_Pipeline: the pipeline's role may do what its scripts ask the AWS CLI for. S3 is left out, whose commands are no actions;
+// the emulator of the rehearsal enforces these.
+func TestAccount_Pipeline(t *testing.T) {
+	t.Parallel()
+	var allowed []string
+	for _, policy := range accountRoles(t)["PipelineRole&{Env}"].Properties.Policies {
+		for _, s := range policy.PolicyDocument.Statement {
+			allowed = append(allowed, s.Action...)
+		}
+	}
+	scripts, err := filepath.Glob("../../ops/pipeline/*.sh")
+	require.NoError(t, err)
+	asked := map[string]bool{}
+	for _, script := range scripts {
+		for _, m := range inScript.FindAllStringSubmatch(readFile(t, script), -1) {
+			if m[2] == "wait" { // asks for what other commands ask for, too
+				continue
+			}
+			action := m[1] + ":"
+			for word := range strings.SplitSeq(m[2], "-") {
+				action += strings.ToUpper(word[:1]) + word[1:]
+			}
+			asked[action] = true
+			assert.Contains(t, allowed, action, script)
+		}
+	}
+	assert.True(t, asked["sns:ListSubscriptionsByTopic"] && asked["cloudformation:CreateChangeSet"], "%v", asked)
 }
 
 // unused are the actions, and whole services, that handlers ask for to do things that template.yaml does not use.

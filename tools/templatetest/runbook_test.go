@@ -1,12 +1,7 @@
 package templatetest
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"os/exec"
@@ -21,25 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"pricing/shared/gateway"
 	"pricing/shared/meter"
-	"pricing/shared/testkit/metertest"
 )
 
 var (
-	link     = regexp.MustCompile(`\[([a-z-]+)\]\(#([a-z-]+)\)`)
-	heading  = regexp.MustCompile(`(?m)^### ([a-z-]+)$`)
-	part     = regexp.MustCompile(`(?m)^- \*\*([A-Za-z ]+)\*\*: (\S.*)$`)
-	query    = regexp.MustCompile("(?s)```(insights|access)\n(.*?)```")
-	unquoted = regexp.MustCompile(`"[^"]*"|/[^/]+/|\b\d+[mh]?\b|\.\d+`)
-	alias    = regexp.MustCompile(`\bas (\w+)`)
-	word     = regexp.MustCompile(`[@\w]+\(?`)
+	link    = regexp.MustCompile(`\[([a-z-]+)\]\(#([a-z-]+)\)`)
+	heading = regexp.MustCompile(`(?m)^### ([a-z-]+)$`)
+	part    = regexp.MustCompile(`(?m)^- \*\*([A-Za-z ]+)\*\*: (\S.*)$`)
 )
-
-// syntax are the words of Logs Insights' language that the runbook uses; a word before a parenthesis is a function.
-var syntax = []string{
-	"fields", "filter", "stats", "sort", "limit", "by", "as", "and", "or", "like", "desc", "asc", "@timestamp", "@message",
-}
 
 // alarmNames lists the template's alarms as the runbook calls them, and its functions.
 func alarmNames(t *testing.T, template string) (alarms, functions []string) {
@@ -65,9 +49,8 @@ func alarmNames(t *testing.T, template string) (alarms, functions []string) {
 	return alarms, functions
 }
 
-// unhelpful lists what somebody who is woken by an alarm of the template would miss in the runbook. line and access are
-// the fields of the two logs.
-func unhelpful(t *testing.T, template, runbook string, line, access map[string]bool) (wrong []string) {
+// unhelpful lists what somebody who is woken by an alarm of the template would miss in the runbook.
+func unhelpful(t *testing.T, template, runbook string) (wrong []string) {
 	t.Helper()
 	alarms, functions := alarmNames(t, template)
 	headings := map[string]bool{}
@@ -119,58 +102,7 @@ func unhelpful(t *testing.T, template, runbook string, line, access map[string]b
 			wrong = append(wrong, entry+": is no alarm")
 		}
 	}
-	for _, m := range query.FindAllStringSubmatch(runbook, -1) {
-		known := maps.Clone(line)
-		if m[1] == "access" {
-			known = maps.Clone(access)
-		}
-		for _, a := range alias.FindAllStringSubmatch(m[2], -1) {
-			known[a[1]] = true
-		}
-		for _, w := range word.FindAllString(unquoted.ReplaceAllString(m[2], " "), -1) {
-			if !known[w] && !slices.Contains(syntax, w) && !strings.HasSuffix(w, "(") {
-				wrong = append(wrong, w+": is no field of the "+m[1]+" log")
-			}
-		}
-	}
 	return wrong
-}
-
-// lineFields are the fields of a function's line: those of requests with everything there is to tell.
-func lineFields(t *testing.T) map[string]bool {
-	t.Helper()
-	fields := map[string]bool{"lambdaRequestId": true, "timestamp": true, "message": true} // of boot's logger; the latter for time and msg
-	event := []byte(`{"httpMethod":"POST","resource":"/v1/observations/batch","requestContext":{
-		"requestId":"r","extendedRequestId":"e","authorizer":{"clientId":"c","scopes":"ingest"}}}`)
-	const trace = "Root=1-6a4b7c1d-0123456789abcdef01234567"
-	traced := context.WithValue(t.Context(), "x-amzn-trace-id", trace) //nolint:staticcheck // aws-lambda-go's own key
-	ctx, cancel := context.WithTimeout(traced, time.Hour)
-	defer cancel()
-	for _, err := range []error{nil, errors.New("x")} {
-		var log bytes.Buffer
-		gateway.Serve(ctx, gateway.Endpoint{
-			Route: "POST /v1/observations/batch", Scope: "ingest", Source: metertest.Source, Log: slog.New(slog.NewJSONHandler(&log, nil)),
-			Handle: func(ctx context.Context, _ *gateway.Request) (gateway.Answer, error) {
-				meter.Add(ctx, everything)
-				meter.AddCall(ctx, meter.Call{Operation: "PutItem", RequestID: "d"})
-				return gateway.Answer{Items: every}, err
-			},
-		}, event)
-		var line map[string]any
-		require.NoError(t, json.Unmarshal(bytes.Split(log.Bytes(), []byte("\n"))[0], &line))
-		for name := range line {
-			fields[name] = true
-		}
-		for name := range line["slowest"].(map[string]any) { // asked for as slowest.name
-			fields[name] = true
-		}
-	}
-	for _, name := range append(named(t, ownMember), named(t, ownMetric)...) {
-		fields[name] = true
-	}
-	fields["ColdStart"] = true       // only once a process
-	fields["functionVersion"] = true // only in Lambda
-	return fields
 }
 
 // everything that can befall a request, and every outcome.
@@ -187,47 +119,29 @@ var (
 	}
 )
 
-// accessFields are the fields of the gateway's log, which the template spells out.
-func accessFields(t *testing.T, template string) map[string]bool {
-	t.Helper()
-	format := regexp.MustCompile(`(?s)Format: '(\{.*?\})'`).FindStringSubmatch(template)
-	require.Len(t, format, 2)
-	var names map[string]string
-	require.NoError(t, json.Unmarshal([]byte(format[1]), &names))
-	fields := map[string]bool{}
-	for name := range names {
-		fields[name] = true
-	}
-	return fields
-}
-
-// TestRunbook: every alarm has its entry and every entry its alarm; what an entry sends one to is there, and asks for
-// fields that the logs have.
+// TestRunbook: every alarm has its entry and every entry its alarm, and what an entry sends one to is there.
 func TestRunbook(t *testing.T) {
 	t.Parallel()
 	template := readFile(t, templateFile)
 	runbook := readFile(t, runbookFile)
-	line, access := lineFields(t), accessFields(t, template)
-	require.Empty(t, unhelpful(t, template, runbook, line, access))
+	require.Empty(t, unhelpful(t, template, runbook))
 
 	tests := map[string]struct{ old, broken, want string }{
-		"an alarm without an entry":      {"### `ingest-lag`", "### `ingest-lags`", "ingest-lag: has no entry"},
-		"an entry without an alarm":      {"### `ingest-lag`", "### `ingest-lags`", "ingest-lags: is no alarm"},
-		"a kind of alarm without one":    {"`<function>-internal-errors`", "`<function>-slow`", "get-health-internal-errors: has no entry"},
-		"an entry of several":            {"`burn-slow-6h`, ", "", "burn-slow-6h: has no entry"},
-		"two entries":                    {"### `ingest-lag`", "### `retry-quota`", "retry-quota: has two entries"},
-		"a look that is nowhere":         {"[lag](#lag)", "[lags](#lags)", "there is no look lags"},
-		"a link to another":              {"[lag](#lag)", "[lag](#slow)", "there is no look slow"},
-		"two looks":                      {"[lag](#lag), ", "", "ingest-lag: does not name three looks"},
-		"nobody feels it":                {"- **Felt by**: Whoever gets the 5XX.", "- **Felt by**:", "burn-fast: its entry lacks a part"},
-		"a field that lines do not have": {"durationMs > 1000", "duration > 1000", "duration: is no field of the insights log"},
-		"a field of the other log":       {"by resourcePath, status", "by route, status", "route: is no field of the access log"},
+		"an alarm without an entry":   {"### `ingest-lag`", "### `ingest-lags`", "ingest-lag: has no entry"},
+		"an entry without an alarm":   {"### `ingest-lag`", "### `ingest-lags`", "ingest-lags: is no alarm"},
+		"a kind of alarm without one": {"`<function>-internal-errors`", "`<function>-slow`", "get-health-internal-errors: has no entry"},
+		"an entry of several":         {"`burn-slow-6h`, ", "", "burn-slow-6h: has no entry"},
+		"two entries":                 {"### `ingest-lag`", "### `retry-quota`", "retry-quota: has two entries"},
+		"a look that is nowhere":      {"[lag](#lag)", "[lags](#lags)", "there is no look lags"},
+		"a link to another":           {"[lag](#lag)", "[lag](#slow)", "there is no look slow"},
+		"two looks":                   {"[lag](#lag), ", "", "ingest-lag: does not name three looks"},
+		"nobody feels it":             {"- **Felt by**: Whoever gets the 5XX.", "- **Felt by**:", "burn-fast: its entry lacks a part"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			require.Contains(t, runbook, tt.old)
-			assert.Contains(t, strings.Join(unhelpful(t, template, strings.Replace(runbook, tt.old, tt.broken, 1), line, access), "\n"), tt.want)
+			assert.Contains(t, strings.Join(unhelpful(t, template, strings.Replace(runbook, tt.old, tt.broken, 1)), "\n"), tt.want)
 		})
 	}
 }
@@ -238,7 +152,7 @@ func TestProject_OwnMetrics(t *testing.T) {
 	t.Parallel()
 	resources := projectResources(t)
 	sent := map[string]bool{"InternalErrors": true} // sent by gateway beside the meter's
-	for _, name := range named(t, ownMetric) {
+	for _, name := range ownMetrics(t) {
 		sent[name] = true
 	}
 	ctx, m := meter.With(t.Context())
@@ -276,14 +190,11 @@ func TestProject_OwnMetrics(t *testing.T) {
 	assert.Greater(t, alarms, len(functionFolders(t)))
 }
 
-// What functions name themselves: metrics of their own, and members of the lines of those that a schedule calls.
-var (
-	ownMetric = regexp.MustCompile(`\{Name: "(\w+)", Unit: meter\.`)
-	ownMember = regexp.MustCompile(`\bslog\.(?:Bool|Int|Int64|Float64|String)\("(\w+)"`)
-)
+// ownMetric is a metric that a function names itself.
+var ownMetric = regexp.MustCompile(`\{Name: "(\w+)", Unit: meter\.`)
 
-// named returns what a pattern finds in the code of functions and of package schedule.
-func named(t *testing.T, pattern *regexp.Regexp) (names []string) {
+// ownMetrics are those in the code of functions and of package schedule.
+func ownMetrics(t *testing.T) (names []string) {
 	t.Helper()
 	for _, folder := range append(functionFolders(t), "../../shared/schedule") {
 		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
@@ -292,7 +203,7 @@ func named(t *testing.T, pattern *regexp.Regexp) (names []string) {
 			if strings.HasSuffix(file, "_test.go") {
 				continue
 			}
-			for _, m := range pattern.FindAllStringSubmatch(readFile(t, file), -1) {
+			for _, m := range ownMetric.FindAllStringSubmatch(readFile(t, file), -1) {
 				names = append(names, m[1])
 			}
 		}

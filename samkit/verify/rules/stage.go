@@ -23,6 +23,22 @@ func stageRules() []Rule {
 			},
 		},
 		{
+			Name: "execution-log", Doc: "The log group of a stage that logs its execution is in the stack.",
+			Consequence: "the gateway makes the log group itself, and keeps and bills everything in it for ever",
+			Fix: "add an AWS::Logs::LogGroup with RetentionInDays, named API-Gateway-Execution-Logs_, the API's id, / and the stage's name; " +
+				"the gateway takes no other name",
+			stack: func(s *Stack, report report) {
+				s.eachSetting(func(a *api, stage resource, at []string, setting map[string]any) {
+					name := "API-Gateway-Execution-Logs_<" + a.id + ">/" + text(stage.properties["StageName"])
+					level := text(setting["LoggingLevel"])
+					made := slices.ContainsFunc(s.of("AWS::Logs::LogGroup"), func(r resource) bool { return r.properties["LogGroupName"] == name })
+					if level != "" && level != "OFF" && !made {
+						report(below(at, "LoggingLevel"), "the log group %s is not in this stack", name)
+					}
+				})
+			},
+		},
+		{
 			Name: "stage-name", Doc: "A stage's name consists of letters, digits, _ and - only.",
 			Consequence: "the deployment fails: stage name only allows a-zA-Z0-9-_",
 			Fix:         "leave out other characters",
@@ -77,8 +93,8 @@ func stageRules() []Rule {
 			Consequence: "the deployment fails: invalid method setting path",
 			Fix:         "write /~1 for the path's first slash and ~1 for each further one; /* means all paths, / the root",
 			stack: func(s *Stack, report report) {
-				s.eachSetting(func(_ *api, at []string, path, _ string) {
-					if !settingForm.MatchString(path) {
+				s.eachSetting(func(_ *api, _ resource, at []string, setting map[string]any) {
+					if path := text(setting["ResourcePath"]); !settingForm.MatchString(path) {
 						report(below(at, "ResourcePath"), "%q is not an encoded path", path)
 					}
 				})
@@ -89,7 +105,8 @@ func stageRules() []Rule {
 			Consequence: "the deployment fails, or the throttle or log level applies to nothing",
 			Fix:         "name a path and a method of the body",
 			stack: func(s *Stack, report report) {
-				s.eachSetting(func(a *api, at []string, path, method string) {
+				s.eachSetting(func(a *api, _ resource, at []string, setting map[string]any) {
+					path, method := text(setting["ResourcePath"]), text(setting["HttpMethod"])
 					if path == "/*" || !settingForm.MatchString(path) {
 						return
 					}
@@ -189,11 +206,10 @@ func (s *Stack) eachFormat(f func(at []string, format string)) {
 	})
 }
 
-func (s *Stack) eachSetting(f func(a *api, at []string, path, method string)) {
+func (s *Stack) eachSetting(f func(a *api, stage resource, at []string, setting map[string]any)) {
 	s.eachStage(func(a *api, stage resource) {
 		for i, v := range list(stage.properties["MethodSettings"]) {
-			setting := object(v)
-			f(a, a.stageProperty(stage, "MethodSettings", text(i)), text(setting["ResourcePath"]), text(setting["HttpMethod"]))
+			f(a, stage, a.stageProperty(stage, "MethodSettings", text(i)), object(v))
 		}
 	})
 }
