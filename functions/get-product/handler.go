@@ -26,9 +26,6 @@ func get(db finder) gateway.Handler {
 	return func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
 		p := r.Params()
 		id, err := api.FindProductID(ctx, p, db)
-		if err == nil {
-			err = p.Err()
-		}
 		if err != nil {
 			return gateway.Answer{}, err
 		}

@@ -18,7 +18,7 @@ type reader interface {
 	api.GTINs
 	Product(ctx context.Context, productID string, urls bool) (store.Product, error)
 	Competitors(context.Context) (map[string]store.Competitor, error)
-	Whole(ctx context.Context, product store.Product, w store.Window, most float64) (page store.Page, complete bool, err error)
+	Whole(ctx context.Context, product store.Product, w store.Window, most float64) (store.Page, error)
 }
 
 func endpoint(f boot.Function) gateway.Endpoint {
@@ -36,9 +36,6 @@ func summarize(db reader, clock api.Clock) gateway.Handler {
 		query := api.ReadSummaryQuery(p)
 		days := readDays(p, now.Retention)
 		id, err := api.FindProductID(ctx, p, db)
-		if err == nil {
-			err = p.Err()
-		}
 		if err != nil {
 			return gateway.Answer{}, err
 		}
@@ -75,10 +72,10 @@ func readPast(ctx context.Context, db reader, product store.Product, query price
 		return past{}, nil
 	}
 	checked := product.Catalogue.MAP.Present()
-	page, complete, err := db.Whole(ctx, product, store.Window{From: w.From, To: w.To(), Match: func(k price.OfferKey) bool {
+	page, err := db.Whole(ctx, product, store.Window{From: w.From, To: w.To(), Match: func(k price.OfferKey) bool {
 		return query.Market.Has(k) || checked && query.Market.Advertises(k)
 	}}, mostUnits)
-	if err != nil || !complete {
+	if err != nil || page.Next != nil { // half a window would have a wrong low
 		return past{omitted: api.WindowTooLarge}, err
 	}
 	w.Rows = api.Observed(page.Rows)

@@ -43,14 +43,12 @@ func endpoint(f boot.Function) gateway.Endpoint {
 func list(db historian, clock api.Clock) gateway.Handler {
 	return func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
 		p := r.Params()
+		q := readQuery(p, clock(r))
 		id, err := api.FindProductID(ctx, p, db)
 		if err != nil {
 			return gateway.Answer{}, err
 		}
-		q := readQuery(p, id, clock(r))
-		if err := p.Err(); err != nil {
-			return gateway.Answer{}, err
-		}
+		q.of(id)
 		first := q.page.After == ""
 		q.window.Cover = first && r.Media == asJSON // a table has no place for it
 		found, err := q.find(ctx, db)

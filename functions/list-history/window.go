@@ -19,7 +19,8 @@ const (
 
 // query is which part of the history is asked for, and in what view.
 type query struct {
-	productID string
+	productID string // empty until it is known; see of
+	filter    api.KeyFilter
 	window    store.Window
 	from      price.Timestamp // what the window begins with for the client, though less may be kept
 	daily     bool
@@ -31,12 +32,9 @@ type query struct {
 // readQuery reads which part of the history is asked for, and the page of it. Behind a cursor the window ends where that of the
 // first page did: one that ends now would move from page to page. A cursor may be made up, so what it says is judged like
 // the parameters.
-func readQuery(p *gateway.Params, productID string, clock price.Clock) query {
-	q := query{productID: productID, page: api.ReadPage(p, usualLimit, greatestLimit)}
-	q.window = store.Window{Limit: q.page.Limit, Descending: p.Word("order", "desc", "asc") == "desc"}
-	filter := api.ReadKeyFilter(p)
-	q.window.Match = filter.Passes
-	q.window.Offer = filter.Only(q.productID)
+func readQuery(p *gateway.Params, clock price.Clock) query {
+	q := query{filter: api.ReadKeyFilter(p), page: api.ReadPage(p, usualLimit, greatestLimit)}
+	q.window = store.Window{Limit: q.page.Limit, Descending: p.Word("order", "desc", "asc") == "desc", Match: q.filter.Passes}
 	switch p.Word("view", "changes", "raw", "daily") {
 	case "changes":
 		q.window.Changes = true
@@ -49,7 +47,7 @@ func readQuery(p *gateway.Params, productID string, clock price.Clock) query {
 	var after cursor
 	if q.page.After != "" {
 		var err error
-		if after, err = parseCursor(q.productID, q.page.After, q.daily); err == nil {
+		if after, err = parseCursor(q.page.After, q.daily); err == nil {
 			end = after.to
 			q.day = after.day
 			q.window.After = after.row
@@ -66,6 +64,18 @@ func readQuery(p *gateway.Params, productID string, clock price.Clock) query {
 	q.from = w.From
 	w.From = max(w.From, clock.Now.Add(-clock.Retention)) // what left the retention is gone, deleted or not
 	return q
+}
+
+// of makes it a query of a product, which is not known before its parameters are judged: its gtin may have to be looked up.
+func (q *query) of(productID string) {
+	q.productID = productID
+	q.window.Offer = q.filter.Only(productID)
+	if q.window.After != nil && q.window.After.Key != (price.OfferKey{}) {
+		q.window.After.Key.ProductID = productID
+	}
+	if q.day != nil && q.day.Offer != (price.OfferKey{}) {
+		q.day.Offer.ProductID = productID
+	}
 }
 
 // cursor is where a page ends, so that late data behind it is not shown again.
@@ -116,7 +126,8 @@ func keyText(key price.OfferKey) string {
 	return board.KeyText(key)
 }
 
-func parseCursor(productID, text string, daily bool) (cursor, error) {
+// parseCursor reads what text wrote. Its keys are of no product yet.
+func parseCursor(text string, daily bool) (cursor, error) {
 	var w written
 	if err := json.Unmarshal([]byte(text), &w); err != nil {
 		return cursor{}, fmt.Errorf("parse cursor: %w", err)
@@ -127,7 +138,7 @@ func parseCursor(productID, text string, daily bool) (cursor, error) {
 	var errs [3]error
 	c.to, errs[0] = price.ParseTimestamp(w.To)
 	if w.Key != "" {
-		key, errs[1] = board.ParseKey(productID, w.Key)
+		key, errs[1] = board.ParseKey("", w.Key)
 	}
 	if daily {
 		at, errs[2] = price.ParseTimestamp(w.Date + "T00:00:00Z")

@@ -39,15 +39,11 @@ func list(db reader, clock api.Clock) gateway.Handler {
 	return func(ctx context.Context, r *gateway.Request) (gateway.Answer, error) {
 		p := r.Params()
 		q := readQuery(p)
-		var err error
-		if q.productID, err = api.FindProductID(ctx, p, db); err == nil {
-			q.readPosition()
-			err = p.Err()
-		}
+		id, err := api.FindProductID(ctx, p, db)
 		if err != nil {
 			return gateway.Answer{}, err
 		}
-		product, err := db.Product(ctx, q.productID, q.urls)
+		product, err := db.Product(ctx, id, q.urls)
 		if err != nil {
 			return gateway.Answer{}, err
 		}
@@ -57,8 +53,11 @@ func list(db reader, clock api.Clock) gateway.Handler {
 		}
 		now := clock(r)
 		offers := q.filter.Choose(product, competitors, q.sort, now)
-		offers = slices.DeleteFunc(offers, func(o api.ChosenOffer) bool { return q.after != nil && o.At.Compare(*q.after) <= 0 })
-		out := answer{ProductID: q.productID}
+		if q.after != nil {
+			after := q.after.Of(id)
+			offers = slices.DeleteFunc(offers, func(o api.ChosenOffer) bool { return o.At.Compare(after) <= 0 })
+		}
+		out := answer{ProductID: id}
 		if len(offers) > q.page.Limit {
 			offers = offers[:q.page.Limit]
 			out.Next = q.page.Next(offers[q.page.Limit-1].At.Text())

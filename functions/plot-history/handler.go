@@ -15,6 +15,7 @@ import (
 type historian interface {
 	api.GTINs
 	Product(ctx context.Context, productID string, urls bool) (store.Product, error)
+	Whole(ctx context.Context, product store.Product, w store.Window, most float64) (store.Page, error)
 	History(ctx context.Context, productID string, w store.Window) (store.Page, error)
 	Competitors(context.Context) (map[string]store.Competitor, error)
 }
@@ -39,10 +40,7 @@ func plot(db historian, clock api.Clock) gateway.Handler {
 		f.width = p.IntFrom("width", 800, 240, 2000)
 		f.height = p.IntFrom("height", 320, 120, 1200)
 		var err error
-		if f.productID, err = api.FindProductID(ctx, p, db); err == nil {
-			err = p.Err()
-		}
-		if err != nil {
+		if f.productID, err = api.FindProductID(ctx, p, db); err != nil {
 			return gateway.Answer{}, err
 		}
 		f.window.To = max(f.window.From, min(f.window.To, now.Now))
@@ -56,7 +54,7 @@ func plot(db historian, clock api.Clock) gateway.Handler {
 		}
 		offers := slices.DeleteFunc(product.Live(now), func(o board.Offer) bool { return !filter.Passes(o.Key) })
 		chosen := choose(offers, f.window)
-		h := history{historian: db, productID: f.productID, kept: now.Now.Add(-now.Retention), pages: mostPages}
+		h := history{historian: db, product: product, kept: now.Now.Add(-now.Retention)}
 		if err := h.read(ctx, f.window, chosen); err != nil {
 			return gateway.Answer{}, err
 		}
@@ -68,46 +66,43 @@ func plot(db historian, clock api.Clock) gateway.Handler {
 	}
 }
 
-// mostPages is how many pages of the history are read for a picture, each of about store.PageUnits read units: 200 units.
-const mostPages = 200 / store.PageUnits
-
-// pageRows is the most rows of a page. Its read units run out before.
-const pageRows = 100_000
+// mostUnits is how many read units the history of a picture may cost.
+const mostUnits = 200
 
 // history is what was read for a picture.
 type history struct {
 	historian
-	productID string
-	kept      price.Timestamp // what is older left the retention
-	pages     int             // that may still be read
+	product store.Product
+	kept    price.Timestamp // what is older left the retention
 
 	rows    []board.Row
 	from    price.Timestamp // since when all rows of the window were read
-	suspect []string        // segments; see store.Told
+	units   float64
+	suspect []string // segments; see store.Told
 }
 
-func (h *history) page(ctx context.Context, w store.Window) (store.Page, error) {
-	h.pages--
-	w.Descending = true
-	page, err := h.History(ctx, h.productID, w)
+// add takes in what was read.
+func (h *history) add(page store.Page) {
 	h.rows = append(h.rows, page.Rows...)
+	h.units += page.Units
 	h.suspect = append(h.suspect, page.Suspect...)
-	return page, err
 }
 
-// read reads the chosen offers in a window, from its end on and as far as the pages reach.
+// read reads the chosen offers in a window, from its end on and as far as the read units reach.
 func (h *history) read(ctx context.Context, window board.Span, chosen choice) error {
-	w := store.Window{From: max(window.From, h.kept), To: window.To, Match: chosen.has, Limit: pageRows}
-	for more := len(chosen.offers) > 0; more && h.pages > 0; more = w.After != nil {
-		page, err := h.page(ctx, w)
-		if err != nil {
-			return err
-		}
-		w.After = page.Next
-	}
 	h.from = window.From
-	if w.After != nil {
-		h.from = w.After.ObservedAt
+	if len(chosen.offers) == 0 {
+		return nil
+	}
+	page, err := h.Whole(ctx, h.product, store.Window{
+		From: max(window.From, h.kept), To: window.To, Match: chosen.has, Descending: true,
+	}, mostUnits)
+	if err != nil {
+		return err
+	}
+	h.add(page)
+	if page.Next != nil {
+		h.from = page.Next.ObservedAt
 	}
 	for _, o := range chosen.offers {
 		if isOwn(o.Key) {
@@ -120,7 +115,7 @@ func (h *history) read(ctx context.Context, window board.Span, chosen choice) er
 }
 
 // readOwn adds the price that an offer of our own had at a moment: it lasts until it is changed, however long ago it was seen. Either
-// the board has it, or it is read if a page may still be read.
+// the board has it, or it is read if there are units left for a page.
 func (h *history) readOwn(ctx context.Context, o board.Offer, at price.Timestamp) error {
 	switch {
 	case o.RunStart < at:
@@ -129,10 +124,14 @@ func (h *history) readOwn(ctx context.Context, o board.Offer, at price.Timestamp
 			seen.ObservedAt = o.RunStart
 		}
 		h.rows = append(h.rows, board.Row{Key: o.Key, Observation: seen})
-	case o.FirstSeen < at && h.pages > 0:
-		only := func(key price.OfferKey) bool { return key == o.Key }
-		_, err := h.page(ctx, store.Window{From: max(o.FirstSeen, h.kept), To: at - 1, Match: only, Limit: 1})
-		return err
+	case o.FirstSeen < at && h.units+store.PageUnits <= mostUnits:
+		page, err := h.History(ctx, h.product.ID, store.Window{
+			From: max(o.FirstSeen, h.kept), To: at - 1, Offer: &o.Key, Descending: true, Limit: 1,
+		})
+		if err != nil {
+			return err
+		}
+		h.add(page)
 	}
 	return nil
 }

@@ -37,24 +37,23 @@ func TestEndpoint(t *testing.T) {
 	})
 }
 
-// paged is a store whose pages of the history are these. It keeps what was asked for.
-type paged struct {
+// windowed is a store whose history is this. It keeps what was asked for.
+type windowed struct {
 	*store.Store
-	pages []store.Page
+	page  store.Page
 	asked []store.Window
 }
 
-func (p *paged) History(_ context.Context, _ string, w store.Window) (store.Page, error) {
-	page := p.pages[len(p.asked)]
-	p.asked = append(p.asked, w)
-	return page, nil
+func (w *windowed) Whole(_ context.Context, _ store.Product, asked store.Window, _ float64) (store.Page, error) {
+	w.asked = append(w.asked, asked)
+	return w.page, nil
 }
 
-// ask serves a request on pages of a product.
-func (p *paged) ask(t *testing.T, request string) (picture node, samples metertest.Samples) {
+// ask serves a request on the history of a product.
+func (w *windowed) ask(t *testing.T, request string) (picture node, samples metertest.Samples) {
 	t.Helper()
 	e := endpoint(boot.Function{Settings: cases.Settings})
-	e.Handle = plot(p, api.NewClock(cases.Settings.Retention))
+	e.Handle = plot(w, api.NewClock(cases.Settings.Retention))
 	response, samples := cases.Metered(t, e, cases.Case{Request: request}.Event(t, e))
 	require.Equal(t, http.StatusOK, response.StatusCode, response.Body)
 	return parsed(t, []byte(response.Body)), samples
@@ -68,31 +67,26 @@ func row(t *testing.T, competitor, at string, minor int64) board.Row {
 		Observation: board.Observation{ObservedAt: seen, Terms: price.Terms{Price: price.Money{Minor: minor, Currency: "USD"}}}}
 }
 
-// TestEndpoint_Pages: two pages are read, from the window's end on. What is behind them is not shown, and the picture says so.
-func TestEndpoint_Pages(t *testing.T) {
+// TestEndpoint_Unread: what was not read is not shown, and the picture says so.
+func TestEndpoint_Unread(t *testing.T) {
 	t.Parallel()
 	const request = "GET /v1/products/ZU-1042/history.svg?from=2026-07-01T00:00:00Z"
 	first := row(t, "bigmart", "2026-07-05T08:00:00Z", 2150)
 	second := row(t, "bigmart", "2026-07-03T08:00:00Z", 2250)
-	next := func(row board.Row) *store.Position { return &store.Position{ObservedAt: row.Observation.ObservedAt} }
-	last := store.Page{Rows: []board.Row{second}}
-	db := &paged{Store: storetest.Seeded(t), pages: []store.Page{{Rows: []board.Row{first}, Next: next(first)}, last}}
+	db := &windowed{Store: storetest.Seeded(t), page: store.Page{Rows: []board.Row{first, second}}}
 	picture, _ := db.ask(t, request)
-	require.Len(t, db.asked, 2)
-	for _, w := range db.asked {
-		assert.True(t, w.Descending && !w.Changes)
-		assert.Equal(t, "2026-07-01T00:00:00.000Z", w.From.String())
-		assert.Equal(t, price.At(cases.Now), w.To, "no later than now")
-		assert.True(t, w.Match(first.Key))
-		assert.False(t, w.Match(price.OfferKey{ProductID: "ZU-1042", CompetitorID: "kyoto"}), "only what is shown is read")
-	}
-	assert.Equal(t, next(first), db.asked[1].After)
+	require.Len(t, db.asked, 1)
+	w := db.asked[0]
+	assert.True(t, w.Descending)
+	assert.Equal(t, "2026-07-01T00:00:00.000Z", w.From.String())
+	assert.Equal(t, price.At(cases.Now), w.To, "no later than now")
+	assert.True(t, w.Match(first.Key))
+	assert.False(t, w.Match(price.OfferKey{ProductID: "ZU-1042", CompetitorID: "kyoto"}), "only what is shown is read")
 	assert.Empty(t, picture.all("unread"))
 	assert.Contains(t, picture.Nodes[1].Text, "bigmart: last price 21.50, lowest 21.50, highest 22.50; 2 observations")
 	assert.NotContains(t, textOf(picture), "Too much")
 
-	last.Next = next(second)
-	db = &paged{Store: db.Store, pages: []store.Page{{Rows: []board.Row{first}, Next: next(first)}, last}}
+	db.page.Next = &store.Position{ObservedAt: second.Observation.ObservedAt}
 	picture, _ = db.ask(t, request)
 	assert.Len(t, picture.all("unread"), 1)
 	assert.Contains(t, textOf(picture), "Too much for one picture: nothing before 2026-07-03 08:00 was read.")
@@ -102,9 +96,7 @@ func TestEndpoint_Pages(t *testing.T) {
 func TestEndpoint_Suspect(t *testing.T) {
 	t.Parallel()
 	for _, suspect := range [][]string{nil, {"seg#1#20260706T090000.000#0000000007"}} {
-		page := store.Page{}
-		page.Suspect = suspect
-		db := &paged{Store: storetest.Seeded(t), pages: []store.Page{page}}
+		db := &windowed{Store: storetest.Seeded(t), page: store.Page{Told: store.Told{Suspect: suspect}}}
 		_, samples := db.ask(t, "GET /v1/products/ZU-1042/history.svg")
 		assert.Equal(t, len(suspect), samples.Sum("InternalErrors"))
 	}

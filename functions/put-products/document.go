@@ -1,10 +1,7 @@
 package main
 
 import (
-	"fmt"
-
 	"pricing/shared/api"
-	"pricing/shared/fault"
 	"pricing/shared/jsondoc"
 	"pricing/shared/price"
 )
@@ -25,20 +22,6 @@ func read(body []byte, by price.Writer, now price.Timestamp) ([]api.ProductItem,
 	for i := range sent {
 		items[i] = api.ReadProductItem(sent[i], by, now)
 	}
-	refuseTwins(items)
+	api.RefuseTwins(items, "productId", func(i api.ProductItem) string { return i.Entry.ProductID }, "which of them should stay cannot be told")
 	return items, nil
-}
-
-// refuseTwins refuses each item whose product another one puts as well: which of them should stay cannot be told.
-func refuseTwins(items []api.ProductItem) {
-	have := map[string]int{}
-	for _, item := range items {
-		have[item.Entry.ProductID]++
-	}
-	for i := range items {
-		if id := items[i].Entry.ProductID; id != "" && have[id] > 1 {
-			items[i].Refuse("/productId", fault.CodeInvalidField,
-				fmt.Sprintf("%d items have this productId; which of them should stay cannot be told.", have[id]))
-		}
-	}
 }

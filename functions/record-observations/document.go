@@ -1,10 +1,7 @@
 package main
 
 import (
-	"fmt"
-
 	"pricing/shared/api"
-	"pricing/shared/fault"
 	"pricing/shared/jsondoc"
 	"pricing/shared/price"
 )
@@ -27,20 +24,6 @@ func read(body []byte, by price.Writer, clock price.Clock) ([]api.Item, error) {
 	for i := range sent {
 		items[i] = api.ReadItem(sent[i], defaults, true, by, clock)
 	}
-	refuseTwins(items)
+	api.RefuseTwins(items, "itemId", func(i api.Item) string { return i.Submission.ItemID }, "their results could not be told apart")
 	return items, nil
-}
-
-// refuseTwins refuses each item whose itemId another one has as well: their results could not be told apart.
-func refuseTwins(items []api.Item) {
-	have := map[string]int{}
-	for _, item := range items {
-		have[item.Submission.ItemID]++
-	}
-	for i := range items {
-		if id := items[i].Submission.ItemID; id != "" && have[id] > 1 {
-			items[i].Refuse("/itemId", fault.CodeInvalidField,
-				fmt.Sprintf("%d items have this itemId; their results could not be told apart.", have[id]))
-		}
-	}
 }

@@ -24,6 +24,22 @@ func ReadBatch(v jsondoc.Value, thing string) []jsondoc.Value {
 	return items
 }
 
+// RefuseTwins refuses each item whose member has a value that another one's has as well. why says what cannot be done then.
+func RefuseTwins[T any, P interface {
+	*T
+	Refuse(member, code, detail string)
+}](items []T, member string, value func(T) string, why string) {
+	have := map[string]int{}
+	for _, item := range items {
+		have[value(item)]++
+	}
+	for i := range items {
+		if text := value(items[i]); text != "" && have[text] > 1 {
+			P(&items[i]).Refuse("/"+member, fault.CodeInvalidField, fmt.Sprintf("%d items have this %s; %s.", have[text], member, why))
+		}
+	}
+}
+
 // settled is an item of a batch of which it is known what became of it.
 type settled interface {
 	Outcome() string // the word for it

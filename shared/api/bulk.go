@@ -279,22 +279,22 @@ func (b *Bulk) assemble(read map[string]*bulkRead) (gateway.Answer, error) {
 	out := newBulkAnswer(len(b.positions))
 	left := 0 // bytes of what the entries would take that are not made yet, if each of them were too large
 	for _, entry := range tooLarge {
-		left += gateway.Returned(entry)
+		left += entry.length
 	}
 	most := fault.RequestFields
 	for i, p := range b.positions {
-		left -= gateway.Returned(tooLarge[i])
+		left -= tooLarge[i].length
 		if out.counts.TooLarge == 0 {
-			status, entry, err := b.entry(i, read[p.product], &most)
+			entry, err := b.entry(i, read[p.product], &most)
 			if err != nil {
 				return gateway.Answer{}, err
 			}
 			if out.fits(entry, left) {
-				out.add(status, entry)
+				out.add(entry)
 				continue
 			}
 		}
-		out.add(http.StatusRequestEntityTooLarge, tooLarge[i])
+		out.add(tooLarge[i])
 	}
 	body, err := out.encode()
 	return gateway.Answer{
@@ -302,15 +302,21 @@ func (b *Bulk) assemble(read map[string]*bulkRead) (gateway.Answer, error) {
 	}, err
 }
 
+// bulkEntry is what became of a position, encoded.
+type bulkEntry struct {
+	status int
+	text   []byte
+	length int // as it is returned
+}
+
 // entry encodes what became of a position. most is how many broken fields may be named yet.
-func (b *Bulk) entry(index int, read *bulkRead, most *int) (status int, entry []byte, err error) {
+func (b *Bulk) entry(index int, read *bulkRead, most *int) (bulkEntry, error) {
 	p := b.positions[index]
 	if p.err == nil && read.err == nil {
 		if err := read.encode(); err != nil {
-			return 0, nil, err
+			return bulkEntry{}, err
 		}
-		entry, err = b.spliced(index, http.StatusOK, read.encoded)
-		return http.StatusOK, entry, err
+		return b.spliced(index, http.StatusOK, read.encoded)
 	}
 	failed := p.err
 	if failed == nil {
@@ -320,17 +326,16 @@ func (b *Bulk) entry(index int, read *bulkRead, most *int) (status int, entry []
 	*most -= min(*most, len(fault.Of(failed).Fields))
 	members, err := json.Marshal(bulkProblem{retryable(problem.Status), problem})
 	if err != nil {
-		return 0, nil, err
+		return bulkEntry{}, err
 	}
-	entry, err = b.spliced(index, problem.Status, members)
-	return problem.Status, entry, err
+	return b.spliced(index, problem.Status, members)
 }
 
 // tooLarge encodes, for each position, the entry that says that the answer had no room for it.
-func (b *Bulk) tooLarge() ([][]byte, error) {
+func (b *Bulk) tooLarge() ([]bulkEntry, error) {
 	members, err := json.Marshal(bulkProblem{true, gateway.ProblemOf(fault.New(fault.TooLarge, fault.CodeTooLarge,
 		"The answer had no room for it; ask again for what has this status, alone."))})
-	entries := make([][]byte, len(b.positions))
+	entries := make([]bulkEntry, len(b.positions))
 	for i := range entries {
 		if err == nil {
 			entries[i], err = b.spliced(i, http.StatusRequestEntityTooLarge, members)
@@ -340,10 +345,11 @@ func (b *Bulk) tooLarge() ([][]byte, error) {
 }
 
 // spliced encodes an entry: its head, then the members of an encoded object.
-func (b *Bulk) spliced(index, status int, members []byte) ([]byte, error) {
+func (b *Bulk) spliced(index, status int, members []byte) (bulkEntry, error) {
 	p := b.positions[index]
 	head, err := json.Marshal(bulkHead{Index: index, GTIN: p.sent, ProductID: orNull(p.product), Status: status})
-	return slices.Concat(head[:max(len(head)-1, 0)], []byte(","), members[1:]), err
+	text := slices.Concat(head[:max(len(head)-1, 0)], []byte(","), members[1:])
+	return bulkEntry{status, text, gateway.Returned(text)}, err
 }
 
 // cause returns the first store error behind a position that failed, else behind one that is throttled, for the log.
@@ -385,20 +391,20 @@ func newBulkAnswer(positions int) *bulkAnswer {
 }
 
 // fits reports whether an entry has room, beside so many bytes of others and the end.
-func (a *bulkAnswer) fits(entry []byte, others int) bool {
+func (a *bulkAnswer) fits(entry bulkEntry, others int) bool {
 	const commas = QueryIDs
-	return a.length+gateway.Returned(entry)+others+commas+a.end <= gateway.MaxAnswer
+	return a.length+entry.length+others+commas+a.end <= gateway.MaxAnswer
 }
 
-func (a *bulkAnswer) add(status int, entry []byte) {
+func (a *bulkAnswer) add(entry bulkEntry) {
 	if a.counts.Positions > 0 {
 		a.body.WriteByte(',')
 		a.length++
 	}
-	a.body.Write(entry)
-	a.length += gateway.Returned(entry)
-	a.counts.add(status)
-	a.retry = a.retry || retryable(status)
+	a.body.Write(entry.text)
+	a.length += entry.length
+	a.counts.add(entry.status)
+	a.retry = a.retry || retryable(entry.status)
 }
 
 func (a *bulkAnswer) tail() ([]byte, error) {

@@ -22,11 +22,11 @@ type GTINs interface {
 }
 
 // FindProductID reads the product that the path names: by its productId or, with by=gtin, by its gtin, for which it asks the store.
-// The fault of a gtin that no product has is the error. What is wrong with the parameters is left to p.Err, and the store is not
-// asked then: read all others first.
+// Read all other parameters first: if any is wrong, that is the error, and the store is not asked. So is the fault of a gtin that no
+// product has.
 func FindProductID(ctx context.Context, p *gateway.Params, db GTINs) (productID string, err error) {
 	if p.Word(ByParam, "productId", "gtin") == "productId" {
-		return ProductID(p), nil
+		return ProductID(p), p.Err()
 	}
 	var gtin price.GTIN
 	var wrong *fault.Field
@@ -34,8 +34,8 @@ func FindProductID(ctx context.Context, p *gateway.Params, db GTINs) (productID 
 	if wrong != nil {
 		p.Add("/path/productId", wrong.Code, wrong.Detail)
 	}
-	if p.Err() != nil {
-		return "", nil
+	if err := p.Err(); err != nil {
+		return "", err
 	}
 	return db.ProductOfGTIN(ctx, gtin)
 }

@@ -78,12 +78,18 @@ func (p Position) Text() string {
 	return string(text)
 }
 
-// ParsePosition reads what Text wrote about an offer of the product.
-func ParsePosition(productID, cursor string) (*Position, error) {
+// ParsePosition reads what Text wrote about an offer. Of which product, a cursor does not say: see Of.
+func ParsePosition(cursor string) (*Position, error) {
 	var at Position
 	err := json.Unmarshal([]byte(cursor), &at)
 	if err == nil {
-		at.key, err = board.ParseKey(productID, at.Key)
+		at.key, err = board.ParseKey("", at.Key)
 	}
 	return &at, err
+}
+
+// Of returns the position among the offers of a product.
+func (p Position) Of(productID string) Position {
+	p.key.ProductID = productID
+	return p
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"pricing/shared/board"
 	"pricing/shared/price"
@@ -73,28 +72,19 @@ func (s *Store) readBucket(
 	ctx context.Context, filter CatalogueFilter, after CataloguePosition, want int, units *float64,
 ) (items []item, last string, err error) {
 	in := &dynamodb.QueryInput{
-		TableName:              s.table,
 		IndexName:              aws.String(ProductsIndex),
 		KeyConditionExpression: aws.String("b = :b AND pk > :after"),
 		ExpressionAttributeValues: item{
 			":b": str(BucketPartition(after.Bucket)), ":after": str(productPrefix + after.ProductID), // no partition here
 		},
-		Limit:                  aws.Int32(int32(want)), //nolint:gosec // a page's limit
-		ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+		Limit: aws.Int32(int32(want)), //nolint:gosec // a page's limit
 	}
 	if conditions := filter.conditions(in.ExpressionAttributeValues); conditions != "" {
 		in.FilterExpression = &conditions
 		in.Limit = aws.Int32(max(*in.Limit, leastRead))
 	}
-	out, err := s.db.Query(ctx, in)
-	if err != nil {
-		return nil, "", s.failed(ctx, "query", err)
-	}
-	countRead(ctx, out.ConsumedCapacity)
-	if out.ConsumedCapacity != nil {
-		*units += aws.ToFloat64(out.ConsumedCapacity.CapacityUnits)
-	}
-	return out.Items, strings.TrimPrefix(text(out.LastEvaluatedKey, AttrPK), productPrefix), nil
+	items, reached, err := s.sendQuery(ctx, in, units)
+	return items, strings.TrimPrefix(text(reached, AttrPK), productPrefix), err
 }
 
 // conditions returns the filter as an expression, empty if it lets every entry pass, and adds its values.

@@ -207,7 +207,7 @@ func (k *walk) told(ctx context.Context, c collector) (Told, error) {
 	if err := k.page(ctx, of); err != nil {
 		return Told{}, err
 	}
-	told := Told{Suspect: k.suspect}
+	told := Told{Suspect: k.suspect, Units: k.units}
 	if !k.window.Cover {
 		return told, nil
 	}
@@ -223,6 +223,7 @@ func (k *walk) told(ctx context.Context, c collector) (Told, error) {
 			return Told{}, err
 		}
 		told.Suspect = again.suspect
+		told.Units = again.units
 	}
 	if whole {
 		told.Coverage = &Coverage{First: of.survey.first, Days: len(of.survey.days)}

@@ -109,6 +109,7 @@ type Page struct {
 type Told struct {
 	Suspect  []string  // sort keys of segments that an older board must have been put back over; their rows count like others
 	Coverage *Coverage // nil: it was not asked for, or the page's budget did not reach so far
+	Units    float64   // read for it, the product's boards included if they were
 }
 
 // History returns the next page of a window. Observations that left the retention are the caller's to exclude by From.

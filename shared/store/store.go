@@ -131,24 +131,29 @@ func (s *Store) query(ctx context.Context, pk, from, to string, o queryOptions, 
 // there is no more.
 func (s *Store) queryOnce(ctx context.Context, pk, from, to string, after item, o queryOptions) (items []item, last item, err error) {
 	in := &dynamodb.QueryInput{
-		TableName:                 s.table,
 		KeyConditionExpression:    aws.String("pk = :pk AND sk BETWEEN :from AND :to"),
 		ExpressionAttributeValues: item{":pk": str(pk), ":from": str(from), ":to": str(to)},
 		ExclusiveStartKey:         after,
 		ConsistentRead:            &o.consistent,
 		ScanIndexForward:          aws.Bool(!o.descending),
-		ReturnConsumedCapacity:    types.ReturnConsumedCapacityTotal,
 	}
 	if o.limit > 0 {
 		in.Limit = &o.limit
 	}
+	return s.sendQuery(ctx, in, o.units)
+}
+
+// sendQuery is the only place that sends a Query. It adds the read units to units, unless that is nil; what it returns is as of queryOnce.
+func (s *Store) sendQuery(ctx context.Context, in *dynamodb.QueryInput, units *float64) (items []item, last item, err error) {
+	in.TableName = s.table
+	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	out, err := s.db.Query(ctx, in)
 	if err != nil {
 		return nil, nil, s.failed(ctx, "query", err)
 	}
 	countRead(ctx, out.ConsumedCapacity)
-	if o.units != nil && out.ConsumedCapacity != nil {
-		*o.units += aws.ToFloat64(out.ConsumedCapacity.CapacityUnits)
+	if units != nil && out.ConsumedCapacity != nil {
+		*units += aws.ToFloat64(out.ConsumedCapacity.CapacityUnits)
 	}
 	if len(out.LastEvaluatedKey) > 0 {
 		last = out.LastEvaluatedKey

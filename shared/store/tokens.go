@@ -98,7 +98,7 @@ func decodeToken(keyID string, it item) (token.Record, error) {
 	return r, nil
 }
 
-// TouchToken notes, to the minute, that a token was used. It never creates a record.
+// TouchToken notes, to the minute, that a token was used. It never creates a record: an unknown token is a NotFound fault.
 func (s *Store) TouchToken(ctx context.Context, r token.Record, now time.Time) error {
 	now = now.Truncate(time.Minute)
 	if !r.LastUsed.Before(now) {
@@ -107,27 +107,27 @@ func (s *Store) TouchToken(ctx context.Context, r token.Record, now time.Time) e
 	return s.updateToken(ctx, r.KeyID, "SET lastUsed = :v", number(now.Unix()))
 }
 
-// RevokeToken makes a token invalid. API Gateway may still use its cached answer for AuthorizerTtlSeconds.
+// RevokeToken makes a token invalid; an unknown one is a NotFound fault. API Gateway may still use its cached answer for
+// AuthorizerTtlSeconds.
 func (s *Store) RevokeToken(ctx context.Context, keyID string) error {
 	return s.updateToken(ctx, keyID, "SET #s = :v", str("revoked"))
 }
 
 func (s *Store) updateToken(ctx context.Context, keyID, set string, value types.AttributeValue) error {
 	in := &dynamodb.UpdateItemInput{
-		TableName:                 s.table,
 		Key:                       tokenKey(keyID),
 		UpdateExpression:          aws.String(set),
 		ConditionExpression:       aws.String("attribute_exists(digest)"),
 		ExpressionAttributeValues: item{":v": value},
-		ReturnConsumedCapacity:    types.ReturnConsumedCapacityTotal,
 	}
 	if strings.Contains(set, "#s") {
 		in.ExpressionAttributeNames = map[string]string{"#s": AttrStatus}
 	}
-	out, err := s.db.UpdateItem(ctx, in)
-	if err != nil {
-		return s.failed(ctx, "update token", err)
-	}
-	countWrite(ctx, out.ConsumedCapacity)
-	return nil
+	return untilCommitted(ctx, func() (met, error) {
+		met, _, err := s.update(ctx, "update token", in)
+		if met == overtaken {
+			err = fault.New(fault.NotFound, fault.CodeInternal, "There is no token "+keyID+".").Because(errMissing)
+		}
+		return met, err
+	})
 }

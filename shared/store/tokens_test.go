@@ -58,8 +58,8 @@ func TestStore_Tokens(t *testing.T) {
 
 	// Nothing but a put makes a token.
 	nobody := token.Record{KeyID: "0000000000000000"}
-	require.Error(t, s.RevokeToken(t.Context(), nobody.KeyID))
-	require.Error(t, s.TouchToken(t.Context(), nobody, used))
+	require.True(t, fault.Is(s.RevokeToken(t.Context(), nobody.KeyID), fault.NotFound))
+	require.True(t, fault.Is(s.TouchToken(t.Context(), nobody, used), fault.NotFound))
 	assert.Equal(t, []token.Record{record, revoked}, stored())
 	assert.Empty(t, items(t, client, table, store.TokenPartition(nobody.KeyID), ""))
 }

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,11 +16,11 @@ import (
 	"pricing/shared/testkit/storetest"
 )
 
-// A whole window holds what there is, each row once and in order, and does not read the boards again. What it costs is what it may
-// cost, or it is not complete.
+// A whole window holds what there is, each row once and in order, and does not read the boards again. It holds all of it, or costs what
+// it may cost and says how far it reaches.
 func TestStore_Whole_Property(tb *testing.T) {
 	p := newPast(tb)
-	incomplete := 0
+	incomplete, met := 0, 0 // windows, and rows of them
 	rapid.Check(tb, func(t *rapid.T) {
 		product := p.draw(tb, t)
 		everything := p.all(tb, product, store.Window{From: board.Always.From, To: board.Always.To})
@@ -32,6 +33,7 @@ func TestStore_Whole_Property(tb *testing.T) {
 		for range 3 {
 			w := store.Window{From: moment("from")}
 			w.To = max(w.From, moment("to"))
+			w.Descending = rapid.Bool().Draw(t, "descending")
 			if rapid.Bool().Draw(t, "a part of the offers") {
 				w.Match = func(k price.OfferKey) bool { return strings.HasPrefix(k.SellerID, "seller-1") }
 			}
@@ -41,18 +43,25 @@ func TestStore_Whole_Property(tb *testing.T) {
 			read, err := s.Product(tb.Context(), product, false)
 			require.NoError(t, err)
 			ctx, m := meter.With(tb.Context())
-			page, complete, err := s.Whole(ctx, read, w, most)
+			page, err := s.Whole(ctx, read, w, most)
 			require.NoError(t, err)
-			require.Nil(t, page.Next)
 			// Beside what it may cost are the calls under way when that is used up, and looks at boards of which a segment makes sure.
 			require.LessOrEqual(t, m.Counts().ReadUnits, most+float64(3*width))
-			if !complete {
-				incomplete++
-				require.Less(t, most, 200.0)
-				require.Empty(t, page.Rows)
-				continue
-			}
+			require.LessOrEqual(t, page.Units, m.Counts().ReadUnits)
 			want := p.all(tb, product, w)
+			if w.Descending {
+				slices.Reverse(want)
+			}
+			if page.Next != nil {
+				require.Less(t, most, 200.0)
+				require.GreaterOrEqual(t, page.Units, most)
+				reached := page.Next.ObservedAt
+				want = slices.DeleteFunc(want, func(r board.Row) bool {
+					return w.Descending && r.Observation.ObservedAt < reached || !w.Descending && r.Observation.ObservedAt >= reached
+				})
+				incomplete++
+				met += len(want)
+			}
 			require.Len(t, page.Rows, len(want))
 			for i := range want {
 				require.Zero(t, board.CompareRows(want[i], page.Rows[i]), "row %d", i)
@@ -60,6 +69,7 @@ func TestStore_Whole_Property(tb *testing.T) {
 		}
 	})
 	assert.Positive(tb, incomplete)
+	assert.Positive(tb, met)
 	for _, what := range []string{"split", "dropped", "segments", "late"} {
 		assert.Positive(tb, p.met[what], what)
 	}
@@ -78,24 +88,28 @@ func TestStore_Whole_Calls(t *testing.T) {
 	read, err := s.Product(t.Context(), "P1", false)
 	require.NoError(t, err)
 	ctx, m := meter.With(t.Context())
-	page, complete, err := s.Whole(ctx, read, store.Window{From: at(0), To: at(scans * day)}, 200)
+	page, err := s.Whole(ctx, read, store.Window{From: at(0), To: at(scans * day)}, 200)
 	require.NoError(t, err)
-	assert.True(t, complete)
+	assert.Nil(t, page.Next)
 	assert.Len(t, page.Rows, scans*10)
 	assert.Equal(t, 1, m.Counts().Calls)
 	assert.Greater(t, m.Counts().ReadUnits, 15.0)
 
 	ctx, m = meter.With(t.Context())
-	_, complete, err = s.Whole(ctx, read, store.Window{From: at(0), To: at(scans * day)}, 10)
+	page, err = s.Whole(ctx, read, store.Window{From: at(0), To: at(scans * day), Descending: true}, 10)
 	require.NoError(t, err)
-	assert.False(t, complete)
+	require.NotNil(t, page.Next)
 	assert.Less(t, m.Counts().ReadUnits, 15.0)
+	assert.Greater(t, len(page.Rows), 300, "of 900: the newest, as far as 10 units of some 16 reach")
+	for _, r := range page.Rows {
+		assert.GreaterOrEqual(t, r.Observation.ObservedAt, page.Next.ObservedAt)
+	}
 
 	ctx, m = meter.With(t.Context())
 	nothing := func(price.OfferKey) bool { return false }
-	page, complete, err = s.Whole(ctx, read, store.Window{From: at(0), To: at(scans * day), Match: nothing}, 0)
+	page, err = s.Whole(ctx, read, store.Window{From: at(0), To: at(scans * day), Match: nothing}, 0)
 	require.NoError(t, err)
-	assert.True(t, complete, "nothing to read costs nothing")
+	assert.Nil(t, page.Next, "nothing to read costs nothing")
 	assert.Empty(t, page.Rows)
 	assert.Zero(t, m.Counts().Calls)
 }

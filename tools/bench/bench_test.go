@@ -42,10 +42,19 @@ func TestPagesCostWhatTheyShow(t *testing.T) {
 	b.seed = 1
 	pages, err := b.measurePages(t.Context(), past{offers: 100, observations: 20_000})
 	require.NoError(t, err)
-	require.Len(t, pages, 10)
+	require.Len(t, pages, 12)
 	assert.Equal(t, "changes, page 1", pages[0].what)
-	for _, p := range pages {
+	atOnce := pages[10:]
+	assert.Equal(t, "8 offers at once", atOnce[0].what)
+	assert.Equal(t, "100 offers at once", atOnce[1].what)
+	for _, p := range atOnce {
+		assert.LessOrEqual(t, p.units, 100.0, p.what)
+		assert.LessOrEqual(t, p.calls, 24.0, p.what)
+	}
+	for _, p := range pages[:10] {
 		assert.LessOrEqual(t, p.units, 40.0, p.what)
+	}
+	for _, p := range pages {
 		assert.LessOrEqual(t, p.megabytes, 64.0, p.what)
 		assert.Positive(t, p.rows, p.what)
 	}

@@ -136,7 +136,44 @@ func (b *bench) measurePages(ctx context.Context, of past) ([]pageCost, error) {
 		}
 		costs = append(costs, whole)
 	}
+	for _, n := range slices.Compact([]int{min(pictured, of.offers), of.offers}) {
+		atOnce, err := counted.atOnce(ctx, s, m, n)
+		if err != nil {
+			return nil, err
+		}
+		atOnce.peerUnits, atOnce.peerCalls = peersPage(past{n, of.observations / of.offers * n}, store.Window{Changes: true}, size)
+		costs = append(costs, atOnce)
+	}
 	return costs, nil
+}
+
+// A window that is read at once, as for a picture and for a market summary.
+const (
+	pictured  = 8   // offers that a picture shows
+	mostUnits = 200 // for a window; beyond, the rest is left out
+)
+
+// atOnce reads a product and the month of so many of its offers, of different shards if there are so many.
+func (f *inFlight) atOnce(ctx context.Context, s *store.Store, m *market, offers int) (cost pageCost, err error) {
+	chosen := map[price.OfferKey]bool{}
+	for i := range offers {
+		chosen[m.key(0, i*m.offers/offers)] = true
+	}
+	w := store.Window{From: start, To: start.Add(month), Descending: true, Match: func(k price.OfferKey) bool { return chosen[k] }}
+	var page store.Page
+	cost, err = f.count(ctx, func(ctx context.Context) error {
+		product, err := s.Product(ctx, m.productID(0), false)
+		if err == nil {
+			page, err = s.Whole(ctx, product, w, mostUnits)
+		}
+		return err
+	})
+	cost.rows = float64(len(page.Rows))
+	cost.what = fmt.Sprintf("%d offers at once", offers)
+	if page.Next != nil {
+		cost.what += fmt.Sprintf(", %.0f %% of the month", 100*float64(w.To-page.Next.ObservedAt)/float64(w.To-w.From))
+	}
+	return cost, err
 }
 
 // How much of a month is read at most.
@@ -172,18 +209,29 @@ func (f *inFlight) pages(ctx context.Context, s *store.Store, productID string, 
 
 // page reads a page and counts what that costs.
 func (f *inFlight) page(ctx context.Context, s *store.Store, productID string, w store.Window) (pageCost, *store.Position, error) {
+	var page store.Page
+	cost, err := f.count(ctx, func(ctx context.Context) (err error) {
+		page, err = s.History(ctx, productID, w)
+		return err
+	})
+	cost.rows = float64(len(page.Rows))
+	return cost, page.Next, err
+}
+
+// count counts what reading costs.
+func (f *inFlight) count(ctx context.Context, read func(context.Context) error) (pageCost, error) {
 	ctx, counter := meter.With(ctx)
 	f.most.Store(0)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	page, err := s.History(ctx, productID, w)
+	err := read(ctx)
 	runtime.ReadMemStats(&after)
 	if err != nil {
-		return pageCost{}, nil, fmt.Errorf("read history: %w", err)
+		return pageCost{}, fmt.Errorf("read history: %w", err)
 	}
 	const megabyte = 1 << 20
-	return pageCost{rows: float64(len(page.Rows)), units: counter.Counts().ReadUnits, calls: float64(counter.Counts().Calls),
-		inFlight: f.most.Load(), megabytes: float64(after.TotalAlloc-before.TotalAlloc) / megabyte}, page.Next, nil
+	return pageCost{units: counter.Counts().ReadUnits, calls: float64(counter.Counts().Calls),
+		inFlight: f.most.Load(), megabytes: float64(after.TotalAlloc-before.TotalAlloc) / megabyte}, nil
 }
 
 // peersPage is what a page costs the two-item design, whose history has a partition an offer. Of each offer it reads the rows of

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pricing/shared/api"
 	"pricing/shared/boot"
 	"pricing/shared/gateway"
 	"pricing/shared/testkit/contract"
@@ -94,6 +95,43 @@ func checkParameters(t *testing.T, endpoint func(boot.Function) gateway.Endpoint
 		})
 	}
 	assert.ElementsMatch(t, e.Query, names, "the contract's query parameters")
+	t.Run("all parameters wrong", func(t *testing.T) {
+		t.Parallel()
+		checkFaults(t, endpoint, operation.Parameters)
+	})
+}
+
+// checkFaults asks with all parameters wrong at once, of a product by a gtin if that is possible, which would have to be looked up. Each
+// fault is told, and the store, which does not answer, is not asked.
+func checkFaults(t *testing.T, endpoint func(boot.Function) gateway.Endpoint, parameters openapi3.Parameters) {
+	t.Helper()
+	c := Read(t, firstGood(t))
+	method, path, query := c.target(t)
+	var wrong []string
+	for _, ref := range parameters {
+		if ref.Value.In != openapi3.ParameterInQuery {
+			continue
+		}
+		_, refused := values(ref.Value.Schema.Value)
+		query.Set(ref.Value.Name, fmt.Sprint(refused[0]))
+		if ref.Value.Name == api.ByParam {
+			query.Set(api.ByParam, "gtin")
+			_, route, _ := strings.Cut(endpoint(boot.Function{Settings: Settings}).Route, " ")
+			path = strings.ReplaceAll(route, "{productId}", "4006381333931")
+			continue
+		}
+		wrong = append(wrong, ref.Value.Name)
+	}
+	if len(wrong) == 0 {
+		return
+	}
+	c.Request = method + " " + path + "?" + query.Encode()
+	c.Store = "down"
+	e := endpoint(boot.Function{Settings: Settings, Store: c.store(t)})
+	response, _ := Metered(t, e, c.Event(t, e))
+	for _, name := range wrong {
+		assert.Contains(t, response.Body, `"/query/`+name+`"`, c.Request)
+	}
 }
 
 // values returns some that a parameter may have, and some that it may not.
