@@ -6,6 +6,9 @@
 # .build/changeset-ENV.json is the change set, for people to read and for deploy.sh to execute. ALLOW_CHANGES lists logical
 # ids that may change all the same; see samkit/guard, which also gets GUARD_FLAGS. PARAMETERS replaces parameters of
 # samconfig.toml (NAME=VALUE, one per line). CFN_ROLE_ARN is the role with which CloudFormation makes the changes.
+#
+# A new stack is made without deletion protection; deploy.sh adds it at once, with ONLY_PARAMETER=DeletionProtection: all else then
+# stays as the stack has it, the template too.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 (($# == 3)) || usage
@@ -25,20 +28,30 @@ fi
 status=$(member StackStatus "$described")
 previous=()
 case $status in
-'' | REVIEW_IN_PROGRESS) type=CREATE ;;
+'' | REVIEW_IN_PROGRESS)
+  # If its creation fails, CloudFormation deletes the table. A protected one would stop that: ROLLBACK_FAILED, which nothing repeats.
+  type=CREATE GUARD_FLAGS="-new ${GUARD_FLAGS:-}"
+  export PARAMETERS="${PARAMETERS:+$PARAMETERS
+}DeletionProtection=false"
+  ;;
 *_IN_PROGRESS) fail "$stack is $status: wait until this has finished, or end it with rollback.sh" ;;
 UPDATE_ROLLBACK_FAILED)
   fail "$stack is $status and takes no change: see \"A stack is UPDATE_ROLLBACK_FAILED\" in ops/runbook.md"
   ;;
 ROLLBACK_COMPLETE | ROLLBACK_FAILED | DELETE_FAILED)
-  fail "$stack is $status and cannot be updated: look at its events, then \`aws cloudformation delete-stack --stack-name $stack\`"
+  fail "$stack is $status and cannot be updated: see \"A stack could not be created\" in ops/runbook.md"
   ;;
 *) type=UPDATE previous=(-template "$release/$template" -previous "$described") ;;
 esac
 
-parameters "${previous[@]}" "$env" >"$values"
-parameters -mark "$release/$template" "$env" >"$scratch/$template" # otherwise a new value would not reach functions and gateway
-aws s3 cp --only-show-errors "$scratch/$template" "s3://$bucket/deployed/$env/$template"
+if [[ -n ${ONLY_PARAMETER:-} ]]; then
+  GUARD_FLAGS="-same ${GUARD_FLAGS:-}"
+  parameters -only "$ONLY_PARAMETER" -previous "$described" "$env" >"$values"
+else
+  parameters "${previous[@]}" "$env" >"$values"
+  parameters -mark "$release/$template" "$env" >"$scratch/$template" # otherwise a new value would not reach functions and gateway
+  aws s3 cp --only-show-errors "$scratch/$template" "s3://$bucket/deployed/$env/$template"
+fi
 
 region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region)}}
 # The template is too long to be sent along, so this is its URL. The bucket is in the path, not in the host name, because every
@@ -50,7 +63,7 @@ id=$(aws cloudformation create-change-set --stack-name "$stack" --change-set-typ
   --tags Key=Project,Value=pricing "Key=Environment,Value=$env" \
   --capabilities CAPABILITY_IAM ${CFN_ROLE_ARN:+--role-arn "$CFN_ROLE_ARN"} --query Id --output text)
 while
-  aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$id" --output json >"$file"
+  aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$id" --include-property-values --output json >"$file"
   [[ $(member Status "$file") =~ ^CREATE_(PENDING|IN_PROGRESS)$ ]]
 do sleep 1; done
 

@@ -7,6 +7,8 @@
 # changeset.sh first, guard included, so that a job can be run again by itself. .build/outputs-ENV.json gets the outputs of
 # the stack. If an update fails, CloudFormation rolls it back and the script ends with status 1.
 #
+# A new stack is made without deletion protection, and protected by a second change set at once, if samconfig.toml does not say false.
+#
 # A gradual deployment is not started while an alarm rings that would stop it.
 # shellcheck source-path=SCRIPTDIR disable=SC2016 # JMESPath writes texts in backquotes
 . "$(dirname "$0")/common.sh"
@@ -57,10 +59,15 @@ look() {
     Outputs: Outputs, Protected: EnableTerminationProtection, Keep: Parameters[?ParameterKey==`DeletionProtection`] | [0].ParameterValue}'
 }
 
-remember "deployed/$env/current" "$commit" # before the deployment: however it ends, this is what was tried last
-if [[ $(member Status "$file") == CREATE_COMPLETE ]]; then
+# execute executes the change set in the file, if it changes anything, and waits for its end. It sets status.
+execute() {
+  if [[ $(member Status "$file") != CREATE_COMPLETE ]]; then
+    echo "$stack: nothing changes"
+    look
+    return
+  fi
   aws cloudformation execute-change-set --stack-name "$stack" --change-set-name "$(member ChangeSetId "$file")" >/dev/null
-  pause=1
+  local pause=1
   while
     look
     [[ $(member StackStatus "$outputs") == *_IN_PROGRESS ]]
@@ -68,15 +75,23 @@ if [[ $(member Status "$file") == CREATE_COMPLETE ]]; then
   status=$(member StackStatus "$outputs")
   [[ -n $status ]] || fail "the state of $stack is unknown: look at it in CloudFormation, it may still be changing"
   echo "$stack is $status"
-  if [[ $status != CREATE_COMPLETE && $status != UPDATE_COMPLETE ]]; then
-    aws cloudformation describe-stack-events --stack-name "$stack" --max-items 200 --output text \
-      --query 'StackEvents[?contains(ResourceStatus, `FAILED`)].[Timestamp, LogicalResourceId, ResourceStatusReason]' >&2
-    [[ $status != UPDATE_ROLLBACK_FAILED ]] || echo "see \"A stack is UPDATE_ROLLBACK_FAILED\" in ops/runbook.md" >&2
-    fail "$stack was not deployed"
-  fi
-else
-  echo "$stack: nothing changes"
-  look
+  [[ $status != CREATE_COMPLETE && $status != UPDATE_COMPLETE ]] || return 0
+  aws cloudformation describe-stack-events --stack-name "$stack" --max-items 200 --output text \
+    --query 'StackEvents[?contains(ResourceStatus, `FAILED`)].[Timestamp, LogicalResourceId, ResourceStatusReason]' >&2
+  case $status in
+  UPDATE_ROLLBACK_FAILED) echo "see \"A stack is UPDATE_ROLLBACK_FAILED\" in ops/runbook.md" >&2 ;;
+  ROLLBACK_*) echo "see \"A stack could not be created\" in ops/runbook.md" >&2 ;;
+  esac
+  fail "$stack was not deployed"
+}
+
+remember "deployed/$env/current" "$commit" # before the deployment: however it ends, this is what was tried last
+status=
+execute
+if [[ $status == CREATE_COMPLETE && $(parameters -value DeletionProtection "$env") != false ]]; then # true is its default
+  echo "protecting the table"
+  ONLY_PARAMETER=DeletionProtection ops/pipeline/changeset.sh "$env" "$bucket" "$commit"
+  execute
 fi
 
 # A stack whose table is protected from deletion is protected too.

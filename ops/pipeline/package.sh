@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Builds every function and uploads what is deployed to the bucket, once for all environments:
+# Builds every function and uploads what is deployed to the bucket, once for all environments of an account:
 #
-#   package.sh BUCKET [COMMIT]
+#   package.sh BUCKET [COMMIT [MANIFEST]]
 #
+# MANIFEST is the file of a package of this commit in another account: the manifests must be equal, or nothing is uploaded.
 # functions/<name>/<sha256>.zip is already there if the function has not changed. <COMMIT>/ has the template, the manifest and
 # samconfig.toml, and is never overwritten with something else. COMMIT is git's HEAD if it is not given. samkit/pack gets
 # PACK_FLAGS.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
-(($# == 1 || $# == 2)) || usage
-bucket=$1
+(($# >= 1 && $# <= 3)) || usage
+bucket=$1 same=${3:+$(<"$3")}
 
 # A commit's name stands for its bytes. Untracked files do not count, because caches and tools leave some.
 if [[ -n ${2:-} && $2 == "$(git rev-parse -q --verify HEAD)" ]] && ! git diff --quiet HEAD --; then
@@ -20,6 +21,7 @@ rm -rf .build/release
 # shellcheck disable=SC2086 # PACK_FLAGS are words
 go run ./samkit/pack -out .build -bucket "$bucket" ${2:+-commit "$2"} ${PACK_FLAGS:-}
 commit=$(member commit .build/manifest.json)
+[[ -z ${3:-} || $same == "$(<.build/manifest.json)" ]] || fail "this is not what $3 was built from: another commit, compiler or setting"
 cp .build/manifest.json samconfig.toml .build/release/
 
 before=$(recall "$commit/manifest.json")

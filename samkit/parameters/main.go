@@ -2,6 +2,7 @@
 // them.
 //
 //	parameters [-config samconfig.toml] [-template FILE] [-previous FILE] ENV
+//	parameters [-config samconfig.toml] -only NAME -previous FILE ENV
 //	parameters [-config samconfig.toml] -stack ENV
 //	parameters [-config samconfig.toml] -value NAME ENV
 //	parameters [-config samconfig.toml] -mark FILE ENV
@@ -10,7 +11,7 @@
 // arguments, because every process of the machine may read those. All other parameters go back to the template's defaults, even
 // where the stack has another value now: what is deployed is what the repository says. Secrets are the exception, since they
 // are not in the repository: a parameter with NoEcho in -template keeps its value if -previous (what `describe-stacks` prints)
-// has it. -stack prints the name of the stack. -value prints one value, or an empty line where it is left to its default. -mark
+// has it. -only sets one parameter and keeps the values that the stack has of all others. -stack prints the name of the stack. -value prints one value, or an empty line where it is left to its default. -mark
 // prints a template as it has to be deployed with the parameters (samconfig.Marked).
 package main
 
@@ -49,6 +50,7 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 	previous := flags.String("previous", "", "`file` with what describe-stacks printed")
 	stack := flags.Bool("stack", false, "print the stack's name")
 	mark := flags.String("mark", "", "print this template `file` with a hash of the parameters in it")
+	only := flags.String("only", "", "change this `parameter` alone")
 	value := flags.String("value", "", "print the value of this `parameter`")
 	if err := flags.Parse(args); err != nil {
 		return flag.ErrHelp // flags has said why
@@ -97,7 +99,13 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 		_, err = stdout.Write(text)
 		return err
 	}
-	kept, err := keep(*template, *previous, e.Parameters)
+	var kept []string
+	if *only != "" {
+		kept, err = others(*previous, *only)
+		maps.DeleteFunc(e.Parameters, func(key, _ string) bool { return key != *only })
+	} else {
+		kept, err = keep(*template, *previous, e.Parameters)
+	}
 	if err != nil {
 		return err
 	}
@@ -141,25 +149,39 @@ func keep(template, previous string, set map[string]string) ([]string, error) {
 	if err := yaml.Unmarshal(text, &declared); err != nil {
 		return nil, fmt.Errorf("%s: %w", template, err)
 	}
-	if text, err = os.ReadFile(previous); err != nil {
+	names, err := described(previous)
+	return slices.DeleteFunc(names, func(name string) bool {
+		_, ok := set[name]
+		return ok || !declared.Parameters[name].NoEcho
+	}), err
+}
+
+// others lists the parameters that the stack has, but for one.
+func others(previous, only string) ([]string, error) {
+	names, err := described(previous)
+	return slices.DeleteFunc(names, func(name string) bool { return name == only }), err
+}
+
+// described lists, in order, the parameters of the stack that a file describes.
+func described(file string) ([]string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
 		return nil, fmt.Errorf("read the stack's description: %w", err)
 	}
-	var described struct {
+	var stacks struct {
 		Stacks []struct {
 			Parameters []struct{ ParameterKey string }
 		}
 	}
-	if err := json.Unmarshal(text, &described); err != nil {
-		return nil, fmt.Errorf("%s: %w", previous, err)
+	if err := json.Unmarshal(text, &stacks); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	var kept []string
-	for _, s := range described.Stacks {
+	var names []string
+	for _, s := range stacks.Stacks {
 		for _, p := range s.Parameters {
-			if _, ok := set[p.ParameterKey]; !ok && declared.Parameters[p.ParameterKey].NoEcho {
-				kept = append(kept, p.ParameterKey)
-			}
+			names = append(names, p.ParameterKey)
 		}
 	}
-	slices.Sort(kept)
-	return kept, nil
+	slices.Sort(names)
+	return names, nil
 }

@@ -53,6 +53,12 @@ func TestRun(t *testing.T) {
 		"secrets stay, other values of the stack do not": {append(secrets, "dev"), "", `[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},
 			{"ParameterKey":"Rate","ParameterValue":"50"},{"ParameterKey":"Password","UsePreviousValue":true}]`, ""},
 		"a new secret": {append(secrets, "bare"), "Password=x", `[{"ParameterKey":"Password","ParameterValue":"x"}]`, ""},
+		"one alone": {[]string{"-only", "Rate", secrets[2], secrets[3], "dev"}, "Size=8", `[{"ParameterKey":"Rate","ParameterValue":"50"},
+			{"ParameterKey":"Gone","UsePreviousValue":true},{"ParameterKey":"Password","UsePreviousValue":true},
+			{"ParameterKey":"Size","UsePreviousValue":true}]`, ""},
+		"one alone, back to its default": {[]string{"-only", "Size", secrets[2], secrets[3], "dev"}, "", `[
+			{"ParameterKey":"Gone","UsePreviousValue":true},{"ParameterKey":"Password","UsePreviousValue":true}]`, ""},
+		"one alone, of no stack": {[]string{"-only", "Size", "dev"}, "", "", "read the stack's description"},
 
 		"no environment":       {nil, "", "", "name one environment"},
 		"an argument too much": {[]string{"dev", "Rate=9"}, "", "", "name one environment"},

@@ -177,6 +177,55 @@ func (r *rehearsal) healthy(ctx context.Context, env string) error {
 	return r.deleteStack(ctx, "pricing-"+env)
 }
 
+// protected asserts that the first deployment has protected prod and its table, that the next one may not take it back, and that dev,
+// whose data has no value, is not protected.
+func (r *rehearsal) protected(ctx context.Context, v version) (string, error) {
+	for env, want := range map[string]string{"dev": "false", "prod": "true"} {
+		text, err := r.aws(ctx, "dynamodb", "describe-table", "--table-name", "pricing-"+env,
+			"--query", "Table.DeletionProtectionEnabled", "--output", "text")
+		if err != nil {
+			return "", err
+		}
+		if !strings.EqualFold(text, want) {
+			return "", fmt.Errorf("the deletion protection of the table of %s is %s", env, text)
+		}
+	}
+	if err := r.refused(ctx, "TerminationProtection",
+		r.emulator.CLI(), "cloudformation", "delete-stack", "--stack-name", "pricing-prod"); err != nil {
+		return "", err
+	}
+	text, err := r.command(ctx, []string{"PARAMETERS=" + strings.Join(append(parameters, "DeletionProtection=false"), "\n")},
+		"ops/pipeline/changeset.sh", "prod", bucket, v.commit)
+	if err == nil || !strings.Contains(text, "REFUSED: the table's deletion protection") {
+		return "", fmt.Errorf("that prod loses its protection was not refused\n%s", last(text))
+	}
+	return "prod and its table cannot be deleted, nor lose that in passing", nil
+}
+
+// failedCreation makes a stack that CloudFormation cannot make. What it had made is gone again, the table too, and nothing is deployed
+// to what is left of the stack until that is deleted.
+func (r *rehearsal) failedCreation(ctx context.Context, v version) (string, error) {
+	const metric = "MetricName: Errors,"
+	commit, err := r.variant(ctx, v, "-impossible", "ListOffersErrorsAlarm", metric, metric+" Metrics: [{Id: e, Expression: 1/0}],")
+	if err != nil {
+		return "", err
+	}
+	// As if its data had a value, so that the table would be protected.
+	protect := "PARAMETERS=" + strings.Join(append(parameters, "DeletionProtection=true"), "\n")
+	const why = `see "A stack could not be created" in ops/runbook.md`
+	for _, script := range []string{"deploy.sh", "changeset.sh"} {
+		text, err := r.command(ctx, []string{protect}, "ops/pipeline/"+script, "integ", bucket, commit)
+		if err == nil || !strings.Contains(text, why) {
+			return "", fmt.Errorf("%s did not say what to do\n%s", script, last(text))
+		}
+	}
+	if err := r.deleteStack(ctx, "pricing-integ"); err != nil {
+		return "", err
+	}
+	return "nothing of it is left", r.refused(ctx, "ResourceNotFoundException",
+		r.emulator.CLI(), "dynamodb", "describe-table", "--table-name", "pricing-integ")
+}
+
 // permission takes an action from a role. The guard refuses that until the role is named, and then the function fails.
 func (r *rehearsal) permission(ctx context.Context, v version) (string, error) {
 	commit, err := r.variant(ctx, v, "-role", "ListOffersRole", "dynamodb:Query", "dynamodb:DescribeTable")

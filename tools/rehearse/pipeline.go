@@ -69,11 +69,6 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 			add(job, func(ctx context.Context) (string, error) { return r.jobs(ctx, os.Environ(), nil, job) })
 		}
 	}
-	pack := func(names ...string) func(ctx context.Context) (string, error) {
-		return func(ctx context.Context) (string, error) {
-			return r.jobs(ctx, r.environment(idToken("main", "")), nil, names...)
-		}
-	}
 	integ := func(names ...string) func(ctx context.Context) (string, error) {
 		return func(ctx context.Context) (string, error) {
 			environment := r.environment(idToken("main", ":environment_protected:false"), "SMOKE_TOKEN="+r.tokenFile("integ"))
@@ -83,11 +78,11 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 	prod := func(names ...string) func(ctx context.Context) (string, error) {
 		return func(ctx context.Context) (string, error) { return r.jobs(ctx, r.prod(), nil, names...) }
 	}
-	add("package 1", pack("build", "package"))
+	add("package 1", integ("build", "package:integ"))
 	add("to integ", integ("changeset:integ", "deploy:integ"))
 	add("token integ", func(ctx context.Context) (string, error) { return r.token(ctx, "integ") })
 	add("smoke integ", integ("smoke:integ"))
-	add("to prod", prod("changeset:prod", "deploy:prod"))
+	add("to prod", prod("package:prod", "changeset:prod", "deploy:prod"))
 	add("token prod", func(ctx context.Context) (string, error) { return r.token(ctx, "prod") })
 	add("smoke prod", prod("smoke:prod"))
 	add("package 2", func(ctx context.Context) (_ string, err error) {
@@ -98,10 +93,10 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 		if second, err = r.commit(ctx, "the second version"); err != nil {
 			return "", err
 		}
-		return pack("package")(ctx)
+		return integ("package:integ")(ctx)
 	})
 	add("to prod 2", func(ctx context.Context) (string, error) {
-		seen, err := prod("changeset:prod", "deploy:prod", "smoke:prod")(ctx)
+		seen, err := prod("package:prod", "changeset:prod", "deploy:prod", "smoke:prod")(ctx)
 		return seen, errors.Join(err, r.isGood(ctx, second))
 	})
 	add("package 3, which is broken", func(ctx context.Context) (string, error) {
@@ -111,7 +106,7 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 		if _, err := r.commit(ctx, "the third version"); err != nil {
 			return "", err
 		}
-		return pack("package")(ctx)
+		return integ("package:integ")(ctx)
 	})
 	// The change set that is there belongs to another commit, so deploy:prod makes its own, as when it is started again alone.
 	add("to prod 3 and back", func(ctx context.Context) (string, error) {
@@ -138,7 +133,7 @@ func idToken(branch, environment string) string {
 }
 
 // ownerStack deploys ops/account.yaml without what the emulator lacks: identity providers, whose tokens it accepts all the same,
-// and the condition on the role that is given to a change set.
+// service-linked roles, and the condition on the role that is given to a change set.
 func (r *rehearsal) ownerStack(ctx context.Context) (string, error) {
 	text, err := os.ReadFile(filepath.Join(r.copy, "ops", "account.yaml"))
 	if err != nil {
@@ -157,7 +152,8 @@ func (r *rehearsal) ownerStack(ctx context.Context) (string, error) {
 	provider := "arn:aws:iam::" + emulator.AccountID + ":oidc-provider/gitlab.example.com"
 	if _, err := r.aws(ctx, "cloudformation", "deploy", "--stack-name", "pricing-account", "--template-file", file,
 		"--capabilities", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND", "--parameter-overrides",
-		"GitLabUrl="+gitlabURL, "ProjectPath="+gitlabProject, "ExistingProviderArn="+provider); err != nil {
+		"GitLabUrl="+gitlabURL, "ProjectPath="+gitlabProject, "ExistingProviderArn="+provider, "Environments=integ,prod",
+		"MakesGatewayServiceRole=false"); err != nil {
 		return "", err
 	}
 	return "bucket and roles", nil
@@ -170,7 +166,8 @@ func (r *rehearsal) refusedLogins(ctx context.Context) (string, error) {
 		{"pricing-prod-pipeline", idToken("main", "")},
 		{"pricing-prod-pipeline", idToken("topic", ":environment_protected:true")},
 		{"pricing-integ-pipeline", idToken("topic", ":environment_protected:false")},
-		{"pricing-package", idToken("topic", "")},
+		{"pricing-package", idToken("topic", ":environment_protected:false")},
+		{"pricing-package", idToken("main", "")},
 	}
 	for _, l := range logins {
 		if err := r.refused(ctx, "Not authorized to perform sts:AssumeRoleWithWebIdentity",
@@ -182,12 +179,11 @@ func (r *rehearsal) refusedLogins(ctx context.Context) (string, error) {
 		upload = "aws s3 cp ops/account.yaml s3://" + accountsBucket + "/functions/x"
 		vouch  = "aws s3 cp ops/account.yaml s3://" + accountsBucket + "/deployed/prod/good"
 	)
-	pack := idToken("main", "")
 	integ := idToken("main", ":environment_protected:false")
 	prod := idToken("main", ":environment_protected:true")
 	for _, denied := range []struct{ role, token, why, do string }{
-		{"pricing-package", pack, "explicit deny in a resource-based policy", upload}, // without TLS
-		{"pricing-package", pack, "explicit deny in an identity-based policy", vouch},
+		{"pricing-package", integ, "explicit deny in a resource-based policy", upload}, // without TLS
+		{"pricing-package", prod, "explicit deny in an identity-based policy", vouch},
 		{"pricing-integ-pipeline", integ, "s3:PutObject", vouch},
 		{"pricing-integ-pipeline", integ, "cloudformation:DescribeStacks", "aws cloudformation describe-stacks --stack-name pricing-prod"},
 		{"pricing-prod-pipeline", prod, "dynamodb:Scan", "aws dynamodb scan --table-name pricing-prod"},

@@ -68,8 +68,8 @@ func TestGitLabCI_Valid(t *testing.T) {
 	list, err := askGitLabCI(t, text, "--list")
 	require.NoError(t, err, list)
 	for _, job := range []string{
-		"lint", "audit", "template", "test", "e2e", "contract", "chaos", "rehearsal", "build", "package",
-		"changeset:integ", "deploy:integ", "smoke:integ",
+		"lint", "audit", "template", "test", "e2e", "contract", "chaos", "rehearsal", "build", "package:integ",
+		"changeset:integ", "deploy:integ", "smoke:integ", "package:prod",
 		"changeset:prod", "deploy:prod", "smoke:prod", "rollback:prod", "rollback:prod:smoke-failed",
 	} {
 		assert.Contains(t, list, "\n"+job+" ")
@@ -144,13 +144,15 @@ func TestGitLabCI_Deployments(t *testing.T) {
 		assert.Equal(t, "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH", job.Rules[0].If, name)
 		kind, env, _ := strings.Cut(name, ":")
 		env, _, _ = strings.Cut(env, ":")
-		if env == "" {
+		assert.Equal(t, env, job.Environment.Name, "%s: else it does not see the variables of its account", name)
+		if kind == "package" {
 			assert.Equal(t, "pricing-package", job.Variables["ROLE"], name)
+			assert.Equal(t, "prepare", job.Environment.Action, name)
+			assert.Equal(t, env == "prod", strings.Contains(script, ".build/manifest.json"), "prod gets what integ has tried")
 			continue
 		}
 		assert.Contains(t, script, "ops/pipeline/"+kind+".sh "+env+" ", name)
 		assert.Equal(t, env, job.ResourceGroup, name)
-		assert.Equal(t, env, job.Environment.Name, name)
 		assert.Equal(t, kind == "deploy", job.Environment.Action == "", "%s: GitLab takes it for a deployment", name)
 		assert.Equal(t, "pricing-"+env+"-pipeline", job.Variables["ROLE"], name)
 		assert.Equal(t, "$ROLES/pricing-"+env+"-execution", job.Variables["CFN_ROLE_ARN"], name)
@@ -163,7 +165,7 @@ func TestGitLabCI_Deployments(t *testing.T) {
 	}
 	slices.Sort(reached)
 	assert.Equal(t, []string{
-		"changeset:integ", "changeset:prod", "deploy:integ", "deploy:prod", "package", "rollback:prod", "rollback:prod:smoke-failed",
-		"smoke:integ", "smoke:prod",
+		"changeset:integ", "changeset:prod", "deploy:integ", "deploy:prod", "package:integ", "package:prod", "rollback:prod",
+		"rollback:prod:smoke-failed", "smoke:integ", "smoke:prod",
 	}, reached)
 }

@@ -44,10 +44,8 @@ func (r *rehearsal) scenario(ctx context.Context) error {
 		add("smoke 1 "+env, func(ctx context.Context) (string, error) { return r.smoke(ctx, env, first.commit) })
 		add("data "+env, func(ctx context.Context) (string, error) { return r.write(ctx, env) })
 	}
-	add("protected", func(ctx context.Context) (string, error) {
-		return "prod cannot be deleted, its table is to be kept", r.refused(ctx, "TerminationProtection",
-			r.emulator.CLI(), "cloudformation", "delete-stack", "--stack-name", "pricing-prod")
-	})
+	add("protected", func(ctx context.Context) (string, error) { return r.protected(ctx, first) })
+	add("a stack that cannot be made", func(ctx context.Context) (string, error) { return r.failedCreation(ctx, first) })
 	add("one product is damaged", func(ctx context.Context) (string, error) { return r.damaged(ctx, "dev") })
 	add("by hand, with the AWS CLI", r.byHand)
 	if r.sam {

@@ -14,7 +14,7 @@ import (
 )
 
 // awsDouble stands for the AWS CLI: it knows one stack, prod's, and writes down what it is asked. The environment says in what state the
-// stack is, which alarms ring and what the change set's GradualDeployments is. An executed or cancelled update is at its end at once.
+// stack is, which alarms ring and what the change set's GradualDeployments is. What is executed or cancelled is at its end at once.
 const awsDouble = `#!/bin/sh
 echo "$*" >>asked
 case "$*" in
@@ -24,11 +24,12 @@ case "$*" in
 *"s3 cp"*deployed/prod/current*) echo c2 ;;
 *"s3 cp"*|*"s3 rm"*) ;;
 *cancel-update-stack*) echo UPDATE_ROLLBACK_COMPLETE >state ;;
-*execute-change-set*) echo "${ENDS:-UPDATE_COMPLETE}" >state ;;
+*execute-change-set*) if [ "$(cat state)" = REVIEW_IN_PROGRESS ]; then ok=CREATE_COMPLETE; else ok=UPDATE_COMPLETE; fi
+  echo "${ENDS:-$ok}" >state ;;
 *describe-stacks*"Stacks[0].StackStatus --output text"*) cat state ;;
 *describe-stacks*"Outputs[]"*) printf 'ApiUrl\thttps://api.example.com\nAlarmTopicArn\tarn:aws:sns:r:1:pricing-prod-alarms\n' ;;
 *list-subscriptions-by-topic*) [ "$SUBSCRIBED" != denied ] && printf "$SUBSCRIBED" ;;
-*describe-stacks*) echo "    \"StackStatus\": \"$(cat state)\"," ;;
+*describe-stacks*) printf '    "StackStatus": "%s",\n    "Keep": "%s"\n' "$(cat state)" "${PROTECTS:-true}" ;;
 *create-change-set*) echo set-1 ;;
 *"describe-change-set"*ExecutionStatus*) echo AVAILABLE ;;
 *describe-change-set*) cat set.json ;;
@@ -38,11 +39,13 @@ case "$*" in
 esac
 `
 
-// goDouble stands for the tools that the scripts run with go run: parameters, guard and smoke.
+// goDouble stands for the tools that the scripts run with go run: parameters, guard and smoke. It writes down the parameters that they get.
 const goDouble = `#!/bin/sh
+echo "$*" "$PARAMETERS" >>asked
 case "$*" in
 *"-stack prod"*) echo pricing-prod ;;
 *"-mark "*) cat template.yaml ;;
+*"-value DeletionProtection"*) echo "$PROTECTS" ;;
 *"-value "*) echo ;;
 *samkit/parameters*) echo "[]" ;;
 esac
@@ -88,6 +91,7 @@ func TestScripts(t *testing.T) {
 		ends           string // the state of an executed update; UPDATE_COMPLETE if it is empty
 		gradual        string
 		subscribed     string // to alarms
+		protects       string // DeletionProtection in samconfig.toml; "" is the template's default, true
 		wantErr        bool
 		told, untold   []string // what is printed and what is not
 		asked, unasked []string // what AWS is asked and must not be asked
@@ -125,6 +129,41 @@ func TestScripts(t *testing.T) {
 		"a rollback in silence": {
 			script: []string{"rollback.sh", "prod", "b", "token"}, state: "UPDATE_COMPLETE", gradual: "false",
 			asked: []string{"execute-change-set"}, unasked: []string{"cancel-update-stack"},
+		},
+		"a new stack is made without protection": {
+			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "REVIEW_IN_PROGRESS", gradual: "false",
+			asked: []string{
+				"samkit/parameters -config .build/releases/b/c1/samconfig.toml prod DeletionProtection=false\n",
+				"--change-set-type CREATE", "--include-property-values", "samkit/guard -new .build/changeset-prod.json",
+			},
+		},
+		"a stack that is there keeps it": {
+			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_COMPLETE", gradual: "false",
+			asked:   []string{"--change-set-type UPDATE", "samkit/guard .build/changeset-prod.json"},
+			unasked: []string{"DeletionProtection=false"},
+		},
+		"a new stack is protected at once": {
+			script: deploy, state: "REVIEW_IN_PROGRESS", gradual: "false",
+			told: []string{"pricing-prod is CREATE_COMPLETE\nprotecting the table\npricing-prod is UPDATE_COMPLETE"},
+			asked: []string{
+				"-only DeletionProtection -previous", "--change-set-type UPDATE", "samkit/guard -same .build/changeset-prod.json",
+				"update-termination-protection --enable-termination-protection --stack-name pricing-prod",
+			},
+			unasked: []string{"-mark", "DeletionProtection=false"},
+		},
+		"a new stack without value is not": {
+			script: deploy, state: "REVIEW_IN_PROGRESS", gradual: "false", protects: "false",
+			asked: []string{"execute-change-set"}, unasked: []string{"create-change-set", "update-termination-protection"},
+		},
+		"a stack that cannot be created": {
+			script: deploy, state: "REVIEW_IN_PROGRESS", ends: "ROLLBACK_FAILED", gradual: "false", wantErr: true,
+			told:    []string{`see "A stack could not be created" in ops/runbook.md`, "pricing-prod was not deployed"},
+			unasked: []string{"create-change-set", "update-termination-protection"},
+		},
+		"after a stack could not be created": {
+			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "ROLLBACK_FAILED", wantErr: true,
+			told:    []string{`is ROLLBACK_FAILED and cannot be updated: see "A stack could not be created" in ops/runbook.md`},
+			unasked: []string{"create-change-set"},
 		},
 		"after a rollback that failed": {
 			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_ROLLBACK_FAILED", wantErr: true,
@@ -176,7 +215,7 @@ func TestScripts(t *testing.T) {
 			cmd.Dir = dir
 			cmd.Env = []string{
 				"PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "AWS_REGION=eu-west-1",
-				"RINGING=" + tt.ringing, "ENDS=" + tt.ends, "SUBSCRIBED=" + tt.subscribed,
+				"RINGING=" + tt.ringing, "ENDS=" + tt.ends, "SUBSCRIBED=" + tt.subscribed, "PROTECTS=" + tt.protects,
 			}
 			out, err := cmd.CombinedOutput()
 			assert.Equal(t, tt.wantErr, err != nil, "%s", out)
