@@ -355,6 +355,13 @@ var ruleFaults = map[string][]fault{
 			"Resources.CheckPermission.Properties.FunctionName: it is for the alias live of CheckFunction, but the API calls the alias current (permission-alias)",
 		}},
 	},
+	"role-boundary": {{"  RegisterRole:\n    Type: AWS::IAM::Role\n    Properties:\n",
+		"  RegisterRole:\n    Type: AWS::IAM::Role\n    Properties:\n      PermissionsBoundary: !Sub arn:aws:iam::${AWS::AccountId}:policy/owner\n", []string{
+			"Resources.CheckFunction.Properties.PermissionsBoundary: CheckFunctionRole has no boundary, but other roles have one (role-boundary)",
+			"Resources.PurgeFunction.Properties.PermissionsBoundary: PurgeFunctionRole has no boundary, but other roles have one (role-boundary)",
+			"Resources.RegisterFunction.Properties.DeploymentPreference.Role: CodeDeployServiceRole has no boundary, but other roles have one (role-boundary)",
+			"Resources.TrackFunction.Properties.PermissionsBoundary: TrackFunctionRole has no boundary, but other roles have one (role-boundary)",
+		}}},
 	"permission-principal": {
 		{"Principal: apigateway.amazonaws.com", "Principal: lambda.amazonaws.com", []string{
 			"Resources.RegisterPermission.Properties.Principal: the principal is lambda.amazonaws.com (permission-principal)",

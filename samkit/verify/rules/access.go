@@ -232,6 +232,26 @@ func accessRules() []Rule {
 				}
 			},
 		},
+		{
+			Name: "role-boundary", Doc: "Where one role has a permissions boundary, every role of the stack has one, those that SAM makes too.",
+			Consequence: "whoever may make roles only within the boundary cannot deploy it, or must be allowed what the boundary was to prevent",
+			Fix:         "write the role's PermissionsBoundary, the function's in the place of its role, or name a role in DeploymentPreference.Role",
+			stack: func(s *Stack, report report) {
+				var bare []resource
+				roles := s.of("AWS::IAM::Role")
+				for _, r := range roles {
+					if r.properties["PermissionsBoundary"] == nil {
+						bare = append(bare, r)
+					}
+				}
+				if len(bare) == len(roles) {
+					return
+				}
+				for _, r := range bare {
+					report(s.rolePath(r), "%s has no boundary, but other roles have one", r.id)
+				}
+			},
+		},
 	}
 }
 
@@ -351,4 +371,20 @@ func (s *Stack) eachStatement(f func(at []string, statement map[string]any)) {
 	for _, r := range s.of("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy") {
 		document(r.property("PolicyDocument"), r.properties["PolicyDocument"])
 	}
+}
+
+// rolePath is where the source can give a role a boundary. SAM makes roles of functions that name none, and one for CodeDeploy.
+func (s *Stack) rolePath(role resource) []string {
+	if object(s.project.source, "Resources", role.id) != nil {
+		return role.property("PermissionsBoundary")
+	}
+	if f := s.resources[strings.TrimSuffix(role.id, "Role")]; f.kind == "AWS::Lambda::Function" {
+		return f.property("PermissionsBoundary")
+	}
+	for _, group := range s.of("AWS::CodeDeploy::DeploymentGroup") {
+		if role.is(group.properties["ServiceRoleArn"], "Arn") {
+			return s.deploymentPath(group, "Role")
+		}
+	}
+	return role.at()
 }
