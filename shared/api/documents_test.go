@@ -56,7 +56,7 @@ func TestNewOffer(t *testing.T) {
 	product := store.Product{URLs: map[board.URLName]string{full.URL.Name: "https://shopx.example/1"}}
 	shopx := price.Competitor{ID: "shopx", FreshFor: time.Hour}
 	described := func(o board.Offer, c price.Competitor, urls bool, now string) api.Offer {
-		return api.NewOffers([]api.ChosenOffer{{Offer: o, Competitor: c}}, product, urls, at(t, now))[0]
+		return api.NewOffers([]api.ChosenOffer{{Offer: &o, Competitor: c}}, product, urls, at(t, now))[0]
 	}
 	shows(t, `{"competitorId":"shopx","sellerId":"Otto","itemCondition":"Used","audience":"app","region":"DE",
 		"availability":"LimitedAvailability","price":{"amount":"19.95","currency":"USD"},"shipping":{"amount":"2.99","currency":"USD"},

@@ -53,7 +53,7 @@ func NewOffers(chosen []ChosenOffer, product store.Product, urls bool, now price
 	for i, o := range chosen {
 		offers[i] = newOffer(o, now)
 		if urls {
-			url := URL(product.URL(o.Offer))
+			url := URL(product.URL(*o.Offer))
 			offers[i].URL = &url
 		}
 	}

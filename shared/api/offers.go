@@ -42,7 +42,7 @@ func ReadCurrency(q Query) string {
 	return currency
 }
 
-func (f OffersFilter) passes(o board.Offer, c price.Competitor, now price.Timestamp) bool {
+func (f OffersFilter) passes(o *board.Offer, c price.Competitor, now price.Timestamp) bool {
 	terms := o.Current.Terms
 	return f.has(o.Key) &&
 		(!f.inStock || terms.Availability.InStock()) &&
@@ -60,7 +60,7 @@ func (f OffersFilter) has(key price.OfferKey) bool {
 // ChosenOffer is an offer that was asked for.
 type ChosenOffer struct {
 	At         Position // in the order that was asked for
-	Offer      board.Offer
+	Offer      *board.Offer
 	Competitor price.Competitor
 }
 
@@ -70,7 +70,8 @@ func (f OffersFilter) Choose(
 ) []ChosenOffer {
 	live := product.Live(clock)
 	chosen := make([]ChosenOffer, 0, len(live))
-	for _, o := range live {
+	for i := range live {
+		o := &live[i]
 		competitor := CompetitorOf(competitors, o.Key)
 		if f.passes(o, competitor, clock.Now) {
 			chosen = append(chosen, ChosenOffer{sort.Position(o), o, competitor})

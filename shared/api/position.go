@@ -28,14 +28,14 @@ func ReadSort(q Query) Sort {
 type Position struct {
 	Currency string `json:"c"` // empty: unknown, last
 	Rank     int64  `json:"r"` // minor units, or observedAt turned round
-	Key      string `json:"k"` // the offer key's text
+	Key      string `json:"k"` // the offer key's text, once Text has made it
 
 	key price.OfferKey
 }
 
 // Position returns where an offer stands in the order.
-func (s Sort) Position(o board.Offer) Position {
-	at := Position{Key: board.KeyText(o.Key), key: o.Key}
+func (s Sort) Position(o *board.Offer) Position {
+	at := Position{key: o.Key}
 	amount := o.Current.Terms.Landed()
 	switch s {
 	case SortObservedAt:
@@ -74,6 +74,7 @@ func (p Position) Compare(other Position) int {
 
 // Text is the position as a cursor keeps it.
 func (p Position) Text() string {
+	p.Key = board.KeyText(p.key)
 	text, _ := json.Marshal(p) // plain data
 	return string(text)
 }

@@ -50,7 +50,7 @@ func TestOffersFilter_OneSetOfRules(t *testing.T) {
 			SellerID:     rapid.SampledFrom([]string{"", "Otto"}).Draw(rt, "seller"), Region: rapid.SampledFrom([]string{"", "DE"}).Draw(rt, "of"),
 			Condition: price.Condition(rapid.IntRange(0, 1).Draw(rt, "condition")),
 		}
-		at := api.SortObservedAt.Position(board.Offer{Key: key})
+		at := api.SortObservedAt.Position(&board.Offer{Key: key})
 
 		var byURL, byBody bool
 		var urlFaults, bodyFaults []fault.Field

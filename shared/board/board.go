@@ -143,10 +143,15 @@ func (b Board) Find(key price.OfferKey) (Offer, bool) {
 
 // Live returns the offers seen within the retention, in key order, and our own, which are never dropped. The others are gone.
 func (b Board) Live(clock price.Clock) []Offer {
-	live := make([]Offer, 0, len(b.Offers))
-	for _, o := range b.Offers {
+	return b.AppendLive(make([]Offer, 0, len(b.Offers)), clock)
+}
+
+// AppendLive appends them to others.
+func (b Board) AppendLive(live []Offer, clock price.Clock) []Offer {
+	for i := range b.Offers {
+		o := &b.Offers[i]
 		if o.Current.ObservedAt >= clock.Now.Add(-clock.Retention) || o.Key.CompetitorID == price.Own {
-			live = append(live, o)
+			live = append(live, *o)
 		}
 	}
 	return live

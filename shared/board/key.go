@@ -14,9 +14,11 @@ func KeyText(k price.OfferKey) string {
 	if k.SellerID == "" && k.Condition == price.ConditionNew && k.Audience == price.AudiencePublic && k.Region == "" {
 		return k.CompetitorID
 	}
-	parts := []string{
-		k.CompetitorID, sellerEscape.Replace(k.SellerID), conditionLetters[k.Condition], audienceLetters[k.Audience], k.Region,
+	seller := k.SellerID
+	if strings.ContainsAny(seller, "%|") { // a replacer allocates even where there is nothing to replace
+		seller = sellerEscape.Replace(seller)
 	}
+	parts := []string{k.CompetitorID, seller, conditionLetters[k.Condition], audienceLetters[k.Audience], k.Region}
 	return strings.TrimRight(strings.Join(parts, "|"), "|")
 }
 
@@ -34,19 +36,25 @@ var (
 
 // ParseKey reads what KeyText wrote about an offer of the product.
 func ParseKey(productID, text string) (price.OfferKey, error) {
-	parts := strings.Split(text, "|")
+	var parts [5]string
+	rest := text
+	for i := range parts { // what is left over then makes it differ from its shortest form
+		parts[i], rest, _ = strings.Cut(rest, "|")
+	}
 	if parts[0] == "" {
 		return price.OfferKey{}, fmt.Errorf("offer key %q is not of a known form", text)
 	}
-	parts = append(parts, "", "", "", "")
 	condition := letter(conditionLetters, parts[2])
 	audience := letter(audienceLetters, parts[3])
 	if condition < 0 || audience < 0 {
 		return price.OfferKey{}, fmt.Errorf("offer key %q has an unknown letter", text)
 	}
 	k := price.OfferKey{
-		ProductID: productID, CompetitorID: parts[0], SellerID: sellerUnescape.Replace(parts[1]), Region: parts[4],
+		ProductID: productID, CompetitorID: parts[0], SellerID: parts[1], Region: parts[4],
 		Condition: price.Condition(condition), Audience: price.Audience(audience),
+	}
+	if strings.Contains(k.SellerID, "%") {
+		k.SellerID = sellerUnescape.Replace(k.SellerID)
 	}
 	if KeyText(k) != text {
 		return price.OfferKey{}, fmt.Errorf("offer key %q is not in its shortest form", text)

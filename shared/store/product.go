@@ -30,16 +30,16 @@ type Product struct {
 	moved     map[board.Shard]Directory // of shards that were split further
 }
 
-// Live returns the offers seen within the retention, by key text. The others are gone.
+// Live returns the offers seen within the retention, in no order. The others are gone.
 func (p Product) Live(clock price.Clock) []board.Offer {
-	if len(p.Boards) == 1 {
-		return p.Boards[0].Live(clock)
-	}
-	var live []board.Offer
+	n := 0
 	for _, b := range p.Boards {
-		live = append(live, b.Live(clock)...)
+		n += len(b.Offers)
 	}
-	slices.SortFunc(live, func(a, b board.Offer) int { return strings.Compare(board.KeyText(a.Key), board.KeyText(b.Key)) })
+	live := make([]board.Offer, 0, n)
+	for _, b := range p.Boards {
+		live = b.AppendLive(live, clock)
+	}
 	return live
 }
 

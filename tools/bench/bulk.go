@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -39,6 +40,7 @@ const (
 	often      = 5                    // how many invocations of a function there are to one of the usual code, which takes so much longer
 	shownOf    = 5                    // offers of a product that are asked for, where all of them would not fit into an answer
 	fewOffers  = 8                    // all of which are asked for
+	longest    = 5 * time.Minute      // with the usual code, which knows no deadline; a function has its own timeout
 )
 
 // bulkQuery is a query and the function that answers it. Each is measured beside the usual code.
@@ -52,6 +54,9 @@ var bulkQueries = []bulkQuery{
 	{"offers", "query-offers", "/v1/offers/query", func(ids []string, most int) map[string]any {
 		return map[string]any{"productIds": ids, "perProductLimit": most}
 	}},
+	{"summaries", "query-summaries", "/v1/summaries/query", func(ids []string, _ int) map[string]any {
+		return map[string]any{"productIds": ids, "includeStale": true} // the market is of another year
+	}},
 }
 
 // bulkProgram is one of the programs that answer a query.
@@ -59,16 +64,51 @@ type bulkProgram struct {
 	name  string
 	pool  *lambdaruntime.Pool
 	pid   string // the file that has the process's id
-	event []byte
+	event func(ids []string) ([]byte, error)
 	often int
 
-	times []float64 // of invocations, in ms
-	cpu   []float64 // of the same
-	bytes int       // of an answer
-	found int       // products in it: fewer than were asked for if the deadline came
-	calls int
-	units float64
-	peak  int // KB of memory that the process has had at once
+	times  []float64 // of invocations, in ms
+	cpu    []float64 // of the same
+	bytes  int       // of an answer
+	answer bulkAnswer
+	calls  int
+	units  float64
+	peak   int // KB of memory that the process has had at once
+}
+
+// bulkAnswer is what became of the products of a query.
+type bulkAnswer struct {
+	found, throttled, tooLarge int
+	again                      []string // ids that have to be asked for again
+	requests                   int      // needed for all of the products, this one included
+}
+
+// readBulkAnswer reads what became of the products.
+func readBulkAnswer(body string) (a bulkAnswer, err error) {
+	var told struct {
+		Results []struct {
+			ProductID string
+			Status    int
+			Retryable bool
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &told); err != nil {
+		return bulkAnswer{}, fmt.Errorf("read the answer: %w", err)
+	}
+	for _, r := range told.Results {
+		switch r.Status {
+		case http.StatusOK:
+			a.found++
+		case http.StatusServiceUnavailable:
+			a.throttled++
+		case http.StatusRequestEntityTooLarge:
+			a.tooLarge++
+		}
+		if r.Retryable {
+			a.again = append(a.again, r.ProductID)
+		}
+	}
+	return a, nil
 }
 
 // measure compares the queries with the usual code, for each number of offers.
@@ -183,32 +223,45 @@ func (b *bulk) compareBulk(ctx context.Context, proxy *counting, q bulkQuery, m 
 	for _, p := range programs { // the first invocation fills caches; the second is counted
 		for range 2 {
 			proxy.reset()
-			if err := p.invoke(ctx); err != nil {
+			if err := p.invoke(ctx, m.ids); err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
 		}
 		p.calls, p.units = proxy.counts()
+		proxy.stop()
+		if err := p.askAgain(ctx); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
 		p.times, p.cpu = nil, nil
 	}
-	proxy.stop()
+	ratios := make([][]float64, len(programs)) // of each round's times to those of the first program
 	for range b.rounds {
-		for _, p := range programs {
+		var first float64
+		for i, p := range programs {
+			before := len(p.times)
 			for range p.often {
-				if err := p.invoke(ctx); err != nil {
+				if err := p.invoke(ctx, m.ids); err != nil {
 					return fmt.Errorf("%s: %w", p.name, err)
 				}
 			}
+			median := quantile(p.times[before:], 0.5)
+			if i == 0 {
+				first = median
+			}
+			ratios[i] = append(ratios[i], median/first)
 		}
 	}
 	b.say(b.out, "")
 	b.say(b.out, "%s of %d products with %d offers each", q.name, len(m.ids), m.offers)
 	table := b.printer()
-	b.say(table, "\tfound\tcalls\tread units\tmedian\tP99\tCPU\tof the function\tanswer\tmemory\t")
+	b.say(table, "\tfound\tthrottled\ttoo large\trequests for all\tcalls\tread units\tmedian\tP99\tCPU\tanswer\tmemory\t")
 	usual := programs[0]
-	for _, p := range programs {
-		median, cpu := quantile(p.times, 0.5), quantile(p.cpu, 0.5)
-		b.say(table, "%s\t%d\t%d\t%.1f\t%.0f ms  x%.3f\t%.0f ms\t%.1f ms\tx%.3f\t%d KB\t%d MB\t", p.name, p.found, p.calls, p.units,
-			median, median/quantile(usual.times, 0.5), quantile(p.times, 0.99), cpu, cpu/quantile(usual.cpu, 0.5), p.bytes/1000, p.peak/1024)
+	for i, p := range programs {
+		cpu := quantile(p.cpu, 0.5)
+		b.say(table, "%s\t%d\t%d\t%d\t%d\t%d\t%.1f\t%.0f ms  x%.3f\t%.0f ms  x%.3f\t%.0f ms  x%.3f\t%d KB\t%d MB\t", p.name,
+			p.answer.found, p.answer.throttled, p.answer.tooLarge, p.answer.requests, p.calls, p.units,
+			quantile(p.times, 0.5), quantile(ratios[i], 0.5), quantile(p.times, 0.99), quantile(p.times, 0.99)/quantile(usual.times, 0.99),
+			cpu, cpu/quantile(usual.cpu, 0.5), p.bytes/1000, p.peak/1024)
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
@@ -232,7 +285,7 @@ func (b *bulk) bulkPrograms(q bulkQuery, m bulkMarket) (programs []*bulkProgram,
 	if err != nil {
 		return nil, err
 	}
-	settings, err := variables(template, q.function, m.mine)
+	settings, timeout, err := variables(template, q.function, m.mine)
 	if err != nil {
 		return nil, err
 	}
@@ -240,29 +293,28 @@ func (b *bulk) bulkPrograms(q bulkQuery, m bulkMarket) (programs []*bulkProgram,
 	if m.offers <= fewOffers {
 		most = m.offers
 	}
-	event := proxyEvent("POST", q.route, q.body(m.ids, most))
-	encoded, err := json.Marshal(event)
-	if err != nil {
-		return nil, err
+	event := func(ids []string) ([]byte, error) {
+		return json.Marshal(proxyEvent("POST", q.route, q.body(ids, most)))
 	}
 	for _, p := range []struct {
 		name, binary string
 		environment  []string
+		timeout      time.Duration
 		often        int
 	}{
-		{"one after the other", "usual", []string{"TABLE_NAME=" + m.theirs, "WIDTH=1"}, 1},
-		{"four at a time", "usual", []string{"TABLE_NAME=" + m.theirs, "WIDTH=4"}, 1},
-		{q.function, q.function, settings, often},
+		{"one after the other", "usual", []string{"TABLE_NAME=" + m.theirs, "WIDTH=1"}, longest, 1},
+		{"four at a time", "usual", []string{"TABLE_NAME=" + m.theirs, "WIDTH=4"}, longest, 1},
+		{q.function, q.function, settings, timeout, often},
 	} {
 		script := filepath.Join(m.dir, fmt.Sprintf("%s-%d-%d", q.function, m.offers, len(programs)))
-		made := &bulkProgram{name: p.name, event: encoded, often: p.often, pid: script + ".pid"}
+		made := &bulkProgram{name: p.name, event: event, often: p.often, pid: script + ".pid"}
 		wrapper, err := m.slice.wrap(script, made.pid, filepath.Join(m.bin, p.binary))
 		if err != nil {
 			return programs, err
 		}
 		made.pool = lambdaruntime.New(lambdaruntime.Function{
 			Name: p.name, ARN: "arn:aws:lambda:eu-central-1:123456789012:function:bench:live", Binary: wrapper, Directory: m.dir,
-			Timeout: 5 * time.Minute, InitTimeout: time.Minute, Log: io.Discard,
+			Timeout: p.timeout, InitTimeout: time.Minute, Log: io.Discard,
 			Environment: append([]string{"PATH=" + os.Getenv("PATH"), "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=bench",
 				"AWS_SECRET_ACCESS_KEY=bench", "AWS_ENDPOINT_URL_DYNAMODB=" + m.url, "AWS_LAMBDA_FUNCTION_VERSION=1", "_HANDLER=bootstrap"},
 				p.environment...),
@@ -273,14 +325,22 @@ func (b *bulk) bulkPrograms(q bulkQuery, m bulkMarket) (programs []*bulkProgram,
 }
 
 // invoke asks the program once, and notes what that took.
-func (p *bulkProgram) invoke(ctx context.Context) error {
+func (p *bulkProgram) invoke(ctx context.Context, ids []string) error {
+	event, err := p.event(ids)
+	if err != nil {
+		return err
+	}
 	before, err := p.used()
 	if err != nil {
 		return err
 	}
 	start := time.Now()
-	result, err := p.pool.Invoke(ctx, "c6af9ac6-7b61-11e6-9a41-000000000000", "", p.event)
+	result, err := p.pool.Invoke(ctx, "c6af9ac6-7b61-11e6-9a41-000000000000", "", event)
 	took := time.Since(start)
+	if err != nil {
+		return err
+	}
+	after, err := p.used()
 	if err != nil {
 		return err
 	}
@@ -291,16 +351,29 @@ func (p *bulkProgram) invoke(ctx context.Context) error {
 	if err := json.Unmarshal(result.Payload, &answer); err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	if p.found = strings.Count(answer.Body, `"status":200`); p.found == 0 {
-		return fmt.Errorf("its answer is %d: %.500s", answer.StatusCode, answer.Body)
-	}
-	after, err := p.used()
-	if err != nil {
+	requests := p.answer.requests
+	if p.answer, err = readBulkAnswer(answer.Body); err != nil {
 		return err
 	}
+	if p.answer.found == 0 {
+		return fmt.Errorf("its answer is %d: %.500s", answer.StatusCode, answer.Body)
+	}
+	p.answer.requests = requests
 	p.times = append(p.times, milliseconds(took))
 	p.cpu = append(p.cpu, milliseconds(after-before))
 	p.bytes = len(answer.Body)
+	return nil
+}
+
+// askAgain asks for what the last answer had no room or time for, and counts the requests until there is nothing left.
+func (p *bulkProgram) askAgain(ctx context.Context) error {
+	requests := 1
+	for ; len(p.answer.again) > 0; requests++ {
+		if err := p.invoke(ctx, p.answer.again); err != nil {
+			return err
+		}
+	}
+	p.answer.requests = requests
 	return nil
 }
 

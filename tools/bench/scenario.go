@@ -155,7 +155,7 @@ func (b *bench) subjects(ctx context.Context, lab *bootstrap.Lab, root string, a
 		return lab.New(bootstrap.Program{Path: path, Environment: environment, Event: event, Want: s.want}), nil
 	}
 	function := func(s scenario) (*bootstrap.Program, error) {
-		environment, err := variables(template, s.function, mine)
+		environment, _, err := variables(template, s.function, mine)
 		if err != nil {
 			return nil, err
 		}
@@ -222,7 +222,7 @@ func (b *bench) fresh(ctx context.Context) (mine, theirs string, err error) {
 }
 
 // variables are what the template sets for a function, and its memory.
-func variables(template *samtemplate.Template, folder, table string) ([]string, error) {
+func variables(template *samtemplate.Template, folder, table string) (list []string, timeout time.Duration, err error) {
 	for _, f := range template.Functions {
 		if filepath.Base(f.CodeURI) != folder {
 			continue
@@ -232,11 +232,10 @@ func variables(template *samtemplate.Template, folder, table string) ([]string, 
 		delete(environment, "AWS_ENDPOINT_URL_DYNAMODB") // the lab has its own
 		environment["AWS_LAMBDA_FUNCTION_NAME"] = f.Name
 		environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = strconv.Itoa(f.MemoryMB)
-		var list []string
 		for name, value := range environment {
 			list = append(list, name+"="+value)
 		}
-		return list, nil
+		return list, f.Timeout, nil
 	}
-	return nil, fmt.Errorf("the template has no function of the folder %s", folder)
+	return nil, 0, fmt.Errorf("the template has no function of the folder %s", folder)
 }

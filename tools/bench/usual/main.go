@@ -132,7 +132,10 @@ func (a *app) route(ctx context.Context, r events.APIGatewayProxyRequest) (statu
 		if err := json.Unmarshal([]byte(r.Body), &in); err != nil {
 			return http.StatusBadRequest, map[string]string{"error": "malformed JSON"}, nil //nolint:nilerr // the client's fault
 		}
-		return a.query(ctx, in.ProductIDs, in.PerProductLimit)
+		if strings.Contains(r.Path, "summaries") {
+			return a.query(ctx, in.ProductIDs, func(id string, rows []latestRow) any { return summarize(id, rows) })
+		}
+		return a.query(ctx, in.ProductIDs, cheapest(in.PerProductLimit))
 	case strings.HasSuffix(r.Path, "/batch"):
 		var in struct {
 			Observations []observation `json:"observations"`

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -48,8 +49,63 @@ type entry struct {
 	Offers    []latestRow `json:"offers"`
 }
 
-// query answers the cheapest offers of many products, by a query for each.
-func (a *app) query(ctx context.Context, productIDs []string, limit int) (status int, answer any, err error) {
+// summary is what a market summary says of the prices of a product.
+type summary struct {
+	ProductID   string   `json:"productId"`
+	Status      int      `json:"status"`
+	Offers      int      `json:"offers"`
+	Competitors int      `json:"competitors"`
+	Min         *float64 `json:"min"`
+	Q1          *float64 `json:"q1"`
+	Median      *float64 `json:"median"`
+	Mean        *float64 `json:"mean"`
+	Q3          *float64 `json:"q3"`
+	Max         *float64 `json:"max"`
+	Cheapest    []string `json:"cheapest"`
+}
+
+// summarize makes statistics of the lowest landed prices of competitors.
+func summarize(productID string, rows []latestRow) summary {
+	out := summary{ProductID: productID, Status: http.StatusOK, Offers: len(rows), Cheapest: []string{}}
+	lowest := map[string]float64{}
+	for _, row := range rows {
+		if row.Landed == nil || row.Availability != "InStock" {
+			continue
+		}
+		if low, ok := lowest[row.CompetitorID]; !ok || row.landed < low {
+			lowest[row.CompetitorID] = row.landed
+		}
+	}
+	out.Competitors = len(lowest)
+	if len(lowest) == 0 {
+		return out
+	}
+	sorted := slices.Sorted(maps.Values(lowest))
+	sum := 0.0
+	for _, amount := range sorted {
+		sum += amount
+	}
+	at := func(q float64) *float64 {
+		place := q * float64(len(sorted)-1)
+		below := int(place)
+		amount := sorted[below]
+		if below+1 < len(sorted) {
+			amount += (sorted[below+1] - sorted[below]) * (place - float64(below))
+		}
+		return &amount
+	}
+	mean := sum / float64(len(sorted))
+	out.Min, out.Q1, out.Median, out.Mean, out.Q3, out.Max = at(0), at(0.25), at(0.5), &mean, at(0.75), at(1)
+	for _, id := range slices.Sorted(maps.Keys(lowest)) {
+		if lowest[id] == sorted[0] {
+			out.Cheapest = append(out.Cheapest, id)
+		}
+	}
+	return out
+}
+
+// query answers the cheapest offers of many products, or summaries of them, by a query for each.
+func (a *app) query(ctx context.Context, productIDs []string, answerOf func(id string, rows []latestRow) any) (status int, answer any, err error) {
 	if _, err := a.competitors(ctx); err != nil {
 		return 0, nil, err
 	}
@@ -57,7 +113,7 @@ func (a *app) query(ctx context.Context, productIDs []string, limit int) (status
 	if err != nil {
 		return 0, nil, err
 	}
-	entries := make([]entry, len(productIDs))
+	entries := make([]any, len(productIDs))
 	errs := make([]error, len(productIDs))
 	var wg sync.WaitGroup
 	slots := make(chan bool, width)
@@ -65,14 +121,25 @@ func (a *app) query(ctx context.Context, productIDs []string, limit int) (status
 		slots <- true
 		wg.Go(func() {
 			defer func() { <-slots }()
-			entries[i], errs[i] = a.latest(ctx, id, limit)
+			rows, err := a.latest(ctx, id)
+			entries[i], errs[i] = answerOf(id, rows), err
 		})
 	}
 	wg.Wait()
 	return http.StatusOK, map[string]any{"results": entries}, errors.Join(errs...)
 }
 
-func (a *app) latest(ctx context.Context, productID string, limit int) (entry, error) {
+// cheapest answers with the first of the offers by landed price.
+func cheapest(limit int) func(id string, rows []latestRow) any {
+	return func(id string, rows []latestRow) any {
+		slices.SortFunc(rows, func(x, y latestRow) int {
+			return cmp.Or(cmp.Compare(x.landed, y.landed), cmp.Compare(x.CompetitorID, y.CompetitorID))
+		})
+		return entry{id, http.StatusOK, len(rows), rows[:min(len(rows), limit)]}
+	}
+}
+
+func (a *app) latest(ctx context.Context, productID string) ([]latestRow, error) {
 	in := &dynamodb.QueryInput{TableName: &a.table, KeyConditionExpression: aws.String("pk = :pk"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":pk": &types.AttributeValueMemberS{Value: "p#" + productID}},
 		ReturnConsumedCapacity:    types.ReturnConsumedCapacityTotal} // which is what is measured
@@ -81,24 +148,21 @@ func (a *app) latest(ctx context.Context, productID string, limit int) (entry, e
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return entry{}, err
+			return nil, err
 		}
 		var items []latest
 		if err := attributevalue.UnmarshalListOfMaps(page.Items, &items); err != nil {
-			return entry{}, err
+			return nil, err
 		}
 		for _, it := range items {
 			row, err := it.row()
 			if err != nil {
-				return entry{}, err
+				return nil, err
 			}
 			rows = append(rows, row)
 		}
 	}
-	slices.SortFunc(rows, func(x, y latestRow) int {
-		return cmp.Or(cmp.Compare(x.landed, y.landed), cmp.Compare(x.CompetitorID, y.CompetitorID))
-	})
-	return entry{productID, http.StatusOK, len(rows), rows[:min(len(rows), limit)]}, nil
+	return rows, nil
 }
 
 func (it latest) row() (latestRow, error) {
