@@ -39,16 +39,25 @@ store() {
   esac
 }
 
+# in_turn runs a command beside up to three others.
+running=0
+in_turn() {
+  "$@" &
+  ((++running < 4)) || next
+}
+next() { wait -n && ((running -= 1, 1)); }
+
 there=$(aws s3api list-objects-v2 --bucket "$bucket" --prefix functions/ --query 'Contents[].[Key]' --output text)
 mapfile -t zips < <(sed -n 's/^ *"zip": "\(.*\)",$/\1/p' .build/manifest.json)
 for zip in "${zips[@]}"; do # and the SBOM beside it
   for key in "$zip" "${zip%zip}cdx.json"; do
-    if grep -qxF -- "$key" <<<"$there"; then echo "was there $key"; else store ".build/$key" "$key"; fi
+    if grep -qxF -- "$key" <<<"$there"; then echo "was there $key"; else in_turn store ".build/$key" "$key"; fi
   done
 done
 for file in .build/release/*; do
-  store "$file" "$commit/${file##*/}"
+  in_turn store "$file" "$commit/${file##*/}"
 done
+while ((running > 0)); do next; done
 
 stored=$(mktemp -d)
 trap 'rm -rf "$stored"' EXIT
