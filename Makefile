@@ -119,7 +119,7 @@ tools/docs/page/node_modules/.package-lock.json: tools/docs/page/package-lock.js
 	@touch $@
 
 python: # the Python environments that tests need, below .local; programs that need one make it themselves
-	@go run ./samkit/pythonenv/install samkit/verify samkit/emulator tools/export
+	@go run ./samkit/pythonenv/install samkit/verify samkit/emulator tools/export >/dev/null
 
 # Programs of other Go modules. Their versions stand here, so that a change of this file brings them up to date.
 .local/bin/golangci-lint: module = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0

@@ -3,6 +3,7 @@
 #
 #   changeset.sh ENV BUCKET COMMIT
 #
+# Templates, parameters and zips that are not those of the commit's manifest are refused (see choose in common.sh, and MANIFEST).
 # .build/changeset-ENV.json is the change set, for people to read and for deploy.sh to execute. ALLOW_CHANGES lists logical
 # ids that may change all the same; see samkit/guard, which also gets GUARD_FLAGS. PARAMETERS replaces parameters of
 # samconfig.toml (NAME=VALUE, one per line). CFN_ROLE_ARN is the role with which CloudFormation makes the changes.
@@ -17,7 +18,7 @@ file=.build/changeset-$env.json
 rm -f "$file"
 choose
 
-[[ -f $release/$template ]] || fail "commit $commit was not packaged for this architecture"
+built_zips
 
 scratch=$(mktemp -d) # readable by its owner only, since parameters may be secret
 trap 'rm -rf "$scratch"' EXIT
@@ -29,10 +30,8 @@ status=$(member StackStatus "$described")
 previous=()
 case $status in
 '' | REVIEW_IN_PROGRESS)
-  # If its creation fails, CloudFormation deletes the table. A protected one would stop that: ROLLBACK_FAILED, which nothing repeats.
-  type=CREATE GUARD_FLAGS="-new ${GUARD_FLAGS:-}"
-  export PARAMETERS="${PARAMETERS:+$PARAMETERS
-}DeletionProtection=false"
+  type=CREATE
+  new_stack
   ;;
 *_IN_PROGRESS) fail "$stack is $status: wait until this has finished, or end it with rollback.sh" ;;
 UPDATE_ROLLBACK_FAILED)

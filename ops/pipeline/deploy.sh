@@ -3,9 +3,10 @@
 #
 #   deploy.sh ENV BUCKET COMMIT
 #
-# It executes the change set in .build/changeset-ENV.json if that is for this commit and still valid. Otherwise it runs
-# changeset.sh first, guard included, so that a job can be run again by itself. .build/outputs-ENV.json gets the outputs of
-# the stack. If an update fails, CloudFormation rolls it back and the script ends with status 1.
+# It executes the change set in .build/changeset-ENV.json if that is still valid and changeset.sh would make the same: for this commit,
+# of its template and with its parameters. Otherwise it runs changeset.sh first, guard included, so that a job can be run again by
+# itself. The zips are compared with the commit's manifest before (MANIFEST: see choose in common.sh), and what Lambda runs after.
+# .build/outputs-ENV.json gets the outputs of the stack. If an update fails, CloudFormation rolls it back and the script ends with status 1.
 #
 # A new stack is made without deletion protection, and protected by a second change set at once, if samconfig.toml does not say false.
 #
@@ -17,16 +18,31 @@ env=$1 bucket=$2 commit=$3
 file=.build/changeset-$env.json
 choose
 
-# valid tells whether the change set in the file was made for this commit and can be executed.
-valid() {
+# valid tells whether the change set in the file can be executed and is the one that this commit needs. The file and the change set come
+# from a job with fewer rights, so both are only believed as far as CloudFormation and the commit say the same.
+valid() ( # what a new stack sets must not stay set
+  now=$file.now
   [[ -f $file && $(member Description "$file") == "commit $commit" && $(member StackName "$file") == "$stack" ]] || return
-  local now
-  now=$(aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$(member ChangeSetId "$file")" \
-    --query ExecutionStatus --output text 2>/dev/null)
-  [[ $now == AVAILABLE ]]
-}
+  aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$(member ChangeSetId "$file")" --output json \
+    >"$now" 2>/dev/null || return
+  [[ $(member ExecutionStatus "$now") == AVAILABLE && $(member Description "$now") == "commit $commit" ]] || return
+  [[ $(state) != REVIEW_IN_PROGRESS ]] || new_stack
+  shown=$(aws cloudformation get-template --stack-name "$stack" --change-set-name "$(member ChangeSetId "$file")" \
+    --template-stage Original --query TemplateBody --output text) || return
+  # What parameters -mark has put in is left aside: it is another one each time that a secret is given.
+  [[ $(sed 's/parameters [0-9a-f]\{16\}/parameters unknown/' <<<"$shown") == "$(<"$release/$template")" ]] || return
+  parameters -template "$release/$template" -check "$now" "$env" || return
+  # shellcheck disable=SC2086 # GUARD_FLAGS are words
+  go run ./samkit/guard ${GUARD_FLAGS:-} "$now" || return
+  mv "$now" "$file"
+)
 
-valid || ops/pipeline/changeset.sh "$env" "$bucket" "$commit"
+if [[ -z ${ONLY_PARAMETER:-} ]] && valid; then
+  built_zips
+else
+  rm -f "$file.now"
+  ops/pipeline/changeset.sh "$env" "$bucket" "$commit"
+fi
 
 # ringing prints the names of the alarms that ring and would stop a canary. CodeDeploy rolls one back at once when its alarm rings from
 # before, and with it the whole update.
@@ -85,7 +101,7 @@ execute() {
   fail "$stack was not deployed"
 }
 
-remember "deployed/$env/current" "$commit" # before the deployment: however it ends, this is what was tried last
+remember "deployed/$env/current" "$commit $manifest" # before the deployment: however it ends, this is what was tried last
 status=
 execute
 if [[ $status == CREATE_COMPLETE && $(parameters -value DeletionProtection "$env") != false ]]; then # true is its default
@@ -93,6 +109,28 @@ if [[ $status == CREATE_COMPLETE && $(parameters -value DeletionProtection "$env
   ONLY_PARAMETER=DeletionProtection ops/pipeline/changeset.sh "$env" "$bucket" "$commit"
   execute
 fi
+
+# differing prints the functions whose requests do not reach the zip of the manifest: a few are asked about at a time.
+differing() {
+  local name zip n=0
+  while IFS=/ read -r _ name zip; do
+    runs "$name" "${zip%.zip}" || echo "$stack-$name" &
+    ((++n % 4)) || wait
+  done < <(zips)
+  wait
+}
+
+# runs tells whether a function's alias stands for the zip with a hash. Lambda writes its own in base64.
+runs() {
+  local is
+  is=$(aws lambda get-function-configuration --function-name "$stack-$1" --qualifier live --query CodeSha256 --output text)
+  [[ $(base64 -d <<<"$is" | od -An -v -tx1 | tr -d ' \n') == "$2" ]]
+}
+
+others=$(differing)
+[[ -z $others ]] || fail "these functions do not run what was built:
+$others
+Roll back, and find out who changed them"
 
 # A stack whose table is protected from deletion is protected too.
 if [[ $(member Keep "$outputs") == true ]] && ! grep -q '"Protected": true' "$outputs"; then

@@ -3,9 +3,10 @@
 #
 #   smoke.sh ENV BUCKET COMMIT TOKEN_FILE
 #
-# If it does, the bucket remembers COMMIT as deployed/ENV/good, where rollback.sh finds it, and the good commit before it as
-# deployed/ENV/before. SMOKE_URL replaces the stack's ApiUrl; {ApiId} and {env} in it are filled in. tools/smoke gets
-# SMOKE_FLAGS. At its end it warns if nobody has confirmed to be told about alarms, which is no reason to roll back.
+# If it does, the bucket remembers COMMIT and the SHA-256 of its manifest as deployed/ENV/good, where rollback.sh finds them, and the
+# good commit before it as deployed/ENV/before. MANIFEST: see choose in common.sh. SMOKE_URL replaces the stack's ApiUrl; {ApiId} and
+# {env} in it are filled in. tools/smoke gets SMOKE_FLAGS. At its end it warns if nobody has confirmed to be told about alarms, which is
+# no reason to roll back.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 (($# == 4)) || usage
@@ -22,9 +23,9 @@ url=${url//'{env}'/$env}
 go run ./tools/smoke -url "$url" -token-file "$token" -commit "$commit" ${SMOKE_FLAGS:-}
 
 before=$(recall "deployed/$env/good")
-if [[ $before != "$commit" ]]; then
+if [[ $before != "$commit $manifest" ]]; then
   [[ -z $before ]] || remember "deployed/$env/before" "$before"
-  remember "deployed/$env/good" "$commit"
+  remember "deployed/$env/good" "$commit $manifest"
 fi
 aws s3 rm --only-show-errors "s3://$bucket/deployed/$env/target" # a rollback, if there was one, has finished
 

@@ -13,7 +13,8 @@
 //	functions/<name>/<sha256>.zip          what Lambda runs
 //	functions/<name>/<sha256>.cdx.json     its SBOM (CycloneDX 1.6), from what the linker recorded
 //	manifest.json                          commit, Go version and hashes
-//	release/template.yaml, ...             with -bucket: the same with the places of the zips in it, s3://NAME/functions/...
+//	release/template.yaml, ...             with -bucket: the same with the places of the zips in it, s3://NAME/functions/...,
+//	                                       the manifest, and the samconfig.toml beside the template, if there is one
 //
 // -cold empties the build cache for the second build, which takes minutes.
 package main

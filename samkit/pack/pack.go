@@ -27,7 +27,8 @@ import (
 type Manifest struct {
 	Commit    string                         `json:"commit"`
 	Go        string                         `json:"go"`
-	Templates map[string]string              `json:"templates"` // SHA-256 by file name
+	Templates map[string]string              `json:"templates"` // SHA-256 by file name; of a release, without the bucket in it
+	Files     map[string]string              `json:"files"`     // SHA-256 by file name of what else a release has
 	Functions map[string]map[string]Artifact `json:"functions"` // by name and architecture
 }
 
@@ -261,7 +262,22 @@ func copySource(from, to, out string) error {
 	})
 }
 
+// writeManifest writes the manifest, and to a release a copy and samconfig.toml, whose parameters are deployed with the template.
 func (p *packer) writeManifest() error {
+	p.manifest.Files = map[string]string{}
+	const config = "samconfig.toml"
+	parameters, err := os.ReadFile(filepath.Join(p.root, config))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the parameters: %w", err)
+	}
+	if err == nil {
+		p.manifest.Files[config] = sum(parameters)
+		if p.bucket != "" {
+			if err := write(filepath.Join(p.out, "release", config), parameters); err != nil {
+				return err
+			}
+		}
+	}
 	version, err := exec.Command("go", "env", "GOVERSION").Output()
 	if err != nil {
 		return fmt.Errorf("ask for Go's version: %w", err)
@@ -271,7 +287,11 @@ func (p *packer) writeManifest() error {
 	if err != nil {
 		return fmt.Errorf("encode the manifest: %w", err)
 	}
-	return write(filepath.Join(p.out, "manifest.json"), append(text, '\n'))
+	text = append(text, '\n')
+	if err := write(filepath.Join(p.out, "manifest.json"), text); err != nil || p.bucket == "" {
+		return err
+	}
+	return write(filepath.Join(p.out, "release", "manifest.json"), text)
 }
 
 // report prints a line per function and architecture.

@@ -76,6 +76,7 @@ func project(t *testing.T) string {
 		"go.mod":                      "module other\n\ngo 1.26\n\nrequire " + module + " " + version + "\n",
 		"go.sum":                      string(sums),
 		"template.yaml":               shop,
+		"samconfig.toml":              "version = 0.1\n",
 		"words/words.go":              "// Package words has words.\npackage words\n\nconst Hello = \"hello\"\n",
 		"functions/greet/main.go":     greet,
 		"functions/greet/x_test.go":   "package main\n\nvar commit = \"of a test only\"\n",
@@ -205,6 +206,10 @@ func TestRun_Artifacts(t *testing.T) {
 	assert.Equal(t, want, read(t, out, "template-x86_64.yaml"), "nothing else changes")
 	assert.Equal(t, map[string]string{"template-x86_64.yaml": sum([]byte(want))}, m.Templates)
 	assert.Equal(t, places("s3://store/"), read(t, out, "release/template-x86_64.yaml"))
+	assert.Equal(t, map[string]string{"samconfig.toml": sum([]byte("version = 0.1\n"))}, m.Files)
+	assert.Equal(t, "version = 0.1\n", read(t, out, "release/samconfig.toml"))
+	assert.Equal(t, read(t, out, "manifest.json"), read(t, out, "release/manifest.json"))
+	assert.NotContains(t, read(t, out, "manifest.json"), "store", "it is the same for the bucket of another account")
 }
 
 // TestRun_Arm64 has a function that imports nothing, so that nothing but the runtime is compiled for arm64.

@@ -6,13 +6,16 @@
 //	parameters [-config samconfig.toml] -stack ENV
 //	parameters [-config samconfig.toml] -value NAME ENV
 //	parameters [-config samconfig.toml] -mark FILE ENV
+//	parameters [-config samconfig.toml] -template FILE -check FILE ENV
 //
 // They are those of samconfig.toml. Values in the variable PARAMETERS (NAME=VALUE, one a line) take precedence; they are not
 // arguments, because every process of the machine may read those. All other parameters go back to the template's defaults, even
 // where the stack has another value now: what is deployed is what the repository says. Secrets are the exception, since they
 // are not in the repository: a parameter with NoEcho in -template keeps its value if -previous (what `describe-stacks` prints)
-// has it. -only sets one parameter and keeps the values that the stack has of all others. -stack prints the name of the stack. -value prints one value, or an empty line where it is left to its default. -mark
-// prints a template as it has to be deployed with the parameters (samconfig.Marked).
+// has it. -only sets one parameter and keeps the values that the stack has of all others. -stack prints the name of the stack. -value
+// prints one value, or an empty line where it is left to its default. -mark prints a template as it has to be deployed with the parameters
+// (samconfig.Marked). -check compares with a change set (what `describe-change-set` prints): it ends with status 1 where a parameter is
+// neither what it would be told nor the template's default. Secrets are not compared, since AWS does not show them.
 package main
 
 import (
@@ -52,6 +55,7 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 	mark := flags.String("mark", "", "print this template `file` with a hash of the parameters in it")
 	only := flags.String("only", "", "change this `parameter` alone")
 	value := flags.String("value", "", "print the value of this `parameter`")
+	changeSet := flags.String("check", "", "compare with the parameters of the change set in this `file`")
 	if err := flags.Parse(args); err != nil {
 		return flag.ErrHelp // flags has said why
 	}
@@ -98,6 +102,8 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 		}
 		_, err = stdout.Write(text)
 		return err
+	case *changeSet != "":
+		return check(*template, *changeSet, e.Parameters)
 	}
 	var kept []string
 	if *only != "" {
@@ -137,22 +143,14 @@ func keep(template, previous string, set map[string]string) ([]string, error) {
 	if template == "" || previous == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(template)
+	declared, err := declarations(template)
 	if err != nil {
-		return nil, fmt.Errorf("read the template: %w", err)
-	}
-	var declared struct {
-		Parameters map[string]struct {
-			NoEcho bool `yaml:"NoEcho"`
-		} `yaml:"Parameters"`
-	}
-	if err := yaml.Unmarshal(text, &declared); err != nil {
-		return nil, fmt.Errorf("%s: %w", template, err)
+		return nil, err
 	}
 	names, err := described(previous)
 	return slices.DeleteFunc(names, func(name string) bool {
 		_, ok := set[name]
-		return ok || !declared.Parameters[name].NoEcho
+		return ok || !declared[name].NoEcho
 	}), err
 }
 
@@ -184,4 +182,61 @@ func described(file string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// declaration is what a template says of a parameter.
+type declaration struct {
+	Default string `yaml:"Default"`
+	NoEcho  bool   `yaml:"NoEcho"`
+}
+
+func declarations(template string) (map[string]declaration, error) {
+	text, err := os.ReadFile(template)
+	if err != nil {
+		return nil, fmt.Errorf("read the template: %w", err)
+	}
+	var t struct {
+		Parameters map[string]declaration `yaml:"Parameters"`
+	}
+	if err := yaml.Unmarshal(text, &t); err != nil {
+		return nil, fmt.Errorf("%s: %w", template, err)
+	}
+	return t.Parameters, nil
+}
+
+// check compares the parameters of a change set with those that are set and with the template's defaults. CloudFormation lists all that the
+// template declares; one that is not listed counts as left to its default.
+func check(template, changeSet string, set map[string]string) error {
+	declared, err := declarations(template)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(changeSet)
+	if err != nil {
+		return fmt.Errorf("read the change set: %w", err)
+	}
+	var described struct {
+		Parameters []struct{ ParameterKey, ParameterValue string }
+	}
+	if err := json.Unmarshal(text, &described); err != nil {
+		return fmt.Errorf("%s: %w", changeSet, err)
+	}
+	got := map[string]string{}
+	for _, p := range described.Parameters {
+		got[p.ParameterKey] = p.ParameterValue
+	}
+	for _, key := range slices.Sorted(maps.Keys(declared)) {
+		want, ok := set[key]
+		if !ok {
+			want = declared[key].Default
+		}
+		is, ok := got[key]
+		if !ok {
+			is = declared[key].Default
+		}
+		if is != want && !declared[key].NoEcho {
+			return fmt.Errorf("the change set has %s=%s, which would be %s now", key, is, want)
+		}
+	}
+	return nil
 }

@@ -40,6 +40,11 @@ func TestRun(t *testing.T) {
 	}
 	config := []string{"-config", filepath.Join(dir, "samconfig.toml")}
 	secrets := []string{"-template", filepath.Join(dir, "template.yaml"), "-previous", filepath.Join(dir, "stack.json")}
+	check := func(name, parameters string) []string {
+		file := filepath.Join(dir, name+".json")
+		require.NoError(t, os.WriteFile(file, []byte(`{"Parameters":[`+parameters+`]}`), 0o600))
+		return []string{"-template", filepath.Join(dir, "template.yaml"), "-check", file, "dev"}
+	}
 	tests := map[string]struct {
 		args          []string
 		variable      string
@@ -60,6 +65,19 @@ func TestRun(t *testing.T) {
 			{"ParameterKey":"Gone","UsePreviousValue":true},{"ParameterKey":"Password","UsePreviousValue":true}]`, ""},
 		"one alone, of no stack": {[]string{"-only", "Size", "dev"}, "", "", "read the stack's description"},
 
+		"a change set that is as it would be made now": {check("ok", `{"ParameterKey":"DeployEnv","ParameterValue":"dev"},
+			{"ParameterKey":"Rate","ParameterValue":"50"},{"ParameterKey":"Password","ParameterValue":"****"},
+			{"ParameterKey":"Size","ParameterValue":"1"}`), "", "", ""},
+		"a change set that lists only what was given": {check("short", `{"ParameterKey":"DeployEnv","ParameterValue":"dev"},
+			{"ParameterKey":"Rate","ParameterValue":"50"}`), "", "", ""},
+		"a change set with another value": {check("other", `{"ParameterKey":"DeployEnv","ParameterValue":"dev"},
+			{"ParameterKey":"Rate","ParameterValue":"51"}`), "", "", "the change set has Rate=51, which would be 50 now"},
+		"a change set with another value in the place of a default": {check("default", `{"ParameterKey":"DeployEnv","ParameterValue":"dev"},
+			{"ParameterKey":"Rate","ParameterValue":"50"},{"ParameterKey":"Size","ParameterValue":"7"}`), "", "",
+			"the change set has Size=7, which would be 1 now"},
+		"a change set of before PARAMETERS": {check("given", `{"ParameterKey":"DeployEnv","ParameterValue":"dev"},
+			{"ParameterKey":"Rate","ParameterValue":"50"}`), "Rate=9", "", "the change set has Rate=50, which would be 9 now"},
+
 		"no environment":       {nil, "", "", "name one environment"},
 		"an argument too much": {[]string{"dev", "Rate=9"}, "", "", "name one environment"},
 		"unknown environment":  {[]string{"prod"}, "", "", `has no environment "prod"; it has bare, dev`},
@@ -79,6 +97,10 @@ func TestRun(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
+			if tt.want == "" {
+				assert.Empty(t, stdout.String())
+				return
+			}
 			assert.JSONEq(t, tt.want, stdout.String())
 		})
 	}

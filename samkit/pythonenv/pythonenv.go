@@ -6,6 +6,11 @@
 // Programs install what they need when they first run (Install). Tests do not: they take what is there (Find), and
 // `make python` puts it there.
 //
+// A list has a hash for every file that pip may take, so that nothing is installed that was not there when the list was written. Write
+// the lines again, the comment above them aside, from those with a version alone:
+//
+//	uv pip compile --no-deps --generate-hashes --only-binary :all: --python-version 3.11 --no-header --no-annotate requirements.txt
+//
 // Run what is in an environment as `python -m module`: its scripts name the folder in which they were made.
 package pythonenv
 
@@ -76,7 +81,7 @@ func Install(ctx context.Context, root, folder string, log io.Writer) (string, e
 		{"python3", "-m", "venv", aside}, // Debian: package python3-venv
 		// Wheels only, so that nothing is compiled; no dependencies but the list's own, which the next command checks.
 		{inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "--no-deps",
-			"--requirement", requirements},
+			"--require-hashes", "--requirement", requirements},
 		{inside, "-m", "pip", "check"},
 	} {
 		if out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput(); err != nil {

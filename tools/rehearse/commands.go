@@ -40,7 +40,7 @@ func (r *rehearsal) environment(more ...string) []string {
 		"TMPDIR="+r.dir,
 		"GOFLAGS=-trimpath", "CGO_ENABLED=0", // the copy lies elsewhere each time; with these the build cache serves all the same
 		"PACK_FLAGS=-arch x86_64", "SMOKE_FLAGS=-emulator", "SMOKE_URL="+r.emulator.API("{ApiId}", "{env}"),
-		"PARAMETERS="+strings.Join(parameters, "\n"), "ALLOW_CHANGES=", "GUARD_FLAGS=", "CFN_ROLE_ARN=")
+		"PARAMETERS="+strings.Join(parameters, "\n"), "ALLOW_CHANGES=", "GUARD_FLAGS=", "CFN_ROLE_ARN=", "MANIFEST=")
 	return append(kept, more...)
 }
 

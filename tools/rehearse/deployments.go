@@ -112,8 +112,8 @@ func (r *rehearsal) token(ctx context.Context, env string) (string, error) {
 	return "ingest read self-check", err
 }
 
-func (r *rehearsal) smoke(ctx context.Context, env, commit string) (string, error) {
-	text, err := r.script(ctx, nil, "smoke.sh", env, bucket, commit, r.tokenFile(env))
+func (r *rehearsal) smoke(ctx context.Context, env string, v version) (string, error) {
+	text, err := r.script(ctx, []string{"MANIFEST=" + v.sum}, "smoke.sh", env, bucket, v.commit, r.tokenFile(env))
 	return fmt.Sprintf("%d steps ok", strings.Count(text, "ok  ")), err
 }
 
@@ -286,7 +286,7 @@ func (r *rehearsal) failedUpdate(ctx context.Context, v version) (string, error)
 			return "", err
 		}
 	}
-	if _, err := r.smoke(ctx, "dev", v.commit); err != nil {
+	if _, err := r.smoke(ctx, "dev", v); err != nil {
 		return "", err
 	}
 	mended, err := r.variant(ctx, v, "-mended", "ListOffersErrorsAlarm", metric, metric+" Unit: Count,")
@@ -296,7 +296,7 @@ func (r *rehearsal) failedUpdate(ctx context.Context, v version) (string, error)
 	if _, err := r.script(ctx, nil, "deploy.sh", "dev", bucket, mended); err != nil {
 		return "", err
 	}
-	if _, err := r.smoke(ctx, "dev", v.commit); err != nil {
+	if _, err := r.smoke(ctx, "dev", v); err != nil {
 		return "", err
 	}
 	return "rolled back by CloudFormation twice, smoke ok; mended, it is deployed", r.read(ctx, "dev")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"pricing/samkit/emulator"
@@ -75,6 +77,9 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 			return r.jobs(ctx, environment, nil, names...)
 		}
 	}
+	changes := func(ctx context.Context) (string, error) { // production's; these jobs are not of the protected environment
+		return r.jobs(ctx, r.environment(idToken("main", ":environment_protected:false")), nil, "package:prod", "changeset:prod")
+	}
 	prod := func(names ...string) func(ctx context.Context) (string, error) {
 		return func(ctx context.Context) (string, error) { return r.jobs(ctx, r.prod(), nil, names...) }
 	}
@@ -82,7 +87,11 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 	add("to integ", integ("changeset:integ", "deploy:integ"))
 	add("token integ", func(ctx context.Context) (string, error) { return r.token(ctx, "integ") })
 	add("smoke integ", integ("smoke:integ"))
-	add("to prod", prod("package:prod", "changeset:prod", "deploy:prod"))
+	add("changes of prod", changes)
+	add("to prod", func(ctx context.Context) (string, error) {
+		seen, err := prod("deploy:prod")(ctx)
+		return seen, errors.Join(err, r.changeSets(ctx, "prod", 2)) // the one that was shown, and the one that protects the table
+	})
 	add("token prod", func(ctx context.Context) (string, error) { return r.token(ctx, "prod") })
 	add("smoke prod", prod("smoke:prod"))
 	add("package 2", func(ctx context.Context) (_ string, err error) {
@@ -95,8 +104,9 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 		}
 		return integ("package:integ")(ctx)
 	})
+	add("changes of prod 2", changes)
 	add("to prod 2", func(ctx context.Context) (string, error) {
-		seen, err := prod("package:prod", "changeset:prod", "deploy:prod", "smoke:prod")(ctx)
+		seen, err := prod("deploy:prod", "smoke:prod")(ctx)
 		return seen, errors.Join(err, r.isGood(ctx, second))
 	})
 	add("package 3, which is broken", func(ctx context.Context) (string, error) {
@@ -166,6 +176,7 @@ func (r *rehearsal) refusedLogins(ctx context.Context) (string, error) {
 		{"pricing-prod-pipeline", idToken("main", "")},
 		{"pricing-prod-pipeline", idToken("topic", ":environment_protected:true")},
 		{"pricing-integ-pipeline", idToken("topic", ":environment_protected:false")},
+		{"pricing-prod-changes", idToken("topic", ":environment_protected:false")},
 		{"pricing-package", idToken("topic", ":environment_protected:false")},
 		{"pricing-package", idToken("main", "")},
 	}
@@ -176,25 +187,84 @@ func (r *rehearsal) refusedLogins(ctx context.Context) (string, error) {
 		}
 	}
 	const (
-		upload = "aws s3 cp ops/account.yaml s3://" + accountsBucket + "/functions/x"
-		vouch  = "aws s3 cp ops/account.yaml s3://" + accountsBucket + "/deployed/prod/good"
+		upload   = "aws s3 cp ops/account.yaml s3://" + accountsBucket + "/functions/x"
+		vouch    = "aws s3 cp ops/account.yaml s3://" + accountsBucket + "/deployed/prod/good"
+		template = "aws s3 cp ops/account.yaml s3://" + accountsBucket + "/deployed/prod/template.yaml"
+		execute  = "aws cloudformation execute-change-set --stack-name pricing-prod --change-set-name x"
+		describe = "aws cloudformation describe-stacks --stack-name pricing-prod"
 	)
-	integ := idToken("main", ":environment_protected:false")
+	unprotected := idToken("main", ":environment_protected:false")
 	prod := idToken("main", ":environment_protected:true")
-	for _, denied := range []struct{ role, token, why, do string }{
-		{"pricing-package", integ, "explicit deny in a resource-based policy", upload}, // without TLS
-		{"pricing-package", prod, "explicit deny in an identity-based policy", vouch},
-		{"pricing-integ-pipeline", integ, "s3:PutObject", vouch},
-		{"pricing-integ-pipeline", integ, "cloudformation:DescribeStacks", "aws cloudformation describe-stacks --stack-name pricing-prod"},
-		{"pricing-prod-pipeline", prod, "dynamodb:Scan", "aws dynamodb scan --table-name pricing-prod"},
-	} {
-		if err := r.refused(ctx, denied.why,
-			"env", denied.token, "bash", "-euc", `. ops/pipeline/login.sh "$0"; `+denied.do, roles+denied.role); err != nil {
-			return "", err
+	type attempt struct{ role, token, why, do string }
+	allDenied := func(attempts ...attempt) error {
+		for _, a := range attempts {
+			if err := r.refused(ctx, a.why,
+				"env", a.token, "bash", "-euc", `. ops/pipeline/login.sh "$0"; `+a.do, roles+a.role); err != nil {
+				return err
+			}
 		}
+		return nil
 	}
-	_, err := r.aws(ctx, "s3api", "delete-bucket-policy", "--bucket", accountsBucket) // it asks for TLS, which the emulator lacks
-	return "refused: logins of other branches and environments, what only another role may do", err
+	if err := allDenied(
+		attempt{"pricing-package", unprotected, "explicit deny in a resource-based policy", upload}, // without TLS
+		attempt{"pricing-package", prod, "explicit deny in an identity-based policy", vouch},
+		attempt{"pricing-integ-pipeline", unprotected, "s3:PutObject", vouch},
+		attempt{"pricing-integ-pipeline", unprotected, "cloudformation:DescribeStacks", describe},
+		attempt{"pricing-prod-changes", unprotected, "cloudformation:ExecuteChangeSet", execute},
+		attempt{"pricing-prod-changes", unprotected, "s3:PutObject", vouch},
+		attempt{"pricing-prod-pipeline", prod, "dynamodb:Scan", "aws dynamodb scan --table-name pricing-prod"},
+	); err != nil {
+		return "", err
+	}
+	if err := r.withoutTLS(ctx); err != nil {
+		return "", err
+	}
+	// Without TLS no longer, but without a condition.
+	if err := allDenied(attempt{"pricing-package", unprotected, "explicit deny in a resource-based policy", upload}); err != nil {
+		return "", err
+	}
+	if _, err := r.must(ctx, nil, "env", unprotected, "bash", "-euc", `. ops/pipeline/login.sh "$0"; `+template,
+		roles+"pricing-prod-changes"); err != nil {
+		return "", err
+	}
+	// The emulator refuses uploads without a condition, and those with one as well: it does not look at it.
+	_, err := r.aws(ctx, "s3api", "delete-bucket-policy", "--bucket", accountsBucket)
+	return "refused: logins of other branches and environments, what only another role may do, overwriting", err
+}
+
+// withoutTLS takes from the bucket's policy what asks for TLS, which the emulator lacks.
+func (r *rehearsal) withoutTLS(ctx context.Context) error {
+	text, err := r.aws(ctx, "s3api", "get-bucket-policy", "--bucket", accountsBucket, "--query", "Policy", "--output", "text")
+	if err != nil {
+		return err
+	}
+	var policy struct {
+		Version   string
+		Statement []map[string]any
+	}
+	if err := json.Unmarshal([]byte(text), &policy); err != nil {
+		return fmt.Errorf("read the bucket's policy: %w", err)
+	}
+	policy.Statement = slices.DeleteFunc(policy.Statement, func(s map[string]any) bool { return s["Sid"] == "OnlyTls" })
+	if len(policy.Statement) != 1 {
+		return fmt.Errorf("the bucket's policy has %d statements besides that on TLS, not 1", len(policy.Statement))
+	}
+	rest, err := json.Marshal(policy)
+	if err != nil {
+		return fmt.Errorf("encode the bucket's policy: %w", err)
+	}
+	_, err = r.aws(ctx, "s3api", "put-bucket-policy", "--bucket", accountsBucket, "--policy", string(rest))
+	return err
+}
+
+// changeSets asserts how many change sets a stack was made by. One more is one that nobody was shown, which deploy.sh made.
+func (r *rehearsal) changeSets(ctx context.Context, env string, want int) error {
+	text, err := r.aws(ctx, "cloudformation", "list-change-sets", "--stack-name", "pricing-"+env,
+		"--query", "length(Summaries)", "--output", "text")
+	if err == nil && text != strconv.Itoa(want) {
+		err = fmt.Errorf("%s has %s change sets, not %d", env, text, want)
+	}
+	return err
 }
 
 // isGood asserts that the commit is the one that prod runs and that is known to be good. The smoke test has asked the API.
@@ -204,7 +274,7 @@ func (r *rehearsal) isGood(ctx context.Context, commit string) error {
 		if err != nil {
 			return err
 		}
-		if text != commit {
+		if !strings.HasPrefix(text, commit+" ") {
 			return fmt.Errorf("prod's %s commit is %s, not %s", name, short(text), short(commit))
 		}
 	}

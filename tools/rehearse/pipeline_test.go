@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -27,7 +28,25 @@ type ciJob struct {
 	Environment   struct{ Name, Action string }
 	Variables     map[string]string
 	Rules         []struct{ If, When string }
+	Needs         needs
 	IDTokens      map[string]struct{ Aud string } `yaml:"id_tokens"`
+}
+
+// needs are the names of the jobs that a job needs. gitlab-ci-local writes each as a mapping.
+type needs []string
+
+// UnmarshalYAML reads both forms.
+func (n *needs) UnmarshalYAML(node *yaml.Node) error {
+	for _, item := range node.Content {
+		var need struct{ Job string }
+		if item.Kind == yaml.ScalarNode {
+			need.Job = item.Value
+		} else if err := item.Decode(&need); err != nil {
+			return err
+		}
+		*n = append(*n, need.Job)
+	}
+	return nil
 }
 
 // askGitLabCI returns what gitlab-ci-local prints of a .gitlab-ci.yml in a repository of its own whose branch is main.
@@ -76,7 +95,7 @@ func TestGitLabCI_Valid(t *testing.T) {
 	}
 	for name, tt := range map[string]struct{ old, broken string }{
 		"a key that GitLab does not know": {"resource_group: prod", "resourcegroup: prod"},
-		"a job that there is not":         {`needs: ["deploy:prod"]`, `needs: ["deploy:production"]`},
+		"a job that there is not":         {`needs: ["smoke:prod"]`, `needs: ["smoke:production"]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,6 +103,35 @@ func TestGitLabCI_Valid(t *testing.T) {
 			list, err := askGitLabCI(t, strings.Replace(text, tt.old, tt.broken, 1), "--list")
 			require.Error(t, err, list)
 		})
+	}
+}
+
+// TestGitLabCI_Image: jobs run in one image, which no other can take the place of, with go.mod's version of Go.
+func TestGitLabCI_Image(t *testing.T) {
+	t.Parallel()
+	module, err := os.ReadFile("../../go.mod")
+	require.NoError(t, err)
+	version := regexp.MustCompile(`(?m)^go (\S+)$`).FindStringSubmatch(string(module))
+	require.NotNil(t, version)
+	images := regexp.MustCompile(`(?m)^ *image: *(.*)$`).FindAllStringSubmatch(gitlabFile(t), -1)
+	require.NotEmpty(t, images)
+	for _, image := range images {
+		assert.Regexp(t, `^golang:`+regexp.QuoteMeta(version[1])+`-bookworm@sha256:[0-9a-f]{64}$`, image[1])
+	}
+}
+
+// TestCloud: the AWS CLI of the jobs that deploy is the one that is rehearsed.
+func TestCloud(t *testing.T) {
+	t.Parallel()
+	deploys, err := os.ReadFile("../../ops/pipeline/requirements.txt")
+	require.NoError(t, err)
+	rehearsed, err := os.ReadFile("../../samkit/emulator/requirements.txt")
+	require.NoError(t, err)
+	lines := strings.Split(string(rehearsed), "\n")
+	for line := range strings.Lines(string(deploys)) {
+		if !strings.HasPrefix(line, "#") {
+			assert.Contains(t, lines, strings.TrimSuffix(line, "\n"))
+		}
 	}
 }
 
@@ -144,7 +192,11 @@ func TestGitLabCI_Deployments(t *testing.T) {
 		assert.Equal(t, "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH", job.Rules[0].If, name)
 		kind, env, _ := strings.Cut(name, ":")
 		env, _, _ = strings.Cut(env, ":")
-		assert.Equal(t, env, job.Environment.Name, "%s: else it does not see the variables of its account", name)
+		environment := env
+		if name == "package:prod" || name == "changeset:prod" {
+			environment = "prod/changes" // whose jobs the role that deploys does not trust
+		}
+		assert.Equal(t, environment, job.Environment.Name, "%s: else it does not see the variables of its account", name)
 		if kind == "package" {
 			assert.Equal(t, "pricing-package", job.Variables["ROLE"], name)
 			assert.Equal(t, "prepare", job.Environment.Action, name)
@@ -153,8 +205,13 @@ func TestGitLabCI_Deployments(t *testing.T) {
 		}
 		assert.Contains(t, script, "ops/pipeline/"+kind+".sh "+env+" ", name)
 		assert.Equal(t, env, job.ResourceGroup, name)
+		role := "pricing-" + env + "-pipeline"
+		if kind == "changeset" {
+			role = "pricing-" + env + "-changes"
+		}
+		assert.Equal(t, role, job.Variables["ROLE"], name)
 		assert.Equal(t, kind == "deploy", job.Environment.Action == "", "%s: GitLab takes it for a deployment", name)
-		assert.Equal(t, "pricing-"+env+"-pipeline", job.Variables["ROLE"], name)
+		assert.Equal(t, kind != "rollback", slices.Contains(job.Needs, "package:"+env), "%s: the artifact says what the commit is", name)
 		assert.Equal(t, "$ROLES/pricing-"+env+"-execution", job.Variables["CFN_ROLE_ARN"], name)
 		switch name {
 		case "deploy:prod", "rollback:prod":

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,10 +16,14 @@ import (
 	"pricing/samkit/process"
 )
 
+// templateOfX86 is the name of the template of the architecture that is rehearsed.
+const templateOfX86 = "template-x86_64.yaml"
+
 // version is a commit of the copy.
 type version struct {
 	commit   string
 	manifest map[string]string // the SHA-256 of each function's zip
+	sum      string            // the SHA-256 of the manifest's file
 }
 
 // copyProject copies the working tree, without the files that git ignores, and makes a repository of it.
@@ -98,7 +104,7 @@ func (r *rehearsal) pack(ctx context.Context, message string) (version, error) {
 	if manifest.Commit != commit {
 		return version{}, fmt.Errorf("the manifest says commit %s, not %s", manifest.Commit, commit)
 	}
-	v := version{commit, map[string]string{}}
+	v := version{commit, map[string]string{}, sum(text)}
 	for name, f := range manifest.Functions {
 		v.manifest[name] = f["x86_64"].SHA256
 	}
@@ -117,7 +123,12 @@ func (v version) changed(other version) []string {
 	return names
 }
 
-// variant puts a release with another template but the same zips into the bucket, as a commit that changes only the template
+func sum(text []byte) string {
+	s := sha256.Sum256(text)
+	return hex.EncodeToString(s[:])
+}
+
+// variant puts a release with another template but the same zips into the bucket, as packaging a commit that changes only the template
 // would. The version was deployed before. The change is made in the lines of one resource, and has to find something to change.
 func (r *rehearsal) variant(ctx context.Context, v version, suffix, resource, old, new string) (string, error) {
 	commit := v.commit + suffix
@@ -125,7 +136,7 @@ func (r *rehearsal) variant(ctx context.Context, v version, suffix, resource, ol
 	if err := os.CopyFS(folder, os.DirFS(filepath.Join(r.copy, ".build", "releases", bucket, v.commit))); err != nil {
 		return "", fmt.Errorf("copy the release: %w", err)
 	}
-	file := filepath.Join(folder, "template-x86_64.yaml")
+	file := filepath.Join(folder, templateOfX86)
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return "", fmt.Errorf("read the template: %w", err)
@@ -136,6 +147,19 @@ func (r *rehearsal) variant(ctx context.Context, v version, suffix, resource, ol
 	}
 	if err := os.WriteFile(file, []byte(edited), 0o600); err != nil {
 		return "", fmt.Errorf("write the template: %w", err)
+	}
+	packed := func(template string) string { // its hash in the manifest
+		return sum([]byte(strings.ReplaceAll(template, "s3://"+bucket+"/functions/", "./functions/")))
+	}
+	manifest, err := os.ReadFile(filepath.Join(folder, "manifest.json"))
+	if err != nil {
+		return "", fmt.Errorf("read the manifest: %w", err)
+	}
+	manifest = []byte(strings.NewReplacer(packed(string(text)), packed(edited), `"`+v.commit+`"`, `"`+commit+`"`).Replace(string(manifest)))
+	for _, place := range []string{folder, filepath.Join(r.copy, ".build")} {
+		if err := os.WriteFile(filepath.Join(place, "manifest.json"), manifest, 0o600); err != nil {
+			return "", fmt.Errorf("write the manifest: %w", err)
+		}
 	}
 	_, err = r.aws(ctx, "s3", "cp", "--recursive", "--only-show-errors", folder, "s3://"+bucket+"/"+commit+"/")
 	return commit, err

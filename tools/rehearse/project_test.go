@@ -24,7 +24,7 @@ func TestEdit(t *testing.T) {
 
 func TestVersion_changed(t *testing.T) {
 	t.Parallel()
-	first := version{"1", map[string]string{"a": "x", "b": "x", "c": "x"}}
+	first := version{commit: "1", manifest: map[string]string{"a": "x", "b": "x", "c": "x"}}
 	assert.Empty(t, first.changed(first))
-	assert.Equal(t, []string{"a", "d"}, version{"2", map[string]string{"a": "y", "b": "x", "d": "x"}}.changed(first))
+	assert.Equal(t, []string{"a", "d"}, version{commit: "2", manifest: map[string]string{"a": "y", "b": "x", "d": "x"}}.changed(first))
 }

@@ -41,7 +41,7 @@ func (r *rehearsal) scenario(ctx context.Context) error {
 		})
 		add("deploy 1 "+env, func(ctx context.Context) (string, error) { return r.deploy(ctx, env, first) })
 		add("token "+env, func(ctx context.Context) (string, error) { return r.token(ctx, env) })
-		add("smoke 1 "+env, func(ctx context.Context) (string, error) { return r.smoke(ctx, env, first.commit) })
+		add("smoke 1 "+env, func(ctx context.Context) (string, error) { return r.smoke(ctx, env, first) })
 		add("data "+env, func(ctx context.Context) (string, error) { return r.write(ctx, env) })
 	}
 	add("protected", func(ctx context.Context) (string, error) { return r.protected(ctx, first) })
@@ -64,7 +64,7 @@ func (r *rehearsal) scenario(ctx context.Context) error {
 	for _, env := range environments {
 		add("change set 2 "+env, func(ctx context.Context) (string, error) { return r.changeSet(ctx, nil, env, second.commit, "") })
 		add("deploy 2 "+env, func(ctx context.Context) (string, error) { return r.deploy(ctx, env, second) })
-		add("smoke 2 "+env, func(ctx context.Context) (string, error) { return r.smoke(ctx, env, second.commit) })
+		add("smoke 2 "+env, func(ctx context.Context) (string, error) { return r.smoke(ctx, env, second) })
 	}
 	add("deploy 2 dev again", func(ctx context.Context) (string, error) {
 		text, err := r.script(ctx, nil, "deploy.sh", "dev", bucket, second.commit)
@@ -73,6 +73,9 @@ func (r *rehearsal) scenario(ctx context.Context) error {
 		}
 		return "nothing changes", err
 	})
+	add("nothing is overwritten", func(ctx context.Context) (string, error) { return r.overwritten(ctx, first, second) })
+	add("what is in the bucket changed", func(ctx context.Context) (string, error) { return r.tampered(ctx, second) })
+	add("what Lambda runs changed", func(ctx context.Context) (string, error) { return r.otherCode(ctx, first, second) })
 
 	add("package 3", func(ctx context.Context) (_ string, err error) {
 		if err = r.addFile("functions/list-offers/third.go", brokenVersion); err != nil {

@@ -1,4 +1,4 @@
-// Command install makes the Python environments of tools' folders, where they are not there yet.
+// Command install makes the Python environments of tools' folders, where they are not there yet, and prints the Python of each.
 //
 //	go run ./samkit/pythonenv/install samkit/verify samkit/emulator
 //
@@ -19,9 +19,11 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	for _, folder := range os.Args[1:] {
-		if _, err := pythonenv.Install(ctx, ".", folder, os.Stdout); err != nil {
+		python, err := pythonenv.Install(ctx, ".", folder, os.Stderr)
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "install:", err)
 			os.Exit(1) //nolint:gocritic // stop only undoes NotifyContext
 		}
+		fmt.Println(python)
 	}
 }

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// overwritten asserts that what was packaged stays: S3 refuses to write a second time, and package.sh to package a commit's name again
+// with something else. In the real bucket nobody can leave the condition away (make pipeline).
+func (r *rehearsal) overwritten(ctx context.Context, first, second version) (string, error) {
+	zip := "functions/list-offers/" + second.manifest["list-offers"] + ".zip"
+	for _, key := range []string{zip, second.commit + "/samconfig.toml"} {
+		if err := r.refused(ctx, "PreconditionFailed", r.emulator.CLI(), "s3api", "put-object", "--bucket", bucket, "--key", key,
+			"--body", "README.md", "--if-none-match", "*"); err != nil {
+			return "", err
+		}
+	}
+	file := filepath.Join(r.copy, ".build", "manifest.json")
+	manifest, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read the manifest: %w", err)
+	}
+	if err := r.refused(ctx, "holds another build of this commit", "ops/pipeline/package.sh", bucket, first.commit); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(file, manifest, 0o600); err != nil {
+		return "", fmt.Errorf("write the manifest: %w", err)
+	}
+	text, err := r.script(ctx, nil, "package.sh", bucket)
+	if err == nil && (strings.Contains(text, "uploaded") || !strings.Contains(text, "manifest "+second.sum)) {
+		err = errors.New("the same commit is packaged otherwise\n" + last(text))
+	}
+	return "412 for zip and samconfig.toml; another build of a commit, refused; the same, there", err
+}
+
+// tampered writes something else in the place of what was packaged, as only an administrator can, and asserts that nothing of it is
+// deployed.
+func (r *rehearsal) tampered(ctx context.Context, v version) (string, error) {
+	zip := "functions/list-offers/" + v.manifest["list-offers"] + ".zip"
+	for key, original := range map[string]string{
+		zip:                            ".build/" + zip,
+		v.commit + "/samconfig.toml":   "samconfig.toml",
+		v.commit + "/manifest.json":    ".build/manifest.json",
+		v.commit + "/" + templateOfX86: ".build/release/" + templateOfX86,
+	} {
+		text, err := os.ReadFile(filepath.Join(r.copy, original))
+		if err != nil {
+			return "", fmt.Errorf("read what was built: %w", err)
+		}
+		other := filepath.Join(r.dir, "other")
+		if err := os.WriteFile(other, append(text, '\n'), 0o600); err != nil {
+			return "", fmt.Errorf("write something else: %w", err)
+		}
+		if _, err := r.aws(ctx, "s3", "cp", other, "s3://"+bucket+"/"+key); err != nil {
+			return "", err
+		}
+		for _, script := range []string{"changeset.sh", "deploy.sh"} {
+			// A clone of the repository that has deployed nothing yet, as in a job.
+			if err := os.RemoveAll(filepath.Join(r.copy, ".build", "releases")); err != nil {
+				return "", fmt.Errorf("forget the releases: %w", err)
+			}
+			if err := r.refused(ctx, "s3://"+bucket+"/"+key+" is not what was built", "ops/pipeline/"+script, "dev", bucket, v.commit); err != nil {
+				return "", err
+			}
+		}
+		if _, err := r.aws(ctx, "s3", "cp", original, "s3://"+bucket+"/"+key); err != nil {
+			return "", err
+		}
+	}
+	return "refused before a change set and before a deployment: zip, template, samconfig.toml, manifest", nil
+}
+
+// otherCode lets Lambda run another zip than the one that was packaged, and asserts that a deployment tells.
+func (r *rehearsal) otherCode(ctx context.Context, other, v version) (string, error) {
+	const function = "pricing-dev-list-offers"
+	version := func(args ...string) (string, error) {
+		return r.aws(ctx, append([]string{"lambda"}, append(args, "--function-name", function, "--output", "text")...)...)
+	}
+	before, err := version("get-alias", "--name", "live", "--query", "FunctionVersion")
+	if err != nil {
+		return "", err
+	}
+	if _, err := version("update-function-code", "--s3-bucket", bucket,
+		"--s3-key", "functions/list-offers/"+other.manifest["list-offers"]+".zip"); err != nil {
+		return "", err
+	}
+	after, err := version("publish-version", "--query", "Version")
+	if err != nil {
+		return "", err
+	}
+	if _, err := version("update-alias", "--name", "live", "--function-version", after); err != nil {
+		return "", err
+	}
+	if err := r.refused(ctx, "these functions do not run what was built:\n"+function+"\n",
+		"ops/pipeline/deploy.sh", "dev", bucket, v.commit); err != nil {
+		return "", err
+	}
+	if _, err := version("update-alias", "--name", "live", "--function-version", before); err != nil {
+		return "", err
+	}
+	if _, err := version("update-function-code", "--s3-bucket", bucket,
+		"--s3-key", "functions/list-offers/"+v.manifest["list-offers"]+".zip"); err != nil {
+		return "", err
+	}
+	seen, err := r.deploy(ctx, "dev", v)
+	return "told; " + seen, err
+}
