@@ -22,7 +22,7 @@
 // The figures are the same for the same seed, except those of contention, which has times too. They are printed, not judged;
 // only of the goals it is said by how much they are missed.
 //
-// Pages of history are read from products whose offers are looked at equally often for a month; with -largest only from the one that they
+// Pages of history, and windows at once, are read from products whose offers are looked at equally often for a month; with -largest only from the one that they
 // were designed for: 419 sellers, one look an hour. The two-item design is not built for them: what its pages read follows from
 // the size of its items. For -matrix it is, with the same observations: both are written and read by turns.
 //
