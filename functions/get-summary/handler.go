@@ -11,9 +11,6 @@ import (
 	"pricing/shared/store"
 )
 
-// mostUnits is how many read units the history of a window may cost.
-const mostUnits = 200
-
 type reader interface {
 	api.GTINs
 	Product(ctx context.Context, productID string, urls bool) (store.Product, error)
@@ -74,7 +71,7 @@ func readPast(ctx context.Context, db reader, product store.Product, query price
 	checked := product.Catalogue.MAP.Present()
 	page, err := db.Whole(ctx, product, store.Window{From: w.From, To: w.To(), Match: func(k price.OfferKey) bool {
 		return query.Market.Has(k) || checked && query.Market.Advertises(k)
-	}}, mostUnits)
+	}}, store.WindowUnits)
 	if err != nil || page.Next != nil { // half a window would have a wrong low
 		return past{omitted: api.WindowTooLarge}, err
 	}

@@ -66,9 +66,6 @@ func plot(db historian, clock api.Clock) gateway.Handler {
 	}
 }
 
-// mostUnits is how many read units the history of a picture may cost.
-const mostUnits = 200
-
 // history is what was read for a picture.
 type history struct {
 	historian
@@ -96,7 +93,7 @@ func (h *history) read(ctx context.Context, window board.Span, chosen choice) er
 	}
 	page, err := h.Whole(ctx, h.product, store.Window{
 		From: max(window.From, h.kept), To: window.To, Match: chosen.has, Descending: true,
-	}, mostUnits)
+	}, store.WindowUnits)
 	if err != nil {
 		return err
 	}
@@ -124,7 +121,7 @@ func (h *history) readOwn(ctx context.Context, o board.Offer, at price.Timestamp
 			seen.ObservedAt = o.RunStart
 		}
 		h.rows = append(h.rows, board.Row{Key: o.Key, Observation: seen})
-	case o.FirstSeen < at && h.units+store.PageUnits <= mostUnits:
+	case o.FirstSeen < at && h.units+store.PageUnits <= store.WindowUnits:
 		page, err := h.History(ctx, h.product.ID, store.Window{
 			From: max(o.FirstSeen, h.kept), To: at - 1, Offer: &o.Key, Descending: true, Limit: 1,
 		})

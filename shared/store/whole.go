@@ -7,6 +7,9 @@ import (
 	"pricing/shared/board"
 )
 
+// WindowUnits is how many read units a window may cost that is read at once for one request.
+const WindowUnits = 200
+
 // Whole returns the rows of a window at once, of a product that was read strongly consistent: of the window From, To, Match and
 // Descending count. When the segments would take more than some read units, the page holds the rows as far as about so many reach, and
 // its Next says how far that is.

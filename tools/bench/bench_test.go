@@ -164,3 +164,13 @@ func TestBeside(t *testing.T) {
 	assert.InDelta(t, 0.05, got[1].spread, 1e-9)
 	assert.InDelta(t, 0.4, got[2].ratio, 1e-9)
 }
+
+// What has to be asked for again is told by the entries; a problem of one has a status as well, which is not counted.
+func TestReadBulkAnswer(t *testing.T) {
+	got, err := readBulkAnswer(`{"results":[{"productId":"a","status":200},{"productId":"b","status":413,"retryable":true,"problem":{"status":413}},
+		{"productId":"c","status":503,"retryable":true},{"productId":"d","status":404,"retryable":false},{"productId":"e","status":200}]}`)
+	require.NoError(t, err)
+	assert.Equal(t, bulkAnswer{found: 2, throttled: 1, tooLarge: 1, again: []string{"b", "c"}}, got)
+	_, err = readBulkAnswer(`{"results":`)
+	require.Error(t, err)
+}

@@ -147,11 +147,8 @@ func (b *bench) measurePages(ctx context.Context, of past) ([]pageCost, error) {
 	return costs, nil
 }
 
-// A window that is read at once, as for a picture and for a market summary.
-const (
-	pictured  = 8   // offers that a picture shows
-	mostUnits = 200 // for a window; beyond, the rest is left out
-)
+// pictured is how many offers a picture shows, whose window is read at once as that of a market summary is.
+const pictured = 8
 
 // atOnce reads a product and the month of so many of its offers, of different shards if there are so many.
 func (f *inFlight) atOnce(ctx context.Context, s *store.Store, m *market, offers int) (cost pageCost, err error) {
@@ -164,7 +161,7 @@ func (f *inFlight) atOnce(ctx context.Context, s *store.Store, m *market, offers
 	cost, err = f.count(ctx, func(ctx context.Context) error {
 		product, err := s.Product(ctx, m.productID(0), false)
 		if err == nil {
-			page, err = s.Whole(ctx, product, w, mostUnits)
+			page, err = s.Whole(ctx, product, w, store.WindowUnits)
 		}
 		return err
 	})

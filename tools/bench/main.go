@@ -15,16 +15,17 @@
 //
 // Bulk runs the queries of 500 products as they are deployed, beside usual code that asks for each product (the two-item design), by the
 // runtime of samkit/local, with 5 ms more for each call of the store and the share of a CPU that Lambda gives 512 MB, if this machine
-// lets it. Calls and units are exact. Of times believe the ratios.
+// lets it. Calls and units are exact. Of times believe the ratios, which are the median of the rounds' ratios. A function has the timeout of
+// the template; what an answer had no room or no time for is asked for again, and it is said how many requests all of it takes.
 //
 // A scan is one observation of every offer. Scans are a day apart, and 90 % of their observations have the terms of the day
 // before. After 20 scans to warm up (until boards have flushed, the figures are too good) the mean of the next 50 is taken.
 // The figures are the same for the same seed, except those of contention, which has times too. They are printed, not judged;
 // only of the goals it is said by how much they are missed.
 //
-// Pages of history are read from products whose offers are looked at equally often for a month; with -largest only from the one that they
-// were designed for: 419 sellers, one look an hour. The two-item design is not built for them: what its pages read follows from
-// the size of its items. For -matrix it is, with the same observations: both are written and read by turns.
+// Pages of history, and windows at once, are read from products whose offers are looked at equally often for a month; with -largest only
+// from the one that they were designed for: 419 sellers, one look an hour. The two-item design is not built for them: what its pages
+// read follows from the size of its items. For -matrix it is, with the same observations: both are written and read by turns.
 //
 // What surprises: DynamoDB bills a condition that fails like a write but reports no figure for it. Both designs add it, from the
 // item's size.
