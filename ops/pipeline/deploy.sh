@@ -37,6 +37,7 @@ valid() {
 if valid; then
   built_zips
 else
+  [[ ! -f $file ]] || echo "the change set in $file is of another commit, void, or not what would be made now: this makes another"
   rm -f "$file.now"
   ops/pipeline/changeset.sh "$env" "$bucket" "$commit"
 fi
