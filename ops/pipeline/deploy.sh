@@ -40,6 +40,7 @@ valid() ( # what a new stack sets must not stay set
 if [[ -z ${ONLY_PARAMETER:-} ]] && valid; then
   built_zips
 else
+  [[ ! -f $file ]] || echo "the change set in $file is of another commit, void, or not what would be made now: this makes another"
   rm -f "$file.now"
   ops/pipeline/changeset.sh "$env" "$bucket" "$commit"
 fi
