@@ -44,6 +44,7 @@ echo "$*" "$PARAMETERS" >>asked
 case "$*" in
 *"-stack prod"*) echo pricing-prod ;;
 *"-mark "*) cat template.yaml ;;
+*samkit/pack*) printf '{\n "commit": "c1",\n "built": "here"\n}\n' >.build/manifest.json ;;
 *"-value DeletionProtection"*) echo "$PROTECTS" ;;
 *"-value "*) echo ;;
 *samkit/parameters*) echo "[]" ;;
@@ -158,6 +159,14 @@ func TestScripts(t *testing.T) {
 			told:    []string{`is ROLLBACK_FAILED and cannot be updated: see "A stack could not be created" in ops/runbook.md`},
 			unasked: []string{"create-change-set"},
 		},
+		"another account got another build": {
+			script: []string{"package.sh", "b", "c1", "template.yaml"}, wantErr: true,
+			told: []string{"this is not what template.yaml was built from"}, asked: []string{"samkit/pack"}, unasked: []string{"s3"},
+		},
+		"nobody knows what another account got": {
+			script: []string{"package.sh", "b", "c1", ".build/manifest.json"}, wantErr: true,
+			told: []string{".build/manifest.json: No such file"},
+		},
 		"after a rollback that failed": {
 			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_ROLLBACK_FAILED", wantErr: true,
 			told: []string{
@@ -199,7 +208,7 @@ func TestScripts(t *testing.T) {
 				assert.Contains(t, string(out), told)
 			}
 			asked, err := os.ReadFile(filepath.Join(dir, "asked"))
-			require.NoError(t, err)
+			require.True(t, err == nil || tt.wantErr && os.IsNotExist(err), "nothing was asked")
 			for _, call := range tt.asked {
 				assert.Contains(t, string(asked), call)
 			}
