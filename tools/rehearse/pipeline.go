@@ -69,7 +69,7 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 			add(job, func(ctx context.Context) (string, error) { return r.jobs(ctx, os.Environ(), nil, job) })
 		}
 	}
-	integ := func(names ...string) func(ctx context.Context) (string, error) {
+	integ := func(names ...string) func(ctx context.Context) (string, error) { // and of any other environment that is not protected
 		return func(ctx context.Context) (string, error) {
 			environment := r.environment(idToken("main", ":environment_protected:false"), "SMOKE_TOKEN="+r.tokenFile("integ"))
 			return r.jobs(ctx, environment, nil, names...)
@@ -82,7 +82,8 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 	add("to integ", integ("changeset:integ", "deploy:integ"))
 	add("token integ", func(ctx context.Context) (string, error) { return r.token(ctx, "integ") })
 	add("smoke integ", integ("smoke:integ"))
-	add("to prod", prod("package:prod", "changeset:prod", "deploy:prod"))
+	add("package 1 for prod", integ("package:prod"))
+	add("to prod", prod("changeset:prod", "deploy:prod"))
 	add("token prod", func(ctx context.Context) (string, error) { return r.token(ctx, "prod") })
 	add("smoke prod", prod("smoke:prod"))
 	add("package 2", func(ctx context.Context) (_ string, err error) {
@@ -96,7 +97,7 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 		return integ("package:integ")(ctx)
 	})
 	add("to prod 2", func(ctx context.Context) (string, error) {
-		seen, err := prod("package:prod", "changeset:prod", "deploy:prod", "smoke:prod")(ctx)
+		seen, err := prod("changeset:prod", "deploy:prod", "smoke:prod")(ctx)
 		return seen, errors.Join(err, r.isGood(ctx, second))
 	})
 	add("package 3, which is broken", func(ctx context.Context) (string, error) {
@@ -168,6 +169,7 @@ func (r *rehearsal) refusedLogins(ctx context.Context) (string, error) {
 		{"pricing-integ-pipeline", idToken("topic", ":environment_protected:false")},
 		{"pricing-package", idToken("topic", ":environment_protected:false")},
 		{"pricing-package", idToken("main", "")},
+		{"pricing-package", idToken("main", ":environment_protected:true")},
 	}
 	for _, l := range logins {
 		if err := r.refused(ctx, "Not authorized to perform sts:AssumeRoleWithWebIdentity",
@@ -183,7 +185,7 @@ func (r *rehearsal) refusedLogins(ctx context.Context) (string, error) {
 	prod := idToken("main", ":environment_protected:true")
 	for _, denied := range []struct{ role, token, why, do string }{
 		{"pricing-package", integ, "explicit deny in a resource-based policy", upload}, // without TLS
-		{"pricing-package", prod, "explicit deny in an identity-based policy", vouch},
+		{"pricing-package", integ, "explicit deny in an identity-based policy", vouch},
 		{"pricing-integ-pipeline", integ, "s3:PutObject", vouch},
 		{"pricing-integ-pipeline", integ, "cloudformation:DescribeStacks", "aws cloudformation describe-stacks --stack-name pricing-prod"},
 		{"pricing-prod-pipeline", prod, "dynamodb:Scan", "aws dynamodb scan --table-name pricing-prod"},
