@@ -71,7 +71,7 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 			add(job, func(ctx context.Context) (string, error) { return r.jobs(ctx, os.Environ(), nil, job) })
 		}
 	}
-	integ := func(names ...string) func(ctx context.Context) (string, error) {
+	integ := func(names ...string) func(ctx context.Context) (string, error) { // and of any other environment that is not protected
 		return func(ctx context.Context) (string, error) {
 			environment := r.environment(idToken("main", ":environment_protected:false"), "SMOKE_TOKEN="+r.tokenFile("integ"))
 			return r.jobs(ctx, environment, nil, names...)
@@ -179,6 +179,7 @@ func (r *rehearsal) refusedLogins(ctx context.Context) (string, error) {
 		{"pricing-prod-changes", idToken("topic", ":environment_protected:false")},
 		{"pricing-package", idToken("topic", ":environment_protected:false")},
 		{"pricing-package", idToken("main", "")},
+		{"pricing-package", idToken("main", ":environment_protected:true")},
 	}
 	for _, l := range logins {
 		if err := r.refused(ctx, "Not authorized to perform sts:AssumeRoleWithWebIdentity",
@@ -207,7 +208,7 @@ func (r *rehearsal) refusedLogins(ctx context.Context) (string, error) {
 	}
 	if err := allDenied(
 		attempt{"pricing-package", unprotected, "explicit deny in a resource-based policy", upload}, // without TLS
-		attempt{"pricing-package", prod, "explicit deny in an identity-based policy", vouch},
+		attempt{"pricing-package", unprotected, "explicit deny in an identity-based policy", vouch},
 		attempt{"pricing-integ-pipeline", unprotected, "s3:PutObject", vouch},
 		attempt{"pricing-integ-pipeline", unprotected, "cloudformation:DescribeStacks", describe},
 		attempt{"pricing-prod-changes", unprotected, "cloudformation:ExecuteChangeSet", execute},

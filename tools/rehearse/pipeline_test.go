@@ -194,7 +194,7 @@ func TestGitLabCI_Deployments(t *testing.T) {
 		env, _, _ = strings.Cut(env, ":")
 		environment := env
 		if name == "package:prod" || name == "changeset:prod" {
-			environment = "prod/changes" // whose jobs the role that deploys does not trust
+			environment = "prod/changes" // nobody starts them, so they must not get the role that deploys
 		}
 		assert.Equal(t, environment, job.Environment.Name, "%s: else it does not see the variables of its account", name)
 		if kind == "package" {
