@@ -12,6 +12,9 @@
 // are not in the repository: a parameter with NoEcho in -template keeps its value if -previous (what `describe-stacks` prints)
 // has it. -stack prints the name of the stack. -value prints one value, or an empty line where it is left to its default. -mark
 // prints a template as it has to be deployed with the parameters (samconfig.Marked).
+//
+// It prints no parameters that cannot be deployed: one that nobody has decided (samconfig.Undecided), or what the Rules of the
+// template refuse, which CloudFormation would refuse too.
 package main
 
 import (
@@ -45,7 +48,7 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 	flags := flag.NewFlagSet("parameters", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	config := flags.String("config", "samconfig.toml", "`file` with the environments")
-	template := flags.String("template", "", "`file` of the template, for its secrets")
+	template := flags.String("template", "", "`file` of the template, for its Rules and secrets")
 	previous := flags.String("previous", "", "`file` with what describe-stacks printed")
 	stack := flags.Bool("stack", false, "print the stack's name")
 	mark := flags.String("mark", "", "print this template `file` with a hash of the parameters in it")
@@ -91,13 +94,25 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 		if err != nil {
 			return fmt.Errorf("read the template: %w", err)
 		}
+		if err := refuse(e, text, *config, name); err != nil {
+			return err
+		}
 		if text, err = samconfig.Marked(text, e.Parameters); err != nil {
 			return fmt.Errorf("%s: %w", *mark, err)
 		}
 		_, err = stdout.Write(text)
 		return err
 	}
-	kept, err := keep(*template, *previous, e.Parameters)
+	var text []byte
+	if *template != "" {
+		if text, err = os.ReadFile(*template); err != nil {
+			return fmt.Errorf("read the template: %w", err)
+		}
+	}
+	if err := refuse(e, text, *config, name); err != nil {
+		return err
+	}
+	kept, err := keep(text, *previous, e.Parameters)
 	if err != nil {
 		return err
 	}
@@ -109,12 +124,30 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 	for _, key := range kept {
 		list = append(list, parameter{Key: key, Previous: true})
 	}
-	text, err := json.MarshalIndent(list, "", "  ")
-	if err != nil {
+	if text, err = json.MarshalIndent(list, "", "  "); err != nil {
 		return fmt.Errorf("encode the parameters: %w", err)
 	}
 	_, err = fmt.Fprintln(stdout, string(text))
 	return err
+}
+
+// refuse says why an environment cannot be deployed as it is. The template may be empty: then nothing is known of its Rules.
+func refuse(e samconfig.Environment, template []byte, config, name string) error {
+	if undecided := e.Undecided(); len(undecided) > 0 {
+		return fmt.Errorf("%s: nobody has decided %s of %s yet; the parameter's description in the template says what it may be",
+			config, strings.Join(undecided, ", "), name)
+	}
+	if len(template) == 0 {
+		return nil
+	}
+	refused, err := samconfig.Refused(template, e.Parameters)
+	if err != nil {
+		return err
+	}
+	if len(refused) > 0 {
+		return fmt.Errorf("%s: the template refuses the parameters of %s: %s", config, name, strings.Join(refused, "; "))
+	}
+	return nil
 }
 
 // parameter is CloudFormation's form.
@@ -125,23 +158,20 @@ type parameter struct {
 }
 
 // keep lists the secrets of a template that the stack has and that are not set now.
-func keep(template, previous string, set map[string]string) ([]string, error) {
-	if template == "" || previous == "" {
+func keep(template []byte, previous string, set map[string]string) ([]string, error) {
+	if len(template) == 0 || previous == "" {
 		return nil, nil
-	}
-	text, err := os.ReadFile(template)
-	if err != nil {
-		return nil, fmt.Errorf("read the template: %w", err)
 	}
 	var declared struct {
 		Parameters map[string]struct {
 			NoEcho bool `yaml:"NoEcho"`
 		} `yaml:"Parameters"`
 	}
-	if err := yaml.Unmarshal(text, &declared); err != nil {
-		return nil, fmt.Errorf("%s: %w", template, err)
+	if err := yaml.Unmarshal(template, &declared); err != nil {
+		return nil, fmt.Errorf("read the template: %w", err)
 	}
-	if text, err = os.ReadFile(previous); err != nil {
+	text, err := os.ReadFile(previous)
+	if err != nil {
 		return nil, fmt.Errorf("read the stack's description: %w", err)
 	}
 	var described struct {
