@@ -42,13 +42,13 @@ func Refused(template []byte, parameters map[string]string) ([]string, error) {
 		return nil, fmt.Errorf("read the template: %w", err)
 	}
 	whole, _ := long.(map[string]any)
-	return RefusedBy(whole, parameters)
+	return RefusedBy(whole, parameters), nil
 }
 
 // RefusedBy returns what the Rules of a template say against parameters, as CloudFormation would before it changes anything: the
 // AssertDescription of each assertion that does not hold. Where no value is given the template's default counts. The template has its
-// intrinsic functions in their long form. Those that ask AWS about a value, such as Fn::ValueOf, are an error.
-func RefusedBy(template map[string]any, parameters map[string]string) ([]string, error) {
+// intrinsic functions in their long form. A rule with one that only AWS can answer, such as Fn::ValueOf, is told as if it refused.
+func RefusedBy(template map[string]any, parameters map[string]string) []string {
 	rules, _ := template["Rules"].(map[string]any)
 	given := values{}
 	declared, _ := template["Parameters"].(map[string]any)
@@ -75,7 +75,7 @@ func RefusedBy(template map[string]any, parameters map[string]string) ([]string,
 		if condition, ok := rule["RuleCondition"]; ok {
 			holds, err := given.holds(condition)
 			if err != nil {
-				return nil, fmt.Errorf("Rules.%s: %w", name, err)
+				refused = append(refused, fmt.Sprintf("Rules.%s: %v", name, err))
 			}
 			if !holds {
 				continue
@@ -85,16 +85,16 @@ func RefusedBy(template map[string]any, parameters map[string]string) ([]string,
 		for _, a := range assertions {
 			assertion, _ := a.(map[string]any)
 			holds, err := given.holds(assertion["Assert"])
-			if err != nil {
-				return nil, fmt.Errorf("Rules.%s: %w", name, err)
-			}
-			if !holds {
+			switch {
+			case err != nil:
+				refused = append(refused, fmt.Sprintf("Rules.%s: %v", name, err))
+			case !holds:
 				description, _ := assertion["AssertDescription"].(string)
 				refused = append(refused, cmp.Or(description, "Rules."+name+" does not hold"))
 			}
 		}
 	}
-	return refused, nil
+	return refused
 }
 
 // values are the parameters' values: a text, or a list of them.
@@ -108,7 +108,7 @@ func (p values) holds(v any) (bool, error) {
 		for _, a := range arguments {
 			holds, err := p.holds(a)
 			if err != nil || holds == (function == "Fn::Or") {
-				return holds, err
+				return holds && err == nil, err
 			}
 		}
 		return function == "Fn::And", nil
@@ -117,7 +117,7 @@ func (p values) holds(v any) (bool, error) {
 			return false, fmt.Errorf("%s: needs one condition", function)
 		}
 		holds, err := p.holds(arguments[0])
-		return !holds, err
+		return !holds && err == nil, err
 	case "Fn::Equals", "Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn":
 		if len(arguments) != 2 {
 			return false, fmt.Errorf("%s: needs two values", function)
@@ -143,7 +143,7 @@ func (p values) holds(v any) (bool, error) {
 
 // texts returns a list's texts, or the one text where no list is allowed.
 func (p values) texts(v any, list bool) ([]string, error) {
-	if function, arguments := call(v); function == "Ref" {
+	if function, arguments := call(v); function == "Ref" && len(arguments) == 1 {
 		value, ok := p[fmt.Sprint(arguments[0])]
 		if !ok {
 			return nil, fmt.Errorf("there is no parameter %v", arguments[0])
