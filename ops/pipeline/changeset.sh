@@ -6,6 +6,8 @@
 # .build/changeset-ENV.json is the change set, for people to read and for deploy.sh to execute. ALLOW_CHANGES lists logical
 # ids that may change all the same; see samkit/guard, which also gets GUARD_FLAGS. PARAMETERS replaces parameters of
 # samconfig.toml (NAME=VALUE, one per line). CFN_ROLE_ARN is the role with which CloudFormation makes the changes.
+#
+# Parameters that the template's Rules refuse are refused before AWS is asked, and those of a rehearsal unless AWS_ENDPOINT_URL is set.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 (($# == 3)) || usage
@@ -13,6 +15,14 @@ env=$1 bucket=$2 commit=$3
 file=.build/changeset-$env.json
 rm -f "$file"
 choose
+
+# On AWS the prices would go to another store, and alarms would be missing.
+store=$(parameters -value StoreEndpoint "$env")
+rehearsal=$(parameters -value Rehearsal "$env")
+if [[ -z ${AWS_ENDPOINT_URL:-} ]]; then
+  [[ -z $store ]] || fail "StoreEndpoint is only for an emulator, and AWS_ENDPOINT_URL names none"
+  [[ $rehearsal != true ]] || fail "Rehearsal=true is only for an emulator, and AWS_ENDPOINT_URL names none"
+fi
 
 [[ -f $release/$template ]] || fail "commit $commit was not packaged for this architecture"
 
@@ -33,10 +43,10 @@ UPDATE_ROLLBACK_FAILED)
 ROLLBACK_COMPLETE | ROLLBACK_FAILED | DELETE_FAILED)
   fail "$stack is $status and cannot be updated: look at its events, then \`aws cloudformation delete-stack --stack-name $stack\`"
   ;;
-*) type=UPDATE previous=(-template "$release/$template" -previous "$described") ;;
+*) type=UPDATE previous=(-previous "$described") ;;
 esac
 
-parameters "${previous[@]}" "$env" >"$values"
+parameters -template "$release/$template" "${previous[@]}" "$env" >"$values"
 parameters -mark "$release/$template" "$env" >"$scratch/$template" # otherwise a new value would not reach functions and gateway
 aws s3 cp --only-show-errors "$scratch/$template" "s3://$bucket/deployed/$env/$template"
 

@@ -37,12 +37,15 @@ case "$*" in
 esac
 `
 
-// goDouble stands for the tools that the scripts run with go run: parameters, guard and smoke.
+// goDouble stands for the tools that the scripts run with go run: parameters, guard and smoke. The environment names one parameter that
+// has a value, and says why parameters are refused.
 const goDouble = `#!/bin/sh
 case "$*" in
 *"-stack prod"*) echo pricing-prod ;;
 *"-mark "*) cat template.yaml ;;
+*"-value $SET "*) echo "$VALUE" ;;
 *"-value "*) echo ;;
+*"-template "*) [ -z "$REFUSES" ] || { echo "parameters: $REFUSES" >&2; exit 1; }; echo "[]" ;;
 *samkit/parameters*) echo "[]" ;;
 esac
 `
@@ -80,6 +83,7 @@ func TestScripts(t *testing.T) {
 		script         []string
 		state, ringing string
 		ends           string // the state of an executed update; UPDATE_COMPLETE if it is empty
+		environment    []string
 		gradual        string
 		wantErr        bool
 		told           []string // what is printed
@@ -130,6 +134,33 @@ func TestScripts(t *testing.T) {
 			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_IN_PROGRESS", wantErr: true,
 			told: []string{"or end it with rollback.sh"}, unasked: []string{"create-change-set"},
 		},
+		"another store on AWS": {
+			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_COMPLETE", wantErr: true,
+			environment: []string{"SET=StoreEndpoint", "VALUE=http://127.0.0.1:8000"},
+			told:        []string{"StoreEndpoint is only for an emulator"}, unasked: []string{"cloudformation"},
+		},
+		"a rehearsal on AWS": {
+			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_COMPLETE", wantErr: true,
+			environment: []string{"SET=Rehearsal", "VALUE=true"},
+			told:        []string{"Rehearsal=true is only for an emulator"}, unasked: []string{"cloudformation"},
+		},
+		"no rehearsal on AWS": {
+			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_COMPLETE", gradual: "false",
+			environment: []string{"SET=Rehearsal", "VALUE=false"}, asked: []string{"create-change-set"},
+		},
+		"a rehearsal on an emulator": {
+			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_COMPLETE", gradual: "false",
+			environment: []string{"SET=Rehearsal", "VALUE=true", "AWS_ENDPOINT_URL=http://127.0.0.1:4566"}, asked: []string{"create-change-set"},
+		},
+		"parameters that are refused": {
+			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_COMPLETE", wantErr: true,
+			environment: []string{"REFUSES=nobody has decided Public"},
+			told:        []string{"nobody has decided Public"}, unasked: []string{"create-change-set", "deployed/prod"},
+		},
+		"the first deployment's are refused too": {
+			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "REVIEW_IN_PROGRESS", wantErr: true,
+			environment: []string{"REFUSES=nobody has decided Public"}, unasked: []string{"create-change-set"},
+		},
 		"the stack is tagged, and no resource by itself": {
 			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_COMPLETE", gradual: "true",
 			asked: []string{"--tags Key=Project,Value=pricing Key=Environment,Value=prod"},
@@ -154,6 +185,7 @@ func TestScripts(t *testing.T) {
 				"PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "AWS_REGION=eu-west-1",
 				"RINGING=" + tt.ringing, "ENDS=" + tt.ends,
 			}
+			cmd.Env = append(cmd.Env, tt.environment...)
 			out, err := cmd.CombinedOutput()
 			assert.Equal(t, tt.wantErr, err != nil, "%s", out)
 			for _, told := range tt.told {
