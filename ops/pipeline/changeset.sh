@@ -9,7 +9,8 @@
 # samconfig.toml (NAME=VALUE, one per line). CFN_ROLE_ARN is the role with which CloudFormation makes the changes.
 #
 # A new stack is made without deletion protection; deploy.sh adds it at once, with ONLY_PARAMETER=DeletionProtection: all else then
-# stays as the stack has it, the template too.
+# stays as the stack has it, the template too. Parameters that the template's Rules refuse are refused before AWS is asked, and those of
+# a rehearsal unless AWS_ENDPOINT_URL is set.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 (($# == 3)) || usage
@@ -17,6 +18,14 @@ env=$1 bucket=$2 commit=$3
 file=.build/changeset-$env.json
 rm -f "$file"
 choose
+
+# On AWS the prices would go to another store, and alarms would be missing.
+store=$(parameters -value StoreEndpoint "$env")
+rehearsal=$(parameters -value Rehearsal "$env")
+if [[ -z ${AWS_ENDPOINT_URL:-} ]]; then
+  [[ -z $store ]] || fail "StoreEndpoint is only for an emulator, and AWS_ENDPOINT_URL names none"
+  [[ $rehearsal != true ]] || fail "Rehearsal=true is only for an emulator, and AWS_ENDPOINT_URL names none"
+fi
 
 built_zips
 
@@ -40,14 +49,14 @@ UPDATE_ROLLBACK_FAILED)
 ROLLBACK_COMPLETE | ROLLBACK_FAILED | DELETE_FAILED)
   fail "$stack is $status and cannot be updated: see \"A stack could not be created\" in ops/runbook.md"
   ;;
-*) type=UPDATE previous=(-template "$release/$template" -previous "$described") ;;
+*) type=UPDATE previous=(-previous "$described") ;;
 esac
 
 if [[ -n ${ONLY_PARAMETER:-} ]]; then
   GUARD_FLAGS="-same ${GUARD_FLAGS:-}"
   parameters -only "$ONLY_PARAMETER" -previous "$described" "$env" >"$values"
 else
-  parameters "${previous[@]}" "$env" >"$values"
+  parameters -template "$release/$template" "${previous[@]}" "$env" >"$values"
   parameters -mark "$release/$template" "$env" >"$scratch/$template" # otherwise a new value would not reach functions and gateway
   aws s3 cp --only-show-errors "$scratch/$template" "s3://$bucket/deployed/$env/$template"
 fi

@@ -16,6 +16,9 @@
 // prints one value, or an empty line where it is left to its default. -mark prints a template as it has to be deployed with the parameters
 // (samconfig.Marked). -check compares with a change set (what `describe-change-set` prints): it ends with status 1 where a parameter is
 // neither what it would be told nor the template's default. Secrets are not compared, since AWS does not show them.
+//
+// It prints no parameters that cannot be deployed: one that nobody has decided (samconfig.Undecided), or what the Rules of the
+// template refuse, which CloudFormation would refuse too. -only does not look at them: what it keeps has been deployed.
 package main
 
 import (
@@ -49,7 +52,7 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 	flags := flag.NewFlagSet("parameters", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	config := flags.String("config", "samconfig.toml", "`file` with the environments")
-	template := flags.String("template", "", "`file` of the template, for its secrets")
+	template := flags.String("template", "", "`file` of the template, for its Rules and secrets")
 	previous := flags.String("previous", "", "`file` with what describe-stacks printed")
 	stack := flags.Bool("stack", false, "print the stack's name")
 	mark := flags.String("mark", "", "print this template `file` with a hash of the parameters in it")
@@ -97,20 +100,33 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 		if err != nil {
 			return fmt.Errorf("read the template: %w", err)
 		}
+		if err := refuse(e, text, *config, name); err != nil {
+			return err
+		}
 		if text, err = samconfig.Marked(text, e.Parameters); err != nil {
 			return fmt.Errorf("%s: %w", *mark, err)
 		}
 		_, err = stdout.Write(text)
 		return err
-	case *changeSet != "":
-		return check(*template, *changeSet, e.Parameters)
+	}
+	var text []byte
+	if *template != "" {
+		if text, err = os.ReadFile(*template); err != nil {
+			return fmt.Errorf("read the template: %w", err)
+		}
 	}
 	var kept []string
-	if *only != "" {
+	switch {
+	case *changeSet != "":
+		return check(text, *changeSet, e.Parameters)
+	case *only != "":
 		kept, err = others(*previous, *only)
 		maps.DeleteFunc(e.Parameters, func(key, _ string) bool { return key != *only })
-	} else {
-		kept, err = keep(*template, *previous, e.Parameters)
+	default:
+		if err := refuse(e, text, *config, name); err != nil {
+			return err
+		}
+		kept, err = keep(text, *previous, e.Parameters)
 	}
 	if err != nil {
 		return err
@@ -123,12 +139,30 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 	for _, key := range kept {
 		list = append(list, parameter{Key: key, Previous: true})
 	}
-	text, err := json.MarshalIndent(list, "", "  ")
-	if err != nil {
+	if text, err = json.MarshalIndent(list, "", "  "); err != nil {
 		return fmt.Errorf("encode the parameters: %w", err)
 	}
 	_, err = fmt.Fprintln(stdout, string(text))
 	return err
+}
+
+// refuse says why an environment cannot be deployed as it is. The template may be empty: then nothing is known of its Rules.
+func refuse(e samconfig.Environment, template []byte, config, name string) error {
+	if undecided := e.Undecided(); len(undecided) > 0 {
+		return fmt.Errorf("%s: nobody has decided %s of %s yet; the parameter's description in the template says what it may be",
+			config, strings.Join(undecided, ", "), name)
+	}
+	if len(template) == 0 {
+		return nil
+	}
+	refused, err := samconfig.Refused(template, e.Parameters)
+	if err != nil {
+		return err
+	}
+	if len(refused) > 0 {
+		return fmt.Errorf("%s: the template refuses the parameters of %s: %s", config, name, strings.Join(refused, "; "))
+	}
+	return nil
 }
 
 // parameter is CloudFormation's form.
@@ -139,8 +173,8 @@ type parameter struct {
 }
 
 // keep lists the secrets of a template that the stack has and that are not set now.
-func keep(template, previous string, set map[string]string) ([]string, error) {
-	if template == "" || previous == "" {
+func keep(template []byte, previous string, set map[string]string) ([]string, error) {
+	if len(template) == 0 || previous == "" {
 		return nil, nil
 	}
 	declared, err := declarations(template)
@@ -190,23 +224,19 @@ type declaration struct {
 	NoEcho  bool   `yaml:"NoEcho"`
 }
 
-func declarations(template string) (map[string]declaration, error) {
-	text, err := os.ReadFile(template)
-	if err != nil {
-		return nil, fmt.Errorf("read the template: %w", err)
-	}
+func declarations(template []byte) (map[string]declaration, error) {
 	var t struct {
 		Parameters map[string]declaration `yaml:"Parameters"`
 	}
-	if err := yaml.Unmarshal(text, &t); err != nil {
-		return nil, fmt.Errorf("%s: %w", template, err)
+	if err := yaml.Unmarshal(template, &t); err != nil {
+		return nil, fmt.Errorf("read the template: %w", err)
 	}
 	return t.Parameters, nil
 }
 
 // check compares the parameters of a change set with those that are set and with the template's defaults. CloudFormation lists all that the
 // template declares; one that is not listed counts as left to its default.
-func check(template, changeSet string, set map[string]string) error {
+func check(template []byte, changeSet string, set map[string]string) error {
 	declared, err := declarations(template)
 	if err != nil {
 		return err

@@ -16,6 +16,8 @@ const environments = `version = 0.1
 stack_name = "shop-dev"
 parameter_overrides = "DeployEnv=dev Rate=50"
 [bare.deploy.parameters]
+[open.deploy.parameters]
+parameter_overrides = "DeployEnv=open Rate=undecided Size=undecided"
 `
 
 const template = `Parameters:
@@ -24,6 +26,9 @@ const template = `Parameters:
   Pin: {Type: String, NoEcho: true, Default: none}
   Rate: {Type: Number, Default: 1}
   Size: {Type: Number, Default: 1}
+Rules:
+  Small: {Assertions: [{Assert: !Equals [!Ref Size, "1"], AssertDescription: Size has to be 1.}]}
+Globals: {Function: {Description: parameters unknown, Environment: {Variables: {RATE: !Ref Rate}}}}
 Resources:
   A: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref DeployEnv}}
 `
@@ -45,6 +50,7 @@ func TestRun(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(`{"Parameters":[`+parameters+`]}`), 0o600))
 		return []string{"-template", filepath.Join(dir, "template.yaml"), "-check", file, "dev"}
 	}
+	mark := []string{"-mark", filepath.Join(dir, "template.yaml")}
 	tests := map[string]struct {
 		args          []string
 		variable      string
@@ -80,11 +86,19 @@ func TestRun(t *testing.T) {
 
 		"no environment":       {nil, "", "", "name one environment"},
 		"an argument too much": {[]string{"dev", "Rate=9"}, "", "", "name one environment"},
-		"unknown environment":  {[]string{"prod"}, "", "", `has no environment "prod"; it has bare, dev`},
+		"unknown environment":  {[]string{"prod"}, "", "", `has no environment "prod"; it has bare, dev, open`},
 		"no value":             {[]string{"dev"}, "hunter2", "", "PARAMETERS: a line is not NAME=VALUE"},
-		"no stack":             {[]string{"-stack", "bare"}, "", "", "bare.deploy.parameters.stack_name is missing"},
-		"no template":          {[]string{"-template", "none.yaml", "-previous", "none.json", "dev"}, "", "", "read the template"},
-		"no description":       {[]string{secrets[0], secrets[1], "-previous", "none.json", "dev"}, "", "", "read the stack's description"},
+		"undecided":            {[]string{"open"}, "", "", "samconfig.toml: nobody has decided Rate, Size of open yet"},
+		"undecided in part":    {[]string{"open"}, "Rate=1", "", "nobody has decided Size of open yet"},
+		"undecided, marked":    {append(mark, "open"), "", "", "nobody has decided Rate, Size of open yet"},
+		"decided after all": {append(secrets, "open"), "Rate=1\nSize=1", `[{"ParameterKey":"DeployEnv","ParameterValue":"open"},
+			{"ParameterKey":"Rate","ParameterValue":"1"},{"ParameterKey":"Size","ParameterValue":"1"},
+			{"ParameterKey":"Password","UsePreviousValue":true}]`, ""},
+		"against a rule":         {append(secrets[:2:2], "dev"), "Size=2", "", "the template refuses the parameters of dev: Size has to be 1."},
+		"against a rule, marked": {append(mark, "dev"), "Size=2", "", "the template refuses the parameters of dev: Size has to be 1."},
+		"no stack":               {[]string{"-stack", "bare"}, "", "", "bare.deploy.parameters.stack_name is missing"},
+		"no template":            {[]string{"-template", "none.yaml", "-previous", "none.json", "dev"}, "", "", "read the template"},
+		"no description":         {[]string{secrets[0], secrets[1], "-previous", "none.json", "dev"}, "", "", "read the stack's description"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -105,9 +119,10 @@ func TestRun(t *testing.T) {
 		})
 	}
 	for want, args := range map[string][]string{
-		"shop-dev\n": {"-stack", "dev"},
-		"50\n":       {"-value", "Rate", "dev"},
-		"\n":         {"-value", "Size", "dev"},
+		"shop-dev\n":  {"-stack", "dev"},
+		"50\n":        {"-value", "Rate", "dev"},
+		"\n":          {"-value", "Size", "dev"},
+		"undecided\n": {"-value", "Size", "open"}, // scripts may ask
 	} {
 		var stdout bytes.Buffer
 		require.NoError(t, run(append(config, args...), &stdout, io.Discard, func(string) string { return "" }))

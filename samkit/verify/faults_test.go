@@ -588,6 +588,32 @@ var ruleFaults = map[string][]fault{
 	}}, {"      Timeout: 10\n", "      Timeout: 10\n      ReservedConcurrentExecutions: 5\n", []string{
 		"Resources.RegisterFunction.Properties.ReservedConcurrentExecutions: a change of the ReservedConcurrentExecutions of " +
 			"RegisterFunction makes no new version (unversioned-property)",
+	}}, {"      Timeout: 10\n", "      Timeout: 10\n      ReservedConcurrentExecutions: !If [IsProd, 5, !Ref AWS::NoValue]\n", []string{
+		"Resources.RegisterFunction.Properties.ReservedConcurrentExecutions: a change of the ReservedConcurrentExecutions of " +
+			"RegisterFunction makes no new version (unversioned-property)",
+	}}, {"      Timeout: 10\n", "      Timeout: 10\n      ReservedConcurrentExecutions: !If [IsProd, !If [IsTest, !Ref TokenTtl, 5], !Ref AWS::NoValue]\n", []string{
+		"Resources.RegisterFunction.Properties.ReservedConcurrentExecutions: a change of the ReservedConcurrentExecutions of " +
+			"RegisterFunction makes no new version (unversioned-property)",
+	}}},
+	"acl-association": {{"ResourceArn: !Sub [\"arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/${Of}\", {Of: !Ref Api.Stage}]", "ResourceArn: !Sub arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/live", []string{
+		"Resources.Limits: no stage is associated with Limits (acl-association)",
+	}}, {"WebACLArn: !GetAtt Limits.Arn", "WebACLArn: arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/other/1", []string{
+		"Resources.Limits: no stage is associated with Limits (acl-association)",
+	}}},
+	"acl-samples": {{"{SampledRequestsEnabled: false, CloudWatchMetricsEnabled: true, MetricName: all}", "{SampledRequestsEnabled: true, CloudWatchMetricsEnabled: true, MetricName: all}", []string{
+		"Resources.Limits.Properties.VisibilityConfig: Limits samples requests (acl-samples)",
+	}}, {"{SampledRequestsEnabled: false, CloudWatchMetricsEnabled: true, MetricName: address}", "{CloudWatchMetricsEnabled: true, MetricName: address}", []string{
+		"Resources.Limits.Properties.Rules.0.VisibilityConfig: the rule address of Limits samples requests (acl-samples)",
+	}}},
+	"acl-answer": {{"            statusCode: 429\n", "            statusCode: 403\n", []string{
+		body + "x-amazon-apigateway-gateway-responses.WAF_FILTERED: who sends too much is not told to wait (acl-answer)",
+	}}, {"{gatewayresponse.header.Retry-After: \"'10'\"}", "{gatewayresponse.header.Retry: \"'10'\"}", []string{
+		body + "x-amazon-apigateway-gateway-responses.WAF_FILTERED: who sends too much is not told to wait (acl-answer)",
+	}}},
+	"template-rules": {{"TokenTtl=60", "TokenTtl=0", []string{
+		"prod.deploy.parameters.parameter_overrides: Keep policies. (template-rules)",
+	}}, {"!Not [Fn::Contains: [[\"0\"], !Ref TokenTtl]]", "{Fn::ValueOf: [TokenTtl, Attribute]}", []string{
+		"prod.deploy.parameters.parameter_overrides: Rules.Ttl: map[Fn::ValueOf:[TokenTtl Attribute]] is no condition that can be evaluated here (template-rules)",
 	}}},
 	"function-log-group": {
 		{"LoggingConfig: {LogGroup: !Ref TrackLogs}", "LoggingConfig: {LogGroup: /somewhere}", []string{
@@ -814,6 +840,7 @@ var ruleFaults = map[string][]fault{
 	"undeclared-parameter": {
 		{"  TokenTtl:\n    Type: Number\n", "  TokenTTL:\n    Type: Number\n", []string{
 			"Parameters.TokenTtl: prod sets TokenTtl, which is not declared (undeclared-parameter)",
+			"prod.deploy.parameters.parameter_overrides: Rules.Ttl: Fn::Contains: there is no parameter TokenTtl (template-rules)",
 		}},
 	},
 }
@@ -825,6 +852,11 @@ var harmless = map[string][]string{
 	"a hook of a deployment calls the function": {
 		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day), DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}}\n", "",
 		"        Alarms: [!Ref RegisterErrors]\n", "        Alarms: [!Ref RegisterErrors]\n        Hooks: {PreTraffic: !Ref PurgeFunction}\n",
+	},
+	"somebody has to decide first": {"CarrierKey=to be replaced", "CarrierKey=undecided", "TokenTtl=60", "TokenTtl=0"},
+	"a web ACL that limits nobody": {
+		"Statement: {RateBasedStatement: {Limit: 100, EvaluationWindowSec: 60, AggregateKeyType: IP}}", "Statement: {GeoMatchStatement: {CountryCodes: [AQ]}}",
+		"            statusCode: 429\n", "            statusCode: 403\n",
 	},
 	"a parameter reserves concurrency":        {"      Timeout: 10\n", "      Timeout: 10\n      ReservedConcurrentExecutions: !If [IsProd, !Ref TokenTtl, !Ref AWS::NoValue]\n"},
 	"the authorizer has a gradual deployment": {"      Timeout: 2\n", "      Timeout: 2\n      DeploymentPreference: {Type: AllAtOnce, Alarms: [!Ref CheckCrashAlarm]}\n"},

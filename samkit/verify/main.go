@@ -5,7 +5,7 @@
 //
 // It prints one line a mistake (file, place, what is wrong, and who says so), then a line about what it looked at. It
 // ends with status 1 if there is a mistake, and with 2 if it could not look. samconfig.toml, which has the environments,
-// stands in the template's folder.
+// stands in the template's folder. A parameter that is undecided there is a note and no mistake: nothing can be deployed by it.
 //
 // No single tool sees much of a template whose API is an inline OpenAPI document, so verify asks all of them: cfn-lint
 // on the source and on the template as the SAM transform leaves it for each environment, the transform itself,
@@ -28,9 +28,11 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"pricing/samkit/engine"
+	"pricing/samkit/samconfig"
 	"pricing/samkit/verify/code"
 	"pricing/samkit/verify/lint"
 	"pricing/samkit/verify/rules"
@@ -90,6 +92,9 @@ func verify(ctx context.Context, template, plain string, stdout, stderr io.Write
 	for _, m := range found.mistakes {
 		_, _ = fmt.Fprintln(stdout, m)
 	}
+	for _, note := range found.notes {
+		_, _ = fmt.Fprintln(stdout, note)
+	}
 	and := ""
 	if plain != "" {
 		and = " and " + plain
@@ -110,6 +115,7 @@ func count(n int, thing string) string {
 // result is what was found wrong, and how much was looked at.
 type result struct {
 	mistakes                       []Mistake
+	notes                          []string // what is no mistake, but has to be done before a deployment
 	rules, functions, environments int
 }
 
@@ -170,10 +176,23 @@ func check(ctx context.Context, template, plain string, log io.Writer) (result, 
 		return result{}, unreadable
 	}
 	r.mistakes = whole.tidy(found, len(environments))
+	r.notes = undecided(whole.configPath(), environments)
 	if plain != "" {
 		r.mistakes = append(r.mistakes, other.tidy(fromLint(reports[1]), 0)...)
 	}
 	return r, nil
+}
+
+// undecided says of each environment which parameters somebody has to decide before it can be deployed.
+func undecided(config string, environments map[string]rules.Environment) []string {
+	var notes []string
+	for _, name := range slices.Sorted(maps.Keys(environments)) {
+		e := samconfig.Environment{Parameters: environments[name].Parameters}
+		if names := e.Undecided(); len(names) > 0 {
+			notes = append(notes, fmt.Sprintf("%s: note: %s cannot be deployed before somebody has decided %s", config, name, strings.Join(names, ", ")))
+		}
+	}
+	return notes
 }
 
 // jobs are what the Python checks have to read: the template, then the plain one.

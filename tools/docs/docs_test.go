@@ -172,11 +172,7 @@ func TestDifferences(t *testing.T) {
 // TestMerge: of an operation, the template says what it is called, who may call it, how often, and how long it may take.
 func TestMerge(t *testing.T) {
 	t.Parallel()
-	text, err := merge(halves(t, templateFile, "        - HttpMethod: \"*\"\n", `        - HttpMethod: GET
-          ResourcePath: /v1/health
-          ThrottlingRateLimit: 5
-        - HttpMethod: "*"
-`))
+	text, err := merge(halves(t, templateFile, "ThrottlingRateLimit: 20\n", "ThrottlingRateLimit: 5\n"))
 	require.NoError(t, err)
 	type operation struct {
 		ID       string `json:"operationId"`
@@ -195,10 +191,10 @@ func TestMerge(t *testing.T) {
 	record := document.Paths["/v1/observations"]["post"]
 	assert.Equal(t, operation{"recordObservation", []map[string][]string{{"Token": {}}}, 14000, "ingest", struct{ PerSecond, Burst int }{}},
 		record.operation)
-	assert.Equal(t, struct{ PerSecond, Burst int }{200, 400}, record.Throttle, "the defaults of the parameters")
+	assert.Equal(t, struct{ PerSecond, Burst int }{1500, 1000}, record.Throttle, "the defaults of the parameters")
 	health := document.Paths["/v1/health"]["get"]
 	assert.Empty(t, health.Security)
-	assert.Equal(t, struct{ PerSecond, Burst int }{5, 400}, health.Throttle, "its own before that of all")
+	assert.Equal(t, struct{ PerSecond, Burst int }{5, 40}, health.Throttle, "its own before that of all")
 	assert.NotContains(t, string(text), "legacy/")
 }
 

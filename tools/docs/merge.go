@@ -136,7 +136,8 @@ func merge(c described, t template) ([]byte, error) {
 // throttle returns how often an operation may be called, as long as no environment says otherwise.
 func (t template) throttle(method, path string) (object, error) {
 	out := object{}
-	for _, of := range [][2]string{{"*", "/*"}, {method, path}} { // its own setting comes before that of all
+	encoded := "/" + strings.ReplaceAll(path, "/", "~1")
+	for _, of := range [][2]string{{"*", "/*"}, {method, encoded}} { // its own setting comes before that of all
 		for _, s := range t.Resources.Api.Properties.MethodSettings {
 			if [2]string{s.HTTPMethod, s.ResourcePath} != of {
 				continue

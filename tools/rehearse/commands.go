@@ -13,8 +13,9 @@ import (
 // bucket holds what is deployed.
 const bucket = "artifacts"
 
-// parameters replace those of samconfig.toml in every environment: what the emulator refuses is left out.
-var parameters = []string{"Architecture=x86_64", "BoundedRoles=false", "GradualDeployments=false", "Rehearsal=true"}
+// parameters replace those of samconfig.toml in every environment: what the emulator refuses is left out, and who may call the API is
+// said, which samconfig.toml leaves to whoever deploys.
+var parameters = []string{"Architecture=x86_64", "BoundedRoles=false", "GradualDeployments=false", "Public=true", "Rehearsal=true"}
 
 // start starts the emulator and makes what must be there before the first deployment: the bucket.
 func (r *rehearsal) start(ctx context.Context) (seen string, err error) {

@@ -226,6 +226,22 @@ func (r *rehearsal) failedCreation(ctx context.Context, v version) (string, erro
 		r.emulator.CLI(), "dynamodb", "describe-table", "--table-name", "pricing-integ")
 }
 
+// undecided asks for production as samconfig.toml leaves it, and as the template's Rules forbid it. CloudFormation hears of neither.
+func (r *rehearsal) undecided(ctx context.Context, v version) (string, error) {
+	for access, why := range map[string]string{"": "nobody has decided Public of prod yet", "Public=false": "Say who may call the API"} {
+		environment := []string{"PARAMETERS=Architecture=x86_64\n" + access}
+		text, err := r.command(ctx, environment, "ops/pipeline/changeset.sh", "prod", bucket, v.commit)
+		switch {
+		case err == nil:
+			return "", fmt.Errorf("a change set was made with %q\n%s", access, last(text))
+		case !strings.Contains(text, why):
+			return "", fmt.Errorf("it was refused, but not for %q: %w\n%s", why, err, last(text))
+		}
+	}
+	return "refused, and with Public=false as well", r.refused(ctx, "does not exist",
+		r.emulator.CLI(), "cloudformation", "describe-stacks", "--stack-name", "pricing-prod")
+}
+
 // permission takes an action from a role. The guard refuses that until the role is named, and then the function fails.
 func (r *rehearsal) permission(ctx context.Context, v version) (string, error) {
 	commit, err := r.variant(ctx, v, "-role", "ListOffersRole", "dynamodb:Query", "dynamodb:DescribeTable")

@@ -35,6 +35,7 @@ func (r *rehearsal) scenario(ctx context.Context) error {
 		first, err = r.pack(ctx, "the first version")
 		return fmt.Sprintf("%s, %d functions", short(first.commit), len(first.manifest)), err
 	})
+	add("who may call is undecided", func(ctx context.Context) (string, error) { return r.undecided(ctx, first) })
 	for _, env := range environments {
 		add("change set 1 "+env, func(ctx context.Context) (string, error) {
 			return r.changeSet(ctx, []string{"PARAMETERS=" + strings.Join(append(parameters, secret), "\n")}, env, first.commit, "Add")

@@ -49,7 +49,7 @@ esac
 `
 
 // goDouble stands for the tools that the scripts run with go run: pack, parameters, guard and smoke. It writes down the parameters that
-// they get.
+// they get. The environment names one parameter that has a value, and says why parameters are refused.
 const goDouble = `#!/bin/sh
 echo "$*" "$PARAMETERS" >>asked
 case "$*" in
@@ -57,9 +57,10 @@ case "$*" in
 *"-check "*) exit "${CHECK:-0}" ;;
 *"-stack prod"*) echo pricing-prod ;;
 *"-mark "*) cat template.yaml ;;
-*samkit/pack*) printf '{\n "commit": "c1",\n "built": "here"\n}\n' >.build/manifest.json ;;
 *"-value DeletionProtection"*) echo "$PROTECTS" ;;
+*"-value $SET "*) echo "$VALUE" ;;
 *"-value "*) echo ;;
+*"-template "*) [ -z "$REFUSES" ] || { echo "parameters: $REFUSES" >&2; exit 1; }; echo "[]" ;;
 *samkit/parameters*) echo "[]" ;;
 esac
 `
@@ -136,12 +137,12 @@ func TestScripts(t *testing.T) {
 		script         []string
 		state, ringing string
 		ends           string // the state of an executed update; UPDATE_COMPLETE if it is empty
+		environment    []string
 		gradual        string
 		subscribed     string            // to alarms
 		protects       string            // DeletionProtection in samconfig.toml; "" is the template's default, true
 		elsewhere      bool              // .build/manifest.json is not there
 		files          map[string]string // others than usual
-		environment    string
 		wantErr        bool
 		told, untold   []string // what is printed and what is not
 		asked, unasked []string // what AWS is asked and must not be asked
@@ -185,7 +186,7 @@ func TestScripts(t *testing.T) {
 		"a new stack is made without protection": {
 			script: changeset, state: "REVIEW_IN_PROGRESS", gradual: "false",
 			asked: []string{
-				"samkit/parameters -config .build/releases/b/c1/samconfig.toml prod DeletionProtection=false\n",
+				"-template .build/releases/b/c1/template.yaml prod DeletionProtection=false\n",
 				"--change-set-type CREATE", "--include-property-values", "samkit/guard -new .build/changeset-prod.json",
 			},
 		},
@@ -224,7 +225,7 @@ func TestScripts(t *testing.T) {
 			told: []string{"this is not what template.yaml was built from"}, asked: []string{"samkit/pack"}, unasked: []string{"s3"},
 		},
 		"nobody knows what another account got": {
-			script: []string{"package.sh", "b", "c1", ".build/manifest.json"}, wantErr: true,
+			script: []string{"package.sh", "b", "c1", ".build/manifest.json"}, elsewhere: true, wantErr: true,
 			told: []string{".build/manifest.json: No such file"},
 		},
 		"after a rollback that failed": {
@@ -254,6 +255,33 @@ func TestScripts(t *testing.T) {
 		"a role that may not ask": {
 			script: smoke, subscribed: "denied",
 			told: []string{"WARNING: it is not known who is told about alarms of prod"}, untold: []string{nobody},
+		},
+		"another store on AWS": {
+			script: changeset, state: "UPDATE_COMPLETE", wantErr: true,
+			environment: []string{"SET=StoreEndpoint", "VALUE=http://127.0.0.1:8000"},
+			told:        []string{"StoreEndpoint is only for an emulator"}, unasked: []string{"cloudformation"},
+		},
+		"a rehearsal on AWS": {
+			script: changeset, state: "UPDATE_COMPLETE", wantErr: true,
+			environment: []string{"SET=Rehearsal", "VALUE=true"},
+			told:        []string{"Rehearsal=true is only for an emulator"}, unasked: []string{"cloudformation"},
+		},
+		"no rehearsal on AWS": {
+			script: changeset, state: "UPDATE_COMPLETE", gradual: "false",
+			environment: []string{"SET=Rehearsal", "VALUE=false"}, asked: []string{"create-change-set"},
+		},
+		"a rehearsal on an emulator": {
+			script: changeset, state: "UPDATE_COMPLETE", gradual: "false",
+			environment: []string{"SET=Rehearsal", "VALUE=true", "AWS_ENDPOINT_URL=http://127.0.0.1:4566"}, asked: []string{"create-change-set"},
+		},
+		"parameters that are refused": {
+			script: changeset, state: "UPDATE_COMPLETE", wantErr: true,
+			environment: []string{"REFUSES=nobody has decided Public"},
+			told:        []string{"nobody has decided Public"}, unasked: []string{"create-change-set", "deployed/prod"},
+		},
+		"the first deployment's are refused too": {
+			script: changeset, state: "REVIEW_IN_PROGRESS", wantErr: true,
+			environment: []string{"REFUSES=nobody has decided Public"}, unasked: []string{"create-change-set"},
 		},
 		"the stack is tagged, and no resource by itself": {
 			script: changeset, state: "UPDATE_COMPLETE", gradual: "true",
@@ -298,7 +326,7 @@ func TestScripts(t *testing.T) {
 			files: map[string]string{".build/manifest.json": strings.Replace(manifest, "c1", "c2", 1)}, unasked: []string{"create-change-set"},
 		},
 		"a commit whose manifest is named": {
-			script: changeset, state: "UPDATE_COMPLETE", elsewhere: true, environment: "MANIFEST=" + sum([]byte(manifest)),
+			script: changeset, state: "UPDATE_COMPLETE", elsewhere: true, environment: []string{"MANIFEST=" + sum([]byte(manifest))},
 			asked: []string{"create-change-set"},
 		},
 		"Lambda runs something else": {
@@ -311,10 +339,10 @@ func TestScripts(t *testing.T) {
 			asked: []string{"--change-set-name set-1", "execute-change-set"}, unasked: []string{"create-change-set"},
 		},
 		"a change set with another template": {
-			script: deploy, state: "UPDATE_COMPLETE", gradual: "false", environment: "CHANGED=set.json", asked: []string{"create-change-set"},
+			script: deploy, state: "UPDATE_COMPLETE", gradual: "false", environment: []string{"CHANGED=set.json"}, asked: []string{"create-change-set"},
 		},
 		"a change set with other parameters": {
-			script: deploy, state: "UPDATE_COMPLETE", gradual: "false", environment: "CHECK=1", asked: []string{"create-change-set"},
+			script: deploy, state: "UPDATE_COMPLETE", gradual: "false", environment: []string{"CHECK=1"}, asked: []string{"create-change-set"},
 		},
 		"what was good is remembered with its manifest": {
 			script: smoke, state: "UPDATE_COMPLETE", files: map[string]string{"good": "c0 older\n"},
@@ -339,18 +367,18 @@ func TestScripts(t *testing.T) {
 			unasked: []string{"s3 sync"},
 		},
 		"packaged before": {
-			script: pack, environment: "UPLOAD=An error occurred (PreconditionFailed) when calling the PutObject operation",
+			script: pack, environment: []string{"UPLOAD=An error occurred (PreconditionFailed) when calling the PutObject operation"},
 			told: []string{"was there " + zipOfOne, "was there c1/manifest.json", "packaged c1"},
 		},
 		"packaged before with something else": {
-			script: pack, environment: "UPLOAD=An error occurred (PreconditionFailed) when calling the PutObject operation", wantErr: true,
+			script: pack, environment: []string{"UPLOAD=An error occurred (PreconditionFailed) when calling the PutObject operation"}, wantErr: true,
 			files: map[string]string{"bucket/c1/samconfig.toml": "another"}, told: []string{"holds another build of this commit"},
 		},
 		"an AWS CLI without conditions": {
-			script: pack, environment: "UPLOAD=Unknown options: --if-none-match, *", wantErr: true, told: []string{"it must be 2.18 or 1.35"},
+			script: pack, environment: []string{"UPLOAD=Unknown options: --if-none-match, *"}, wantErr: true, told: []string{"it must be 2.18 or 1.35"},
 		},
 		"an upload that is denied": {
-			script: pack, environment: "UPLOAD=An error occurred (AccessDenied)", wantErr: true, told: []string{"AccessDenied"},
+			script: pack, environment: []string{"UPLOAD=An error occurred (AccessDenied)"}, wantErr: true, told: []string{"AccessDenied"},
 		},
 	}
 	for name, tt := range tests {
@@ -383,8 +411,9 @@ func TestScripts(t *testing.T) {
 			cmd.Dir = dir
 			cmd.Env = []string{
 				"PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "AWS_REGION=eu-west-1",
-				"RINGING=" + tt.ringing, "ENDS=" + tt.ends, "SUBSCRIBED=" + tt.subscribed, "PROTECTS=" + tt.protects, tt.environment,
+				"RINGING=" + tt.ringing, "ENDS=" + tt.ends, "SUBSCRIBED=" + tt.subscribed, "PROTECTS=" + tt.protects,
 			}
+			cmd.Env = append(cmd.Env, tt.environment...)
 			out, err := cmd.CombinedOutput()
 			assert.Equal(t, tt.wantErr, err != nil, "%s", out)
 			for _, told := range tt.told {

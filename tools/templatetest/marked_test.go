@@ -24,8 +24,13 @@ func TestMarked(t *testing.T) {
 		"LegacyPaths":   "orders/*",
 		"VpcEndpointId": "vpce-0abc", "AllowedSourceIps": "10.0.0.0/8",
 		"": "", "LogRetentionDays": "7", "ThrottleRate": "7", "GradualDeployments": "true", "AlarmEndpoint": "a@example.com",
+		"ClientRateLimit": "10", "AuthorizerConcurrency": "7", "HealthConcurrency": "7", "Public": "true",
 	}
-	reachNobody := []string{"", "LogRetentionDays", "ThrottleRate", "GradualDeployments", "AlarmEndpoint"}
+	// Lambda would refuse a version for a new reservation: it is not a version's own.
+	reachNobody := []string{
+		"", "LogRetentionDays", "ThrottleRate", "GradualDeployments", "AlarmEndpoint",
+		"ClientRateLimit", "AuthorizerConcurrency", "HealthConcurrency", "Public",
+	}
 	var requests []lint.Request
 	var names []string
 	for name, value := range values {

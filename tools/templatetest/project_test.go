@@ -3,7 +3,9 @@ package templatetest
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -51,6 +53,12 @@ func missing(t *testing.T, text string) (wrong []string) {
 	demand(template.Parameters["StoreEndpoint"].Default == "" && variables["AWS_ENDPOINT_URL_DYNAMODB"] == "StoreEndpoint",
 		"StoreEndpoint reaches no function")
 	demand(template.Parameters["DeletionProtection"].Default == "true", "a forgotten parameter leaves the table unprotected")
+	for id, condition := range map[string]string{
+		"AuthorizeRequestFunction": "ReservesForAuthorizer AuthorizerConcurrency", "GetHealthFunction": "ReservesForHealth HealthConcurrency",
+	} {
+		demand(fmt.Sprint(template.Resources[id].Properties["ReservedConcurrentExecutions"]) == "["+condition+" AWS::NoValue]",
+			"%s: a reservation could not be added later, since the text would change and the version would not", id)
+	}
 	global := template.Globals.Function
 	demand(global.MemorySize == 256, "the functions have not 256 MB")
 	demand(global.LoggingConfig["LogFormat"] == "JSON" && global.LoggingConfig["ApplicationLogLevel"] == "INFO",
@@ -72,6 +80,12 @@ func missing(t *testing.T, text string) (wrong []string) {
 		case "AWS::DynamoDB::Table":
 			ttl, _ := p["TimeToLiveSpecification"].(properties)
 			demand(ttl["Enabled"] == true && ttl["AttributeName"] == "expires", "%s: nothing ever expires", id)
+		}
+	}
+	settings := template.Resources["Api"].Properties["MethodSettings"].([]any)
+	for _, name := range []string{"MetricsEnabled", "LoggingLevel", "DataTraceEnabled"} {
+		for _, s := range settings {
+			demand(s.(properties)[name] == settings[0].(properties)[name], "%s: a method inherits nothing", name)
 		}
 	}
 	body := template.Resources["Api"].Properties["DefinitionBody"].(properties)
@@ -130,16 +144,27 @@ func TestProject(t *testing.T) {
 	require.Empty(t, missing(t, text))
 
 	tests := map[string]struct{ old, broken, want string }{
-		"no other engine":              {"AWS_ENDPOINT_URL_DYNAMODB: !Ref StoreEndpoint", "X: x", "StoreEndpoint reaches no function"},
-		"a forgotten protection":       {"Default: \"true\"", "Default: \"false\"", "leaves the table unprotected"},
-		"another memory":               {"MemorySize: 512", "MemorySize: 128", "has not 512 MB"},
-		"less memory for a history":    {"MemorySize: 1024", "MemorySize: 256", "has not 1024 MB"},
-		"another memory for all":       {"MemorySize: 256", "MemorySize: 128", "have not 256 MB"},
-		"logs kept otherwise":          {"RetentionInDays: !Ref LogRetentionDays", "RetentionInDays: 7", "another retention"},
-		"logs without an end":          {"    DeletionPolicy: Delete\n", "", "no policy for its end"},
-		"lines of requests left out":   {"ApplicationLogLevel: INFO", "ApplicationLogLevel: WARN", "metrics are lost"},
-		"lines of another form":        {"LogFormat: JSON", "LogFormat: Text", "metrics are lost"},
-		"a table without expiry":       {"expires, Enabled: true", "expires, Enabled: false", "nothing ever expires"},
+		"no other engine":            {"AWS_ENDPOINT_URL_DYNAMODB: !Ref StoreEndpoint", "X: x", "StoreEndpoint reaches no function"},
+		"a forgotten protection":     {"Default: \"true\"", "Default: \"false\"", "leaves the table unprotected"},
+		"another memory":             {"MemorySize: 512", "MemorySize: 128", "has not 512 MB"},
+		"less memory for a history":  {"MemorySize: 1024", "MemorySize: 256", "has not 1024 MB"},
+		"another memory for all":     {"MemorySize: 256", "MemorySize: 128", "have not 256 MB"},
+		"logs kept otherwise":        {"RetentionInDays: !Ref LogRetentionDays", "RetentionInDays: 7", "another retention"},
+		"logs without an end":        {"    DeletionPolicy: Delete\n", "", "no policy for its end"},
+		"lines of requests left out": {"ApplicationLogLevel: INFO", "ApplicationLogLevel: WARN", "metrics are lost"},
+		"lines of another form":      {"LogFormat: JSON", "LogFormat: Text", "metrics are lost"},
+		"a table without expiry":     {"expires, Enabled: true", "expires, Enabled: false", "nothing ever expires"},
+		"no reservation yet": {
+			"      ReservedConcurrentExecutions: !If [ReservesForHealth, !Ref HealthConcurrency, !Ref AWS::NoValue] # see Globals\n", "",
+			"GetHealthFunction: a reservation could not be added",
+		},
+		"another's reservation": {
+			"!If [ReservesForAuthorizer, !Ref AuthorizerConcurrency", "!If [ReservesForHealth, !Ref HealthConcurrency",
+			"AuthorizeRequestFunction: a reservation could not be added",
+		},
+		"a method without metrics": {
+			"ThrottlingBurstLimit: 40\n          MetricsEnabled: true\n", "ThrottlingBurstLimit: 40\n", "MetricsEnabled: a method inherits",
+		},
 		"a refusal in another form":    {"'application/problem+json'", "'application/json'", "is not a problem document"},
 		"a refusal of another status":  {`"status":429`, `"status":430`, "tells another status"},
 		"throttled, no word when":      {`gatewayresponse.header.Retry-After: "'1'"`, "x: x", "without Retry-After"},
@@ -170,6 +195,76 @@ func TestProject_Paths(t *testing.T) {
 	for _, path := range paths {
 		assert.False(t, valid[path[1]](path[2]), path[0])
 	}
+}
+
+// TestProject_Access: an environment of others than developers says who may call its API, or is refused before anything is made. As
+// the repository leaves it, nobody has said so.
+func TestProject_Access(t *testing.T) {
+	t.Parallel()
+	const say, replace = "Say who may call the API. Set VpcEndpointId or AllowedSourceIps, or Public=true if anybody may.",
+		"Replace Public=undecided."
+	tests := map[string]struct {
+		parameters map[string]string
+		want       []string
+	}{
+		"nothing":                {nil, []string{say}},
+		"dev":                    {map[string]string{"DeployEnv": "dev"}, nil},
+		"a developer's own":      {map[string]string{"DeployEnv": "anna"}, []string{say}},
+		"public":                 {map[string]string{"Public": "true"}, nil},
+		"not public":             {map[string]string{"Public": "false"}, []string{say}},
+		"undecided":              {map[string]string{"Public": "undecided"}, []string{say, replace}},
+		"undecided and private":  {map[string]string{"Public": "undecided", "VpcEndpointId": "vpce-0abc"}, []string{replace}},
+		"private":                {map[string]string{"VpcEndpointId": "vpce-0abc"}, nil},
+		"some addresses":         {map[string]string{"AllowedSourceIps": "10.0.0.0/8,192.0.2.0/24"}, nil},
+		"a list without members": {map[string]string{"AllowedSourceIps": ""}, []string{say}},
+		"a list of nothing":      {map[string]string{"AllowedSourceIps": ", "}, []string{say}},
+	}
+	template := []byte(readFile(t, templateFile))
+	for name, tt := range tests {
+		parameters := map[string]string{"DeployEnv": "integ"}
+		maps.Copy(parameters, tt.parameters)
+		got, err := samconfig.Refused(template, parameters)
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, got, name)
+	}
+	environments, err := samconfig.Read(configFile)
+	require.NoError(t, err)
+	for name, e := range environments {
+		refused, err := samconfig.Refused(template, e.Parameters)
+		require.NoError(t, err)
+		if name == "dev" {
+			assert.Empty(t, refused)
+			continue
+		}
+		assert.Equal(t, []string{"Public"}, e.Undecided(), name)
+		assert.NotEmpty(t, refused, name)
+	}
+}
+
+// TestProject_Throttles: what a method lets through is more than the spike, of one client too, and no client can have all of it.
+func TestProject_Throttles(t *testing.T) {
+	t.Parallel()
+	const spike = 700 // observations a second, each a request of its own
+	var template struct {
+		Parameters map[string]struct {
+			Default string `yaml:"Default"`
+		} `yaml:"Parameters"`
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, templateFile)), &template))
+	environments, err := samconfig.Read(configFile)
+	require.NoError(t, err)
+	prod := environments["prod"].Parameters
+	value := func(name string) float64 {
+		n, err := strconv.ParseFloat(cmp.Or(prod[name], template.Parameters[name].Default), 64)
+		require.NoError(t, err, name)
+		return n
+	}
+	assert.Greater(t, value("ThrottleRate"), 1.2*spike)
+	assert.GreaterOrEqual(t, value("ThrottleBurst"), float64(spike))
+	assert.Greater(t, value("ClientRateLimit")/60, float64(spike))
+	assert.LessOrEqual(t, value("ClientRateLimit")/60, value("ThrottleRate")/2)
+	assert.Positive(t, value("AuthorizerConcurrency"))
+	assert.Positive(t, value("HealthConcurrency"))
 }
 
 // TestProject_Environments: only production, the one whose data is worth it, refuses to lose its table.

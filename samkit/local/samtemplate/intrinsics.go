@@ -379,7 +379,11 @@ func (r *resolver) property(id, name string) (any, error) {
 	if v == nil {
 		return nil, nil
 	}
-	return r.resolve(v, "Resources."+id+".Properties."+name)
+	v, err := r.resolve(v, "Resources."+id+".Properties."+name)
+	if _, gone := v.(noValue); gone {
+		return nil, err
+	}
+	return v, err
 }
 
 // merged adds a resource's own value to that of Globals as SAM does: maps by key, lists one after the other, else the

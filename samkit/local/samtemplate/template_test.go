@@ -78,6 +78,16 @@ func TestParse_NoValueLeavesTheVariableOut(t *testing.T) {
 	assert.Equal(t, map[string]string{"SHARED": "all", "MINE": "own"}, tmpl.Functions["F"].Environment)
 }
 
+func TestParse_NoValueLeavesThePropertyOut(t *testing.T) {
+	text := strings.Replace(string(filled("x")), "CodeUri: f/", "CodeUri: f/\n      ReservedConcurrentExecutions: "+
+		"!If [IsProd, !FindInMap [Sizes, !Ref Env, Memory], !Ref AWS::NoValue]", 1)
+	for env, want := range map[string]*int{"dev": nil, "prod": new(1024)} {
+		tmpl, err := samtemplate.Parse([]byte(text), map[string]string{"Env": env})
+		require.NoError(t, err)
+		assert.Equal(t, want, tmpl.Functions["F"].Concurrency, env)
+	}
+}
+
 func TestParse_Function(t *testing.T) {
 	tmpl, err := samtemplate.Parse(filled("x"), map[string]string{"Env": "prod"})
 	require.NoError(t, err)

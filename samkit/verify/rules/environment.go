@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"pricing/samkit/samconfig"
 )
 
 // production is the name of the environment whose data must not be lost.
@@ -132,6 +134,22 @@ func stackRules() []Rule {
 			},
 		},
 		{
+			Name: "template-rules", Doc: "The Rules of the template hold for the parameters of each environment.",
+			Consequence: "CloudFormation refuses the deployment",
+			Fix:         "set the parameters as the rule says",
+			source: func(p *Project, report report) {
+				for _, environment := range sorted(p.environments) {
+					e := p.environments[environment]
+					if len(samconfig.Environment{Parameters: e.Parameters}.Undecided()) > 0 {
+						continue // the verifier has a note of that
+					}
+					for _, why := range samconfig.RefusedBy(p.source, e.Parameters) {
+						report([]string{environment, "deploy", "parameters", "parameter_overrides"}, "%s", why)
+					}
+				}
+			},
+		},
+		{
 			Name: "undeclared-parameter", Doc: "samconfig.toml sets only parameters that the template declares.",
 			Consequence: "the deployment fails, or the environments do not differ where they should",
 			Fix:         "declare the parameter, or remove the value",
@@ -200,4 +218,5 @@ var physicalNames = map[string][]string{
 	"AWS::Scheduler::Schedule":          {"Name"},
 	"AWS::SecretsManager::Secret":       {"Name"},
 	"AWS::StepFunctions::StateMachine":  {"StateMachineName"},
+	"AWS::WAFv2::WebACL":                {"Name"},
 }

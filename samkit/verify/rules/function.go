@@ -46,8 +46,8 @@ func functionRules() []Rule {
 			Name:        "unversioned-property",
 			Doc:         "A function that publishes an alias has no property whose change SAM takes for a new version and Lambda does not.",
 			Consequence: "a change of this property alone fails, because SAM asks for a version that is there already",
-			Fix: "give the tags to the whole stack when it is deployed; let a parameter give the others their value, from the stack's first " +
-				"deployment on",
+			Fix: "give the tags to the whole stack when it is deployed; let a parameter give the others their value, or none, from the " +
+				"stack's first deployment on: !If [Reserves, !Ref Concurrency, !Ref AWS::NoValue]",
 			source: func(p *Project, report report) {
 				globals := object(p.source, "Globals", "Function")
 				for id, r := range p.sourceResources("AWS::Serverless::Function") {
@@ -58,7 +58,7 @@ func functionRules() []Rule {
 					for _, name := range unversioned {
 						value := cmpAny(properties[name], globals[name])
 						// The text of an intrinsic function stays the same when a parameter's value changes, but a tag's name is fixed.
-						if value != nil && (name == "Tags" || object(value) == nil) {
+						if value != nil && (name == "Tags" || object(value) == nil || writtenOut(value)) {
 							report([]string{"Resources", id, "Properties", name}, "a change of the %s of %s makes no new version", name, id)
 						}
 					}
@@ -120,6 +120,16 @@ func functionRules() []Rule {
 			},
 		},
 	}
+}
+
+// writtenOut reports whether a value that an intrinsic function chooses is written there, so that another one is another text.
+func writtenOut(value any) bool {
+	for i, branch := range list(object(value)["Fn::If"]) {
+		if i > 0 && (object(branch) == nil || writtenOut(branch)) {
+			return true
+		}
+	}
+	return false
 }
 
 // unversioned are the properties of a function that its versions do not have. Of all others Lambda keeps a version's own value.
