@@ -1,16 +1,17 @@
 // Command parameters prints the parameters of an environment as `aws cloudformation create-change-set --parameters` takes
 // them.
 //
-//	parameters [-config samconfig.toml] [-template FILE] [-previous FILE] ENV
-//	parameters [-config samconfig.toml] -stack ENV
-//	parameters [-config samconfig.toml] -value NAME ENV
-//	parameters [-config samconfig.toml] -mark FILE ENV
+//	parameters [-config samconfig.toml] [-template FILE -previous FILE [-keep NAME]] ENV
+//	parameters ... -stack ENV
+//	parameters ... -value NAME ENV
+//	parameters ... -mark FILE ENV
 //
 // They are those of samconfig.toml. Values in the variable PARAMETERS (NAME=VALUE, one a line) take precedence; they are not
 // arguments, because every process of the machine may read those. All other parameters go back to the template's defaults, even
 // where the stack has another value now: what is deployed is what the repository says. Secrets are the exception, since they
 // are not in the repository: a parameter with NoEcho in -template keeps its value if -previous (what `describe-stacks` prints)
-// has it. -stack prints the name of the stack. -value prints one value, or an empty line where it is left to its default. -mark
+// has it. -keep names one more that stays as the stack has it, and is an error if the template does not know it: it says where data
+// is, which no commit may decide. -stack prints the name of the stack. -value prints one value, or an empty line where it is left to its default. -mark
 // prints a template as it has to be deployed with the parameters (samconfig.Marked).
 package main
 
@@ -47,6 +48,7 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 	config := flags.String("config", "samconfig.toml", "`file` with the environments")
 	template := flags.String("template", "", "`file` of the template, for its secrets")
 	previous := flags.String("previous", "", "`file` with what describe-stacks printed")
+	keep := flags.String("keep", "", "a `parameter` that keeps the stack's value where none is given")
 	stack := flags.Bool("stack", false, "print the stack's name")
 	mark := flags.String("mark", "", "print this template `file` with a hash of the parameters in it")
 	value := flags.String("value", "", "print the value of this `parameter`")
@@ -77,6 +79,10 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 		}
 		e.Parameters[key] = v
 	}
+	secrets, err := former(*template, *previous, *keep, e.Parameters)
+	if err != nil {
+		return err
+	}
 	switch {
 	case *stack && e.Stack == "":
 		return fmt.Errorf("%s: %s.deploy.parameters.stack_name is missing", *config, name)
@@ -97,16 +103,12 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 		_, err = stdout.Write(text)
 		return err
 	}
-	kept, err := keep(*template, *previous, e.Parameters)
-	if err != nil {
-		return err
-	}
 	list := []parameter{} // [] and not null when there is none
 	for _, key := range slices.Sorted(maps.Keys(e.Parameters)) {
 		v := e.Parameters[key]
 		list = append(list, parameter{Key: key, Value: &v})
 	}
-	for _, key := range kept {
+	for _, key := range secrets {
 		list = append(list, parameter{Key: key, Previous: true})
 	}
 	text, err := json.MarshalIndent(list, "", "  ")
@@ -124,8 +126,8 @@ type parameter struct {
 	Previous bool    `json:"UsePreviousValue,omitempty"`
 }
 
-// keep lists the secrets of a template that the stack has and that are not set now.
-func keep(template, previous string, set map[string]string) ([]string, error) {
+// former lists the secrets of a template that the stack has and that are not set now. The parameter to keep is set to what the stack has.
+func former(template, previous, keep string, set map[string]string) ([]string, error) {
 	if template == "" || previous == "" {
 		return nil, nil
 	}
@@ -146,20 +148,29 @@ func keep(template, previous string, set map[string]string) ([]string, error) {
 	}
 	var described struct {
 		Stacks []struct {
-			Parameters []struct{ ParameterKey string }
+			Parameters []struct{ ParameterKey, ParameterValue string }
 		}
 	}
 	if err := json.Unmarshal(text, &described); err != nil {
 		return nil, fmt.Errorf("%s: %w", previous, err)
 	}
-	var kept []string
+	var secrets []string
 	for _, s := range described.Stacks {
 		for _, p := range s.Parameters {
-			if _, ok := set[p.ParameterKey]; !ok && declared.Parameters[p.ParameterKey].NoEcho {
-				kept = append(kept, p.ParameterKey)
+			_, known := declared.Parameters[p.ParameterKey]
+			_, given := set[p.ParameterKey]
+			switch {
+			case given:
+			case declared.Parameters[p.ParameterKey].NoEcho:
+				secrets = append(secrets, p.ParameterKey)
+			case p.ParameterKey != keep || p.ParameterValue == "":
+			case !known:
+				return nil, fmt.Errorf("the stack has %s=%s, which this template does not know", keep, p.ParameterValue)
+			default:
+				set[keep] = p.ParameterValue
 			}
 		}
 	}
-	slices.Sort(kept)
-	return kept, nil
+	slices.Sort(secrets)
+	return secrets, nil
 }

@@ -52,6 +52,14 @@ func TestRun(t *testing.T) {
 			{"ParameterKey":"Rate","ParameterValue":""},{"ParameterKey":"Size","ParameterValue":"a=b 'c\""}]`, ""},
 		"secrets stay, other values of the stack do not": {append(secrets, "dev"), "", `[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},
 			{"ParameterKey":"Rate","ParameterValue":"50"},{"ParameterKey":"Password","UsePreviousValue":true}]`, ""},
+		"one of the stack's values stays": {append(secrets, "-keep", "Size", "bare"), "", `[{"ParameterKey":"Size","ParameterValue":"7"},
+			{"ParameterKey":"Password","UsePreviousValue":true}]`, ""},
+		"one that could stay is given": {append(secrets, "-keep", "Size", "bare"), "Size=\nPassword=x", `[
+			{"ParameterKey":"Password","ParameterValue":"x"},{"ParameterKey":"Size","ParameterValue":""}]`, ""},
+		"the stack has none that could stay": {append(secrets, "-keep", "Rate", "bare"), "Password=x", `[{"ParameterKey":"Password",
+			"ParameterValue":"x"}]`, ""},
+		"one stays that the template does not know": {append(secrets, "-keep", "Gone", "bare"), "", "",
+			"the stack has Gone=x, which this template does not know"},
 		"a new secret": {append(secrets, "bare"), "Password=x", `[{"ParameterKey":"Password","ParameterValue":"x"}]`, ""},
 
 		"no environment":       {nil, "", "", "name one environment"},
@@ -80,6 +88,7 @@ func TestRun(t *testing.T) {
 		"shop-dev\n": {"-stack", "dev"},
 		"50\n":       {"-value", "Rate", "dev"},
 		"\n":         {"-value", "Size", "dev"},
+		"7\n":        append(secrets, "-keep", "Size", "-value", "Size", "dev"),
 	} {
 		var stdout bytes.Buffer
 		require.NoError(t, run(append(config, args...), &stdout, io.Discard, func(string) string { return "" }))
