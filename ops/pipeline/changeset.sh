@@ -6,6 +6,8 @@
 # .build/changeset-ENV.json is the change set, for people to read and for deploy.sh to execute. ALLOW_CHANGES lists logical
 # ids that may change all the same; see samkit/guard, which also gets GUARD_FLAGS. PARAMETERS replaces parameters of
 # samconfig.toml (NAME=VALUE, one per line). CFN_ROLE_ARN is the role with which CloudFormation makes the changes.
+#
+# ExistingTable is no commit's: it stays as the stack has it, in a rollback too, until PARAMETERS names another or none.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 (($# == 3)) || usage
@@ -33,11 +35,18 @@ UPDATE_ROLLBACK_FAILED)
 ROLLBACK_COMPLETE | ROLLBACK_FAILED | DELETE_FAILED)
   fail "$stack is $status and cannot be updated: look at its events, then \`aws cloudformation delete-stack --stack-name $stack\`"
   ;;
-*) type=UPDATE previous=(-template "$release/$template" -previous "$described") ;;
+*) type=UPDATE previous=(-template "$release/$template" -previous "$described" -keep ExistingTable) ;;
 esac
 
+if [[ $'\n'${PARAMETERS:-} == *$'\n'ExistingTable=* ]]; then
+  [[ $(parameters -value GradualDeployments "$env") != true ]] ||
+    fail "for five minutes a tenth of the requests would use another table: add GradualDeployments=false to PARAMETERS"
+  table=$(parameters -value ExistingTable "$env")
+  [[ -z $table ]] || ops/pipeline/table.sh -check "$env" "$table"
+fi
 parameters "${previous[@]}" "$env" >"$values"
-parameters -mark "$release/$template" "$env" >"$scratch/$template" # otherwise a new value would not reach functions and gateway
+# Without the mark a new value would not reach functions and gateway.
+parameters "${previous[@]}" -mark "$release/$template" "$env" >"$scratch/$template"
 aws s3 cp --only-show-errors "$scratch/$template" "s3://$bucket/deployed/$env/$template"
 
 region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region)}}

@@ -76,6 +76,8 @@ func (r *rehearsal) scenario(ctx context.Context) error {
 		return "nothing changes", err
 	})
 
+	add("the whole table is restored", func(ctx context.Context) (string, error) { return r.restored(ctx, "dev", second) })
+
 	add("package 3", func(ctx context.Context) (_ string, err error) {
 		if err = r.addFile("functions/list-offers/third.go", brokenVersion); err != nil {
 			return "", err

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -31,6 +32,8 @@ case "$*" in
 *create-change-set*) echo set-1 ;;
 *"describe-change-set"*ExecutionStatus*) echo AVAILABLE ;;
 *describe-change-set*) cat set.json ;;
+*describe-table*KeySchema*) echo pk,sk ;;
+*describe-table*|*describe-continuous-backups*|*describe-time-to-live*) ;; # nothing is set
 *describe-alarms*) for name in $RINGING; do echo "pricing-prod-$name"; done ;;
 *list-stack-resources*)
   printf 'OneErrorsAlarm\tpricing-prod-one-errors\nTwoErrorsAlarm\tpricing-prod-two-errors\nIngestLagAlarm\tpricing-prod-ingest-lag\n' ;;
@@ -42,6 +45,8 @@ const goDouble = `#!/bin/sh
 case "$*" in
 *"-stack prod"*) echo pricing-prod ;;
 *"-mark "*) cat template.yaml ;;
+*"-value ExistingTable"*) echo "$TABLE" ;;
+*"-value GradualDeployments"*) echo "$GRADUAL" ;;
 *"-value "*) echo ;;
 *samkit/parameters*) echo "[]" ;;
 esac
@@ -81,6 +86,7 @@ func TestScripts(t *testing.T) {
 		state, ringing string
 		ends           string // the state of an executed update; UPDATE_COMPLETE if it is empty
 		gradual        string
+		table          *string // PARAMETERS names this table
 		wantErr        bool
 		told           []string // what is printed
 		asked, unasked []string // what AWS is asked and must not be asked
@@ -130,6 +136,23 @@ func TestScripts(t *testing.T) {
 			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_IN_PROGRESS", wantErr: true,
 			told: []string{"or end it with rollback.sh"}, unasked: []string{"create-change-set"},
 		},
+		"another table, by a canary": {
+			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_COMPLETE", gradual: "true", table: aws.String("pricing-prod-r"),
+			wantErr: true, told: []string{"add GradualDeployments=false to PARAMETERS"}, unasked: []string{"create-change-set"},
+		},
+		"another environment's table": {
+			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_COMPLETE", gradual: "false", table: aws.String("pricing-integ-r"),
+			wantErr: true, told: []string{"pricing-integ-r is not called pricing-prod-...: no function of prod may use it"},
+			unasked: []string{"create-change-set"},
+		},
+		"a table without protection": {
+			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_COMPLETE", gradual: "false", table: aws.String("pricing-prod-r"),
+			wantErr: true, told: []string{"pricing-prod-r lacks recovery, TTL, protection"}, unasked: []string{"create-change-set"},
+		},
+		"the stack's own table again": {
+			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_COMPLETE", gradual: "false", table: aws.String(""),
+			asked: []string{"create-change-set"}, unasked: []string{"describe-table"},
+		},
 		"the stack is tagged, and no resource by itself": {
 			script: []string{"changeset.sh", "prod", "b", "c1"}, state: "UPDATE_COMPLETE", gradual: "true",
 			asked: []string{"--tags Key=Project,Value=pricing Key=Environment,Value=prod"},
@@ -153,6 +176,9 @@ func TestScripts(t *testing.T) {
 			cmd.Env = []string{
 				"PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "AWS_REGION=eu-west-1",
 				"RINGING=" + tt.ringing, "ENDS=" + tt.ends,
+			}
+			if tt.table != nil {
+				cmd.Env = append(cmd.Env, "PARAMETERS=X=1\nExistingTable="+*tt.table, "TABLE="+*tt.table, "GRADUAL="+tt.gradual)
 			}
 			out, err := cmd.CombinedOutput()
 			assert.Equal(t, tt.wantErr, err != nil, "%s", out)
