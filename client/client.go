@@ -1,6 +1,6 @@
 // Package client calls the API from Go: it sends prices, and reads offers and history.
 //
-//	api, err := client.New("https://abc.execute-api.eu-west-1.amazonaws.com/prod", token)
+//	api, err := client.New("https://prices.example.com", token) // or the stack's output ApiUrl
 //	results, err := api.RecordObservations(ctx, client.RecordObservationsParams{}, observations)
 //	for offer, err := range api.Offers(ctx, "ZU-1042", client.ListOffersParams{}) { ... }
 //	for entry, err := range api.OffersOf(ctx, client.OffersQuery{ProductIDs: products}) { ... }
@@ -81,11 +81,12 @@ type Retry struct {
 	Backoff  time.Duration // the longest that the client adds to it, chosen at random
 }
 
-// New returns a client of the API at an address, which includes the stage but not /v1. Without a token only GetHealth works.
+// New returns a client of the API at an address, without /v1: the stack's output ApiUrl. The gateway's own address ends with the stage, a
+// domain name of ours has none. Without a token only GetHealth works.
 func New(baseURL, token string, options ...Option) (*Client, error) {
 	base, err := url.Parse(baseURL)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" || base.RawQuery != "" || base.Fragment != "" {
-		return nil, fmt.Errorf("%q is not an address like https://host/stage", baseURL)
+		return nil, fmt.Errorf("%q is not an address like https://host or https://host/stage", baseURL)
 	}
 	noRedirects := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the API has none
 	c := &Client{

@@ -515,7 +515,7 @@ func TestNew(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"", "localhost", "localhost:3000", "ftp://host", "http://", "http://host?a=b", "http://host#a", "://"} {
 		_, err := client.New(address, "secret")
-		require.ErrorContains(t, err, "is not an address like https://host/stage", address)
+		require.ErrorContains(t, err, "is not an address like https://host or https://host/stage", address)
 	}
 	t.Run("a stage, and no token", func(t *testing.T) {
 		s := serve(t, func(int, request) answer { return answer{status: 200, body: healthy} })

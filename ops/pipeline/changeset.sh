@@ -9,8 +9,9 @@
 # samconfig.toml (NAME=VALUE, one per line). CFN_ROLE_ARN is the role with which CloudFormation makes the changes.
 #
 # A new stack is made without deletion protection; deploy.sh adds it at once, with ONLY_PARAMETER=DeletionProtection: all else then
-# stays as the stack has it, the template too. Parameters that the template's Rules refuse are refused before AWS is asked, and those of
-# a rehearsal unless AWS_ENDPOINT_URL is set.
+# stays as the stack has it, the template too. ExistingTable is no commit's: it stays as the stack has it, in a rollback too, until
+# PARAMETERS names another or none. Parameters that the template's Rules refuse are refused before AWS is asked, and those of a rehearsal
+# unless AWS_ENDPOINT_URL is set.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 (($# == 3)) || usage
@@ -49,15 +50,23 @@ UPDATE_ROLLBACK_FAILED)
 ROLLBACK_COMPLETE | ROLLBACK_FAILED | DELETE_FAILED)
   fail "$stack is $status and cannot be updated: see \"A stack could not be created\" in ops/runbook.md"
   ;;
-*) type=UPDATE previous=(-previous "$described") ;;
+*) type=UPDATE previous=(-previous "$described" -keep ExistingTable) ;;
 esac
 
+if [[ $'\n'${PARAMETERS:-} == *$'\n'ExistingTable=* ]]; then
+  [[ $(parameters -value GradualDeployments "$env") != true ]] ||
+    fail "for five minutes a tenth of the requests would use another table: add GradualDeployments=false to PARAMETERS"
+  table=$(parameters -value ExistingTable "$env")
+  [[ -z $table ]] || ops/pipeline/table.sh -check "$env" "$table"
+fi
 if [[ -n ${ONLY_PARAMETER:-} ]]; then
   GUARD_FLAGS="-same ${GUARD_FLAGS:-}"
   parameters -only "$ONLY_PARAMETER" -previous "$described" "$env" >"$values"
 else
-  parameters -template "$release/$template" "${previous[@]}" "$env" >"$values"
-  parameters -mark "$release/$template" "$env" >"$scratch/$template" # otherwise a new value would not reach functions and gateway
+  previous=(-template "$release/$template" "${previous[@]}")
+  parameters "${previous[@]}" "$env" >"$values"
+  # Without the mark a new value would not reach functions and gateway.
+  parameters "${previous[@]}" -mark "$release/$template" "$env" >"$scratch/$template"
   aws s3 cp --only-show-errors "$scratch/$template" "s3://$bucket/deployed/$env/$template"
 fi
 

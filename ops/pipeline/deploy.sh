@@ -26,12 +26,13 @@ valid() ( # what a new stack sets must not stay set
   aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$(member ChangeSetId "$file")" --output json \
     >"$now" 2>/dev/null || return
   [[ $(member ExecutionStatus "$now") == AVAILABLE && $(member Description "$now") == "commit $commit" ]] || return
-  [[ $(state) != REVIEW_IN_PROGRESS ]] || new_stack
+  aws cloudformation describe-stacks --stack-name "$stack" --output json >"$file.stack" || return
+  [[ $(member StackStatus "$file.stack") != REVIEW_IN_PROGRESS ]] || new_stack
   shown=$(aws cloudformation get-template --stack-name "$stack" --change-set-name "$(member ChangeSetId "$file")" \
     --template-stage Original --query TemplateBody --output text) || return
   # What parameters -mark has put in is left aside: it is another one each time that a secret is given.
   [[ $(sed 's/parameters [0-9a-f]\{16\}/parameters unknown/' <<<"$shown") == "$(<"$release/$template")" ]] || return
-  parameters -template "$release/$template" -check "$now" "$env" || return
+  parameters -template "$release/$template" -previous "$file.stack" -keep ExistingTable -check "$now" "$env" || return
   # shellcheck disable=SC2086 # GUARD_FLAGS are words
   go run ./samkit/guard ${GUARD_FLAGS:-} "$now" || return
   mv "$now" "$file"
@@ -41,9 +42,9 @@ if [[ -z ${ONLY_PARAMETER:-} ]] && valid; then
   built_zips
 else
   [[ ! -f $file ]] || echo "the change set in $file is of another commit, void, or not what would be made now: this makes another"
-  rm -f "$file.now"
   ops/pipeline/changeset.sh "$env" "$bucket" "$commit"
 fi
+rm -f "$file.now" "$file.stack"
 
 # ringing prints the names of the alarms that ring and would stop a canary. CodeDeploy rolls one back at once when its alarm rings from
 # before, and with it the whole update.

@@ -6,16 +6,18 @@
 //	parameters [-config samconfig.toml] -stack ENV
 //	parameters [-config samconfig.toml] -value NAME ENV
 //	parameters [-config samconfig.toml] -mark FILE ENV
-//	parameters [-config samconfig.toml] -template FILE -check FILE ENV
+//	parameters [-config samconfig.toml] -template FILE [-previous FILE -keep NAME] -check FILE ENV
 //
 // They are those of samconfig.toml. Values in the variable PARAMETERS (NAME=VALUE, one a line) take precedence; they are not
 // arguments, because every process of the machine may read those. All other parameters go back to the template's defaults, even
 // where the stack has another value now: what is deployed is what the repository says. Secrets are the exception, since they
 // are not in the repository: a parameter with NoEcho in -template keeps its value if -previous (what `describe-stacks` prints)
-// has it. -only sets one parameter and keeps the values that the stack has of all others. -stack prints the name of the stack. -value
-// prints one value, or an empty line where it is left to its default. -mark prints a template as it has to be deployed with the parameters
-// (samconfig.Marked). -check compares with a change set (what `describe-change-set` prints): it ends with status 1 where a parameter is
-// neither what it would be told nor the template's default. Secrets are not compared, since AWS does not show them.
+// has it. -keep names one more that stays as the stack has it, and is an error if the template does not know it: it says where data
+// is, which no commit may decide. -only sets one parameter and keeps the values that the stack has of all others. -stack prints the name
+// of the stack. -value prints one value, or an empty line where it is left to its default. -mark prints a template as it has to be
+// deployed with the parameters (samconfig.Marked). -check compares with a change set (what `describe-change-set` prints): it ends with
+// status 1 where a parameter is neither what it would be told nor the template's default. Secrets are not compared, since AWS does not
+// show them.
 //
 // It prints no parameters that cannot be deployed: one that nobody has decided (samconfig.Undecided), or what the Rules of the
 // template refuse, which CloudFormation would refuse too. -only does not look at them: what it keeps has been deployed.
@@ -54,6 +56,7 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 	config := flags.String("config", "samconfig.toml", "`file` with the environments")
 	template := flags.String("template", "", "`file` of the template, for its Rules and secrets")
 	previous := flags.String("previous", "", "`file` with what describe-stacks printed")
+	keep := flags.String("keep", "", "a `parameter` that keeps the stack's value where none is given")
 	stack := flags.Bool("stack", false, "print the stack's name")
 	mark := flags.String("mark", "", "print this template `file` with a hash of the parameters in it")
 	only := flags.String("only", "", "change this `parameter` alone")
@@ -86,6 +89,16 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 		}
 		e.Parameters[key] = v
 	}
+	var text []byte
+	if *template != "" {
+		if text, err = os.ReadFile(*template); err != nil {
+			return fmt.Errorf("read the template: %w", err)
+		}
+	}
+	kept, err := former(text, *previous, *keep, e.Parameters)
+	if err != nil {
+		return err
+	}
 	switch {
 	case *stack && e.Stack == "":
 		return fmt.Errorf("%s: %s.deploy.parameters.stack_name is missing", *config, name)
@@ -109,13 +122,6 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 		_, err = stdout.Write(text)
 		return err
 	}
-	var text []byte
-	if *template != "" {
-		if text, err = os.ReadFile(*template); err != nil {
-			return fmt.Errorf("read the template: %w", err)
-		}
-	}
-	var kept []string
 	switch {
 	case *changeSet != "":
 		return check(text, *changeSet, e.Parameters)
@@ -123,10 +129,7 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) er
 		kept, err = others(*previous, *only)
 		maps.DeleteFunc(e.Parameters, func(key, _ string) bool { return key != *only })
 	default:
-		if err := refuse(e, text, *config, name); err != nil {
-			return err
-		}
-		kept, err = keep(text, *previous, e.Parameters)
+		err = refuse(e, text, *config, name)
 	}
 	if err != nil {
 		return err
@@ -172,8 +175,8 @@ type parameter struct {
 	Previous bool    `json:"UsePreviousValue,omitempty"`
 }
 
-// keep lists the secrets of a template that the stack has and that are not set now.
-func keep(template []byte, previous string, set map[string]string) ([]string, error) {
+// former lists the secrets of a template that the stack has and that are not set now. The parameter to keep is set to what the stack has.
+func former(template []byte, previous, keep string, set map[string]string) ([]string, error) {
 	if len(template) == 0 || previous == "" {
 		return nil, nil
 	}
@@ -181,41 +184,61 @@ func keep(template []byte, previous string, set map[string]string) ([]string, er
 	if err != nil {
 		return nil, err
 	}
-	names, err := described(previous)
-	return slices.DeleteFunc(names, func(name string) bool {
-		_, ok := set[name]
-		return ok || !declared[name].NoEcho
-	}), err
+	has, err := described(previous)
+	if err != nil {
+		return nil, err
+	}
+	var secrets []string
+	for _, p := range has {
+		_, known := declared[p.ParameterKey]
+		_, given := set[p.ParameterKey]
+		switch {
+		case given:
+		case declared[p.ParameterKey].NoEcho:
+			secrets = append(secrets, p.ParameterKey)
+		case p.ParameterKey != keep || p.ParameterValue == "":
+		case !known:
+			return nil, fmt.Errorf("the stack has %s=%s, which this template does not know", keep, p.ParameterValue)
+		default:
+			set[keep] = p.ParameterValue
+		}
+	}
+	return secrets, nil
 }
 
 // others lists the parameters that the stack has, but for one.
 func others(previous, only string) ([]string, error) {
-	names, err := described(previous)
-	return slices.DeleteFunc(names, func(name string) bool { return name == only }), err
+	has, err := described(previous)
+	var names []string
+	for _, p := range has {
+		if p.ParameterKey != only {
+			names = append(names, p.ParameterKey)
+		}
+	}
+	return names, err
 }
 
-// described lists, in order, the parameters of the stack that a file describes.
-func described(file string) ([]string, error) {
+// stackParameter is a parameter as AWS describes it.
+type stackParameter struct{ ParameterKey, ParameterValue string }
+
+// described lists, in the order of their names, the parameters of the stack that a file describes.
+func described(file string) ([]stackParameter, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the stack's description: %w", err)
 	}
-	var stacks struct {
-		Stacks []struct {
-			Parameters []struct{ ParameterKey string }
-		}
+	var described struct {
+		Stacks []struct{ Parameters []stackParameter }
 	}
-	if err := json.Unmarshal(text, &stacks); err != nil {
+	if err := json.Unmarshal(text, &described); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	var names []string
-	for _, s := range stacks.Stacks {
-		for _, p := range s.Parameters {
-			names = append(names, p.ParameterKey)
-		}
+	var all []stackParameter
+	for _, s := range described.Stacks {
+		all = append(all, s.Parameters...)
 	}
-	slices.Sort(names)
-	return names, nil
+	slices.SortFunc(all, func(a, b stackParameter) int { return strings.Compare(a.ParameterKey, b.ParameterKey) })
+	return all, nil
 }
 
 // declaration is what a template says of a parameter.
@@ -246,7 +269,7 @@ func check(template []byte, changeSet string, set map[string]string) error {
 		return fmt.Errorf("read the change set: %w", err)
 	}
 	var described struct {
-		Parameters []struct{ ParameterKey, ParameterValue string }
+		Parameters []stackParameter
 	}
 	if err := json.Unmarshal(text, &described); err != nil {
 		return fmt.Errorf("%s: %w", changeSet, err)

@@ -27,7 +27,7 @@ const template = `Parameters:
   Rate: {Type: Number, Default: 1}
   Size: {Type: Number, Default: 1}
 Rules:
-  Small: {Assertions: [{Assert: !Equals [!Ref Size, "1"], AssertDescription: Size has to be 1.}]}
+  Small: {Assertions: [{Assert: !Not [!Equals [!Ref Size, "2"]], AssertDescription: Size may not be 2.}]}
 Globals: {Function: {Description: parameters unknown, Environment: {Variables: {RATE: !Ref Rate}}}}
 Resources:
   A: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref DeployEnv}}
@@ -63,6 +63,14 @@ func TestRun(t *testing.T) {
 			{"ParameterKey":"Rate","ParameterValue":""},{"ParameterKey":"Size","ParameterValue":"a=b 'c\""}]`, ""},
 		"secrets stay, other values of the stack do not": {append(secrets, "dev"), "", `[{"ParameterKey":"DeployEnv","ParameterValue":"dev"},
 			{"ParameterKey":"Rate","ParameterValue":"50"},{"ParameterKey":"Password","UsePreviousValue":true}]`, ""},
+		"one of the stack's values stays": {append(secrets, "-keep", "Size", "bare"), "", `[{"ParameterKey":"Size","ParameterValue":"7"},
+			{"ParameterKey":"Password","UsePreviousValue":true}]`, ""},
+		"one that could stay is given": {append(secrets, "-keep", "Size", "bare"), "Size=\nPassword=x", `[
+			{"ParameterKey":"Password","ParameterValue":"x"},{"ParameterKey":"Size","ParameterValue":""}]`, ""},
+		"the stack has none that could stay": {append(secrets, "-keep", "Rate", "bare"), "Password=x", `[{"ParameterKey":"Password",
+			"ParameterValue":"x"}]`, ""},
+		"one stays that the template does not know": {append(secrets, "-keep", "Gone", "bare"), "", "",
+			"the stack has Gone=x, which this template does not know"},
 		"a new secret": {append(secrets, "bare"), "Password=x", `[{"ParameterKey":"Password","ParameterValue":"x"}]`, ""},
 		"one alone": {[]string{"-only", "Rate", secrets[2], secrets[3], "dev"}, "Size=8", `[{"ParameterKey":"Rate","ParameterValue":"50"},
 			{"ParameterKey":"Gone","UsePreviousValue":true},{"ParameterKey":"Password","UsePreviousValue":true},
@@ -94,8 +102,8 @@ func TestRun(t *testing.T) {
 		"decided after all": {append(secrets, "open"), "Rate=1\nSize=1", `[{"ParameterKey":"DeployEnv","ParameterValue":"open"},
 			{"ParameterKey":"Rate","ParameterValue":"1"},{"ParameterKey":"Size","ParameterValue":"1"},
 			{"ParameterKey":"Password","UsePreviousValue":true}]`, ""},
-		"against a rule":         {append(secrets[:2:2], "dev"), "Size=2", "", "the template refuses the parameters of dev: Size has to be 1."},
-		"against a rule, marked": {append(mark, "dev"), "Size=2", "", "the template refuses the parameters of dev: Size has to be 1."},
+		"against a rule":         {append(secrets[:2:2], "dev"), "Size=2", "", "the template refuses the parameters of dev: Size may not be 2."},
+		"against a rule, marked": {append(mark, "dev"), "Size=2", "", "the template refuses the parameters of dev: Size may not be 2."},
 		"no stack":               {[]string{"-stack", "bare"}, "", "", "bare.deploy.parameters.stack_name is missing"},
 		"no template":            {[]string{"-template", "none.yaml", "-previous", "none.json", "dev"}, "", "", "read the template"},
 		"no description":         {[]string{secrets[0], secrets[1], "-previous", "none.json", "dev"}, "", "", "read the stack's description"},
@@ -123,6 +131,7 @@ func TestRun(t *testing.T) {
 		"50\n":        {"-value", "Rate", "dev"},
 		"\n":          {"-value", "Size", "dev"},
 		"undecided\n": {"-value", "Size", "open"}, // scripts may ask
+		"7\n":         append(secrets, "-keep", "Size", "-value", "Size", "dev"),
 	} {
 		var stdout bytes.Buffer
 		require.NoError(t, run(append(config, args...), &stdout, io.Discard, func(string) string { return "" }))

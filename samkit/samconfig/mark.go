@@ -16,7 +16,7 @@ import (
 const Unmarked = "parameters unknown"
 
 // Marked returns a template with a hash in place of Unmarked: of the parameters that reach its functions' environment and its API's
-// definition. SAM publishes a version of a function, and deploys an API to its stage, when their text has changed. A new value
+// definition, those that only decide a condition there too. SAM publishes a version of a function, and deploys an API to its stage, when their text has changed. A new value
 // of a parameter changes no text, so without the hash it would reach the stack and nothing else. Where no value is given the
 // template's default counts. The value of a secret (NoEcho) is not hashed, since it might be guessed from the hash; where one is
 // given each hash is a new one.
@@ -26,7 +26,8 @@ func Marked(template []byte, parameters map[string]string) ([]byte, error) {
 			Default string `yaml:"Default"`
 			NoEcho  bool   `yaml:"NoEcho"`
 		} `yaml:"Parameters"`
-		Globals struct {
+		Conditions map[string]yaml.Node `yaml:"Conditions"`
+		Globals    struct {
 			Function struct {
 				Environment yaml.Node `yaml:"Environment"`
 			} `yaml:"Function"`
@@ -53,7 +54,7 @@ func Marked(template []byte, parameters map[string]string) ([]byte, error) {
 	hash := sha256.New()
 	found := 0
 	for _, name := range slices.Sorted(maps.Keys(t.Parameters)) {
-		if !slices.ContainsFunc(places, func(n *yaml.Node) bool { return mentions(n, name) }) {
+		if !slices.ContainsFunc(places, func(n *yaml.Node) bool { return mentions(n, name, t.Conditions) }) {
 			continue
 		}
 		found++
@@ -72,8 +73,17 @@ func Marked(template []byte, parameters map[string]string) ([]byte, error) {
 	return []byte(strings.ReplaceAll(text, Unmarked, fmt.Sprintf("parameters %.8x", hash.Sum(nil)))), nil
 }
 
-// mentions reports whether a Ref or Sub below a node names a parameter. Text that only looks like one counts too.
-func mentions(n *yaml.Node, parameter string) bool {
-	return n.Value == parameter || strings.Contains(n.Value, "${"+parameter+"}") ||
-		slices.ContainsFunc(n.Content, func(below *yaml.Node) bool { return mentions(below, parameter) })
+// mentions reports whether a Ref or Sub below a node names a parameter, or a condition that does. Text that only looks like one counts too.
+func mentions(n *yaml.Node, parameter string, conditions map[string]yaml.Node) bool {
+	if n.Value == parameter || strings.Contains(n.Value, "${"+parameter+"}") {
+		return true
+	}
+	if condition, ok := conditions[n.Value]; ok && n.Kind == yaml.ScalarNode {
+		others := maps.Clone(conditions) // one that refers to itself ends
+		delete(others, n.Value)
+		if mentions(&condition, parameter, others) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(n.Content, func(below *yaml.Node) bool { return mentions(below, parameter, conditions) })
 }

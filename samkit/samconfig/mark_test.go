@@ -12,9 +12,15 @@ const marked = `Parameters:
   Url: {Type: String, Default: none}
   Other: {Type: String}
   Password: {Type: String, NoEcho: true, Default: none}
+  Closed: {Type: String, Default: "false"}
+Conditions:
+  IsClosed: {Fn::Equals: [!Ref Closed, "true"]}
+  IsOpen: !Not [!Condition IsClosed]
+  Loop: !Or [!Condition Loop, !Condition IsOpen]
 Globals: {Function: {Description: parameters unknown, Environment: {Variables: {DAYS: !Ref Days}}}}
 Resources:
-  Api: {Properties: {DefinitionBody: {info: {description: parameters unknown}, uri: {Fn::Sub: "${Url}/x"}, header: !Sub "'${Password}'"}}}
+  Api: {Properties: {DefinitionBody: {info: {description: parameters unknown}, uri: {Fn::Sub: "${Url}/x"}, header: !Sub "'${Password}'",
+    open: !If [Loop, 1, 2]}}}
   Topic: {Properties: {Name: !Ref Other}}
 `
 
@@ -31,6 +37,7 @@ func TestMarked(t *testing.T) {
 	assert.Equal(t, usual, mark(map[string]string{"Days": "400", "Other": "x"}), "the default, and one that reaches neither")
 	assert.NotEqual(t, usual, mark(map[string]string{"Days": "7"}))
 	assert.NotEqual(t, usual, mark(map[string]string{"Url": "old"}))
+	assert.NotEqual(t, usual, mark(map[string]string{"Closed": "true"}), "it decides a condition alone")
 	secret := mark(map[string]string{"Password": "x"})
 	assert.NotEqual(t, secret, mark(map[string]string{"Password": "x"}), "it could be guessed from its hash")
 

@@ -14,6 +14,10 @@ const (
 const ownRule = "  OwnRule:\n    Type: AWS::Events::Rule\n    Properties: {ScheduleExpression: rate(1 hour), " +
 	"Targets: [{Id: purge, Arn: !Ref PurgeFunction.Alias, DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}]}\n"
 
+// mapping gives the API a domain name that is made elsewhere.
+const mapping = "  Mapping: {Type: AWS::ApiGateway::BasePathMapping, Properties: {DomainName: parcels.example.com, RestApiId: !Ref Api, " +
+	"Stage: !Ref Stage}}\n"
+
 // ownPermission is a permission for it.
 func ownPermission(function, principal, source string) string {
 	return "\n  OwnPermission:\n    Type: AWS::Lambda::Permission\n    Properties: {Action: lambda:InvokeFunction, FunctionName: " + function +
@@ -705,6 +709,12 @@ var ruleFaults = map[string][]fault{
 			"Resources.RegisterErrors.Properties.Dimensions.1.Value: the dimension TableName=Parcels matches nothing in this stack (alarm-dimension)",
 		}},
 	},
+	"domain-tls": {{"  TestTopic:\n", "  Domain: {Type: AWS::ApiGateway::DomainName, Properties: {DomainName: parcels.example.com, SecurityPolicy: !If [IsProd, TLS_1_2, TLS_1_0]}}\n\n  TestTopic:\n", []string{
+		`Resources.Domain.Properties.SecurityPolicy: the SecurityPolicy of Domain is "TLS_1_0" (domain-tls, only test)`,
+	}}},
+	"domain-endpoint": {{"  TestTopic:\n", mapping + "\n  TestTopic:\n", []string{
+		body + "servers: Api has a domain name and answers at its own address too (domain-endpoint)",
+	}}},
 	"errors-alarm": {{"      MetricName: Errors\n", "      MetricName: Duration\n", []string{
 		"Resources.RegisterFunction: RegisterFunction has no alarm on Errors (errors-alarm)",
 		"Resources.RegisterFunction.Properties.DeploymentPreference.Alarms: no alarm of the deployment of RegisterFunction rings when it dies at its start (deployment-crash-alarm)",
@@ -926,6 +936,14 @@ var harmless = map[string][]string{
 	"a dynamic reference":        {"uri: !Sub \"${CarrierUrl}/${!stageVariables.version}/", "uri: !Sub \"{{resolve:ssm:/carrier/${Stage}/url}}/"},
 	"a queue's alarm": {
 		"  TestTopic:\n", "  Orders: {Type: AWS::SQS::Queue}\n\n  OrdersAlarm:\n    Type: AWS::CloudWatch::Alarm\n    Properties: {Namespace: AWS/SQS, MetricName: ApproximateAgeOfOldestMessage, Dimensions: [{Name: QueueName, Value: !GetAtt Orders.QueueName}], ComparisonOperator: GreaterThanThreshold, EvaluationPeriods: 1}\n\n  TestTopic:\n",
+	},
+	"a restored table's alarm": {
+		"Resource: !Sub \"${Parcels.Arn}/index/*\"", "Resource: !Sub \"arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/parcels-restored\"",
+		"  TestTopic:\n", "  ReadsAlarm:\n    Type: AWS::CloudWatch::Alarm\n    Properties: {Namespace: AWS/DynamoDB, MetricName: ConsumedReadCapacityUnits, Dimensions: [{Name: TableName, Value: parcels-restored}], ComparisonOperator: GreaterThanThreshold, EvaluationPeriods: 1}\n\n  TestTopic:\n",
+	},
+	"a domain name alone": {
+		"      FailOnWarnings: true\n", "      FailOnWarnings: true\n      DisableExecuteApiEndpoint: true\n",
+		"  TestTopic:\n", mapping + "\n  TestTopic:\n",
 	},
 	"an API of another kind": {
 		"  TestTopic:\n", "  Web:\n    Type: AWS::Serverless::HttpApi\n    Properties: {DefinitionUri: s3://artifacts/web.yaml}\n\n  WebPermission:\n    Type: AWS::Lambda::Permission\n    Properties: {Action: lambda:InvokeFunction, FunctionName: !Ref RegisterFunction.Alias, Principal: apigateway.amazonaws.com, SourceArn: !Sub \"arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Web}/*/*/x\"}\n\n  TestTopic:\n",

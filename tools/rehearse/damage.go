@@ -72,18 +72,10 @@ func (r *rehearsal) damaged(ctx context.Context, env string) (string, error) {
 // copyProduct makes a second table with a product's items, as a restoration to an earlier moment does with all.
 func (r *rehearsal) copyProduct(ctx context.Context, table string) (copied string, err error) {
 	copied = table + "-restored"
-	_, err = r.aws(ctx, "dynamodb", "create-table", "--table-name", copied, "--billing-mode", "PAY_PER_REQUEST",
-		"--attribute-definitions", "AttributeName=pk,AttributeType=S", "AttributeName=sk,AttributeType=S",
-		"--key-schema", "AttributeName=pk,KeyType=HASH", "AttributeName=sk,KeyType=RANGE")
-	if err != nil {
+	if err := r.emptyCopy(ctx, copied); err != nil {
 		return "", err
 	}
-	environment := map[string]string{}
-	for _, variable := range r.environment() {
-		name, value, _ := strings.Cut(variable, "=")
-		environment[name] = value
-	}
-	client := tablestore.Client(func(name string) string { return environment[name] }, time.Minute)
+	client := r.dynamo()
 	items, err := store.New(client, store.Options{Table: table}).Items(ctx, store.ProductPartition(product))
 	if err != nil || len(items) == 0 {
 		return "", errors.Join(err, fmt.Errorf("%d items of %s", len(items), product))
@@ -94,6 +86,24 @@ func (r *rehearsal) copyProduct(ctx context.Context, table string) (copied strin
 		}
 	}
 	return copied, nil
+}
+
+// emptyCopy makes a table as a restoration without indexes does: with the keys alone.
+func (r *rehearsal) emptyCopy(ctx context.Context, name string) error {
+	_, err := r.aws(ctx, "dynamodb", "create-table", "--table-name", name, "--billing-mode", "PAY_PER_REQUEST",
+		"--attribute-definitions", "AttributeName=pk,AttributeType=S", "AttributeName=sk,AttributeType=S",
+		"--key-schema", "AttributeName=pk,KeyType=HASH", "AttributeName=sk,KeyType=RANGE")
+	return err
+}
+
+// dynamo is a client of the emulator's DynamoDB.
+func (r *rehearsal) dynamo() *dynamodb.Client {
+	environment := map[string]string{}
+	for _, variable := range r.environment() {
+		name, value, _ := strings.Cut(variable, "=")
+		environment[name] = value
+	}
+	return tablestore.Client(func(name string) string { return environment[name] }, time.Minute)
 }
 
 // exported asserts how many observations an export of the product has.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -42,6 +43,8 @@ case "$*" in
 *get-template*) sed 's/parameters unknown/parameters 0123456789abcdef/' "${CHANGED:-template.yaml}" ;;
 *get-function-configuration*) cat runs ;;
 *describe-change-set*) cat set.json ;;
+*describe-table*KeySchema*) echo pk,sk ;;
+*describe-table*|*describe-continuous-backups*|*describe-time-to-live*) ;; # nothing is set
 *describe-alarms*) for name in $RINGING; do echo "pricing-prod-$name"; done ;;
 *list-stack-resources*)
   printf 'OneErrorsAlarm\tpricing-prod-one-errors\nTwoErrorsAlarm\tpricing-prod-two-errors\nIngestLagAlarm\tpricing-prod-ingest-lag\n' ;;
@@ -59,6 +62,8 @@ case "$*" in
 *"-mark "*) cat template.yaml ;;
 *"-value DeletionProtection"*) echo "$PROTECTS" ;;
 *"-value $SET "*) echo "$VALUE" ;;
+*"-value ExistingTable"*) echo "$TABLE" ;;
+*"-value GradualDeployments"*) echo "$GRADUAL" ;;
 *"-value "*) echo ;;
 *"-template "*) [ -z "$REFUSES" ] || { echo "parameters: $REFUSES" >&2; exit 1; }; echo "[]" ;;
 *samkit/parameters*) echo "[]" ;;
@@ -143,6 +148,7 @@ func TestScripts(t *testing.T) {
 		protects       string            // DeletionProtection in samconfig.toml; "" is the template's default, true
 		elsewhere      bool              // .build/manifest.json is not there
 		files          map[string]string // others than usual
+		table          *string           // PARAMETERS names this table
 		wantErr        bool
 		told, untold   []string // what is printed and what is not
 		asked, unasked []string // what AWS is asked and must not be asked
@@ -283,6 +289,23 @@ func TestScripts(t *testing.T) {
 			script: changeset, state: "REVIEW_IN_PROGRESS", wantErr: true,
 			environment: []string{"REFUSES=nobody has decided Public"}, unasked: []string{"create-change-set"},
 		},
+		"another table, by a canary": {
+			script: changeset, state: "UPDATE_COMPLETE", gradual: "true", table: aws.String("pricing-prod-r"),
+			wantErr: true, told: []string{"add GradualDeployments=false to PARAMETERS"}, unasked: []string{"create-change-set"},
+		},
+		"another environment's table": {
+			script: changeset, state: "UPDATE_COMPLETE", gradual: "false", table: aws.String("pricing-integ-r"),
+			wantErr: true, told: []string{"pricing-integ-r is not called pricing-prod-...: no function of prod may use it"},
+			unasked: []string{"create-change-set"},
+		},
+		"a table without protection": {
+			script: changeset, state: "UPDATE_COMPLETE", gradual: "false", table: aws.String("pricing-prod-r"),
+			wantErr: true, told: []string{"pricing-prod-r lacks recovery, TTL, protection"}, unasked: []string{"create-change-set"},
+		},
+		"the stack's own table again": {
+			script: changeset, state: "UPDATE_COMPLETE", gradual: "false", table: aws.String(""),
+			asked: []string{"create-change-set"}, unasked: []string{"describe-table"},
+		},
 		"the stack is tagged, and no resource by itself": {
 			script: changeset, state: "UPDATE_COMPLETE", gradual: "true",
 			asked: []string{"--tags Key=Project,Value=pricing Key=Environment,Value=prod"},
@@ -414,6 +437,9 @@ func TestScripts(t *testing.T) {
 				"RINGING=" + tt.ringing, "ENDS=" + tt.ends, "SUBSCRIBED=" + tt.subscribed, "PROTECTS=" + tt.protects,
 			}
 			cmd.Env = append(cmd.Env, tt.environment...)
+			if tt.table != nil {
+				cmd.Env = append(cmd.Env, "PARAMETERS=X=1\nExistingTable="+*tt.table, "TABLE="+*tt.table, "GRADUAL="+tt.gradual)
+			}
 			out, err := cmd.CombinedOutput()
 			assert.Equal(t, tt.wantErr, err != nil, "%s", out)
 			for _, told := range tt.told {

@@ -1,6 +1,6 @@
 // Command smoke checks step by step that a deployed API does what it must.
 //
-//	smoke -url https://abc.execute-api.eu-west-1.amazonaws.com/dev -token-file FILE [-commit SHA] [-emulator]
+//	smoke -url https://prices.example.com -token-file FILE [-commit SHA] [-emulator]
 //
 // The token needs the scopes ingest, read and self-check, and must lack catalog. One observation is written, under the names that
 // only a token with self-check may write, and read back by its seller: one of 60, so that neither the offers of earlier runs nor

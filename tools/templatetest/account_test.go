@@ -58,15 +58,26 @@ type accountRole struct {
 		AssumeRolePolicyDocument yaml.Node `yaml:"AssumeRolePolicyDocument"`
 		Policies                 []struct {
 			PolicyDocument struct {
-				Statement []struct {
-					Effect    string                          `yaml:"Effect"`
-					Action    texts                           `yaml:"Action"`
-					Resource  yaml.Node                       `yaml:"Resource"`
-					Condition map[string]map[string]yaml.Node `yaml:"Condition"`
-				} `yaml:"Statement"`
+				Statement []accountStatement `yaml:"Statement"`
 			} `yaml:"PolicyDocument"`
 		} `yaml:"Policies"`
 	} `yaml:"Properties"`
+}
+
+type accountStatement struct {
+	Effect    string                          `yaml:"Effect"`
+	Action    texts                           `yaml:"Action"`
+	Resource  yaml.Node                       `yaml:"Resource"`
+	Condition map[string]map[string]yaml.Node `yaml:"Condition"`
+}
+
+// UnmarshalYAML reads a statement that only a parameter brings ([condition, statement, nothing]) as if it were there.
+func (s *accountStatement) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.SequenceNode {
+		n = n.Content[1]
+	}
+	type plain accountStatement
+	return n.Decode((*plain)(s))
 }
 
 // texts is a text or a list of them.
@@ -185,7 +196,7 @@ func TestAccount_Pipeline(t *testing.T) {
 // unused are the actions, and whole services, that handlers ask for to do things that template.yaml does not use.
 var unused = []string{
 	"ec2", "elasticfilesystem", "s3files", // networks and file systems of functions
-	"kms", // the table's key is the account's own for DynamoDB, whose policy lets the service use it
+	"kms:ListAliases", // the table's key is given by its ARN
 	"kinesis", "dynamodb:DisableKinesisStreamingDestination", "dynamodb:EnableKinesisStreamingDestination",
 	"dynamodb:UpdateKinesisStreamingDestination",
 	"firehose", "logs:CreateLogDelivery", "logs:AssociateKmsKey", "logs:DisassociateKmsKey", "logs:PutBearerTokenAuthentication",
@@ -201,6 +212,7 @@ var unused = []string{
 	// what else may have a web ACL, and web ACLs that use what others own or sell
 	"amplify", "apprunner", "appsync", "bedrock-agentcore", "cognito-idp", "elasticloadbalancing", "payments",
 	"wafv2:GetPermissionPolicy", "wafv2:PutPermissionPolicy",
+	"iam:DeleteGroupPolicy", "iam:DeleteUserPolicy", "iam:GetGroupPolicy", "iam:GetUserPolicy", "iam:PutGroupPolicy", "iam:PutUserPolicy",
 	"lambda:AssociateRuntimeAlias", "lambda:PassCapacityProvider", "lambda:PutFunctionScalingConfig",
 	"lambda:DeleteFunctionCodeSigningConfig", "lambda:PutFunctionCodeSigningConfig",
 }
@@ -379,6 +391,7 @@ func TestAccount_Boundary(t *testing.T) {
 		Resources map[string]yaml.Node `yaml:"Resources"`
 	}
 	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, templateFile)), &template))
+	var table, allRoles []string
 	roles, indexes := 0, 0
 	for id, node := range template.Resources {
 		var resource struct {
@@ -386,10 +399,25 @@ func TestAccount_Boundary(t *testing.T) {
 			Properties yaml.Node `yaml:"Properties"`
 		}
 		require.NoError(t, node.Decode(&resource), id)
+		if id == "TableKeyPolicy" {
+			var policy struct {
+				Roles          []string `yaml:"Roles"`
+				PolicyDocument struct {
+					Statement []accountStatement `yaml:"Statement"`
+				} `yaml:"PolicyDocument"`
+			}
+			require.NoError(t, resource.Properties.Decode(&policy), id)
+			table = policy.Roles
+			for _, s := range policy.PolicyDocument.Statement {
+				assert.Equal(t, texts{"kms:Decrypt"}, s.Action)
+				assert.Contains(t, limits, "kms:Decrypt")
+			}
+		}
 		if resource.Type != "AWS::IAM::Role" {
 			continue
 		}
 		roles++
+		allRoles = append(allRoles, id)
 		var role struct {
 			PermissionsBoundary []string `yaml:"PermissionsBoundary"`
 			Policies            []struct {
@@ -419,6 +447,10 @@ func TestAccount_Boundary(t *testing.T) {
 	}
 	assert.Len(t, functionFolders(t), roles)
 	assert.Equal(t, 1, indexes)
+	assert.ElementsMatch(t, allRoles, table, "with a key of our own every function needs it, since each reads the table")
+	for _, name := range []string{"", "-*"} { // what ExistingTable may name
+		assert.Contains(t, limits, "table/pricing-${Env}"+name+"\n")
+	}
 }
 
 // handlerPermissions returns what CloudFormation's handlers of a type ask for. cfn-lint has the registry's schemas.

@@ -23,6 +23,7 @@ func TestMarked(t *testing.T) {
 		"AuthorizerTtlSeconds": "5", "LegacyUrl": "https://old.example.com", "LegacyAuthorization": "Basic c2VjcmV0",
 		"LegacyPaths":   "orders/*",
 		"VpcEndpointId": "vpce-0abc", "AllowedSourceIps": "10.0.0.0/8",
+		"ExistingTable": "pricing-dev-restored", "DomainName": "prices.example.com",
 		"": "", "LogRetentionDays": "7", "ThrottleRate": "7", "GradualDeployments": "true", "AlarmEndpoint": "a@example.com",
 		"ClientRateLimit": "10", "AuthorizerConcurrency": "7", "HealthConcurrency": "7", "Public": "true",
 	}

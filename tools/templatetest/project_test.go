@@ -32,7 +32,7 @@ func missing(t *testing.T, text string) (wrong []string) {
 				MemorySize    int        `yaml:"MemorySize"`
 				LoggingConfig properties `yaml:"LoggingConfig"`
 				Environment   struct {
-					Variables map[string]string `yaml:"Variables"`
+					Variables properties `yaml:"Variables"`
 				} `yaml:"Environment"`
 			} `yaml:"Function"`
 		} `yaml:"Globals"`

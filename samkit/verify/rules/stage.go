@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// stageRules are about stages, their logs and settings, and usage plans.
+// stageRules are about stages, their logs and settings, domain names and usage plans.
 func stageRules() []Rule {
 	return []Rule{
 		{
@@ -123,6 +123,37 @@ func stageRules() []Rule {
 			},
 		},
 		{
+			Name: "domain-tls", Doc: "A domain name says which TLS it takes, and takes none before 1.2.",
+			Consequence: "clients may use TLS 1.0, which can be broken",
+			Fix:         "write SecurityPolicy: TLS_1_2, or one of the newer policies",
+			stack: func(s *Stack, report report) {
+				for _, r := range s.of("AWS::ApiGateway::DomainName") {
+					if policy := text(r.properties["SecurityPolicy"]); policy == "" || policy == "TLS_1_0" {
+						report(r.property("SecurityPolicy"), "the SecurityPolicy of %s is %q", r.id, policy)
+					}
+				}
+			},
+		},
+		{
+			Name: "domain-endpoint", Doc: "An API that has a domain name answers nowhere else (disableExecuteApiEndpoint).",
+			Consequence: "clients hold on to the gateway's own address, which is another one when the stack is made anew",
+			Fix: "write DisableExecuteApiEndpoint: true, or in the body servers: [{url: /, " + endpointKey +
+				": {disableExecuteApiEndpoint: true}}]",
+			stack: func(s *Stack, report report) {
+				for _, r := range s.of("AWS::ApiGateway::BasePathMapping") {
+					for _, a := range s.apis {
+						closed := false
+						for _, server := range list(a.body["servers"]) {
+							closed = closed || isTrue(object(server, endpointKey)["disableExecuteApiEndpoint"])
+						}
+						if a.isRef(r.properties["RestApiId"]) && !closed {
+							report(below(a.root, "servers"), "%s has a domain name and answers at its own address too", a.id)
+						}
+					}
+				}
+			},
+		},
+		{
 			Name: "plan-order", Doc: "Usage plans and API keys of a stage are created after the stage.",
 			Consequence: "the deployment fails now and then, because the stage does not exist yet",
 			Fix:         "add DependsOn with the stage's logical id, which is ApiStage if StageName is an intrinsic function",
@@ -182,6 +213,8 @@ func stageRules() []Rule {
 		},
 	}
 }
+
+const endpointKey = "x-amazon-apigateway-endpoint-configuration"
 
 var (
 	requestID           = regexp.MustCompile(`\$context\.(requestId|extendedRequestId)\b`)
