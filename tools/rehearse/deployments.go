@@ -128,7 +128,8 @@ func (r *rehearsal) rollback(ctx context.Context, env string, to version) (strin
 	return "to " + short(to.commit) + ", smoke ok, data is there", r.read(ctx, env)
 }
 
-// byHand deploys an environment with the two commands that the AWS CLI has for it.
+// byHand deploys an environment with the two commands that the AWS CLI has for it. No script of ours reads the template's Rules then;
+// CloudFormation does.
 func (r *rehearsal) byHand(ctx context.Context) (string, error) {
 	const stack = "pricing-manual"
 	if _, err := r.aws(ctx, "cloudformation", "package", "--template-file", ".build/template-x86_64.yaml",
@@ -137,10 +138,15 @@ func (r *rehearsal) byHand(ctx context.Context) (string, error) {
 	}
 	deploy := []string{"cloudformation", "deploy", "--template-file", ".build/manual.yaml", "--stack-name", stack,
 		"--s3-bucket", bucket, "--capabilities", "CAPABILITY_IAM", "--parameter-overrides", "DeployEnv=manual"}
+	for _, access := range []string{"Public=false", "Public=undecided"} {
+		if err := r.refused(ctx, "Say who may call the API", r.emulator.CLI(), append(deploy, "Rehearsal=true", access)...); err != nil {
+			return "", err
+		}
+	}
 	if _, err := r.aws(ctx, append(deploy, parameters...)...); err != nil {
 		return "", err
 	}
-	return "package, deploy --parameter-overrides DeployEnv=manual", r.healthy(ctx, "manual")
+	return "deploy DeployEnv=manual, refused until Public=true", r.healthy(ctx, "manual")
 }
 
 // bySAM deploys an environment as people do.
