@@ -11,8 +11,9 @@
 // arguments, because every process of the machine may read those. All other parameters go back to the template's defaults, even
 // where the stack has another value now: what is deployed is what the repository says. Secrets are the exception, since they
 // are not in the repository: a parameter with NoEcho in -template keeps its value if -previous (what `describe-stacks` prints)
-// has it. -only sets one parameter and keeps the values that the stack has of all others. -stack prints the name of the stack. -value prints one value, or an empty line where it is left to its default. -mark
-// prints a template as it has to be deployed with the parameters (samconfig.Marked).
+// has it. -only sets one parameter and keeps the values that the stack has of all others. -stack prints the name of the stack.
+// -value prints one value, or an empty line where it is left to its default. -mark prints a template as it has to be deployed
+// with the parameters (samconfig.Marked).
 package main
 
 import (
