@@ -189,35 +189,29 @@ func judge(set changeSet, r resourceChange) string {
 // certain reports whether a property changes in any case, and not only if another resource is replaced.
 func (d detail) certain() bool { return d.Evaluation == "Static" }
 
-// protection is a setting that keeps a table's data. Its value is read from JSON in which CloudFormation writes booleans as texts.
+// protection is a setting that keeps a table's data.
 type protection struct {
 	property, what string
 	on             func(properties tableProperties) bool
 }
 
 type tableProperties struct {
-	DeletionProtectionEnabled        flexible
-	PointInTimeRecoverySpecification struct{ PointInTimeRecoveryEnabled flexible }
+	DeletionProtectionEnabled        any // booleans, or the text of one, as CloudFormation writes them
+	PointInTimeRecoverySpecification struct{ PointInTimeRecoveryEnabled any }
 	TimeToLiveSpecification          struct {
-		Enabled       flexible
+		Enabled       any
 		AttributeName string
 	}
 }
 
-// flexible is a boolean or the text of one.
-type flexible bool
-
-func (f *flexible) UnmarshalJSON(text []byte) error {
-	*f = strings.Trim(string(text), `"`) == "true"
-	return nil
-}
+func isTrue(v any) bool { return v == true || v == "true" }
 
 var protections = []protection{
-	{"DeletionProtectionEnabled", "deletion protection", func(p tableProperties) bool { return bool(p.DeletionProtectionEnabled) }},
+	{"DeletionProtectionEnabled", "deletion protection", func(p tableProperties) bool { return isTrue(p.DeletionProtectionEnabled) }},
 	{"PointInTimeRecoverySpecification", "point-in-time recovery", func(p tableProperties) bool {
-		return bool(p.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled)
+		return isTrue(p.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled)
 	}},
-	{"TimeToLiveSpecification", "TTL", func(p tableProperties) bool { return bool(p.TimeToLiveSpecification.Enabled) }},
+	{"TimeToLiveSpecification", "TTL", func(p tableProperties) bool { return isTrue(p.TimeToLiveSpecification.Enabled) }},
 }
 
 // unprotected says which protection a table loses, or may lose, by being modified. The values before and after are compared where the
@@ -227,7 +221,7 @@ func unprotected(set changeSet, r resourceChange) string {
 	told := json.Unmarshal([]byte(r.BeforeContext), &before) == nil && json.Unmarshal([]byte(r.AfterContext), &after) == nil
 	if told {
 		was, is := before.Properties.TimeToLiveSpecification, after.Properties.TimeToLiveSpecification
-		if was.Enabled && is.Enabled && was.AttributeName != is.AttributeName {
+		if isTrue(was.Enabled) && isTrue(is.Enabled) && was.AttributeName != is.AttributeName {
 			return "the table's TTL would look at another attribute"
 		}
 	}

@@ -123,7 +123,7 @@ func TestRun_Protections(t *testing.T) {
 		"deletion protection is left out":      {valued(all, without(deletion, "")), "deletion protection would be turned off"},
 		"recovery is turned off":               {valued(all, without(recovery, `Enabled":"false"},"Time`)), "recovery would be turned off"},
 		"recovery is turned off, as a boolean": {valued(all, without(recovery, `Enabled":false},"Time`)), "recovery would be turned off"},
-		"TTL is turned off":                    {valued(all, without(`"Enabled":"true"},"B`, `"Enabled":"false"},"B`)), "TTL would be turned off"},
+		"TTL is turned off":                    {valued(all, without(`"Enabled":"true"},"B`, `"Enabled":false},"B`)), "TTL would be turned off"},
 		"TTL looks elsewhere":                  {valued(all, without("expires", "expired")), "TTL would look at another attribute"},
 		"everything is left out":               {valued(all, "{}"), "deletion protection would be turned off"},
 		"everything is turned on":              {valued("{}", all), ""},

@@ -235,7 +235,7 @@ func accessRules() []Rule {
 		{
 			Name: "role-boundary", Doc: "Where one role has a permissions boundary, every role of the stack has one, those that SAM makes too.",
 			Consequence: "whoever may make roles only within the boundary cannot deploy it, or must be allowed what the boundary was to prevent",
-			Fix:         "write the role's PermissionsBoundary, the function's in the place of its role, or name a role in DeploymentPreference.Role",
+			Fix:         "write PermissionsBoundary at the role, or at the function that SAM makes it for; name a role in DeploymentPreference.Role",
 			stack: func(s *Stack, report report) {
 				var bare []resource
 				roles := s.of("AWS::IAM::Role")
