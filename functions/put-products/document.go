@@ -22,6 +22,7 @@ func read(body []byte, by price.Writer, now price.Timestamp) ([]api.ProductItem,
 	for i := range sent {
 		items[i] = api.ReadProductItem(sent[i], by, now)
 	}
-	api.RefuseTwins(items, "productId", func(i api.ProductItem) string { return i.Entry.ProductID }, "which of them should stay cannot be told")
+	api.RefuseTwins(items, "productId", func(i api.ProductItem) string { return i.Entry.ProductID },
+		"which of them should stay cannot be told")
 	return items, nil
 }

@@ -189,7 +189,8 @@ func undecided(config string, environments map[string]rules.Environment) []strin
 	for _, name := range slices.Sorted(maps.Keys(environments)) {
 		e := samconfig.Environment{Parameters: environments[name].Parameters}
 		if names := e.Undecided(); len(names) > 0 {
-			notes = append(notes, fmt.Sprintf("%s: note: %s cannot be deployed before somebody has decided %s", config, name, strings.Join(names, ", ")))
+			notes = append(notes, fmt.Sprintf("%s: note: %s cannot be deployed before somebody has decided %s",
+				config, name, strings.Join(names, ", ")))
 		}
 	}
 	return notes

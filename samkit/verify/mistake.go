@@ -106,7 +106,7 @@ func (s *source) place(m *Mistake) {
 		return
 	}
 	m.File = s.path
-	if slices.Contains([]string{"cfn-lint E2900", "undeclared-parameter", "shared-stack", "template-rules"}, m.Tool) { // it is not in the source
+	if slices.Contains([]string{"cfn-lint E2900", "undeclared-parameter", "shared-stack", "template-rules"}, m.Tool) { // not in the source
 		m.File = s.configPath()
 		m.Line = 0
 		return

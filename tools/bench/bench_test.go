@@ -167,7 +167,8 @@ func TestBeside(t *testing.T) {
 
 // What has to be asked for again is told by the entries; a problem of one has a status as well, which is not counted.
 func TestReadBulkAnswer(t *testing.T) {
-	got, err := readBulkAnswer(`{"results":[{"productId":"a","status":200},{"productId":"b","status":413,"retryable":true,"problem":{"status":413}},
+	got, err := readBulkAnswer(`{"results":[{"productId":"a","status":200},
+		{"productId":"b","status":413,"retryable":true,"problem":{"status":413}},
 		{"productId":"c","status":503,"retryable":true},{"productId":"d","status":404,"retryable":false},{"productId":"e","status":200}]}`)
 	require.NoError(t, err)
 	assert.Equal(t, bulkAnswer{found: 2, throttled: 1, tooLarge: 1, again: []string{"b", "c"}}, got)

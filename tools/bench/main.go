@@ -15,8 +15,8 @@
 //
 // Bulk runs the queries of 500 products as they are deployed, beside usual code that asks for each product (the two-item design), by the
 // runtime of samkit/local, with 5 ms more for each call of the store and the share of a CPU that Lambda gives 512 MB, if this machine
-// lets it. Calls and units are exact. Of times believe the ratios, which are the median of the rounds' ratios. A function has the timeout of
-// the template; what an answer had no room or no time for is asked for again, and it is said how many requests all of it takes.
+// lets it. Calls and units are exact. Of times believe the ratios, which are the median of the rounds' ratios. A function has the timeout
+// of the template; what an answer had no room or no time for is asked for again, and it is said how many requests all of it takes.
 //
 // A scan is one observation of every offer. Scans are a day apart, and 90 % of their observations have the terms of the day
 // before. After 20 scans to warm up (until boards have flushed, the figures are too good) the mean of the next 50 is taken.

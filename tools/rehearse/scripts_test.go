@@ -362,7 +362,8 @@ func TestScripts(t *testing.T) {
 			asked: []string{"--change-set-name set-1", "execute-change-set"}, unasked: []string{"create-change-set"},
 		},
 		"a change set with another template": {
-			script: deploy, state: "UPDATE_COMPLETE", gradual: "false", environment: []string{"CHANGED=set.json"}, asked: []string{"create-change-set"},
+			script: deploy, state: "UPDATE_COMPLETE", gradual: "false", environment: []string{"CHANGED=set.json"},
+			asked: []string{"create-change-set"},
 		},
 		"a change set with other parameters": {
 			script: deploy, state: "UPDATE_COMPLETE", gradual: "false", environment: []string{"CHECK=1"}, asked: []string{"create-change-set"},
@@ -398,7 +399,8 @@ func TestScripts(t *testing.T) {
 			files: map[string]string{"bucket/c1/samconfig.toml": "another"}, told: []string{"holds another build of this commit"},
 		},
 		"an AWS CLI without conditions": {
-			script: pack, environment: []string{"UPLOAD=Unknown options: --if-none-match, *"}, wantErr: true, told: []string{"it must be 2.18 or 1.35"},
+			script: pack, environment: []string{"UPLOAD=Unknown options: --if-none-match, *"}, wantErr: true,
+			told: []string{"it must be 2.18 or 1.35"},
 		},
 		"an upload that is denied": {
 			script: pack, environment: []string{"UPLOAD=An error occurred (AccessDenied)"}, wantErr: true, told: []string{"AccessDenied"},

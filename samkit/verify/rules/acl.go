@@ -42,7 +42,8 @@ func aclRules() []Rule {
 			},
 		},
 		{
-			Name: "acl-answer", Doc: "Where a web ACL limits how many requests a client may send, the API answers WAF_FILTERED with 429 and Retry-After.",
+			Name:        "acl-answer",
+			Doc:         "Where a web ACL limits how many requests a client may send, the API answers WAF_FILTERED with 429 and Retry-After.",
 			Consequence: "clients take the 403 for a refusal and give up, instead of sending less",
 			Fix:         "add a gateway response WAF_FILTERED with the status 429 and the header Retry-After",
 			stack: func(s *Stack, report report) {

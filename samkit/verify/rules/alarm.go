@@ -21,7 +21,9 @@ func alarmRules() []Rule {
 			},
 		},
 		{
-			Name: "alarm-dimension", Doc: "An alarm on an AWS metric names functions, APIs, tables, queues and so on of this stack, or a table that its roles name.",
+			Name: "alarm-dimension",
+			Doc: "An alarm on an AWS metric names functions, APIs, tables, queues and so on of this stack, or a table " +
+				"that its roles name.",
 			Consequence: "the alarm watches nothing, or another environment, and never goes off",
 			Fix:         "refer to the resource: with !Ref for a function, table or log group, with the same text as its Name for an API",
 			stack: func(s *Stack, report report) {
@@ -337,7 +339,8 @@ func (s *Stack) dimension(m metric, name string, value any) bool {
 	return slices.ContainsFunc(s.of(of[0]), func(r resource) bool { return r.is(value, of[1]) }) || name == "TableName" && s.uses(value)
 }
 
-// uses reports whether a policy of the stack allows something on a table, which need not be in the stack: a restored one may be used instead.
+// uses reports whether a policy of the stack allows something on a table, which need not be in the stack: a restored one may be
+// used instead.
 func (s *Stack) uses(table any) bool {
 	found := false
 	s.eachStatement(func(_ []string, statement map[string]any) {

@@ -105,7 +105,9 @@ func summarize(productID string, rows []latestRow) summary {
 }
 
 // query answers the cheapest offers of many products, or summaries of them, by a query for each.
-func (a *app) query(ctx context.Context, productIDs []string, answerOf func(id string, rows []latestRow) any) (status int, answer any, err error) {
+func (a *app) query(
+	ctx context.Context, productIDs []string, answerOf func(id string, rows []latestRow) any,
+) (status int, answer any, err error) {
 	if _, err := a.competitors(ctx); err != nil {
 		return 0, nil, err
 	}
