@@ -23,8 +23,8 @@ choose
 valid() ( # what a new stack sets must not stay set
   now=$file.now
   [[ -f $file && $(member Description "$file") == "commit $commit" && $(member StackName "$file") == "$stack" ]] || return
-  aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$(member ChangeSetId "$file")" --output json \
-    >"$now" 2>/dev/null || return
+  aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$(member ChangeSetId "$file")" \
+    --include-property-values --output json >"$now" 2>/dev/null || return
   [[ $(member ExecutionStatus "$now") == AVAILABLE && $(member Description "$now") == "commit $commit" ]] || return
   aws cloudformation describe-stacks --stack-name "$stack" --output json >"$file.stack" || return
   [[ $(member StackStatus "$file.stack") != REVIEW_IN_PROGRESS ]] || new_stack
