@@ -68,7 +68,8 @@ func TestTableScript(t *testing.T) {
 	}
 	assert.Contains(t, script, "[[ $keys == "+strings.Join(keys, ",")+" ]]")
 	index := table.Create.GlobalSecondaryIndexes[0]
-	assert.Contains(t, script, fmt.Sprintf(`"IndexName": %q, "Projection": {"ProjectionType": %q}`, *index.IndexName, index.Projection.ProjectionType))
+	kind := index.Projection.ProjectionType
+	assert.Contains(t, script, fmt.Sprintf(`"IndexName": %q, "Projection": {"ProjectionType": %q}`, *index.IndexName, kind))
 	assert.Contains(t, script, "[?IndexName=='"+*index.IndexName+"']")
 	var schema []string
 	for _, k := range index.KeySchema {
