@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"pricing/samkit/emulator"
+)
+
+// domain rehearses a domain name of ours: refused without a certificate, then made, with the output that everybody follows, and taken back.
+func (r *rehearsal) domain(ctx context.Context, env string, v version) (string, error) {
+	const name = "prices.example.com"
+	given := "PARAMETERS=" + strings.Join(append(parameters, "DomainName="+name), "\n")
+	text, err := r.command(ctx, []string{given},
+		filepath.Join("ops", "pipeline", "changeset.sh"), env, bucket, v.commit)
+	if err == nil || !strings.Contains(text, "DomainName needs CertificateArn") {
+		return "", fmt.Errorf("a domain without a certificate was not refused\n%s", last(text))
+	}
+	given += "\nCertificateArn=arn:aws:acm:" + emulator.Region + ":" + emulator.AccountID + ":certificate/1"
+	text, err = r.script(ctx, []string{given}, "deploy.sh", env, bucket, v.commit)
+	if err != nil {
+		return "", err
+	}
+	if !strings.Contains(text, `"https://`+name+`"`) || !strings.Contains(text, `"DomainTarget"`) {
+		return "", fmt.Errorf("the outputs do not name the domain\n%s", text)
+	}
+	mapped, err := r.aws(ctx, "apigateway", "get-base-path-mappings", "--domain-name", name, "--output", "text",
+		"--query", "items[].[restApiId, stage]")
+	if err != nil {
+		return "", err
+	}
+	id, stage, _ := strings.Cut(mapped, "\t")
+	if !strings.Contains(text, `"`+id+`"`) || stage != env {
+		return "", fmt.Errorf("the domain is mapped to %q", mapped)
+	}
+	if _, err := r.script(ctx, nil, "deploy.sh", env, bucket, v.commit); err != nil {
+		return "", err
+	}
+	return "refused without a certificate; made, named by the outputs, and removed", r.refused(ctx, "NotFound",
+		r.emulator.CLI(), "apigateway", "get-domain-name", "--domain-name", name)
+}
