@@ -100,8 +100,8 @@ func TestInstall_Hashes(t *testing.T) {
 	assert.Empty(t, left)
 }
 
-// TestLists: every list of this project names one version of each package and the hashes of its files. That nothing is missing in a
-// list is proved by `pip check` when it is installed.
+// TestLists: every list of this project names one version of each package and the hashes of its files. That nothing is missing in a list
+// is proved by `pip check` when it is installed.
 func TestLists(t *testing.T) {
 	t.Parallel()
 	out, err := exec.Command("git", "-C", "../..", "ls-files", "*requirements.txt").Output()

@@ -17,9 +17,9 @@ const Unmarked = "parameters unknown"
 
 // Marked returns a template with a hash in place of Unmarked: of the parameters that reach its functions' environment and its API's
 // definition, those that only decide a condition there too. SAM publishes a version of a function, and deploys an API to its stage, when
-// their text has changed. A new value of a parameter changes no text, so without the hash it would reach the stack and nothing else. Where
-// no value is given the template's default counts. The value of a secret (NoEcho) is not hashed, since it might be guessed from the hash; where one is
-// given each hash is a new one.
+// their text has changed. A new value of a parameter changes no text, so without the hash it would reach the stack and nothing else.
+// Where no value is given the template's default counts. The value of a secret (NoEcho) is not hashed, since it might be guessed from the
+// hash; where one is given each hash is a new one.
 func Marked(template []byte, parameters map[string]string) ([]byte, error) {
 	var t struct {
 		Parameters map[string]struct {
