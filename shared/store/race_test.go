@@ -173,6 +173,7 @@ func plainly(t *testing.T, s *store.Store) (p plain) {
 		o.URL.Before = board.URLName{} // what stood there in between
 		p.offers = append(p.offers, o)
 	}
+	slices.SortFunc(p.offers, func(a, b board.Offer) int { return a.Key.Compare(b.Key) })
 	for _, row := range history(t, s, racers) {
 		row.Observation.ReceivedAt = 0
 		p.rows = append(p.rows, row)
