@@ -297,6 +297,11 @@ func TestPlantedViolations(t *testing.T) {
 	p.Workers[0] = append(p.Workers[0], plan.Request{N: len(requests), Deadline: time.Minute, Product: &plan.Product{ID: "P-0", Title: "t"}})
 	stranger := price.Observation{Key: price.OfferKey{ProductID: "P-0", CompetitorID: "bigmart"}, Source: price.Source{ID: "stranger"},
 		Terms: price.Terms{Price: price.Money{Minor: 1, Currency: "USD"}}, ObservedAt: plan.Start}
+	// A product that no other worker writes: what is told of it leaves no doubt, however slow the others are.
+	alone := price.Observation{Key: price.OfferKey{ProductID: "P-alone", CompetitorID: "bigmart"}, Source: price.Source{ID: "alone"},
+		Terms: stranger.Terms, ObservedAt: plan.Start}
+	p.Workers[0] = append(p.Workers[0], plan.Request{N: len(requests) + 1, Client: "c", Deadline: time.Minute,
+		Observations: []price.Observation{alone}})
 	plants := map[string]struct {
 		want   string
 		meddle func(ctx context.Context, m meddler) error
