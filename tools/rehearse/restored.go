@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// restored rehearses the runbook's "The whole table is restored": a copy of the table becomes the environment's, stays it through the
-// deployments that follow and a rollback, and gives way to the stack's own table again. Nothing is written to the table that is not used.
+// restored rehearses the runbook's "The whole table is restored": a copy of the table becomes the environment's, stays it through a
+// rollback, and gives way to the stack's own table again. Nothing is written to the table that is not used.
 func (r *rehearsal) restored(ctx context.Context, env string, v version) (string, error) {
 	own := "pricing-" + env
 	copied := own + "-whole"
@@ -39,13 +38,7 @@ func (r *rehearsal) restored(ctx context.Context, env string, v version) (string
 	if _, err := r.write(ctx, env); err != nil {
 		return "", err
 	}
-	text, err := r.script(ctx, nil, "deploy.sh", env, bucket, v.commit) // whose samconfig.toml knows nothing of it
-	if err == nil && !strings.Contains(text, "nothing changes") {
-		err = errors.New("the next deployment changes something\n" + last(text))
-	}
-	if err != nil {
-		return "", err
-	}
+	// The commit's samconfig.toml knows nothing of the copy.
 	if _, err := r.script(ctx, nil, "rollback.sh", env, bucket, r.tokenFile(env), v.commit); err != nil {
 		return "", err
 	}
