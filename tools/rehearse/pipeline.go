@@ -87,17 +87,7 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 	add("token integ", func(ctx context.Context) (string, error) { return r.token(ctx, "integ") })
 	add("smoke integ", integ("smoke:integ"))
 	add("changes of prod", changes)
-	add("to prod", func(ctx context.Context) (string, error) {
-		shown, err := os.ReadFile(filepath.Join(r.copy, ".build", "changeset-prod.json"))
-		if err != nil {
-			return "", fmt.Errorf("read what was shown: %w", err)
-		}
-		seen, err := prod("deploy:prod")(ctx)
-		if err != nil {
-			return "", err
-		}
-		return seen, r.executed(ctx, shown)
-	})
+	add("to prod", prod("deploy:prod"))
 	add("token prod", func(ctx context.Context) (string, error) { return r.token(ctx, "prod") })
 	add("smoke prod", prod("smoke:prod"))
 	add("package 2", func(ctx context.Context) (_ string, err error) {
@@ -112,8 +102,16 @@ func (r *rehearsal) pipeline(ctx context.Context) error {
 	})
 	add("changes of prod 2", changes)
 	add("to prod 2", func(ctx context.Context) (string, error) {
+		// The first time a second change set came after it, which protects the table and makes the emulator forget the one that was shown.
+		shown, err := os.ReadFile(filepath.Join(r.copy, ".build", "changeset-prod.json"))
+		if err != nil {
+			return "", fmt.Errorf("read what was shown: %w", err)
+		}
 		seen, err := prod("deploy:prod", "smoke:prod")(ctx)
-		return seen, errors.Join(err, r.isGood(ctx, second))
+		if err != nil {
+			return "", err
+		}
+		return seen, errors.Join(r.executed(ctx, shown), r.isGood(ctx, second))
 	})
 	add("package 3, which is broken", func(ctx context.Context) (string, error) {
 		if err := r.addFile("functions/list-offers/third.go", brokenVersion); err != nil {
