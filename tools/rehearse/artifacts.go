@@ -35,18 +35,18 @@ func (r *rehearsal) overwritten(ctx context.Context, first, second version) (str
 // tampered writes something else in the place of what was packaged, as only an administrator can, and asserts that nothing of it is
 // deployed.
 func (r *rehearsal) tampered(ctx context.Context, v version) (string, error) {
-	zip := "functions/list-offers/" + v.manifest["list-offers"] + ".zip"
-	for key, original := range map[string]string{
-		zip:                            ".build/" + zip,
-		v.commit + "/samconfig.toml":   "samconfig.toml",
-		v.commit + "/manifest.json":    ".build/manifest.json",
-		v.commit + "/" + templateOfX86: ".build/release/" + templateOfX86,
+	original, other := filepath.Join(r.dir, "original"), filepath.Join(r.dir, "other")
+	for _, key := range []string{
+		"functions/list-offers/" + v.manifest["list-offers"] + ".zip",
+		v.commit + "/samconfig.toml", v.commit + "/manifest.json", v.commit + "/" + templateOfX86,
 	} {
-		text, err := os.ReadFile(filepath.Join(r.copy, original))
+		if _, err := r.aws(ctx, "s3", "cp", "s3://"+bucket+"/"+key, original); err != nil {
+			return "", err
+		}
+		text, err := os.ReadFile(original)
 		if err != nil {
 			return "", fmt.Errorf("read what was built: %w", err)
 		}
-		other := filepath.Join(r.dir, "other")
 		if err := os.WriteFile(other, append(text, '\n'), 0o600); err != nil {
 			return "", fmt.Errorf("write something else: %w", err)
 		}
