@@ -67,20 +67,20 @@ type bulkProgram struct {
 	event func(ids []string) ([]byte, error)
 	often int
 
-	times  []float64 // of invocations, in ms
-	cpu    []float64 // of the same
-	bytes  int       // of an answer
-	answer bulkAnswer
-	calls  int
-	units  float64
-	peak   int // KB of memory that the process has had at once
+	times    []float64 // of invocations, in ms
+	cpu      []float64 // of the same
+	bytes    int       // of an answer
+	answer   bulkAnswer
+	requests int // needed for all of the products
+	calls    int
+	units    float64
+	peak     int // KB of memory that the process has had at once
 }
 
 // bulkAnswer is what became of the products of a query.
 type bulkAnswer struct {
 	found, throttled, tooLarge int
 	again                      []string // ids that have to be asked for again
-	requests                   int      // needed for all of the products, this one included
 }
 
 // readBulkAnswer reads what became of the products.
@@ -259,7 +259,7 @@ func (b *bulk) compareBulk(ctx context.Context, proxy *counting, q bulkQuery, m 
 	for i, p := range programs {
 		cpu := quantile(p.cpu, 0.5)
 		b.say(table, "%s\t%d\t%d\t%d\t%d\t%d\t%.1f\t%.0f ms  x%.3f\t%.0f ms  x%.3f\t%.0f ms  x%.3f\t%d KB\t%d MB\t", p.name,
-			p.answer.found, p.answer.throttled, p.answer.tooLarge, p.answer.requests, p.calls, p.units,
+			p.answer.found, p.answer.throttled, p.answer.tooLarge, p.requests, p.calls, p.units,
 			quantile(p.times, 0.5), quantile(ratios[i], 0.5), quantile(p.times, 0.99), quantile(p.times, 0.99)/quantile(usual.times, 0.99),
 			cpu, cpu/quantile(usual.cpu, 0.5), p.bytes/1000, p.peak/1024)
 	}
@@ -351,14 +351,12 @@ func (p *bulkProgram) invoke(ctx context.Context, ids []string) error {
 	if err := json.Unmarshal(result.Payload, &answer); err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	requests := p.answer.requests
 	if p.answer, err = readBulkAnswer(answer.Body); err != nil {
 		return err
 	}
 	if p.answer.found == 0 {
 		return fmt.Errorf("its answer is %d: %.500s", answer.StatusCode, answer.Body)
 	}
-	p.answer.requests = requests
 	p.times = append(p.times, milliseconds(took))
 	p.cpu = append(p.cpu, milliseconds(after-before))
 	p.bytes = len(answer.Body)
@@ -367,13 +365,11 @@ func (p *bulkProgram) invoke(ctx context.Context, ids []string) error {
 
 // askAgain asks for what the last answer had no room or time for, and counts the requests until there is nothing left.
 func (p *bulkProgram) askAgain(ctx context.Context) error {
-	requests := 1
-	for ; len(p.answer.again) > 0; requests++ {
+	for p.requests = 1; len(p.answer.again) > 0; p.requests++ {
 		if err := p.invoke(ctx, p.answer.again); err != nil {
 			return err
 		}
 	}
-	p.answer.requests = requests
 	return nil
 }
 
