@@ -241,15 +241,9 @@ func described(file string) ([]stackParameter, error) {
 	return all, nil
 }
 
-// declaration is what a template says of a parameter.
-type declaration struct {
-	Default string `yaml:"Default"`
-	NoEcho  bool   `yaml:"NoEcho"`
-}
-
-func declarations(template []byte) (map[string]declaration, error) {
+func declarations(template []byte) (map[string]samconfig.Declaration, error) {
 	var t struct {
-		Parameters map[string]declaration `yaml:"Parameters"`
+		Parameters map[string]samconfig.Declaration `yaml:"Parameters"`
 	}
 	if err := yaml.Unmarshal(template, &t); err != nil {
 		return nil, fmt.Errorf("read the template: %w", err)

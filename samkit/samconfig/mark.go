@@ -12,6 +12,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// Declaration is what a template says of a parameter.
+type Declaration struct {
+	Default string `yaml:"Default"`
+	NoEcho  bool   `yaml:"NoEcho"`
+}
+
 // Unmarked is the text that Marked replaces. It is in the description of the functions and in that of the API.
 const Unmarked = "parameters unknown"
 
@@ -22,11 +28,8 @@ const Unmarked = "parameters unknown"
 // hash; where one is given each hash is a new one.
 func Marked(template []byte, parameters map[string]string) ([]byte, error) {
 	var t struct {
-		Parameters map[string]struct {
-			Default string `yaml:"Default"`
-			NoEcho  bool   `yaml:"NoEcho"`
-		} `yaml:"Parameters"`
-		Conditions map[string]yaml.Node `yaml:"Conditions"`
+		Parameters map[string]Declaration `yaml:"Parameters"`
+		Conditions map[string]yaml.Node   `yaml:"Conditions"`
 		Globals    struct {
 			Function struct {
 				Environment yaml.Node `yaml:"Environment"`

@@ -2,13 +2,10 @@ package samconfig
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"pricing/samkit/local/samtemplate"
 )
@@ -30,14 +27,7 @@ func (e Environment) Undecided() []string {
 
 // Refused is RefusedBy for a template's text.
 func Refused(template []byte, parameters map[string]string) ([]string, error) {
-	var root yaml.Node
-	if err := yaml.Unmarshal(template, &root); err != nil {
-		return nil, fmt.Errorf("read the template: %w", err)
-	}
-	if root.Kind == 0 {
-		return nil, errors.New("read the template: it is empty")
-	}
-	long, err := samtemplate.Long(&root)
+	long, err := samtemplate.Long(template)
 	if err != nil {
 		return nil, fmt.Errorf("read the template: %w", err)
 	}

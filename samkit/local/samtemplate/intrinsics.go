@@ -17,10 +17,19 @@ const maxDepth = 200
 
 var errDeep = errors.New("is nested too deep, or refers to itself")
 
-// Long turns a template's YAML into maps, lists and scalars with every intrinsic function in its long spelling: !Ref X
-// becomes {Ref: X}. What CloudFormation does not accept is an error: repeated and merged keys, and aliases that hold
+// Long turns a template's text into maps, lists and scalars with every intrinsic function in its long spelling: !Ref X
+// becomes {Ref: X}. What CloudFormation does not accept is an error: an empty text, repeated and merged keys, and aliases that hold
 // themselves.
-func Long(n *yaml.Node) (any, error) { return parse(n, 0) }
+func Long(text []byte) (any, error) {
+	var root yaml.Node
+	if err := yaml.Unmarshal(text, &root); err != nil {
+		return nil, err
+	}
+	if root.Kind == 0 {
+		return nil, errors.New("it is empty")
+	}
+	return parse(&root, 0)
+}
 
 func parse(n *yaml.Node, depth int) (any, error) {
 	if depth > maxDepth {

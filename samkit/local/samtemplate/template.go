@@ -15,8 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // The account and region that a template is resolved for.
@@ -91,14 +89,7 @@ func Load(path string, parameters map[string]string) (*Template, error) {
 
 // Parse is Load for a text.
 func Parse(text []byte, parameters map[string]string) (*Template, error) {
-	var node yaml.Node
-	if err := yaml.Unmarshal(text, &node); err != nil {
-		return nil, err
-	}
-	if node.Kind == 0 {
-		return nil, fmt.Errorf("the template is empty")
-	}
-	parsed, err := parse(&node, 0)
+	parsed, err := Long(text)
 	if err != nil {
 		return nil, err
 	}

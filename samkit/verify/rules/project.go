@@ -2,14 +2,11 @@ package rules
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"pricing/samkit/local/samtemplate"
 )
@@ -46,14 +43,7 @@ type resource struct {
 // New reads a template's text and its environments. It fails if the text is empty or not YAML.
 func New(source []byte, environments map[string]Environment) (*Project, error) {
 	p := &Project{environments: environments, stacks: map[string]*Stack{}}
-	var root yaml.Node
-	if err := yaml.Unmarshal(source, &root); err != nil {
-		return nil, fmt.Errorf("read the template: %w", err)
-	}
-	if root.Kind == 0 {
-		return nil, errors.New("read the template: it is empty")
-	}
-	long, err := samtemplate.Long(&root)
+	long, err := samtemplate.Long(source)
 	if err != nil {
 		return nil, fmt.Errorf("read the template: %w", err)
 	}
