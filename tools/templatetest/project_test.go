@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -239,6 +240,32 @@ func TestProject_Access(t *testing.T) {
 		assert.Equal(t, []string{"Public"}, e.Undecided(), name)
 		assert.NotEmpty(t, refused, name)
 	}
+}
+
+// TestProject_Canaries: deploy.sh finds in the template every alarm that stops a canary. It reads the text, with sed.
+func TestProject_Canaries(t *testing.T) {
+	t.Parallel()
+	script := readFile(t, "../../ops/pipeline/deploy.sh")
+	expression := regexp.MustCompile(`guards=\$\(sed -n '([^']+)'`).FindStringSubmatch(script)
+	require.NotNil(t, expression)
+	found, err := exec.Command("sed", "-n", expression[1], templateFile).Output()
+	require.NoError(t, err)
+	var template struct {
+		Resources map[string]struct {
+			Properties struct {
+				DeploymentPreference struct {
+					Alarms []string `yaml:"Alarms"`
+				} `yaml:"DeploymentPreference"`
+			} `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, templateFile)), &template))
+	var want []string
+	for _, r := range template.Resources {
+		want = append(want, r.Properties.DeploymentPreference.Alarms...)
+	}
+	require.NotEmpty(t, want)
+	assert.ElementsMatch(t, want, regexp.MustCompile(`\w+Alarm\b`).FindAllString(string(found), -1))
 }
 
 // TestProject_Throttles: what a method lets through is more than the spike, of one client too, and no client can have all of it.
