@@ -76,9 +76,6 @@ built_zips() {
   rm -rf .build/fetched
 }
 
-# state prints the stack's state.
-state() { aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text; }
-
 # new_stack sets what holds for a stack that is to be made. If its creation fails, CloudFormation deletes the table. A protected one would
 # stop that: ROLLBACK_FAILED, which nothing repeats.
 new_stack() {

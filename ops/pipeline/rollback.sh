@@ -42,6 +42,9 @@ if grep -q '^  GradualDeployments:' "$release"/template*.yaml; then # otherwise 
 }GradualDeployments=false"
 fi
 
+# state prints the stack's state.
+state() { aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text; }
+
 status=$(state)
 if [[ $status == UPDATE_IN_PROGRESS ]]; then
   echo "$stack is $status: cancelling"

@@ -17,6 +17,11 @@ const bucket = "artifacts"
 // said, which samconfig.toml leaves to whoever deploys.
 var parameters = []string{"Architecture=x86_64", "BoundedRoles=false", "GradualDeployments=false", "Public=true", "Rehearsal=true"}
 
+// given is PARAMETERS with one more than every environment has.
+func given(parameter string) string {
+	return "PARAMETERS=" + strings.Join(append(parameters, parameter), "\n")
+}
+
 // start starts the emulator and makes what must be there before the first deployment: the bucket.
 func (r *rehearsal) start(ctx context.Context) (seen string, err error) {
 	if r.emulator, err = emulator.Start(ctx, r.python, r.dir); err != nil {

@@ -200,12 +200,8 @@ func (r *rehearsal) protected(ctx context.Context, v version) (string, error) {
 		r.emulator.CLI(), "cloudformation", "delete-stack", "--stack-name", "pricing-prod"); err != nil {
 		return "", err
 	}
-	text, err := r.command(ctx, []string{"PARAMETERS=" + strings.Join(append(parameters, "DeletionProtection=false"), "\n")},
-		"ops/pipeline/changeset.sh", "prod", bucket, v.commit)
-	if err == nil || !strings.Contains(text, "REFUSED: the table's deletion protection") {
-		return "", fmt.Errorf("that prod loses its protection was not refused\n%s", last(text))
-	}
-	return "prod and its table cannot be deleted, nor lose that in passing", nil
+	return "prod and its table cannot be deleted, nor lose that in passing", r.refused(ctx, "REFUSED: the table's deletion protection",
+		"env", given("DeletionProtection=false"), "ops/pipeline/changeset.sh", "prod", bucket, v.commit)
 }
 
 // failedCreation makes a stack that CloudFormation cannot make. What it had made is gone again, the table too, and nothing is deployed
@@ -217,12 +213,11 @@ func (r *rehearsal) failedCreation(ctx context.Context, v version) (string, erro
 		return "", err
 	}
 	// As if its data had a value, so that the table would be protected.
-	protect := "PARAMETERS=" + strings.Join(append(parameters, "DeletionProtection=true"), "\n")
-	const why = `see "A stack could not be created" in ops/runbook.md`
+	protect := given("DeletionProtection=true")
 	for _, script := range []string{"deploy.sh", "changeset.sh"} {
-		text, err := r.command(ctx, []string{protect}, "ops/pipeline/"+script, "integ", bucket, commit)
-		if err == nil || !strings.Contains(text, why) {
-			return "", fmt.Errorf("%s did not say what to do\n%s", script, last(text))
+		if err := r.refused(ctx, `see "A stack could not be created" in ops/runbook.md`,
+			"env", protect, "ops/pipeline/"+script, "integ", bucket, commit); err != nil {
+			return "", err
 		}
 	}
 	if err := r.deleteStack(ctx, "pricing-integ"); err != nil {
@@ -235,13 +230,9 @@ func (r *rehearsal) failedCreation(ctx context.Context, v version) (string, erro
 // undecided asks for production as samconfig.toml leaves it, and as the template's Rules forbid it. CloudFormation hears of neither.
 func (r *rehearsal) undecided(ctx context.Context, v version) (string, error) {
 	for access, why := range map[string]string{"": "nobody has decided Public of prod yet", "Public=false": "Say who may call the API"} {
-		environment := []string{"PARAMETERS=Architecture=x86_64\n" + access}
-		text, err := r.command(ctx, environment, "ops/pipeline/changeset.sh", "prod", bucket, v.commit)
-		switch {
-		case err == nil:
-			return "", fmt.Errorf("a change set was made with %q\n%s", access, last(text))
-		case !strings.Contains(text, why):
-			return "", fmt.Errorf("it was refused, but not for %q: %w\n%s", why, err, last(text))
+		if err := r.refused(ctx, why,
+			"env", "PARAMETERS=Architecture=x86_64\n"+access, "ops/pipeline/changeset.sh", "prod", bucket, v.commit); err != nil {
+			return "", err
 		}
 	}
 	return "refused, and with Public=false as well", r.refused(ctx, "does not exist",

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"pricing/samkit/emulator"
@@ -12,14 +11,13 @@ import (
 // domain rehearses a domain name of ours: refused without a certificate, then made, with the output that everybody follows, and taken back.
 func (r *rehearsal) domain(ctx context.Context, env string, v version) (string, error) {
 	const name = "prices.example.com"
-	given := "PARAMETERS=" + strings.Join(append(parameters, "DomainName="+name), "\n")
-	text, err := r.command(ctx, []string{given},
-		filepath.Join("ops", "pipeline", "changeset.sh"), env, bucket, v.commit)
-	if err == nil || !strings.Contains(text, "DomainName needs CertificateArn") {
-		return "", fmt.Errorf("a domain without a certificate was not refused\n%s", last(text))
+	bare := given("DomainName=" + name)
+	if err := r.refused(ctx, "DomainName needs CertificateArn",
+		"env", bare, "ops/pipeline/changeset.sh", env, bucket, v.commit); err != nil {
+		return "", err
 	}
-	given += "\nCertificateArn=arn:aws:acm:" + emulator.Region + ":" + emulator.AccountID + ":certificate/1"
-	text, err = r.script(ctx, []string{given}, "deploy.sh", env, bucket, v.commit)
+	whole := bare + "\nCertificateArn=arn:aws:acm:" + emulator.Region + ":" + emulator.AccountID + ":certificate/1"
+	text, err := r.script(ctx, []string{whole}, "deploy.sh", env, bucket, v.commit)
 	if err != nil {
 		return "", err
 	}

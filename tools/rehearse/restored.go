@@ -79,12 +79,13 @@ func (r *rehearsal) copyTable(ctx context.Context, from, to string) error {
 
 // prepare gives the copy what the stack's own table has. Before, it is refused.
 func (r *rehearsal) prepare(ctx context.Context, env, own, copied string, v version) error {
-	text, err := r.command(ctx, []string{"PARAMETERS=" + strings.Join(append(parameters, "ExistingTable="+copied), "\n")},
-		filepath.Join("ops", "pipeline", "changeset.sh"), env, bucket, v.commit)
-	if why := copied + " lacks recovery, TTL, protection, index: run `ops/pipeline/table.sh"; err == nil || !strings.Contains(text, why) {
-		return fmt.Errorf("a bare copy was not refused\n%s", last(text))
+	if err := r.refused(ctx, copied+" lacks recovery, TTL, protection, index: run `ops/pipeline/table.sh",
+		"env", given("ExistingTable="+copied), "ops/pipeline/changeset.sh", env, bucket, v.commit); err != nil {
+		return err
 	}
+	var text string
 	for range 2 { // the second time it finds nothing to do
+		var err error
 		if text, err = r.script(ctx, nil, "table.sh", env, copied); err != nil {
 			return err
 		}
@@ -95,6 +96,7 @@ func (r *rehearsal) prepare(ctx context.Context, env, own, copied string, v vers
 	// Recovery and TTL are not compared, since the emulator does not set them on the stack's own table. table.sh has read them back.
 	var described [2]string
 	for i, table := range []string{own, copied} {
+		var err error
 		described[i], err = r.aws(ctx, "dynamodb", "describe-table", "--table-name", table, "--output", "json", "--query",
 			"Table.[KeySchema, GlobalSecondaryIndexes[].[IndexName, KeySchema, Projection], sort_by(AttributeDefinitions, &AttributeName)]")
 		if err != nil {
@@ -110,8 +112,8 @@ func (r *rehearsal) prepare(ctx context.Context, env, own, copied string, v vers
 // useTable deploys a version with another table, or with the stack's own if the name is empty. It returns how many roles change, which the
 // guard refuses until they are named. The stack's own table must not be among the changes.
 func (r *rehearsal) useTable(ctx context.Context, env, table string, v version) (int, error) {
-	given := "PARAMETERS=" + strings.Join(append(parameters, "ExistingTable="+table), "\n")
-	text, err := r.command(ctx, []string{given}, filepath.Join("ops", "pipeline", "changeset.sh"), env, bucket, v.commit)
+	use := given("ExistingTable=" + table)
+	text, err := r.command(ctx, []string{use}, filepath.Join("ops", "pipeline", "changeset.sh"), env, bucket, v.commit)
 	if err == nil {
 		return 0, fmt.Errorf("roles change without being named\n%s", last(text))
 	}
@@ -124,7 +126,7 @@ func (r *rehearsal) useTable(ctx context.Context, env, table string, v version) 
 			roles = append(roles, strings.Fields(line)[1])
 		}
 	}
-	if _, err := r.script(ctx, []string{given, "ALLOW_CHANGES=" + strings.Join(roles, ",")}, "deploy.sh", env, bucket, v.commit); err != nil {
+	if _, err := r.script(ctx, []string{use, "ALLOW_CHANGES=" + strings.Join(roles, ",")}, "deploy.sh", env, bucket, v.commit); err != nil {
 		return 0, err
 	}
 	outputs, err := os.ReadFile(filepath.Join(r.copy, ".build", "outputs-"+env+".json"))

@@ -38,7 +38,7 @@ func (r *rehearsal) scenario(ctx context.Context) error {
 	add("who may call is undecided", func(ctx context.Context) (string, error) { return r.undecided(ctx, first) })
 	for _, env := range environments {
 		add("change set 1 "+env, func(ctx context.Context) (string, error) {
-			return r.changeSet(ctx, []string{"PARAMETERS=" + strings.Join(append(parameters, secret), "\n")}, env, first.commit, "Add")
+			return r.changeSet(ctx, []string{given(secret)}, env, first.commit, "Add")
 		})
 		add("deploy 1 "+env, func(ctx context.Context) (string, error) { return r.deploy(ctx, env, first) })
 		add("token "+env, func(ctx context.Context) (string, error) { return r.token(ctx, env) })
