@@ -123,7 +123,7 @@ type drawn struct {
 // Draw draws a case.
 func Draw(t *rapid.T) Case {
 	d := drawn{sources: 3}
-	d.urls = urls[:rapid.IntRange(1, len(urls)).Draw(t, "urls")] // none, one and none, or such that change and come back
+	d.urls = urls[:rapid.SampledFrom([]int{1, 2, 3, 4, 4, 4}).Draw(t, "urls")] // none, one and none, or such that change and come back
 	d.keys = few[:rapid.IntRange(1, len(few)).Draw(t, "offers")]
 	most := 40
 	if rapid.IntRange(0, 2).Draw(t, "crowd") == 0 {
