@@ -6,6 +6,7 @@ package emulator
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -45,7 +46,23 @@ type Emulator struct {
 
 	cli     string
 	process *process.Process
+	calls   *process.Process // runs the AWS CLI
 }
+
+//go:embed awsserver.py
+var awsServer string
+
+// aws is the command aws: it lets awsServer call the AWS CLI. -I and -S keep Python's own start short.
+const aws = `#!%s -IS
+import array, json, os, socket, sys
+call = socket.socket(socket.AF_UNIX)
+call.connect(%q)
+asks = {"arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ)}
+streams = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))
+text = json.dumps(asks).encode() + b"\n"
+call.sendall(text[call.sendmsg([text], [streams]):])
+sys.exit((call.recv(1) or b"\xff")[0])
+`
 
 // Start starts an emulator and waits until it answers. What it keeps and what it prints go below dir.
 func Start(ctx context.Context, python, dir string) (*Emulator, error) {
@@ -57,11 +74,10 @@ func Start(ctx context.Context, python, dir string) (*Emulator, error) {
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
-	cli, err := CLI(python, dir)
-	if err != nil {
+	e := &Emulator{URL: "http://127.0.0.1:" + port}
+	if err := e.startCLI(ctx, python, dir); err != nil {
 		return nil, err
 	}
-	e := &Emulator{URL: "http://127.0.0.1:" + port, cli: cli}
 	cmd := exec.Command(python, "-m", "ministack")
 	cmd.Dir = home
 	cmd.Env = []string{ // and nothing else: every function gets a copy of all this
@@ -70,6 +86,7 @@ func Start(ctx context.Context, python, dir string) (*Emulator, error) {
 		"IOT_MTLS_ENABLED=0", "SFTP_ENABLED=0",
 	}
 	if e.process, err = process.Start(dir, cmd); err != nil {
+		e.calls.Stop()
 		return nil, err
 	}
 	if err := e.process.Ready(ctx, e.healthy); err != nil {
@@ -92,14 +109,17 @@ func (e *Emulator) healthy(ctx context.Context) error {
 }
 
 // Stop ends the emulator, which ends the functions that it runs.
-func (e *Emulator) Stop() { e.process.Stop() }
+func (e *Emulator) Stop() {
+	e.process.Stop()
+	e.calls.Stop()
+}
 
 // Gone stops the emulator and asserts that nothing which it started stays. The kernel may take a moment for that.
 func (e *Emulator) Gone(ctx context.Context) error {
 	e.Stop()
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	for e.process.Left() {
+	for e.process.Left() || e.calls.Left() {
 		select {
 		case <-ctx.Done():
 			return errors.New("processes of the emulator are still there")
@@ -133,15 +153,37 @@ func (e *Emulator) Environment() []string {
 		"SAM_CLI_TELEMETRY=0", "SAM_CLI_POLL_DELAY=0.5")
 }
 
+// startCLI makes the command aws, and starts what runs it.
+func (e *Emulator) startCLI(ctx context.Context, python, dir string) (err error) {
+	server, listens := filepath.Join(dir, "awsserver.py"), filepath.Join(dir, "aws.socket")
+	if err := os.WriteFile(server, []byte(awsServer), 0o600); err != nil {
+		return fmt.Errorf("write what runs the AWS CLI: %w", err)
+	}
+	if e.cli, err = command(dir, fmt.Sprintf(aws, python, listens)); err != nil {
+		return err
+	}
+	if e.calls, err = process.Start(dir, exec.Command(python, server, listens)); err != nil {
+		return err
+	}
+	if err := e.calls.Ready(ctx, func(context.Context) error { _, err := os.Stat(listens); return err }); err != nil {
+		e.calls.Stop()
+		return err
+	}
+	return nil
+}
+
 // CLI makes the command aws in a folder bin below dir and returns its path. The one that pip makes names the folder in which the
 // environment was made.
 func CLI(python, dir string) (string, error) {
+	return command(dir, fmt.Sprintf("#!/bin/sh\nexec %q -m awscli \"$@\"\n", python))
+}
+
+func command(dir, script string) (string, error) {
 	bin := filepath.Join(dir, "bin")
 	if err := os.Mkdir(bin, 0o700); err != nil {
 		return "", fmt.Errorf("make a folder: %w", err)
 	}
 	path := filepath.Join(bin, "aws")
-	script := fmt.Sprintf("#!/bin/sh\nexec %q -m awscli \"$@\"\n", python)
 	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 		return "", fmt.Errorf("write the command aws: %w", err)
 	}
