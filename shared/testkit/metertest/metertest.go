@@ -21,14 +21,19 @@ import (
 // Source is whose metrics tests are about.
 var Source = meter.Source{Environment: "dev", Function: "pricing-dev-test"}
 
-// Samples are the values of each metric: by name and dimensions, such as "Created Environment=dev,Function=f".
+// Samples are the values of each metric: by name and dimensions, such as "Rejected Environment=dev,Code=invalid-field".
 type Samples map[string][]float64
 
-// Sum adds up the samples of a metric for the environment, with a further dimension such as Code=throttled or none.
+// Sum adds up the samples of a metric for the environment, of one value of a further dimension such as Code=throttled or of all.
 func (s Samples) Sum(name string, further ...string) int {
 	sum := 0.0
-	for _, v := range s[strings.Join(append([]string{name + " Environment=" + Source.Environment}, further...), ",")] {
-		sum += v
+	set := strings.Join(append([]string{name + " Environment=" + Source.Environment}, further...), ",")
+	for of, values := range s {
+		if of == set || strings.HasPrefix(of, set+",") {
+			for _, v := range values {
+				sum += v
+			}
+		}
 	}
 	return int(sum)
 }
