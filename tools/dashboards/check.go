@@ -98,8 +98,8 @@ type drawing struct {
 
 type drawnPanel struct {
 	title         string
-	x, y          int
-	width, height int
+	x, y          uint32
+	width, height uint32
 
 	graph      bool
 	axis, unit string // of a graph; CloudWatch has no unit of an axis
@@ -140,7 +140,7 @@ func (d drawing) faults(p project) (wrong []string) {
 		if panel.title == "" {
 			say(fmt.Sprintf("panel %d", i), "has no title")
 		}
-		if panel.width < 1 || panel.height < 1 || panel.x < 0 || panel.y < 0 || panel.x+panel.width > gridWidth {
+		if panel.width < 1 || panel.height < 1 || panel.x+panel.width > gridWidth {
 			say(panel.title, "is not on the grid")
 		}
 		for _, other := range d.panels[:i] {

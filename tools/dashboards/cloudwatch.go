@@ -18,10 +18,10 @@ type body struct {
 
 type widget struct {
 	Type       string     `json:"type"`
-	X          int        `json:"x"`
-	Y          int        `json:"y"`
-	Width      int        `json:"width"`
-	Height     int        `json:"height"`
+	X          uint32     `json:"x"`
+	Y          uint32     `json:"y"`
+	Width      uint32     `json:"width"`
+	Height     uint32     `json:"height"`
 	Properties widgetBody `json:"properties"`
 }
 

@@ -217,7 +217,7 @@ func grafanaFaults(text []byte, p project) []string {
 }
 
 func (p *drawnPanel) place(at dashboard.GridPos) {
-	p.x, p.y, p.width, p.height = int(at.X), int(at.Y), int(at.W), int(at.H)
+	p.x, p.y, p.width, p.height = at.X, at.Y, at.W, at.H
 }
 
 func decodePanel(panel dashboard.Panel) (drawnPanel, error) {

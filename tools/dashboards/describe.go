@@ -18,8 +18,8 @@ type Row struct {
 // Panel is one rectangle: a graph, or if there are no series, the answers of a query of logs, alarms or a text.
 type Panel struct {
 	Title         string
-	Width, Height int // the grid is 24 wide
-	X, Y          int // set by place
+	Width, Height uint32 // the grid is 24 wide
+	X, Y          uint32 // set by place
 
 	Unit    Unit
 	Signed  bool // values may be below 0
@@ -113,11 +113,11 @@ A sum is over five minutes. Several alarms at once: begin with those of the tabl
 
 func trafficRow(p project) Row {
 	answers := Panel{Title: "Answers of the gateway", Width: 8, Height: high, Unit: Count, Series: []Series{
-		gateway("Count", "Sum", "requests"), gateway("4XXError", "Sum", "4XX"), gateway("5XXError", "Sum", "5XX"),
+		ofGateway("Count", "Sum", "requests"), ofGateway("4XXError", "Sum", "4XX"), ofGateway("5XXError", "Sum", "5XX"),
 	}}
 	requests := Panel{Title: "Requests by route", Width: 8, Height: high, Unit: Count, Stacked: true}
 	for _, f := range p.endpoints() {
-		requests.Series = append(requests.Series, lambda("Invocations", "Sum", f, f.route))
+		requests.Series = append(requests.Series, ofLambda("Invocations", "Sum", f, f.route))
 	}
 	// The gateway's metrics by route cost more than this query: docs/decisions/0036.
 	refusals := Panel{Title: "Refusals by route", Width: 8, Height: high, Logs: &Logs{accessLog, `filter status >= 400
@@ -129,18 +129,18 @@ func trafficRow(p project) Row {
 
 func latencyRow(p project) Row {
 	whole := Panel{Title: "Latency at the gateway", Width: 6, Height: high, Unit: Milliseconds, Series: []Series{
-		gateway("Latency", "p50", "P50"), gateway("Latency", "p95", "P95"), gateway("Latency", "p99", "P99"),
-		gateway("IntegrationLatency", "p99", "P99 of functions"),
+		ofGateway("Latency", "p50", "P50"), ofGateway("Latency", "p95", "P95"), ofGateway("Latency", "p99", "P99"),
+		ofGateway("IntegrationLatency", "p99", "P99 of functions"),
 	}}
 	functions := Panel{Title: "Duration by function, P99", Width: 6, Height: high, Unit: Milliseconds}
 	cold := Panel{Title: "Cold starts, share of all calls", Width: 6, Height: high, Unit: Percent}
 	ids := make([]string, len(p.functions))
 	for i, f := range p.functions {
 		if !f.scheduled() {
-			functions.Series = append(functions.Series, lambda("Duration", "p99", f, f.name))
+			functions.Series = append(functions.Series, ofLambda("Duration", "p99", f, f.name))
 		}
 		ids[i] = fmt.Sprintf("calls%d", i+1)
-		calls := lambda("Invocations", "Sum", f, f.name)
+		calls := ofLambda("Invocations", "Sum", f, f.name)
 		calls.ID, calls.Hidden = ids[i], true
 		cold.Series = append(cold.Series, calls)
 	}
@@ -159,7 +159,7 @@ const budget = 0.001
 
 func failuresRow(p project) Row {
 	ratio := func(suffix string, seconds int) (failures, requests Series) {
-		failures, requests = gateway("5XXError", "Sum", "5XX"), gateway("Count", "Sum", "requests")
+		failures, requests = ofGateway("5XXError", "Sum", "5XX"), ofGateway("Count", "Sum", "requests")
 		failures.ID, requests.ID = "failures"+suffix, "requests"+suffix
 		failures.Hidden, requests.Hidden = true, true
 		failures.Period, requests.Period = seconds, seconds
@@ -190,9 +190,9 @@ func failuresRow(p project) Row {
 	throttles := Panel{Title: "Calls refused for want of concurrency", Width: 8, Height: high, Unit: Count}
 	for _, f := range p.functions {
 		if f.route != "" || f.scheduled() { // the authorizer answers a bad token with an error
-			crashes.Series = append(crashes.Series, lambda("Errors", "Sum", f, f.name))
+			crashes.Series = append(crashes.Series, ofLambda("Errors", "Sum", f, f.name))
 		}
-		throttles.Series = append(throttles.Series, lambda("Throttles", "Sum", f, f.name))
+		throttles.Series = append(throttles.Series, ofLambda("Throttles", "Sum", f, f.name))
 	}
 	concurrency := Panel{Title: "Concurrent executions of the account", Width: 8, Height: high, Unit: Count, Series: []Series{
 		amazonSeries("AWS/Lambda", "ConcurrentExecutions", "Maximum", "all functions", nil),
@@ -305,20 +305,20 @@ func amazonSeries(namespace, name, statistic, label string, dimensions []string,
 	return s
 }
 
-func gateway(name, statistic, label string) Series {
+func ofGateway(name, statistic, label string) Series {
 	return amazonSeries("AWS/ApiGateway", name, statistic, label, byStage, "pricing-"+environment, environment)
 }
 
-func lambda(name, statistic string, f function, label string) Series {
+func ofLambda(name, statistic string, f function, label string) Series {
 	return amazonSeries("AWS/Lambda", name, statistic, label, byLambda, prefix+f.name)
 }
 
 // place puts the rows one below the other, each below a line for its title, and the panels of a row side by side while there is room.
 func (d Dashboard) place() {
-	y := 0
+	y := uint32(0)
 	for r := range d.Rows {
 		y++
-		x, tallest := 0, 0
+		x, tallest := uint32(0), uint32(0)
 		for i := range d.Rows[r].Panels {
 			p := &d.Rows[r].Panels[i]
 			if x+p.Width > gridWidth {

@@ -44,11 +44,11 @@ func grafanaJSON(d Dashboard, environments []string) ([]byte, error) {
 	id := uint32(0)
 	next := func() uint32 { id++; return id }
 	for _, row := range d.Rows {
-		top := uint32(row.Panels[0].Y - 1)
+		top := row.Panels[0].Y - 1
 		b.WithRow(dashboard.NewRowBuilder(row.Title).Id(next()).GridPos(dashboard.GridPos{H: 1, W: gridWidth, Y: top}))
 		alarms := false
 		for _, p := range row.Panels {
-			at := dashboard.GridPos{H: uint32(p.Height), W: uint32(p.Width), X: uint32(p.X), Y: uint32(p.Y)}
+			at := dashboard.GridPos{H: p.Height, W: p.Width, X: p.X, Y: p.Y}
 			switch {
 			case p.Text != "":
 				content := p.Text + "\n\n[Alarms in the console](" + consoleAlarms + "): Grafana shows how they changed, not how they are."

@@ -1,4 +1,4 @@
-// Package metertest reads a log as CloudWatch does: it takes the metrics out of its lines, and fails the test where
+// Package metertest reads a log as CloudWatch does, and has requests with everything to tell: it takes the metrics out of its lines, and fails the test where
 // CloudWatch would drop a line or a metric without a word to anybody but a counter of its own.
 package metertest
 
@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,6 +21,24 @@ import (
 
 // Source is whose metrics tests are about.
 var Source = meter.Source{Environment: "dev", Function: "pricing-dev-test"}
+
+// Everything is what can befall a request at the store.
+func Everything() meter.Counts {
+	return meter.Counts{
+		Calls: 1, Attempts: 1, ReadUnits: 1, WriteUnits: 1, Throttles: map[string]int{"Unspecified": 1}, QuotaExceeded: 1,
+		Unprocessed: 1, OwnWrites: 1,
+	}
+}
+
+// Every has an observation of each outcome, some of them from the future.
+func Every() meter.Items {
+	return meter.Items{
+		Outcomes: map[string]int{
+			"created": 1, "changed": 1, "unchanged": 1, "late": 1, "duplicate": 1, "conflict": 1, "rejected": 1, "throttled": 1,
+		},
+		Rejected: map[string]int{"invalid-field": 1}, Lags: []time.Duration{-time.Second, time.Second},
+	}
+}
 
 // Samples are the values of each metric: by name and dimensions, such as "Rejected Environment=dev,Code=invalid-field".
 type Samples map[string][]float64
