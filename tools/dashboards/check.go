@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// differences compares the metrics that are known here with those of a log in which nothing went wrong.
+// differences compares the metrics that are known here with those of the sample's log.
 func differences(found map[read]Unit) (wrong []string) {
 	known := map[read]Metric{}
 	for _, m := range own {

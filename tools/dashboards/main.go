@@ -61,7 +61,7 @@ func checkLog(file string, out io.Writer) error {
 			seen++
 		}
 	}
-	_, err = fmt.Fprintf(out, "%s: %d metrics of ours, all known here; of the %d known ones %d come only when something is wrong.\n",
+	_, err = fmt.Fprintf(out, "%s: %d metrics of ours, all known here; of the %d known ones a log need not have %d.\n",
 		file, len(sets), len(own), len(own)-seen)
 	return err
 }

@@ -19,7 +19,7 @@ type Metric struct {
 	Name       string
 	Dimensions []string
 	Unit       Unit
-	Rare       string // of ours: why a log in which nothing went wrong has none
+	Rare       string // of ours: why the sample's log may have none
 	Page       string // of AWS's: where it is documented
 }
 
@@ -37,12 +37,11 @@ var (
 	byReason      = []string{"Environment", "Reason"}
 )
 
-// Why a quiet log has none.
+// Why the sample's log may have none.
 const (
-	needsThrottles = "DynamoDB has to throttle or to fail"
-	needsFailure   = "a function has to fail"
-	needsClients   = "a client has to send something again, late, contradictory, wrong or from the future"
-	needsFilter    = "a metric filter makes it of lines, so no line carries it"
+	needsOutage = "DynamoDB has to refuse calls for longer than they are repeated"
+	needsPast   = "a client has to be late, and what the table has already from an earlier run is a duplicate"
+	needsFilter = "a metric filter makes it of lines, so no line carries it"
 )
 
 // own are the metrics of the functions and of the template's metric filters.
@@ -50,23 +49,23 @@ var own = []Metric{
 	{Name: "Created", Dimensions: byEnvironment, Unit: Count},
 	{Name: "Changed", Dimensions: byEnvironment, Unit: Count},
 	{Name: "Unchanged", Dimensions: byEnvironment, Unit: Count},
-	{Name: "Late", Dimensions: byEnvironment, Unit: Count, Rare: needsClients},
-	{Name: "Duplicate", Dimensions: byEnvironment, Unit: Count, Rare: needsClients},
-	{Name: "Conflict", Dimensions: byEnvironment, Unit: Count, Rare: needsClients},
-	{Name: "Rejected", Dimensions: byCode, Unit: Count, Rare: needsClients},
-	{Name: "Throttled", Dimensions: byEnvironment, Unit: Count, Rare: needsThrottles},
+	{Name: "Late", Dimensions: byEnvironment, Unit: Count, Rare: needsPast},
+	{Name: "Duplicate", Dimensions: byEnvironment, Unit: Count},
+	{Name: "Conflict", Dimensions: byEnvironment, Unit: Count},
+	{Name: "Rejected", Dimensions: byCode, Unit: Count},
+	{Name: "Throttled", Dimensions: byEnvironment, Unit: Count, Rare: needsOutage},
 	{Name: "Accepted", Dimensions: byEnvironment, Unit: Count},
 	{Name: "BatchSize", Dimensions: byEnvironment, Unit: Count},
 	{Name: "IngestLagSeconds", Dimensions: byEnvironment, Unit: Seconds},
-	{Name: "ClockAhead", Dimensions: byEnvironment, Unit: Count, Rare: needsClients},
+	{Name: "ClockAhead", Dimensions: byEnvironment, Unit: Count},
 	{Name: "SdkAttempts", Dimensions: byEnvironment, Unit: Count},
-	{Name: "RetryQuotaExceeded", Dimensions: byEnvironment, Unit: Count, Rare: needsThrottles},
-	{Name: "ConditionalOwnWrite", Dimensions: byEnvironment, Unit: Count, Rare: needsThrottles},
-	{Name: "Unprocessed", Dimensions: byEnvironment, Unit: Count, Rare: needsThrottles},
-	{Name: "ThrottledByReason", Dimensions: byReason, Unit: Count, Rare: needsThrottles},
+	{Name: "RetryQuotaExceeded", Dimensions: byEnvironment, Unit: Count, Rare: needsOutage},
+	{Name: "ConditionalOwnWrite", Dimensions: byEnvironment, Unit: Count},
+	{Name: "Unprocessed", Dimensions: byEnvironment, Unit: Count},
+	{Name: "ThrottledByReason", Dimensions: byReason, Unit: Count},
 	{Name: "DeadlineLeftMs", Dimensions: byEnvironment, Unit: Milliseconds},
 	{Name: "ColdStart", Dimensions: byEnvironment, Unit: Count},
-	{Name: "InternalErrors", Dimensions: byFunction, Unit: Count, Rare: needsFailure},
+	{Name: "InternalErrors", Dimensions: byFunction, Unit: Count},
 	{Name: "DurabilityHeartbeat", Dimensions: byEnvironment, Unit: Count},
 	{Name: "DurabilityCheckMs", Dimensions: byEnvironment, Unit: Milliseconds},
 	{Name: "ReconciledProducts", Dimensions: byEnvironment, Unit: Count},
