@@ -1,5 +1,6 @@
-// Package metertest reads a log as CloudWatch does, and has requests with everything to tell: it takes the metrics out of lines, and
-// fails the test where CloudWatch would drop a line or a metric without a word to anybody but a counter of its own.
+// Package metertest reads a log as CloudWatch does: it takes the metrics out of its lines, and fails the test where
+// CloudWatch would drop a line or a metric without a word to anybody but a counter of its own. Everything and Every are a request
+// that has all there is to tell.
 package metertest
 
 import (
