@@ -168,8 +168,8 @@ var fromGrafana = strings.NewReplacer("${environment}", environment)
 
 // grafanaFaults lists what is wrong with the dashboard of Grafana.
 func grafanaFaults(text []byte, p project) []string {
-	plugins.RegisterDefaultPlugins() // or the strict decoder would take any query and any options
-	var strict, g dashboard.Dashboard
+	plugins.RegisterDefaultPlugins()  // or the strict decoder would take any query and any options
+	var strict, g dashboard.Dashboard //nolint:staticcheck // see grafanaJSON
 	// Its error is an empty list, and not nil, where nothing is wrong; then it leaves out what it has decoded of panels.
 	if err := strict.UnmarshalJSONStrict(text); err != nil && err.Error() != "" {
 		return []string{err.Error()}

@@ -35,12 +35,12 @@ const consoleAlarms = "https://console.aws.amazon.com/cloudwatch/home?region=" +
 // grafanaJSON makes the dashboard of Grafana. Its metrics, logs and alarms come from one data source, of the kind CloudWatch.
 func grafanaJSON(d Dashboard, environments []string) ([]byte, error) {
 	source := common.DataSourceRef{Type: cog.ToPtr("cloudwatch"), Uid: cog.ToPtr("${datasource}")}
-	b := dashboard.NewDashboardBuilder("Competitor prices").
-		Uid("pricing").Description("Written by tools/dashboards. Change that, not this.").Tags([]string{"pricing"}).
-		Editable().Timezone("browser").Time("now-12h", "now").Tooltip(dashboard.DashboardCursorSyncCrosshair).
-		Variables(variables(source, environments)).
-		Annotation(dashboard.NewAnnotationQueryBuilder().Name("Alarms").Datasource(source).Enable(true).IconColor("red").
-			Target(alarmChanges(source)))
+	b := dashboard.NewDashboardBuilder("Competitor prices"). //nolint:staticcheck // only new Grafanas import the newer form, all this one
+									Uid("pricing").Description("Written by tools/dashboards. Change that, not this.").Tags([]string{"pricing"}).
+									Editable().Timezone("browser").Time("now-12h", "now").Tooltip(dashboard.DashboardCursorSyncCrosshair).
+									Variables(variables(source, environments)).
+									Annotation(dashboard.NewAnnotationQueryBuilder().Name("Alarms").Datasource(source).Enable(true).IconColor("red").
+										Target(alarmChanges(source)))
 	id := uint32(0)
 	next := func() uint32 { id++; return id }
 	for _, row := range d.Rows {
