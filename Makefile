@@ -23,7 +23,7 @@ run: ddb ## serve the API on http://127.0.0.1:3000 (ADDR, PORT, ENV; RESET=1 sta
 # GORACE: a program with the race detector rests for a second at its end, and each package is one. Packages whose code starts no goroutine,
 # the functions, the verifier, the tests of the template and the bench take two to five times as long under it, and it has nothing to find
 # there: a handler waits for the store, which calls it back from one goroutine at a time, and the store's own tests are watched.
-RACELESS = /(functions/.*|samkit/(verify.*|pack|pythonenv)|shared/board|tools/(bench|templatetest|docs|export|restore|feed/(rows|mapping)|chaos/plan|internal/(history|localtest|stats)))$$
+RACELESS = /(functions/.*|samkit/(verify.*|pack|pythonenv)|shared/board|tools/(bench|dashboards|templatetest|docs|export|restore|feed/(rows|mapping)|chaos/plan|internal/(history|localtest|stats)))$$
 
 test: ddb gitlab-ci python ## run every test on the real engine, race detector included
 	GORACE=atexit_sleep_ms=50 go test -race -shuffle=on -count=1 $$(go list ./... | grep -vE '$(RACELESS)')
@@ -46,6 +46,9 @@ docs: .local/bin/oapi-codegen redocly ## write docs/openapi.json from docs/contr
 	.local/bin/oapi-codegen -config client/oapi-codegen.yaml docs/openapi.json
 	@REDOCLY_TELEMETRY=off tools/docs/page/node_modules/.bin/redocly build-docs docs/openapi.json --inlineBundle -o docs/api.html \
 		>.local/page.log 2>&1 || { cat .local/page.log; exit 1; }
+
+dashboards: ## write the dashboards of CloudWatch (into template.yaml) and Grafana (ops/grafana) from tools/dashboards
+	go run ./tools/dashboards
 
 contract-test: ## ask the API of `make run` for all that docs/openapi.json promises, by Schemathesis (half a minute; PORT=3001 etc.)
 	go run ./tools/contracttest -url http://$(ADDR):$(PORT)
@@ -133,4 +136,4 @@ python: # the Python environments that tests need, below .local; programs that n
 	GOBIN=$(CURDIR)/.local/bin go install $(module)
 	@touch $@ # go install leaves alone what is up to date
 
-.PHONY: help run test lint audit verify docs contract-test sam-test pipeline pack deploy rehearse inspect export mutants bench-capacity fmt build clean ddb gitlab-ci redocly python bench-cold bench-warm bench-bulk spike chaos
+.PHONY: help run test lint audit verify docs dashboards contract-test sam-test pipeline pack deploy rehearse inspect export mutants bench-capacity fmt build clean ddb gitlab-ci redocly python bench-cold bench-warm bench-bulk spike chaos

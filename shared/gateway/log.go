@@ -83,7 +83,7 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 	}
 	metrics := l.meter.Metrics(left, answer.Items)
 	if level == slog.LevelError { // Lambda counts no error: it was answered, and of a batch perhaps with 207
-		metrics = append(metrics, meter.Metric{Name: "InternalErrors", Unit: meter.Count, Values: []int{1}})
+		metrics = append(metrics, meter.Metric{Name: "InternalErrors", Unit: meter.Count, Values: []int{1}, By: meter.Function})
 	}
 	lines := e.Source.Lines(l.start, metrics)
 	attrs = append(attrs, lines[0]...)

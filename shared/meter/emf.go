@@ -15,8 +15,9 @@ type Source struct {
 	Function    string // Lambda's name of the function
 }
 
-// The dimensions. Every metric is counted for the environment and for each function; Rejected also by Code and
-// ThrottledByReason by Reason, both closed lists. Nothing a client chooses may become one: each value is billed.
+// The dimensions. A metric is counted for the environment, or for each value of one further dimension instead: CloudWatch bills every
+// set of values as a metric of its own, so there is none that no alarm and no dashboard reads (docs/decisions/0036). Code and Reason
+// are closed lists; nothing a client chooses may become a dimension.
 const (
 	Environment = "Environment"
 	Function    = "Function"
@@ -39,7 +40,7 @@ type Metric struct {
 	Name   string // a Go identifier, not yet a member of the log line
 	Unit   Unit
 	Values []int  // one sample each, at least one, none below 0: CloudWatch has no percentiles of a period with a negative one
-	By, Of string // a further dimension and its value, or nothing
+	By, Of string // a further dimension and its value, or nothing. Of Function the value is the source's
 }
 
 // Limits of CloudWatch's embedded metric format.
@@ -144,14 +145,15 @@ func fits(line []Metric, m Metric) bool {
 }
 
 // attrs describes the metrics of one line to CloudWatch, with a directive for each set of dimensions, and gives them
-// and their dimensions. The description is written by hand: by reflection it would take as long as the rest of the line.
+// and their dimensions. The function is a member of every line, since people ask for it. The description is written by hand: by
+// reflection it would take as long as the rest of the line.
 func (s Source) attrs(at time.Time, line []Metric) []slog.Attr {
 	attrs := make([]slog.Attr, 0, len(line)+5)
 	attrs = append(attrs, slog.String(Environment, s.Environment), slog.String(Function, s.Function))
 	aws := make([]byte, 0, 256+48*len(line))
 	aws = strconv.AppendInt(append(aws, `{"Timestamp":`...), at.UnixMilli(), 10)
 	aws = append(aws, `,"CloudWatchMetrics":[`...)
-	for _, by := range []string{"", Code, Reason} {
+	for _, by := range []string{"", Code, Function, Reason} {
 		first := true
 		for _, m := range line {
 			if m.By != by {
@@ -159,12 +161,14 @@ func (s Source) attrs(at time.Time, line []Metric) []slog.Attr {
 			}
 			if first {
 				aws = append(append(append(aws, `{"Namespace":"pricing/`...), s.Environment...),
-					`","Dimensions":[["Environment"],["Environment","Function"]`...)
+					`","Dimensions":[["Environment"`...)
 				if by != "" {
-					aws = append(append(append(aws, `,["Environment","`...), by...), `"]`...)
+					aws = append(append(append(aws, `,"`...), by...), '"')
+				}
+				if by != "" && by != Function {
 					attrs = append(attrs, slog.String(by, m.Of))
 				}
-				aws = append(aws, `],"Metrics":[`...)
+				aws = append(aws, `]],"Metrics":[`...)
 				first = false
 			}
 			aws = append(append(append(append(append(aws, `{"Name":"`...), m.Name...), `","Unit":"`...), m.Unit...), `"},`...)

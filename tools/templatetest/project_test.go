@@ -89,6 +89,7 @@ func missing(t *testing.T, text string) (wrong []string) {
 			demand(s.(properties)[name] == settings[0].(properties)[name], "%s: a method inherits nothing", name)
 		}
 	}
+	demand(settings[0].(properties)["MetricsEnabled"] == false, "metrics of each method are billed, and nothing reads them")
 	body := template.Resources["Api"].Properties["DefinitionBody"].(properties)
 	for name, r := range body["x-amazon-apigateway-gateway-responses"].(properties) {
 		response := r.(properties)
@@ -163,9 +164,10 @@ func TestProject(t *testing.T) {
 			"!If [ReservesForAuthorizer, !Ref AuthorizerConcurrency", "!If [ReservesForHealth, !Ref HealthConcurrency",
 			"AuthorizeRequestFunction: a reservation could not be added",
 		},
-		"a method without metrics": {
-			"ThrottlingBurstLimit: 40\n          MetricsEnabled: true\n", "ThrottlingBurstLimit: 40\n", "MetricsEnabled: a method inherits",
+		"a method of other settings": {
+			"ThrottlingBurstLimit: 40\n          MetricsEnabled: false\n", "ThrottlingBurstLimit: 40\n", "MetricsEnabled: a method inherits",
 		},
+		"metrics of each method":       {"MetricsEnabled: false", "MetricsEnabled: true", "and nothing reads them"},
 		"a refusal in another form":    {"'application/problem+json'", "'application/json'", "is not a problem document"},
 		"a refusal of another status":  {`"status":429`, `"status":430`, "tells another status"},
 		"throttled, no word when":      {`gatewayresponse.header.Retry-After: "'1'"`, "x: x", "without Retry-After"},

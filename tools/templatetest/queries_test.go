@@ -75,12 +75,12 @@ func requests(t *testing.T) (log []logEvent) {
 	traced := context.WithValue(t.Context(), "x-amzn-trace-id", trace) //nolint:staticcheck // aws-lambda-go's own key
 	ctx, cancel := context.WithTimeout(traced, time.Hour)
 	defer cancel()
-	many := every
+	many := metertest.Every()
 	many.Lags, many.Rejected = nil, map[string]int{"invalid-field": 1, "too-many-offers": 1}
 	for i := range 100 {
 		many.Lags = append(many.Lags, time.Duration(i-1)*time.Second)
 	}
-	single := every
+	single := metertest.Every()
 	single.Lags = single.Lags[:1]
 	for name, tt := range map[string]struct {
 		took  time.Duration
@@ -103,7 +103,7 @@ func requests(t *testing.T) (log []logEvent) {
 			Now: func() time.Time { defer func() { at = at.Add(tt.took) }(); return at },
 			Handle: func(ctx context.Context, _ *gateway.Request) (gateway.Answer, error) {
 				if tt.calls > 0 {
-					meter.Add(ctx, everything)
+					meter.Add(ctx, metertest.Everything())
 				}
 				for range tt.calls {
 					meter.AddCall(ctx, meter.Call{Operation: "PutItem", Took: time.Millisecond, Attempts: 2, RequestID: "d"})

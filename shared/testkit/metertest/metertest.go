@@ -1,5 +1,6 @@
 // Package metertest reads a log as CloudWatch does: it takes the metrics out of its lines, and fails the test where
-// CloudWatch would drop a line or a metric without a word to anybody but a counter of its own.
+// CloudWatch would drop a line or a metric without a word to anybody but a counter of its own. Everything and Every are a request
+// that has all there is to tell.
 package metertest
 
 import (
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,14 +23,37 @@ import (
 // Source is whose metrics tests are about.
 var Source = meter.Source{Environment: "dev", Function: "pricing-dev-test"}
 
-// Samples are the values of each metric: by name and dimensions, such as "Created Environment=dev,Function=f".
+// Everything is what can befall a request at the store.
+func Everything() meter.Counts {
+	return meter.Counts{
+		Calls: 1, Attempts: 1, ReadUnits: 1, WriteUnits: 1, Throttles: map[string]int{"Unspecified": 1}, QuotaExceeded: 1,
+		Unprocessed: 1, OwnWrites: 1,
+	}
+}
+
+// Every has an observation of each outcome, some of them from the future.
+func Every() meter.Items {
+	return meter.Items{
+		Outcomes: map[string]int{
+			"created": 1, "changed": 1, "unchanged": 1, "late": 1, "duplicate": 1, "conflict": 1, "rejected": 1, "throttled": 1,
+		},
+		Rejected: map[string]int{"invalid-field": 1}, Lags: []time.Duration{-time.Second, time.Second},
+	}
+}
+
+// Samples are the values of each metric: by name and dimensions, such as "Rejected Environment=dev,Code=invalid-field".
 type Samples map[string][]float64
 
-// Sum adds up the samples of a metric for the environment, with a further dimension such as Code=throttled or none.
+// Sum adds up the samples of a metric for the environment, of one value of a further dimension such as Code=throttled or of all.
 func (s Samples) Sum(name string, further ...string) int {
 	sum := 0.0
-	for _, v := range s[strings.Join(append([]string{name + " Environment=" + Source.Environment}, further...), ",")] {
-		sum += v
+	set := strings.Join(append([]string{name + " Environment=" + Source.Environment}, further...), ",")
+	for of, values := range s {
+		if of == set || strings.HasPrefix(of, set+",") {
+			for _, v := range values {
+				sum += v
+			}
+		}
 	}
 	return int(sum)
 }
