@@ -13,7 +13,7 @@ import sys
 
 from awscli.clidriver import create_clidriver
 
-ahead = ("cloudformation", "lambda", "s3")  # what the scripts call most; another service is read when it is called
+ahead = ("cloudformation", "dynamodb", "lambda", "s3")  # what the scripts call most; another service is read when it is called
 
 
 def serve(path):
