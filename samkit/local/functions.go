@@ -61,7 +61,7 @@ func newFunctions(ctx context.Context, w *workspace, t *samtemplate.Template, en
 		}
 		binary := filepath.Join(out, "bootstrap")
 		config := lambdaruntime.Function{Name: f.Name, ARN: arn, Binary: binary, Directory: out, Environment: environment(f, endpoint),
-			Timeout: f.Timeout, Concurrency: f.Concurrency, Log: log(id)}
+			Timeout: f.Timeout, Concurrency: f.Concurrency, Log: log(id), SystemLogLevel: f.Logging.System, MemoryMB: f.MemoryMB}
 		fs.all[id] = &function{source: source{folder: folder, binary: binary}, config: config, pool: lambdaruntime.New(config)}
 	}
 	return fs, fs.build(ids)
