@@ -153,7 +153,7 @@ func TestAWS(t *testing.T) {
 		}
 	}
 	_, err := told(t, logs, options{id: "none"})
-	require.ErrorContains(t, err, "none of what was searched: 5 log groups of prod, from 2026-07-06 09:00:00.000Z to 2026-07-06 10:00:00.000Z by ")
+	require.ErrorContains(t, err, "none of what was searched: 5 log groups of prod, from 2026-07-06 09:00:00Z to 2026-07-06 10:00:00Z by ")
 	require.ErrorContains(t, err, "API-Gateway-Execution-Logs_a1b2c3/prod")
 	got, err := told(t, logs, options{client: "reader-1", at: "2026-07-06T09:25:00Z"})
 	require.NoError(t, err)

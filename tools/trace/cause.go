@@ -193,7 +193,7 @@ var (
 	throttled   = []string{"ThroughputExceeded", "ThrottlingException", "RequestLimitExceeded"}
 	unreachable = []string{"connection refused", "connection reset", "EOF", "InternalServerError", "ServiceUnavailable", "StatusCode: 5",
 		"no such host", "i/o timeout", "broken pipe"}
-	outOfTime = []string{"deadline came near", "deadline exceeded", "timeout awaiting", "context canceled"}
+	outOfTime = []string{"Client.Timeout exceeded", "deadline came near", "deadline exceeded", "timeout awaiting", "context canceled"}
 )
 
 func authorizerError(texts ...string) func(way) bool {

@@ -71,6 +71,9 @@ func moment(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
+	if t.Nanosecond() == 0 { // the gateway's lines know the second alone
+		return t.UTC().Format("2006-01-02 15:04:05Z")
+	}
 	return t.UTC().Format("2006-01-02 15:04:05.000Z")
 }
 

@@ -16,7 +16,7 @@ func (w way) client() string {
 			return string(e.ClientID)
 		}
 	}
-	return "an unknown client"
+	return "unknown"
 }
 
 // step is a layer that the request met, or did not.
@@ -103,7 +103,10 @@ func (w way) atTheAuthorizer() string {
 	case w.gateway.AuthorizerLambdaRequestID == "" && w.gateway.AuthorizerStatus == "" && w.gateway.ClientID == "" && w.gateway.Status == "401":
 		return "not asked: what stands for a token was refused unseen"
 	case w.gateway.AuthorizerLambdaRequestID == "" && w.gateway.AuthorizerStatus == "" && w.gateway.ClientID == "":
-		return "none needed, or not reached"
+		if w.gateway.LambdaRequestID != "" {
+			return "none needed"
+		}
+		return "not reached"
 	case w.gateway.AuthorizerLambdaRequestID == "" || w.gateway.AuthorizerLatency == "" && w.gateway.AuthorizerStatus == "200":
 		return "policy from the cache, client " + w.client()
 	default:
@@ -186,7 +189,7 @@ func calls(e *entry) (told []string) {
 		}
 		told = append(told, s)
 	}
-	return append(told, fmt.Sprintf("in all %.0f calls, %.0f attempts, %.1f ms; %g read and %g write units",
+	return append(told, fmt.Sprintf("all calls: %.0f, attempts: %.0f, %.1f ms; read units: %g, write units: %g",
 		float64(*e.StoreCalls), float64(e.SDKAttempts), float64(e.StoreMs), float64(e.ReadUnits), float64(e.WriteUnits)))
 }
 

@@ -249,10 +249,10 @@ func TestRecord(t *testing.T) {
 		}
 		served, err := p.ServeIn(environment, address, args...)
 		require.NoError(t, err)
+		defer func() { require.NoError(t, served.Stop()) }()
 		api := localtest.At(served, endpoint)
 		r.api = &api
 		do()
-		require.NoError(t, served.Stop())
 	}
 	serve(r.requests)
 	serve(r.outages)

@@ -98,7 +98,7 @@ func (p *Pool) work(proc *process, cold bool, in invocation, done chan<- outcome
 	called := time.Now()
 	if cold {
 		if err := proc.start(); err != nil {
-			proc.f.report(in.id, called, time.Since(called), err)
+			proc.f.Report(in.id, called, time.Since(called), err)
 			p.mu.Lock()
 			p.release(proc)
 			p.mu.Unlock()
@@ -108,7 +108,7 @@ func (p *Pool) work(proc *process, cold bool, in invocation, done chan<- outcome
 	}
 	started := time.Now()
 	out := proc.invoke(in)
-	proc.f.report(in.id, started, started.Sub(called), out.err)
+	proc.f.Report(in.id, started, started.Sub(called), out.err)
 	p.mu.Lock()
 	p.settling++
 	p.mu.Unlock()

@@ -23,9 +23,9 @@ type record struct {
 	ErrorType string         `json:"errorType,omitempty"`
 }
 
-// report writes what Lambda reports of a call: platform.report, and before it platform.initReport if the process died at its start.
+// Report writes what Lambda reports of a call: platform.report, and before it platform.initReport if the process died at its start.
 // start is how long a process took to start for it, in which it did nothing else.
-func (f Function) report(requestID string, began time.Time, start time.Duration, err error) {
+func (f Function) Report(requestID string, began time.Time, start time.Duration, err error) {
 	if f.SystemLogLevel == "" || err == nil && f.SystemLogLevel == "WARN" {
 		return
 	}
