@@ -59,28 +59,28 @@ func main() {
 }
 
 func parse(args []string) (o options, err error) {
-	f := flag.NewFlagSet("trace", flag.ContinueOnError)
-	f.StringVar(&o.file, "file", ".local/log.ndjson", "search this `file`: a log of make run, or events exported from CloudWatch; .gz too")
-	f.StringVar(&o.environment, "env", "", "search the log groups of this `environment` on AWS, by Logs Insights, which bills what it scans")
-	f.DurationVar(&o.since, "since", 24*time.Hour, "with -env, without -at: how long ago the request came at most")
-	f.StringVar(&o.client, "client", "", "look for requests of this `client`, with -at")
-	f.StringVar(&o.at, "at", "", "the `time` at which they came, such as receivedAt: 2026-07-06T09:14:03.123Z, or to the second")
-	f.StringVar(&o.serve, "serve", "", "show the file, as it grows, on the search page of this `program`, a victoria-logs")
-	f.StringVar(&o.addr, "addr", "127.0.0.1:9428", "with -serve: where the page is")
-	f.BoolVar(&o.json, "json", false, "print a JSON document for each request")
-	if err := f.Parse(args); err != nil {
+	flags := flag.NewFlagSet("trace", flag.ContinueOnError)
+	flags.StringVar(&o.file, "file", ".local/log.ndjson", "search this `file`: a log of make run, or events exported from CloudWatch; .gz too")
+	flags.StringVar(&o.environment, "env", "", "search the log groups of this `environment` on AWS, by Logs Insights, which bills what it scans")
+	flags.DurationVar(&o.since, "since", 24*time.Hour, "with -env, without -at: how long ago the request came at most")
+	flags.StringVar(&o.client, "client", "", "look for requests of this `client`, with -at")
+	flags.StringVar(&o.at, "at", "", "the `time` at which they came, such as receivedAt: 2026-07-06T09:14:03.123Z, or to the second")
+	flags.StringVar(&o.serve, "serve", "", "show the file, as it grows, on the search page of this `program`, a victoria-logs")
+	flags.StringVar(&o.addr, "addr", "127.0.0.1:9428", "with -serve: where the page is")
+	flags.BoolVar(&o.json, "json", false, "print a JSON document for each request")
+	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	switch {
-	case o.serve != "" && f.NArg() == 0:
+	case o.serve != "" && flags.NArg() == 0:
 		return o, nil
-	case o.client != "" && o.at != "" && f.NArg() == 0:
+	case o.client != "" && o.at != "" && flags.NArg() == 0:
 		return o, check(o.client)
-	case o.client == "" && o.at == "" && f.NArg() == 1:
-		o.id = f.Arg(0)
+	case o.client == "" && o.at == "" && flags.NArg() == 1:
+		o.id = flags.Arg(0)
 		return o, check(o.id)
 	}
-	f.Usage()
+	flags.Usage()
 	return o, errors.New("give one id, or -client and -at")
 }
 
