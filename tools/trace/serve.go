@@ -41,7 +41,7 @@ func serve(ctx context.Context, o options, out io.Writer) error {
 	go func() { ended <- cmd.Wait() }()
 	f := follower{path: o.file, url: "http://" + o.addr}
 	_, _ = fmt.Fprintf(out, "The lines of %s, as they come (Ctrl-C ends it):\n\n"+
-		"http://%s/select/vmui/#/?query=status:>=400&g0.range_input=7d&g0.relative_time=last_7_days\n\n"+
+		"http://%s/select/vmui/#/?query=status%%3A%%3E%%3D400&g0.range_input=7d&g0.relative_time=last_7_days\n\n"+
 		"Other questions: * (all), errorType:AUTHORIZER_FAILURE, clientId:local status:>=500, durationMs:>1000\n", o.file, o.addr)
 	for {
 		select {

@@ -96,11 +96,14 @@ func TestFailures(t *testing.T) {
 		slug := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(m[1]), "")
 		headings = append(headings, strings.ReplaceAll(slug, " ", "-"))
 	}
-	seen := map[string]bool{}
+	words := map[string]string{ // those of processes that died, and no neighbour's
+		"a crash": "panic: as told", "an exit": "it has written no reason", "AWS: a fatal error": "fatal error: concurrent map writes",
+		"a process that dies at its start": "TABLE_NAME is not set", "AWS: a process that dies at its start": "TABLE_NAME is not set",
+	}
 	for _, f := range failures(t) {
 		w := one(t, from, f.ID)
 		c := why(w)
-		seen[f.Code] = true
+		assert.Contains(t, c.Text, words[f.Name], f.Name)
 		assert.Equal(t, f.Layer+": "+f.Code, c.Layer+": "+c.Code, "%s: %s", f.Name, c.Text)
 		assert.NotContains(t, c.Text, "%!", f.Name)
 		assert.Equal(t, c.Layer == nowhere && c.Code != "slow", c.Runbook == "", f.Name)
@@ -209,6 +212,32 @@ func TestForms(t *testing.T) {
 	assert.Equal(t, "function-timeout", why(one(t, file{packed}, "79104ef3-0e16-49ed-bd6e-3d0d3e4e0004")).Code)
 }
 
+// TestFile_Blocks: a line is found wherever it stands: across the edges of blocks, longer than one, at the end without a newline.
+func TestFile_Blocks(t *testing.T) {
+	t.Parallel()
+	var all []string
+	for seed := range uint64(30) {
+		all = append(all, unrelated(lines(t, "log.ndjson"), seed)...)
+	}
+	all = slices.Insert(all, len(all)/2, `{"status":"503","x":"`+strings.Repeat("x", 3<<20)+`"}`)
+	path := filepath.Join(t.TempDir(), "log.ndjson")
+	require.NoError(t, os.WriteFile(path, []byte(strings.Join(all, "\n")), 0o600))
+	texts := []string{`"status":"503"`, `"outcome"`}
+	var want, got []string
+	for _, line := range all {
+		if strings.Contains(line, texts[0]) || strings.Contains(line, texts[1]) {
+			want = append(want, line)
+		}
+	}
+	found, err := file{path}.find(t.Context(), texts)
+	require.NoError(t, err)
+	for _, e := range found {
+		got = append(got, e.text)
+	}
+	require.Greater(t, len(want), 2000)
+	assert.True(t, slices.Equal(want, got), "%d lines of %d", len(got), len(want))
+}
+
 // TestUnknown: what is not there is an error that says where it was looked for.
 func TestUnknown(t *testing.T) {
 	t.Parallel()
@@ -252,18 +281,20 @@ func TestMany(t *testing.T) {
 	t.Parallel()
 	var all []string
 	for i := range 25 {
-		all = append(all, fmt.Sprintf(`{"function":"F","timestamp":"2026-07-06T09:14:%02d.000Z","message":"request","lambdaRequestId":"l%d",`+
-			`"requestId":"r%d","correlationId":"night","status":200}`, i, i, i))
+		all = append(all, fmt.Sprintf(`{"function":"F%02d","timestamp":"2026-07-06T09:14:%02d.000Z","message":"request",`+
+			`"lambdaRequestId":"l%d","requestId":"r%d","correlationId":"night","status":200}`, 25-i, i, i, i))
 	}
-	all = append(all, `{"function":"F","timestamp":"2026-07-06T09:15:00.000Z","message":"request","lambdaRequestId":"m","requestId":"victim",
-		"correlationId":"l7","status":200}`)
+	all = append(all, `{"function":"F","timestamp":"2026-07-06T09:15:00.000Z","message":"request","lambdaRequestId":"m","requestId":"victim",`+
+		`"correlationId":"l7","status":200}`)
 	from := written(t, all)
 	got, err := told(t, from, options{id: "night"})
 	require.NoError(t, err)
 	assert.Contains(t, got, "the id night stands for 25 requests, of which these are the newest 10")
 	assert.Contains(t, got, "r24")
 	assert.NotContains(t, got, "r14 ")
-	assert.Equal(t, "r7", one(t, from, "r7").id(), "a correlation id leads to nobody else's request")
+	for _, id := range []string{"r7", "victim"} {
+		assert.Equal(t, id, one(t, from, id).id(), "a correlation id leads to nobody else's request")
+	}
 }
 
 // TestJSON: for machines there is an object for each request, with the lines as the logs have them.
