@@ -83,6 +83,7 @@ func (i *insights) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var (
 	quoted = regexp.MustCompile(`@message like "([^"]+)"`)
+	ends   = regexp.MustCompile(`"message":"start"|panic|fatal error|Execution failed`)
 	equal  = regexp.MustCompile(`clientId = "([^"]+)"`)
 )
 
@@ -93,7 +94,7 @@ func (i *insights) answers(query string) [][]map[string]string {
 	for _, row := range i.rows {
 		message := row["@message"]
 		_, group, _ := strings.Cut(row["@log"], ":")
-		hit := strings.Contains(text, `message = "start"`) && regexp.MustCompile(`"message":"start"|panic|fatal error|Execution failed`).MatchString(message)
+		hit := strings.Contains(text, `message = "start"`) && ends.MatchString(message)
 		for _, m := range quoted.FindAllStringSubmatch(text, -1) {
 			hit = hit || strings.Contains(message, m[1])
 		}
@@ -128,7 +129,8 @@ func onAWS(t *testing.T) (*insights, *cloudwatch) {
 	}
 	server := httptest.NewServer(i)
 	t.Cleanup(server.Close)
-	environment := map[string]string{"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_ENDPOINT_URL": server.URL}
+	environment := map[string]string{"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s",
+		"AWS_ENDPOINT_URL": server.URL}
 	at := time.Date(2026, 7, 6, 9, 0, 0, 0, time.UTC)
 	logs, err := open(t.Context(), "prod", at, at.Add(time.Hour), func(name string) string { return environment[name] })
 	require.NoError(t, err)

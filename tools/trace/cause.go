@@ -213,7 +213,8 @@ var rules = []rule{
 		said("AWS WAF refused the request, because this token or address has sent more than ClientRateLimit in the last minute.")},
 	{"throttled-by-gateway", atGateway, "api-refusals", refusedAs("THROTTLED", "QUOTA_EXCEEDED"),
 		said("The gateway's throttle for this method refused the request: more came at once than ThrottleBurst and ThrottleRate let through.")},
-	{"unknown-route", atGateway, "api-refusals", refusedAs("MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX", "RESOURCE_NOT_FOUND", "INVALID_SIGNATURE"),
+	{"unknown-route", atGateway, "api-refusals",
+		refusedAs("MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX", "RESOURCE_NOT_FOUND", "INVALID_SIGNATURE"),
 		said("No route has this path and method, which the gateway answers with 403.")},
 	{"no-token", atGateway, "api-refusals", func(w way) bool {
 		return refusedAs("UNAUTHORIZED")(w) && w.gateway.AuthorizerLambdaRequestID == ""
@@ -249,7 +250,7 @@ var rules = []rule{
 	}},
 	{"authorizer-throttled", atAuthorizer, "api-errors", undecided(func(w way) bool {
 		return w.gateway != nil && w.gateway.AuthorizerStatus == "429"
-	}), said("Every execution that the authorizer may have was in use (AuthorizerConcurrency, or the account's limit), so it was not called.")},
+	}), said("Every execution that the authorizer may have was in use (AuthorizerConcurrency, or the account's limit), so it did not run.")},
 	{"authorizer-timeout", atAuthorizer, "authorize-request-crashes", undecided(reported(authorizer, timedOut)), func(w way) string {
 		return fmt.Sprintf("The authorizer ran into its timeout after %s, so Lambda ended it.", ms(w.authorizer.report.Record.Metrics.DurationMs))
 	}},
@@ -313,8 +314,9 @@ var rules = []rule{
 		return fmt.Sprintf("%s failed with an error of the type %s, which no answer was made of.", w.function.log(),
 			w.function.report.Record.ErrorType)
 	}},
-	{"function-throttled", atFunction, "concurrency", silent(func(w way) bool { return w.gateway != nil && w.gateway.IntegrationStatus == "429" }),
-		said("Lambda throttled the call: every execution that the function may have was in use, so it did not run.")},
+	{"function-throttled", atFunction, "concurrency", silent(func(w way) bool {
+		return w.gateway != nil && w.gateway.IntegrationStatus == "429"
+	}), said("Lambda throttled the call: every execution that the function may have was in use, so it did not run.")},
 	{"gave-up-waiting", atFunction, "deadline", silent(refusedAs("INTEGRATION_TIMEOUT")), func(w way) string {
 		if line := w.function.line; line != nil {
 			cold := ""
@@ -369,7 +371,7 @@ var rules = []rule{
 		}},
 	{"store-too-slow", atStore, "deadline", answered(func(e *entry) bool { return retry(e) && contains(e.Error, outOfTime...) }),
 		func(w way) string {
-			return "The function's time was used up by calls of DynamoDB" + slowest(w.function.line) + ", so it answered that the outcome is unknown."
+			return "The function's time was used up by calls of DynamoDB" + slowest(w.function.line) + ", so the outcome is unknown."
 		}},
 	{"outcome-unknown", atStore, "table-errors", answered(retry), func(w way) string {
 		return "The outcome of " + unknown(w.function.line) + " is unknown, so the client is asked to repeat: " +
@@ -379,7 +381,9 @@ var rules = []rule{
 		func(w way) string { return "A failure of ours: " + brief(w.function.line.Error) + "." }},
 	{"too-many-offers", atFunction, "too-many-offers", coded(fault.CodeTooManyOffers),
 		said("The product, or one part of it, has as many offers as it may have.")},
-	{"refused", atFunction, "api-refusals", answered(func(e *entry) bool { return e.ErrorCode != "" && e.Status.number() >= 400 }), func(w way) string {
+	{"refused", atFunction, "api-refusals", answered(func(e *entry) bool {
+		return e.ErrorCode != "" && e.Status.number() >= 400
+	}), func(w way) string {
 		line := w.function.line
 		return fmt.Sprintf("The function refused the request by a rule of the API, %s (%s); the client's answer has the details.",
 			line.ErrorCode, titleOf(string(line.ErrorCode)))
@@ -394,8 +398,10 @@ var rules = []rule{
 		return fmt.Sprintf("A scheduled run of %s failed (%s): %s.", w.function.log(), w.function.line.Outcome, brief(w.function.line.Error))
 	}},
 	{"answer-of-store-lost", nowhere, "", answered(func(e *entry) bool { return e.ConditionalOwnWrite > 0 }),
-		said("It did not fail: the answer to a write was lost between DynamoDB and the function, which repeated it and recognised its own write.")},
-	{"store-repeated", nowhere, "", answered(func(e *entry) bool { return e.StoreCalls != nil && e.SDKAttempts > *e.StoreCalls }), func(w way) string {
+		said("It did not fail: the answer to a write was lost between DynamoDB and the function, which repeated it and recognised its own.")},
+	{"store-repeated", nowhere, "", answered(func(e *entry) bool {
+		return e.StoreCalls != nil && e.SDKAttempts > *e.StoreCalls
+	}), func(w way) string {
 		return fmt.Sprintf("It did not fail: calls of DynamoDB had to be repeated (%.0f attempts for %.0f calls), and succeeded.",
 			float64(w.function.line.SDKAttempts), float64(*w.function.line.StoreCalls))
 	}},
@@ -408,9 +414,7 @@ var rules = []rule{
 		said("It did not fail; the gateway's line was not found.")},
 	{"refused-before-routing", atGateway, "api-refusals", func(w way) bool {
 		return w.gateway.Status.number() >= 400 && w.gateway.Status.number() < 500 && w.gateway.FunctionStatus == "" && w.gateway.ErrorType == ""
-	}, func(w way) string {
-		return "The gateway refused the request as it came, before it looked for a route: its headers, address or body are too large or malformed."
-	}},
+	}, said("The gateway refused the request as it came, before it looked for a route: headers, address or body are too large or malformed.")},
 	{"line-missing", atFunction, "request", func(w way) bool { return w.gateway.FunctionStatus != "" }, func(w way) string {
 		return "The function answered " + string(w.gateway.FunctionStatus) + "; its line, which would say why, was not found."
 	}},

@@ -126,7 +126,7 @@ func (t text) number() int {
 type number float64
 
 // UnmarshalJSON takes a number or a list; anything else counts nothing.
-func (n *number) UnmarshalJSON(b []byte) error {
+func (n *number) UnmarshalJSON(b []byte) error { //nolint:unparam // the error is the interface's
 	var list []float64
 	var one float64
 	if json.Unmarshal(b, &one) == nil {

@@ -17,6 +17,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,7 +62,7 @@ func main() {
 func parse(args []string) (o options, err error) {
 	flags := flag.NewFlagSet("trace", flag.ContinueOnError)
 	flags.StringVar(&o.file, "file", ".local/log.ndjson", "search this `file`: a log of make run, or events exported from CloudWatch; .gz too")
-	flags.StringVar(&o.environment, "env", "", "search the log groups of this `environment` on AWS, by Logs Insights, which bills what it scans")
+	flags.StringVar(&o.environment, "env", "", "search the log groups of this `environment` on AWS, by Logs Insights, which costs by the GB")
 	flags.DurationVar(&o.since, "since", 24*time.Hour, "with -env, without -at: how long ago the request came at most")
 	flags.StringVar(&o.client, "client", "", "look for requests of this `client`, with -at")
 	flags.StringVar(&o.at, "at", "", "the `time` at which they came, such as receivedAt: 2026-07-06T09:14:03.123Z, or to the second")
@@ -143,23 +144,27 @@ func trace(ctx context.Context, from source, o options, at time.Time, exact time
 		}
 		return nil
 	}
+	var text bytes.Buffer
 	const full = 3
 	if len(ways) > full {
-		fmt.Fprintf(out, "%s stands for %d requests", asked, len(ways)+others)
+		fmt.Fprintf(&text, "%s stands for %d requests", asked, len(ways)+others)
 		if others > 0 {
-			fmt.Fprintf(out, ", of which these are the newest %d", len(ways))
+			fmt.Fprintf(&text, ", of which these are the newest %d", len(ways))
 		}
-		fmt.Fprint(out, "; ask for one of them by its own id:\n\n")
+		text.WriteString("; ask for one of them by its own id:\n\n")
 		for _, w := range ways {
-			fmt.Fprintln(out, w.short())
+			text.WriteString(w.short() + "\n")
 		}
-		return nil
+	} else {
+		for i, w := range ways {
+			if i > 0 {
+				text.WriteString("\n")
+			}
+			w.print(&text)
+		}
 	}
-	for i, w := range ways {
-		if i > 0 {
-			fmt.Fprintln(out)
-		}
-		w.print(out)
+	if _, err := out.Write(text.Bytes()); err != nil {
+		return fmt.Errorf("print: %w", err)
 	}
 	return nil
 }

@@ -22,7 +22,8 @@ func served(t *testing.T) []string {
 	var out bytes.Buffer
 	handler := slog.NewJSONHandler(&out, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr}) // as boot's
 	const trace = "Root=1-6a4b7c1d-0123456789abcdef01234567"
-	ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), "x-amzn-trace-id", trace), time.Hour) //nolint:staticcheck // the library's
+	traced := context.WithValue(t.Context(), "x-amzn-trace-id", trace) //nolint:staticcheck // aws-lambda-go's own key
+	ctx, cancel := context.WithTimeout(traced, time.Hour)
 	defer cancel()
 	lambdacontext.FunctionVersion = "12" // as in Lambda, whose environment tells it
 	event := `{"httpMethod":"POST","resource":"/v1/observations","requestContext":{"extendedRequestId":"ID","authorizer":{"clientId":"c"}}}`

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 )
@@ -100,10 +99,11 @@ func (w way) atTheAuthorizer() string {
 		if line.Error != "" {
 			parts = append(parts, brief(line.Error))
 		}
-	case w.gateway.AuthorizerLambdaRequestID == "" && w.gateway.AuthorizerStatus == "" && w.gateway.ClientID == "" && w.gateway.Status == "401":
-		return "not asked: what stands for a token was refused unseen"
 	case w.gateway.AuthorizerLambdaRequestID == "" && w.gateway.AuthorizerStatus == "" && w.gateway.ClientID == "":
-		if w.gateway.LambdaRequestID != "" {
+		switch {
+		case w.gateway.Status == "401":
+			return "not asked: what stands for a token was refused unseen"
+		case w.gateway.LambdaRequestID != "":
 			return "none needed"
 		}
 		return "not reached"
@@ -215,22 +215,20 @@ func (w way) links() (found []string) {
 	return found
 }
 
-func (w way) print(to io.Writer) {
-	var out bytes.Buffer
-	fmt.Fprintf(&out, "request %s  %s  client %s\n", w.id(), moment(w.at()), w.client())
+func (w way) print(out *bytes.Buffer) {
+	fmt.Fprintf(out, "request %s  %s  client %s\n", w.id(), moment(w.at()), w.client())
 	for _, link := range w.links() {
-		fmt.Fprintf(&out, "        %s\n", link)
+		fmt.Fprintf(out, "        %s\n", link)
 	}
-	fmt.Fprintln(&out)
+	fmt.Fprintln(out)
 	for i, s := range w.steps() {
-		fmt.Fprintf(&out, "  %2d  %-12s %s\n", i+1, s.Layer, printable(s.What))
+		fmt.Fprintf(out, "  %2d  %-12s %s\n", i+1, s.Layer, printable(s.What))
 	}
 	c := why(w)
-	fmt.Fprintf(&out, "\n  cause    %s\n  layer    %s\n", printable(c.Text), c.Layer)
+	fmt.Fprintf(out, "\n  cause    %s\n  layer    %s\n", printable(c.Text), c.Layer)
 	if c.Runbook != "" {
-		fmt.Fprintf(&out, "  do       %s\n", c.Runbook)
+		fmt.Fprintf(out, "  do       %s\n", c.Runbook)
 	}
-	_, _ = to.Write(out.Bytes()) // a closed pipe is told by nothing
 }
 
 // short is a way in one line.

@@ -138,8 +138,8 @@ func indexed(line string) []byte {
 // summary is a line in a few words.
 func (e *entry) summary() string {
 	var words []string
-	for _, word := range []text{text(e.log), e.Type, e.Message, e.Record.Status, e.Record.ErrorType, e.Status, e.Route, e.ResourcePath, e.ErrorType,
-		e.Outcome, text(brief(e.Error))} {
+	for _, word := range []text{text(e.log), e.Type, e.Message, e.Record.Status, e.Record.ErrorType, e.Status, e.Route, e.ResourcePath,
+		e.ErrorType, e.Outcome, text(brief(e.Error))} {
 		if word != "" {
 			words = append(words, firstLine(string(word)))
 		}

@@ -44,7 +44,8 @@ func TestFollower(t *testing.T) {
 		assert.Equal(t, want, got)
 	}
 	sent()
-	const one, two = `{"function":"A","timestamp":"2026-07-06T09:14:03Z","level":"INFO","message":"one"}`, "2 lines were lost: nobody read them"
+	const one = `{"function":"A","timestamp":"2026-07-06T09:14:03Z","level":"INFO","message":"one"}`
+	const two = "2 lines were lost: nobody read them"
 	write(one + "\n" + two)
 	sent("A one")
 	write(one + "\n" + two + "\n")

@@ -292,7 +292,7 @@ func (w way) id() string {
 func check(id string) error {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	if id == "" || len(id) > 128 || strings.Trim(id, letters+"._-=+/:") != "" {
-		return fmt.Errorf("%q is no id: ids have letters, digits and . _ - = + / :", id)
+		return fmt.Errorf("%q is no id: ids have letters, digits and any of ._-=+/: in them", id)
 	}
 	return nil
 }

@@ -570,7 +570,8 @@ func TestPool_Log_HasLambdasReports(t *testing.T) {
 			require.NoError(t, err)
 			assert.Contains(t, l.Record.Metrics, "durationMs")
 			r := l.Record
-			told = append(told, strings.Join([]string{l.Type, r.RequestID, r.Phase, r.Status, r.ErrorType, fmt.Sprint(r.Metrics["memorySizeMB"])}, " "))
+			memory := fmt.Sprint(r.Metrics["memorySizeMB"])
+			told = append(told, strings.Join([]string{l.Type, r.RequestID, r.Phase, r.Status, r.ErrorType, memory}, " "))
 		}
 		return told
 	}
