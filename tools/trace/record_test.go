@@ -299,9 +299,11 @@ func (r *recorder) requests() {
 	}
 	r.expect("401: no token", atGateway, "no-token", get(""))
 	r.expect("401: not the form of a token", atGateway, "no-token", get("cpi_x y"))
-	mistyped := []byte(reader)
-	mistyped[len(mistyped)-1] ^= 1
-	r.expect("401: a mistyped token", atAuthorizer, "token-malformed", get(string(mistyped)))
+	mistyped := reader[:len(reader)-1] + "0" // of the form, with another checksum
+	if mistyped == reader {
+		mistyped = reader[:len(reader)-1] + "1"
+	}
+	r.expect("401: a mistyped token", atAuthorizer, "token-malformed", get(mistyped))
 	r.expect("401: unknown", atAuthorizer, "token-unknown", get(token.Mint(r.api.Environment).String()))
 	r.expect("401: of another environment", atAuthorizer, "token-of-another-environment", get(token.Mint("prod").String()))
 	r.expect("401: expired", atAuthorizer, "token-expired", get(record(func(t *token.Record) { t.Expires = time.Now().Add(-time.Hour) })))
