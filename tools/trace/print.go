@@ -76,7 +76,7 @@ func (w way) atTheGateway() string {
 	if g.IntegrationLatency != "" && !legacy(w) {
 		parts = append(parts, "of which the function "+string(g.IntegrationLatency)+" ms")
 	}
-	if g.IntegrationStatus != "" && g.FunctionStatus == "" && !legacy(w) {
+	if g.IntegrationStatus != "" && g.IntegrationStatus != "200" && g.FunctionStatus == "" && !legacy(w) { // 200 that Lambda took the call
 		parts = append(parts, "Lambda said "+string(g.IntegrationStatus))
 	}
 	parts = append(parts, "from "+string(g.SourceIP))
