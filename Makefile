@@ -74,6 +74,10 @@ rehearse: ## deploy dev and prod to an emulator of AWS, from nothing to a rollba
 inspect: ## print what the table of `make run` holds of PRODUCT
 	@. .local/env && go run ./tools/inspect -product "$(PRODUCT)"
 
+logs: .local/bin/victoria-logs ## show the log of `make run`, as it grows, on a search page (loopback; ARGS="-addr 127.0.0.1:9429")
+	@mkdir -p .local && go build -o .local/bin/ ./tools/trace
+	@exec .local/bin/trace -serve .local/bin/victoria-logs $(ARGS)
+
 export: ## write all observations in the table of `make run` to files in OUT (ARGS="-format parquet" etc.)
 	@. .local/env && go run ./tools/export -out "$(OUT)" $(ARGS)
 
@@ -132,8 +136,9 @@ python: # the Python environments that tests need, below .local; programs that n
 .local/bin/gitleaks: module = github.com/zricethezav/gitleaks/v8@v8.30.1
 .local/bin/govulncheck: module = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 .local/bin/oapi-codegen: module = github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2
-.local/bin/golangci-lint .local/bin/gitleaks .local/bin/govulncheck .local/bin/oapi-codegen: Makefile
+.local/bin/victoria-logs: module = github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs@v1.52.1
+.local/bin/golangci-lint .local/bin/gitleaks .local/bin/govulncheck .local/bin/oapi-codegen .local/bin/victoria-logs: Makefile
 	GOBIN=$(CURDIR)/.local/bin go install $(module)
 	@touch $@ # go install leaves alone what is up to date
 
-.PHONY: help run test lint audit verify docs dashboards contract-test sam-test pipeline pack deploy rehearse inspect export mutants bench-capacity fmt build clean ddb gitlab-ci redocly python bench-cold bench-warm bench-bulk spike chaos
+.PHONY: help run test lint audit verify docs dashboards contract-test sam-test pipeline pack deploy rehearse inspect export logs mutants bench-capacity fmt build clean ddb gitlab-ci redocly python bench-cold bench-warm bench-bulk spike chaos

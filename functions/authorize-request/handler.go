@@ -16,8 +16,11 @@ import (
 	"pricing/shared/token"
 )
 
-// errUnauthorized has the one text that API Gateway answers with 401; any other error is a 500.
-var errUnauthorized = errors.New("Unauthorized")
+// unauthorizedError is a refused token, and why it was, for the log alone.
+type unauthorizedError string
+
+// Error is the one text that API Gateway answers with 401; any other error is a 500.
+func (unauthorizedError) Error() string { return "Unauthorized" }
 
 // request is a TOKEN authorizer's event. It has no id of the request.
 type request struct {
@@ -46,9 +49,11 @@ func authorize(
 		level := slog.LevelInfo
 		outcome := "allowed"
 		var attrs []slog.Attr
+		var refused unauthorizedError
 		switch {
-		case errors.Is(err, errUnauthorized):
+		case errors.As(err, &refused):
 			outcome = "unauthorized"
+			attrs = append(attrs, slog.String("errorCode", string(refused)))
 		case err != nil:
 			outcome = "internal"
 			level = slog.LevelError
@@ -73,7 +78,7 @@ func authorize(
 	}
 }
 
-// decide returns the answer to an event and whom it is about. Its error is errUnauthorized or a failure of ours.
+// decide returns the answer to an event and whom it is about. Its error is an unauthorizedError or a failure of ours.
 func decide(
 	ctx context.Context, db tokens, environment string, legacy []string, now time.Time, event []byte,
 ) (record token.Record, answer []byte, err error) {
@@ -88,18 +93,21 @@ func decide(
 	return record, answer, err
 }
 
-// check finds out whose token it is. Its error is errUnauthorized or a failure of ours.
+// check finds out whose token it is. Its error is an unauthorizedError or a failure of ours.
 func check(ctx context.Context, db tokens, environment, text string, now time.Time) (token.Record, error) {
 	t, ok := token.Parse(text)
-	if !ok || t.Environment != environment {
-		return token.Record{}, errUnauthorized
+	if !ok {
+		return token.Record{}, unauthorizedError("token-malformed")
+	}
+	if t.Environment != environment {
+		return token.Record{}, unauthorizedError("token-of-another-environment")
 	}
 	record, err := db.FindToken(ctx, t.KeyID)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return token.Record{}, err
 	}
-	if !record.Valid(t, now) { // the empty record of an unknown key id does the same work as a wrong secret
-		return token.Record{}, errUnauthorized
+	if why := record.Refusal(t, now); why != "" { // the empty record of an unknown key id does the same work as a wrong secret
+		return token.Record{}, unauthorizedError(why)
 	}
 	_ = db.TouchToken(ctx, record, now) // when it was last used is a hint for people: without it nobody is refused
 	return record, nil

@@ -166,10 +166,12 @@ func TestAuthorize_Line(t *testing.T) {
 			"storeCalls": 2.0, "readUnits": 0.5, "writeUnits": 1.0, "sdkAttempts": 4.0, "storeMs": 0.0,
 		}},
 		"unknown": {scripted{find: fault.New(fault.NotFound, "", "")}, event, "Unauthorized", object{
-			"level": "INFO", "outcome": "unauthorized", "storeCalls": 1.0, "readUnits": 0.5, "writeUnits": 0.0, "sdkAttempts": 3.0, "storeMs": 0.0,
+			"level": "INFO", "outcome": "unauthorized", "errorCode": "token-unknown",
+			"storeCalls": 1.0, "readUnits": 0.5, "writeUnits": 0.0, "sdkAttempts": 3.0, "storeMs": 0.0,
 		}},
 		"no token": {scripted{record: record}, `{"authorizationToken":"Bearer"}`, "Unauthorized", object{
-			"level": "INFO", "outcome": "unauthorized", "storeCalls": 0.0, "readUnits": 0.0, "writeUnits": 0.0, "sdkAttempts": 0.0, "storeMs": 0.0,
+			"level": "INFO", "outcome": "unauthorized", "errorCode": "token-malformed",
+			"storeCalls": 0.0, "readUnits": 0.0, "writeUnits": 0.0, "sdkAttempts": 0.0, "storeMs": 0.0,
 		}},
 		"an outage is not the client's fault": {scripted{find: errors.New("no answer")}, event, "no answer", object{
 			"level": "ERROR", "outcome": "internal", "error": "no answer",

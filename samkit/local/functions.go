@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -61,7 +62,7 @@ func newFunctions(ctx context.Context, w *workspace, t *samtemplate.Template, en
 		}
 		binary := filepath.Join(out, "bootstrap")
 		config := lambdaruntime.Function{Name: f.Name, ARN: arn, Binary: binary, Directory: out, Environment: environment(f, endpoint),
-			Timeout: f.Timeout, Concurrency: f.Concurrency, Log: log(id)}
+			Timeout: f.Timeout, Concurrency: f.Concurrency, Log: log(id), SystemLogLevel: f.Logging.System, MemoryMB: f.MemoryMB}
 		fs.all[id] = &function{source: source{folder: folder, binary: binary}, config: config, pool: lambdaruntime.New(config)}
 	}
 	return fs, fs.build(ids)
@@ -110,6 +111,7 @@ func (fs *functions) Invoke(ctx context.Context, function, requestID, traceID st
 		started := time.Now()
 		built, err := f.refresh(fs.ctx)
 		if err != nil {
+			f.tell(requestID, started, err)
 			return lambdaruntime.Result{}, err
 		}
 		if deadline, ok := ctx.Deadline(); ok && built {
@@ -119,6 +121,15 @@ func (fs *functions) Invoke(ctx context.Context, function, requestID, traceID st
 		}
 	}
 	return f.pool.Invoke(ctx, requestID, traceID, event)
+}
+
+// tell writes to the function's log that it does not compile, as one is told of that cannot start, and Lambda's report of the call.
+func (f *function) tell(requestID string, began time.Time, err error) {
+	line, _ := json.Marshal(map[string]string{ // cannot fail: texts
+		"timestamp": time.Now().UTC().Format(time.RFC3339Nano), "level": "ERROR", "message": "start", "error": err.Error(),
+	})
+	_, _ = f.config.Log.Write(line) // as of a function's own output
+	f.config.Report(requestID, began, 0, err)
 }
 
 // refresh builds the function if its source has changed, and replaces its processes if the program is another one then.

@@ -87,7 +87,8 @@ func (l *lineWriter) close() {
 	}
 }
 
-// functionLog adds the function's name to each line of its output, so that one file can hold the logs of all.
+// functionLog adds the function's name to each line of its output, so that one file can hold the logs of all. A line that is no JSON object
+// becomes one with its time, as Lambda makes them.
 type functionLog struct {
 	to       *lineWriter
 	function string
@@ -109,5 +110,6 @@ func (l functionLog) write(line string) {
 		return
 	}
 	text, _ := json.Marshal(line) // cannot fail: it is a text
-	l.to.println(`{"function":` + string(name) + `,"text":` + string(text) + "}")
+	at := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
+	l.to.println(`{"function":` + string(name) + `,"timestamp":"` + at + `","level":"INFO","message":` + string(text) + "}")
 }

@@ -10,7 +10,8 @@
 // -quiet there are none. With -watch a function whose source has changed is built before its next request while the
 // others stay warm, and a changed template is read again.
 //
-// Data, builds and the functions' logs are kept in .local beside the template. Each run appends to the log, log.ndjson;
+// Data, builds and the functions' logs are kept in .local beside the template. Each run appends to the log, log.ndjson, which also has the
+// gateway's access lines and, of functions whose LogFormat is JSON, Lambda's reports as SystemLogLevel asks for them;
 // RESET=1 starts without data and log. An engine that dies is started again at the same address.
 //
 // -invoke runs one function, by logical id, name or the folder of its code, whether or not it has a route. It prints the answer,

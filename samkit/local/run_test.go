@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -83,6 +84,8 @@ func TestRun_SaysWhatItBuilds(t *testing.T) {
 	assert.Regexp(t, `^Built in [0-9.]+ s\.$`, s.banner[1])
 }
 
+var stamped = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`)
+
 // TestRun_LogIsKept: what an earlier run logged is evidence, also when that run was killed within a line.
 func TestRun_LogIsKept(t *testing.T) {
 	talk := strings.Replace(code(`"a"`), "return map", "fmt.Println(\"it logs\")\n\t\treturn map", 1)
@@ -91,9 +94,9 @@ func TestRun_LogIsKept(t *testing.T) {
 		s := serveProject(t, dir, nil)
 		s.says(t, "A", "a")
 		s.stop()
-		return strings.Split(file(t, filepath.Join(dir, ".local", "log.ndjson")), "\n")
+		return strings.Split(stamped.ReplaceAllString(file(t, filepath.Join(dir, ".local", "log.ndjson")), "TIME"), "\n")
 	}
-	const cut, line = `{"function":"A","text":"cut`, `{"function":"A","text":"it logs"}`
+	const cut, line = `{"function":"A","timestamp":"cut`, `{"function":"A","timestamp":"TIME","level":"INFO","message":"it logs"}`
 	edit(t, dir, ".local/log.ndjson", cut)
 	assert.Equal(t, []string{cut, line, ""}, lines())
 	assert.Equal(t, []string{cut, line, line, ""}, lines())
@@ -318,8 +321,9 @@ func main() {
 	t.Run("by logical id, an event piped in", func(t *testing.T) {
 		out, logs, err := call("A", "", piped(t, `{"from":"pipe"}`))
 		require.NoError(t, err)
-		assert.Equal(t, `{"from":"pipe","name":"the-a"}`+"\n", out)     //nolint:testifylint // as printed
-		assert.Equal(t, `{"function":"A","text":"it logs"}`+"\n", logs) //nolint:testifylint // as printed
+		assert.Equal(t, `{"from":"pipe","name":"the-a"}`+"\n", out) //nolint:testifylint // as printed
+		logs = stamped.ReplaceAllString(logs, "TIME")
+		assert.Equal(t, `{"function":"A","timestamp":"TIME","level":"INFO","message":"it logs"}`+"\n", logs) //nolint:testifylint // as printed
 	})
 	t.Run("by name, an event of a file", func(t *testing.T) {
 		out, _, err := call("the-a", filepath.Join(dir, "event.json"), piped(t, `{"from":"pipe"}`))

@@ -116,6 +116,10 @@ func TestWatch_CompileError(t *testing.T) {
 		assert.Contains(t, line, "a/main.go:12:9: undefined: lambda.Begin")
 	}
 	assert.Equal(t, b, s.says(t, "B", "b"), "the other is served, warm")
+	require.Eventually(t, func() bool {
+		log := file(t, filepath.Join(dir, ".local", "log.ndjson"))
+		return strings.Count(log, `"message":"start"`) == 2 && strings.Count(log, "a/main.go:11:2: undefined: nonsense") == 2
+	}, time.Minute, time.Millisecond, "the function's log says why it could not start")
 
 	edit(t, dir, "a/main.go", good)
 	assert.Equal(t, a, s.says(t, "A", "good"), "the same program as before the mistake is still warm")

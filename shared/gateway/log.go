@@ -63,7 +63,7 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 	trace, _ := ctx.Value("x-amzn-trace-id").(string) // where aws-lambda-go puts it
 	for _, text := range []struct{ name, value string }{
 		{"requestId", l.request.id}, {"correlationId", l.request.correlation}, {"clientId", l.request.Caller.Client}, {"traceId", traceID(trace)},
-		{"functionVersion", lambdacontext.FunctionVersion}, {"errorCode", l.code},
+		{"functionVersion", lambdacontext.FunctionVersion}, {"errorCode", l.code}, {"observationId", answer.ID},
 	} {
 		if text.value != "" {
 			attrs = append(attrs, slog.String(text.name, printable(text.value)))

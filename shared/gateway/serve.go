@@ -49,6 +49,7 @@ type Answer struct {
 	Items  meter.Items // what became of each observation, for the log and the metrics
 	Stored bool        // Body is what a GET of the thing that was put answers: it has the same ETag
 	Retry  bool        // something may be repeated: Retry-After is sent
+	ID     string      // of the one observation that was sent, for the log
 	Cause  error       // what went wrong behind an answer that is no error itself, for the log: at ERROR unless it is Unavailable
 }
 

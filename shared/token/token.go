@@ -49,9 +49,22 @@ type Record struct {
 }
 
 // Valid reports whether the record, found by the token's key id, belongs to the token and may be used now.
-func (r Record) Valid(t Token, now time.Time) bool {
+func (r Record) Valid(t Token, now time.Time) bool { return r.Refusal(t, now) == "" }
+
+// Refusal is why a token is not Valid, for the log alone; empty: it is. Only who has the whole token can bring about any but the first.
+func (r Record) Refusal(t Token, now time.Time) string {
 	same := subtle.ConstantTimeCompare(r.Digest, t.Digest()) == 1
-	return same && r.Active && !now.Before(r.NotBefore) && now.Before(r.Expires)
+	switch {
+	case !same: // the key id is unknown, or the rest is another's
+		return "token-unknown"
+	case !r.Active:
+		return "token-revoked"
+	case now.Before(r.NotBefore):
+		return "token-not-yet-valid"
+	case !now.Before(r.Expires):
+		return "token-expired"
+	}
+	return ""
 }
 
 // Token is a well-formed token.

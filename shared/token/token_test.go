@@ -116,6 +116,12 @@ func TestRecord_Valid(t *testing.T) {
 	revoked.Active = false
 	assert.False(t, revoked.Valid(tok, now))
 	assert.False(t, token.Record{}.Valid(tok, now))
+
+	assert.Equal(t, "token-unknown", good.Refusal(token.Mint("dev"), now))
+	assert.Equal(t, "token-expired", good.Refusal(tok, now.Add(time.Second)))
+	assert.Equal(t, "token-not-yet-valid", good.Refusal(tok, now.Add(-time.Second)))
+	assert.Equal(t, "token-revoked", revoked.Refusal(tok, now))
+	assert.Equal(t, "token-unknown", revoked.Refusal(token.Mint("dev"), now), "who has not the token learns nothing, the log neither")
 }
 
 func FuzzParse(f *testing.F) {

@@ -19,4 +19,6 @@ curl $URL/v1/observations -H "Authorization: Bearer \$(cat .local/token)" -H "Co
 
 curl $URL/v1/products/ZU-1042/offers -H "Authorization: Bearer \$(cat .local/token)"
 
+Something failed? Each answer has an id (x-request-id; the end of its line below):  go run ./tools/trace ID
+
 EOF

@@ -103,6 +103,8 @@ func (x *exchange) refuseAuthorizer(a *samtemplate.Authorizer, err error) bool {
 	x.context["authorizer.status"] = "500"
 	kind := authorizerErrorType
 	switch {
+	case errors.Is(err, lambdaruntime.ErrThrottled):
+		x.context["authorizer.status"] = "429"
 	case errors.Is(err, errNotAllowed):
 		kind = authorizerNotAllowed
 	case errors.Is(err, errMalformed):

@@ -15,6 +15,8 @@ type Error struct {
 	Type       string          `json:"errorType"`
 	Message    string          `json:"errorMessage"`
 	StackTrace json.RawMessage `json:"stackTrace,omitempty"` // [{"path","line","label"}] of a panic
+
+	atStart bool // before it asked for its first invocation
 }
 
 // Error returns type and message.

@@ -27,6 +27,10 @@ type Function struct {
 	// Log gets the children's output by lines, long ones in parts, from several goroutines. A child that prints waits while
 	// it blocks.
 	Log io.Writer
+	// SystemLogLevel is that of Lambda's own lines in the log: with WARN each call that failed has a report there, with INFO or DEBUG
+	// each call; empty: none has.
+	SystemLogLevel string
+	MemoryMB       int // as reports name it; it is not enforced
 }
 
 // What holds for a function that says nothing else.
@@ -91,8 +95,10 @@ func (p *Pool) Invoke(ctx context.Context, requestID, traceID string, event []by
 
 // work sees one process through one invocation.
 func (p *Pool) work(proc *process, cold bool, in invocation, done chan<- outcome) {
+	called := time.Now()
 	if cold {
 		if err := proc.start(); err != nil {
+			proc.f.Report(in.id, called, time.Since(called), err)
 			p.mu.Lock()
 			p.release(proc)
 			p.mu.Unlock()
@@ -100,7 +106,9 @@ func (p *Pool) work(proc *process, cold bool, in invocation, done chan<- outcome
 			return
 		}
 	}
+	started := time.Now()
 	out := proc.invoke(in)
+	proc.f.Report(in.id, started, started.Sub(called), out.err)
 	p.mu.Lock()
 	p.settling++
 	p.mu.Unlock()

@@ -539,6 +539,54 @@ func TestPool_Invoke_AProcessKilledWhileIdle(t *testing.T) {
 	}, patience, time.Millisecond)
 }
 
+// TestPool_Log_HasLambdasReports: of calls that failed, with INFO of all; a process that dies at its start is told of apart.
+func TestPool_Log_HasLambdasReports(t *testing.T) {
+	t.Parallel()
+	type line struct {
+		Time, Type string
+		Record     struct {
+			RequestID, Phase, Status, ErrorType string
+			Metrics                             map[string]float64
+		}
+	}
+	reports := func(t *testing.T, level, event string, change func(*lambdaruntime.Function)) (told []string) {
+		t.Helper()
+		log := make(lines, 10)
+		p := pool(t, func(f *lambdaruntime.Function) {
+			f.Log, f.SystemLogLevel, f.MemoryMB = log, level, 512
+			if change != nil {
+				change(f)
+			}
+		})
+		_, _ = p.Invoke(t.Context(), "r-1", "", []byte(event)) // whether it fails, the report says
+		p.Close(time.Second)
+		close(log)
+		for text := range log {
+			var l line
+			if json.Unmarshal([]byte(text), &l) != nil {
+				continue // of a panic
+			}
+			_, err := time.Parse(time.RFC3339, l.Time)
+			require.NoError(t, err)
+			assert.Contains(t, l.Record.Metrics, "durationMs")
+			r := l.Record
+			memory := fmt.Sprint(r.Metrics["memorySizeMB"])
+			told = append(told, strings.Join([]string{l.Type, r.RequestID, r.Phase, r.Status, r.ErrorType, memory}, " "))
+		}
+		return told
+	}
+	const report = "platform.report r-1  "
+	assert.Empty(t, reports(t, "WARN", `{}`, nil))
+	assert.Empty(t, reports(t, "", `{"do":"fail"}`, nil))
+	assert.Equal(t, []string{report + "success  512"}, reports(t, "INFO", `{}`, nil))
+	assert.Equal(t, []string{report + "error errorString 512"}, reports(t, "WARN", `{"do":"fail"}`, nil))
+	assert.Equal(t, []string{report + "error Runtime.ExitError 512"}, reports(t, "WARN", `{"do":"exit"}`, nil))
+	assert.Equal(t, []string{report + "timeout  512"},
+		reports(t, "WARN", `{"do":"hang"}`, func(f *lambdaruntime.Function) { f.Timeout = 100 * time.Millisecond }))
+	assert.Equal(t, []string{"platform.initReport  init error Runtime.ExitError 0", report + "error Runtime.ExitError 512"},
+		reports(t, "WARN", `{}`, func(f *lambdaruntime.Function) { f.Environment = append(f.Environment, "BROKEN=exit") }))
+}
+
 func TestPool_Log_TakesLines(t *testing.T) {
 	t.Parallel()
 	log := make(lines, 10)

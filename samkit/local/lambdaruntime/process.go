@@ -53,6 +53,14 @@ func newProcess(f Function) *process {
 
 // start runs the child until it asks for work.
 func (p *process) start() error {
+	err := p.begin()
+	if failed := (*Error)(nil); errors.As(err, &failed) {
+		failed.atStart = true
+	}
+	return err
+}
+
+func (p *process) begin() error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		close(p.exited)

@@ -68,7 +68,7 @@ func TestParse_API(t *testing.T) {
 	assert.Equal(t, 0, *f.Concurrency, "none reserved is not the same")
 	assert.True(t, f.Scheduled)
 	assert.True(t, f.Tracing)
-	assert.Equal(t, samtemplate.Logging{Format: "JSON", Level: "INFO", Group: "/aws/lambda/F"}, f.Logging)
+	assert.Equal(t, samtemplate.Logging{Format: "JSON", Level: "INFO", System: "INFO", Group: "/aws/lambda/F"}, f.Logging)
 	assert.Equal(t, []string{
 		"Resources.F.Properties.Events.Queue: events of type SQS are not delivered here",
 		"Resources.A.Properties.CacheClusterEnabled: has no effect here",
@@ -85,7 +85,7 @@ Resources:
 	text := strings.NewReplacer("Resources:\n", globals, "StageName: x", "StageName: x\n      Variables: {c: d}").Replace(served)
 	tmpl, err := samtemplate.Parse([]byte(text), nil)
 	require.NoError(t, err)
-	assert.Equal(t, samtemplate.Logging{Format: "JSON", Level: "INFO", Group: "mine"}, tmpl.Functions["F"].Logging)
+	assert.Equal(t, samtemplate.Logging{Format: "JSON", Level: "INFO", System: "INFO", Group: "mine"}, tmpl.Functions["F"].Logging)
 	assert.Equal(t, []string{"a/b", "image/png"}, tmpl.API.Binary)
 	assert.Equal(t, map[string]string{"a": "b", "c": "d"}, tmpl.API.Variables)
 }

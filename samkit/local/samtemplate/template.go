@@ -54,6 +54,7 @@ type Function struct {
 type Logging struct {
 	Format string `json:"LogFormat"`           // Text or JSON
 	Level  string `json:"ApplicationLogLevel"` // empty with Text
+	System string `json:"SystemLogLevel"`      // of Lambda's own lines; empty with Text
 	Group  string `json:"LogGroup"`
 }
 
@@ -357,6 +358,9 @@ func (f *Function) check(r *resolver, id string) error {
 	}
 	if f.Logging.Format == "JSON" && f.Logging.Level == "" {
 		f.Logging.Level = "INFO"
+	}
+	if f.Logging.Format == "JSON" && f.Logging.System == "" {
+		f.Logging.System = "INFO"
 	}
 	if f.Logging.Group == "" {
 		f.Logging.Group = "/aws/lambda/" + f.Name

@@ -45,6 +45,9 @@ func (p Project) Serve(t testing.TB, name string, args ...string) API {
 	return API{a, endpoint}
 }
 
+// At is an API that is served already, on an engine.
+func At(a *localapi.API, endpoint string) API { return API{a, endpoint} }
+
 // Token makes a token that is valid for an hour.
 func (a API) Token(t testing.TB, scopes ...string) string {
 	t.Helper()
