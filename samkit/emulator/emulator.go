@@ -52,12 +52,14 @@ type Emulator struct {
 //go:embed awsserver.py
 var awsServer string
 
-// aws is the command aws: it lets awsServer call the AWS CLI. -I and -S keep Python's own start short.
+// aws is the command aws: it lets awsServer call the AWS CLI, which finds a stream like that of <(...) by this process. -I and -S keep
+// Python's own start short.
 const aws = `#!%s -IS
 import array, json, os, socket, sys
 call = socket.socket(socket.AF_UNIX)
 call.connect(%q)
-asks = {"arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ)}
+arguments = [text.replace("/dev/fd/", "/proc/%%d/fd/" %% os.getpid()) for text in sys.argv[1:]]
+asks = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}
 streams = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))
 text = json.dumps(asks).encode() + b"\n"
 call.sendall(text[call.sendmsg([text], [streams]):])

@@ -28,6 +28,13 @@ func TestStart(t *testing.T) {
 	out, err := cmd.Output()
 	require.NoError(t, err)
 	assert.Equal(t, AccountID+"\n", string(out))
+
+	cmd = exec.Command("bash", "-c", "aws s3api get-bucket-location --bucket file://<(printf none); echo $?; aws s3 mb s3://some >/dev/null && "+
+		"echo text | aws s3 cp - s3://some/text && aws s3 cp s3://some/text -")
+	cmd.Env = e.Environment()
+	out, err = cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Regexp(t, `(?s)NoSuchBucket.*\n25[0-9]\n.*text\n$`, string(out), "the caller's streams and its status")
 	require.NoError(t, e.Gone(t.Context()))
 	require.Error(t, e.healthy(t.Context()))
 }
