@@ -1,8 +1,10 @@
-// Package stats estimates percentiles of measured values with an interval of 95 %, from order statistics: it assumes nothing
-// about their distribution.
+// Package stats estimates percentiles of measured values with an interval of 95 %, from order statistics, which assume nothing
+// about their distribution; and rates with their limits, how many requests are needed to tell two of them apart, and limits that
+// hold whenever one looks.
 //
 // What surprises: below a smallest number of values there is no interval and so no estimate. A P99 of 300 requests is an
-// accident, not a measurement.
+// accident, not a measurement. A claim about a percentile is one about a rate: "P99 is at most T" says that at most 1 % are
+// slower than T. Rates take fractions for counts, because requests of one minute are alike and count for fewer.
 package stats
 
 import (
