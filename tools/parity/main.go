@@ -5,7 +5,7 @@
 //	go run ./tools/parity replay -legacy URL -new URL -file FILE [-rate N] [-rules FILE] [-plan FILE] [-out DIR] [-noise URL]
 //	go run ./tools/parity aa -legacy URL -file FILE ...
 //	go run ./tools/parity plan [-pilot DIR/samples.csv] [-rate N] [-rules FILE] [-out plan.json]
-//	go run ./tools/parity prove [pair|statistics|load|faults]
+//	go run ./tools/parity prove [-out DIR] [-runs N] [-seconds N] [statistics] [load] [pair]
 //
 // Proxy answers clients with what the old service says, and sends each request to the new one, too. Replay sends recorded requests to both.
 // Aa sends them to the old one twice: it shows how much two answers of one system differ. Plan reads the samples of such a run and says
@@ -301,21 +301,31 @@ func (o options) end(r *runner, final bool, out io.Writer) (int, error) {
 	for _, reason := range report.Reasons {
 		_, _ = fmt.Fprintln(out, "-", reason) // the files have it, too
 	}
-	errs := []error{writeJSON(filepath.Join(o.out, "report.json"), report)}
-	for name, write := range map[string]func(io.Writer) error{
-		"report.html": report.HTML, "report.md": report.Markdown, "samples.csv": r.run.WriteSamples,
-	} {
-		file, err := os.Create(filepath.Join(o.out, name))
+	file, err := os.Create(filepath.Join(o.out, "samples.csv"))
+	if err == nil {
+		err = errors.Join(r.run.WriteSamples(file), file.Close())
+	}
+	if err = errors.Join(err, save(report, o.out)); err != nil {
+		return statusNoRun, fmt.Errorf("write the report: %w", err)
+	}
+	return statusOf(report.Verdict), nil
+}
+
+// save writes a report into a folder.
+func save(report judge.Report, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the folder of the report: %w", err)
+	}
+	errs := []error{writeJSON(filepath.Join(dir, "report.json"), report)}
+	for name, write := range map[string]func(io.Writer) error{"report.html": report.HTML, "report.md": report.Markdown} {
+		file, err := os.Create(filepath.Join(dir, name))
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		errs = append(errs, write(file), file.Close())
 	}
-	if err := errors.Join(errs...); err != nil {
-		return statusNoRun, fmt.Errorf("write the report: %w", err)
-	}
-	return statusOf(report.Verdict), nil
+	return errors.Join(errs...)
 }
 
 // resend is replay and aa.

@@ -204,11 +204,15 @@ func (r *Report) judge(alpha float64) {
 	if len(claims) == 0 {
 		r.Verdict, r.Reasons = NotEnough, append(r.Reasons, "nothing was compared")
 	}
+	broken := false
 	for i, fallen := range stats.Holm(p, alpha) {
 		c := claims[i]
 		switch {
 		case fallen:
-			c.route.Verdict = Worse
+			if c.route.Verdict = Worse; r.Settings.Mode == "aa" {
+				c.route.Verdict = NotEnough
+			}
+			broken = true
 			r.Reasons = append(r.Reasons, fmt.Sprintf("%s: %s: at least %s, the budget is %s", c.route.Name, c.what, percent(c.Limits.Low),
 				percent(c.Budget)))
 		case c.Limits.High > c.Budget || c.Hint != "":
@@ -225,6 +229,9 @@ func (r *Report) judge(alpha float64) {
 			r.Reasons = append(r.Reasons, text)
 		}
 	}
+	if broken && r.Settings.Mode == "aa" {
+		r.Reasons = append(r.Reasons, "both sides are the legacy one, which is not worse than itself: rules have to rule this noise out")
+	}
 	for _, route := range r.Routes {
 		switch {
 		case route.Verdict == Worse:
@@ -240,9 +247,6 @@ func (r *Report) judge(alpha float64) {
 			r.Verdict = NotEnough
 		}
 	}
-	if r.Settings.Mode == "aa" && r.Verdict == Worse {
-		r.Reasons = append(r.Reasons, "both sides are the legacy one: this is noise, which rules have to rule out before the new side is tried")
-	}
 }
 
 // Shed is the reason of requests that the new side had no room for.
@@ -250,7 +254,7 @@ const Shed = "shed"
 
 // broken is the probability of so many when the rate is the budget. Limits that are no probability are asked at their share of alpha.
 func (c *Claim) broken(alpha float64, claims int) float64 {
-	if c.Hint == hintFew || c.Of == 0 {
+	if c.Hint == hintFew || c.Hint == hintEarly || c.Of == 0 {
 		return 1
 	}
 	if c.early || c.noise != nil {

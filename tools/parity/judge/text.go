@@ -115,8 +115,16 @@ func (r Report) heading() string {
 // fixed is what was fixed before the run.
 func (r Report) fixed() string {
 	s := r.Settings
-	return fmt.Sprintf("Fixed before the run: error of each claim %s, power %s, answers that may differ %s, T is the legacy P99 + %s. Legacy %s, new %s.",
-		percent(s.Alpha), percent(s.Power), percent(s.MaxMismatch), percent(s.P99Margin), s.Legacy, s.New)
+	latency := "latency is not judged"
+	if s.P99Margin >= 0 {
+		latency = "T is the legacy P99 + " + percent(s.P99Margin)
+	}
+	content := "answers are not judged"
+	if s.MaxMismatch >= 0 {
+		content = "answers that may differ " + percent(s.MaxMismatch)
+	}
+	return fmt.Sprintf("Fixed before the run: error of each claim %s, power %s, %s, %s. Legacy %s, new %s.", percent(s.Alpha), percent(s.Power),
+		content, latency, s.Legacy, s.New)
 }
 
 func (r Report) notCompared() string {
