@@ -78,63 +78,59 @@ type options struct {
 	limit                                                int64
 }
 
-// share is a flag such as 0.1%.
-type share struct{ to *float64 }
-
-// String is for the flag package.
-func (s share) String() string { return "" }
-
-// Set reads it.
-func (s share) Set(text string) error {
-	v, err := compare.ParseRate(text)
-	*s.to = float64(v)
-	return err //nolint:wrapcheck // it says all
+// share reads a flag such as 0.1%.
+func share(to *float64) func(string) error {
+	return func(text string) error {
+		v, err := compare.ParseRate(text)
+		*to = float64(v)
+		return err //nolint:wrapcheck // it says all
+	}
 }
 
 func readOptions(command string, args []string, problems io.Writer) (options, error) {
 	o := options{settings: judge.Settings{Mode: command, Alpha: 0.05, Power: 0.8, MaxMismatch: 0.001, P99Margin: 0.1}}
-	f := flag.NewFlagSet("parity "+command, flag.ContinueOnError)
-	f.SetOutput(problems)
-	f.Var(share{&o.settings.MaxMismatch}, "max-mismatch", "`share` of answers that may differ (0.1%)")
-	f.Var(share{&o.settings.P99Margin}, "p99-margin", "`share` by which the new P99 may be above the legacy one (10%), or none")
-	f.Var(share{&o.settings.Alpha}, "alpha", "`probability` of a wrong verdict (5%)")
-	f.Var(share{&o.settings.Power}, "power", "`probability` of seeing what is there (80%)")
-	f.StringVar(&o.rules, "rules", "", "`file` of rules: what may differ, what is sent")
-	f.StringVar(&o.out, "out", "", "`folder` for the report; of plan the file")
-	f.Float64Var(&o.rate, "rate", 0, "requests a `second`; 0: as fast as they are answered")
+	flags := flag.NewFlagSet("parity "+command, flag.ContinueOnError)
+	flags.SetOutput(problems)
+	flags.Func("max-mismatch", "`share` of answers that may differ (0.1%)", share(&o.settings.MaxMismatch))
+	flags.Func("p99-margin", "`share` by which the new P99 may be above the legacy one (10%), or none", share(&o.settings.P99Margin))
+	flags.Func("alpha", "`probability` of a wrong verdict (5%)", share(&o.settings.Alpha))
+	flags.Func("power", "`probability` of seeing what is there (80%)", share(&o.settings.Power))
+	flags.StringVar(&o.rules, "rules", "", "`file` of rules: what may differ, what is sent")
+	flags.StringVar(&o.out, "out", "", "`folder` for the report; of plan the file")
+	flags.Float64Var(&o.rate, "rate", 0, "requests a `second`; 0: as fast as they are answered")
 	if command == "plan" {
-		f.StringVar(&o.pilot, "pilot", "", "`file` of samples of a run, best of aa")
+		flags.StringVar(&o.pilot, "pilot", "", "`file` of samples of a run, best of aa")
 	} else {
-		f.StringVar(&o.legacy, "legacy", "", "`URL` of the old service")
-		f.StringVar(&o.plan, "plan", "", "`file` that plan wrote")
-		f.StringVar(&o.legacyToken, "legacy-token-file", "", "`file` with a token for the old service; else a request's Authorization")
-		f.StringVar(&o.newToken, "new-token-file", "", "`file` with a token for the new service; else a request's Authorization")
-		f.DurationVar(&o.newTimeout, "new-timeout", 5*time.Second, "`time` that the new side has for an answer")
-		f.Int64Var(&o.limit, "max-body", 1<<20, "`bytes` of a body beyond which it is not compared")
-		f.Uint64Var(&o.settings.Seed, "seed", rand.Uint64(), "`number` that decides which side is asked first")
+		flags.StringVar(&o.legacy, "legacy", "", "`URL` of the old service")
+		flags.StringVar(&o.plan, "plan", "", "`file` that plan wrote")
+		flags.StringVar(&o.legacyToken, "legacy-token-file", "", "`file` with a token for the old service; else a request's Authorization")
+		flags.StringVar(&o.newToken, "new-token-file", "", "`file` with a token for the new service; else a request's Authorization")
+		flags.DurationVar(&o.newTimeout, "new-timeout", 5*time.Second, "`time` that the new side has for an answer")
+		flags.Int64Var(&o.limit, "max-body", 1<<20, "`bytes` of a body beyond which it is not compared")
+		flags.Uint64Var(&o.settings.Seed, "seed", rand.Uint64(), "`number` that decides which side is asked first")
 		if command != "aa" {
-			f.StringVar(&o.fresh, "new", "", "`URL` of the new service")
+			flags.StringVar(&o.fresh, "new", "", "`URL` of the new service")
 		}
 		if command == "proxy" {
-			f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` for clients")
-			f.StringVar(&o.admin, "admin", "127.0.0.1:8081", "`address` for the report (GET /) and the switch (POST /new/off, /new/on)")
-			f.IntVar(&o.inFlight, "in-flight", 64, "`requests` that the new side may have at a time; more are shed")
+			flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` for clients")
+			flags.StringVar(&o.admin, "admin", "127.0.0.1:8081", "`address` for the report (GET /) and the switch (POST /new/off, /new/on)")
+			flags.IntVar(&o.inFlight, "in-flight", 64, "`requests` that the new side may have at a time; more are shed")
 		} else {
-			f.DurationVar(&o.timeout, "timeout", 30*time.Second, "`time` that the old side has for an answer")
-			f.IntVar(&o.inFlight, "in-flight", 16, "`requests` that may be under way")
-			f.StringVar(&o.file, "file", "", "`file` of requests")
-			f.StringVar(&o.format, "format", "", "`jsonl`, har or log; by the file's name")
-			f.IntVar(&o.repeat, "repeat", 1, "`times` to send the file's requests")
-			f.StringVar(&o.noise, "noise", "", "`URL` of a second legacy target, to tell noise from differences")
+			flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "`time` that the old side has for an answer")
+			flags.IntVar(&o.inFlight, "in-flight", 16, "`requests` that may be under way")
+			flags.StringVar(&o.file, "file", "", "`file` of requests")
+			flags.StringVar(&o.format, "format", "", "`jsonl`, har or log; by the file's name")
+			flags.IntVar(&o.repeat, "repeat", 1, "`times` to send the file's requests")
+			flags.StringVar(&o.noise, "noise", "", "`URL` of a second legacy target, to tell noise from differences")
 		}
 	}
-	if err := f.Parse(args); err != nil {
+	if err := flags.Parse(args); err != nil {
 		return o, flag.ErrHelp // flags has told
 	}
 	s := o.settings
 	switch {
-	case f.NArg() > 0:
-		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	case flags.NArg() > 0:
+		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case !(s.Alpha > 0 && s.Alpha < 0.5 && s.Power > 0.5 && s.Power < 1):
 		return o, errors.New("-alpha is below 50%, -power from 50% to 100%")
 	case s.MaxMismatch == 0:
@@ -180,7 +176,10 @@ func run(ctx context.Context, args []string, out, problems io.Writer) (int, erro
 	}
 	switch command {
 	case "plan":
-		return 0, o.makePlan(rules, out)
+		if err := o.makePlan(rules, out); err != nil {
+			return statusNoRun, err
+		}
+		return 0, nil
 	case "proxy":
 		return o.serve(ctx, rules, out, problems)
 	}

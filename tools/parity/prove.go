@@ -11,15 +11,15 @@ import (
 
 // prove measures this tool.
 func prove(ctx context.Context, args []string, out, problems io.Writer) (int, error) {
-	f := flag.NewFlagSet("parity prove", flag.ContinueOnError)
-	f.SetOutput(problems)
-	dir := f.String("out", "", "`folder` for the reports of the pair")
-	runs := f.Int("runs", 2_000, "`runs` of each simulation")
-	seconds := f.Int("seconds", 60, "`time` under load")
-	if err := f.Parse(args); err != nil {
+	flags := flag.NewFlagSet("parity prove", flag.ContinueOnError)
+	flags.SetOutput(problems)
+	dir := flags.String("out", "", "`folder` for the reports of the pair")
+	runs := flags.Int("runs", 2_000, "`runs` of each simulation")
+	seconds := flags.Int("seconds", 60, "`time` under load")
+	if err := flags.Parse(args); err != nil {
 		return statusNoRun, flag.ErrHelp
 	}
-	parts := f.Args()
+	parts := flags.Args()
 	if len(parts) == 0 {
 		parts = []string{"statistics", "load", "pair"}
 	}
@@ -32,7 +32,7 @@ func prove(ctx context.Context, args []string, out, problems io.Writer) (int, er
 		case "load":
 			err = p.load(ctx, *seconds)
 		case "pair":
-			err = provePair(ctx, out, *dir, false)
+			err = provePair(ctx, out, *dir)
 		default:
 			err = fmt.Errorf("%q is none of statistics, load, pair", part)
 		}

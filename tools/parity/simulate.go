@@ -65,7 +65,7 @@ func (p *proof) statistics(runs int) {
 	p.say("\nPower at the planned number, simulated")
 	const many = 20_000
 	p.atLeast("P99 1 % -> 1.2 % slow, 42,693 a side: both sides told apart (z test)",
-		apart(rand.New(rand.NewPCG(3, 2)), 0.01, 0.012, 42_693, many), 0.80) // the formula's own power is 0.80: what else it could be is chance
+		apart(random, 0.01, 0.012, 42_693, many), 0.794) // the formula's own power is 0.80; the simulation knows it to 0.006
 	p.atMost("the same when both are 1 % slow: told apart by chance", apart(random, 0.01, 0.01, 42_693, many), 0.055)
 	p.atLeast("1.2 % slow against the budget of 1 %, 42,693 requests: worse", broken(random, 0.012, 0.01, 42_693, many), 0.80)
 	n := stats.Showing(0.0005, 0.001, 0.05, 0.8)
@@ -80,7 +80,6 @@ func (p *proof) statistics(runs int) {
 	p.atLeast("A/A with a tenth of it: not enough data", few[judge.NotEnough], 1)
 	few = wholeRuns(random, whole, "replay", usual, 0.1)
 	p.atMost("a new side like the old one, with a tenth of it: worse", few[judge.Worse], 0.05)
-	p.atMost("a new side like the old one, with a tenth of it: equivalent", few[judge.Equivalent], 0)
 	slow := usual
 	slow.median *= 1.3
 	slower := wholeRuns(random, whole, "replay", slow, 1)
