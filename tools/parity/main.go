@@ -83,7 +83,7 @@ func share(to *float64) func(string) error {
 	return func(text string) error {
 		v, err := compare.ParseRate(text)
 		*to = float64(v)
-		return err //nolint:wrapcheck // it says all
+		return err // it says all
 	}
 }
 

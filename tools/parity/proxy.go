@@ -224,7 +224,7 @@ func (t *tee) Read(b []byte) (int, error) {
 	if errors.Is(err, io.EOF) {
 		t.c.whole = true
 	}
-	return n, err //nolint:wrapcheck // as it came
+	return n, err // as it came
 }
 
 // answer is what was captured; nil if it is not a whole answer.

@@ -1,6 +1,8 @@
 package compare_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -67,6 +69,23 @@ func TestRules_Find(t *testing.T) {
 		_, err := post.ReadBackPath(names, []byte(body))
 		require.Error(t, err, body)
 	}
+}
+
+// The example of the documentation, and the rules that are carried, can be read.
+func TestRead_Examples(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../docs/parity.md")
+	require.NoError(t, err)
+	_, example, ok := strings.Cut(string(page), "```yaml\n")
+	require.True(t, ok)
+	example, _, _ = strings.Cut(example, "```")
+	r, err := compare.Read([]byte(example))
+	require.NoError(t, err)
+	assert.Len(t, r.Routes, 2)
+	file, err := os.ReadFile("../testdata/two-item.yaml")
+	require.NoError(t, err)
+	_, err = compare.Read(file)
+	require.NoError(t, err)
 }
 
 func FuzzRead(f *testing.F) {
