@@ -26,7 +26,8 @@ const loadRate = 700
 func document(path string) string {
 	h := fnv.New64a()
 	_, _ = io.WriteString(h, path) // a hash takes all
-	return fmt.Sprintf(`{"path":%q,"offers":[%s{"n":%d}]}`, path, strings.Repeat(fmt.Sprintf(`{"amount":"%d.90"},`, h.Sum64()%1000), 50), h.Sum64())
+	return fmt.Sprintf(`{"path":%q,"offers":[%s{"n":%d}]}`, path, strings.Repeat(fmt.Sprintf(`{"amount":"%d.90"},`, h.Sum64()%1000), 50),
+		h.Sum64())
 }
 
 // service answers documents after about two milliseconds.
@@ -95,7 +96,8 @@ func (p *proof) underLoad(ctx context.Context, legacy, name, fresh string, secon
 			t.Method, t.URL = http.MethodGet, fmt.Sprintf("%s/products/%d/offers", []string{legacy, server.URL}[side], number)
 			return nil
 		}
-		for result := range vegeta.NewAttacker(vegeta.Client(clients[side])).Attack(target, vegeta.Rate{Freq: loadRate, Per: time.Second}, time.Second, "") {
+		for result := range vegeta.NewAttacker(vegeta.Client(clients[side])).Attack(target, vegeta.Rate{Freq: loadRate, Per: time.Second},
+			time.Second, "") {
 			path := "/" + strings.SplitN(result.URL, "/", 4)[3]
 			if result.Error != "" || string(result.Body) != document(path) {
 				wrong[side]++
@@ -122,7 +124,8 @@ func (p *proof) underLoad(ctx context.Context, legacy, name, fresh string, secon
 		direct, _ := stats.Estimate(sorted(took[0]), q)
 		through, enough := stats.Estimate(sorted(took[1]), q)
 		if ok && enough {
-			p.say("        P%g: directly %.2f [%.2f to %.2f] ms, through it %.2f [%.2f to %.2f], more by %.2f [%.2f to %.2f]", 100*q, direct.Value, direct.Low,
+			p.say("        P%g: directly %.2f [%.2f to %.2f] ms, through it %.2f [%.2f to %.2f], more by %.2f [%.2f to %.2f]", 100*q, direct.Value,
+				direct.Low,
 				direct.High, through.Value, through.Low, through.High, differences[i].Value, differences[i].Low, differences[i].High)
 		}
 	}

@@ -72,7 +72,7 @@ type options struct {
 	legacy, fresh, noise                                 string
 	legacyToken, newToken                                string
 	rules, plan, out, file, format, pilot, listen, admin string
-	rate, alpha                                          float64
+	rate                                                 float64
 	inFlight, repeat                                     int
 	timeout, newTimeout                                  time.Duration
 	limit                                                int64

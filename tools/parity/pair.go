@@ -131,7 +131,8 @@ func pairTraffic(writes int, odd bool, random *rand.Rand) (all []traffic.Request
 
 // pairRun runs the traffic between both, by the rules or by what is left of them without its differences ruled out.
 func pairRun(ctx context.Context, w *world, rules *compare.Rules, all []traffic.Request, through string) (judge.Report, error) {
-	o, err := readOptions("replay", []string{"-legacy", w.url + "/v1/legacy", "-new", w.url + "/v1", "-file", "-", "-p99-margin", "none"}, io.Discard)
+	o, err := readOptions("replay", []string{"-legacy", w.url + "/v1/legacy", "-new", w.url + "/v1", "-file", "-", "-p99-margin", "none"},
+		io.Discard)
 	if err != nil {
 		return judge.Report{}, err
 	}

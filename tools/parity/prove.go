@@ -41,7 +41,7 @@ func prove(ctx context.Context, args []string, out, problems io.Writer) (int, er
 		}
 	}
 	if len(p.missed) > 0 {
-		return statusWorse, fmt.Errorf("missed: %v", errors.Join(p.missed...))
+		return statusWorse, fmt.Errorf("missed: %w", errors.Join(p.missed...))
 	}
 	return 0, nil
 }

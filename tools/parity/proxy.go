@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -259,7 +258,7 @@ func (p *proxy) admin() http.Handler {
 			return
 		}
 		p.off.Store(state == "off")
-		_, _ = fmt.Fprintf(w, "the new side is switched %s\n", state)
+		_, _ = io.WriteString(w, map[bool]string{true: "the new side is switched off\n", false: "the new side is switched on\n"}[state == "off"])
 	})
 	return mux
 }

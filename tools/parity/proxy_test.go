@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -325,4 +326,38 @@ func TestProxy_LegacyBreaksOff(t *testing.T) {
 	status, _, _ := ask(t, "GET", p.url, "", http.Header{})
 	assert.Equal(t, http.StatusBadGateway, status)
 	assert.Equal(t, map[string]int{noLegacy: 1}, p.report().NotCompared)
+}
+
+// The command serves until it is told to end, and then judges.
+func TestRun_Proxy(t *testing.T) {
+	t.Parallel()
+	legacy := httptest.NewServer(http.HandlerFunc(legacyAnswers))
+	defer legacy.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	said, says := io.Pipe()
+	dir := t.TempDir()
+	ended := make(chan int, 1)
+	go func() {
+		status, err := run(ctx, []string{"proxy", "-legacy", legacy.URL, "-new", legacy.URL, "-listen", "127.0.0.1:0", "-admin", "127.0.0.1:0",
+			"-out", dir}, io.Discard, says)
+		assert.NoError(t, err) //nolint:testifylint // require must not be called here
+		ended <- status
+	}()
+	lines := bufio.NewScanner(said)
+	addresses := map[string]string{}
+	for len(addresses) < 2 && lines.Scan() {
+		what, address, _ := strings.Cut(lines.Text(), ": ")
+		addresses[what] = address
+	}
+	for range 3 {
+		status, _, _ := ask(t, "GET", addresses["clients"]+"/x", "", http.Header{})
+		assert.Equal(t, http.StatusTeapot, status)
+	}
+	status, _, text := ask(t, "GET", addresses["the report"]+"/report.md", "", http.Header{})
+	assert.Equal(t, 200, status)
+	assert.Contains(t, text, "not enough data")
+	cancel()
+	assert.Equal(t, statusNotEnough, <-ended)
+	assert.Equal(t, 3, report(t, dir).Compared)
 }

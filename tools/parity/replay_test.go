@@ -105,10 +105,11 @@ func TestReplay(t *testing.T) {
 		status    int
 		verdict   judge.Verdict
 	}{
-		"alike":                      {names: 60, prefix: "a", rules: shopRules, status: 0, verdict: judge.Equivalent},
-		"too few":                    {names: 20, prefix: "a", rules: shopRules, status: 3, verdict: judge.NotEnough},
-		"the answer is a lie":        {names: 60, prefix: "f", rules: shopRules, forgetful: true, status: 1, verdict: judge.Worse},
-		"what is no business at all": {names: 60, prefix: "a", rules: strings.ReplaceAll(shopRules, "/instance, ", ""), status: 1, verdict: judge.Worse},
+		"alike":               {names: 60, prefix: "a", rules: shopRules, status: 0, verdict: judge.Equivalent},
+		"too few":             {names: 20, prefix: "a", rules: shopRules, status: 3, verdict: judge.NotEnough},
+		"the answer is a lie": {names: 60, prefix: "f", rules: shopRules, forgetful: true, status: 1, verdict: judge.Worse},
+		"what is no business at all": {names: 60, prefix: "a", rules: strings.ReplaceAll(shopRules, "/instance, ", ""),
+			status: 1, verdict: judge.Worse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -149,7 +150,8 @@ func TestReplay_Noise(t *testing.T) {
 	legacy, second, fresh := &shop{}, &shop{second: true}, &shop{second: true}
 	second.at, fresh.at = 7, 9 // their counters differ
 	dir := t.TempDir()
-	status, err := run(t.Context(), []string{"replay", "-legacy", startShop(t, legacy), "-new", startShop(t, fresh), "-noise", startShop(t, second),
+	status, err := run(t.Context(), []string{"replay", "-legacy", startShop(t, legacy), "-new", startShop(t, fresh), "-noise", startShop(t,
+		second),
 		"-file", file(t, "x.jsonl", requests(100, "a")), "-rules", file(t, "rules.yaml", rules), "-out", dir, "-max-mismatch", "5%",
 		"-p99-margin", "none"}, io.Discard, io.Discard)
 	require.NoError(t, err)
@@ -182,14 +184,16 @@ func TestPlan(t *testing.T) {
 	require.Equal(t, 0, status, report(t, dir).Reasons)
 	var out bytes.Buffer
 	plan := filepath.Join(dir, "plan.json")
-	status, err = run(t.Context(), append([]string{"plan", "-pilot", filepath.Join(dir, "samples.csv"), "-rate", "5", "-out", plan}, common...),
+	status, err = run(t.Context(), append([]string{"plan", "-pilot", filepath.Join(dir, "samples.csv"), "-rate", "5", "-out", plan},
+		common...),
 		&out, io.Discard)
 	require.NoError(t, err)
 	assert.Equal(t, 0, status)
 	assert.Contains(t, out.String(), "P99: 1 % -> 1.2 % slow needs 42,693 a side, 2.4 h at 5/s")
 	assert.Contains(t, out.String(), "GET /items/{name}: 299 requests")
 	again := t.TempDir()
-	status, err = run(t.Context(), append([]string{"replay", "-legacy", url, "-new", url, "-file", traffic, "-out", again, "-plan", plan}, common...),
+	status, err = run(t.Context(), append([]string{"replay", "-legacy", url, "-new", url, "-file", traffic, "-out", again, "-plan", plan},
+		common...),
 		io.Discard, io.Discard)
 	require.NoError(t, err)
 	assert.Equal(t, 0, status)

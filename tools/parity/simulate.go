@@ -87,7 +87,8 @@ func (p *proof) statistics(runs int) {
 	p.atMost("the new side 30 % slower: equivalent", slower[judge.Equivalent], 0.05)
 	slow.median = usual.median * 1.1
 	edge := wholeRuns(random, whole, "replay", slow, 1)
-	p.say("        the new side 10 %% slower, which is the margin itself: worse %.3f, equivalent %.3f", edge[judge.Worse], edge[judge.Equivalent])
+	p.say("        the new side 10 %% slower, which is the margin itself: worse %.3f, equivalent %.3f", edge[judge.Worse],
+		edge[judge.Equivalent])
 
 	naive, blocks := minutes(random, min(runs, 1_000))
 	p.say("\nRequests that are slow by the minute, at the edge of the budget: worse without regard to minutes in %.3f of the runs", naive)

@@ -81,7 +81,8 @@ func TestCompare_SeededDifferences(t *testing.T) {
 			}
 			found, _ := compare.Compare(tt.legacy, tt.fresh, route(t, "    "+tt.before))
 			require.NotEmpty(t, found)
-			assert.True(t, slices.ContainsFunc(found, func(d compare.Difference) bool { return d.Path == tt.path && d.Kind == tt.kind }), "%+v", found)
+			assert.True(t, slices.ContainsFunc(found, func(d compare.Difference) bool { return d.Path == tt.path && d.Kind == tt.kind }), "%+v",
+				found)
 			if tt.rule == "" { // nothing rules it out
 				return
 			}
@@ -164,7 +165,8 @@ func document(t *rapid.T, name string) any {
 		case kind == 1:
 			return rapid.Bool().Draw(t, name)
 		case kind == 2:
-			return json.Number(rapid.SampledFrom([]string{"0", "-0", "1", "1.0", "10e-1", "1.005", "2", "100", "1E2", "9e999999999999"}).Draw(t, name))
+			return json.Number(rapid.SampledFrom([]string{"0", "-0", "1", "1.0", "10e-1", "1.005", "2", "100", "1E2", "9e999999999999"}).Draw(t,
+				name))
 		case kind <= 4 || depth == 0:
 			return rapid.SampledFrom([]string{"", "a", "b7", "1", "1.0", "2.00", "2026-07-06"}).Draw(t, name)
 		case kind == 5:

@@ -2,7 +2,8 @@
 // route.
 //
 // A rules file is YAML or JSON (Read). Paths in it are JSON pointers: * is any one element or member, ** any number of levels, and an
-// element of an array is always *, "" is the whole document. Numbers are compared as decimals everywhere, 9.90 is 9.9, and the order of members never counts.
+// element of an array is always *, "" is the whole document. Numbers are compared as decimals everywhere, 9.90 is
+// 9.9, and the order of members never counts.
 //
 // What surprises: comparing is symmetric, so a renamed member is known by its new name on both sides, and a document equals itself
 // whatever the rules: a text that matches no pattern is still the same as itself. A body that shared/jsondoc refuses (no JSON, over

@@ -14,17 +14,26 @@ import (
 func TestRead_Mistakes(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ text, want string }{
-		"a member that is none":     {"routes:\n  - route: GET /x\n    ignor: [/a]", `line 3: there is no member "ignor" here`},
-		"a member inside":           {"routes:\n  - route: GET /x\n    tolerance: [{path: /a, absolut: 1}]", `line 3: there is no member "absolut" here`},
-		"a path without a slash":    {"routes:\n  - route: GET /x\n    ignore:\n      - a", `line 4: a path must begin with a slash, such as /items/*/price, not be "a"`},
-		"a path that is nothing":    {"routes:\n  - route: GET /x\n    tolerance: [{absolute: 1}]", `routes: number 1, "GET /x": tolerance: a path is missing`},
-		"a share":                   {"routes:\n  - route: GET /x\n    maxMismatch: many", `line 3: "many" is no share, such as 0.1%`},
-		"a budget of nothing":       {"routes:\n  - route: GET /x\n    maxMismatch: 0%", `routes: number 1, "GET /x": maxMismatch: no number of requests shows that nothing ever differs; give a share above 0`},
-		"a time":                    {"routes:\n  - route: GET /x\n    readBack: {get: /x, after: soon}", `line 3: "soon" is no time, such as 2s`},
-		"a pattern":                 {"routes:\n  - route: GET /x\n    pattern: [{path: /a, matches: \"(\"}]", `line 3: "(" is no regular expression`},
-		"no pattern":                {"routes:\n  - route: GET /x\n    pattern: [{path: /a}]", `routes: number 1, "GET /x": pattern: matches is missing`},
-		"a tolerance of nothing":    {"routes:\n  - route: GET /x\n    tolerance: [{path: /a}]", `tolerance: absolute or relative must be above 0`},
-		"no method":                 {"routes:\n  - route: /x", `routes: number 1, "/x": a route is a method and a path, such as GET /products/{sku}`},
+		"a member that is none": {"routes:\n  - route: GET /x\n    ignor: [/a]", `line 3: there is no member "ignor" here`},
+		"a member inside": {"routes:\n  - route: GET /x\n    tolerance: [{path: /a, absolut: 1}]",
+			`line 3: there is no member "absolut" here`},
+		"a path without a slash": {"routes:\n  - route: GET /x\n    ignore:\n      - a",
+			`line 4: a path must begin with a slash, such as /items/*/price, not be "a"`},
+		"a path that is nothing": {"routes:\n  - route: GET /x\n    tolerance: [{absolute: 1}]",
+			`routes: number 1, "GET /x": tolerance: a path is missing`},
+		"a share": {"routes:\n  - route: GET /x\n    maxMismatch: many", `line 3: "many" is no share, such as 0.1%`},
+		"a budget of nothing": {"routes:\n  - route: GET /x\n    maxMismatch: 0%",
+			`routes: number 1, "GET /x": maxMismatch: no number of requests shows that nothing ever differs; give a share above 0`},
+		"a time": {"routes:\n  - route: GET /x\n    readBack: {get: /x, after: soon}",
+			`line 3: "soon" is no time, such as 2s`},
+		"a pattern": {"routes:\n  - route: GET /x\n    pattern: [{path: /a, matches: \"(\"}]",
+			`line 3: "(" is no regular expression`},
+		"no pattern": {"routes:\n  - route: GET /x\n    pattern: [{path: /a}]",
+			`routes: number 1, "GET /x": pattern: matches is missing`},
+		"a tolerance of nothing": {"routes:\n  - route: GET /x\n    tolerance: [{path: /a}]",
+			`tolerance: absolute or relative must be above 0`},
+		"no method": {"routes:\n  - route: /x",
+			`routes: number 1, "/x": a route is a method and a path, such as GET /products/{sku}`},
 		"a name that nothing gives": {"routes:\n  - route: GET /x/{a}\n    new: /y/{b}", `new: "/y/{b}" is no path with the names of the route`},
 		"a read-back of nothing":    {"routes:\n  - route: PUT /x/{a}\n    readBack: {get: \"/x/{b}\"}", `readBack: {b} is no name in the route`},
 		"twice the same":            {"routes:\n  - route: GET /x\n  - route: GET /x", `routes: "GET /x" is there twice`},
@@ -90,7 +99,8 @@ func TestRead_Examples(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add("coldHeader: x\nroutes:\n  - route: GET /x/{a}\n    ignore: [/a/*]\n    rename: [{path: /**, to: a/b}]", `{"a":[1,{"b":null}]}`)
-	f.Add(`{"routes":[{"route":"* /{a+}","unordered":[{"path":"/a","key":["/b"]}],"pattern":[{"path":"/a","matches":"x*"}]}]}`, `{"a":[{"b":"x"}]}`)
+	f.Add(`{"routes":[{"route":"* /{a+}","unordered":[{"path":"/a","key":["/b"]}],"pattern":[{"path":"/a","matches":"x*"}]}]}`,
+		`{"a":[{"b":"x"}]}`)
 	f.Fuzz(func(t *testing.T, rules, body string) {
 		r, err := compare.Read([]byte(rules))
 		if err != nil {

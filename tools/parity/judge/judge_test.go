@@ -74,28 +74,41 @@ func TestReport_Verdicts(t *testing.T) {
 		want    judge.Verdict
 		reason  string
 	}{
-		"alike":                         {n: 6_000, slower: 1, final: true, with: agreed(6_000), want: judge.Equivalent},
-		"alike, T not agreed":           {n: 30_000, slower: 1, final: true, want: judge.Equivalent},
-		"too few":                       {n: 300, slower: 1, final: true, want: judge.NotEnough, reason: "2,695 more are needed, 9 min at this rate"},
-		"too few for a P99":             {n: 300, slower: 1, final: true, want: judge.NotEnough, reason: "P99 is not estimable"},
-		"far too slow, but too few":     {n: 200, slower: 9, final: true, want: judge.NotEnough, reason: "P99 is not estimable"},
-		"slower":                        {n: 6_000, slower: 1.5, final: true, with: agreed(6_000), want: judge.Worse, reason: "GET /x: slower than T: at least "},
-		"slower, T not agreed":          {n: 6_000, slower: 2, final: true, want: judge.Worse, reason: "slower than T"},
-		"slower, not judged":            {n: 3_000, slower: 2, final: true, with: func(s *judge.Settings) { s.P99Margin = float64(compare.None) }, want: judge.Equivalent},
-		"content":                       {n: 6_000, slower: 1, change: differ(100), final: true, with: agreed(6_000), want: judge.Worse, reason: "answers that differ: at least 0.8"},
-		"content, between the limits":   {n: 6_000, slower: 1, change: differ(1_500), final: true, with: agreed(6_000), want: judge.NotEnough, reason: "more are needed"},
-		"content at the budget":         {n: 6_000, slower: 1, change: differ(1_000), final: true, with: agreed(6_000), want: judge.NotEnough, reason: "no number of requests would show it"},
-		"early, alike":                  {n: 6_000, slower: 1, with: agreed(9_000), want: judge.NotEnough},
-		"early, content":                {n: 2_000, slower: 1, change: differ(50), with: agreed(9_000), want: judge.Worse, reason: "answers that differ"},
-		"ended before the plan":         {n: 6_000, slower: 1, final: true, with: agreed(9_000), want: judge.NotEnough},
-		"early, T not agreed":           {n: 20_000, slower: 9, want: judge.NotEnough, reason: "only by a T that was agreed"},
-		"open end":                      {n: 20_000, slower: 1, final: true, with: open, want: judge.NotEnough, reason: "only by a T that was agreed"},
-		"shed":                          {n: 6_000, slower: 1, final: true, with: agreed(6_000), counted: 900, want: judge.NotEnough, reason: "900 requests were shed"},
-		"A/A is never worse":            {n: 6_000, slower: 1, change: differ(10), final: true, with: aa, want: judge.NotEnough, reason: "rules have to rule this noise out"},
-		"no answer":                     {n: 4_000, slower: 1, change: stall, final: true, with: agreed(4_000), want: judge.Worse, reason: "slower than T"},
-		"as noisy as legacy itself":     {n: 20_000, slower: 1, change: noise(true), final: true, with: agreed(9_000), want: judge.NotEnough},
-		"beyond the noise":              {n: 20_000, slower: 1, change: noise(false), final: true, with: agreed(9_000), want: judge.Worse, reason: "answers that differ"},
-		"slow by the minute, on chance": {n: 30_000, slower: 1, change: badMinutes, final: true, with: agreed(9_000), want: judge.NotEnough, reason: "slower than T"},
+		"alike":               {n: 6_000, slower: 1, final: true, with: agreed(6_000), want: judge.Equivalent},
+		"alike, T not agreed": {n: 30_000, slower: 1, final: true, want: judge.Equivalent},
+		"too few": {n: 300, slower: 1, final: true, want: judge.NotEnough,
+			reason: "2,695 more are needed, 9 min at this rate"},
+		"too few for a P99":         {n: 300, slower: 1, final: true, want: judge.NotEnough, reason: "P99 is not estimable"},
+		"far too slow, but too few": {n: 200, slower: 9, final: true, want: judge.NotEnough, reason: "P99 is not estimable"},
+		"slower": {n: 6_000, slower: 1.5, final: true, with: agreed(6_000), want: judge.Worse,
+			reason: "GET /x: slower than T: at least "},
+		"slower, T not agreed": {n: 6_000, slower: 2, final: true, want: judge.Worse, reason: "slower than T"},
+		"slower, not judged": {n: 3_000, slower: 2, final: true,
+			with: func(s *judge.Settings) { s.P99Margin = float64(compare.None) }, want: judge.Equivalent},
+		"content": {n: 6_000, slower: 1, change: differ(100), final: true, with: agreed(6_000), want: judge.Worse,
+			reason: "answers that differ: at least 0.8"},
+		"content, between the limits": {n: 6_000, slower: 1, change: differ(1_500), final: true, with: agreed(6_000), want: judge.NotEnough,
+			reason: "more are needed"},
+		"content at the budget": {n: 6_000, slower: 1, change: differ(1_000), final: true, with: agreed(6_000), want: judge.NotEnough,
+			reason: "no number of requests would show it"},
+		"early, alike": {n: 6_000, slower: 1, with: agreed(9_000), want: judge.NotEnough},
+		"early, content": {n: 2_000, slower: 1, change: differ(50), with: agreed(9_000), want: judge.Worse,
+			reason: "answers that differ"},
+		"ended before the plan": {n: 6_000, slower: 1, final: true, with: agreed(9_000), want: judge.NotEnough},
+		"early, T not agreed":   {n: 20_000, slower: 9, want: judge.NotEnough, reason: "only by a T that was agreed"},
+		"open end": {n: 20_000, slower: 1, final: true, with: open, want: judge.NotEnough,
+			reason: "only by a T that was agreed"},
+		"shed": {n: 6_000, slower: 1, final: true, with: agreed(6_000), counted: 900, want: judge.NotEnough,
+			reason: "900 requests were shed"},
+		"A/A is never worse": {n: 6_000, slower: 1, change: differ(10), final: true, with: aa, want: judge.NotEnough,
+			reason: "rules have to rule this noise out"},
+		"no answer": {n: 4_000, slower: 1, change: stall, final: true, with: agreed(4_000), want: judge.Worse,
+			reason: "slower than T"},
+		"as noisy as legacy itself": {n: 20_000, slower: 1, change: noise(true), final: true, with: agreed(9_000), want: judge.NotEnough},
+		"beyond the noise": {n: 20_000, slower: 1, change: noise(false), final: true, with: agreed(9_000), want: judge.Worse,
+			reason: "answers that differ"},
+		"slow by the minute, on chance": {n: 30_000, slower: 1, change: badMinutes, final: true, with: agreed(9_000), want: judge.NotEnough,
+			reason: "slower than T"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,7 +174,8 @@ func TestReport_Looks(t *testing.T) {
 	first := run.Report(end(1_000), false)
 	assert.True(t, first.Early)
 	fixed := newService(1).fill(judge.NewRun(settings(), began), 1_000).Report(end(1_000), true)
-	assert.Greater(t, first.Routes[0].Mismatch.Limits.High, fixed.Routes[0].Mismatch.Limits.High, "a look that may come at any time knows less")
+	assert.Greater(t, first.Routes[0].Mismatch.Limits.High, fixed.Routes[0].Mismatch.Limits.High,
+		"a look that may come at any time knows less")
 	newService(1).fill(run, 2_000)
 	last := run.Report(end(3_000), true)
 	assert.Equal(t, 1, last.Looks)

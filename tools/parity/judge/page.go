@@ -61,20 +61,22 @@ type svg struct {
 	width, height float64
 }
 
+func (s *svg) add(format string, args ...any) { _, _ = s.WriteString(fmt.Sprintf(format, args...)) }
+
 func (s *svg) line(x1, y1, x2, y2 float64, colour string, style string) {
-	fmt.Fprintf(s, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" %s/>`, x1, y1, x2, y2, colour, style)
+	s.add(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" %s/>`, x1, y1, x2, y2, colour, style)
 }
 
 func (s *svg) text(x, y float64, anchor, colour, text string) {
-	fmt.Fprintf(s, `<text x="%.1f" y="%.1f" text-anchor="%s" fill="%s">%s</text>`, x, y, anchor, colour, template.HTMLEscapeString(text))
+	s.add(`<text x="%.1f" y="%.1f" text-anchor="%s" fill="%s">%s</text>`, x, y, anchor, colour, template.HTMLEscapeString(text))
 }
 
 func (s *svg) mark(x, y float64, colour string, square bool) {
 	if square {
-		fmt.Fprintf(s, `<rect x="%.1f" y="%.1f" width="9" height="9" fill="%s"/>`, x-4.5, y-4.5, colour)
+		s.add(`<rect x="%.1f" y="%.1f" width="9" height="9" fill="%s"/>`, x-4.5, y-4.5, colour)
 		return
 	}
-	fmt.Fprintf(s, `<circle cx="%.1f" cy="%.1f" r="5" fill="%s"/>`, x, y, colour)
+	s.add(`<circle cx="%.1f" cy="%.1f" r="5" fill="%s"/>`, x, y, colour)
 }
 
 func (s *svg) html(title string) template.HTML {
@@ -252,7 +254,7 @@ func tails(route Route) template.HTML {
 		for _, p := range points {
 			path = append(path, fmt.Sprintf("%.1f,%.1f", x.at(p.ms), y.at(p.share)))
 		}
-		fmt.Fprintf(s, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"%s/>`, strings.Join(path, " "), colour, dash)
+		s.add(`<polyline points="%s" fill="none" stroke="%s" stroke-width="2"%s/>`, strings.Join(path, " "), colour, dash)
 		// Labelled where the curves are apart from the frame: legacy on the left of its curve, new on the right.
 		middle := points[len(points)*(2+i)/5]
 		if i == 0 {

@@ -119,7 +119,8 @@ func PlanText(w io.Writer, all []Planned, s Settings, rate float64) error {
 		}
 	}
 	at := func(n int) string { return fmt.Sprintf("%s at %g/s", hours(float64(n)/rate/3600), rate) }
-	line("Fixed for the run: error %s (two-sided where two rates are told apart, one-sided for a verdict), power %s.", percent(s.Alpha), percent(s.Power))
+	line("Fixed for the run: error %s (two-sided where two rates are told apart, one-sided for a verdict), power %s.", percent(s.Alpha),
+		percent(s.Power))
 	line("\nTo tell both sides apart, requests on each side:")
 	for _, c := range [][3]float64{{99, 0.01, 0.011}, {99, 0.01, 0.012}, {99, 0.01, 0.0125}, {99, 0.01, 0.015}, {99, 0.01, 0.02},
 		{95, 0.05, 0.06}, {50, 0.5, 0.55}} {

@@ -102,7 +102,8 @@ func (t *Threshold) sentence() string {
 
 // Heading is what the run was, in one line.
 func (r Report) heading() string {
-	text := fmt.Sprintf("%s, %s pairs compared in %s", map[string]string{"proxy": "Proxy", "replay": "Replay", "aa": "A/A: legacy against legacy"}[r.Settings.Mode],
+	mode := map[string]string{"proxy": "Proxy", "replay": "Replay", "aa": "A/A: legacy against legacy"}[r.Settings.Mode]
+	text := fmt.Sprintf("%s, %s pairs compared in %s", mode,
 		count(r.Compared), hours(r.Seconds/3600))
 	if r.Early {
 		text += ". An early look: the limits hold at any time and are wider for it"
@@ -123,7 +124,8 @@ func (r Report) fixed() string {
 	if s.MaxMismatch >= 0 {
 		content = "answers that may differ " + percent(s.MaxMismatch)
 	}
-	return fmt.Sprintf("Fixed before the run: error of each claim %s, power %s, %s, %s. Legacy %s, new %s.", percent(s.Alpha), percent(s.Power),
+	return fmt.Sprintf("Fixed before the run: error of each claim %s, power %s, %s, %s. Legacy %s, new %s.", percent(s.Alpha),
+		percent(s.Power),
 		content, latency, s.Legacy, s.New)
 }
 
@@ -165,7 +167,8 @@ func (r Report) Markdown(w io.Writer) error {
 	line("|---|---|---|---|---|---|---|---|")
 	for _, route := range r.Routes {
 		cells := []string{"`" + route.Name + "`", string(route.Verdict), count(route.Compared),
-			fmt.Sprintf("%s [%s to %s]", percent(route.Agreement.Value), percent(route.Agreement.Interval.Low), percent(route.Agreement.Interval.High))}
+			fmt.Sprintf("%s [%s to %s]", percent(route.Agreement.Value), percent(route.Agreement.Interval.Low),
+				percent(route.Agreement.Interval.High))}
 		if route.Slower == nil {
 			cells = append(cells, "-", "-", "-", "-")
 		} else {

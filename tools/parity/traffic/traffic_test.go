@@ -79,7 +79,7 @@ func TestRead_Mistakes(t *testing.T) {
 		"x":  "this is no HAR file",
 		"{}": "log is missing",
 		`{"log":{"entries":[{"request":{"method":"GET","url":"%"}}]}}`:                                             `entry 1: url: "%" is none`,
-		`{"log":{"entries":[{"request":{"method":"PUT","url":"/","postData":{"text":"?","encoding":"base64"}}}]}}`: "entry 1: postData: text is no base64",
+		`{"log":{"entries":[{"request":{"method":"PUT","url":"/","postData":{"text":"?","encoding":"base64"}}}]}}`: "text is no base64",
 		`{"log":{"entries":[{"request":{"method":"PUT","url":"/","postData":{"params":[{"name":"a"}]}}}]}}`:        "only params were saved",
 		`{"log":{"entries":[{"request":{"method":"","url":"/"}}]}}`:                                                `entry 1: method: "" is none`,
 	} {
