@@ -299,3 +299,14 @@ func FuzzPlan(f *testing.F) {
 		}
 	})
 }
+
+// A route of a proxy that has no plan ends when somebody likes: its limits are those of a look.
+func TestReport_ProxyWithoutAPlanForARoute(t *testing.T) {
+	t.Parallel()
+	s := settings()
+	s.Mode = "proxy"
+	s.Plan = map[string]judge.Target{"GET /y": {T: 38.5, Requests: 10}}
+	report := newService(1).fill(judge.NewRun(s, began), 3_000).Report(end(3_000), true)
+	assert.True(t, report.Early)
+	assert.Equal(t, judge.NotEnough, report.Verdict)
+}

@@ -61,7 +61,7 @@ type svg struct {
 	width, height float64
 }
 
-func (s *svg) add(format string, args ...any) { _, _ = s.WriteString(fmt.Sprintf(format, args...)) }
+func (s *svg) add(format string, args ...any) { _, _ = fmt.Fprintf(s, format, args...) }
 
 func (s *svg) line(x1, y1, x2, y2 float64, colour string, style string) {
 	s.add(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" %s/>`, x1, y1, x2, y2, colour, style)

@@ -159,7 +159,8 @@ func (r *Run) Report(now time.Time, final bool) Report {
 	early := map[string]bool{}
 	for name, at := range r.routes {
 		planned := r.settings.Plan[name].Requests
-		early[name] = planned == 0 && (!final || r.settings.Open) || at.compared() < planned
+		open := r.settings.Open || r.settings.Mode == "proxy" // who ends a proxy decides when: without a plan that is a look, too
+		early[name] = planned == 0 && (!final || open) || at.compared() < planned
 		out.Early = out.Early || early[name]
 		out.Compared += at.compared()
 	}

@@ -174,7 +174,9 @@ func (r *Run) Add(route *compare.Route, p Pair) {
 	}
 	at.differences(p.Differences, p.Noise)
 	for rule := range unique(p.RuledOut) {
-		at.ruledOut[rule]++
+		if _, known := at.ruledOut[rule]; known || len(at.ruledOut) < mostPaths {
+			at.ruledOut[rule]++
+		}
 	}
 	for i, side := range []Side{p.Legacy, p.New} {
 		if side.Reused {
