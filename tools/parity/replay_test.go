@@ -239,7 +239,7 @@ func TestSimulations(t *testing.T) {
 	worse, equivalent := looking(random, 0.01, 2_000, 100)
 	assert.LessOrEqual(t, worse+equivalent, 0.1)
 	assert.InDelta(t, 0.8, apart(random, 0.01, 0.012, 42_693, 500), 0.08)
-	assert.Positive(t, wholeRuns(random, 3, "aa", usual, 1)[judge.Equivalent])
+	assert.Positive(t, wholeRuns(random, 3, "aa", usual, 0)[judge.Equivalent])
 	naive, blocks := minutes(random, 60)
 	assert.Greater(t, naive, blocks)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -73,20 +74,21 @@ func (p *proof) statistics(runs int) {
 
 	whole := min(runs, 300)
 	p.say("\nWhole runs, from a pilot of 5,000 requests at 5/s and its plan to the verdict, %d of them", whole)
-	alike := wholeRuns(random, whole, "aa", usual, 1)
+	alike := wholeRuns(random, whole, "aa", usual, 0)
 	p.atLeast("A/A with the planned number: equivalent", alike[judge.Equivalent], 0.80)
 	p.atMost("A/A with the planned number: worse", alike[judge.Worse], 0)
-	few := wholeRuns(random, whole, "aa", usual, 0.1)
-	p.atLeast("A/A with a tenth of it: not enough data", few[judge.NotEnough], 1)
-	few = wholeRuns(random, whole, "replay", usual, 0.1)
-	p.atMost("a new side like the old one, with a tenth of it: worse", few[judge.Worse], 0.05)
+	const tooFew = 1_000
+	few := wholeRuns(random, whole, "aa", usual, tooFew)
+	p.atLeast("A/A with 1,000 requests: not enough data", few[judge.NotEnough], 1)
+	few = wholeRuns(random, whole, "replay", usual, tooFew)
+	p.atMost("a new side like the old one, with 1,000 requests: worse", few[judge.Worse], 0.05)
 	slow := usual
 	slow.median *= 1.3
-	slower := wholeRuns(random, whole, "replay", slow, 1)
+	slower := wholeRuns(random, whole, "replay", slow, 0)
 	p.atLeast("the new side 30 % slower, margin 10 %: worse", slower[judge.Worse], 0.80)
 	p.atMost("the new side 30 % slower: equivalent", slower[judge.Equivalent], 0.05)
 	slow.median = usual.median * 1.1
-	edge := wholeRuns(random, whole, "replay", slow, 1)
+	edge := wholeRuns(random, whole, "replay", slow, 0)
 	p.say("        the new side 10 %% slower, which is the margin itself: worse %.3f, equivalent %.3f", edge[judge.Worse],
 		edge[judge.Equivalent])
 
@@ -185,11 +187,11 @@ func broken(random *rand.Rand, rate, budget float64, n, runs int) (share float64
 	return share
 }
 
-// wholeRuns are the verdicts of runs with a part of the planned number, each after a pilot of its own.
-func wholeRuns(random *rand.Rand, runs int, mode string, fresh times, part float64) map[judge.Verdict]float64 {
+// wholeRuns are the verdicts of runs of n requests, 0 for the planned number, each after a pilot of its own.
+func wholeRuns(random *rand.Rand, runs int, mode string, fresh times, n int) map[judge.Verdict]float64 {
 	share := map[judge.Verdict]float64{}
 	for range runs {
-		share[wholeRun(random, mode, fresh, part)] += 1 / float64(runs)
+		share[wholeRun(random, mode, fresh, n)] += 1 / float64(runs)
 	}
 	for v, s := range share { // what adding up has lost
 		share[v] = math.Round(s*1e9) / 1e9
@@ -197,7 +199,7 @@ func wholeRuns(random *rand.Rand, runs int, mode string, fresh times, part float
 	return share
 }
 
-func wholeRun(random *rand.Rand, mode string, fresh times, part float64) judge.Verdict {
+func wholeRun(random *rand.Rand, mode string, fresh times, n int) judge.Verdict {
 	const pilot, rate = 5_000, 5.0
 	route := &compare.Route{Name: "GET /x"}
 	s := judge.Settings{Mode: "aa", Alpha: 0.05, Power: 0.8, MaxMismatch: 0.001, P99Margin: 0.1}
@@ -219,7 +221,7 @@ func wholeRun(random *rand.Rand, mode string, fresh times, part float64) judge.V
 	}
 	s.Plan = judge.Targets(plan)
 	s.Mode = mode
-	n := int(float64(s.Plan[route.Name].Requests) * part)
+	n = cmp.Or(n, s.Plan[route.Name].Requests)
 	return fill(s, fresh, n).Report(time.Unix(0, 0).Add(time.Duration(float64(n)/rate)*time.Second), true).Verdict
 }
 
