@@ -15,8 +15,8 @@ import (
 
 var (
 	goRun      = regexp.MustCompile("go run (\\./[a-z/]+)((?:\\\\\n|[^`|>\n])*)")
-	givenFlag  = regexp.MustCompile(`(?:^|\s)--?([a-z][a-z-]*)`)
-	knownFlag  = regexp.MustCompile(`\bflags?\.\w+\((?:&[\w.]+, )?"([a-z-]+)"`)
+	givenFlag  = regexp.MustCompile(`(?:^|\s)--?([a-z][a-z0-9-]*)`)
+	knownFlag  = regexp.MustCompile(`\bflags?\.\w+\((?:&[\w.]+, )?"([a-z0-9-]+)"`)
 	makeTarget = regexp.MustCompile("(?m)(?:^ *|`)make ([a-z][a-z-]*)\\b")
 	makeRule   = regexp.MustCompile(`(?m)^([a-z][a-z -]*):`)
 )

@@ -187,6 +187,16 @@ func (s *Store) Latest(ctx context.Context, productID string) (map[string]string
 	return latest, err
 }
 
+// Offers returns the latest observation of each of a product's offers, eventually consistent.
+func (s *Store) Offers(ctx context.Context, productID string) (all []Row, err error) {
+	var errs []error
+	err = s.query(ctx, "p#"+productID, false, func(it item) {
+		row, err := Decode(it)
+		all, errs = append(all, row), append(errs, err)
+	})
+	return all, errors.Join(append(errs, err)...)
+}
+
 // Count returns how many observations of an offer are stored.
 func (s *Store) Count(ctx context.Context, key price.OfferKey) (int, error) {
 	n := 0

@@ -1,8 +1,10 @@
-// Package stats estimates percentiles of measured values with an interval of 95 %, from order statistics: it assumes nothing
-// about their distribution.
+// Package stats estimates percentiles of measured values with an interval of 95 %, from order statistics, which assume nothing
+// about their distribution; and rates with their limits, how many requests are needed to tell two of them apart, and limits that
+// hold whenever one looks.
 //
 // What surprises: below a smallest number of values there is no interval and so no estimate. A P99 of 300 requests is an
-// accident, not a measurement.
+// accident, not a measurement. A claim about a percentile is one about a rate: "P99 is at most T" says that at most 1 % are
+// slower than T. Rates take fractions for counts, because requests of one minute are alike and count for fewer.
 package stats
 
 import (
@@ -17,7 +19,10 @@ const tail = 0.025
 // Ranks returns the ranks, counted from 1, of the two of n sorted values that enclose the quantile p (0 < p < 1) in at least
 // 95 % of all samples: with B ~ Bin(n, p), low is the largest rank with P(B < low) <= 0.025 and high the smallest with
 // P(B >= high) <= 0.025. ok is false when n is too small for both to exist.
-func Ranks(n int, p float64) (low, high int, ok bool) {
+func Ranks(n int, p float64) (low, high int, ok bool) { return RanksWith(n, p, tail) }
+
+// RanksWith is Ranks with another probability that is left outside on either side.
+func RanksWith(n int, p, tail float64) (low, high int, ok bool) {
 	below := 0.0 // P(B < low+1)
 	for k := 0; k <= n; k++ {
 		if below += probability(n, p, k); below > tail {
