@@ -29,8 +29,8 @@ func TestStart(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, AccountID+"\n", string(out))
 
-	cmd = exec.Command("bash", "-c", "aws s3api get-bucket-location --bucket file://<(printf none); echo $?; aws s3 mb s3://some >/dev/null && "+
-		"echo text | aws s3 cp - s3://some/text && aws s3 cp s3://some/text -")
+	cmd = exec.Command("bash", "-c", "aws s3api get-bucket-location --bucket file://<(printf none); echo $?; "+
+		"aws s3 mb s3://some >/dev/null && echo text | aws s3 cp - s3://some/text && aws s3 cp s3://some/text -")
 	cmd.Env = e.Environment()
 	out, err = cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
