@@ -17,12 +17,14 @@ const ownRule = "  OwnRule:\n    Type: AWS::Events::Rule\n    Properties: {Sched
 	"Targets: [{Id: purge, Arn: !Ref PurgeFunction.Alias, DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}]}\n"
 
 // scaleUp is a scheduled action that brings as much as a parameter says.
-const scaleUp = "{ScheduledActionName: up, Schedule: 'cron(0 6 * * ? *)', ScalableTargetAction: {MinCapacity: !Ref TokenTtl, MaxCapacity: !Ref TokenTtl}}"
+const scaleUp = "{ScheduledActionName: up, Schedule: 'cron(0 6 * * ? *)', " +
+	"ScalableTargetAction: {MinCapacity: !Ref TokenTtl, MaxCapacity: !Ref TokenTtl}}"
 
 // scaled is a scalable target with scheduled actions.
 func scaled(actions ...string) string {
 	return "  Warm:\n    Type: AWS::ApplicationAutoScaling::ScalableTarget\n    DependsOn: PurgeFunctionAliaslive\n    Properties: {" +
-		"ServiceNamespace: lambda, ScalableDimension: lambda:function:ProvisionedConcurrency, ResourceId: !Sub \"function:${PurgeFunction}:live\", " +
+		"ServiceNamespace: lambda, ScalableDimension: lambda:function:ProvisionedConcurrency, " +
+		"ResourceId: !Sub \"function:${PurgeFunction}:live\", " +
 		"MinCapacity: 0, MaxCapacity: 100, ScheduledActions: [" + strings.Join(actions, ", ") + "]}\n\n"
 }
 

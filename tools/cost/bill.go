@@ -154,7 +154,8 @@ func newBill(environment string, template *samtemplate.Template, t traffic, f fi
 	}
 	counts := count(template)
 	same("metrics of the environment", "customMetrics", false, float64(all+counts.filters), "dashboards and alarms read them")
-	same("metrics of each function", "customMetrics", false, float64(byFunction), wasteful(byFunction, "nothing reads them but InternalErrors"))
+	same("metrics of each function", "customMetrics", false, float64(byFunction),
+		wasteful(byFunction, "nothing reads them but InternalErrors"))
 	same("metrics of each gateway method", "customMetrics", false, float64(counts.methodMetrics),
 		wasteful(counts.methodMetrics, "no alarm and no panel reads them"))
 	same("alarms", "alarms", false, float64(counts.alarms), "")
@@ -237,8 +238,8 @@ func (t traffic) calls(template *samtemplate.Template) (calls map[string]float64
 	return calls, requests
 }
 
-// customMetrics counts the metrics that functions send in a normal hour, as CloudWatch bills them: by name and values of the dimensions. What
-// is sent only when something goes wrong is billed for that hour alone, and left out.
+// customMetrics counts the metrics that functions send in a normal hour, as CloudWatch bills them: by name and values of the dimensions.
+// What is sent only when something goes wrong is billed for that hour alone, and left out.
 func customMetrics(template *samtemplate.Template, calls map[string]float64) (all, byFunction int, err error) {
 	seen := map[string]bool{}
 	for name := range calls {

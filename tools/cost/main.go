@@ -182,7 +182,8 @@ func run(args []string, out, problems io.Writer) error {
 func (b bill) print(out io.Writer) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	row := func(format string, args ...any) { _, _ = fmt.Fprintf(table, format+"\n", args...) }
-	_, _ = fmt.Fprintf(out, "%s, a month in USD; list prices of %s, %s, to be checked before you rely on them\n\n", b.Environment, b.Region, b.PricesAsOf)
+	_, _ = fmt.Fprintf(out, "%s, a month in USD; list prices of %s, %s, to be checked before you rely on them\n\n",
+		b.Environment, b.Region, b.PricesAsOf)
 	row("line\tamount\tUSD\tshare\ttwo items\t")
 	for _, l := range b.Lines {
 		row("%s\t%s\t%.2f\t%.1f %%\t%.2f\t", l.Name, amount(l.Amount), l.USD, 100*l.Share, l.PeerUSD)

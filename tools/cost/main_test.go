@@ -97,7 +97,8 @@ func TestCount(t *testing.T) {
 	assert.Equal(t, 2, c.filters)
 	assert.Zero(t, c.fast)
 
-	template.Resources["Api"]["Properties"].(map[string]any)["MethodSettings"] = []any{map[string]any{"HttpMethod": "*", "MetricsEnabled": true}}
+	api := object(template.Resources["Api"], "Properties")
+	api["MethodSettings"] = []any{map[string]any{"HttpMethod": "*", "MetricsEnabled": true}}
 	b, err := newBill("prod", template, traffic{ObservationsPerRequest: 1}, f, list)
 	require.NoError(t, err)
 	routes := strings.Count(string(text), "operationId:")
@@ -190,7 +191,8 @@ func TestRun(t *testing.T) {
 	require.NoError(t, run([]string{"-root", "../.."}, &out, io.Discard))
 	assert.Contains(t, out.String(), "prod, a month in USD; list prices of us-east-1")
 	out.Reset()
-	require.NoError(t, run([]string{"-root", "../..", "-env", "dev", "-json", "-traffic", file("observationsPerRequest: 1\n")}, &out, io.Discard))
+	dev := []string{"-root", "../..", "-env", "dev", "-json", "-traffic", file("observationsPerRequest: 1\n")}
+	require.NoError(t, run(dev, &out, io.Discard))
 	var b bill
 	require.NoError(t, json.Unmarshal([]byte(out.String()), &b))
 	assert.NotContains(t, b.usd(), "web ACL", "dev has no ClientRateLimit")
@@ -204,7 +206,8 @@ func TestRun(t *testing.T) {
 		require.ErrorContains(t, run([]string{"-root", "../..", "-traffic", file(text)}, io.Discard, io.Discard), want)
 	}
 	for args, want := range map[string]string{
-		"x": "unexpected argument", "-root none": "read the environments", "-root ../.. -env none": `no "none"`, "-root ../.. -traffic none": "open none",
+		"x": "unexpected argument", "-root none": "read the environments", "-root ../.. -env none": `no "none"`,
+		"-root ../.. -traffic none": "open none",
 	} {
 		require.ErrorContains(t, run(strings.Fields(args), io.Discard, io.Discard), want, args)
 	}

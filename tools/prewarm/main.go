@@ -70,7 +70,8 @@ func readOptions(args []string, problems io.Writer) (options, error) {
 	flags.DurationVar(&o.start, "start", 150*time.Millisecond, "`time` that a cold start adds")
 	flags.IntVar(&o.limit, "limit", 1000, "`number` of executions at once that the account allows")
 	flags.StringVar(&o.schedule, "schedule", "05:45-07:00@UTC", "`times` of PrewarmSchedule")
-	flags.Float64Var(&o.bearable, "bearable", 0.01, "`share` of a minute's requests that may wait for a cold start; above 0.01 they are its P99")
+	flags.Float64Var(&o.bearable, "bearable", 0.01,
+		"`share` of a minute's requests that may wait for a cold start; beyond 0.01 it shows in the P99")
 	flags.StringVar(&o.template, "template", "template.yaml", "`file` that has the functions' memory")
 	flags.Uint64Var(&o.seed, "seed", 1, "`number` that arrivals and durations come from")
 	flags.BoolVar(&o.objects, "json", false, "print the plan as JSON")
@@ -182,7 +183,8 @@ func (o options) plan() (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	p := plan{Function: "record-observation", Rate: o.profile.Peak() / float64(o.items), Ready: o.ready, Region: list.Region, PricesAsOf: list.AsOf}
+	p := plan{Function: "record-observation", Rate: o.profile.Peak() / float64(o.items), Ready: o.ready,
+		Region: list.Region, PricesAsOf: list.AsOf}
 	id, price := "RecordObservationFunction", "provisionedArm64"
 	if o.items > 1 {
 		id, p.Function = "RecordObservationsFunction", "record-observations"
@@ -224,7 +226,8 @@ func (o options) print(p plan, out io.Writer) {
 	row := func(format string, args ...any) { _, _ = fmt.Fprintf(table, format+"\n", args...) }
 	row("ready\tcold starts\tin the spike's first minute\tthrottled\tUSD a month")
 	for _, c := range p.Choices {
-		row("%d\t%d\t%d of %d (%.2f %%)\t%d\t%.2f", c.Provisioned, c.All.Cold, c.Minute.Cold, c.Minute.Requests, 100*c.Share, c.All.Throttled, c.Dollars)
+		row("%d\t%d\t%d of %d (%.2f %%)\t%d\t%.2f",
+			c.Provisioned, c.All.Cold, c.Minute.Cold, c.Minute.Requests, 100*c.Share, c.All.Throttled, c.Dollars)
 	}
 	_ = table.Flush()
 	say("\nSeconds with a cold start, their share of the second's requests:")

@@ -100,7 +100,7 @@ type ends []time.Duration
 func (e ends) Len() int           { return len(e) }
 func (e ends) Less(i, j int) bool { return e[i] < e[j] }
 func (e ends) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
-func (e *ends) Push(x any)        { *e = append(*e, x.(time.Duration)) } //nolint:errcheck // heap pushes what it was given
+func (e *ends) Push(x any)        { *e = append(*e, x.(time.Duration)) }
 func (e *ends) Pop() any {
 	last := (*e)[len(*e)-1]
 	*e = (*e)[:len(*e)-1]

@@ -14,8 +14,8 @@ import (
 	"pricing/samkit/verify/rules"
 )
 
-// TestPrewarming: one parameter makes functions ready and lets them go again, at the times and in the zone that it says, and what is brought
-// is taken back. Without it there is nothing.
+// TestPrewarming: one parameter makes functions ready and lets them go again, at the times and in the zone that it says, and takes
+// back what it brought. Without it there is nothing.
 func TestPrewarming(t *testing.T) {
 	t.Parallel()
 	template := readFile(t, templateFile)
@@ -48,7 +48,8 @@ func TestPrewarming(t *testing.T) {
 		"Table.Properties.WarmThroughput": " | {ReadUnitsPerSecond, WriteUnitsPerSecond}",
 	}, differences("cold", "early"))
 	want := map[string]string{
-		"Table.Properties.WarmThroughput.ReadUnitsPerSecond": "12000 | 24000", "Table.Properties.WarmThroughput.WriteUnitsPerSecond": "4000 | 8000",
+		"Table.Properties.WarmThroughput.ReadUnitsPerSecond":  "12000 | 24000",
+		"Table.Properties.WarmThroughput.WriteUnitsPerSecond": "4000 | 8000",
 	}
 	for function, n := range map[string]string{"RecordObservation": "42 | 43", "RecordObservations": "7 | 8"} {
 		p := function + "Prewarming.Properties."
@@ -66,7 +67,8 @@ func TestPrewarming(t *testing.T) {
 func TestPrewarming_Refused(t *testing.T) {
 	t.Parallel()
 	template := []byte(readFile(t, templateFile))
-	const number, schedule = "PrewarmSchedule needs PrewarmEnvironments", "PrewarmEnvironments and PrewarmBatchEnvironments need PrewarmSchedule"
+	const number = "PrewarmSchedule needs PrewarmEnvironments"
+	const schedule = "PrewarmEnvironments and PrewarmBatchEnvironments need PrewarmSchedule"
 	const together, own = "Give WarmReadUnits and WarmWriteUnits together", "are for the stack's own table"
 	for parameters, want := range map[string]string{
 		"": "", "PrewarmSchedule=05:45-07:00@UTC PrewarmEnvironments=1": "", "PrewarmSchedule=05:45-07:00@UTC PrewarmBatchEnvironments=1": "",
@@ -93,7 +95,8 @@ func TestPrewarming_Refused(t *testing.T) {
 	for name, values := range map[string]struct{ good, bad []string }{
 		"PrewarmSchedule": {
 			[]string{"", "05:45-07:00@UTC", "23:59-00:00@America/Argentina/Buenos_Aires", "00:00-12:30@Etc/GMT+1"},
-			[]string{"5:45-7:00@UTC", "24:00-07:00@UTC", "05:60-07:00@UTC", "05:45@UTC", "05:45-07:00", "05:45-07:00@", "05:45-07:00@a b", "05:45-07:00@UTC "},
+			[]string{"5:45-7:00@UTC", "24:00-07:00@UTC", "05:60-07:00@UTC", "05:45@UTC", "05:45-07:00", "05:45-07:00@", "05:45-07:00@a b",
+				"05:45-07:00@UTC "},
 		},
 		"WarmReadUnits":  {[]string{"0", "12000", "20000", "99999", "100000"}, []string{"", "11999", "012000", "4000", "-1"}},
 		"WarmWriteUnits": {[]string{"0", "4000", "9999", "12000"}, []string{"", "3999", "04000", "400", "-1"}},

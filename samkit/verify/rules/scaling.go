@@ -38,7 +38,11 @@ func takenBack(least any, actions []any) bool {
 		}
 		a, isNumber := number(most)
 		b, areNumbers := number(least)
-		if isNumber && areNumbers && a < b || !(isNumber && areNumbers) && fmt.Sprint(most) != fmt.Sprint(least) {
+		lower := fmt.Sprint(most) != fmt.Sprint(least)
+		if isNumber && areNumbers {
+			lower = a < b
+		}
+		if lower {
 			return true
 		}
 	}

@@ -1,7 +1,6 @@
 package prices
 
 import (
-	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,7 +11,7 @@ func TestRead(t *testing.T) {
 	t.Parallel()
 	l, err := Read()
 	require.NoError(t, err)
-	assert.Regexp(t, regexp.MustCompile(`^20[0-9]{2}-[01][0-9]$`), l.AsOf)
+	assert.Regexp(t, `^20[0-9]{2}-[01][0-9]$`, l.AsOf)
 	cost, err := l.Cost("apiRequests", 2_000_000)
 	require.NoError(t, err)
 	assert.InDelta(t, 7, cost, 1e-9)
