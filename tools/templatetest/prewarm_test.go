@@ -19,13 +19,13 @@ import (
 func TestPrewarming(t *testing.T) {
 	t.Parallel()
 	template := readFile(t, templateFile)
-	environments := map[string]map[string]string{
-		"cold": {},
-		"early": {"PrewarmSchedule": "05:45-07:10@UTC", "PrewarmEnvironments": "42", "PrewarmBatchEnvironments": "7",
+	environments := map[string]map[string]string{ // names that are no word of the template, where they would be taken for it
+		"env0": {},
+		"env1": {"PrewarmSchedule": "05:45-07:10@UTC", "PrewarmEnvironments": "42", "PrewarmBatchEnvironments": "7",
 			"WarmReadUnits": "12000", "WarmWriteUnits": "4000"},
-		"late": {"PrewarmSchedule": "23:05-00:50@America/Port-au-Prince", "PrewarmEnvironments": "43", "PrewarmBatchEnvironments": "8",
+		"env2": {"PrewarmSchedule": "23:05-00:50@America/Port-au-Prince", "PrewarmEnvironments": "43", "PrewarmBatchEnvironments": "8",
 			"WarmReadUnits": "24000", "WarmWriteUnits": "8000"},
-		"batches": {"PrewarmSchedule": "05:45-07:10@UTC", "PrewarmBatchEnvironments": "7"},
+		"env3": {"PrewarmSchedule": "05:45-07:10@UTC", "PrewarmBatchEnvironments": "7"},
 	}
 	all := map[string]rules.Environment{}
 	for name, parameters := range environments {
@@ -42,11 +42,11 @@ func TestPrewarming(t *testing.T) {
 		return found
 	}
 	const target = " | {Condition, DependsOn, Properties, Type}"
-	assert.Equal(t, map[string]string{"RecordObservationsPrewarming": target}, differences("cold", "batches"))
+	assert.Equal(t, map[string]string{"RecordObservationsPrewarming": target}, differences("env0", "env3"))
 	assert.Equal(t, map[string]string{
 		"RecordObservationPrewarming": target, "RecordObservationsPrewarming": target,
 		"Table.Properties.WarmThroughput": " | {ReadUnitsPerSecond, WriteUnitsPerSecond}",
-	}, differences("cold", "early"))
+	}, differences("env0", "env1"))
 	want := map[string]string{
 		"Table.Properties.WarmThroughput.ReadUnitsPerSecond":  "12000 | 24000",
 		"Table.Properties.WarmThroughput.WriteUnitsPerSecond": "4000 | 8000",
@@ -60,7 +60,7 @@ func TestPrewarming(t *testing.T) {
 		want[p+"ScheduledActions.0.Timezone"] = "UTC | America/Port-au-Prince"
 		want[p+"ScheduledActions.1.Timezone"] = "UTC | America/Port-au-Prince"
 	}
-	assert.Equal(t, want, differences("early", "late"))
+	assert.Equal(t, want, differences("env1", "env2"))
 }
 
 // TestPrewarming_Refused: what would do nothing, or not what was meant, is refused before anything is changed.
