@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // body is the path of the API's body.
 const body = "Resources.Api.Properties.DefinitionBody."
 
@@ -13,6 +15,18 @@ const (
 // ownRule is a rule of the template's own, beside the one that SAM makes of an event.
 const ownRule = "  OwnRule:\n    Type: AWS::Events::Rule\n    Properties: {ScheduleExpression: rate(1 hour), " +
 	"Targets: [{Id: purge, Arn: !Ref PurgeFunction.Alias, DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}]}\n"
+
+// scaleUp is a scheduled action that brings as much as a parameter says.
+const scaleUp = "{ScheduledActionName: up, Schedule: 'cron(0 6 * * ? *)', " +
+	"ScalableTargetAction: {MinCapacity: !Ref TokenTtl, MaxCapacity: !Ref TokenTtl}}"
+
+// scaled is a scalable target with scheduled actions.
+func scaled(actions ...string) string {
+	return "  Warm:\n    Type: AWS::ApplicationAutoScaling::ScalableTarget\n    DependsOn: PurgeFunctionAliaslive\n    Properties: {" +
+		"ServiceNamespace: lambda, ScalableDimension: lambda:function:ProvisionedConcurrency, " +
+		"ResourceId: !Sub \"function:${PurgeFunction}:live\", " +
+		"MinCapacity: 0, MaxCapacity: 100, ScheduledActions: [" + strings.Join(actions, ", ") + "]}\n\n"
+}
 
 // mapping gives the API a domain name that is made elsewhere.
 const mapping = "  Mapping: {Type: AWS::ApiGateway::BasePathMapping, Properties: {DomainName: parcels.example.com, RestApiId: !Ref Api, " +
@@ -657,6 +671,17 @@ var ruleFaults = map[string][]fault{
 			"Resources.OwnRule.Properties.Targets.0: no permission lets OwnRule call PurgeFunction (schedule-permission)",
 		}},
 	},
+	"scale-down": {
+		{"  Failed:\n", scaled("{ScheduledActionName: up, Schedule: 'cron(0 6 * * ? *)', ScalableTargetAction: {MinCapacity: 5, MaxCapacity: 5}}") + "  Failed:\n", []string{
+			"Resources.Warm.Properties.ScheduledActions.0: Warm goes up by up, and by nothing down (scale-down)",
+		}},
+		{"  Failed:\n", scaled(scaleUp, "{ScheduledActionName: down, Schedule: 'cron(0 7 * * ? *)', ScalableTargetAction: {MinCapacity: 0}}") + "  Failed:\n", []string{
+			"Resources.Warm.Properties.ScheduledActions.0: Warm goes up by up, and by nothing down (scale-down)",
+		}},
+		{"  Failed:\n", scaled(scaleUp, "{ScheduledActionName: down, Schedule: 'cron(0 7 * * ? *)', ScalableTargetAction: {MinCapacity: 0, MaxCapacity: !Ref TokenTtl}}") + "  Failed:\n", []string{
+			"Resources.Warm.Properties.ScheduledActions.0: Warm goes up by up, and by nothing down (scale-down)",
+		}},
+	},
 	"schedule-failures": {
 		{"{Schedule: rate(1 day), DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}", "{Schedule: rate(1 day)}", []string{
 			"Resources.PurgeFunctionNightly.Properties.Targets.0: PurgeFunctionNightly has no dead-letter queue (schedule-failures)",
@@ -881,6 +906,13 @@ var harmless = map[string][]string{
 	"a deployment type of the stack's own": {
 		"!If [IsProd, Canary10Percent5Minutes, AllAtOnce]", "!Ref Slowly",
 		"  TestTopic:\n", "  Slowly:\n    Type: AWS::CodeDeploy::DeploymentConfig\n    Properties: {ComputePlatform: Lambda, TrafficRoutingConfig: {Type: TimeBasedLinear, TimeBasedLinear: {LinearInterval: 5, LinearPercentage: 20}}}\n\n  TestTopic:\n",
+	},
+	"a scheduled action takes back what another brings": {
+		"  Failed:\n", scaled(scaleUp, "{ScheduledActionName: down, Schedule: 'cron(0 7 * * ? *)', ScalableTargetAction: {MinCapacity: 0, MaxCapacity: 0}}") + "  Failed:\n",
+	},
+	"less at night": {
+		"  Failed:\n", scaled("{ScheduledActionName: day, Schedule: 'cron(0 6 * * ? *)', ScalableTargetAction: {MinCapacity: 50, MaxCapacity: 100}}",
+			"{ScheduledActionName: night, Schedule: 'cron(0 20 * * ? *)', ScalableTargetAction: {MinCapacity: 0, MaxCapacity: 20}}") + "  Failed:\n",
 	},
 	"a rule that may call": {
 		"  Failed:\n", ownRule + ownPermission("!Ref PurgeFunction.Alias", "events.amazonaws.com", "!GetAtt OwnRule.Arn") + "\n  Failed:\n",

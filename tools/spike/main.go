@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"pricing/client"
+	"pricing/tools/internal/profile"
 	"pricing/tools/internal/tablestore"
 )
 
@@ -53,7 +54,7 @@ func main() {
 }
 
 type options struct {
-	profile profile
+	profile profile.Profile
 	poisson bool
 	items   int
 	traffic traffic
@@ -66,7 +67,7 @@ type options struct {
 }
 
 func readOptions(args []string, getenv func(string) string, problems io.Writer) (options, error) {
-	o := options{profile: byDefault}
+	o := options{profile: profile.Default}
 	flags := flag.NewFlagSet("spike", flag.ContinueOnError)
 	flags.SetOutput(problems)
 	file := flags.String("profile", "", "`file` of the rate over time")
@@ -94,8 +95,8 @@ func readOptions(args []string, getenv func(string) string, problems io.Writer) 
 		return o, fmt.Errorf("-arrivals: %q is neither even nor poisson", *arrivals)
 	case o.items < 1 || o.items > client.BatchItems:
 		return o, fmt.Errorf("-items: %d; a request has from 1 to %d", o.items, client.BatchItems)
-	case o.traffic.products < 1 || o.traffic.products > most:
-		return o, fmt.Errorf("-products: %d; there are from 1 to %d", o.traffic.products, most)
+	case o.traffic.products < 1 || o.traffic.products > profile.Most:
+		return o, fmt.Errorf("-products: %d; there are from 1 to %d", o.traffic.products, profile.Most)
 	case !(o.traffic.skew >= 0 && o.traffic.skew <= 10):
 		return o, fmt.Errorf("-skew: %v is not between 0 and 10", o.traffic.skew)
 	case !share(o.traffic.duplicates) || !share(o.traffic.late):
@@ -110,17 +111,17 @@ func readOptions(args []string, getenv func(string) string, problems io.Writer) 
 	if *file != "" {
 		text, err := os.ReadFile(*file)
 		if err == nil {
-			o.profile, err = readProfile(text)
+			o.profile, err = profile.Read(text)
 		}
 		if err != nil {
 			return o, fmt.Errorf("-profile %s: %w", *file, err)
 		}
 	}
 	if *duration > 0 {
-		o.profile = o.profile.scaled(*duration)
+		o.profile = o.profile.Scaled(*duration)
 	}
-	if all := o.profile.observations(); all > most {
-		return o, fmt.Errorf("%g observations; a run has at most %d", all, most)
+	if all := o.profile.Observations(); all > profile.Most {
+		return o, fmt.Errorf("%g observations; a run has at most %d", all, profile.Most)
 	}
 	if *tokenFile != "" {
 		text, err := os.ReadFile(*tokenFile)
@@ -145,7 +146,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, pr
 	_, _ = fmt.Fprintln(problems, "seed", o.seed) // the report has it, too
 	to := &api{url: strings.TrimRight(o.url, "/"), token: o.token}
 	if o.url == "" {
-		if to, err = serve(ctx, o.profile.peak()/float64(o.items), o.units, problems); err != nil {
+		if to, err = serve(ctx, o.profile.Peak()/float64(o.items), o.units, problems); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, to.stop()) }()
@@ -158,7 +159,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, pr
 	random := rand.New(rand.NewPCG(o.seed, 0))
 	start := time.Now()
 	l := load{url: to.url, token: to.token, run: strconv.FormatInt(start.UnixMilli(), 36), items: o.items, single: o.items == 1,
-		due: o.profile.due(o.items, o.poisson, random)}
+		due: o.profile.Due(o.items, o.poisson, random)}
 	l.all = o.traffic.sightings(start, l.due, l.items, random)
 	s := l.attack(ctx)
 	if ctx.Err() != nil {

@@ -23,6 +23,7 @@ import (
 	"pricing/shared/testkit/storetest"
 	"pricing/shared/token"
 	"pricing/tools/internal/localtest"
+	"pricing/tools/internal/profile"
 )
 
 // tiny is a profile of 44 observations.
@@ -199,7 +200,7 @@ func TestReport(t *testing.T) {
 	s := sent{latency: times, statuses: map[int]int{201: 499, 0: 1}, outcomes: map[string]int{"created": 499},
 		failures: map[string]int{"no answer: x": 1}}
 	r := newReport(l, s, found{acknowledged: 499, lost: []string{"B", "A"}})
-	r.Profile, r.Arrivals = byDefault.String(), "even"
+	r.Profile, r.Arrivals = profile.Default.String(), "even"
 	var out strings.Builder
 	r.text(&out)
 	assert.Equal(t, `profile (seconds:observations a second) 0s:5 10s:5 12s:700 30s:700 32s:5 60s:5, even arrivals

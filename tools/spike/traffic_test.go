@@ -11,12 +11,13 @@ import (
 
 	"pricing/shared/jsondoc"
 	"pricing/shared/price"
+	"pricing/tools/internal/profile"
 )
 
 var start = time.Date(2026, 7, 6, 9, 0, 0, 0, time.UTC)
 
 func make10000(tr traffic, seed uint64) []sighting {
-	due := byDefault.due(2, false, nil)[:5000]
+	due := profile.Default.Due(2, false, nil)[:5000]
 	return tr.sightings(start, due, 2, rand.New(rand.NewPCG(seed, 0)))
 }
 

@@ -29,7 +29,8 @@ type Template struct {
 	API        *API                // nil: there is none
 	Tables     map[string]string   // table names by logical id
 	Parameters map[string]string
-	Notes      []string // what has no effect here, with its place in the template
+	Resources  map[string]map[string]any // all whose condition holds, by logical id, as written, intrinsic functions in their long form
+	Notes      []string                  // what has no effect here, with its place in the template
 }
 
 // Function is an AWS::Serverless::Function.
@@ -102,7 +103,8 @@ func Parse(text []byte, parameters map[string]string) (*Template, error) {
 		"AWS::Region": Region, "AWS::AccountId": AccountID, "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com",
 		"AWS::StackName": "local", "AWS::StackId": "arn:aws:cloudformation:" + Region + ":" + AccountID + ":stack/local/0",
 	}}
-	t := &Template{Functions: map[string]Function{}, Tables: map[string]string{}, Parameters: map[string]string{}}
+	t := &Template{Functions: map[string]Function{}, Tables: map[string]string{}, Parameters: map[string]string{},
+		Resources: map[string]map[string]any{}}
 	if err := t.readParameters(r, parameters); err != nil {
 		return nil, err
 	}
@@ -122,6 +124,7 @@ func Parse(text []byte, parameters map[string]string) (*Template, error) {
 				continue
 			}
 		}
+		t.Resources[id] = resource
 		switch resource["Type"] {
 		case "AWS::Serverless::Function":
 			f, err := readFunction(r, id)

@@ -42,7 +42,7 @@ type Mistake struct {
 func All() []Rule {
 	return slices.Concat(
 		bodyRules(), modelRules(), integrationRules(), accessRules(), policyRules(), responseRules(), clientRules(),
-		stageRules(), aclRules(), functionRules(), scheduleRules(), alarmRules(), stackRules(), rehearsalRules(),
+		stageRules(), aclRules(), functionRules(), scheduleRules(), scalingRules(), alarmRules(), stackRules(), rehearsalRules(),
 	)
 }
 

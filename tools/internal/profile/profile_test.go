@@ -1,4 +1,4 @@
-package main
+package profile
 
 import (
 	"math/rand/v2"
@@ -11,15 +11,15 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestReadProfile(t *testing.T) {
+func TestRead(t *testing.T) {
 	t.Parallel()
-	p, err := readProfile([]byte("# a morning\n0 5\n\n10 5 # quiet\n12.5 7e2\n"))
+	p, err := Read([]byte("# a morning\n0 5\n\n10 5 # quiet\n12.5 7e2\n"))
 	require.NoError(t, err)
-	assert.Equal(t, profile{{0, 5}, {10, 5}, {12.5, 700}}, p)
+	assert.Equal(t, Profile{{0, 5}, {10, 5}, {12.5, 700}}, p)
 	assert.Equal(t, "0s:5 10s:5 12.5s:700", p.String())
-	assert.InDelta(t, 700, p.peak(), 0)
-	assert.InDelta(t, 50+2.5*705/2, p.observations(), 1e-9)
-	assert.Equal(t, profile{{0, 5}, {20, 5}, {25, 700}}, p.scaled(25*time.Second))
+	assert.InDelta(t, 700, p.Peak(), 0)
+	assert.InDelta(t, 50+2.5*705/2, p.Observations(), 1e-9)
+	assert.Equal(t, Profile{{0, 5}, {20, 5}, {25, 700}}, p.Scaled(25*time.Second))
 	for text, want := range map[string]string{
 		"":             "0 points are no profile",
 		"0 5":          "1 points are no profile",
@@ -33,45 +33,44 @@ func TestReadProfile(t *testing.T) {
 		"0 0\n1 0":     "0 observations; a run has from 1 to 20000000",
 		"0 1\n1e300 1": "1e+300 observations; a run has from 1",
 	} {
-		_, err := readProfile([]byte(text))
+		_, err := Read([]byte(text))
 		require.ErrorContains(t, err, want, text)
 	}
 }
 
 // What is read has a rate at every time, and requests that are due in its time, in order.
-func FuzzReadProfile(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	f.Add("0 5\n10 5\n12 700\n")
 	f.Add("0 0\n1e-3 1e4 # steep\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := readProfile([]byte(text))
-		if err != nil || p.observations() > 10_000 {
+		p, err := Read([]byte(text))
+		if err != nil || p.Observations() > 10_000 {
 			return
 		}
-		due := p.due(1, false, nil)
-		require.InDelta(t, p.observations(), len(due), 1)
+		due := p.Due(1, false, nil)
+		require.InDelta(t, p.Observations(), len(due), 1)
 		require.True(t, slices.IsSorted(due))
 		for _, at := range due {
-			require.True(t, at >= 0 && at.Seconds() <= p.seconds()+1e-6, "%v of %v", at, p)
+			require.True(t, at >= 0 && at.Seconds() <= p.Seconds()+1e-6, "%v of %v", at, p)
 		}
 	})
 }
 
-func drawProfile(t *rapid.T) profile {
-	p := profile{{0, rapid.Float64Range(0, 100).Draw(t, "rate")}}
+func drawProfile(t *rapid.T) Profile {
+	p := Profile{{0, rapid.Float64Range(0, 100).Draw(t, "rate")}}
 	for range rapid.IntRange(1, 5).Draw(t, "points") {
-		p = append(p, point{p.seconds() + rapid.Float64Range(0.1, 20).Draw(t, "seconds"), rapid.Float64Range(0, 100).Draw(t, "rate")})
+		p = append(p, Point{p.Seconds() + rapid.Float64Range(0.1, 20).Draw(t, "seconds"), rapid.Float64Range(0, 100).Draw(t, "rate")})
 	}
 	return p
 }
 
 // upTo is how many observations there are in the first seconds.
-func (p profile) upTo(seconds float64) float64 {
+func (p Profile) upTo(seconds float64) float64 {
 	sum := 0.0
 	for i := range p[1:] {
 		from, to := p[i], p[i+1]
-		if seconds < to.at {
-			rate := from.rate + (to.rate-from.rate)*(seconds-from.at)/(to.at-from.at)
-			return sum + (from.rate+rate)/2*(seconds-from.at)
+		if seconds < to.At {
+			return sum + (from.Rate+p.Rate(seconds))/2*(seconds-from.At)
 		}
 		sum += p.between(i)
 	}
@@ -84,8 +83,8 @@ func TestDue_Even(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawProfile(t)
 		items := rapid.IntRange(1, 20).Draw(t, "items")
-		due := p.due(items, false, nil)
-		at := rapid.Float64Range(0, p.seconds()).Draw(t, "at")
+		due := p.Due(items, false, nil)
+		at := rapid.Float64Range(0, p.Seconds()).Draw(t, "at")
 		n := 0
 		for n < len(due) && due[n].Seconds() <= at {
 			n++
@@ -98,13 +97,13 @@ func TestDue_Even(t *testing.T) {
 // Poisson arrivals keep to it on average, vary as a Poisson process does, and come again from the same seed.
 func TestDue_Poisson(t *testing.T) {
 	t.Parallel()
-	p := profile{{0, 0}, {10, 100}, {20, 0}} // 1,000, half of them in the first half
+	p := Profile{{0, 0}, {10, 100}, {20, 0}} // 1,000, half of them in the first half
 	const runs = 400
 	var counts, firsts []float64
 	for seed := range uint64(runs) {
-		due := p.due(1, true, rand.New(rand.NewPCG(seed, 1)))
+		due := p.Due(1, true, rand.New(rand.NewPCG(seed, 1)))
 		assert.True(t, slices.IsSorted(due))
-		assert.Equal(t, due, p.due(1, true, rand.New(rand.NewPCG(seed, 1))))
+		assert.Equal(t, due, p.Due(1, true, rand.New(rand.NewPCG(seed, 1))))
 		first := slices.IndexFunc(due, func(at time.Duration) bool { return at >= 10*time.Second })
 		counts, firsts = append(counts, float64(len(due))), append(firsts, float64(first))
 	}
