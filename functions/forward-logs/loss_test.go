@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 25, "how many runs of TestForward_NoLoss")
+	seeds = flag.Int("seeds", 40, "how many runs of TestForward_NoLoss")
 	first = flag.Uint64("seed", 1, "the first of them")
 )
 

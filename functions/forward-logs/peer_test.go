@@ -152,7 +152,7 @@ func (p *peer) roll() (f fault, kept bool, part float64) {
 		f = fault(1 + p.dice.IntN(int(faults)-1))
 		p.met[f]++
 	}
-	return f, p.dice.IntN(2) == 0, p.dice.Float64()
+	return f, p.dice.IntN(4) == 0, p.dice.Float64() // mostly not, since what is stored cannot be lost any more
 }
 
 func (p *peer) store(lines []byte) {

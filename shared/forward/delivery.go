@@ -56,21 +56,28 @@ func Open(packed []byte) (Delivery, error) {
 	return d, nil
 }
 
-// unpack takes the gzip off. What is longer than may be is refused before it fills the memory.
+// unpack takes the gzip off. What is longer than may be is refused before it fills the memory, whatever size it claims to have.
 func unpack(packed []byte) ([]byte, error) {
 	r, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		return nil, err
 	}
 	size := binary.LittleEndian.Uint32(packed[len(packed)-4:]) // gzip says it at its end, and may lie
-	text := bytes.NewBuffer(make([]byte, 0, min(int(size), MaxUnpacked)+bytes.MinRead))
-	if _, err := text.ReadFrom(io.LimitReader(r, MaxUnpacked+1)); err != nil {
-		return nil, err
+	text := make([]byte, 0, min(int(size), MaxUnpacked)+1)
+	for {
+		n, err := r.Read(text[len(text):cap(text)])
+		text = text[:len(text)+n]
+		switch {
+		case len(text) > MaxUnpacked:
+			return nil, fmt.Errorf("it has more than %d bytes", MaxUnpacked)
+		case errors.Is(err, io.EOF):
+			return text, nil
+		case err != nil:
+			return nil, err
+		case len(text) == cap(text): // once, so that there are never two large ones
+			text = append(make([]byte, 0, MaxUnpacked+1), text...)
+		}
 	}
-	if text.Len() > MaxUnpacked {
-		return nil, fmt.Errorf("it has more than %d bytes", MaxUnpacked)
-	}
-	return text.Bytes(), nil
 }
 
 // event is one of the delivery's log events. The message stays as it is written, since its bytes are to arrive.

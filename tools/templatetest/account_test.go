@@ -422,7 +422,9 @@ func TestAccount_Boundary(t *testing.T) {
 			continue
 		}
 		roles++
-		allRoles = append(allRoles, id)
+		if !slices.Contains(withoutTable, strings.TrimSuffix(id, "Role")) {
+			allRoles = append(allRoles, id)
+		}
 		var role struct {
 			PermissionsBoundary []string `yaml:"PermissionsBoundary"`
 			Policies            []struct {
@@ -452,7 +454,7 @@ func TestAccount_Boundary(t *testing.T) {
 	}
 	assert.Len(t, functionFolders(t), roles)
 	assert.Equal(t, 1, indexes)
-	assert.ElementsMatch(t, allRoles, table, "with a key of our own every function needs it, since each reads the table")
+	assert.ElementsMatch(t, allRoles, table, "with a key of our own every function that reads the table needs it")
 	for _, name := range []string{"", "-*"} { // what ExistingTable may name
 		assert.Contains(t, limits, "table/pricing-${Env}"+name+"\n")
 	}
