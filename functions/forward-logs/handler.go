@@ -159,5 +159,7 @@ func (h *handler) measure(documents int, newest time.Time) []meter.Metric {
 }
 
 func attrs(r forward.Report) []slog.Attr {
-	return []slog.Attr{slog.String("logGroup", r.Group), slog.Int("documents", r.Documents), slog.Int("parts", r.Parts), slog.Int("bytes", r.Bytes)}
+	return []slog.Attr{
+		slog.String("logGroup", r.Group), slog.Int("documents", r.Documents), slog.Int("parts", r.Parts), slog.Int("bytes", r.Bytes),
+	}
 }

@@ -36,7 +36,7 @@ type object = map[string]any
 func lines(group string, messages ...string) object {
 	events := []object{}
 	for i, m := range messages {
-		events = append(events, object{"id": strings.Repeat("0", 55) + string(rune('1'+i)), "timestamp": 1783329245112 + i, "message": m})
+		events = append(events, object{"id": zeros + string(rune('1'+i)), "timestamp": 1783329245112 + i, "message": m})
 	}
 	return object{"messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": group, "logStream": "2026/07/06/[7]ab",
 		"subscriptionFilters": []string{"pricing-dev-forward-logs"}, "logEvents": events}
@@ -44,12 +44,15 @@ func lines(group string, messages ...string) object {
 
 var (
 	functionLines = lines("/aws/lambda/pricing-dev-get-health",
-		`{"timestamp":"2026-07-06T09:14:05.112Z","level":"INFO","message":"request","requestId":"KHn2hG4wDoEFt9A=","status":200,"_aws":{"Timestamp":1}}`,
+		`{"timestamp":"2026-07-06T09:14:05.112Z","level":"INFO","message":"request","requestId":"KHn2hG4wDoEFt9A=",`+
+			`"status":200,"_aws":{"Timestamp":1}}`,
 		"2026/07/06 09:14:05 fatal error: no JSON\n")
 	accessLines = lines("/aws/apigateway/pricing-dev",
 		`{"requestId":"KHn2hG4wDoEFt9A=","resourcePath":"/v1/health","status":"200","responseLatency":"7","integrationStatus":"-"}`)
-	control = object{"messageType": "CONTROL_MESSAGE", "owner": "CloudwatchLogs", "logGroup": "", "logStream": "", "subscriptionFilters": []string{},
-		"logEvents": []object{{"id": "", "timestamp": 1783329245112, "message": "CWL CONTROL MESSAGE: Checking health of destination."}}}
+	control = object{"messageType": "CONTROL_MESSAGE", "owner": "CloudwatchLogs", "logGroup": "", "logStream": "",
+		"subscriptionFilters": []string{}, "logEvents": []object{
+			{"id": "", "timestamp": 1783329245112, "message": "CWL CONTROL MESSAGE: Checking health of destination."},
+		}}
 )
 
 // message is what Lambda puts into the queue when it has given an event up, as SQS hands it to the function.
@@ -57,8 +60,10 @@ func message(t *testing.T, id string, event []byte) object {
 	t.Helper()
 	body, err := json.Marshal(object{
 		"version": "1.0", "timestamp": "2026-07-06T09:20:00.000Z",
-		"requestContext": object{"requestId": "6d3c", "functionArn": "arn:aws:lambda:eu-west-1:123456789012:function:pricing-dev-forward-logs:live",
-			"condition": "RetriesExhausted", "approximateInvokeCount": 3},
+		"requestContext": object{
+			"requestId": "6d3c", "functionArn": "arn:aws:lambda:eu-west-1:123456789012:function:pricing-dev-forward-logs:live",
+			"condition": "RetriesExhausted", "approximateInvokeCount": 3,
+		},
 		"requestPayload":  json.RawMessage(event),
 		"responseContext": object{"statusCode": 200, "executedVersion": "7", "functionError": "Unhandled"},
 		"responsePayload": object{"errorMessage": "send to Logstash: it answers 429 Too Many Requests", "errorType": "wrapError"},
@@ -123,17 +128,22 @@ func newHandler(t *testing.T, url string) (*handler, *bytes.Buffer) {
 	sender, err := forward.NewSender(url, "")
 	require.NoError(t, err)
 	var log bytes.Buffer
-	return &handler{forwarder: forward.Forwarder{Sender: sender, Own: ownGroup}, metrics: metertest.Source, now: func() time.Time { return now },
-		log: slog.New(slog.NewJSONHandler(&log, nil))}, &log
+	return &handler{
+		forwarder: forward.Forwarder{Sender: sender, Own: ownGroup}, metrics: metertest.Source,
+		now: func() time.Time { return now }, log: slog.New(slog.NewJSONHandler(&log, nil)),
+	}, &log
 }
 
-const functionDocuments = `{"_id":"0000000000000000000000000000000000000000000000000000000` + `1","@timestamp":"2026-07-06T09:14:05.112Z",` +
+const zeros = "0000000000000000000000000000000000000000000000000000000"
+
+const functionDocuments = `{"_id":"` + zeros + `1","@timestamp":"2026-07-06T09:14:05.112Z",` +
 	`"log_group":"/aws/lambda/pricing-dev-get-health","log_stream":"2026/07/06/[7]ab","timestamp":"2026-07-06T09:14:05.112Z","level":"INFO",` +
 	`"message":"request","requestId":"KHn2hG4wDoEFt9A=","status":200}` + "\n" +
-	`{"_id":"0000000000000000000000000000000000000000000000000000000` + `2","@timestamp":"2026-07-06T09:14:05.113Z",` +
-	`"log_group":"/aws/lambda/pricing-dev-get-health","log_stream":"2026/07/06/[7]ab","message":"2026/07/06 09:14:05 fatal error: no JSON\n"}` + "\n"
+	`{"_id":"` + zeros + `2","@timestamp":"2026-07-06T09:14:05.113Z",` +
+	`"log_group":"/aws/lambda/pricing-dev-get-health","log_stream":"2026/07/06/[7]ab",` +
+	`"message":"2026/07/06 09:14:05 fatal error: no JSON\n"}` + "\n"
 
-const accessDocument = `{"_id":"0000000000000000000000000000000000000000000000000000000` + `1","@timestamp":"2026-07-06T09:14:05.112Z",` +
+const accessDocument = `{"_id":"` + zeros + `1","@timestamp":"2026-07-06T09:14:05.112Z",` +
 	`"log_group":"/aws/apigateway/pricing-dev","log_stream":"2026/07/06/[7]ab","requestId":"KHn2hG4wDoEFt9A=","resourcePath":"/v1/health",` +
 	`"status":200,"responseLatency":7}` + "\n"
 
@@ -162,8 +172,9 @@ func TestServe(t *testing.T) {
 			`{"batchItemFailures":[]}`, "redriven", 3, ""},
 		"queue, busy": {queue(t, message(t, "m-1", function), message(t, "m-2", access)), 429, "",
 			`{"batchItemFailures":[{"itemIdentifier":"m-1"},{"itemIdentifier":"m-2"}]}`, "kept", 0, ""},
-		"queue, some unreadable": {queue(t, object{"messageId": "m-1", "body": "text"}, message(t, "m-2", []byte(`{"awslogs":{"data":"bm8gZ3ppcA=="}}`)),
-			message(t, "m-3", access), object{"messageId": "m-4", "body": `{"version":"1.0"}`}), 200, accessDocument,
+		"queue, some unreadable": {queue(t, object{"messageId": "m-1", "body": "text"},
+			message(t, "m-2", []byte(`{"awslogs":{"data":"bm8gZ3ppcA=="}}`)), message(t, "m-3", access),
+			object{"messageId": "m-4", "body": `{"version":"1.0"}`}), 200, accessDocument,
 			`{"batchItemFailures":[{"itemIdentifier":"m-1"},{"itemIdentifier":"m-2"},{"itemIdentifier":"m-4"}]}`, "kept", 1, ""},
 		"queue, empty": {[]byte(`{"Records":[]}`), 200, "", `{"batchItemFailures":[]}`, "redriven", 0, ""},
 	}
@@ -242,7 +253,9 @@ func TestFunction(t *testing.T) {
 	_, err = f(t.Context(), delivery(t, functionLines))
 	require.NoError(t, err)
 	assert.Equal(t, functionDocuments, l.got)
-	for _, wrong := range [][]string{{"LOGSTASH_URL", ""}, {"DEPLOY_ENV", ""}, {"LOGSTASH_URL", "logstash"}, {"LOGSTASH_CREDENTIALS", "secret"}} {
+	for _, wrong := range [][]string{
+		{"LOGSTASH_URL", ""}, {"DEPLOY_ENV", ""}, {"LOGSTASH_URL", "logstash"}, {"LOGSTASH_CREDENTIALS", "secret"},
+	} {
 		_, err := function(settings(wrong...))
 		require.ErrorContains(t, err, "read settings", wrong)
 		assert.NotContains(t, err.Error(), "secret")

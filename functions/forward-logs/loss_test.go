@@ -161,7 +161,8 @@ func content(dice *rand.Rand, access bool) (message, members string) {
 			fmt.Sprintf(`"level":"INFO","message":"request","units":%d.50,"big":12345678901234567890,"note":"a<b & ü \u0041 -",`+
 				`"nested":{"a":[1, 2]}`, n)
 	case kind == 1:
-		return fmt.Sprintf(`{"_id":"%d","log_group":"mine","status":"-"}`, n), fmt.Sprintf(`"status":"-","body":{"_id":"%d","log_group":"mine"}`, n)
+		return fmt.Sprintf(`{"_id":"%d","log_group":"mine","status":"-"}`, n),
+			fmt.Sprintf(`"status":"-","body":{"_id":"%d","log_group":"mine"}`, n)
 	case kind == 2:
 		return fmt.Sprintf("panic: %d\n\tgoroutine 1 [running]: \"main\"", n),
 			fmt.Sprintf(`"message":"panic: %d\n\tgoroutine 1 [running]: \"main\""`, n)

@@ -37,8 +37,8 @@ const (
 // pack makes a delivery of events, each written as JSON.
 func pack(tb testing.TB, group string, events ...string) []byte {
 	tb.Helper()
-	return zip(tb, fmt.Sprintf(`{"messageType":"DATA_MESSAGE","owner":"1","logGroup":%q,"logStream":%q,"subscriptionFilters":["a"],"logEvents":[%s]}`,
-		group, stream, strings.Join(events, ",")))
+	return zip(tb, fmt.Sprintf(`{"messageType":"DATA_MESSAGE","owner":"1","logGroup":%q,"logStream":%q,"subscriptionFilters":["a"],`+
+		`"logEvents":[%s]}`, group, stream, strings.Join(events, ",")))
 }
 
 func zip(tb testing.TB, text string) []byte {
@@ -100,12 +100,14 @@ func TestDocuments(t *testing.T) {
 		"too deep":          {functionGroup, `{"a":` + deep + `}`, `"message":` + quoted(t, `{"a":`+deep+`}`)},
 		"half a character":  {functionGroup, `{"a":"\ud800"}`, `"message":"{\"a\":\"\\ud800\"}"`},
 		"a whole one":       {functionGroup, `{"a":"\ud83d\ude00 \\ud800"}`, `"a":"\ud83d\ude00 \\ud800"`},
-		"our names": {functionGroup, `{"_id":"7","@timestamp":1,"log_group":"x","log_stream":"y","body":{"z":1},"event_problem":1,"event_bytes":2,"a":1}`,
+		"our names": {functionGroup, `{"_id":"7","@timestamp":1,"log_group":"x","log_stream":"y","body":{"z":1},"event_problem":1,` +
+			`"event_bytes":2,"a":1}`,
 			`"a":1,"body":{"_id":"7","@timestamp":1,"log_group":"x","log_stream":"y","body":{"z":1},"event_problem":1,"event_bytes":2}`},
 		"names with a meaning": {functionGroup, `{"":0,"_index":"x","@metadata":{},"tags":1,"[a]":1,".a":1,"a.":1,"a..b":1,"a.b":1,"\u005fid":2}`,
 			`"a.b":1,"body":{"":0,"_index":"x","@metadata":{},"tags":1,"[a]":1,".a":1,"a.":1,"a..b":1,"\u005fid":2}`},
 		"- is a function's own": {functionGroup, `{"a":"-","status":"200"}`, `"a":"-","status":"200"`},
-		"the access log": {accessGroup, `{"requestId":"123","status":"200","responseLatency":"0","responseLength":"-","integrationStatus":"-","clientId":"7"}`,
+		"the access log": {accessGroup, `{"requestId":"123","status":"200","responseLatency":"0","responseLength":"-","integrationStatus":"-",` +
+			`"clientId":"7"}`,
 			`"requestId":"123","status":200,"responseLatency":0,"clientId":"7"`},
 		"numbers that are none": {accessGroup, `{"status":"0200","responseLatency":"","responseLength":"1.5","integrationLatency":"-1",` +
 			`"functionStatus":"1234567890123456","authorizerStatus":"123456789012345","authorizerLatency":null}`,
@@ -150,7 +152,8 @@ func TestDocuments_Problems(t *testing.T) {
 	}
 	assert.Equal(t, []document{
 		{ID: "1", Message: "first"}, {"2", "too-large", 1<<20 + 1, large[:1024]},
-		{"3", "bad-utf-8", 2007, "a\ufffd\ufffd" + strings.Repeat("b", 1017)}, {"4", "bad-utf-8", 14, "half \ufffd of it"}, {"5", "bad-utf-8", 3, "\ufffd"},
+		{"3", "bad-utf-8", 2007, "a\ufffd\ufffd" + strings.Repeat("b", 1017)},
+		{"4", "bad-utf-8", 14, "half \ufffd of it"}, {"5", "bad-utf-8", 3, "\ufffd"},
 		{ID: "6", Message: large[:len(large)-1]}, {ID: "7", Message: "a \ufffd that was written"}, {ID: "8", Message: "last"},
 	}, all)
 }
@@ -211,10 +214,12 @@ func TestOpen_Bomb(t *testing.T) { //nolint:paralleltest // memory is the proces
 func TestDocuments_Property(t *testing.T) {
 	t.Parallel()
 	value := rapid.OneOf(
-		rapid.SampledFrom([]string{`1`, `-0.10`, `1E400`, `true`, `null`, `"-"`, `"7"`, `[]`, `{}`, `[ {"a" : "}"} , 2]`, `"\ud83d\ude00"`, `"\\"`, `"\""`}),
+		rapid.SampledFrom([]string{`1`, `-0.10`, `1E400`, `true`, `null`, `"-"`, `"7"`, `[]`, `{}`, `[ {"a" : "}"} , 2]`,
+			`"\ud83d\ude00"`, `"\\"`, `"\""`}),
 		rapid.Map(rapid.String(), func(s string) string { return quoted(t, s) }),
 	)
-	name := rapid.OneOf(rapid.SampledFrom([]string{"_id", "status", "body", "message", "a", "b", "log_group", "_aws", "@x", "tags"}), rapid.StringN(0, 6, -1))
+	name := rapid.OneOf(rapid.SampledFrom([]string{"_id", "status", "body", "message", "a", "b", "log_group", "_aws", "@x", "tags"}),
+		rapid.StringN(0, 6, -1))
 	rapid.Check(t, func(rt *rapid.T) {
 		want := map[string]string{}
 		var members []string
@@ -262,7 +267,8 @@ func TestDocuments_Property(t *testing.T) {
 
 // FuzzDocument: any message is one line of JSON that has the event's id, and a text that is no object comes back as it was.
 func FuzzDocument(f *testing.F) {
-	for _, seed := range []string{`{"a":1}`, `{"_id":"x","a":{"b":[1,2,{}]}}`, "plain", "{\"a\":\n1}", `{"a":"\ud800"}`, "\xff", `{"a":1,"a":2}`} {
+	for _, seed := range []string{`{"a":1}`, `{"_id":"x","a":{"b":[1,2,{}]}}`, "plain", "{\"a\":\n1}", `{"a":"\ud800"}`, "\xff",
+		`{"a":1,"a":2}`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, message string) {
@@ -387,16 +393,17 @@ func TestSender_Acknowledged(t *testing.T) {
 		open  bool   // it leaves the connection open
 		want  string // of the error
 	}{
-		"taken":                    {[]byte("{}\n"), say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), false, ""},
-		"taken without a word":     {[]byte("{}\n"), say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), false, ""},
-		"many, all taken":          {long, say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), false, ""},
-		"another success":          {[]byte("{}\n"), say("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"), false, "it answers 202 Accepted"},
-		"elsewhere":                {[]byte("{}\n"), say("HTTP/1.1 307 Elsewhere\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"), false, "it answers 307"},
-		"too busy":                 {[]byte("{}\n"), say("HTTP/1.1 429 Busy\r\nContent-Length: 4\r\n\r\nbusy"), false, "it answers 429"},
-		"not let in":               {[]byte("{}\n"), say("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"), false, "it answers 401"},
-		"no answer":                {[]byte("{}\n"), say(""), false, "send to Logstash"},
-		"an answer that is cut":    {[]byte("{}\n"), say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"), false, "read the answer"},
-		"an answer in pieces, cut": {[]byte("{}\n"), say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n"), false, "read the answer"},
+		"taken":                 {[]byte("{}\n"), say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), false, ""},
+		"taken without a word":  {[]byte("{}\n"), say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), false, ""},
+		"many, all taken":       {long, say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), false, ""},
+		"another success":       {[]byte("{}\n"), say("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"), false, "it answers 202 Accepted"},
+		"elsewhere":             {[]byte("{}\n"), say("HTTP/1.1 307 No\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"), false, "it answers 307"},
+		"too busy":              {[]byte("{}\n"), say("HTTP/1.1 429 Busy\r\nContent-Length: 4\r\n\r\nbusy"), false, "it answers 429"},
+		"not let in":            {[]byte("{}\n"), say("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"), false, "it answers 401"},
+		"no answer":             {[]byte("{}\n"), say(""), false, "send to Logstash"},
+		"an answer that is cut": {[]byte("{}\n"), say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"), false, "read the answer"},
+		"an answer in pieces, cut": {[]byte("{}\n"), say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n"),
+			false, "read the answer"},
 		"before the request's end": {long, func(in *bufio.Reader, out io.Writer) {
 			_, _ = http.ReadRequest(in) // without its body
 			_, _ = io.WriteString(out, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -470,11 +477,13 @@ func TestForward_NoSDK(t *testing.T) {
 // many is a delivery of as many events as a benchmark wants, half of them lines of functions.
 func many(tb testing.TB, n int) []byte {
 	tb.Helper()
-	line := `{"timestamp":"2026-07-06T09:14:05.112Z","level":"INFO","message":"request","lambdaRequestId":"6d3c-%d","route":"GET /v1/products/{productId}/offers",` +
+	line := `{"timestamp":"2026-07-06T09:14:05.112Z","level":"INFO","message":"request","lambdaRequestId":"6d3c-%d",` +
+		`"route":"GET /v1/products/{productId}/offers",` +
 		`"method":"GET","status":200,"outcome":"ok","durationMs":%d,"deadlineLeftMs":7421,"coldStart":false,"requestId":"KHn2hG4wDoEFt9A=%d",` +
 		`"correlationId":"a1b2c3","clientId":"pricing","items":1,"storeCalls":2,"readUnits":1.5,"writeUnits":0,"sdkAttempts":2,"bytesOut":1830,` +
-		`"_aws":{"Timestamp":1783329245112,"CloudWatchMetrics":[{"Namespace":"pricing/dev","Dimensions":[["Environment"],["Environment","Function"]],` +
-		`"Metrics":[{"Name":"DeadlineLeftMs","Unit":"Milliseconds"},{"Name":"SdkAttempts","Unit":"Count"}]}]},"DeadlineLeftMs":7421,"SdkAttempts":2}`
+		`"_aws":{"Timestamp":1783329245112,"CloudWatchMetrics":[{"Namespace":"pricing/dev","Dimensions":[["Environment"],` +
+		`["Environment","Function"]],"Metrics":[{"Name":"DeadlineLeftMs","Unit":"Milliseconds"},{"Name":"SdkAttempts","Unit":"Count"}]}]},` +
+		`"DeadlineLeftMs":7421,"SdkAttempts":2}`
 	var events []string
 	for i := range n {
 		message := fmt.Sprintf("line %d of something that is no JSON, as long as such lines are", i)

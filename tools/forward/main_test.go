@@ -95,7 +95,8 @@ func message(t *testing.T) string {
 	t.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	_, err := w.Write([]byte(`{"messageType":"DATA_MESSAGE","logGroup":"g","logStream":"s","logEvents":[{"id":"1","timestamp":1,"message":"a"}]}`))
+	_, err := w.Write([]byte(`{"messageType":"DATA_MESSAGE","logGroup":"g","logStream":"s",` +
+		`"logEvents":[{"id":"1","timestamp":1,"message":"a"}]}`))
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	text, err := json.Marshal(map[string]any{"requestPayload": map[string]any{"awslogs": map[string]any{"data": b.Bytes()}}})
@@ -119,15 +120,16 @@ func TestRedrive(t *testing.T) { //nolint:paralleltest // the SDK reads the envi
 	}{
 		"nothing":       {want: []string{"0 deliveries sent, 0 set aside"}},
 		"all are taken": {messages: map[string]string{"a": readable, "b": readable}, want: []string{"2 deliveries sent"}, calls: 2},
-		"one is not": {messages: map[string]string{"a": readable, "b": readable}, refuses: "b", want: []string{"1 deliveries sent", "b: Logstash did not take it"},
-			err: "1 deliveries are left", left: []string{"b"}, calls: 2},
+		"one is not": {messages: map[string]string{"a": readable, "b": readable}, refuses: "b",
+			want: []string{"1 deliveries sent", "b: Logstash did not take it"}, err: "1 deliveries are left", left: []string{"b"}, calls: 2},
 		"one cannot be opened": {messages: map[string]string{"a": readable, "b": noGzip, "c": "text", "d": "{}"},
-			want: []string{"1 deliveries sent, 0 set aside", "b: it cannot be opened: unpack the delivery", "c: it cannot be opened: read the message", "d: it"},
-			err:  "3 deliveries are left", left: []string{"b", "c", "d"}, calls: 1},
+			want: []string{"1 deliveries sent, 0 set aside", "b: it cannot be opened: unpack the delivery",
+				"c: it cannot be opened: read the message", "d: it"},
+			err: "3 deliveries are left", left: []string{"b", "c", "d"}, calls: 1},
 		"one cannot be opened, and is kept": {messages: map[string]string{"a": readable, "b": noGzip}, args: []string{"-keep", "KEEP"},
 			want: []string{"1 deliveries sent, 1 set aside", "b.json: it cannot be opened"}, calls: 1},
-		"some are hidden": {messages: map[string]string{"a": readable}, elsehow: 2, args: []string{"-for", "1ms"}, want: []string{"1 deliveries sent"},
-			err: "2 deliveries are left", calls: 1},
+		"some are hidden": {messages: map[string]string{"a": readable}, elsehow: 2, args: []string{"-for", "1ms"},
+			want: []string{"1 deliveries sent"}, err: "2 deliveries are left", calls: 1},
 		"the function is broken": {messages: map[string]string{"a": readable}, broken: true, err: `it answers {"errorMessage":"broken"}`,
 			left: []string{"a"}, calls: 1},
 		"no such queue": {args: []string{"-env", "other"}, err: "find the queue"},
@@ -135,7 +137,9 @@ func TestRedrive(t *testing.T) { //nolint:paralleltest // the SDK reads the envi
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			a := &account{waiting: tt.messages, hidden: map[string]string{}, elsehow: tt.elsehow, refuses: map[string]bool{tt.refuses: true}, broken: tt.broken}
+			a := &account{
+				waiting: tt.messages, hidden: map[string]string{}, elsehow: tt.elsehow, refuses: map[string]bool{tt.refuses: true}, broken: tt.broken,
+			}
 			server := httptest.NewServer(a)
 			defer server.Close()
 			for name, value := range map[string]string{"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test",

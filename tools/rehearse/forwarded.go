@@ -91,7 +91,8 @@ const (
 func (r *rehearsal) forwarded(ctx context.Context, env string, v version) (string, error) {
 	sink := newLogstash()
 	defer sink.Close()
-	if _, err := r.aws(ctx, "secretsmanager", "create-secret", "--name", "pricing-"+env+"-logstash", "--secret-string", logstashUser); err != nil {
+	if _, err := r.aws(ctx, "secretsmanager", "create-secret", "--name", "pricing-"+env+"-logstash",
+		"--secret-string", logstashUser); err != nil {
 		return "", err
 	}
 	use := given("LogstashUrl=" + sink.URL + "\nLogstashSecret=pricing-" + env + "-logstash")
@@ -106,8 +107,9 @@ func (r *rehearsal) forwarded(ctx context.Context, env string, v version) (strin
 	if err := r.subscribed(ctx, env, sink); err != nil {
 		return "", err
 	}
-	mapping, err := r.aws(ctx, "lambda", "list-event-source-mappings", "--function-name", "pricing-"+env+"-forward-logs:live", "--output", "text",
-		"--query", "EventSourceMappings[].UUID")
+	function := "pricing-" + env + "-forward-logs"
+	mapping, err := r.aws(ctx, "lambda", "list-event-source-mappings", "--function-name", function+":live",
+		"--output", "text", "--query", "EventSourceMappings[].UUID")
 	if err != nil {
 		return "", err
 	}
@@ -142,10 +144,8 @@ func (r *rehearsal) forwarded(ctx context.Context, env string, v version) (strin
 	if _, err := r.script(ctx, nil, "deploy.sh", env, bucket, v.commit); err != nil {
 		return "", err
 	}
-	if err := r.refused(ctx, "ResourceNotFound", r.emulator.CLI(), "lambda", "get-function", "--function-name", "pricing-"+env+"-forward-logs"); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%d events through %d outages, %d requests refused, each there once; removed", outages*batches*events, outages, sink.refused), nil
+	seen := fmt.Sprintf("%d events through %d outages, %d requests refused, each there once; removed", outages*batches*events, outages, sink.refused)
+	return seen, r.refused(ctx, "ResourceNotFound", r.emulator.CLI(), "lambda", "get-function", "--function-name", function)
 }
 
 // refusedIDs are the resources that the guard wants to be named.
@@ -247,8 +247,8 @@ func (r *rehearsal) delivery(env string, outage, batch int) (file string, err er
 // waiting is how many messages a queue has, hidden ones too.
 func (r *rehearsal) waiting(ctx context.Context, queue string) (int, error) {
 	names := []string{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"}
-	text, err := r.aws(ctx, slices.Concat([]string{"sqs", "get-queue-attributes", "--queue-url", queue, "--output", "json", "--query", "Attributes",
-		"--attribute-names"}, names)...)
+	text, err := r.aws(ctx, slices.Concat([]string{"sqs", "get-queue-attributes", "--queue-url", queue, "--output", "json",
+		"--query", "Attributes", "--attribute-names"}, names)...)
 	if err != nil {
 		return 0, err
 	}

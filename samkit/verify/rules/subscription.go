@@ -40,7 +40,8 @@ func subscriptionRules() []Rule {
 			},
 		},
 		{
-			Name: "subscription-permission", Doc: "Each subscription depends on a permission that lets CloudWatch Logs call its function, for the same alias.",
+			Name:        "subscription-permission",
+			Doc:         "Each subscription depends on a permission that lets CloudWatch Logs call its function, for the same alias.",
 			Consequence: "CloudWatch Logs tries a call when it makes the subscription: the deployment fails, or does now and then",
 			Fix: "add an AWS::Lambda::Permission for logs.amazonaws.com whose SourceArn is the log group's, and name it in DependsOn of the " +
 				"subscription",
