@@ -144,7 +144,8 @@ func (r *rehearsal) forwarded(ctx context.Context, env string, v version) (strin
 	if _, err := r.script(ctx, nil, "deploy.sh", env, bucket, v.commit); err != nil {
 		return "", err
 	}
-	seen := fmt.Sprintf("%d events through %d outages, %d requests refused, each there once; removed", outages*batches*events, outages, sink.refused)
+	seen := fmt.Sprintf("%d events through %d outages, %d requests refused, each there once; removed",
+		outages*batches*events, outages, sink.refused)
 	return seen, r.refused(ctx, "ResourceNotFound", r.emulator.CLI(), "lambda", "get-function", "--function-name", function)
 }
 

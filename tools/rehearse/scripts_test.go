@@ -168,7 +168,7 @@ func TestScripts(t *testing.T) {
 		},
 		"a canary in silence": {
 			script: deploy, state: "UPDATE_COMPLETE", gradual: "true",
-			asked: []string{"execute-change-set"}, unasked: []string{"list-stack-resources"},
+			asked: []string{"execute-change-set"}, unasked: []string{"AWS::CloudWatch::Alarm`"},
 		},
 		"to everybody at once while an alarm rings": {
 			script: deploy, state: "UPDATE_COMPLETE", ringing: "one-errors", gradual: "false",
