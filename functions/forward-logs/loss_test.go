@@ -7,8 +7,8 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -38,9 +38,8 @@ func TestForward_NoLoss(t *testing.T) {
 		p := startPeer(t, dice, dice.IntN(12))
 		waiting := run(t, p, deliveries)
 		p.stop()
-		if !assert.Equal(t, len(want), len(p.stored), "seed %d: ids", seed) || !assert.Equal(t, want, p.stored, "seed %d: bytes", seed) {
-			return
-		}
+		require.Len(t, p.stored, len(want), "seed %d: ids", seed)
+		require.True(t, maps.Equal(want, p.stored), "seed %d: bytes", seed)
 		require.Empty(t, p.differ, "seed %d", seed)
 		require.Empty(t, p.spoilt, "seed %d", seed)
 		for f, n := range p.met {
@@ -62,7 +61,7 @@ func run(t *testing.T, p *peer, deliveries [][]byte) (queued int) {
 	sender, err := forward.NewSender(p.url(), "")
 	require.NoError(t, err)
 	h := &handler{
-		forwarder: forward.Forwarder{Sender: sender, Own: "/aws/lambda/own"}, now: time.Now, log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+		forwarder: forward.Forwarder{Sender: sender, Own: "/aws/lambda/own"}, now: time.Now, log: slog.New(slog.DiscardHandler),
 	}
 	call := func(event []byte) ([]byte, error) {
 		ctx, cancel := context.WithCancel(t.Context())

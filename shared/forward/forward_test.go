@@ -517,7 +517,7 @@ func TestForward_Memory(t *testing.T) { //nolint:paralleltest // memory is the p
 		events = append(events, logged(fmt.Sprintf("%056d", i), message))
 	}
 	packed := pack(t, functionGroup, events...)
-	events = nil
+	clear(events) // the texts
 	most := uint64(0)
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // the forwarder tells what fails

@@ -51,7 +51,7 @@ func (s *Sender) Send(ctx context.Context, lines []byte) error {
 	wrote := make(chan error, 1) // the request, which an answer may come before
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(i httptrace.WroteRequestInfo) {
 		select {
-		case <-wrote: // what a first try came to, on a connection that had been closed meanwhile
+		case <-wrote: //nolint:errcheck // of a first try, on a connection that had been closed meanwhile
 		default:
 		}
 		wrote <- i.Err
