@@ -282,7 +282,7 @@ func FuzzDocument(f *testing.F) {
 		assert.Equal(t, "1", document["_id"])
 		var object map[string]any
 		if json.Unmarshal([]byte(message), &object) != nil || object == nil {
-			assert.Equal(t, strings.ToValidUTF8(message, "\ufffd"), document["message"])
+			assert.Equal(t, string([]rune(message)), document["message"]) // json.Marshal has put U+FFFD for each byte that is none
 		}
 	})
 }
