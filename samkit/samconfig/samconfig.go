@@ -19,7 +19,13 @@ type Environment struct {
 
 // Read reads all environments of a file, by name; at least one. It refuses two of which one is called like the other and a hyphen more:
 // permissions on pricing-dev-* are for dev, and would hold for all that dev-two has.
-func Read(path string) (map[string]Environment, error) {
+func Read(path string) (map[string]Environment, error) { return read(path, "deploy") }
+
+// Verified reads the same and those that are there to be verified alone, [NAME.verify.parameters]: nothing deploys them. They have values
+// of parameters by which a template makes what none of the others asks for.
+func Verified(path string) (map[string]Environment, error) { return read(path, "deploy", "verify") }
+
+func read(path string, commands ...string) (map[string]Environment, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the environments: %w", err)
@@ -31,17 +37,19 @@ func Read(path string) (map[string]Environment, error) {
 	environments := map[string]Environment{}
 	for name, table := range tables {
 		table, _ := table.(map[string]any)
-		action, _ := table["deploy"].(map[string]any)
-		deploy, ok := action["parameters"].(map[string]any)
-		if !ok {
-			continue
+		for _, command := range commands {
+			action, _ := table[command].(map[string]any)
+			given, ok := action["parameters"].(map[string]any)
+			if !ok {
+				continue
+			}
+			values, err := readOverrides(given["parameter_overrides"])
+			if err != nil {
+				return nil, fmt.Errorf("%s: %s.%s.parameters.parameter_overrides: %w", path, name, command, err)
+			}
+			stack, _ := given["stack_name"].(string)
+			environments[name] = Environment{Stack: stack, Parameters: values}
 		}
-		values, err := readOverrides(deploy["parameter_overrides"])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %s.deploy.parameters.parameter_overrides: %w", path, name, err)
-		}
-		stack, _ := deploy["stack_name"].(string)
-		environments[name] = Environment{Stack: stack, Parameters: values}
 	}
 	if len(environments) == 0 {
 		return nil, fmt.Errorf("%s: no environment has deploy.parameters", path)

@@ -32,6 +32,28 @@ func scaled(actions ...string) string {
 const mapping = "  Mapping: {Type: AWS::ApiGateway::BasePathMapping, Properties: {DomainName: parcels.example.com, RestApiId: !Ref Api, " +
 	"Stage: !Ref Stage}}\n"
 
+// subscriptions send what all functions but one write to that one, the gateway's logs too.
+const subscriptions = `  MayForward:
+    Type: AWS::Lambda::Permission
+    Properties: {Action: lambda:InvokeFunction, FunctionName: !Ref PurgeFunction.Alias, Principal: logs.amazonaws.com,
+      SourceArn: !Sub "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*"}
+  OfApi: {Type: AWS::Logs::SubscriptionFilter, DependsOn: MayForward, Properties: {FilterPattern: "", LogGroupName: !Ref ApiLogs,
+    DestinationArn: !Ref PurgeFunction.Alias}}
+  OfExecution: {Type: AWS::Logs::SubscriptionFilter, DependsOn: [MayForward], Properties: {FilterPattern: "",
+    LogGroupName: !Sub "API-Gateway-Execution-Logs_${Api}/${Stage}", DestinationArn: !Ref PurgeFunction.Alias}}
+  OfRegister: {Type: AWS::Logs::SubscriptionFilter, DependsOn: MayForward, Properties: {FilterPattern: "", LogGroupName: !Ref RegisterLogs,
+    DestinationArn: !Ref PurgeFunction.Alias}}
+  OfTrack: {Type: AWS::Logs::SubscriptionFilter, DependsOn: MayForward, Properties: {FilterPattern: "", LogGroupName: !Ref TrackLogs,
+    DestinationArn: !Ref PurgeFunction.Alias}}
+  OfCheck: {Type: AWS::Logs::SubscriptionFilter, DependsOn: MayForward, Properties: {FilterPattern: "", LogGroupName: !Ref CheckLogs,
+    DestinationArn: !Ref PurgeFunction.Alias}}
+`
+
+// subscribed are the subscriptions with a mistake.
+func subscribed(old, broken string) string {
+	return strings.Replace(subscriptions, old, broken, 1) + "\n  TestTopic:\n"
+}
+
 // ownPermission is a permission for it.
 func ownPermission(function, principal, source string) string {
 	return "\n  OwnPermission:\n    Type: AWS::Lambda::Permission\n    Properties: {Action: lambda:InvokeFunction, FunctionName: " + function +
@@ -704,6 +726,46 @@ var ruleFaults = map[string][]fault{
 			"Resources.RegisterFunction.Properties.Role: the role of RegisterFunction does not allow sqs:SendMessage, which its on-failure queue Failed needs (failure-permission)",
 		}},
 	},
+	"log-subscription": {
+		{"  TestTopic:\n", subscribed("!Ref RegisterLogs", "/somewhere/else"), []string{
+			"Resources.RegisterLogs: RegisterLogs has no subscription, but other log groups have one (log-subscription)",
+		}},
+		{"  TestTopic:\n", subscribed("LogGroupName: !Ref CheckLogs,\n    DestinationArn: !Ref PurgeFunction.Alias", "LogGroupName: !Ref CheckLogs,\n    DestinationArn: arn:aws:firehose:eu-west-1:123456789012:deliverystream/other"), []string{
+			"Resources.CheckLogs: CheckLogs has no subscription, but other log groups have one (log-subscription)",
+		}},
+	},
+	"subscription-loop": {
+		{"  TestTopic:\n", subscribed("  OfApi:", "  OfPurge: {Type: AWS::Logs::SubscriptionFilter, DependsOn: MayForward, Properties: {FilterPattern: x, LogGroupName: !Ref PurgeLogs,\n    DestinationArn: !Ref PurgeFunction.Alias}}\n  OfApi:"), []string{
+			"Resources.OfPurge: OfPurge sends PurgeFunction what it writes itself (subscription-loop)",
+		}},
+		{"  TestTopic:\n", subscribed("  OfApi:", "  MayForwardToo: {Type: AWS::Lambda::Permission, Properties: {Action: lambda:InvokeFunction, FunctionName: !Ref RegisterFunction.Alias, Principal: logs.eu-west-1.amazonaws.com, SourceArn: !GetAtt PurgeLogs.Arn}}\n"+
+			"  OfPurge: {Type: AWS::Logs::SubscriptionFilter, DependsOn: MayForwardToo, Properties: {FilterPattern: x, LogGroupName: !Ref PurgeLogs,\n    DestinationArn: !Ref RegisterFunction.Alias}}\n  OfApi:"), []string{
+			"Resources.OfPurge: OfPurge sends RegisterFunction what it writes itself (subscription-loop)",
+			"Resources.OfRegister: OfRegister sends PurgeFunction what it writes itself (subscription-loop)",
+			"Resources.RegisterFunction: RegisterFunction has no on-failure destination (subscription-failures)",
+		}},
+	},
+	"subscription-permission": {
+		{"  TestTopic:\n", subscribed("DependsOn: [MayForward]", "DependsOn: Failed"), []string{
+			"Resources.OfExecution: it depends on no permission that lets OfExecution call PurgeFunction (subscription-permission)",
+		}},
+		{"  TestTopic:\n", subscribed("Ref TrackLogs,\n    DestinationArn: !Ref PurgeFunction.Alias", "Ref TrackLogs,\n    DestinationArn: !GetAtt PurgeFunction.Arn"), []string{
+			"Resources.OfTrack: it depends on no permission that lets OfTrack call PurgeFunction (subscription-permission)",
+		}},
+		{"  TestTopic:\n", subscribed("log-group:*", "log-group:/parcels/*"), []string{
+			"Resources.OfCheck: it depends on no permission that lets OfCheck call PurgeFunction (subscription-permission)",
+			"Resources.OfExecution: it depends on no permission that lets OfExecution call PurgeFunction (subscription-permission)",
+			"Resources.OfRegister: it depends on no permission that lets OfRegister call PurgeFunction (subscription-permission)",
+			"Resources.OfTrack: it depends on no permission that lets OfTrack call PurgeFunction (subscription-permission)",
+		}},
+	},
+	"subscription-failures": {
+		{"  TestTopic:\n", subscribed("  OfApi:", "  MayForwardToo: {Type: AWS::Lambda::Permission, Properties: {Action: lambda:InvokeFunction, FunctionName: !Ref TrackFunction.Alias, Principal: logs.amazonaws.com, SourceArn: !GetAtt ApiLogs.Arn}}\n"+
+			"  OfApiToo: {Type: AWS::Logs::SubscriptionFilter, DependsOn: MayForwardToo, Properties: {FilterPattern: x, LogGroupName: !Ref ApiLogs,\n    DestinationArn: !Ref TrackFunction.Alias}}\n  OfApi:"), []string{
+			"Resources.TrackFunction: TrackFunction has no on-failure destination (subscription-failures)",
+			"Resources.TrackFunction: TrackFunction has no alarm on Throttles (throttles-alarm)",
+		}},
+	},
 	"alarm-comparison": {{"      ComparisonOperator: GreaterThanThreshold\n", "", []string{
 		"Resources.ApiErrorsAlarm.Properties.ComparisonOperator: ApiErrorsAlarm has no ComparisonOperator (alarm-comparison)",
 	}}},
@@ -884,6 +946,10 @@ var ruleFaults = map[string][]fault{
 //
 //nolint:lll // data rows: edits
 var harmless = map[string][]string{
+	"logs of all functions, and a queue that is handed back": {"  TestTopic:\n", subscribed("  OfApi:",
+		"  Again: {Type: AWS::Lambda::EventSourceMapping, Properties: {EventSourceArn: !GetAtt Failed.Arn, FunctionName: !Ref PurgeFunction.Alias}}\n  OfApi:"),
+		"  PurgeThrottles:\n    Type: AWS::CloudWatch::Alarm\n    Properties:\n      Namespace: AWS/Lambda\n      MetricName: Throttles\n      Dimensions: [{Name: FunctionName, Value: !Ref PurgeFunction}]\n",
+		"  PurgeThrottles:\n    Type: AWS::CloudWatch::Alarm\n    Properties:\n      Namespace: AWS/SQS\n      MetricName: ApproximateNumberOfMessagesVisible\n      Dimensions: [{Name: QueueName, Value: !GetAtt Failed.QueueName}]\n"},
 	"a hook of a deployment calls the function": {
 		"      Events:\n        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day), DeadLetterConfig: {Arn: !GetAtt Failed.Arn}}}\n", "",
 		"        Alarms: [!Ref RegisterErrors]\n", "        Alarms: [!Ref RegisterErrors]\n        Hooks: {PreTraffic: !Ref PurgeFunction}\n",

@@ -253,6 +253,8 @@ func loadCode(ctx context.Context, root string, folders []string, log io.Writer,
 func checkCode(program *code.Program, root string, project *rules.Project, environments map[string]rules.Environment) ([]Mistake, int) {
 	var found []Mistake
 	ids := map[string]bool{}
+	absent := map[string]int{} // in how many environments code has no function: a condition may leave it out of some
+	checked := 0
 	for _, environment := range slices.Sorted(maps.Keys(environments)) {
 		functions := project.Functions(environment)
 		for _, f := range functions {
@@ -261,6 +263,7 @@ func checkCode(program *code.Program, root string, project *rules.Project, envir
 		if functions == nil || program == nil { // the transform refuses it, or there is no code
 			continue
 		}
+		checked++
 		for _, f := range program.Check(functions) {
 			m := Mistake{
 				File: filepath.Join(root, f.Path), What: f.What, Consequence: f.Consequence, Fix: f.Fix,
@@ -268,9 +271,12 @@ func checkCode(program *code.Program, root string, project *rules.Project, envir
 			}
 			if f.Function != "" {
 				m.Path = []string{"Resources", f.Function}
+			} else {
+				absent[m.File+m.What]++
 			}
 			found = append(found, m)
 		}
 	}
+	found = slices.DeleteFunc(found, func(m Mistake) bool { return m.Path == nil && absent[m.File+m.What] < checked })
 	return found, len(ids)
 }

@@ -5,9 +5,9 @@ import (
 	"pricing/samkit/verify/rules"
 )
 
-// readEnvironments reads each environment's parameter values and stack from a samconfig.toml.
+// readEnvironments reads each environment's parameter values and stack from a samconfig.toml, of those too that nothing deploys.
 func readEnvironments(path string) (map[string]rules.Environment, error) {
-	read, err := samconfig.Read(path)
+	read, err := samconfig.Verified(path)
 	if err != nil {
 		return nil, err
 	}

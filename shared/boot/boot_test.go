@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -155,21 +154,6 @@ func TestWidth(t *testing.T) {
 	for memoryMB, want := range map[int]int{0: 4, 512: 4, 1023: 4, 1024: 8, 1769: 8} {
 		assert.Equal(t, want, boot.Width(memoryMB), memoryMB)
 	}
-}
-
-// TestCollectSeldom: the heap may grow to five times what is alive, within three quarters of a known memory.
-func TestCollectSeldom(t *testing.T) {
-	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
-	t.Cleanup(func() {
-		debug.SetGCPercent(percent)
-		debug.SetMemoryLimit(limit)
-	})
-	boot.CollectSeldom(0)
-	assert.Equal(t, limit, debug.SetMemoryLimit(-1), "unknown")
-	assert.Equal(t, 100, debug.SetGCPercent(100))
-	boot.CollectSeldom(256)
-	assert.Equal(t, int64(192<<20), debug.SetMemoryLimit(-1))
-	assert.Equal(t, 400, debug.SetGCPercent(100))
 }
 
 // TestStart_Trust: DynamoDB is believed to be itself by Amazon's certificates alone, or by the machine's where the settings say so.

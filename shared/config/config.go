@@ -55,9 +55,15 @@ func Read(getenv func(string) string) (Settings, error) {
 	default:
 		problems = append(problems, fmt.Sprintf("TRUST_STORE must be embedded or system, not %q", trust))
 	}
-	s.MemoryMB, _ = strconv.Atoi(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")) // absent outside Lambda: 0
+	s.MemoryMB = MemoryMB(getenv)
 	if len(problems) > 0 {
 		return Settings{}, fmt.Errorf("read settings: %s", strings.Join(problems, "; "))
 	}
 	return s, nil
+}
+
+// MemoryMB is the function's memory, which Lambda sets; 0 when it is unknown.
+func MemoryMB(getenv func(string) string) int {
+	n, _ := strconv.Atoi(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")) // absent outside Lambda: 0
+	return n
 }

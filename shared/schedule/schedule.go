@@ -1,5 +1,5 @@
-// Package schedule serves functions that a schedule calls: it ends their work before Lambda would, writes one log line with the
-// run's metrics, and returns what the run came to.
+// Package schedule serves functions for whose answer nobody waits, above all those that a schedule calls: it ends their work before Lambda
+// would, writes one log line with the run's metrics, and returns what the run came to.
 //
 // What surprises: a run that fails returns its error to Lambda, which counts it as an error of the function and rings its alarm.
 // The metrics have no DeadlineLeftMs: the alarm on it is about requests, and a run may use all of its time.
@@ -16,7 +16,7 @@ import (
 	"pricing/shared/meter"
 )
 
-// Job is a function that a schedule calls.
+// Job is a function that a schedule calls, or another event that nobody waits for.
 type Job struct {
 	Name   string           // of the function, the message of its log line
 	Spare  time.Duration    // how long before Lambda's deadline the work ends
@@ -32,6 +32,7 @@ type Result struct {
 	Answer  any            // returned as JSON, which nobody but a person who invokes the function reads
 	Attrs   []slog.Attr    // further members of the log line
 	Metrics []meter.Metric // besides those of the store's calls
+	Quiet   bool           // the run is not worth a line, unless it fails
 }
 
 // Serve runs the job once. The event plays no part: it says no more than the time. An error of the work is logged and returned.
@@ -48,6 +49,9 @@ func (j Job) Serve(ctx context.Context, _ []byte) ([]byte, error) {
 	var answer []byte
 	if err == nil {
 		answer, err = json.Marshal(result.Answer)
+	}
+	if result.Quiet && err == nil {
+		return answer, nil
 	}
 	level := slog.LevelInfo
 	if err != nil {

@@ -79,7 +79,7 @@ const (
 // describe says what is shown.
 func describe(p project) Dashboard {
 	d := Dashboard{Rows: []Row{
-		alarmsRow(p), trafficRow(p), latencyRow(p), failuresRow(p), observationsRow(), tableRow(p), checksRow(),
+		alarmsRow(p), trafficRow(p), latencyRow(p), failuresRow(p), observationsRow(), tableRow(p), checksRow(), logsRow(),
 	}}
 	d.place()
 	return d
@@ -266,8 +266,22 @@ func checksRow() Row {
 			ours("OrphanURLsRemoved", "Sum", "orphan urls removed"),
 		}},
 		{Title: "Scheduled calls that failed for good", Width: 6, Height: high, Unit: Count, Series: []Series{
-			amazonSeries("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", "in the queue", []string{"QueueName"},
+			amazonSeries("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", "in the queue", byQueue,
 				prefix+"failed-schedules"),
+		}},
+	}}
+}
+
+func logsRow() Row {
+	const queue = prefix + "failed-logs"
+	return Row{"Logs to Logstash, where LogstashUrl is set", []Panel{
+		{Title: "Log events that arrived", Width: 8, Height: high, Unit: Count, Series: []Series{ours("ForwardedEvents", "Sum", "events")}},
+		{Title: "Age of the newest event that arrived", Width: 8, Height: high, Unit: Seconds,
+			Series: []Series{ours("ForwardLagSeconds", "Minimum", "least"), ours("ForwardLagSeconds", "Maximum", "greatest")},
+			Lines:  []Line{{"forward-lag rings above", 600}}},
+		{Title: "Deliveries that wait", Width: 8, Height: high, Unit: Count, Series: []Series{
+			amazonSeries("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", "to be tried", byQueue, queue),
+			amazonSeries("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", "just tried", byQueue, queue),
 		}},
 	}}
 }
@@ -277,7 +291,7 @@ func (p project) endpoints() []function {
 	return slices.DeleteFunc(slices.Clone(p.functions), func(f function) bool { return f.route == "" })
 }
 
-// scheduled reports whether a schedule calls the function, and neither a route nor the gateway for a token.
+// scheduled reports whether nobody waits for the function: a schedule or logs call it, and neither a route nor the gateway for a token.
 func (f function) scheduled() bool { return f.route == "" && f.name != "authorize-request" }
 
 // ours is a metric of our own. A dimension besides the environment has a value of its own.

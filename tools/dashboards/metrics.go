@@ -41,6 +41,7 @@ var (
 const (
 	needsOutage = "DynamoDB has to refuse calls for longer than they are repeated"
 	needsPast   = "a client has to be late, and what the table has already from an earlier run is a duplicate"
+	needsTarget = "forward-logs is there only where LogstashUrl is set"
 	needsFilter = "a metric filter makes it of lines, so no line carries it"
 )
 
@@ -71,6 +72,8 @@ var own = []Metric{
 	{Name: "ReconciledProducts", Dimensions: byEnvironment, Unit: Count},
 	{Name: "BoardDifferences", Dimensions: byEnvironment, Unit: Count},
 	{Name: "OrphanURLsRemoved", Dimensions: byEnvironment, Unit: Count},
+	{Name: "ForwardedEvents", Dimensions: byEnvironment, Unit: Count, Rare: needsTarget},
+	{Name: "ForwardLagSeconds", Dimensions: byEnvironment, Unit: Seconds, Rare: needsTarget},
 	{Name: "AuthorizerInternalErrors", Unit: Count, Rare: needsFilter},
 	{Name: "AuthorizerCrashes", Unit: Count, Rare: needsFilter},
 }
@@ -95,6 +98,7 @@ var (
 	byTable     = []string{"TableName"}
 	byIndex     = []string{"TableName", "GlobalSecondaryIndexName"}
 	byOperation = []string{"TableName", "Operation"}
+	byQueue     = []string{"QueueName"}
 )
 
 // amazon are the metrics of AWS's that are drawn. DynamoDB has no unit for errors but Count, whatever it counts.
@@ -117,7 +121,8 @@ var amazon = []Metric{
 	{Namespace: "AWS/DynamoDB", Name: "WriteThrottleEvents", Dimensions: byTable, Unit: Count, Page: tablePage},
 	{Namespace: "AWS/DynamoDB", Name: "SystemErrors", Dimensions: byOperation, Unit: Count, Page: tablePage},
 	{Namespace: "AWS/DynamoDB", Name: "SuccessfulRequestLatency", Dimensions: byOperation, Unit: Milliseconds, Page: tablePage},
-	{Namespace: "AWS/SQS", Name: "ApproximateNumberOfMessagesVisible", Dimensions: []string{"QueueName"}, Unit: Count, Page: queuePage},
+	{Namespace: "AWS/SQS", Name: "ApproximateNumberOfMessagesVisible", Dimensions: byQueue, Unit: Count, Page: queuePage},
+	{Namespace: "AWS/SQS", Name: "ApproximateNumberOfMessagesNotVisible", Dimensions: byQueue, Unit: Count, Page: queuePage},
 }
 
 // known returns every metric that may be drawn, ours with their namespace.

@@ -43,13 +43,15 @@ const (
 	historyTests    = "./tools/internal/history"
 	reconcileTests  = "./functions/reconcile-boards"
 	durabilityTests = "./functions/check-durability"
+	forwardTests    = "./shared/forward"
+	noLossTests     = "./functions/forward-logs"
 )
 
 // together is how many mutants are tried at once: most of the time goes to the compiler and the linker.
 const together = 2
 
 // properties are the packages whose tests know rapid's flags. They must not keep what fails on broken code for later runs.
-var properties = []string{boardTests, storeTests, historyTests, reconcileTests}
+var properties = []string{boardTests, storeTests, historyTests, reconcileTests, forwardTests}
 
 var mutants = []mutant{
 	// Segments and versions.
@@ -306,6 +308,32 @@ var mutants = []mutant{
 		"TestReconcile_Trouble"},
 	{"what the store says it has is not read back", "functions/check-durability/handler.go",
 		"readBack(ctx, db, o); err != nil", "error(nil); err != nil", durabilityTests, "TestCheck_Fails"},
+
+	// Logs on their way to Logstash.
+	{"a part that failed is taken for delivered", "shared/forward/forward.go",
+		"		if err := f.Sender.Send(ctx, part); err != nil {\n			return err\n",
+		"		if err := f.Sender.Send(ctx, part); err != nil {\n			return nil\n", noLossTests, "TestForward_NoLoss"},
+	{"nobody looks at the status of Logstash's answer", "shared/forward/sender.go",
+		"	if response.StatusCode != http.StatusOK {\n", "	if response.StatusCode == 0 {\n", noLossTests, "TestForward_NoLoss"},
+	{"of a part that failed the rest is sent again", "shared/forward/forward.go",
+		"		if err := f.Sender.Send(ctx, part); err != nil {\n",
+		"		err := f.Sender.Send(ctx, part)\n		for i := len(part) / 2; err != nil && i < len(part); i++ {\n			if part[i] == '\\n' {\n" +
+			"				err = f.Sender.Send(ctx, part[i+1:])\n				break\n			}\n		}\n		if err != nil {\n",
+		noLossTests, "TestForward_NoLoss"},
+	{"an answer counts before its end", "shared/forward/sender.go",
+		"	_, err = io.Copy(io.Discard, response.Body)\n", "	_, _ = io.Copy(io.Discard, response.Body)\n", noLossTests, "TestForward_NoLoss"},
+	{"an answer counts before the request's end", "shared/forward/sender.go",
+		"	case err = <-wrote:\n", "	case <-wrote:\n", forwardTests, "TestSender_Acknowledged"},
+	{"a document's id is a hash of its message", "shared/forward/document.go",
+		"	w.line = appendText(w.line, e.ID)\n",
+		"	hash := uint64(14695981039346656037)\n	for _, c := range e.Message {\n		hash = (hash ^ uint64(c)) * 1099511628211\n	}\n" +
+			"	w.line = appendText(w.line, strconv.FormatUint(hash, 16))\n", noLossTests, "TestForward_NoLoss"},
+	{"a message that fails again leaves the queue", "functions/forward-logs/handler.go",
+		"			answer.Failures = append(answer.Failures, failure{m.ID})\n", "", noLossTests, "TestForward_NoLoss"},
+	{"an event that is too large holds the others up", "shared/forward/document.go",
+		"		w.problem(tooLarge, message)\n", "		return nil, errors.New(tooLarge)\n", forwardTests, "TestDocuments_Problems"},
+	{"half a character is replaced in silence", "shared/forward/document.go",
+		"!utf8.Valid(e.Message) || loneSurrogate(e.Message)", "!utf8.Valid(e.Message)", forwardTests, "TestDocuments_Problems"},
 }
 
 // helpers are declared for mutants that need them.

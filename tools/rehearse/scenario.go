@@ -79,6 +79,7 @@ func (r *rehearsal) scenario(ctx context.Context) error {
 	add("what Lambda runs changed", func(ctx context.Context) (string, error) { return r.otherCode(ctx, first, second) })
 
 	add("the whole table is restored", func(ctx context.Context) (string, error) { return r.restored(ctx, "dev", second) })
+	add("logs to Logstash", func(ctx context.Context) (string, error) { return r.forwarded(ctx, "dev", second) })
 	add("a domain name", func(ctx context.Context) (string, error) { return r.domain(ctx, "dev", second) })
 
 	add("package 3", func(ctx context.Context) (_ string, err error) {

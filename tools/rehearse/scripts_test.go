@@ -46,6 +46,7 @@ case "$*" in
 *describe-table*KeySchema*) echo pk,sk ;;
 *describe-table*|*describe-continuous-backups*|*describe-time-to-live*) ;; # nothing is set
 *describe-alarms*) for name in $RINGING; do echo "pricing-prod-$name"; done ;;
+*list-stack-resources*Lambda::Function*) printf "${FUNCTIONS-pricing-prod-none\\tpricing-prod-one\\n}" ;;
 *list-stack-resources*)
   printf 'OneErrorsAlarm\tpricing-prod-one-errors\nTwoErrorsAlarm\tpricing-prod-two-errors\nIngestLagAlarm\tpricing-prod-ingest-lag\n' ;;
 esac
@@ -167,7 +168,7 @@ func TestScripts(t *testing.T) {
 		},
 		"a canary in silence": {
 			script: deploy, state: "UPDATE_COMPLETE", gradual: "true",
-			asked: []string{"execute-change-set"}, unasked: []string{"list-stack-resources"},
+			asked: []string{"execute-change-set"}, unasked: []string{"AWS::CloudWatch::Alarm`"},
 		},
 		"to everybody at once while an alarm rings": {
 			script: deploy, state: "UPDATE_COMPLETE", ringing: "one-errors", gradual: "false",
@@ -356,6 +357,14 @@ func TestScripts(t *testing.T) {
 			script: deploy, state: "UPDATE_COMPLETE", gradual: "false", files: map[string]string{"runs": "b3RoZXI=\n"}, wantErr: true,
 			told:  []string{"these functions do not run what was built:\npricing-prod-one\n"},
 			asked: []string{"execute-change-set", "get-function-configuration --function-name pricing-prod-one --qualifier live"},
+		},
+		"an optional function that is not there": {
+			script: deploy, state: "UPDATE_COMPLETE", gradual: "false", files: map[string]string{"runs": "b3RoZXI=\n"},
+			environment: []string{"FUNCTIONS=pricing-prod-other"}, unasked: []string{"get-function-configuration"},
+		},
+		"nobody knows which functions there are": {
+			script: deploy, state: "UPDATE_COMPLETE", gradual: "false", environment: []string{"FUNCTIONS="}, wantErr: true,
+			told: []string{"nobody knows which functions pricing-prod has"},
 		},
 		"the change set that was shown": {
 			script: deploy, state: "UPDATE_COMPLETE", gradual: "false",

@@ -28,12 +28,14 @@ func TestMarked(t *testing.T) {
 		"ClientRateLimit": "10", "AuthorizerConcurrency": "7", "HealthConcurrency": "7", "Public": "true",
 		"PrewarmSchedule": "05:45-07:00@Europe/Berlin", "PrewarmEnvironments": "42", "PrewarmBatchEnvironments": "5",
 		"WarmReadUnits": "24000", "WarmWriteUnits": "8000",
+		"LogstashConcurrency": "7", "LogstashUrl": "https://logstash.example.com", "LogstashSecret": "pricing-dev-logstash",
 	}
 	// Lambda would refuse a version for a new reservation: it is not a version's own.
 	reachNobody := []string{
 		"", "LogRetentionDays", "ThrottleRate", "GradualDeployments", "AlarmEndpoint",
 		"ClientRateLimit", "AuthorizerConcurrency", "HealthConcurrency", "Public",
 		"PrewarmSchedule", "PrewarmEnvironments", "PrewarmBatchEnvironments", "WarmReadUnits", "WarmWriteUnits",
+		"LogstashConcurrency",
 	}
 	var requests []lint.Request
 	var names []string

@@ -56,6 +56,7 @@ func missing(t *testing.T, text string) (wrong []string) {
 	demand(template.Parameters["DeletionProtection"].Default == "true", "a forgotten parameter leaves the table unprotected")
 	for id, condition := range map[string]string{
 		"AuthorizeRequestFunction": "ReservesForAuthorizer AuthorizerConcurrency", "GetHealthFunction": "ReservesForHealth HealthConcurrency",
+		"ForwardLogsFunction": "ReservesForForwarder LogstashConcurrency",
 	} {
 		demand(fmt.Sprint(template.Resources[id].Properties["ReservedConcurrentExecutions"]) == "["+condition+" AWS::NoValue]",
 			"%s: a reservation could not be added later, since the text would change and the version would not", id)
@@ -133,10 +134,10 @@ func missing(t *testing.T, text string) (wrong []string) {
 	return wrong
 }
 
-// memory is, in MB, what functions have that need more than the rest: those that fold much at once.
+// memory is, in MB, what functions have that need more than the rest, those that fold much at once, or less.
 var memory = map[string]int{
 	"RecordObservationsFunction": 512, "QueryOffersFunction": 512, "PutProductsFunction": 512, "GetSummaryFunction": 512,
-	"QuerySummariesFunction": 512, "ReconcileBoardsFunction": 1024,
+	"QuerySummariesFunction": 512, "ReconcileBoardsFunction": 1024, "ForwardLogsFunction": 128,
 }
 
 // TestProject holds this project's template to what it promises; a template broken in one place must show it.

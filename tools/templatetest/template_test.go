@@ -31,6 +31,9 @@ func readFile(t *testing.T, path string) string {
 	return string(text)
 }
 
+// withoutTable are the functions that have no table.
+var withoutTable = []string{"ForwardLogs"}
+
 // functionFolders lists the folders of the functions, one for each that the template must have.
 func functionFolders(t *testing.T) []string {
 	t.Helper()

@@ -54,11 +54,12 @@ func alarmRules() []Rule {
 			},
 		},
 		{
-			Name:        "throttles-alarm",
-			Doc:         "Every function has an alarm on its Throttles, or what calls it has: an API on its 5XXError, a schedule on failed events.",
+			Name: "throttles-alarm",
+			Doc: "Every function has an alarm on its Throttles, or what calls it has: an API on its 5XXError, a schedule or a subscription on " +
+				"failed events.",
 			Consequence: "nobody is told that callers are refused because too many calls run at once",
 			Fix: "add an AWS::CloudWatch::Alarm on AWS/Lambda Throttles with the dimension FunctionName, or one on AWS/ApiGateway 5XXError, " +
-				"or on the on-failure queue of a function that only a schedule calls",
+				"or on the on-failure queue of a function that only schedules and subscriptions call",
 			stack: func(s *Stack, report report) {
 				for _, f := range s.functions() {
 					if s.alarm(f, "Throttles") == nil && !s.throttlesSeen(f) && !s.watchedFailures(f) {

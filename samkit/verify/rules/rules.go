@@ -42,7 +42,8 @@ type Mistake struct {
 func All() []Rule {
 	return slices.Concat(
 		bodyRules(), modelRules(), integrationRules(), accessRules(), policyRules(), responseRules(), clientRules(),
-		stageRules(), aclRules(), functionRules(), scheduleRules(), scalingRules(), alarmRules(), stackRules(), rehearsalRules(),
+		stageRules(), aclRules(), functionRules(), scheduleRules(), subscriptionRules(), scalingRules(), alarmRules(), stackRules(),
+		rehearsalRules(),
 	)
 }
 

@@ -141,16 +141,19 @@ func (s *Stack) eventsMaySend(queue string) bool {
 	return false
 }
 
-// watchedFailures reports whether nothing but schedules calls a function, and an alarm watches the queue for events on which it
-// failed for good. Calls that were throttled are repeated for as long as EventInvokeConfig says, and end there too.
+// watchedFailures reports whether nobody waits for a function, since schedules and subscriptions alone call it, and an alarm watches the
+// queue for events on which it failed for good. Calls that were throttled are repeated for as long as EventInvokeConfig says, and end there
+// too. The queue may hand its messages back to the function: they stay in it until it succeeds.
 func (s *Stack) watchedFailures(f resource) bool {
 	queue := s.queue(s.onFailure(f.id))
-	if queue == "" || !s.scheduled(f) || slices.ContainsFunc(s.apis, func(a *api) bool { return a.calls(f) }) {
+	if queue == "" || !s.scheduled(f) && !s.subscribed(f) || slices.ContainsFunc(s.apis, func(a *api) bool { return a.calls(f) }) {
 		return false
 	}
 	for _, r := range s.of("AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping") {
 		id, _, ok := s.function(r.properties["FunctionName"])
-		if ok && id == f.id && r.properties["Principal"] != eventsPrincipal {
+		unwaited := r.properties["Principal"] == eventsPrincipal || ofLogs(r.properties["Principal"]) ||
+			s.queue(r.properties["EventSourceArn"]) == queue
+		if ok && id == f.id && !unwaited {
 			return false
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // rows says in which row of ARCHITECTURE.md a package stands. A package imports from rows below its own only.
 var rows = map[string]int{
 	"shared/fault": 1, "shared/jsondoc": 1, "shared/config": 1, "shared/meter": 1,
-	"shared/price": 2, "shared/token": 2,
+	"shared/price": 2, "shared/token": 2, "shared/start": 2, "shared/forward": 2,
 	"shared/board":   3,
 	"shared/gateway": 4, "shared/store": 4, "shared/schedule": 4,
 	"shared/api": 5, "shared/boot": 5,
@@ -185,7 +185,7 @@ func Mains(project fs.FS) []string {
 	return wrong
 }
 
-// Exits checks that nothing but boot and the tools' mains ends the process, and nothing panics.
+// Exits checks that nothing but start and the tools' mains ends the process, and nothing panics.
 func Exits(project fs.FS) []string {
 	var wrong []string
 	for _, root := range []string{"shared", "functions"} {
@@ -199,7 +199,7 @@ func Exits(project fs.FS) []string {
 				return nil
 			}
 			ast.Inspect(parsed, func(n ast.Node) bool {
-				if call, ok := n.(*ast.CallExpr); ok && path.Dir(file) != "shared/boot" {
+				if call, ok := n.(*ast.CallExpr); ok && path.Dir(file) != "shared/start" {
 					if name := called(call); name == "panic" || name == "os.Exit" || strings.HasPrefix(name, "log.Fatal") {
 						wrong = append(wrong, fmt.Sprintf("%s: calls %s; return an error", file, name))
 					}

@@ -143,7 +143,7 @@ func small() fstest.MapFS {
 			"func main() { boot.Start(endpoint) }\n"),
 		"functions/get-a/handler.go":      file("package main\n\nvar endpoint = 1\n"),
 		"functions/get-a/handler_test.go": file("package main\n"),
-		"shared/boot/boot.go":             file("package boot\n\nimport \"os\"\n\nfunc Start(int) { os.Exit(1) }\n"),
+		"shared/start/start.go":           file("package start\n\nimport \"os\"\n\nfunc Serve() { os.Exit(1) }\n"),
 	}
 }
 
