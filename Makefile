@@ -23,7 +23,7 @@ run: ddb ## serve the API on http://127.0.0.1:3000 (ADDR, PORT, ENV; RESET=1 sta
 # GORACE: a program with the race detector rests for a second at its end, and each package is one. Packages whose code starts no goroutine,
 # the functions, the verifier, the tests of the template and the bench take two to five times as long under it, and it has nothing to find
 # there: a handler waits for the store, which calls it back from one goroutine at a time, and the store's own tests are watched.
-RACELESS = /(functions/.*|samkit/(verify.*|pack|pythonenv)|shared/board|tools/(bench|dashboards|templatetest|docs|export|restore|feed/(rows|mapping)|parity/(compare|judge|traffic)|chaos/plan|prewarm|cost|internal/(history|profile|prices|localtest|stats)))$$
+RACELESS = /(functions/.*|samkit/(verify.*|pack|pythonenv)|shared/(board|forward)|tools/(bench|dashboards|templatetest|docs|export|restore|feed/(rows|mapping)|parity/(compare|judge|traffic)|chaos/plan|prewarm|cost|internal/(history|profile|prices|localtest|stats)))$$
 
 test: ddb gitlab-ci python ## run every test on the real engine, race detector included
 	GORACE=atexit_sleep_ms=50 go test -race -shuffle=on -count=1 $$(go list ./... | grep -vE '$(RACELESS)')
