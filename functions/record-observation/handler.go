@@ -61,11 +61,11 @@ func record(db api.Recorder, clock api.Clock) gateway.Handler {
 		case err == nil && dryRun:
 			return gateway.Answer{Items: tally, Body: tried(item)}, nil
 		case err == nil:
-			return gateway.Answer{Items: tally, Status: item.Status(), Body: describe(item), ID: item.ID()}, nil
+			return gateway.Answer{Items: tally, Status: item.Status(), Body: describe(item), ID: item.ID(), About: item.ProductID()}, nil
 		case dryRun && (fault.Is(err, fault.Invalid) || fault.Is(err, fault.Conflict)):
 			return gateway.Answer{Items: tally, Body: refused(item, err, now.Now)}, nil
 		}
-		return gateway.Answer{Items: tally}, err
+		return gateway.Answer{Items: tally, About: item.ProductID()}, err
 	}
 }
 

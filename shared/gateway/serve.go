@@ -50,6 +50,7 @@ type Answer struct {
 	Stored bool        // Body is what a GET of the thing that was put answers: it has the same ETag
 	Retry  bool        // something may be repeated: Retry-After is sent
 	ID     string      // of the one observation that was sent, for the log
+	About  string      // the product that the one observation is about, for the log; a route's productId is there by itself
 	Cause  error       // what went wrong behind an answer that is no error itself, for the log: at ERROR unless it is Unavailable
 }
 
