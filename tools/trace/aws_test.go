@@ -154,7 +154,7 @@ func TestAWS(t *testing.T) {
 			assert.NotContains(t, queries[0], "/dev")
 		}
 	}
-	_, err := told(t, logs, options{id: "none"})
+	_, err := told(t, logs, options{ids: []string{"none"}})
 	require.ErrorContains(t, err, "none of what was searched: 5 log groups of prod, from 2026-07-06 09:00:00Z to 2026-07-06 10:00:00Z by ")
 	require.ErrorContains(t, err, "API-Gateway-Execution-Logs_a1b2c3/prod")
 	got, err := told(t, logs, options{client: "reader-1", at: "2026-07-06T09:25:00Z"})
@@ -163,7 +163,7 @@ func TestAWS(t *testing.T) {
 	asked.mu.Lock()
 	asked.ends = "Timeout"
 	asked.mu.Unlock()
-	_, err = told(t, logs, options{id: "none"})
+	_, err = told(t, logs, options{ids: []string{"none"}})
 	require.ErrorContains(t, err, "ended as Timeout")
 	_, err = open(t.Context(), "prod", time.Time{}, time.Time{}, func(string) string { return "" })
 	require.ErrorContains(t, err, "-env needs AWS_REGION")

@@ -76,7 +76,7 @@ func told(t testing.TB, from source, o options) (string, error) {
 // one finds the only request of an id.
 func one(t testing.TB, from source, id string) way {
 	t.Helper()
-	ways, others, err := follow(t.Context(), from, id)
+	ways, others, err := follow(t.Context(), from, id, usual)
 	require.NoError(t, err)
 	require.Len(t, ways, 1, id)
 	require.Zero(t, others)
@@ -128,7 +128,7 @@ func TestFailures_AnyID(t *testing.T) {
 		w := one(t, from, f.ID)
 		for _, link := range w.links() {
 			name, id, _ := strings.Cut(link, " ")
-			ways, _, err := follow(t.Context(), from, id)
+			ways, _, err := follow(t.Context(), from, id, usual)
 			require.NoError(t, err)
 			assert.True(t, slices.ContainsFunc(ways, func(other way) bool { return other.id() == w.id() && why(other) == why(w) }),
 				"%s by %s", f.Name, name)
@@ -152,11 +152,11 @@ func TestProperty_Order(t *testing.T) {
 		if err := os.WriteFile(path, []byte(strings.Join(shuffled, "\n")), 0o600); err != nil {
 			rt.Fatal(err)
 		}
-		want, err := told(t, straight, options{id: f.ID})
+		want, err := told(t, straight, options{ids: []string{f.ID}})
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if got, err := told(t, file{path}, options{id: f.ID}); err != nil || got != want {
+		if got, err := told(t, file{path}, options{ids: []string{f.ID}}); err != nil || got != want {
 			rt.Fatalf("%s: %v\n%s\nand in order\n%s", f.Name, err, got, want)
 		}
 	})
@@ -241,16 +241,16 @@ func TestFile_Blocks(t *testing.T) {
 func TestUnknown(t *testing.T) {
 	t.Parallel()
 	from := written(t, lines(t, "aws.ndjson"))
-	_, err := told(t, from, options{id: "none"})
+	_, err := told(t, from, options{ids: []string{"none"}})
 	require.ErrorContains(t, err, "the id none is in none of what was searched: "+from.path+" (0.0 MB, lines from 2026-07-06 09:")
 	require.ErrorContains(t, err, " to 2026-07-06 09:26:22.011Z)")
-	_, err = told(t, file{filepath.Join(t.TempDir(), "none")}, options{id: "none"})
+	_, err = told(t, file{filepath.Join(t.TempDir(), "none")}, options{ids: []string{"none"}})
 	require.ErrorIs(t, err, os.ErrNotExist)
 	for _, args := range [][]string{{"a\"b"}, {"-client", "c"}, {}, {"a", "b"}, {"a b"}, {"-client", "c", "-at", "t", "a"}} {
 		_, err := parse(args)
 		require.Error(t, err, args)
 	}
-	require.ErrorContains(t, run(t.Context(), options{file: "none/.local/log.ndjson", id: "a"}, &bytes.Buffer{}), "`make run` writes it")
+	require.ErrorContains(t, run(t.Context(), options{file: "none/.local/log.ndjson", ids: []string{"a"}}, &bytes.Buffer{}), "`make run` writes it")
 }
 
 // TestClient: a batch is found by its client and the time at which it came.
@@ -286,7 +286,7 @@ func TestMany(t *testing.T) {
 	all = append(all, `{"function":"F","timestamp":"2026-07-06T09:15:00.000Z","message":"request","lambdaRequestId":"m","requestId":"victim",`+
 		`"correlationId":"l7","status":200}`)
 	from := written(t, all)
-	got, err := told(t, from, options{id: "night"})
+	got, err := told(t, from, options{ids: []string{"night"}})
 	require.NoError(t, err)
 	assert.Contains(t, got, "the id night stands for 25 requests, of which these are the newest 10")
 	assert.Contains(t, got, "r24")
@@ -299,7 +299,7 @@ func TestMany(t *testing.T) {
 // TestJSON: for machines there is an object for each request, with the lines as the logs have them.
 func TestJSON(t *testing.T) {
 	t.Parallel()
-	got, err := told(t, written(t, lines(t, "aws.ndjson")), options{id: "night-run-7", json: true})
+	got, err := told(t, written(t, lines(t, "aws.ndjson")), options{ids: []string{"night-run-7"}, json: true})
 	require.NoError(t, err)
 	var d document
 	require.NoError(t, json.Unmarshal([]byte(got), &d))
@@ -418,7 +418,7 @@ func BenchmarkFollow(b *testing.B) {
 				b.ReportAllocs()
 				b.SetBytes(int64(size))
 				for b.Loop() {
-					ways, _, err := follow(context.Background(), file{path}, f.ID)
+					ways, _, err := follow(context.Background(), file{path}, f.ID, usual)
 					require.NoError(b, err)
 					require.Len(b, ways, 1)
 				}
