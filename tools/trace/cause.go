@@ -269,7 +269,7 @@ var rules = []rule{
 		tokenRefused("token-malformed"), said401("it is mistyped or cut off")},
 	{"token-refused", atAuthorizer, "api-refusals", "look for the authorizer's line: it says why",
 		refusedAs("UNAUTHORIZED"), said401("its own line, which would say why, was not found")},
-	{"path-not-passed-on", atAuthorizer, "api-refusals", "ask the client for path and method, and compare them with LegacyPaths and its scopes",
+	{"path-not-passed-on", atAuthorizer, "api-refusals", "compare the path that the client tells you with LegacyPaths, and its scopes",
 		ofLegacy(refusedAs("ACCESS_DENIED")),
 		said("The token's policy does not allow this call of the old service: LegacyPaths lacks the path, or the token the scope (read for GET " +
 			"and HEAD, else catalog).")},
@@ -283,7 +283,7 @@ var rules = []rule{
 		}), said("Every execution that the authorizer may have was in use (AuthorizerConcurrency, or the account's limit), so it did not run.")},
 	{"authorizer-timeout", atAuthorizer, "authorize-request-crashes", "see whether the table is slow",
 		undecided(reported(authorizer, timedOut)), func(w way) string {
-			return fmt.Sprintf("The authorizer ran into its timeout after %s, so Lambda ended it.", ms(w.authorizer.report.Record.Metrics.DurationMs))
+			return "The authorizer ran into its timeout after " + ms(w.authorizer.report.Record.Metrics.DurationMs) + ", so Lambda ended it."
 		}},
 	{"authorizer-out-of-memory", atAuthorizer, "authorize-request-crashes", "raise the authorizer's MemorySize",
 		undecided(reported(authorizer, outOfMemory)),
@@ -314,21 +314,21 @@ var rules = []rule{
 		}},
 
 	// The old service.
-	{"old-service-timeout", atOldService, "api-errors", "tell the owners of the old service; ask the caller for the path, the log has none",
+	{"old-service-timeout", atOldService, "api-errors", "tell the owners of the old service; only the caller knows the path",
 		ofLegacy(refusedAs("INTEGRATION_TIMEOUT")),
 		func(w way) string {
 			return "The old service did not answer within " + string(w.gateway.IntegrationLatency) + " ms, the gateway's limit."
 		}},
-	{"old-service-unreachable", atOldService, "api-errors", "tell the owners of the old service; ask the caller for the path, the log has none",
+	{"old-service-unreachable", atOldService, "api-errors", "tell the owners of the old service; only the caller knows the path",
 		ofLegacy(func(w way) bool {
 			return w.gateway.Status.number() >= 500 && w.gateway.ErrorType != ""
 		}), said("The old service cannot be reached, or broke the connection off before it had answered.")},
-	{"old-service-failed", atOldService, "api-errors", "tell the owners of the old service; ask the caller for the path, the log has none",
+	{"old-service-failed", atOldService, "api-errors", "tell the owners of the old service; only the caller knows the path",
 		ofLegacy(func(w way) bool { return w.gateway.IntegrationStatus.number() >= 500 }),
 		func(w way) string {
 			return "The old service itself answered " + string(w.gateway.IntegrationStatus) + ", which was passed on."
 		}},
-	{"old-service-refused", atOldService, "api-refusals", "nothing: the client's request was refused by the old service, whose owners know why",
+	{"old-service-refused", atOldService, "api-refusals", "nothing: the old service refused it, whose owners know why",
 		ofLegacy(func(w way) bool { return w.gateway.IntegrationStatus.number() >= 400 }),
 		func(w way) string {
 			return "The old service itself refused the request with " + string(w.gateway.IntegrationStatus) + ", which was passed on."
@@ -486,7 +486,8 @@ var rules = []rule{
 	{"refused-before-routing", atGateway, "api-refusals", "tell the client what its request is too large for",
 		func(w way) bool {
 			return w.gateway.Status.number() >= 400 && w.gateway.Status.number() < 500 && w.gateway.FunctionStatus == "" && w.gateway.ErrorType == ""
-		}, said("The gateway refused the request as it came, before it looked for a route: headers, address or body are too large or malformed.")},
+		}, said("The gateway refused the request as it came, before it looked for a route: " +
+			"headers, address or body are too large or malformed.")},
 	{"line-missing", atFunction, "request", "search again, in all logs and for a longer time",
 		func(w way) bool { return w.gateway.FunctionStatus != "" }, func(w way) string {
 			return "The function answered " + string(w.gateway.FunctionStatus) + "; its line, which would say why, was not found."

@@ -94,7 +94,8 @@ func items(e *entry) string {
 		parts = append(parts, fmt.Sprintf("%.0f %s", float64(e.Throttled), fate))
 	}
 	if e.Failed > 0 {
-		parts = append(parts, fmt.Sprintf("%.0f not stored, and what their products had before may be damaged: see the section", float64(e.Failed)))
+		parts = append(parts, fmt.Sprintf("%.0f not stored, and what their products had before may be damaged: see the section",
+			float64(e.Failed)))
 	}
 	return strings.Join(parts, "; ")
 }

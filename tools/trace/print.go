@@ -124,7 +124,7 @@ func (w way) atTheAuthorizer() string {
 		if line.Error != "" && !w.explained(line) {
 			parts = append(parts, brief(line.Error))
 		}
-	case w.undecided() && report == nil && w.gateway.AuthorizerStatus == "":
+	case w.undecided() && report == nil && w.gateway.AuthorizerLambdaRequestID == "":
 		return "no decision, no line of its own"
 	case w.gateway.AuthorizerLambdaRequestID == "" && w.gateway.AuthorizerStatus == "" && w.gateway.ClientID == "":
 		switch {

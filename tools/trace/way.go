@@ -96,7 +96,9 @@ func meant(ctx context.Context, from source, id string) ([]string, error) {
 }
 
 // followClient finds the requests of a client that came at a time, to the second or the millisecond as the time is given.
-func followClient(ctx context.Context, from source, client string, at time.Time, exact time.Duration, most int) (ways []way, others int, err error) {
+func followClient(
+	ctx context.Context, from source, client string, at time.Time, exact time.Duration, most int,
+) (ways []way, others int, err error) {
 	const longest = 30 * time.Second // of a request
 	lines, err := from.requests(ctx, client, at.Add(-longest), at.Add(exact+longest))
 	if err != nil {
