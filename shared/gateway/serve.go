@@ -5,7 +5,7 @@
 // sent it to the wrong function. It checks the scope again, because the authorizer's answer is cached. It reads the body
 // strictly and within its limit, and ends the work 1.5 s before Lambda would kill the process. It answers a panic with 500
 // instead of dying, and turns faults into problem+json by one table. It writes exactly one log line. No body, token or header
-// is ever logged.
+// is ever logged; of what is in them, only ids are.
 package gateway
 
 import (
