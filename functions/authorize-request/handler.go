@@ -54,6 +54,9 @@ func authorize(
 		case errors.As(err, &refused):
 			outcome = "unauthorized"
 			attrs = append(attrs, slog.String("errorCode", string(refused)))
+			if record.Client != "" { // the whole token is known, as one that is no longer, or not yet, valid
+				attrs = append(attrs, slog.String("clientId", record.Client), slog.String("keyId", record.KeyID))
+			}
 		case err != nil:
 			outcome = "internal"
 			level = slog.LevelError
@@ -78,7 +81,7 @@ func authorize(
 	}
 }
 
-// decide returns the answer to an event and whom it is about. Its error is an unauthorizedError or a failure of ours.
+// decide returns the answer to an event and whom it is about, as check does. Its error is an unauthorizedError or a failure of ours.
 func decide(
 	ctx context.Context, db tokens, environment string, legacy []string, now time.Time, event []byte,
 ) (record token.Record, answer []byte, err error) {
@@ -87,13 +90,14 @@ func decide(
 		return token.Record{}, nil, fmt.Errorf("decode the authorizer's event: %w", err)
 	}
 	if record, err = check(ctx, db, environment, bearer(r.Authorization), now); err != nil {
-		return token.Record{}, nil, err
+		return record, nil, err
 	}
 	answer, err = json.Marshal(allow(record, r.MethodArn, legacy))
 	return record, answer, err
 }
 
-// check finds out whose token it is. Its error is an unauthorizedError or a failure of ours.
+// check finds out whose token it is: of a refused one only if all of it is right, but it may not be used now. Its error is an
+// unauthorizedError or a failure of ours.
 func check(ctx context.Context, db tokens, environment, text string, now time.Time) (token.Record, error) {
 	t, ok := token.Parse(text)
 	if !ok {
@@ -106,8 +110,12 @@ func check(ctx context.Context, db tokens, environment, text string, now time.Ti
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return token.Record{}, err
 	}
-	if why := record.Refusal(t, now); why != "" { // the empty record of an unknown key id does the same work as a wrong secret
+	switch why := record.Refusal(t, now); why { // the empty record of an unknown key id does the same work as a wrong secret
+	case "":
+	case token.Unknown:
 		return token.Record{}, unauthorizedError(why)
+	default:
+		return record, unauthorizedError(why)
 	}
 	_ = db.TouchToken(ctx, record, now) // when it was last used is a hint for people: without it nobody is refused
 	return record, nil

@@ -153,6 +153,9 @@ func TestAuthorize_Line(t *testing.T) {
 	valid := token.Mint("dev")
 	record := token.Record{KeyID: valid.KeyID, Digest: valid.Digest(), Client: "crawler-a", Scopes: []string{"read"},
 		NotBefore: cases.Now, Expires: cases.Now.Add(time.Hour), Active: true}
+	revoked, others := record, record
+	revoked.Active = false
+	others.Active, others.Digest = false, token.Mint("dev").Digest()
 	event := fmt.Sprintf(`{"type":"TOKEN","authorizationToken":"Bearer %s","methodArn":"%sGET/v1/competitors"}`, valid, stageArn)
 	type object = map[string]any
 	tests := map[string]struct {
@@ -166,6 +169,14 @@ func TestAuthorize_Line(t *testing.T) {
 			"storeCalls": 2.0, "readUnits": 0.5, "writeUnits": 1.0, "sdkAttempts": 4.0, "storeMs": 0.0,
 		}},
 		"unknown": {scripted{find: fault.New(fault.NotFound, "", "")}, event, "Unauthorized", object{
+			"level": "INFO", "outcome": "unauthorized", "errorCode": "token-unknown",
+			"storeCalls": 1.0, "readUnits": 0.5, "writeUnits": 0.0, "sdkAttempts": 3.0, "storeMs": 0.0,
+		}},
+		"revoked": {scripted{record: revoked}, event, "Unauthorized", object{
+			"level": "INFO", "outcome": "unauthorized", "errorCode": "token-revoked", "clientId": "crawler-a", "keyId": valid.KeyID,
+			"storeCalls": 1.0, "readUnits": 0.5, "writeUnits": 0.0, "sdkAttempts": 3.0, "storeMs": 0.0,
+		}},
+		"another's secret": {scripted{record: others}, event, "Unauthorized", object{
 			"level": "INFO", "outcome": "unauthorized", "errorCode": "token-unknown",
 			"storeCalls": 1.0, "readUnits": 0.5, "writeUnits": 0.0, "sdkAttempts": 3.0, "storeMs": 0.0,
 		}},

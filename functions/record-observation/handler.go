@@ -56,16 +56,16 @@ func record(db api.Recorder, clock api.Clock) gateway.Handler {
 		if err == nil {
 			err = item.Err()
 		}
-		tally := api.Tally(items, dryRun)
+		out := gateway.Answer{Items: api.Tally(items, dryRun), About: item.ProductID()}
 		switch {
 		case err == nil && dryRun:
-			return gateway.Answer{Items: tally, Body: tried(item)}, nil
+			out.Body = tried(item)
 		case err == nil:
-			return gateway.Answer{Items: tally, Status: item.Status(), Body: describe(item), ID: item.ID()}, nil
+			out.Status, out.Body, out.ID = item.Status(), describe(item), item.ID()
 		case dryRun && (fault.Is(err, fault.Invalid) || fault.Is(err, fault.Conflict)):
-			return gateway.Answer{Items: tally, Body: refused(item, err, now.Now)}, nil
+			out.Body, err = refused(item, err, now.Now), nil
 		}
-		return gateway.Answer{Items: tally}, err
+		return out, err
 	}
 }
 

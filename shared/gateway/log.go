@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -49,6 +50,11 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 	method, _, _ := strings.Cut(l.route, " ")
 	took := e.Now().Sub(l.start)
 	const most = 48 // of a request with every outcome; less would grow three times
+	product := cmp.Or(answer.About, l.request.event.PathParameters["productId"])
+	const longest = 64 // of an id; what is longer is none
+	if len(product) > longest {
+		product = ""
+	}
 	attrs := append(make([]slog.Attr, 0, most),
 		slog.String("route", l.route), slog.String("method", method), slog.Int("status", out.StatusCode), slog.String("outcome", outcome),
 		slog.Float64("durationMs", meter.Ms(took)), slog.Bool("coldStart", l.meter.Cold()),
@@ -64,6 +70,7 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 	for _, text := range []struct{ name, value string }{
 		{"requestId", l.request.id}, {"correlationId", l.request.correlation}, {"clientId", l.request.Caller.Client}, {"traceId", traceID(trace)},
 		{"functionVersion", lambdacontext.FunctionVersion}, {"errorCode", l.code}, {"observationId", answer.ID},
+		{"productId", product}, // a member, never a dimension: there are too many
 	} {
 		if text.value != "" {
 			attrs = append(attrs, slog.String(text.name, printable(text.value)))

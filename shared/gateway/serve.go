@@ -5,7 +5,7 @@
 // sent it to the wrong function. It checks the scope again, because the authorizer's answer is cached. It reads the body
 // strictly and within its limit, and ends the work 1.5 s before Lambda would kill the process. It answers a panic with 500
 // instead of dying, and turns faults into problem+json by one table. It writes exactly one log line. No body, token or header
-// is ever logged.
+// is ever logged; of what is in them, only ids are.
 package gateway
 
 import (
@@ -50,6 +50,7 @@ type Answer struct {
 	Stored bool        // Body is what a GET of the thing that was put answers: it has the same ETag
 	Retry  bool        // something may be repeated: Retry-After is sent
 	ID     string      // of the one observation that was sent, for the log
+	About  string      // the product that the one observation is about, for the log; a route's productId is there by itself
 	Cause  error       // what went wrong behind an answer that is no error itself, for the log: at ERROR unless it is Unavailable
 }
 

@@ -596,6 +596,9 @@ func TestServe_LogLine(t *testing.T) {
 			members{"level": "INFO", "status": 404.0, "outcome": "unknown-product", "errorCode": "unknown-product"}},
 		"a store that does not answer": {gateway.Answer{}, fault.New(fault.Unavailable, fault.CodeThrottled, "x").Because(errors.New("y")),
 			members{"level": "WARN", "status": 503.0, "outcome": "throttled", "errorCode": "throttled", "error": "throttled: x: y"}},
+		"of one product": {gateway.Answer{About: "ZU-1042"}, fault.New(fault.Unavailable, fault.CodeThrottled, "x"),
+			members{"level": "WARN", "status": 503.0, "outcome": "throttled", "errorCode": "throttled", "error": "throttled: x",
+				"productId": "ZU-1042"}},
 		"our own": {gateway.Answer{}, errors.New("y"), members{"level": "ERROR", "status": 500.0, "outcome": "internal", "errorCode": "internal",
 			"error": "y"}},
 	}
@@ -624,6 +627,12 @@ func TestServe_LogLine(t *testing.T) {
 	}
 	_, line := served(t, t.Context(), answering(gateway.Answer{}, nil), event(t, nil))
 	assert.NotContains(t, line, "deadlineLeftMs", "nothing ends it")
+	for product, want := range map[string]any{"ZU-1042": "ZU-1042", strings.Repeat("x", 65): nil} {
+		_, line := served(t, t.Context(), answering(gateway.Answer{}, nil), event(t, func(e map[string]any) {
+			e["pathParameters"] = map[string]any{"productId": product}
+		}))
+		assert.Equal(t, want, line["productId"], "of the path")
+	}
 }
 
 // TestServe_CallsInTheLine: the slowest call of the store always, and each of a request that failed or was slow.

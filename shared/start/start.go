@@ -33,7 +33,7 @@ func Serve(build func(getenv func(string) string) (Function, error)) {
 	collectSeldom(config.MemoryMB(os.Getenv))
 	f, err := build(os.Getenv)
 	if err != nil {
-		slog.Error("start", "error", err)
+		slog.Error("start", "error", err, "functionVersion", lambdacontext.FunctionVersion)
 		os.Exit(1)
 	}
 	lambda.Start(f)

@@ -51,12 +51,15 @@ type Record struct {
 // Valid reports whether the record, found by the token's key id, belongs to the token and may be used now.
 func (r Record) Valid(t Token, now time.Time) bool { return r.Refusal(t, now) == "" }
 
+// Unknown is the Refusal of a token that nobody has; of any other the record is the token's.
+const Unknown = "token-unknown"
+
 // Refusal is why a token is not Valid, for the log alone; empty: it is. Only who has the whole token can bring about any but the first.
 func (r Record) Refusal(t Token, now time.Time) string {
 	same := subtle.ConstantTimeCompare(r.Digest, t.Digest()) == 1
 	switch {
 	case !same: // the key id is unknown, or the rest is another's
-		return "token-unknown"
+		return Unknown
 	case !r.Active:
 		return "token-revoked"
 	case now.Before(r.NotBefore):

@@ -108,7 +108,7 @@ func requests(t *testing.T) (log []logEvent) {
 				for range tt.calls {
 					meter.AddCall(ctx, meter.Call{Operation: "PutItem", Took: time.Millisecond, Attempts: 2, RequestID: "d"})
 				}
-				return gateway.Answer{Items: tt.items}, tt.err
+				return gateway.Answer{Items: tt.items, About: "p"}, tt.err
 			},
 		}, event)
 		log = append(log, written(t, name, out.Bytes())...)

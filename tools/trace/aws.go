@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -73,6 +74,11 @@ func (c *cloudwatch) find(ctx context.Context, texts []string) ([]entry, error) 
 		like[i] = fmt.Sprintf("@message like %q", t)
 	}
 	return c.query(ctx, strings.Join(like, " or "), c.groups, c.from, c.to)
+}
+
+// similar returns the lines in which the text occurs whatever the case of its letters.
+func (c *cloudwatch) similar(ctx context.Context, text string) ([]entry, error) {
+	return c.query(ctx, "@message like /(?i)"+strings.ReplaceAll(regexp.QuoteMeta(text), "/", `\/`)+"/", c.groups, c.from, c.to)
 }
 
 // near returns what a function's processes wrote about their own end, or the gateway in its execution log.

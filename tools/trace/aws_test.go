@@ -84,6 +84,7 @@ func (i *insights) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 var (
 	quoted = regexp.MustCompile(`@message like "([^"]+)"`)
 	ends   = regexp.MustCompile(`"message":"start"|panic|fatal error|Execution failed`)
+	alike  = regexp.MustCompile(`@message like /\(\?i\)([^/]+)/`)
 	equal  = regexp.MustCompile(`clientId = "([^"]+)"`)
 )
 
@@ -97,6 +98,9 @@ func (i *insights) answers(query string) [][]map[string]string {
 		hit := strings.Contains(text, `message = "start"`) && ends.MatchString(message)
 		for _, m := range quoted.FindAllStringSubmatch(text, -1) {
 			hit = hit || strings.Contains(message, m[1])
+		}
+		for _, m := range alike.FindAllStringSubmatch(text, -1) {
+			hit = hit || strings.Contains(strings.ToLower(message), strings.ToLower(m[1]))
 		}
 		for _, m := range equal.FindAllStringSubmatch(text, -1) {
 			hit = hit || strings.Contains(message, `"clientId":"`+m[1]+`"`)
@@ -154,16 +158,21 @@ func TestAWS(t *testing.T) {
 			assert.NotContains(t, queries[0], "/dev")
 		}
 	}
-	_, err := told(t, logs, options{id: "none"})
-	require.ErrorContains(t, err, "none of what was searched: 5 log groups of prod, from 2026-07-06 09:00:00Z to 2026-07-06 10:00:00Z by ")
+	_, err := told(t, logs, options{ids: []string{"none"}})
+	require.ErrorContains(t, err, "no line has the id none in 5 log groups of prod, from 2026-07-06T09:00:00Z to 2026-07-06T10:00:00Z by ")
 	require.ErrorContains(t, err, "API-Gateway-Execution-Logs_a1b2c3/prod")
-	got, err := told(t, logs, options{client: "reader-1", at: "2026-07-06T09:25:00Z"})
+	got, err := told(t, logs, options{ids: []string{"khn2hg4wdo16T9a"}})
+	require.NoError(t, err)
+	assert.Contains(t, got, "request KHn2hG4wDo16t9A=")
+	_, err = told(t, logs, options{environment: "prod", ids: []string{"none"}})
+	require.ErrorContains(t, err, "Longer ago: -since")
+	got, err = told(t, logs, options{client: "reader-1", at: "2026-07-06T09:25:00Z"})
 	require.NoError(t, err)
 	assert.Contains(t, got, "x509")
 	asked.mu.Lock()
 	asked.ends = "Timeout"
 	asked.mu.Unlock()
-	_, err = told(t, logs, options{id: "none"})
+	_, err = told(t, logs, options{ids: []string{"none"}})
 	require.ErrorContains(t, err, "ended as Timeout")
 	_, err = open(t.Context(), "prod", time.Time{}, time.Time{}, func(string) string { return "" })
 	require.ErrorContains(t, err, "-env needs AWS_REGION")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,19 @@ func (f file) find(_ context.Context, texts []string) (found []entry, err error)
 		needles[i] = []byte(t)
 	}
 	err = f.scan(needles, func(line []byte) { found = append(found, read(string(line), "")) })
+	return found, err
+}
+
+// similar returns the lines in which the text occurs whatever the case of its letters. It looks at each line, so it takes longer.
+func (f file) similar(_ context.Context, text string) (found []entry, err error) {
+	pattern := regexp.MustCompile("(?i)" + regexp.QuoteMeta(text))
+	err = f.blocks(func(block []byte) {
+		for line := range bytes.Lines(block) {
+			if pattern.Match(line) {
+				found = append(found, read(string(line), ""))
+			}
+		}
+	})
 	return found, err
 }
 
@@ -72,9 +86,9 @@ func moment(t time.Time) string {
 		return ""
 	}
 	if t.Nanosecond() == 0 { // the gateway's lines know the second alone
-		return t.UTC().Format("2006-01-02 15:04:05Z")
+		return t.UTC().Format("2006-01-02T15:04:05Z")
 	}
-	return t.UTC().Format("2006-01-02 15:04:05.000Z")
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
 // scan calls each with the lines in which one of the needles occurs, in the order of the file. It looks through whole blocks, since

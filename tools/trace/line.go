@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,11 @@ type members struct {
 	Timestamp           text    `json:"timestamp"`
 	Level               text    `json:"level"`
 	Message             text    `json:"message"`
+	KeyID               text    `json:"keyId"` // of a token that was refused
+	ProductID           text    `json:"productId"`
+	DryRun              bool    `json:"dryRun"`
+	Conflict            number  `json:"conflict"`
+	ThrottledByReason   number  `json:"ThrottledByReason"`
 	Function            text    `json:"Function"` // the dimension of metrics: the function's full name
 	FunctionVersion     text    `json:"functionVersion"`
 	CorrelationID       text    `json:"correlationId"`
@@ -96,6 +102,16 @@ func (c call) String() string {
 		s = strings.TrimSuffix(s, "s")
 	}
 	return s
+}
+
+// writes reports whether the call is a write.
+func (c call) writes() bool {
+	for _, verb := range []string{"Put", "Update", "TransactWrite", "Delete", "BatchWrite"} {
+		if strings.HasPrefix(c.Operation, verb) {
+			return true
+		}
+	}
+	return false
 }
 
 // text is a text, or what is written as a number; "-" is none.
@@ -257,13 +273,15 @@ func logOf(group string) string {
 	return strings.TrimPrefix(name, "/aws/lambda/")
 }
 
+// ids are the line's.
+func (e *entry) ids() []text {
+	return []text{e.RequestID, e.LambdaRequestID, e.AuthorizerLambdaRequestID, e.Record.RequestID, e.CorrelationID, e.TraceID, e.ObservationID}
+}
+
 // is reports whether an id of the line is this one.
 func (e *entry) is(id string) bool {
-	for _, own := range []text{e.RequestID, e.LambdaRequestID, e.AuthorizerLambdaRequestID, e.Record.RequestID,
-		e.CorrelationID, e.TraceID, e.ObservationID} {
-		if string(own) == id {
-			return true
-		}
+	if slices.Contains(e.ids(), text(id)) {
+		return true
 	}
 	return e.Type == "" && e.RequestID == "" && e.LambdaRequestID == "" && strings.Contains(string(e.Message), id) // a text
 }

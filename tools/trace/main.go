@@ -1,7 +1,7 @@
 // Command trace tells what happened to a request, by any id that a client or a log has of it: each layer that it met, why it ended as it
 // did, and the section of the runbook that says what to do.
 //
-//	go run ./tools/trace [-file FILE | -env NAME] [-json] ID
+//	go run ./tools/trace [-file FILE | -env NAME] [-json] ID...
 //	go run ./tools/trace [-file FILE | -env NAME] [-json] -client CLIENT -at TIME
 //	go run ./tools/trace -serve PROGRAM [-file FILE] [-addr 127.0.0.1:9428]
 //
@@ -18,6 +18,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,7 +38,8 @@ type options struct {
 	since             time.Duration
 	json              bool
 	serve, addr       string
-	id                string
+	most              int
+	ids               []string
 }
 
 func main() {
@@ -59,6 +61,21 @@ func main() {
 	}
 }
 
+const usage = `What happened to a request:
+
+  go run ./tools/trace ID...                       by its x-request-id, a problem's instance, or another of its ids
+  go run ./tools/trace -client CLIENT -at TIME     without an id, such as that of a batch
+  go run ./tools/trace -env NAME ID                of an environment on AWS, with the AWS_* variables
+  go run ./tools/trace -file FILE ID               in exported logs; else in the log of make run
+
+For example:
+
+  go run ./tools/trace X6MPLZ7X65LGKKD=
+  go run ./tools/trace -env prod -client crawler-a -at 2026-07-06T09:14:03.123Z
+
+Flags:
+`
+
 func parse(args []string) (o options, err error) {
 	flags := flag.NewFlagSet("trace", flag.ContinueOnError)
 	flags.StringVar(&o.file, "file", ".local/log.ndjson", "search this `file`: a log of make run, or events exported from CloudWatch; .gz too")
@@ -69,6 +86,11 @@ func parse(args []string) (o options, err error) {
 	flags.StringVar(&o.serve, "serve", "", "show the file, as it grows, on the search page of this `program`, a victoria-logs")
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:9428", "with -serve: where the page is")
 	flags.BoolVar(&o.json, "json", false, "print a JSON document for each request")
+	flags.IntVar(&o.most, "most", usual, "follow `n` requests at most, the newest")
+	flags.Usage = func() {
+		_, _ = io.WriteString(flags.Output(), usage)
+		flags.PrintDefaults()
+	}
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -77,12 +99,17 @@ func parse(args []string) (o options, err error) {
 		return o, nil
 	case o.client != "" && o.at != "" && flags.NArg() == 0:
 		return o, check(o.client)
-	case o.client == "" && o.at == "" && flags.NArg() == 1:
-		o.id = flags.Arg(0)
-		return o, check(o.id)
+	case o.client == "" && o.at == "" && flags.NArg() > 0:
+		o.ids = flags.Args()
+		for _, id := range o.ids {
+			if err := check(id); err != nil {
+				return o, err
+			}
+		}
+		return o, nil
 	}
 	flags.Usage()
-	return o, errors.New("give one id, or -client and -at")
+	return o, errors.New("give ids, or -client and -at")
 }
 
 func run(ctx context.Context, o options, out io.Writer) error {
@@ -118,22 +145,53 @@ func run(ctx context.Context, o options, out io.Writer) error {
 
 // trace prints what became of the requests that are asked for. Nothing found is an error that says where it was looked for.
 func trace(ctx context.Context, from source, o options, at time.Time, exact time.Duration, out io.Writer) error {
-	var ways []way
-	var others int
-	var err error
-	asked := "the id " + o.id
+	o.most = cmp.Or(o.most, usual)
 	if o.client != "" {
-		asked = "a request of " + o.client + " that came at " + o.at
-		ways, others, err = followClient(ctx, from, o.client, at, exact)
-	} else {
-		ways, others, err = follow(ctx, from, o.id)
+		ways, others, err := followClient(ctx, from, o.client, at, exact, o.most)
+		if err == nil && len(ways) == 0 {
+			err = fmt.Errorf("no request of client %s that came at %s is in %s", o.client, o.at, from.where())
+		}
+		return errors.Join(err, show(ways, others, "of client "+o.client+" at "+o.at, o, out))
+	}
+	var failed error
+	for i, id := range o.ids {
+		if i > 0 && !o.json {
+			_, _ = io.WriteString(out, "\n") // what follows tells of an error
+		}
+		failed = errors.Join(failed, byID(ctx, from, id, o, out))
+	}
+	return failed
+}
+
+// byID does so for an id, or for the only one that may be meant by it.
+func byID(ctx context.Context, from source, id string, o options, out io.Writer) error {
+	ways, others, err := follow(ctx, from, id, o.most)
+	if err == nil && len(ways) == 0 {
+		var like []string
+		if like, err = meant(ctx, from, id); err == nil {
+			switch len(like) {
+			case 0:
+				elsewhere := "On AWS: -env NAME."
+				if o.environment != "" {
+					elsewhere = "Longer ago: -since 72h."
+				}
+				return fmt.Errorf("no line has the id %s in %s. Request ids have 16 characters and end in =. %s Without an id: -client C -at TIME",
+					id, from.where(), elsewhere)
+			case 1:
+				ways, others, err = follow(ctx, from, like[0], o.most)
+			default:
+				return fmt.Errorf("no line has the id %s in %s, but there are %s", id, from.where(), strings.Join(like, " and "))
+			}
+		}
 	}
 	if err != nil {
 		return err
 	}
-	if len(ways) == 0 {
-		return fmt.Errorf("%s is in none of what was searched: %s", asked, from.where())
-	}
+	return show(ways, others, "with the id "+id, o, out)
+}
+
+// show prints requests.
+func show(ways []way, others int, asked string, o options, out io.Writer) error {
 	if o.json {
 		encoder := json.NewEncoder(out)
 		encoder.SetEscapeHTML(false)
@@ -147,11 +205,11 @@ func trace(ctx context.Context, from source, o options, at time.Time, exact time
 	var text bytes.Buffer
 	const full = 3
 	if len(ways) > full {
-		fmt.Fprintf(&text, "%s stands for %d requests", asked, len(ways)+others)
+		fmt.Fprintf(&text, "%d requests %s; ", len(ways)+others, asked)
 		if others > 0 {
-			fmt.Fprintf(&text, ", of which these are the newest %d", len(ways))
+			fmt.Fprintf(&text, "these are the newest %d, and -most %d lists all; ", len(ways), len(ways)+others)
 		}
-		text.WriteString("; ask for one of them by its own id:\n\n")
+		text.WriteString("run trace with one of these ids:\n\n")
 		for _, w := range ways {
 			text.WriteString(w.short() + "\n")
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -15,7 +16,27 @@ func (w way) client() string {
 			return string(e.ClientID)
 		}
 	}
-	return "unknown"
+	return ""
+}
+
+// known is the client in words.
+func (w way) known() string {
+	if c := w.client(); c != "" {
+		return "client " + c
+	}
+	return "client not known"
+}
+
+// asked is the route of a request, of which the gateway's line has only the path, and the status.
+func (w way) asked() string {
+	route, status := text(""), text("")
+	if w.gateway != nil {
+		route, status = w.gateway.ResourcePath, w.gateway.Status
+	}
+	if line := w.function.line; line != nil {
+		route, status = cmp.Or(line.Route, route), cmp.Or(status, line.Status)
+	}
+	return string(cmp.Or(route, "-")) + "  " + string(cmp.Or(status, "-"))
 }
 
 // step is a layer that the request met, or did not.
@@ -43,9 +64,9 @@ func (w way) steps() (steps []step) {
 	}
 	switch {
 	case legacy(w) && g.IntegrationStatus != "":
-		add(atOldService, "%s, %s ms", g.IntegrationStatus, g.IntegrationLatency)
+		add(atOldService, "%s, %s ms; the log has neither method nor path of the call", g.IntegrationStatus, g.IntegrationLatency)
 	case legacy(w) && g.IntegrationLatency != "":
-		add(atOldService, "no answer, %s ms", g.IntegrationLatency)
+		add(atOldService, "no answer, %s ms; the log has neither method nor path of the call", g.IntegrationLatency)
 	case legacy(w) || g != nil && g.LambdaRequestID == "" && w.function.log() == "":
 		add(atFunction, "not called")
 	default:
@@ -95,10 +116,16 @@ func (w way) atTheAuthorizer() string {
 		if line.ErrorCode != "" {
 			parts = append(parts, string(line.ErrorCode))
 		}
-		parts = append(parts, "client "+w.client(), ms(line.DurationMs))
-		if line.Error != "" {
+		parts = append(parts, w.known())
+		if line.KeyID != "" {
+			parts = append(parts, "key id "+string(line.KeyID))
+		}
+		parts = append(parts, ms(line.DurationMs))
+		if line.Error != "" && !w.explained(line) {
 			parts = append(parts, brief(line.Error))
 		}
+	case w.undecided() && report == nil && w.gateway.AuthorizerLambdaRequestID == "":
+		return "no decision, no line of its own"
 	case w.gateway.AuthorizerLambdaRequestID == "" && w.gateway.AuthorizerStatus == "" && w.gateway.ClientID == "":
 		switch {
 		case w.gateway.Status == "401":
@@ -108,7 +135,7 @@ func (w way) atTheAuthorizer() string {
 		}
 		return "not reached"
 	case w.gateway.AuthorizerLambdaRequestID == "" || w.gateway.AuthorizerLatency == "" && w.gateway.AuthorizerStatus == "200":
-		return "policy from the cache, client " + w.client()
+		return "token accepted before (policy from the cache), " + w.known()
 	default:
 		parts = append(parts, "status "+string(w.gateway.AuthorizerStatus), "no line of its own")
 	}
@@ -135,12 +162,12 @@ func (w way) atTheFunction() string {
 			parts = append(parts, "cold start")
 		}
 		if line.DeadlineLeftMs != nil {
-			parts = append(parts, ms(*line.DeadlineLeftMs)+" left")
+			parts = append(parts, ms(*line.DeadlineLeftMs)+" left before its timeout")
 		}
 		if line.FunctionVersion != "" {
 			parts = append(parts, "version "+string(line.FunctionVersion))
 		}
-		if line.Error != "" {
+		if line.Error != "" && !w.explained(line) {
 			parts = append(parts, brief(line.Error))
 		}
 	}
@@ -148,10 +175,20 @@ func (w way) atTheFunction() string {
 		parts = append(parts, lambda(report))
 	}
 	for _, e := range w.function.more {
-		parts = append(parts, "its process wrote: "+brief(text(strings.TrimSpace(string(e.Message)+" "+string(e.Error)))))
+		when, what := "", e.Message
+		if failedStart(&e) {
+			when, what = " at its start", e.Error
+		}
+		if e.FunctionVersion != "" {
+			parts = append(parts, "version "+string(e.FunctionVersion))
+		}
+		parts = append(parts, fmt.Sprintf("its process wrote%s: %q", when, brief(what)))
 	}
 	return strings.Join(parts, ", ")
 }
+
+// explained reports whether the cause says already what a line's error says.
+func (w way) explained(line *entry) bool { return strings.Contains(why(w).Text, brief(line.Error)) }
 
 // lambda is what Lambda's report says.
 func lambda(report *entry) string {
@@ -179,18 +216,24 @@ func calls(e *entry) (told []string) {
 	if list == nil && e.Slowest != nil {
 		list = []call{*e.Slowest}
 	}
+	units := fmt.Sprintf("read units: %g, write units: %g", float64(e.ReadUnits), float64(e.WriteUnits))
 	for _, c := range list {
 		s := c.String()
 		if c.RequestID != "" {
 			s += ", DynamoDB's id " + c.RequestID
 		}
-		if e.Calls == nil && *e.StoreCalls > 1 {
-			s += " (the slowest; only requests that failed or took over a second list each call)"
-		}
 		told = append(told, s)
 	}
-	return append(told, fmt.Sprintf("all calls: %.0f, attempts: %.0f, %.1f ms; read units: %g, write units: %g",
-		float64(*e.StoreCalls), float64(e.SDKAttempts), float64(e.StoreMs), float64(e.ReadUnits), float64(e.WriteUnits)))
+	switch all := fmt.Sprintf("all %.0f calls", float64(*e.StoreCalls)); {
+	case *e.StoreCalls == 1 && len(told) == 1:
+		told[0] += "; " + units
+		return told
+	case float64(len(list)) == float64(*e.StoreCalls):
+		return append(told, fmt.Sprintf("%s: %.1f ms; %s", all, float64(e.StoreMs), units))
+	default: // the slowest; only requests that failed or took over a second list each
+		return append(told, fmt.Sprintf("that is the slowest; %s: %.0f attempts, %.1f ms; %s", all, float64(e.SDKAttempts),
+			float64(e.StoreMs), units))
+	}
 }
 
 // links are the ids by which others find the same request.
@@ -215,31 +258,30 @@ func (w way) links() (found []string) {
 	return found
 }
 
+// print has first what somebody on call has to know, then the way.
 func (w way) print(out *bytes.Buffer) {
-	fmt.Fprintf(out, "request %s  %s  client %s\n", w.id(), moment(w.at()), w.client())
-	for _, link := range w.links() {
-		fmt.Fprintf(out, "        %s\n", link)
+	fmt.Fprintf(out, "request %s  %s  %s  %s\n\n", w.id(), moment(w.at()), printable(w.asked()), w.known())
+	c := why(w)
+	for _, row := range [][2]string{{"cause", c.Text}, {"layer", c.Layer}, {"product", c.Product}, {"data", c.Data}, {"do", c.Do}} {
+		if row[1] != "" {
+			fmt.Fprintf(out, "  %-8s %s\n", row[0], printable(row[1]))
+		}
 	}
 	fmt.Fprintln(out)
 	for i, s := range w.steps() {
 		fmt.Fprintf(out, "  %2d  %-12s %s\n", i+1, s.Layer, printable(s.What))
 	}
-	c := why(w)
-	fmt.Fprintf(out, "\n  cause    %s\n  layer    %s\n", printable(c.Text), c.Layer)
-	if c.Runbook != "" {
-		fmt.Fprintf(out, "  do       %s\n", c.Runbook)
+	for i, link := range w.links() {
+		if i == 0 {
+			fmt.Fprintln(out)
+		}
+		fmt.Fprintf(out, "  %s\n", link)
 	}
 }
 
 // short is a way in one line.
 func (w way) short() string {
-	status := text("-")
-	if w.gateway != nil {
-		status = w.gateway.Status
-	} else if w.function.line != nil {
-		status = w.function.line.Status
-	}
-	return fmt.Sprintf("%s  %s  %3s  %s", moment(w.at()), w.id(), status, why(w).Code)
+	return printable(fmt.Sprintf("%-24s  %s  %s  %s", moment(w.at()), w.id(), w.asked(), why(w).Code))
 }
 
 // document is a way for machines.

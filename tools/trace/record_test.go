@@ -414,6 +414,9 @@ func (r *recorder) outages() {
 	}, func() {
 		r.expect("an answer of the engine is lost", nowhere, "answer-of-store-lost", send("O-1", 201))
 	})
+	r.broken(ofWrites(faultproxy.DropAnswer), func() {
+		r.expect("all answers to a write are lost", atStore, "store-unreachable", send("O-1", 503))
+	})
 	send("O-2", 201)
 	storetest.Damage(r.t, storetest.Client(storetest.Endpoint(r.t)), r.api.Table, "O-2")
 	r.expect("a board that cannot be decoded: a read", atStore, "board-damaged", get("/v1/products/O-2/offers", 500))

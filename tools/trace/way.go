@@ -13,6 +13,7 @@ import (
 // source is where lines are looked for.
 type source interface {
 	find(ctx context.Context, texts []string) ([]entry, error)                        // lines in which one of the texts occurs
+	similar(ctx context.Context, text string) ([]entry, error)                        // the same, whatever the case of letters
 	near(ctx context.Context, log string, from, to time.Time) ([]entry, error)        // what processes said of their own end
 	requests(ctx context.Context, client string, from, to time.Time) ([]entry, error) // lines of a client
 	where() string
@@ -44,8 +45,8 @@ func (s side) log() string {
 	return ""
 }
 
-// most is how many requests are followed at once. One correlation id may stand for a whole night.
-const most = 10
+// usual is how many requests are followed at once if nobody says otherwise. One correlation id may stand for a whole night.
+const usual = 10
 
 // ids are those that lead from one log to the next. What a client can choose, such as a correlation id, leads nowhere.
 type ids struct{ request, lambda map[string]bool }
@@ -68,18 +69,36 @@ func (i ids) all() []string {
 	return slices.Concat(slices.Collect(maps.Keys(i.request)), slices.Collect(maps.Keys(i.lambda)))
 }
 
-// follow finds the requests that an id stands for, oldest first. Others is how many there are beyond those.
-func follow(ctx context.Context, from source, id string) (ways []way, others int, err error) {
+// follow finds the requests that an id stands for, oldest first, the newest of them if there are more than most. Others is how many there
+// are beyond those.
+func follow(ctx context.Context, from source, id string, most int) (ways []way, others int, err error) {
 	lines, err := from.find(ctx, []string{id})
 	if err != nil {
 		return nil, 0, err
 	}
 	lines = slices.DeleteFunc(lines, func(e entry) bool { return !e.is(id) })
-	return chain(ctx, from, lines)
+	return chain(ctx, from, lines, most)
+}
+
+// meant are the ids of lines that somebody may have meant who wrote an id in other letters, or without the = at its end.
+func meant(ctx context.Context, from source, id string) ([]string, error) {
+	bare := strings.TrimRight(id, "=")
+	lines, err := from.similar(ctx, bare)
+	found := map[string]bool{}
+	for i := range lines {
+		for _, own := range lines[i].ids() {
+			if strings.EqualFold(strings.TrimRight(string(own), "="), bare) && bare != "" {
+				found[string(own)] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(found)), err
 }
 
 // followClient finds the requests of a client that came at a time, to the second or the millisecond as the time is given.
-func followClient(ctx context.Context, from source, client string, at time.Time, exact time.Duration) (ways []way, others int, err error) {
+func followClient(
+	ctx context.Context, from source, client string, at time.Time, exact time.Duration, most int,
+) (ways []way, others int, err error) {
 	const longest = 30 * time.Second // of a request
 	lines, err := from.requests(ctx, client, at.Add(-longest), at.Add(exact+longest))
 	if err != nil {
@@ -89,13 +108,13 @@ func followClient(ctx context.Context, from source, client string, at time.Time,
 		began := e.began()
 		return string(e.ClientID) != client || e.Message == "authorize" || began.Before(at) || !began.Before(at.Add(exact))
 	})
-	return chain(ctx, from, lines)
+	return chain(ctx, from, lines, most)
 }
 
 // chain follows the ids of lines from log to log until there are no new ones.
-func chain(ctx context.Context, from source, lines []entry) (ways []way, others int, err error) {
+func chain(ctx context.Context, from source, lines []entry, most int) (ways []way, others int, err error) {
 	lines = order(lines)
-	lines, others = newest(lines)
+	lines, others = newest(lines, most)
 	known := ids{map[string]bool{}, map[string]bool{}}
 	for i := range lines {
 		known.take(&lines[i])
@@ -141,7 +160,7 @@ func order(lines []entry) []entry {
 }
 
 // newest keeps the lines of the newest requests.
-func newest(lines []entry) (kept []entry, others int) {
+func newest(lines []entry, most int) (kept []entry, others int) {
 	seen, more := map[string]bool{}, map[string]bool{}
 	for i := len(lines) - 1; i >= 0; i-- {
 		e := &lines[i]

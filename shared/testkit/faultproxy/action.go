@@ -119,7 +119,9 @@ func cancelled(code string) string {
 // refusal is an error of DynamoDB with further members.
 func refusal(status int, code string, members ...string) answer {
 	members = append([]string{fmt.Sprintf(`"__type":%q,"message":"injected"`, code)}, members...)
-	return jsonAnswer(status, []byte("{"+strings.Join(members, ",")+"}"))
+	out := jsonAnswer(status, []byte("{"+strings.Join(members, ",")+"}"))
+	out.header.Set("X-Amzn-Requestid", "INJECTED") // DynamoDB's errors have its id too
+	return out
 }
 
 func jsonAnswer(status int, body []byte) answer {
