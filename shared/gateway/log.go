@@ -51,8 +51,7 @@ func (l logLine) write(ctx context.Context, e Endpoint, answer Answer, err error
 	took := e.Now().Sub(l.start)
 	const most = 48 // of a request with every outcome; less would grow three times
 	product := cmp.Or(answer.About, l.request.event.PathParameters["productId"])
-	const longest = 64 // of an id; what is longer is none
-	if len(product) > longest {
+	if !isID(product) {
 		product = ""
 	}
 	attrs := append(make([]slog.Attr, 0, most),

@@ -70,7 +70,7 @@ func newRequest(ctx context.Context, raw []byte, now time.Time) (*Request, error
 	}
 	r.Caller = Caller{Client: told("clientId"), Scopes: strings.Fields(told("scopes")), Sources: strings.Fields(told("sources"))}
 	r.correlation = r.Header("X-Correlation-Id")
-	if !correlates(r.correlation) {
+	if !isID(r.correlation) {
 		r.correlation = rand.Text()
 	}
 	if err != nil {
@@ -81,8 +81,8 @@ func newRequest(ctx context.Context, raw []byte, now time.Time) (*Request, error
 
 func (r *Request) route() string { return r.event.HTTPMethod + " " + r.event.Resource }
 
-// correlates reports whether a client's correlation id may be used: [A-Za-z0-9._-]{1,64}.
-func correlates(id string) bool {
+// isID reports whether what a client sent for an id may stand in the log: [A-Za-z0-9._-]{1,64}.
+func isID(id string) bool {
 	if id == "" || len(id) > 64 {
 		return false
 	}

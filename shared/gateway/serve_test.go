@@ -627,7 +627,7 @@ func TestServe_LogLine(t *testing.T) {
 	}
 	_, line := served(t, t.Context(), answering(gateway.Answer{}, nil), event(t, nil))
 	assert.NotContains(t, line, "deadlineLeftMs", "nothing ends it")
-	for product, want := range map[string]any{"ZU-1042": "ZU-1042", strings.Repeat("x", 65): nil} {
+	for product, want := range map[string]any{"ZU-1042": "ZU-1042", strings.Repeat("x", 65): nil, `a"b`: nil} {
 		_, line := served(t, t.Context(), answering(gateway.Answer{}, nil), event(t, func(e map[string]any) {
 			e["pathParameters"] = map[string]any{"productId": product}
 		}))
