@@ -54,13 +54,6 @@ type logs struct {
 	Data []byte `json:"data"` // in base64
 }
 
-// failed is what Lambda puts into the queue when it gives a delivery up.
-type failed struct {
-	Payload struct {
-		Logs logs `json:"awslogs"`
-	} `json:"requestPayload"`
-}
-
 // again is the answer for messages of the queue: which of them stay there.
 type again struct {
 	Failures []failure `json:"batchItemFailures"`
@@ -136,14 +129,11 @@ func (h *handler) redrive(ctx context.Context, e event) schedule.Result {
 }
 
 func (h *handler) message(ctx context.Context, body string) (forward.Report, error) {
-	var f failed
-	if err := json.Unmarshal([]byte(body), &f); err != nil {
-		return forward.Report{}, fmt.Errorf("read the message: %w", err)
+	packed, err := forward.Failed(body)
+	if err != nil {
+		return forward.Report{}, err
 	}
-	if f.Payload.Logs.Data == nil {
-		return forward.Report{}, errors.New("read the message: it has no log events")
-	}
-	return h.forwarder.Forward(ctx, f.Payload.Logs.Data)
+	return h.forwarder.Forward(ctx, packed)
 }
 
 // measure counts documents, and says how old the newest was when it arrived.

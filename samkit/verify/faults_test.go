@@ -697,6 +697,10 @@ var ruleFaults = map[string][]fault{
 		{"  Failed:\n", scaled("{ScheduledActionName: up, Schedule: 'cron(0 6 * * ? *)', ScalableTargetAction: {MinCapacity: 5, MaxCapacity: 5}}") + "  Failed:\n", []string{
 			"Resources.Warm.Properties.ScheduledActions.0: Warm goes up by up, and by nothing down (scale-down)",
 		}},
+		{"  Failed:\n", scaled("{ScheduledActionName: up, Schedule: 'cron(0 6 * * ? *)', "+
+			"ScalableTargetAction: {MinCapacity: !Ref TokenTtl, MaxCapacity: 100}}") + "  Failed:\n", []string{
+			"Resources.Warm.Properties.ScheduledActions.0: Warm goes up by up, and by nothing down (scale-down)",
+		}},
 		{"  Failed:\n", scaled(scaleUp, "{ScheduledActionName: down, Schedule: 'cron(0 7 * * ? *)', ScalableTargetAction: {MinCapacity: 0}}") + "  Failed:\n", []string{
 			"Resources.Warm.Properties.ScheduledActions.0: Warm goes up by up, and by nothing down (scale-down)",
 		}},

@@ -30,6 +30,25 @@ type Delivery struct {
 	text []byte
 }
 
+// Failed is the packed delivery in a message of the queue, into which Lambda puts the event that it gives up. Its error means that nobody
+// will ever find one there.
+func Failed(message string) ([]byte, error) {
+	var record struct {
+		Payload struct {
+			Logs struct {
+				Data []byte `json:"data"`
+			} `json:"awslogs"`
+		} `json:"requestPayload"`
+	}
+	if err := json.Unmarshal([]byte(message), &record); err != nil {
+		return nil, fmt.Errorf("read the message: %w", err)
+	}
+	if record.Payload.Logs.Data == nil {
+		return nil, errors.New("read the message: it has no log events")
+	}
+	return record.Payload.Logs.Data, nil
+}
+
 // What Type may be. By a control message CloudWatch Logs sees whether the destination can be reached; it has no events.
 const (
 	dataMessage    = "DATA_MESSAGE"

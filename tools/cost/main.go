@@ -6,7 +6,8 @@
 // metrics by what shared/meter sends. What a request uses stands in figures.yaml, where each figure comes from beside it. The traffic is
 // traffic.yaml's if no file is given. Prices are the list prices of tools/internal/prices, with their date.
 //
-// What surprises: free tiers and lower prices of large amounts are left out, and so is what is made once (the bucket, AWS Backup, a key).
+// What surprises: free tiers and lower prices of large amounts are left out, and so is what is made once (the bucket, AWS Backup, a key),
+// and sending logs to Logstash but for its alarms.
 // Durations are assumed until somebody has measured them on AWS. The two-item design stands behind the same gateway, functions, logs and
 // alarms, so that only what its table costs and its waits differ.
 package main

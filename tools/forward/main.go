@@ -157,17 +157,11 @@ func (r *redrive) message(ctx context.Context, m types.Message) error {
 
 // unreadable says why nobody will ever be able to open the delivery of a message, or nothing.
 func unreadable(body string) error {
-	var failed struct {
-		Payload struct {
-			Logs struct {
-				Data []byte `json:"data"`
-			} `json:"awslogs"`
-		} `json:"requestPayload"`
+	packed, err := forward.Failed(body)
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal([]byte(body), &failed); err != nil {
-		return fmt.Errorf("read the message: %w", err)
-	}
-	d, err := forward.Open(failed.Payload.Logs.Data)
+	d, err := forward.Open(packed)
 	if err != nil {
 		return err
 	}

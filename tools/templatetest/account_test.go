@@ -235,11 +235,14 @@ func TestAccount_Execution(t *testing.T) {
 
 	role, ok := accountRoles(t)["ExecutionRole&{Env}"]
 	require.True(t, ok)
-	var allowed, everywhere []string
+	var allowed, everywhere, tagged []string
 	for _, policy := range role.Properties.Policies {
 		for _, s := range policy.PolicyDocument.Statement {
 			require.Equal(t, "Allow", s.Effect)
 			allowed = append(allowed, s.Action...)
+			if slices.Contains(s.Action, "lambda:TagResource") && s.Condition == nil {
+				tagged = append(tagged, s.Resource.Value)
+			}
 			if s.Resource.Kind == yaml.ScalarNode && s.Resource.Value == "*" {
 				for _, action := range s.Action {
 					_, verb, _ := strings.Cut(action, ":")
@@ -254,6 +257,8 @@ func TestAccount_Execution(t *testing.T) {
 	}
 	onEverything := []string{"cloudwatch:DescribeAlarms", "cloudwatch:PutCompositeAlarm"}
 	assert.Subset(t, everywhere, onEverything, "for composite alarms they count only on everything")
+	const mappings = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:event-source-mapping:*"
+	assert.Subset(t, tagged, []string{ofItsEnvironment, mappings}, "both get the stack's tags by the same action")
 	may := func(action string) bool {
 		return slices.ContainsFunc(allowed, func(a string) bool {
 			start, wild := strings.CutSuffix(a, "*")

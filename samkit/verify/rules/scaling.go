@@ -1,6 +1,9 @@
 package rules
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // scalingRules are about capacity that a schedule brings.
 func scalingRules() []Rule {
@@ -17,7 +20,7 @@ func scalingRules() []Rule {
 				actions := list(object(r["Properties"])["ScheduledActions"])
 				for i, up := range actions {
 					least := object(up, "ScalableTargetAction")["MinCapacity"]
-					if least == nil || fmt.Sprint(least) == "0" || takenBack(least, actions) {
+					if least == nil || fmt.Sprint(least) == "0" || takenBack(least, slices.Concat(actions[:i], actions[i+1:])) {
 						continue
 					}
 					report([]string{"Resources", id, "Properties", "ScheduledActions", fmt.Sprint(i)},
@@ -28,10 +31,10 @@ func scalingRules() []Rule {
 	}}
 }
 
-// takenBack reports whether one of the actions lets less stay than the least that another brings. Of two values of which one is a
+// takenBack reports whether one of the other actions lets less stay than the least that an action brings. Of two values of which one is a
 // parameter's, different ones count as lower.
-func takenBack(least any, actions []any) bool {
-	for _, down := range actions {
+func takenBack(least any, others []any) bool {
+	for _, down := range others {
 		most := object(down, "ScalableTargetAction")["MaxCapacity"]
 		if most == nil {
 			continue
