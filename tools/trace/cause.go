@@ -194,7 +194,7 @@ func always(way) bool { return true }
 var (
 	untrusted   = []string{"x509", "tls: failed to verify"}
 	forbidden   = []string{"AccessDenied"}
-	damaged     = []string{"format", "decode", "unpack"}
+	damaged     = []string{"unknown or damaged packed form"} // board.ErrFormat, which every decoder of a stored form wraps
 	throttled   = []string{"ThroughputExceeded", "ThrottlingException", "RequestLimitExceeded"}
 	unreachable = []string{"connection refused", "connection reset", "EOF", "InternalServerError", "ServiceUnavailable", "StatusCode: 5",
 		"no such host", "i/o timeout", "broken pipe"}
