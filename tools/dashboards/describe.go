@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -79,7 +80,7 @@ const (
 // describe says what is shown.
 func describe(p project) Dashboard {
 	d := Dashboard{Rows: []Row{
-		alarmsRow(p), trafficRow(p), latencyRow(p), failuresRow(p), observationsRow(), tableRow(p), checksRow(), logsRow(),
+		alarmsRow(p), trafficRow(p), latencyRow(p), failuresRow(p), observationsRow(p), tableRow(p), checksRow(), logsRow(p),
 	}}
 	d.place()
 	return d
@@ -150,7 +151,7 @@ func latencyRow(p project) Row {
 		Expression: "100 * starts / SUM([" + strings.Join(ids, ", ") + "])", Label: "cold", Metric: Metric{Unit: Percent},
 	})
 	left := Panel{Title: "Least time left before the timeout", Width: 6, Height: high, Unit: Milliseconds,
-		Series: []Series{ours("DeadlineLeftMs", "Minimum", "left")}, Lines: []Line{{"deadline rings below", 2000}}}
+		Series: []Series{ours("DeadlineLeftMs", "Minimum", "left")}, Lines: []Line{{"deadline rings below", p.threshold("deadline")}}}
 	return Row{"Latency", []Panel{whole, functions, cold, left}}
 }
 
@@ -165,8 +166,10 @@ func failuresRow(p project) Row {
 		failures.Period, requests.Period = seconds, seconds
 		return failures, requests
 	}
+	// The alarms ring by percents that fail.
+	burns := func(alarm string) float64 { return math.Round(p.threshold(alarm)/(100*budget)*1000) / 1000 }
 	burn := Panel{Title: "Error budget: how many times too fast it is used", Width: 8, Height: high, Unit: Times,
-		Lines: []Line{{"burn-fast", 14.4}, {"burn-slow", 6}, {"burn-ticket", 1}}}
+		Lines: []Line{{"burn-fast", burns("burn-fast-1h")}, {"burn-slow", burns("burn-slow-6h")}, {"burn-ticket", burns("burn-ticket-3d")}}}
 	for _, window := range []struct {
 		suffix, label string
 		seconds       int
@@ -200,7 +203,7 @@ func failuresRow(p project) Row {
 	return Row{"Failures and error budget", []Panel{burn, left, faults, crashes, throttles, concurrency}}
 }
 
-func observationsRow() Row {
+func observationsRow(p project) Row {
 	outcomes := Panel{Title: "Observations by outcome", Width: 9, Height: high, Unit: Count, Stacked: true}
 	for _, name := range []string{"Created", "Changed", "Unchanged", "Late", "Duplicate", "Conflict", "Throttled"} {
 		outcomes.Series = append(outcomes.Series, ours(name, "Sum", strings.ToLower(name)))
@@ -211,7 +214,7 @@ func observationsRow() Row {
 	}}
 	lag := Panel{Title: "How old they arrive", Width: 5, Height: high, Unit: Seconds,
 		Series: []Series{ours("IngestLagSeconds", "p50", "P50"), ours("IngestLagSeconds", "p99", "P99")},
-		Lines:  []Line{{"ingest-lag rings above", 93600}}}
+		Lines:  []Line{{"ingest-lag rings above", p.threshold("ingest-lag")}}}
 	ahead := Panel{Title: "Observed in the future, by a wrong clock", Width: 5, Height: high, Unit: Count,
 		Series: []Series{ours("ClockAhead", "Sum", "ahead")}}
 	return Row{"Observations", []Panel{outcomes, sizes, lag, ahead}}
@@ -272,13 +275,13 @@ func checksRow() Row {
 	}}
 }
 
-func logsRow() Row {
+func logsRow(p project) Row {
 	const queue = prefix + "failed-logs"
 	return Row{"Logs to Logstash, where LogstashUrl is set", []Panel{
 		{Title: "Log events that arrived", Width: 8, Height: high, Unit: Count, Series: []Series{ours("ForwardedEvents", "Sum", "events")}},
 		{Title: "Age of the newest event that arrived", Width: 8, Height: high, Unit: Seconds,
 			Series: []Series{ours("ForwardLagSeconds", "Minimum", "least"), ours("ForwardLagSeconds", "Maximum", "greatest")},
-			Lines:  []Line{{"forward-lag rings above", 600}}},
+			Lines:  []Line{{"forward-lag rings above", p.threshold("forward-lag")}}},
 		{Title: "Deliveries that wait", Width: 8, Height: high, Unit: Count, Series: []Series{
 			amazonSeries("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", "to be tried", byQueue, queue),
 			amazonSeries("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", "just tried", byQueue, queue),

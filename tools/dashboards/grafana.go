@@ -51,7 +51,8 @@ func grafanaJSON(d Dashboard, environments []string) ([]byte, error) {
 			at := dashboard.GridPos{H: p.Height, W: p.Width, X: p.X, Y: p.Y}
 			switch {
 			case p.Text != "":
-				content := p.Text + "\n\n[Alarms in the console](" + consoleAlarms + "): Grafana shows how they changed, not how they are."
+				content := p.Text + "\n\n[Alarms in the console](" + consoleAlarms +
+					"): Grafana shows how they changed, not how they are, and of those that are made of others (burn-...) only the parts."
 				b.WithPanel(text.NewPanelBuilder().Id(next()).GridPos(at).Title(p.Title).Mode(text.TextModeMarkdown).
 					Content(toGrafana.Replace(content)))
 			case p.Alarms != nil:

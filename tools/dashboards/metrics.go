@@ -101,7 +101,7 @@ var (
 	byQueue     = []string{"QueueName"}
 )
 
-// amazon are the metrics of AWS's that are drawn. DynamoDB has no unit for errors but Count, whatever it counts.
+// amazon are the metrics of AWS's that are drawn.
 var amazon = []Metric{
 	{Namespace: "AWS/ApiGateway", Name: "Count", Dimensions: byStage, Unit: Count, Page: gatewayPage},
 	{Namespace: "AWS/ApiGateway", Name: "4XXError", Dimensions: byStage, Unit: Count, Page: gatewayPage},

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -29,11 +30,12 @@ type project struct {
 // function is a function: its name without the environment's prefix, and its route if it has one.
 type function struct{ name, route string }
 
-// alarm is an alarm: its name without the prefix, whether it tells anybody, and what it reads.
+// alarm is an alarm: its name without the prefix, whether it tells anybody, where it rings, and what it reads.
 type alarm struct {
-	name  string
-	tells bool
-	reads []read
+	name      string
+	tells     bool
+	threshold any
+	reads     []read
 }
 
 // read is one metric that is read by one set of dimensions.
@@ -164,6 +166,7 @@ func (p *project) addAlarm(properties yaml.Node) error {
 	var a struct {
 		AlarmName    string      `yaml:"AlarmName"`
 		AlarmActions []yaml.Node `yaml:"AlarmActions"`
+		Threshold    any         `yaml:"Threshold"`
 		stat         `yaml:",inline"`
 		Metrics      []struct {
 			MetricStat struct {
@@ -174,7 +177,7 @@ func (p *project) addAlarm(properties yaml.Node) error {
 	if err := properties.Decode(&a); err != nil {
 		return err
 	}
-	out := alarm{name: strings.TrimPrefix(a.AlarmName, prefix), tells: len(a.AlarmActions) > 0}
+	out := alarm{name: strings.TrimPrefix(a.AlarmName, prefix), tells: len(a.AlarmActions) > 0, threshold: a.Threshold}
 	if a.MetricName != "" {
 		out.reads = append(out.reads, a.read())
 	}
@@ -192,6 +195,21 @@ func (p *project) addAlarm(properties yaml.Node) error {
 	}
 	p.alarms = append(p.alarms, out)
 	return nil
+}
+
+// threshold is where an alarm rings. Without a number in the template it is none, which neither dashboard can be written with.
+func (p project) threshold(name string) float64 {
+	i := slices.IndexFunc(p.alarms, func(a alarm) bool { return a.name == name })
+	if i < 0 {
+		return math.NaN()
+	}
+	switch t := p.alarms[i].threshold.(type) {
+	case int:
+		return float64(t)
+	case float64:
+		return t
+	}
+	return math.NaN()
 }
 
 // ofFunction reports whether an alarm is about one function.

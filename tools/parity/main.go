@@ -21,6 +21,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -250,7 +251,7 @@ func (o *options) begin(rules *compare.Rules) (*runner, error) {
 	if o.settings.Mode == "aa" {
 		o.fresh, newToken, o.newTimeout = o.legacy, legacyToken, o.timeout
 	}
-	legacy, err := newSide(o.legacy, legacyToken, max(o.timeout, time.Second), o.limit)
+	legacy, err := newSide(o.legacy, legacyToken, cmp.Or(o.timeout, o.newTimeout), o.limit) // of a proxy it is only read back
 	if err != nil {
 		return nil, fmt.Errorf("-legacy: %w", err)
 	}

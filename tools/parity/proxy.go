@@ -72,7 +72,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !route.Sent(r.Method):
 		reason = notSent
 	case p.off.Load():
-		reason = switchedOf
+		reason = switchedOff
 	case p.run.Full(route.Name):
 		reason = full
 	case r.ContentLength > p.fresh.limit || r.Header.Get("Upgrade") != "":

@@ -286,7 +286,7 @@ func TestProxy_Admin(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(text), &r))
 			assert.True(t, r.Early)
 			assert.Equal(t, 2, r.Compared)
-			assert.Equal(t, map[string]int{switchedOf: 1}, r.NotCompared)
+			assert.Equal(t, map[string]int{switchedOff: 1}, r.NotCompared)
 		}
 	}
 	status, _, _ = ask(t, "POST", admin.URL+"/new/maybe", "", http.Header{})

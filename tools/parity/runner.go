@@ -55,13 +55,13 @@ func (r *runner) order(n int) []int {
 
 // The reasons why a request is not compared.
 const (
-	notSent    = "writes whose route does not say send"
-	tooLarge   = "too large to compare"
-	noLegacy   = "the legacy side gave no whole answer"
-	switchedOf = "the new side was switched off"
-	full       = "after the planned number"
-	unreadable = "state: what to read back is not in the request"
-	readShed   = "state: too many read-backs waited"
+	notSent     = "writes whose route does not say send"
+	tooLarge    = "too large to compare"
+	noLegacy    = "the legacy side gave no whole answer"
+	switchedOff = "the new side was switched off"
+	full        = "after the planned number"
+	unreadable  = "state: what to read back is not in the request"
+	readShed    = "state: too many read-backs waited"
 )
 
 // replay sends requests when they are due, at so many a second, or one after the other. A write waits for all before it, and what comes

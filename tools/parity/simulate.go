@@ -74,9 +74,9 @@ func (p *proof) statistics(runs int) {
 
 	whole := min(runs, 300)
 	p.say("\nWhole runs, from a pilot of 5,000 requests at 5/s and its plan to the verdict, %d of them", whole)
-	alike := wholeRuns(random, whole, "aa", usual, 0)
-	p.atLeast("A/A with the planned number: equivalent", alike[judge.Equivalent], 0.80)
-	p.atMost("A/A with the planned number: worse", alike[judge.Worse], 0)
+	alike := wholeRuns(random, whole, "replay", usual, 0) // as aa it could not be worse, whatever the numbers
+	p.atLeast("two sides alike, as in A/A, with the planned number: equivalent", alike[judge.Equivalent], 0.80)
+	p.atMost("two sides alike, not known to be one, with the planned number: worse", alike[judge.Worse], 0.05)
 	const tooFew = 1_000
 	few := wholeRuns(random, whole, "aa", usual, tooFew)
 	p.atLeast("A/A with 1,000 requests: not enough data", few[judge.NotEnough], 1)
@@ -123,18 +123,16 @@ func coverage(random *rand.Rand, t times, n, runs int) (share [3]float64) {
 func looking(random *rand.Rand, budget float64, most, runs int) (worse, equivalent float64) {
 	for range runs {
 		k, above, below := 0.0, false, false
+		excluded := func(n float64) bool { return stats.Excluded(k, n, budget, 0.05) }
+		// The lower limit rises only with a hit, the upper one falls until the next: no look but these two can say more.
 		for n := 1.0; n <= float64(most); n++ {
-			hit := random.Float64() < budget
-			if hit {
+			if random.Float64() < budget {
+				below = below || k < budget*(n-1) && excluded(n-1)
 				k++
-			}
-			// The lower limit rises only with a hit. The upper one falls between them, and is lowest just before the next.
-			if hit && !above || !hit && int(n)%10 == 0 && !below {
-				if stats.Excluded(k, n, budget, 0.05) {
-					above, below = above || k/n > budget, below || k/n < budget
-				}
+				above = above || k > budget*n && excluded(n)
 			}
 		}
+		below = below || k < budget*float64(most) && excluded(float64(most))
 		if above {
 			worse += 1 / float64(runs)
 		}

@@ -172,7 +172,8 @@ func (r *Run) Add(route *compare.Route, p Pair) {
 	if len(p.Noise) > 0 {
 		m.noisy++
 	}
-	at.differences(p.Differences, p.Noise)
+	at.differ(p.Differences, func(p *pathRun) { p.raw++ })
+	at.differ(p.Noise, func(p *pathRun) { p.noise++ })
 	for rule := range unique(p.RuledOut) {
 		if _, known := at.ruledOut[rule]; known || len(at.ruledOut) < mostPaths {
 			at.ruledOut[rule]++
@@ -210,9 +211,10 @@ func unique[T comparable](all []T) map[T]bool {
 // mostPaths bounds what is remembered of a route whose answers differ everywhere.
 const mostPaths = 1_000
 
-func (r *routeRun) differences(raw, noise []compare.Difference) {
+// differ counts an answer, once in each place in which it differs.
+func (r *routeRun) differ(all []compare.Difference, count func(*pathRun)) {
 	seen := map[pathKey]bool{}
-	for _, d := range raw {
+	for _, d := range all {
 		key := pathKey{d.Path, d.Kind}
 		at := r.paths[key]
 		if at == nil && len(r.paths) < mostPaths {
@@ -221,20 +223,7 @@ func (r *routeRun) differences(raw, noise []compare.Difference) {
 		}
 		if at != nil && !seen[key] {
 			seen[key] = true
-			at.raw++
-		}
-	}
-	clear(seen)
-	for _, d := range noise {
-		key := pathKey{d.Path, d.Kind}
-		at := r.paths[key]
-		if at == nil && len(r.paths) < mostPaths {
-			at = &pathRun{legacy: d.Legacy, new: d.New}
-			r.paths[key] = at
-		}
-		if at != nil && !seen[key] {
-			seen[key] = true
-			at.noise++
+			count(at)
 		}
 	}
 }
