@@ -105,13 +105,13 @@ func (h *handler) loop(report forward.Report) schedule.Result {
 func (h *handler) redrive(ctx context.Context, e event) schedule.Result {
 	answer := again{Failures: []failure{}}
 	r := schedule.Result{Outcome: "redriven"}
-	documents, first := 0, error(nil)
+	documents, kept := 0, error(nil)
 	var newest time.Time
 	for _, m := range e.Records {
 		report, err := h.message(ctx, m.Body)
 		if err != nil {
 			answer.Failures = append(answer.Failures, failure{m.ID})
-			first = errors.Join(first, fmt.Errorf("message %s: %w", m.ID, err))
+			kept = errors.Join(kept, fmt.Errorf("message %s: %w", m.ID, err))
 			continue
 		}
 		documents += report.Documents
@@ -119,9 +119,9 @@ func (h *handler) redrive(ctx context.Context, e event) schedule.Result {
 			newest = report.Newest
 		}
 	}
-	if first != nil {
+	if kept != nil {
 		r.Outcome = "kept"
-		r.Attrs = append(r.Attrs, slog.String("error", first.Error()))
+		r.Attrs = append(r.Attrs, slog.String("error", kept.Error()))
 	}
 	r.Attrs = append(r.Attrs, slog.Int("messages", len(e.Records)), slog.Int("kept", len(answer.Failures)), slog.Int("documents", documents))
 	r.Answer, r.Metrics = answer, h.measure(documents, newest)

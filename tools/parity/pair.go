@@ -54,10 +54,7 @@ func serveBoth(ctx context.Context, root string, project localapi.Project, naive
 		return w, err
 	}
 	w.stops = append(w.stops, func() error { e.Stop(); return nil })
-	env := func(name string) string {
-		return map[string]string{"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
-			"AWS_ENDPOINT_URL_DYNAMODB": e.Endpoint()}[name]
-	}
+	env := tablestore.Local(e.Endpoint())
 	store, err := peer.New(ctx, tablestore.Client(env, 0), "old-service", 4)
 	if err != nil {
 		return w, err

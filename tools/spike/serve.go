@@ -82,10 +82,7 @@ func serve(ctx context.Context, requestsPerSecond, unitsPerKey float64, problems
 	}
 	end := sync.OnceValue(served.Stop)
 	started(end)
-	table := tablestore.Open(served.Table, func(name string) string {
-		return map[string]string{"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
-			"AWS_ENDPOINT_URL_DYNAMODB": e.Endpoint()}[name]
-	})
+	table := tablestore.Open(served.Table, tablestore.Local(e.Endpoint()))
 	text, err := served.Mint(ctx, table, func(r *token.Record) { r.Scopes = token.Scopes })
 	if err != nil {
 		return nil, err

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	logs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"pricing/tools/internal/tablestore"
 )
 
 // cloudwatch is the log groups of an environment on AWS. Each search is one query of Logs Insights over all of them.
@@ -31,11 +33,9 @@ const mostLines = 1000
 
 // open finds the groups of an environment. It takes the AWS_* variables, like the other tools.
 func open(ctx context.Context, environment string, from, to time.Time, getenv func(string) string) (*cloudwatch, error) {
-	keys := aws.Credentials{AccessKeyID: getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"),
-		SessionToken: getenv("AWS_SESSION_TOKEN")}
 	options := logs.Options{Region: cmp.Or(getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION")),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return keys, nil })}
-	if options.Region == "" || keys.AccessKeyID == "" {
+		Credentials: tablestore.Credentials(getenv)}
+	if options.Region == "" || getenv("AWS_ACCESS_KEY_ID") == "" {
 		return nil, errors.New("-env needs AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY " +
 			"(`aws configure export-credentials --format env` prints the latter)")
 	}
